@@ -1,0 +1,1 @@
+//! The interchange between stages and the process contract of a stage.

@@ -1,0 +1,1 @@
+//! One-dimensional weight sharing: codebooks and codes.

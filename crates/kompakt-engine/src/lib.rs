@@ -1,0 +1,1 @@
+//! Differentiable execution of a graph; the only crate that knows burn.

@@ -1,0 +1,1 @@
+//! Entropy coders, encoder beside decoder, and the bit-packed direct form.

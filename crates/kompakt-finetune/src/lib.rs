@@ -1,0 +1,1 @@
+//! Centroids updated by the sum of their weights' gradients, masks held.

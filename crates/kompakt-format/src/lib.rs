@@ -1,0 +1,1 @@
+//! Parse and validate a container from bytes; never writes.

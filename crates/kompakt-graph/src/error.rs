@@ -1,0 +1,60 @@
+//! What can be wrong with a graph.
+
+use alloc::string::String;
+
+/// Why a list of nodes is not a graph. The message names the node and says what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// Two nodes or inputs share a name, or a name is empty or holds a character that tensor names reserve.
+    #[error("name {name:?}: {problem}")]
+    Name {
+        /// The name as given.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A node refers to a value that does not come before it.
+    #[error("node {node:?}: input {value} is not an earlier value; nodes are listed in the order they run")]
+    Order {
+        /// The node's name.
+        node: String,
+        /// The value it asked for.
+        value: usize,
+    },
+    /// A node has too few or too many inputs.
+    #[error("node {node:?}: {op} takes {expected} input(s), {found} given")]
+    Arity {
+        /// The node's name.
+        node: String,
+        /// The operator's name.
+        op: &'static str,
+        /// How many it takes.
+        expected: &'static str,
+        /// How many it got.
+        found: usize,
+    },
+    /// A node cannot work on the shapes it is given.
+    #[error("node {node:?} ({op}): {problem}")]
+    Shape {
+        /// The node's name.
+        node: String,
+        /// The operator's name.
+        op: &'static str,
+        /// What does not fit, with the shapes.
+        problem: String,
+    },
+    /// The graph has no input, no node or no output, or refers to a value that is not there.
+    #[error("the graph {0}")]
+    Structure(String),
+    /// A bound of [`crate::MAX_NODES`], [`crate::MAX_RANK`], [`crate::MAX_DIM`] or [`crate::MAX_ELEMENTS`].
+    #[error("{what} is {found}, at most {limit} is allowed")]
+    Limit {
+        /// The quantity.
+        what: String,
+        /// Its value.
+        found: usize,
+        /// Its bound.
+        limit: usize,
+    },
+}

@@ -1,0 +1,247 @@
+//! Shape inference: from an operator and the shapes it is given to the shape it makes and the parameters it needs.
+
+use crate::{
+    error::GraphError,
+    graph::{Node, Param, ParamRole},
+    limits::{MAX_DIM, MAX_ELEMENTS, MAX_RANK},
+    op::{Op, Padding, Pair},
+};
+use alloc::{format, string::String, vec, vec::Vec};
+
+/// Checks a shape against the limits.
+pub(crate) fn check_limits(what: &str, shape: &[usize]) -> Result<(), GraphError> {
+    let over = |quantity: &str, found, limit| {
+        Err(GraphError::Limit { what: format!("{what}: {quantity}"), found, limit })
+    };
+    if shape.is_empty() || shape.contains(&0) {
+        return Err(GraphError::Structure(format!(
+            "has {what} of shape {shape:?}; dimensions must be at least 1"
+        )));
+    }
+    if shape.len() > MAX_RANK {
+        return over("number of dimensions", shape.len(), MAX_RANK);
+    }
+    let mut elements = 1usize;
+    for &dim in shape {
+        if dim > MAX_DIM {
+            return over("dimension", dim, MAX_DIM);
+        }
+        elements = elements.saturating_mul(dim);
+    }
+    if elements > MAX_ELEMENTS {
+        return over("number of elements", elements, MAX_ELEMENTS);
+    }
+    Ok(())
+}
+
+/// The shape that `node` makes of its operands.
+pub(crate) fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, GraphError> {
+    check_arity(node, operands.len())?;
+    let x = operands[0];
+    let fail = |problem: String| GraphError::Shape { node: node.name.clone(), op: node.op.name(), problem };
+    let shape = match &node.op {
+        Op::Linear { out_features, .. } => match x {
+            [_] => vec![*out_features],
+            _ => return Err(fail(format!("needs a vector, got {x:?}; put a flatten before it"))),
+        },
+        Op::Conv2d { out_channels, kernel, stride, padding, dilation, groups, .. } => {
+            let (c, h, w) = image(x).map_err(fail)?;
+            if *groups == 0 || c % groups != 0 || out_channels % groups != 0 {
+                return Err(fail(format!("{groups} groups do not divide {c} and {out_channels} channels")));
+            }
+            let oh = window(h, padding.top, padding.bottom, kernel.h, stride.h, dilation.h, false)
+                .map_err(fail)?;
+            let ow = window(w, padding.left, padding.right, kernel.w, stride.w, dilation.w, false)
+                .map_err(fail)?;
+            vec![*out_channels, oh, ow]
+        }
+        Op::MaxPool { kernel, stride, padding, ceil_mode }
+        | Op::AvgPool { kernel, stride, padding, ceil_mode, .. } => {
+            pool_shape(x, *kernel, *stride, *padding, *ceil_mode).map_err(fail)?
+        }
+        Op::GlobalAvgPool => {
+            let (c, _, _) = image(x).map_err(fail)?;
+            vec![c, 1, 1]
+        }
+        Op::Add => {
+            if let Some(other) = operands.iter().find(|o| **o != x) {
+                return Err(fail(format!("shapes differ: {x:?} and {other:?}")));
+            }
+            x.to_vec()
+        }
+        Op::Concat => {
+            let mut shape = x.to_vec();
+            for other in &operands[1..] {
+                if other.len() != x.len() || other[1..] != x[1..] {
+                    return Err(fail(format!("{x:?} and {other:?} differ beyond the first dimension")));
+                }
+                shape[0] = shape[0].saturating_add(other[0]);
+            }
+            shape
+        }
+        Op::Flatten => vec![x.iter().product()],
+        Op::Reshape { shape } => {
+            check_limits(&format!("node {:?}", node.name), shape)?;
+            if shape.iter().product::<usize>() != x.iter().product::<usize>() {
+                return Err(fail(format!("{x:?} and {shape:?} hold different numbers of elements")));
+            }
+            shape.clone()
+        }
+        Op::Slice { start, end, step } => slice_shape(x, start, end, step).map_err(fail)?,
+        Op::Pad { before, after } => {
+            if before.len() != x.len() || after.len() != x.len() {
+                return Err(fail(format!("needs {} numbers before and after, one a dimension", x.len())));
+            }
+            x.iter()
+                .zip(before.iter().zip(after))
+                .map(|(d, (b, a))| d.saturating_add(*b).saturating_add(*a))
+                .collect()
+        }
+        Op::Dropout { p } if !(0.0..1.0).contains(p) => {
+            return Err(fail(format!("p is {p}, must be at least 0 and below 1")));
+        }
+        Op::BatchNorm { eps } if !(*eps >= 0.0 && eps.is_finite()) => {
+            return Err(fail(format!("eps is {eps}, must be a number of at least 0")));
+        }
+        Op::BatchNorm { .. }
+        | Op::ScaleBias
+        | Op::Relu
+        | Op::Sigmoid
+        | Op::Tanh
+        | Op::Softmax
+        | Op::Dropout { .. }
+        | Op::Identity => x.to_vec(),
+    };
+    check_limits(&format!("output of node {:?}", node.name), &shape)?;
+    Ok(shape)
+}
+
+/// The parameters that `node` needs, its operands' shapes being checked already.
+pub(crate) fn params(index: usize, node: &Node, operands: &[&[usize]]) -> Result<Vec<Param>, GraphError> {
+    let x = operands[0];
+    let param = |suffix: &str, shape: Vec<usize>, role| Param {
+        name: format!("{}.{suffix}", node.name),
+        node: index,
+        shape,
+        role,
+    };
+    let mut all = Vec::new();
+    match &node.op {
+        Op::Linear { out_features, bias } => {
+            all.push(param("weight", vec![*out_features, x[0]], ParamRole::Weight));
+            if *bias {
+                all.push(param("bias", vec![*out_features], ParamRole::PerChannel));
+            }
+        }
+        Op::Conv2d { out_channels, kernel, groups, bias, .. } => {
+            all.push(param(
+                "weight",
+                vec![*out_channels, x[0] / groups, kernel.h, kernel.w],
+                ParamRole::Weight,
+            ));
+            if *bias {
+                all.push(param("bias", vec![*out_channels], ParamRole::PerChannel));
+            }
+        }
+        Op::BatchNorm { .. } => {
+            for suffix in ["weight", "bias", "running_mean", "running_var"] {
+                all.push(param(suffix, vec![x[0]], ParamRole::PerChannel));
+            }
+        }
+        Op::ScaleBias => {
+            for suffix in ["weight", "bias"] {
+                all.push(param(suffix, vec![x[0]], ParamRole::PerChannel));
+            }
+        }
+        _ => {}
+    }
+    for p in &all {
+        check_limits(&format!("parameter {:?}", p.name), &p.shape)?;
+    }
+    Ok(all)
+}
+
+fn check_arity(node: &Node, found: usize) -> Result<(), GraphError> {
+    let (fits, expected) = match node.op {
+        Op::Add => (found == 2, "2"),
+        Op::Concat => (found >= 2, "2 or more"),
+        _ => (found == 1, "1"),
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(GraphError::Arity { node: node.name.clone(), op: node.op.name(), expected, found })
+    }
+}
+
+fn image(x: &[usize]) -> Result<(usize, usize, usize), String> {
+    match x {
+        &[c, h, w] => Ok((c, h, w)),
+        _ => Err(format!("needs an image [channels, height, width], got {x:?}")),
+    }
+}
+
+/// How many windows fit along one dimension.
+fn window(
+    size: usize,
+    before: usize,
+    after: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    ceil_mode: bool,
+) -> Result<usize, String> {
+    if kernel == 0 || stride == 0 || dilation == 0 {
+        return Err(format!("kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1"));
+    }
+    let reach = (kernel - 1).checked_mul(dilation).and_then(|r| r.checked_add(1));
+    let padded = size.checked_add(before).and_then(|s| s.checked_add(after));
+    let room = match (padded, reach) {
+        (Some(padded), Some(reach)) => padded.checked_sub(reach),
+        _ => None,
+    };
+    let Some(room) = room else {
+        return Err(format!(
+            "a window of {kernel} (dilation {dilation}) does not fit into {size} with padding {before} and {after}"
+        ));
+    };
+    let mut n = room / stride + 1;
+    // As in PyTorch: a last, partial window counts only if it starts inside the image or its leading padding.
+    if ceil_mode && !room.is_multiple_of(stride) && n.saturating_mul(stride) < size.saturating_add(before) {
+        n += 1;
+    }
+    Ok(n)
+}
+
+fn pool_shape(
+    x: &[usize],
+    kernel: Pair,
+    stride: Pair,
+    padding: Padding,
+    ceil: bool,
+) -> Result<Vec<usize>, String> {
+    let (c, h, w) = image(x)?;
+    if padding.top.max(padding.bottom) >= kernel.h || padding.left.max(padding.right) >= kernel.w {
+        return Err(format!("padding {padding:?} must be smaller than the window {kernel:?}"));
+    }
+    let oh = window(h, padding.top, padding.bottom, kernel.h, stride.h, 1, ceil)?;
+    let ow = window(w, padding.left, padding.right, kernel.w, stride.w, 1, ceil)?;
+    Ok(vec![c, oh, ow])
+}
+
+fn slice_shape(x: &[usize], start: &[usize], end: &[usize], step: &[usize]) -> Result<Vec<usize>, String> {
+    if [start.len(), end.len(), step.len()] != [x.len(); 3] {
+        return Err(format!("needs {} starts, ends and steps, one a dimension", x.len()));
+    }
+    let mut shape = Vec::with_capacity(x.len());
+    for (i, &dim) in x.iter().enumerate() {
+        if start[i] >= end[i] || end[i] > dim || step[i] == 0 {
+            return Err(format!(
+                "[{}..{}] step {} is not a part of dimension {dim}",
+                start[i], end[i], step[i]
+            ));
+        }
+        shape.push((end[i] - start[i]).div_ceil(step[i]));
+    }
+    Ok(shape)
+}

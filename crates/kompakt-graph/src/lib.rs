@@ -1,0 +1,37 @@
+//! The network as data: operators, attributes, shapes and parameter names. No arithmetic.
+//!
+//! A [`Graph`] is a list of nodes in the order they run. Every node makes exactly one value, and a value is
+//! either an input of the graph or the result of a node:
+//!
+//! ```text
+//! values   0          1       2        3       4
+//!          image ──► conv1 ─► pool1 ─► fc1 ──► relu1      (output: 4)
+//!          [1,28,28] [20,24,24] …               [500]
+//! ```
+//!
+//! Shapes never include the batch: it is an outermost dimension that every operator maps over. An image is
+//! `[channels, height, width]`, a feature vector `[n]`. A graph is checked as a whole when it is made
+//! ([`Graph::new`]): every operator sees the shape it can work on, every name is unique, and the shapes of all
+//! values and parameters are known afterwards. Code that holds a `Graph` may rely on that.
+//!
+//! Parameters carry PyTorch's names and layouts: `conv1.weight` `[out, in / groups, kh, kw]`, `fc1.weight`
+//! `[out, in]`, `bn1.running_mean` `[channels]`.
+//!
+//! What is not here: weights, execution, files.
+#![no_std]
+
+extern crate alloc;
+
+mod error;
+mod graph;
+mod infer;
+mod limits;
+mod names;
+pub mod networks;
+mod op;
+
+pub use error::GraphError;
+pub use graph::{Graph, Input, Node, Param, ParamRole, ValueId};
+pub use limits::{MAX_DIM, MAX_ELEMENTS, MAX_NODES, MAX_RANK};
+pub use names::default_names;
+pub use op::{Op, Padding, Pair};

@@ -1,0 +1,287 @@
+//! Operators and their attributes.
+
+use alloc::{vec, vec::Vec};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// A height and a width. Written in JSON as one number when both are equal, else as `[h, w]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pair {
+    /// Along the rows of the image.
+    pub h: usize,
+    /// Along the columns of the image.
+    pub w: usize,
+}
+
+impl Pair {
+    /// The same number both ways.
+    pub const fn square(n: usize) -> Self {
+        Self { h: n, w: n }
+    }
+    const fn one() -> Self {
+        Self::square(1)
+    }
+    fn is_one(&self) -> bool {
+        *self == Self::one()
+    }
+}
+
+/// Rows and columns added around an image. Written in JSON as one number when all four are equal, else as
+/// `[top, left, bottom, right]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Padding {
+    /// Rows above.
+    pub top: usize,
+    /// Columns to the left.
+    pub left: usize,
+    /// Rows below.
+    pub bottom: usize,
+    /// Columns to the right.
+    pub right: usize,
+}
+
+impl Padding {
+    /// The same number on all sides.
+    pub const fn all(n: usize) -> Self {
+        Self { top: n, left: n, bottom: n, right: n }
+    }
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(usize),
+    Many(Vec<usize>),
+}
+
+impl Serialize for Pair {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if self.h == self.w { OneOrMany::One(self.h) } else { OneOrMany::Many(vec![self.h, self.w]) }
+            .serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pair {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        match OneOrMany::deserialize(d) {
+            Ok(OneOrMany::One(n)) => Ok(Self::square(n)),
+            Ok(OneOrMany::Many(v)) if v.len() == 2 => Ok(Self { h: v[0], w: v[1] }),
+            _ => Err(D::Error::custom("expected a number or [h, w]")),
+        }
+    }
+}
+
+impl Serialize for Padding {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if *self == Self::all(self.top) {
+            OneOrMany::One(self.top)
+        } else {
+            OneOrMany::Many(vec![self.top, self.left, self.bottom, self.right])
+        }
+        .serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for Padding {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        match OneOrMany::deserialize(d) {
+            Ok(OneOrMany::One(n)) => Ok(Self::all(n)),
+            Ok(OneOrMany::Many(v)) if v.len() == 2 => {
+                Ok(Self { top: v[0], left: v[1], bottom: v[0], right: v[1] })
+            }
+            Ok(OneOrMany::Many(v)) if v.len() == 4 => {
+                Ok(Self { top: v[0], left: v[1], bottom: v[2], right: v[3] })
+            }
+            _ => Err(D::Error::custom(
+                "expected a number, [vertical, horizontal] or [top, left, bottom, right]",
+            )),
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+fn is_true(b: &bool) -> bool {
+    *b
+}
+fn is_false(b: &bool) -> bool {
+    !*b
+}
+fn one() -> usize {
+    1
+}
+fn is_one(n: &usize) -> bool {
+    *n == 1
+}
+fn batch_norm_eps() -> f32 {
+    1e-5
+}
+
+/// One operator with its attributes. Shapes leave out the batch; `x` is the first input.
+///
+/// In JSON an operator is an object whose `"op"` is the variant's name in snake case and whose other members are
+/// the fields below; members at their default may be left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Op {
+    /// `y = W x + b`; `x` `[in]`, `W` `[out, in]`, `y` `[out]`.
+    Linear {
+        /// Length of `y`.
+        out_features: usize,
+        /// Whether `b` is there (default true).
+        #[serde(default = "yes", skip_serializing_if = "is_true")]
+        bias: bool,
+    },
+    /// Cross-correlation; `x` `[in, h, w]`, weight `[out, in / groups, kh, kw]`.
+    Conv2d {
+        /// Channels of `y`.
+        out_channels: usize,
+        /// Kernel height and width.
+        kernel: Pair,
+        /// Step (default 1).
+        #[serde(default = "Pair::one", skip_serializing_if = "Pair::is_one")]
+        stride: Pair,
+        /// Zeros around `x` (default none).
+        #[serde(default, skip_serializing_if = "Padding::is_none")]
+        padding: Padding,
+        /// Distance between kernel taps (default 1).
+        #[serde(default = "Pair::one", skip_serializing_if = "Pair::is_one")]
+        dilation: Pair,
+        /// Groups of channels that do not mix (default 1).
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        groups: usize,
+        /// Whether a bias is there (default true).
+        #[serde(default = "yes", skip_serializing_if = "is_true")]
+        bias: bool,
+    },
+    /// `y = (x - running_mean) / sqrt(running_var + eps) * weight + bias`, per channel; at training by batch.
+    BatchNorm {
+        /// Added to the variance (default 1e-5).
+        #[serde(default = "batch_norm_eps")]
+        eps: f32,
+    },
+    /// `y = x * weight + bias`, per channel: what is left of a batch norm that was not folded into a weight.
+    ScaleBias,
+    /// Largest value under the window.
+    MaxPool {
+        /// Window.
+        kernel: Pair,
+        /// Step.
+        stride: Pair,
+        /// Cells around `x` that never win (default none).
+        #[serde(default, skip_serializing_if = "Padding::is_none")]
+        padding: Padding,
+        /// Whether a window that starts inside but ends outside counts (default false).
+        #[serde(default, skip_serializing_if = "is_false")]
+        ceil_mode: bool,
+    },
+    /// Mean under the window.
+    AvgPool {
+        /// Window.
+        kernel: Pair,
+        /// Step.
+        stride: Pair,
+        /// Zeros around `x` (default none).
+        #[serde(default, skip_serializing_if = "Padding::is_none")]
+        padding: Padding,
+        /// Whether a window that starts inside but ends outside counts (default false).
+        #[serde(default, skip_serializing_if = "is_false")]
+        ceil_mode: bool,
+        /// Whether padding counts in the divisor (default true).
+        #[serde(default = "yes", skip_serializing_if = "is_true")]
+        count_include_pad: bool,
+    },
+    /// Mean over height and width; `[c, h, w]` to `[c, 1, 1]`.
+    GlobalAvgPool,
+    /// `max(x, 0)`.
+    Relu,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `tanh(x)`.
+    Tanh,
+    /// `exp(x) / sum exp(x)` over the first dimension (channels, or the whole vector).
+    Softmax,
+    /// `y = a + b`, shapes equal.
+    Add,
+    /// Joins along the first dimension (channels); two or more inputs.
+    Concat,
+    /// Lists all elements in row-major order; any shape to `[n]`.
+    Flatten,
+    /// The same elements under another shape.
+    Reshape {
+        /// The new shape, batch left out.
+        shape: Vec<usize>,
+    },
+    /// `y = x` when run; at training each element is zeroed with probability `p` and the others scaled up.
+    Dropout {
+        /// Probability of zeroing.
+        p: f32,
+    },
+    /// `y = x`.
+    Identity,
+    /// Part of `x`: along each dimension `start`, `start + step`, … below `end`.
+    Slice {
+        /// First index, one a dimension.
+        start: Vec<usize>,
+        /// One past the last index, one a dimension.
+        end: Vec<usize>,
+        /// Distance, one a dimension.
+        step: Vec<usize>,
+    },
+    /// Zeros around `x`.
+    Pad {
+        /// How many before, one a dimension.
+        before: Vec<usize>,
+        /// How many after, one a dimension.
+        after: Vec<usize>,
+    },
+}
+
+impl Op {
+    /// The operator's name as in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Linear { .. } => "linear",
+            Self::Conv2d { .. } => "conv2d",
+            Self::BatchNorm { .. } => "batch_norm",
+            Self::ScaleBias => "scale_bias",
+            Self::MaxPool { .. } => "max_pool",
+            Self::AvgPool { .. } => "avg_pool",
+            Self::GlobalAvgPool => "global_avg_pool",
+            Self::Relu => "relu",
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+            Self::Softmax => "softmax",
+            Self::Add => "add",
+            Self::Concat => "concat",
+            Self::Flatten => "flatten",
+            Self::Reshape { .. } => "reshape",
+            Self::Dropout { .. } => "dropout",
+            Self::Identity => "identity",
+            Self::Slice { .. } => "slice",
+            Self::Pad { .. } => "pad",
+        }
+    }
+
+    /// The start of the names that nodes of this kind get when none is given: `conv` in `conv1`.
+    pub fn stem(&self) -> &'static str {
+        match self {
+            Self::Linear { .. } => "fc",
+            Self::Conv2d { .. } => "conv",
+            Self::BatchNorm { .. } => "bn",
+            Self::ScaleBias => "scale",
+            Self::MaxPool { .. } | Self::AvgPool { .. } | Self::GlobalAvgPool => "pool",
+            other => other.name(),
+        }
+    }
+
+    /// Whether the operator changes each element on its own and has no parameters, so that channels may be
+    /// removed or reordered across it.
+    pub fn is_elementwise(&self) -> bool {
+        matches!(self, Self::Relu | Self::Sigmoid | Self::Tanh | Self::Dropout { .. } | Self::Identity)
+    }
+}

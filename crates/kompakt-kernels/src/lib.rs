@@ -1,0 +1,1 @@
+//! The hot loops: sparse and codebook matrix products and convolutions.

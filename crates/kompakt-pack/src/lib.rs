@@ -1,0 +1,1 @@
+//! Write a container: deterministic, reads back what it wrote.

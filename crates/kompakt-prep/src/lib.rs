@@ -1,0 +1,1 @@
+//! Preprocessing as a typed list of steps, one scalar f32 implementation shared by training and loader.

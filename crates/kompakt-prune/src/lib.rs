@@ -1,0 +1,1 @@
+//! Masks: magnitude, schedules, dead units; retraining with masks held.

@@ -1,0 +1,1 @@
+//! The loader: map, plan, run from the map.

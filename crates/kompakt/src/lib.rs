@@ -1,0 +1,1 @@
+//! The front door: compress, run, inspect, verify, report.
