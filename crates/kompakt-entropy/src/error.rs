@@ -1,0 +1,23 @@
+//! What can be wrong with the input of a coder or with a coded stream.
+
+/// Why something cannot be coded, or why bytes are not a coded stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EntropyError {
+    /// A tensor that cannot be coded: lengths or codes out of range.
+    #[error("weights: {problem}")]
+    Weights {
+        /// What does not fit.
+        problem: &'static str,
+    },
+    /// A stream that ends before everything in it is read, or holds more than was asked for.
+    #[error("coded stream, byte {offset}: {problem} (rule {rule})")]
+    Stream {
+        /// Where the reader stood.
+        offset: usize,
+        /// The rule of the specification that is broken.
+        rule: &'static str,
+        /// What was found.
+        problem: &'static str,
+    },
+}

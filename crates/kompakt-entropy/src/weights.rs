@@ -1,0 +1,173 @@
+//! The weights of one layer as the coders see them: a mask and a code for every weight that is kept.
+//!
+//! ```text
+//! row-major [rows, channels, taps]        taps = kernel height x width, 1 for a linear layer
+//!   mask   . X . X X .                    true = kept; absent: all kept
+//!   codes  0 3 0 1 2 0                    index into an ascending codebook; 0 and ignored where masked
+//! ```
+//!
+//! The numbers behind the codes are not here: a coder needs to know how many there are and how many of them
+//! are negative, nothing else.
+
+use crate::EntropyError;
+use alloc::{vec, vec::Vec};
+
+/// A borrowed view of one layer's mask and codes. See the [module page](self) for the layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Weights<'a> {
+    /// Output units or channels, dimension 0.
+    pub rows: usize,
+    /// Input channels, or features, of a group.
+    pub channels: usize,
+    /// Kernel positions, `kh * kw`; 1 for a linear layer.
+    pub taps: usize,
+    /// True = kept; `[rows, channels, taps]`. `None`: all are kept.
+    pub mask: Option<&'a [bool]>,
+    /// Indices into an ascending codebook, `[rows, channels, taps]`; 0 and ignored where masked.
+    pub codes: &'a [u8],
+    /// How many entries the codebook has, 1 to 256.
+    pub n_levels: usize,
+    /// How many of them are below zero; they come first.
+    pub n_negative: usize,
+}
+
+impl Weights<'_> {
+    /// Checks lengths and ranges: everything that the coders rely on.
+    ///
+    /// Errors: [`EntropyError::Weights`] with what is wrong.
+    pub fn validate(&self) -> Result<(), EntropyError> {
+        let len = n_weights(self.rows, self.channels, self.taps)?;
+        let wrong = |problem| Err(EntropyError::Weights { problem });
+        if self.codes.len() != len {
+            return wrong("the codes do not have rows x channels x taps entries");
+        }
+        if self.mask.is_some_and(|m| m.len() != len) {
+            return wrong("the mask does not have rows x channels x taps entries");
+        }
+        check_levels(self.n_levels, self.n_negative)?;
+        let in_range = match self.mask {
+            None => self.codes.iter().all(|&c| usize::from(c) < self.n_levels),
+            Some(mask) => self
+                .codes
+                .iter()
+                .zip(mask)
+                .all(|(&c, &kept)| usize::from(c) < self.n_levels && (kept || c == 0)),
+        };
+        if in_range { Ok(()) } else { wrong("a code is outside the codebook, or not 0 where masked") }
+    }
+
+    /// How many weights there are, kept or not.
+    pub fn len(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// Whether there are none at all.
+    pub fn is_empty(&self) -> bool {
+        self.codes.is_empty()
+    }
+
+    /// How many weights a row has: `channels * taps`.
+    pub fn row_len(&self) -> usize {
+        self.channels * self.taps
+    }
+
+    /// Whether weight `index` is kept.
+    pub fn is_kept(&self, index: usize) -> bool {
+        self.mask.is_none_or(|m| m[index])
+    }
+
+    /// How many weights are kept.
+    pub fn n_kept(&self) -> usize {
+        self.mask.map_or(self.codes.len(), |m| m.iter().filter(|&&kept| kept).count())
+    }
+}
+
+/// The same, owned: what a decoder fills in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeightsBuf {
+    /// As in [`Weights`].
+    pub rows: usize,
+    /// As in [`Weights`].
+    pub channels: usize,
+    /// As in [`Weights`].
+    pub taps: usize,
+    /// As in [`Weights`].
+    pub mask: Option<Vec<bool>>,
+    /// As in [`Weights`].
+    pub codes: Vec<u8>,
+    /// As in [`Weights`].
+    pub n_levels: usize,
+    /// As in [`Weights`].
+    pub n_negative: usize,
+}
+
+impl WeightsBuf {
+    /// Weights of that shape, all of them code 0; masked out if there is a mask.
+    ///
+    /// Errors: [`EntropyError::Weights`] where the sizes are not ones that [`Weights::validate`] takes.
+    pub fn new(
+        [rows, channels, taps]: [usize; 3],
+        has_mask: bool,
+        n_levels: usize,
+        n_negative: usize,
+    ) -> Result<Self, EntropyError> {
+        let len = n_weights(rows, channels, taps)?;
+        check_levels(n_levels, n_negative)?;
+        let mask = has_mask.then(|| vec![false; len]);
+        Ok(Self { rows, channels, taps, mask, codes: vec![0; len], n_levels, n_negative })
+    }
+
+    /// A view of it.
+    pub fn view(&self) -> Weights<'_> {
+        let Self { rows, channels, taps, n_levels, n_negative, .. } = *self;
+        Weights { rows, channels, taps, mask: self.mask.as_deref(), codes: &self.codes, n_levels, n_negative }
+    }
+}
+
+fn n_weights(rows: usize, channels: usize, taps: usize) -> Result<usize, EntropyError> {
+    rows.checked_mul(channels).and_then(|n| n.checked_mul(taps)).ok_or(EntropyError::Weights {
+        problem: "rows x channels x taps is more than this machine can address",
+    })
+}
+
+fn check_levels(n_levels: usize, n_negative: usize) -> Result<(), EntropyError> {
+    if !(1..=256).contains(&n_levels) {
+        return Err(EntropyError::Weights { problem: "a codebook has 1 to 256 entries" });
+    }
+    if n_negative > n_levels {
+        return Err(EntropyError::Weights { problem: "more negative entries than entries" });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view<'a>(codes: &'a [u8], mask: Option<&'a [bool]>) -> Weights<'a> {
+        Weights { rows: 2, channels: 2, taps: 1, mask, codes, n_levels: 3, n_negative: 1 }
+    }
+
+    #[test]
+    fn takes_what_fits_and_refuses_the_rest() {
+        assert_eq!(view(&[0, 1, 2, 0], None).validate(), Ok(()));
+        assert_eq!(view(&[0, 1, 2, 0], Some(&[false, true, true, true])).validate(), Ok(()));
+        assert!(view(&[0, 1, 2], None).validate().is_err());
+        assert!(view(&[0, 1, 2, 3], None).validate().is_err());
+        assert!(view(&[0, 1, 2, 0], Some(&[true; 3])).validate().is_err());
+        assert!(view(&[0, 1, 2, 0], Some(&[true, false, true, true])).validate().is_err());
+        for (n_levels, n_negative) in [(0, 0), (257, 0), (3, 4)] {
+            assert!(Weights { n_levels, n_negative, ..view(&[0; 4], None) }.validate().is_err());
+        }
+        assert!(WeightsBuf::new([usize::MAX, 2, 1], true, 1, 0).is_err());
+    }
+
+    #[test]
+    fn counts() {
+        let mask = [false, true, true, false];
+        let weights = view(&[0, 1, 2, 0], Some(&mask));
+        assert_eq!((weights.len(), weights.row_len(), weights.n_kept()), (4, 2, 2));
+        assert!(weights.is_kept(1) && !weights.is_kept(3));
+        assert_eq!(WeightsBuf::new([2, 2, 1], true, 3, 1).unwrap().view().n_kept(), 0);
+    }
+}
