@@ -1,1 +1,34 @@
-//! The interchange between stages and the process contract of a stage.
+//! The interchange: what flows between the stages, and how a stage behaves as a process.
+//!
+//! ```text
+//! train ──► prune ──► cluster ──► finetune ──► pack
+//!   weight    weight     codebook    codebook
+//!             + mask     codes+mask  codes+mask
+//! ```
+//!
+//! Between two stages runs one [`Model`]: a safetensors file that any safetensors reader opens, with the graph and
+//! the provenance as JSON under the single metadata key `kompakt`. The byte layout is defined in
+//! `spec/interchange.md`; [`Model::read`] and [`Model::write`] are its two directions, [`ModelFile`] reads a file
+//! too large for memory one parameter at a time.
+//!
+//! The process contract (where the model comes from and goes to, exit codes, terminals, broken pipes) is
+//! [`stage`]. This crate and the binaries are the only code that knows stdin and stdout.
+
+mod error;
+mod graph_json;
+mod metadata;
+mod model;
+mod numbers;
+mod parameter;
+mod provenance;
+mod read;
+pub mod stage;
+mod write;
+
+pub use error::CheckpointError;
+pub use graph_json::{graph_from_json, graph_to_json};
+pub use model::Model;
+pub use numbers::Numbers;
+pub use parameter::Parameter;
+pub use provenance::StageRecord;
+pub use read::ModelFile;
