@@ -3,6 +3,8 @@
 
 extern crate alloc;
 
+pub mod bits;
+pub mod direct;
 mod error;
 pub mod weights;
 
