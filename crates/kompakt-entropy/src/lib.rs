@@ -6,6 +6,8 @@ extern crate alloc;
 pub mod bits;
 pub mod direct;
 mod error;
+pub mod order;
+pub mod smallest;
 pub mod weights;
 
 pub use error::EntropyError;

@@ -117,6 +117,14 @@ impl WeightsBuf {
         Ok(Self { rows, channels, taps, mask, codes: vec![0; len], n_levels, n_negative })
     }
 
+    /// Sets all weights to code 0, masked out if there is a mask.
+    pub fn clear(&mut self) {
+        self.codes.fill(0);
+        if let Some(mask) = &mut self.mask {
+            mask.fill(false);
+        }
+    }
+
     /// A view of it.
     pub fn view(&self) -> Weights<'_> {
         let Self { rows, channels, taps, n_levels, n_negative, .. } = *self;

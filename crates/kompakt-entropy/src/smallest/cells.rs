@@ -1,0 +1,54 @@
+//! Where the model finds the weights it codes: the same questions to a tensor being read and to one being written.
+
+use crate::{Weights, WeightsBuf};
+
+/// Weights by their index in row-major order. A source knows all of them, a target those set so far.
+pub(crate) trait Cells {
+    fn shape(&self) -> Weights<'_>;
+    fn kept(&self, index: usize) -> bool;
+    fn level(&self, index: usize) -> u8;
+    fn set(&mut self, index: usize, kept: bool, level: u8);
+}
+
+/// Weights to be written.
+pub(crate) struct Source<'a>(pub(crate) &'a Weights<'a>);
+
+impl Cells for Source<'_> {
+    fn shape(&self) -> Weights<'_> {
+        *self.0
+    }
+    #[inline]
+    fn kept(&self, index: usize) -> bool {
+        self.0.is_kept(index)
+    }
+    #[inline]
+    fn level(&self, index: usize) -> u8 {
+        self.0.codes[index]
+    }
+    #[inline]
+    fn set(&mut self, _: usize, _: bool, _: u8) {}
+}
+
+/// Weights being read.
+pub(crate) struct Target<'a>(pub(crate) &'a mut WeightsBuf);
+
+impl Cells for Target<'_> {
+    fn shape(&self) -> Weights<'_> {
+        self.0.view()
+    }
+    #[inline]
+    fn kept(&self, index: usize) -> bool {
+        self.0.mask.as_ref().is_none_or(|m| m[index])
+    }
+    #[inline]
+    fn level(&self, index: usize) -> u8 {
+        self.0.codes[index]
+    }
+    #[inline]
+    fn set(&mut self, index: usize, kept: bool, level: u8) {
+        if let Some(mask) = &mut self.0.mask {
+            mask[index] = kept;
+        }
+        self.0.codes[index] = level;
+    }
+}

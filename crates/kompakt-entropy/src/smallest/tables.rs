@@ -1,0 +1,107 @@
+//! Integer tables of the logistic function and the logarithm, made by integer arithmetic alone.
+//!
+//! Everything follows from one geometric row, `E[i]`: 2^30 times e to the power of i / 256, multiplied up step by
+//! step with rounding down. A *logit* is `256 ln(p / (1 - p))`, kept within ±[`LOGIT_MAX`].
+
+/// Largest logit: `12 * 256 - 1`, where the probability of the other bit is about 2^-17.3.
+pub(crate) const LOGIT_MAX: i32 = 3071;
+/// `E[0]`.
+const ONE: u64 = 1 << 30;
+/// `E[i + 1] = E[i] * RATIO >> 30`: 2^30 times e to the power of 1 / 256, rounded to nearest.
+const RATIO: u64 = 1_077_944_331;
+/// Entries of the table of logarithms.
+const N_LOG: usize = 4096;
+
+const fn geometric() -> [u64; LOGIT_MAX as usize + 1] {
+    let mut row = [ONE; LOGIT_MAX as usize + 1];
+    let mut i = 1;
+    while i < row.len() {
+        row[i] = ((row[i - 1] as u128 * RATIO as u128) >> 30) as u64;
+        i += 1;
+    }
+    row
+}
+
+static GEOMETRIC: [u64; LOGIT_MAX as usize + 1] = geometric();
+
+/// `65536 / (1 + e^(-x/256))` for x = 0..=LOGIT_MAX, rounded down, at most 65535.
+static SQUASH: [u16; LOGIT_MAX as usize + 1] = {
+    let mut table = [0; LOGIT_MAX as usize + 1];
+    let mut i = 0;
+    while i < table.len() {
+        table[i] = ((GEOMETRIC[i] << 16) / (GEOMETRIC[i] + ONE)) as u16;
+        i += 1;
+    }
+    table
+};
+
+/// `256 ln n`, rounded down; entry 0 is 0.
+static LOG: [u16; N_LOG] = {
+    let mut table = [0; N_LOG];
+    let (mut n, mut x) = (1, 0);
+    while n < N_LOG {
+        while GEOMETRIC[x + 1] <= n as u64 * ONE {
+            x += 1;
+        }
+        table[n] = x as u16;
+        n += 1;
+    }
+    table
+};
+
+/// The probability of a one, in 1/65536, of a logit: 1 to 65535.
+#[inline]
+pub(crate) fn squash(logit: i32) -> u32 {
+    let x = logit.unsigned_abs().min(LOGIT_MAX as u32) as usize;
+    let p = u32::from(SQUASH[x]);
+    if logit < 0 { 65536 - p } else { p }
+}
+
+/// `256 ln n`, rounded down; 0 for 0.
+#[inline]
+pub(crate) fn log(n: u32) -> i32 {
+    if (n as usize) < N_LOG {
+        return i32::from(LOG[n as usize]);
+    }
+    let shift = 20 - n.leading_zeros();
+    // 256 ln 2 = 177.4457
+    i32::from(LOG[(n >> shift) as usize]) + ((shift * 45426) >> 8) as i32
+}
+
+/// The logit of the odds `ones : zeros`, each counted as at least 1.
+#[inline]
+pub(crate) fn logit(ones: u32, zeros: u32) -> i32 {
+    (log(ones.max(1)) - log(zeros.max(1))).clamp(-LOGIT_MAX, LOGIT_MAX)
+}
+
+/// The logit of a probability of 22 bits.
+#[inline]
+pub(crate) fn stretch(p: u32) -> i32 {
+    logit(p, (1 << 22) - p)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ratio_is_e_to_the_1_256() {
+        assert_eq!(RATIO, ((1.0_f64 / 256.0).exp() * ONE as f64).round() as u64);
+    }
+
+    #[test]
+    fn close_to_the_real_functions() {
+        for x in -LOGIT_MAX..=LOGIT_MAX {
+            let real = 65536.0 / (1.0 + (-f64::from(x) / 256.0).exp());
+            assert!((f64::from(squash(x)) - real).abs() <= 1.0, "{x}");
+        }
+        for n in (1..100_000).chain([u32::MAX / 3, u32::MAX]) {
+            let real = 256.0 * f64::from(n).ln();
+            assert!((f64::from(log(n)) - real).abs() <= 2.0, "{n}: {} {real}", log(n));
+        }
+        for p in [1, 100, 1 << 21, (1 << 22) - 1] {
+            let real = 256.0 * (f64::from(p) / (4194304.0 - f64::from(p))).ln();
+            assert!((f64::from(stretch(p)) - real.clamp(-3071.0, 3071.0)).abs() <= 3.0, "{p}");
+        }
+    }
+}

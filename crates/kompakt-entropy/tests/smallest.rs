@@ -1,0 +1,160 @@
+//! Streams of the `smallest` coder: what goes in comes out, and nothing that comes in breaks a reader.
+
+use kompakt_entropy::{
+    EntropyError, WeightsBuf,
+    smallest::{Hints, StreamDecoder, StreamEncoder},
+};
+
+fn encode(weights: &[WeightsBuf], hints: Hints<'_>) -> Vec<u8> {
+    let mut encoder = StreamEncoder::new();
+    for tensor in weights {
+        encoder.weights(&tensor.view(), hints).expect("valid");
+    }
+    encoder.finish()
+}
+
+fn decode(bytes: &[u8], like: &[WeightsBuf], hints: Hints<'_>) -> Result<Vec<WeightsBuf>, EntropyError> {
+    let mut decoder = StreamDecoder::new(bytes);
+    let mut tensors = Vec::new();
+    for tensor in like {
+        let shape = [tensor.rows, tensor.channels, tensor.taps];
+        let mut read = WeightsBuf::new(shape, tensor.mask.is_some(), tensor.n_levels, tensor.n_negative)?;
+        decoder.weights(&mut read, hints)?;
+        tensors.push(read);
+    }
+    decoder.finish().map(|()| tensors)
+}
+
+/// Every mask and every assignment of levels of small tensors, in every shape of that size.
+#[test]
+fn small_space_round_trip() {
+    for shape in [[1, 1, 1], [1, 4, 1], [2, 2, 1], [4, 1, 1], [2, 1, 2], [1, 1, 4], [1, 0, 3], [0, 2, 1]] {
+        for (n_levels, n_negative) in [(1, 0), (1, 1), (2, 1), (3, 1), (3, 3)] {
+            for has_mask in [false, true] {
+                let len = shape.iter().product::<usize>();
+                let states = n_levels + usize::from(has_mask);
+                for word in 0..states.pow(len as u32) {
+                    let mut tensor = WeightsBuf::new(shape, has_mask, n_levels, n_negative).expect("valid");
+                    let mut rest = word;
+                    for i in 0..len {
+                        let (state, kept) = (rest % states, rest % states < n_levels);
+                        rest /= states;
+                        tensor.codes[i] = if kept { state as u8 } else { 0 };
+                        if let Some(mask) = &mut tensor.mask {
+                            mask[i] = kept;
+                        }
+                    }
+                    let tensors = [tensor];
+                    let bytes = encode(&tensors, Hints::default());
+                    assert_eq!(decode(&bytes, &tensors, Hints::default()).unwrap(), tensors, "{word}");
+                }
+            }
+        }
+    }
+}
+
+fn random_tensor(u: &mut arbtest::arbitrary::Unstructured<'_>) -> arbtest::arbitrary::Result<WeightsBuf> {
+    let shape = [u.int_in_range(0..=9)?, u.int_in_range(0..=4)? * 4, *u.choose(&[1, 4, 9])?];
+    let n_levels = *u.choose(&[1, 2, 3, 5, 16, 255, 256])?;
+    let n_negative = u.int_in_range(0..=n_levels)?;
+    let mut tensor = WeightsBuf::new(shape, u.arbitrary()?, n_levels, n_negative).expect("valid");
+    let density: u8 = u.arbitrary()?;
+    for i in 0..tensor.codes.len() {
+        let kept = match &mut tensor.mask {
+            None => true,
+            Some(mask) => {
+                mask[i] = u.arbitrary::<u8>()? <= density;
+                mask[i]
+            }
+        };
+        tensor.codes[i] = if kept { u.int_in_range(0..=n_levels - 1)? as u8 } else { 0 };
+    }
+    Ok(tensor)
+}
+
+fn random_hints<'a>(
+    u: &mut arbtest::arbitrary::Unstructured<'_>,
+    producer: &'a mut Vec<u32>,
+    tensor: &WeightsBuf,
+) -> arbtest::arbitrary::Result<Hints<'a>> {
+    for _ in 0..tensor.channels {
+        producer.push(u.arbitrary()?);
+    }
+    let grid = match tensor.taps {
+        1 => *u.choose(&[None, Some((2, 2)), Some((1, 1))])?,
+        4 => *u.choose(&[None, Some((2, 2)), Some((4, 1))])?,
+        _ => *u.choose(&[None, Some((3, 3))])?,
+    };
+    Ok(Hints { producer: u.arbitrary::<bool>()?.then_some(&producer[..]), grid })
+}
+
+#[test]
+fn random_tensors_round_trip_and_every_truncation_is_an_error_or_canonical() {
+    arbtest::arbtest(|u| {
+        let tensors = [random_tensor(u)?];
+        let mut producer = Vec::new();
+        let hints = random_hints(u, &mut producer, &tensors[0])?;
+        let bytes = encode(&tensors, hints);
+        assert_eq!(decode(&bytes, &tensors, hints).unwrap(), tensors);
+        for end in 0..bytes.len() {
+            if let Ok(read) = decode(&bytes[..end], &tensors, hints) {
+                assert_eq!(encode(&read, hints), &bytes[..end]);
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn random_bytes_are_an_error_or_canonical() {
+    arbtest::arbtest(|u| {
+        let tensors = [random_tensor(u)?];
+        let bytes: Vec<u8> = u.arbitrary()?;
+        if let Ok(read) = decode(&bytes, &tensors, Hints::default()) {
+            assert_eq!(encode(&read, Hints::default()), bytes);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn numbers_round_trip() {
+    arbtest::arbtest(|u| {
+        let mut singles: Vec<u32> = u.arbitrary()?;
+        singles.extend([0, 0x8000_0000, 0x7FC0_0001, 0xFF80_0000, 1, 0x7F7F_FFFF, 0x3F80_0000]);
+        let singles: Vec<f32> = singles.into_iter().map(f32::from_bits).collect();
+        let mut halves: Vec<u16> = u.arbitrary()?;
+        halves.extend([0, 0x8000, 0x7E01, 0xFC00, 1]);
+        let mut integers: Vec<i32> = u.arbitrary()?;
+        integers.extend([0, 1, -1, i32::MAX, i32::MIN, 5, -300]);
+        let mut encoder = StreamEncoder::new();
+        encoder.numbers_f32(&singles);
+        encoder.numbers_f16(&halves);
+        encoder.numbers_int(&integers);
+        let bytes = encoder.finish();
+
+        let mut decoder = StreamDecoder::new(&bytes);
+        let (mut f, mut h, mut i) =
+            (vec![0.0; singles.len()], vec![0; halves.len()], vec![0; integers.len()]);
+        decoder.numbers_f32(&mut f).unwrap();
+        decoder.numbers_f16(&mut h).unwrap();
+        decoder.numbers_int(&mut i).unwrap();
+        decoder.finish().unwrap();
+        assert!(f.iter().zip(&singles).all(|(a, b)| a.to_bits() == b.to_bits()));
+        assert_eq!((h, i), (halves, integers));
+        Ok(())
+    });
+}
+
+#[test]
+fn hints_that_do_not_fit_are_refused() {
+    let tensor = WeightsBuf::new([2, 6, 1], true, 4, 2).unwrap();
+    for hints in [
+        Hints { producer: Some(&[1; 5]), grid: None },
+        Hints { producer: None, grid: Some((4, 1)) },
+        Hints { producer: None, grid: Some((0, 3)) },
+        Hints { producer: None, grid: Some((usize::MAX, 2)) },
+    ] {
+        assert!(StreamEncoder::new().weights(&tensor.view(), hints).is_err());
+    }
+}
