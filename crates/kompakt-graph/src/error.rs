@@ -47,6 +47,9 @@ pub enum GraphError {
     /// The graph has no input, no node or no output, or refers to a value that is not there.
     #[error("the graph {0}")]
     Structure(String),
+    /// Values for the weight layers do not fit the layers (see [`crate::PerLayer`]).
+    #[error("values by layer: {0}")]
+    PerLayer(String),
     /// A bound of [`crate::MAX_NODES`], [`crate::MAX_RANK`], [`crate::MAX_DIM`] or [`crate::MAX_ELEMENTS`].
     #[error("{what} is {found}, at most {limit} is allowed")]
     Limit {

@@ -29,9 +29,11 @@ mod limits;
 mod names;
 pub mod networks;
 mod op;
+mod per_layer;
 
 pub use error::GraphError;
 pub use graph::{Graph, Input, Node, Param, ParamRole, ValueId};
 pub use limits::{MAX_DIM, MAX_ELEMENTS, MAX_NODES, MAX_RANK};
 pub use names::default_names;
 pub use op::{Op, Padding, Pair};
+pub use per_layer::PerLayer;
