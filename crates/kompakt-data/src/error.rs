@@ -1,0 +1,73 @@
+//! What can go wrong with data.
+
+use std::path::{Path, PathBuf};
+
+/// Why data cannot be read or fetched. The message names the file and says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// A known data set that is not in the cache.
+    #[error("{name} is not in {folder}; fetch it with `kompakt data {name}` or `cargo xtask data {name}`",
+        folder = folder.display())]
+    NotFetched {
+        /// The data set.
+        name: String,
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// Neither a known name nor a path that exists.
+    #[error("no data set {0:?}: it is none of {known}, and no such file or folder", known = crate::NAMES.join(", "))]
+    Unknown(String),
+    /// A file that cannot be opened, read or written.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file whose content is not what it should be.
+    #[error("{path}: {problem}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        problem: String,
+    },
+    /// A data set without what was asked of it.
+    #[error("{name} has no images for {what}")]
+    Empty {
+        /// The data set.
+        name: String,
+        /// The split or selection.
+        what: String,
+    },
+    /// Images, labels and shapes that do not belong together.
+    #[error("data set: {0}")]
+    Inconsistent(String),
+    /// A data set and a network whose steps differ.
+    #[error("{0}")]
+    Steps(String),
+    /// No source had a data set.
+    #[error("{name} could not be fetched; every source failed:{tried}")]
+    Fetch {
+        /// The data set.
+        name: String,
+        /// One line a source.
+        tried: String,
+    },
+    /// Steps that do not fit.
+    #[error("preprocessing: {0}")]
+    Prep(#[from] kompakt_prep::PrepError),
+}
+
+impl DataError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {
+        Self::File { path: path.to_path_buf(), problem: problem.into() }
+    }
+}

@@ -1,0 +1,86 @@
+//! The data sets that have a name: their files, hashes and classes.
+
+use crate::split::Split;
+
+/// One file of a data set, as it lies in the cache.
+pub(crate) struct KnownFile {
+    pub(crate) name: &'static str,
+    pub(crate) n_bytes: u64,
+    /// SHA-256 of the file as it lies in the cache (not gzipped).
+    pub(crate) sha256: &'static str,
+}
+
+/// A data set of four IDX files.
+pub(crate) struct Known {
+    pub(crate) name: &'static str,
+    pub(crate) classes: [&'static str; 10],
+    /// Training images and labels, test images and labels.
+    pub(crate) files: [KnownFile; 4],
+}
+
+/// The names that [`crate::load`] knows, beside paths.
+pub const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "digits"];
+
+pub(crate) const DIGIT_NAMES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+const FILE_NAMES: [(&str, u64); 4] = [
+    ("train-images-idx3-ubyte", 47_040_016),
+    ("train-labels-idx1-ubyte", 60_008),
+    ("t10k-images-idx3-ubyte", 7_840_016),
+    ("t10k-labels-idx1-ubyte", 10_008),
+];
+
+const fn files(hashes: [&'static str; 4]) -> [KnownFile; 4] {
+    [
+        KnownFile { name: FILE_NAMES[0].0, n_bytes: FILE_NAMES[0].1, sha256: hashes[0] },
+        KnownFile { name: FILE_NAMES[1].0, n_bytes: FILE_NAMES[1].1, sha256: hashes[1] },
+        KnownFile { name: FILE_NAMES[2].0, n_bytes: FILE_NAMES[2].1, sha256: hashes[2] },
+        KnownFile { name: FILE_NAMES[3].0, n_bytes: FILE_NAMES[3].1, sha256: hashes[3] },
+    ]
+}
+
+pub(crate) const KNOWN: [Known; 2] = [
+    Known {
+        name: "mnist",
+        classes: DIGIT_NAMES,
+        files: files([
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ]),
+    },
+    Known {
+        name: "fashion-mnist",
+        classes: [
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ],
+        files: files([
+            "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
+            "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
+            "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
+            "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
+        ]),
+    },
+];
+
+impl Known {
+    pub(crate) fn by_name(name: &str) -> Option<&'static Self> {
+        KNOWN.iter().find(|known| known.name == name)
+    }
+
+    /// The images and labels that `split` is cut from.
+    pub(crate) fn pair(&self, split: Split) -> [&KnownFile; 2] {
+        let at = if split == Split::Test { 2 } else { 0 };
+        [&self.files[at], &self.files[at + 1]]
+    }
+}

@@ -1,0 +1,74 @@
+//! Which images are for training, which for choices, which for the final figure.
+//!
+//! A split depends on an image's place in its data set and on nothing else: never on a seed, a shuffle or a clock.
+
+use std::str::FromStr;
+
+/// A part of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// What networks are trained on: the training images less the validation images.
+    Train,
+    /// A tenth of the training images, for every choice.
+    Validation,
+    /// What the figures are measured on, once.
+    Test,
+    /// All training images: [`Split::Train`] and [`Split::Validation`], for a last run after every choice is made.
+    TrainAndValidation,
+}
+
+impl Split {
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+            Self::TrainAndValidation => "train+validation",
+        }
+    }
+}
+
+impl FromStr for Split {
+    type Err = String;
+    fn from_str(name: &str) -> Result<Self, String> {
+        [Self::Train, Self::Validation, Self::Test, Self::TrainAndValidation]
+            .into_iter()
+            .find(|split| split.name() == name)
+            .ok_or_else(|| format!("no split {name:?}; there are train, validation, test, train+validation"))
+    }
+}
+
+/// A fixed scramble of an index (the finaliser of SplitMix64).
+fn scramble(index: usize) -> u64 {
+    let mut z = (index as u64).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Whether training image `index` is kept for validation: one in ten.
+pub fn is_validation(index: usize) -> bool {
+    scramble(index).is_multiple_of(10)
+}
+
+/// Whether image `index` of a data set with no test set of its own is a test image: one in five.
+pub fn is_test(index: usize) -> bool {
+    scramble(index ^ 0x7465_7374).is_multiple_of(5)
+}
+
+/// Which of `n` training images belong to `split`.
+pub(crate) fn of_training(n: usize, split: Split) -> Vec<usize> {
+    (0..n)
+        .filter(|i| split == Split::TrainAndValidation || is_validation(*i) == (split == Split::Validation))
+        .collect()
+}
+
+/// Which of `n` images belong to `split` where there is one pile of images.
+pub(crate) fn of_pile(n: usize, split: Split) -> Vec<usize> {
+    let (test, training): (Vec<usize>, Vec<usize>) = (0..n).partition(|i| is_test(*i));
+    match split {
+        Split::Test => test,
+        _ => of_training(training.len(), split).into_iter().map(|i| training[i]).collect(),
+    }
+}

@@ -1,0 +1,39 @@
+//! What can be wrong with a list of steps.
+
+use alloc::string::String;
+
+/// Why a list of steps cannot be used. The message names the step by its position, counted from 0.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepError {
+    /// The shape that goes in is no image `[channels, height, width]` and no vector `[n]`.
+    #[error("input shape {0}; an image is [channels, height, width], a vector [n]")]
+    Input(String),
+    /// A step cannot work on the shape before it, or one of its settings is out of range.
+    #[error("step {index} ({step}): {problem}")]
+    Step {
+        /// Position in the list.
+        index: usize,
+        /// The step's name.
+        step: &'static str,
+        /// What does not fit, and what would.
+        problem: String,
+    },
+    /// A code that no step has.
+    #[error("step code {0} is unknown; the file needs a newer reader")]
+    UnknownCode(u8),
+    /// The numbers after a code are not what the step has.
+    #[error("step code {code}: {problem}")]
+    Numbers {
+        /// The code.
+        code: u8,
+        /// What is missing, left over or of the wrong kind.
+        problem: String,
+    },
+    /// More than [`crate::MAX_STEPS`] steps.
+    #[error("{0} steps, at most {max} are allowed", max = crate::MAX_STEPS)]
+    TooManySteps(usize),
+    /// A preset that does not exist.
+    #[error("no preset {0:?}; there are none, normalize, deskew, features")]
+    UnknownPreset(String),
+}

@@ -1,0 +1,1 @@
+//! Principal components: fitted once, then the first linear layer of a network.
