@@ -1,2 +1,45 @@
-//! All automation of the workspace.
-fn main() {}
+//! All automation of the workspace: `cargo xtask COMMAND`.
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line program")]
+
+mod ci;
+mod data;
+mod pipeline;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// kompakt's automation: the whole pipeline, data sets, checks
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Pipeline(pipeline::Arguments),
+    Data(data::Arguments),
+    /// Check formatting and lints, build, and run all tests
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Pipeline(arguments) => pipeline::run(&arguments),
+        Command::Data(arguments) => data::run(&arguments),
+        Command::Ci => ci::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says what is happening, on stderr.
+fn say(text: &str) {
+    eprintln!("» {text}");
+}
