@@ -60,8 +60,15 @@ fn read_bytes(input: &mut impl Read, size: usize) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Images of `[channels, height, width]`, one after the other, and their labels.
+pub(crate) struct Pictures {
+    pub(crate) dims: [usize; 3],
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) labels: Vec<u16>,
+}
+
 /// Images `[n, height, width]` or `[n, channels, height, width]`, and their labels.
-pub(crate) fn read_pair(images: &Path, labels: &Path) -> Result<([usize; 3], Vec<u8>, Vec<u16>), DataError> {
+pub(crate) fn read_pair(images: &Path, labels: &Path) -> Result<Pictures, DataError> {
     let pictures = read(images)?;
     let (n, dims) = match *pictures.dims {
         [n, height, width] => (n, [1, height, width]),
@@ -72,7 +79,8 @@ pub(crate) fn read_pair(images: &Path, labels: &Path) -> Result<([usize; 3], Vec
     if names.dims != [n] {
         return Err(DataError::file(labels, format!("{:?} labels for {n} images", names.dims)));
     }
-    Ok((dims, pictures.bytes, names.bytes.into_iter().map(u16::from).collect()))
+    let labels = names.bytes.into_iter().map(u16::from).collect();
+    Ok(Pictures { dims, bytes: pictures.bytes, labels })
 }
 
 /// `folder/name`, or `folder/name.gz`, whichever is there.

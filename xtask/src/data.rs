@@ -1,0 +1,37 @@
+//! `cargo xtask data`: fetches data sets into the cache folder.
+
+use kompakt_data::{Bar, Fetched, NAMES, fetch};
+
+/// Fetches data sets into the cache folder ($KOMPAKT_DATA, else the user's cache), checked by hash.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Which: mnist, fashion-mnist, digits, or all.
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+}
+
+/// Fetches what was asked for; what is there already is checked and kept.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in &arguments.names {
+        match name.as_str() {
+            "all" => names.extend(NAMES),
+            name => names.push(name),
+        }
+    }
+    for name in names {
+        let fetched = fetch(name, &mut Bar::of_bytes())?;
+        tell(name, &fetched);
+    }
+    Ok(())
+}
+
+fn tell(name: &str, fetched: &Fetched) {
+    match fetched {
+        Fetched::AlreadyThere(folder) => eprintln!("{name}: whole, in {}", folder.display()),
+        Fetched::From { source, folder } => {
+            eprintln!("{name}: fetched from {source} into {}", folder.display())
+        }
+        Fetched::BuiltIn => eprintln!("{name}: part of the program, nothing to fetch"),
+    }
+}
