@@ -1,1 +1,65 @@
-//! Parse and validate a container from bytes; never writes.
+//! The container (`.kompakt`), from bytes to checked parts. Never writes, never touches a file, never panics.
+//!
+//! ```text
+//! ┌────────┬───────────┬──────────────────────────────┬────────────┬───────────┬─ ─ ─ ─┬───────────┐
+//! │ header │ directory │ pool: what is small, in one  │ a tensor   │ a tensor  │        │ ancillary │
+//! │        │ (CBOR)    │ adaptive stream, or as it is │            │           │        │           │
+//! └────────┴───────────┴──────────────────────────────┴────────────┴───────────┴─ ─ ─ ─┴───────────┘
+//!   16 B     graph, tables   each section ends in its own CRC-32
+//! ```
+//!
+//! Reading has two steps, and what each promises is different:
+//!
+//! - [`Container::parse`] checks header and directory (they have a checksum of their own) and where every section
+//!   lies. It reads nothing else, so it costs microseconds whatever the size of the file. Afterwards the graph, all
+//!   shapes and all tables can be relied on. The payloads cannot: a flipped bit there gives an error or other
+//!   weights.
+//! - [`Container::verify`] reads everything: each section's checksum, every payload, and the content hash.
+//!
+//! ```ignore
+//! # fn main() -> Result<(), kompakt_format::FormatError> {
+//! # let bytes = [0u8; 0];
+//! let container = kompakt_format::Container::parse(&bytes)?;
+//! container.verify()?;
+//! for (param, weights) in container.graph().params().iter().zip(container.decode()?) {
+//!     println!("{} {:?}: {} kept", param.name, param.shape, weights.n_kept());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Memory is asked for only in proportion to what has been validated, and never more than the limits of
+//! `spec/format.md` allow: see [`limits`]. Every error names the rule of that text and the byte where it is broken.
+//!
+//! What is not here: mapping files, running networks, writing (`kompakt-pack`).
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+#![cfg_attr(
+    test,
+    allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, clippy::cast_possible_truncation)
+)]
+
+extern crate alloc;
+
+mod cbor;
+mod container;
+mod descriptor;
+mod directory;
+mod error;
+mod header;
+pub mod limits;
+mod numbers;
+mod operators;
+mod section;
+mod tiles;
+
+pub use container::Container;
+pub use descriptor::{Descriptor, Form};
+pub use directory::{Directory, Tier, input_names, key};
+pub use error::FormatError;
+pub use header::MAGIC;
+pub use numbers::{NumberFormat, Numbers};
+pub use operators::code;
+pub use section::{CRC_BYTES, Section, SectionKind, place};
+pub use tiles::{Tile, Tiles};

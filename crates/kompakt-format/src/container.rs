@@ -1,0 +1,108 @@
+//! A container over its bytes.
+
+use crate::{
+    descriptor::Descriptor,
+    directory::{Directory, Tier},
+    error::{FormatError, broken},
+    section::{Section, SectionKind},
+    tiles::Tiles,
+};
+use alloc::{string::String, sync::Arc};
+use kompakt_graph::Graph;
+use kompakt_prep::Pipeline;
+
+/// A `.kompakt` file whose header and directory have been checked. See the [crate] page for what that promises.
+#[derive(Debug, Clone)]
+pub struct Container<'a> {
+    /// As long as `directory.total`.
+    bytes: &'a [u8],
+    directory: Arc<Directory>,
+}
+
+impl<'a> Container<'a> {
+    /// Checks header and directory; payloads are not looked at.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
+        Ok(Self { bytes, directory: Arc::new(Directory::parse(bytes)?) })
+    }
+
+    /// The same file again, for whoever keeps the directory beside the bytes (a map, say) that it came from.
+    ///
+    /// Errors: F-3 if the bytes are of another length. That they are the same is the caller's to see to; if they
+    /// are not, payloads are errors or other weights, nothing worse.
+    pub fn with_directory(directory: Arc<Directory>, bytes: &'a [u8]) -> Result<Self, FormatError> {
+        if bytes.len() != directory.total {
+            return broken("F-3", 9, "the file has changed its length");
+        }
+        Ok(Self { bytes, directory })
+    }
+
+    /// The directory, to be kept.
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+    /// The whole file.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+    /// How the weights are coded.
+    pub fn tier(&self) -> Tier {
+        self.directory.tier
+    }
+    /// First eight bytes of SHA-256 over the content, the same in every tier. [`Container::verify`] checks it.
+    pub fn content_hash(&self) -> [u8; 8] {
+        self.directory.content_hash
+    }
+    /// The network. Parameters everywhere are numbered as in [`Graph::params`].
+    pub fn graph(&self) -> &Graph {
+        &self.directory.graph
+    }
+    /// What is done to a raw input first; it makes what the network's only input reads.
+    pub fn pipeline(&self) -> Option<&Pipeline> {
+        self.directory.pipeline.as_ref()
+    }
+    /// What the directory says of each parameter.
+    pub fn descriptors(&self) -> &[Descriptor] {
+        &self.directory.descriptors
+    }
+    /// All sections in the file's order. Between them lies nothing but padding and checksums.
+    pub fn sections(&self) -> &[Section] {
+        &self.directory.sections
+    }
+    /// Parameters of the network as it entered the pipeline: times 4 bytes, the numerator of the compression ratio.
+    pub fn dense_parameters(&self) -> Option<u64> {
+        self.directory.dense_parameters
+    }
+    /// Recorded figures: `test_error` (0..1), …
+    pub fn measured(&self) -> &[(String, f64)] {
+        &self.directory.measured
+    }
+
+    /// The section that holds parameter `parameter` alone; `None` if it is in the pool (or is not there).
+    pub fn section_of(&self, parameter: usize) -> Option<&Section> {
+        self.directory.homes.get(parameter).copied().flatten().and_then(|i| self.directory.sections.get(i))
+    }
+
+    /// The bytes of a section of this container.
+    pub fn section_bytes(&self, section: &Section) -> &'a [u8] {
+        self.bytes.get(section.offset..section.end()).unwrap_or(&[])
+    }
+
+    /// The tiles of a parameter with codes in tier `stream` or `direct`; `None` for any other.
+    pub fn tiles(&self, parameter: usize) -> Option<Tiles<'_>> {
+        let section = self.section_of(parameter)?;
+        if !matches!(section.kind, SectionKind::DirectTiles { .. } | SectionKind::StreamTiles { .. }) {
+            return None;
+        }
+        let n_levels = self.descriptors().get(parameter)?.n_levels()?;
+        let param = self.graph().params().get(parameter)?;
+        let (rows, cols) = rows_and_cols(&param.shape);
+        Some(Tiles { section, bytes: self.bytes, rows, cols, n_levels })
+    }
+}
+
+/// Output units, and the elements of each.
+pub(crate) fn rows_and_cols(shape: &[usize]) -> (usize, usize) {
+    let (rows, rest) = shape.split_first().map_or((1, &[][..]), |(&rows, rest)| (rows, rest));
+    // A graph's parameters have at most 2^34 elements.
+    (rows, rest.iter().fold(1usize, |n, &d| n.saturating_mul(d)))
+}

@@ -1,0 +1,64 @@
+//! What the directory says of one parameter: one number.
+//!
+//! ```text
+//! bits 0-1   number format: 0 f32, 1 f16, 2 integers times a scale
+//! bit  2     some weights are pruned: there is a mask
+//! bits 3-    entries of the codebook, or 0: one number a weight
+//! ```
+
+use crate::{
+    error::{FormatError, broken},
+    limits::MAX_LEVELS,
+    numbers::NumberFormat,
+};
+
+/// How the weights of a parameter are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One number for each weight that is kept.
+    Dense,
+    /// One code for each weight that is kept, into a codebook.
+    Shared {
+        /// Entries of the codebook, 1 to 256.
+        n_levels: usize,
+    },
+}
+
+/// What the directory says of one parameter. Its shape is the graph's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Codes or numbers.
+    pub form: Form,
+    /// How the codebook's (or the weights' own) numbers are stored.
+    pub format: NumberFormat,
+    /// Whether some weights are pruned.
+    pub is_masked: bool,
+}
+
+impl Descriptor {
+    /// Entries of the codebook, if there is one.
+    pub fn n_levels(&self) -> Option<usize> {
+        match self.form {
+            Form::Dense => None,
+            Form::Shared { n_levels } => Some(n_levels),
+        }
+    }
+
+    /// As a number. Rule F-16.
+    pub fn code(&self) -> u64 {
+        let levels = self.n_levels().unwrap_or(0).min(MAX_LEVELS) as u64;
+        levels << 3 | u64::from(self.is_masked) << 2 | self.format.code()
+    }
+
+    pub(crate) fn from_code(code: u64, offset: usize) -> Result<Self, FormatError> {
+        let Some(format) = NumberFormat::from_code(code & 3) else {
+            return broken("F-16", offset, "a number format that is unknown");
+        };
+        let form = match usize::try_from(code >> 3) {
+            Ok(0) => Form::Dense,
+            Ok(n_levels) if n_levels <= MAX_LEVELS => Form::Shared { n_levels },
+            _ => return broken("F-16", offset, "a codebook of more than 256 entries"),
+        };
+        Ok(Self { form, format, is_masked: code & 4 != 0 })
+    }
+}

@@ -1,0 +1,31 @@
+//! Upper bounds of version 1. A file that passes one is refused, and no writer makes one. `spec/format.md` lists
+//! them; so do `kompakt_graph` and `kompakt_prep` for the graph and the preprocessing.
+
+/// Bytes of the directory.
+pub const MAX_DIRECTORY_BYTES: usize = 1 << 24;
+/// How deep arrays and maps may nest in the directory.
+pub const MAX_NESTING: usize = 8;
+/// Elements of all parameters together, for a file of no bytes; see [`ELEMENTS_PER_BYTE`].
+pub const BASE_ELEMENTS: u64 = 1 << 24;
+/// How many more elements each byte of the file allows, so that a small file cannot ask for much memory.
+pub const ELEMENTS_PER_BYTE: u64 = 1 << 12;
+/// Inputs of the network.
+pub const MAX_INPUTS: usize = 64;
+/// Parameters of the network: its nodes have at most four each.
+pub const MAX_PARAMETERS: usize = 1 << 18;
+/// Sections of a file.
+pub const MAX_SECTIONS: usize = 1 << 18;
+/// Tiles of one parameter.
+pub const MAX_TILES: usize = 1 << 20;
+/// Recorded figures.
+pub const MAX_FIGURES: usize = 256;
+/// Keys of the directory.
+pub const MAX_KEYS: usize = 256;
+/// Entries of a codebook.
+pub const MAX_LEVELS: usize = 256;
+/// Bytes of a section from which on it begins at a multiple of [`ALIGNMENT`].
+pub const ALIGNED_FROM: usize = 4096;
+/// Where large sections begin.
+pub const ALIGNMENT: usize = 64;
+/// Bytes that an ancillary section may have when it is unpacked.
+pub const MAX_ANCILLARY_BYTES: usize = 1 << 24;

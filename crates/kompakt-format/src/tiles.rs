@@ -1,0 +1,79 @@
+//! The weights of one parameter as tiles: blocks of rows, each readable by itself.
+
+use crate::{error::FormatError, section::Section};
+use kompakt_entropy::direct::{TileRef, TileShape};
+
+/// All tiles of one parameter. Rows are output units, columns all else: `[rows, cols]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Tiles<'a> {
+    pub(crate) section: &'a Section,
+    /// The whole file.
+    pub(crate) bytes: &'a [u8],
+    pub(crate) rows: usize,
+    pub(crate) cols: usize,
+    pub(crate) n_levels: usize,
+}
+
+/// One block of rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Tile<'a> {
+    /// Its first row in the parameter.
+    pub first_row: usize,
+    /// Rows, columns and levels, as the coder wants to know them.
+    pub shape: TileShape,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+    /// Where they begin in the file.
+    pub offset: usize,
+}
+
+impl<'a> Tiles<'a> {
+    /// Rows of every tile but perhaps the last.
+    pub fn rows_per_tile(&self) -> usize {
+        self.section.rows_per_tile.unwrap_or(self.rows)
+    }
+
+    /// How many tiles there are.
+    pub fn len(&self) -> usize {
+        self.section.tile_lengths.len().max(1)
+    }
+
+    /// Never true: a parameter has at least one row.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The tiles, first rows first.
+    pub fn iter(&self) -> impl Iterator<Item = Tile<'a>> + use<'a> {
+        let this = *self;
+        let single = this.section.tile_lengths.is_empty().then_some(this.section.length);
+        let lengths = this.section.tile_lengths.iter().copied().chain(single);
+        let mut offset = this.section.offset;
+        let mut first_row = 0usize;
+        lengths.map(move |length| {
+            let tile = this.tile(offset, length, first_row);
+            offset = offset.saturating_add(length);
+            first_row = first_row.saturating_add(this.rows_per_tile());
+            tile
+        })
+    }
+
+    fn tile(&self, offset: usize, length: usize, first_row: usize) -> Tile<'a> {
+        let rows = self.rows.saturating_sub(first_row).min(self.rows_per_tile());
+        let end = offset.saturating_add(length);
+        Tile {
+            first_row,
+            shape: TileShape { rows, cols: self.cols, n_levels: self.n_levels },
+            // The section table was checked to lie within the file.
+            bytes: self.bytes.get(offset..end).unwrap_or(&[]),
+            offset,
+        }
+    }
+}
+
+impl<'a> Tile<'a> {
+    /// The tile of a section [`crate::SectionKind::DirectTiles`], checked whole, to be run as it lies.
+    pub fn direct(&self) -> Result<TileRef<'a>, FormatError> {
+        TileRef::parse(self.bytes, self.shape).map_err(|e| FormatError::coded(e, self.offset))
+    }
+}
