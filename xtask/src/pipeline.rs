@@ -92,7 +92,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// A folder name that tells runs apart: network, data, recipe and seed.
 fn run_name(net: &str, data: &str, recipe: &str, seed: u64) -> String {
     let plain = |text: &str| {
-        let stem = Path::new(text).file_stem().map_or_else(|| text.into(), |s| s.to_string_lossy().into_owned());
+        let stem =
+            Path::new(text).file_stem().map_or_else(|| text.into(), |s| s.to_string_lossy().into_owned());
         stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>()
     };
     format!("{}-{}-{}-seed{seed}", plain(net), plain(data), plain(recipe))
@@ -104,7 +105,12 @@ fn print_medians(summaries: &[Summary]) {
     }
     let results: Vec<(u64, f64)> = summaries.iter().filter_map(Summary::result).collect();
     for (summary, (n_bytes, error)) in summaries.iter().zip(&results) {
-        println!("seed {:<4} {:>10} bytes   {:.2} % test error", summary.seed, thousands(*n_bytes), error * 100.0);
+        println!(
+            "seed {:<4} {:>10} bytes   {:.2} % test error",
+            summary.seed,
+            thousands(*n_bytes),
+            error * 100.0
+        );
     }
     let n_bytes = median(results.iter().map(|r| r.0 as f64).collect());
     let error = median(results.iter().map(|r| r.1).collect());
@@ -165,7 +171,13 @@ impl Job {
     }
 
     /// Runs a stage that turns one model into another and adds its row.
-    fn model_stage(&self, summary: &mut Summary, stage: Stage, input: Option<&str>, output: &str) -> Result<()> {
+    fn model_stage(
+        &self,
+        summary: &mut Summary,
+        stage: Stage,
+        input: Option<&str>,
+        output: &str,
+    ) -> Result<()> {
         let path = self.file(&format!("{output}.safetensors"));
         let stage = stage.args(input.map(|name| self.file(&format!("{name}.safetensors"))));
         let stage = stage.args(["-o", &path]);
@@ -199,17 +211,20 @@ impl Job {
 
     fn pack_and_run(&self, summary: &mut Summary, last: &str) -> Result<()> {
         let input = self.file(&format!("{last}.safetensors"));
-        let name = format!("{}.kompakt", run_name(&self.net, &self.data.name, "", 0).trim_end_matches("--seed0"));
+        let name =
+            format!("{}.kompakt", run_name(&self.net, &self.data.name, "", 0).trim_end_matches("--seed0"));
         let packed = self.file(&name);
         let pack = Stage::new("kompakt-pack").args(&self.recipe.pack).args([&input, "-o", &packed]);
         crate::say(&pack.command_line());
         let pack_cost = pack.run()?;
         let n_bytes = std::fs::metadata(&packed).with_context(|| packed.clone())?.len();
 
-        let run = Stage::new("kompakt-run").args([&packed, "--data", &self.data.name, "--split", "test", "--json"]);
+        let run =
+            Stage::new("kompakt-run").args([&packed, "--data", &self.data.name, "--split", "test", "--json"]);
         crate::say(&run.command_line());
         let (run_cost, printed) = run.output()?;
-        let result: serde_json::Value = serde_json::from_str(&printed).context("reading what kompakt-run printed")?;
+        let result: serde_json::Value =
+            serde_json::from_str(&printed).context("reading what kompakt-run printed")?;
         let error = result["error"].as_f64().context("kompakt-run reported no error")?;
 
         let n_nonzero = summary.rows.last().map_or(0, |row| row.n_nonzero);
@@ -246,7 +261,8 @@ impl Job {
         let note = self.file(&format!("{name}.done"));
         if self.resume
             && Path::new(result).exists()
-            && let Some(cost) = std::fs::read_to_string(&note).ok().and_then(|text| read_note(&text, &command))
+            && let Some(cost) =
+                std::fs::read_to_string(&note).ok().and_then(|text| read_note(&text, &command))
         {
             crate::say(&format!("{command} (done before)"));
             return Ok(cost);
@@ -263,7 +279,8 @@ impl Job {
 fn read_note(text: &str, command: &str) -> Option<Cost> {
     let (first, second) = text.trim_end().split_once('\n')?;
     let (wall_s, peak_rss_bytes) = second.split_once(' ')?;
-    (first == command).then_some(Cost { wall_s: wall_s.parse().ok()?, peak_rss_bytes: peak_rss_bytes.parse().ok()? })
+    (first == command)
+        .then_some(Cost { wall_s: wall_s.parse().ok()?, peak_rss_bytes: peak_rss_bytes.parse().ok()? })
 }
 
 #[cfg(test)]

@@ -37,7 +37,11 @@ impl Stage {
 
     /// The command as a person would type it.
     pub(crate) fn command_line(&self) -> String {
-        std::iter::once(&self.program).chain(&self.arguments).map(String::as_str).collect::<Vec<_>>().join(" ")
+        std::iter::once(&self.program)
+            .chain(&self.arguments)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// Runs it to its end with our stderr as its own.

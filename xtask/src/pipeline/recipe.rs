@@ -41,7 +41,8 @@ impl Recipe {
         if !path.exists() {
             bail!("no recipe {name:?}: neither a file of that name nor one of {}", names(root)?.join(", "));
         }
-        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| path.display().to_string())
     }
 
