@@ -1,0 +1,298 @@
+//! The door to burn: graphs go in, numbers come out. No type of burn is seen outside of this module.
+//!
+//! A batch is divided into two halves, each run forward and backward on its own, and their gradients are added in
+//! order. So two cores work without waiting for each other inside operators, and results do not depend on how many
+//! there are. Networks with batch norm take the batch whole: its statistics are one quantity.
+//!
+//! The device is burn's CPU backend. Another of its backends needs an implementation of [`kernels::Kernels`] and a
+//! choice of device in [`Executor::new`].
+
+mod convolution;
+mod forward;
+mod kernels;
+mod matrix;
+mod pooling;
+mod record;
+
+use crate::{
+    error::EngineError,
+    examples::Examples,
+    loss::{Batch, Loss, count_errors},
+    random::Random,
+};
+use burn::backend::{
+    Autodiff, AutodiffBackend, Flex, Shape, TensorData,
+    flex::{FlexDevice, FlexTensor},
+    ops::FloatTensorOps,
+};
+use forward::{Forward, Mode};
+use kompakt_graph::{Graph, Op};
+
+/// Where a step of training is: which examples, and which random numbers belong to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) seed: u64,
+    pub(crate) epoch: u64,
+    pub(crate) step: u64,
+}
+
+/// What one step of training finds.
+pub(crate) struct StepResult {
+    /// Sum over the examples.
+    pub(crate) loss: f64,
+    pub(crate) errors: usize,
+    /// Gradient of the mean loss by each weight, for the parameters asked for; in the order of [`Graph::params`].
+    pub(crate) gradients: Vec<Option<Vec<f32>>>,
+    /// What batch norms saw.
+    pub(crate) statistics: Vec<ChannelStatistics>,
+}
+
+/// Mean and biased variance by channel of what went into a batch norm.
+pub(crate) struct ChannelStatistics {
+    /// Index of the node.
+    pub(crate) node: usize,
+    pub(crate) mean: Vec<f32>,
+    pub(crate) variance: Vec<f32>,
+    /// How many numbers a channel.
+    pub(crate) n: usize,
+}
+
+/// Loss and errors of a part.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Measured {
+    pub(crate) loss: f64,
+    pub(crate) errors: usize,
+}
+
+/// Runs one graph.
+pub(crate) struct Executor {
+    graph: Graph,
+    /// One a half of a batch; a single one that serves both when there is one thread.
+    pools: Vec<rayon::ThreadPool>,
+    whole_batches: bool,
+}
+
+type Train = Autodiff<Flex>;
+
+impl Executor {
+    /// Prepares a graph for `threads` threads (0: as many as the machine has).
+    ///
+    /// Errors: lists everything in the graph that cannot be run.
+    pub(crate) fn new(graph: &Graph, threads: usize) -> Result<Self, EngineError> {
+        let problems = forward::unsupported(graph);
+        if !problems.is_empty() {
+            return Err(EngineError::Unsupported(problems));
+        }
+        let threads = match threads {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            n => n,
+        };
+        let whole_batches = graph.nodes().iter().any(|n| matches!(n.op, Op::BatchNorm { .. }));
+        let sizes = if whole_batches || threads == 1 {
+            vec![threads]
+        } else {
+            vec![threads.div_ceil(2), threads / 2]
+        };
+        let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build();
+        let pools = sizes.into_iter().map(pool).collect::<Result<_, _>>();
+        let pools = pools.map_err(|e| EngineError::Threads(e.to_string()))?;
+        Ok(Self { graph: graph.clone(), pools, whole_batches })
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Forward and backward over the examples `chosen`, with the given weights.
+    pub(crate) fn step(
+        &self,
+        weights: Vec<Vec<f32>>,
+        asked: &[bool],
+        (examples, chosen): (&dyn Examples, &[usize]),
+        loss: &dyn Loss,
+        place: Place,
+    ) -> StepResult {
+        let weights = self.tensors(weights);
+        let total = chosen.len();
+        let run = |first: usize, part: &[usize]| {
+            let inputs = self.read(examples, part, Some((place, first)));
+            let labels: Vec<usize> = part.iter().map(|&e| examples.label(e)).collect();
+            let batch = Batch { inputs: &inputs, labels: &labels, examples: part };
+            self.part(&weights, asked, &batch, loss, place, (first, total))
+        };
+        let half = if self.whole_batches { total } else { total.div_ceil(2) };
+        let (left, right) = chosen.split_at(half);
+        if right.is_empty() {
+            return self.pools[0].install(|| run(0, left));
+        }
+        let (first, second) = self.both(|| run(0, left), || run(half, right));
+        add(first, second)
+    }
+
+    /// Runs two jobs, at once if there are threads for both.
+    fn both<R: Send>(&self, a: impl FnOnce() -> R + Send, b: impl FnOnce() -> R + Send) -> (R, R) {
+        match &self.pools[..] {
+            [one] => one.install(|| (a(), b())),
+            [one, two, ..] => {
+                let mut second = None;
+                let first = two.in_place_scope(|scope| {
+                    scope.spawn(|_| second = Some(b()));
+                    one.install(a)
+                });
+                match second {
+                    Some(second) => (first, second),
+                    None => unreachable!("a scope ends after its jobs"),
+                }
+            }
+            [] => unreachable!("an executor has a pool"),
+        }
+    }
+
+    fn part(
+        &self,
+        weights: &[FlexTensor],
+        asked: &[bool],
+        batch: &Batch<'_>,
+        loss: &dyn Loss,
+        place: Place,
+        (first, total): (usize, usize),
+    ) -> StepResult {
+        let parameters: Vec<_> = weights
+            .iter()
+            .zip(asked)
+            .map(|(w, &asked)| {
+                let leaf = Train::from_inner(w.clone());
+                if asked { leaf.require_grad() } else { leaf }
+            })
+            .collect();
+        let place = [place.seed, place.epoch, place.step];
+        let mut forward = Forward::<Train> {
+            graph: &self.graph,
+            parameters: &parameters,
+            mode: Mode::Train { place: &place, first },
+            device: &FlexDevice,
+            statistics: Vec::new(),
+        };
+        let n = batch.labels.len();
+        let input = self.input(batch.inputs.to_vec(), n);
+        let output = forward.run(Train::from_inner(input), n);
+        let statistics = forward
+            .statistics
+            .into_iter()
+            .map(|s| ChannelStatistics {
+                node: s.node,
+                mean: into_numbers(Train::inner(s.mean)),
+                variance: into_numbers(Train::inner(s.variance)),
+                n: s.n,
+            })
+            .collect();
+        let outputs = into_numbers(output.primitive().clone());
+        let mut by_output = vec![0.0; outputs.len()];
+        let value = loss.evaluate(batch, &outputs, &mut by_output);
+        by_output.iter_mut().for_each(|g| *g /= total as f32);
+        let errors = count_errors(batch.labels, &outputs);
+        let gradients = if output.is_tracked() {
+            // The gradient of sum(outputs * c) by the outputs is c.
+            let shape = Shape::new([n, outputs.len() / n]);
+            let c = Train::from_inner(Flex::float_from_data(TensorData::new(by_output, shape), &FlexDevice));
+            let mut found = Train::backward(Train::float_sum(Train::float_mul(output, c)));
+            parameters.iter().map(|p| Train::grad_remove(p, &mut found).map(into_numbers)).collect()
+        } else {
+            vec![None; parameters.len()]
+        };
+        StepResult { loss: value, errors, gradients, statistics }
+    }
+
+    /// Outputs of the network for `n` inputs, `[n, classes]`, running on the calling thread's pool.
+    pub(crate) fn outputs(&self, weights: &[FlexTensor], inputs: Vec<f32>, n: usize) -> Vec<f32> {
+        let mut forward = Forward::<Flex> {
+            graph: &self.graph,
+            parameters: weights,
+            mode: Mode::Evaluate,
+            device: &FlexDevice,
+            statistics: Vec::new(),
+        };
+        into_numbers(forward.run(self.input(inputs, n), n))
+    }
+
+    /// Loss and errors over all examples.
+    pub(crate) fn evaluate(
+        &self,
+        weights: Vec<Vec<f32>>,
+        examples: &dyn Examples,
+        loss: &dyn Loss,
+    ) -> Measured {
+        const AT_ONCE: usize = 250;
+        let weights = self.tensors(weights);
+        let run = |part: &[usize]| {
+            let mut measured = Measured::default();
+            for part in part.chunks(AT_ONCE) {
+                let inputs = self.read(examples, part, None);
+                let labels: Vec<usize> = part.iter().map(|&e| examples.label(e)).collect();
+                let outputs = self.outputs(&weights, inputs.clone(), part.len());
+                let mut gradient = vec![0.0; outputs.len()];
+                let batch = Batch { inputs: &inputs, labels: &labels, examples: part };
+                measured.loss += loss.evaluate(&batch, &outputs, &mut gradient);
+                measured.errors += count_errors(&labels, &outputs);
+            }
+            measured
+        };
+        let all: Vec<usize> = (0..examples.len()).collect();
+        let half = all.len().div_ceil(2 * AT_ONCE) * AT_ONCE;
+        let (left, right) = all.split_at(half.min(all.len()));
+        let (a, b) = self.both(|| run(left), || run(right));
+        Measured { loss: a.loss + b.loss, errors: a.errors + b.errors }
+    }
+
+    /// The weights as tensors, in the order of [`Graph::params`].
+    pub(crate) fn tensors(&self, weights: Vec<Vec<f32>>) -> Vec<FlexTensor> {
+        let shapes = self.graph.params().iter().map(|p| p.shape.clone());
+        weights
+            .into_iter()
+            .zip(shapes)
+            .map(|(values, shape)| Flex::float_from_data(TensorData::new(values, shape), &FlexDevice))
+            .collect()
+    }
+
+    /// Reads examples, augmented if a place is given.
+    fn read(&self, examples: &dyn Examples, part: &[usize], place: Option<(Place, usize)>) -> Vec<f32> {
+        let len: usize = self.graph.shape(0).iter().product();
+        let mut inputs = vec![0.0; part.len() * len];
+        for (position, (out, &example)) in inputs.chunks_exact_mut(len).zip(part).enumerate() {
+            let random = place.map(|(place, first)| {
+                Random::at(&[AUGMENT, place.seed, place.epoch, place.step, (first + position) as u64])
+            });
+            examples.read(example, random, out);
+        }
+        inputs
+    }
+
+    fn input(&self, values: Vec<f32>, n: usize) -> FlexTensor {
+        let mut shape = vec![n];
+        shape.extend(self.graph.shape(0));
+        Flex::float_from_data(TensorData::new(values, shape), &FlexDevice)
+    }
+}
+
+/// Sets augmentation's random streams apart from others.
+const AUGMENT: u64 = 0x6175_676d;
+
+/// Adds the results of two parts of a batch.
+fn add(mut a: StepResult, b: StepResult) -> StepResult {
+    a.loss += b.loss;
+    a.errors += b.errors;
+    for (a, b) in a.gradients.iter_mut().zip(b.gradients) {
+        if let (Some(a), Some(b)) = (a.as_mut(), b) {
+            a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+        }
+    }
+    a.statistics.extend(b.statistics);
+    a
+}
+
+fn into_numbers(tensor: FlexTensor) -> Vec<f32> {
+    match tensor.into_data().try_into_vec() {
+        Ok(values) => values,
+        Err(error) => unreachable!("all tensors here are f32: {error}"),
+    }
+}
