@@ -82,6 +82,11 @@ impl Model {
         self.parameters.values().any(|p| matches!(p, Parameter::Shared { .. }))
     }
 
+    /// The seed of the latest stage that used one: what later stages go on with unless told otherwise.
+    pub fn seed(&self) -> Option<u64> {
+        self.provenance.iter().rev().find_map(|record| record.seed)
+    }
+
     /// SHA-256 over the canonical content: graph, preprocessing, labels, then shape, mask and numbers of every
     /// parameter in the graph's order. History does not count, so equal networks have equal hashes.
     pub fn content_hash(&self) -> String {

@@ -1,0 +1,38 @@
+//! Why a model cannot be clustered.
+
+/// What is wrong with a model or with the options, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// The weights are codes already.
+    #[error(
+        "{name:?} shares its weights already: clustering works on a dense or pruned model; \
+         to move the centroids of this one use kompakt-finetune"
+    )]
+    AlreadyShared {
+        /// The parameter.
+        name: String,
+    },
+    /// No codebook of that size.
+    #[error("layer {name:?}: {found} levels; a codebook has 1 to 256 entries (0 to 8 bits)")]
+    Levels {
+        /// The layer's weight.
+        name: String,
+        /// What was asked for.
+        found: usize,
+    },
+    /// The price of a bit is no price.
+    #[error("lambda is {0}; it must be a number of at least 0")]
+    Lambda(String),
+    /// Not one number of levels a layer.
+    #[error("{found} numbers of levels for {expected} weight layers")]
+    Count {
+        /// How many were given.
+        found: usize,
+        /// How many layers there are.
+        expected: usize,
+    },
+    /// A number format that does not exist.
+    #[error("number format {0:?}; known are f32, f16 and int2 to int24")]
+    NumberFormat(String),
+}
