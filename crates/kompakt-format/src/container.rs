@@ -100,8 +100,8 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Output units, and the elements of each.
-pub(crate) fn rows_and_cols(shape: &[usize]) -> (usize, usize) {
+/// The shape of a parameter as a matrix: output units, and the elements of each.
+pub fn rows_and_cols(shape: &[usize]) -> (usize, usize) {
     let (rows, rest) = shape.split_first().map_or((1, &[][..]), |(&rows, rest)| (rows, rest));
     // A graph's parameters have at most 2^34 elements.
     (rows, rest.iter().fold(1usize, |n, &d| n.saturating_mul(d)))

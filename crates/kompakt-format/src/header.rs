@@ -16,7 +16,7 @@ use crate::{
 /// The first eight bytes of every container.
 pub const MAGIC: [u8; 8] = *b"\x89KPT\r\n\x1a\n";
 /// The version that this reader reads.
-pub(crate) const VERSION: u8 = 1;
+pub const VERSION: u8 = 1;
 
 /// Where the directory lies.
 #[derive(Debug, Clone, Copy)]

@@ -16,7 +16,7 @@
 //!   weights.
 //! - [`Container::verify`] reads everything: each section's checksum, every payload, and the content hash.
 //!
-//! ```ignore
+//! ```no_run
 //! # fn main() -> Result<(), kompakt_format::FormatError> {
 //! # let bytes = [0u8; 0];
 //! let container = kompakt_format::Container::parse(&bytes)?;
@@ -42,23 +42,36 @@
 
 extern crate alloc;
 
+mod ancillary;
 mod cbor;
 mod container;
+mod content;
+mod decode;
+mod decoded;
 mod descriptor;
 mod directory;
 mod error;
 mod header;
+mod hints;
 pub mod limits;
 mod numbers;
 mod operators;
+mod raw;
 mod section;
 mod tiles;
+mod verify;
+mod zstd;
 
-pub use container::Container;
+pub use ancillary::{SelfTest, self_test_input};
+pub use container::{Container, rows_and_cols};
+pub use content::ContentHash;
+pub use decode::{Pool, coder_shape, unit_counts};
+pub use decoded::Decoded;
 pub use descriptor::{Descriptor, Form};
 pub use directory::{Directory, Tier, input_names, key};
 pub use error::FormatError;
-pub use header::MAGIC;
+pub use header::{MAGIC, VERSION};
+pub use hints::{Producer, WeightHints};
 pub use numbers::{NumberFormat, Numbers};
 pub use operators::code;
 pub use section::{CRC_BYTES, Section, SectionKind, place};

@@ -29,3 +29,5 @@ pub const ALIGNED_FROM: usize = 4096;
 pub const ALIGNMENT: usize = 64;
 /// Bytes that an ancillary section may have when it is unpacked.
 pub const MAX_ANCILLARY_BYTES: usize = 1 << 24;
+/// Names of classes.
+pub const MAX_LABELS: usize = 1 << 20;

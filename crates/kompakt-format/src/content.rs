@@ -1,0 +1,91 @@
+//! The content hash: what two files have in common when they are the same network.
+
+use crate::{decoded::Decoded, numbers::Numbers};
+use alloc::vec::Vec;
+use sha2::{Digest, Sha256};
+
+/// Bytes that are gathered before they are hashed.
+const BLOCK: usize = 1 << 16;
+
+/// Feeds the content of a file to SHA-256 in the order that `spec/format.md` defines. Rule F-26.
+#[derive(Clone)]
+pub struct ContentHash {
+    sha: Sha256,
+    gathered: Vec<u8>,
+}
+
+impl ContentHash {
+    /// Begins with the directory's bytes from key 2 to the end of key 6's value.
+    pub fn new(directory: &[u8]) -> Self {
+        Self { sha: Sha256::new_with_prefix(directory), gathered: Vec::new() }
+    }
+
+    /// Adds one parameter; `cols` is the product of all its dimensions but the first.
+    pub fn parameter(&mut self, decoded: &Decoded, cols: usize) {
+        let cols = cols.max(1);
+        match decoded {
+            Decoded::Shared { codebook, weights } => {
+                self.numbers(codebook);
+                match &weights.mask {
+                    None => self.sha.update(&weights.codes),
+                    Some(mask) => {
+                        for (mask, codes) in mask.chunks_exact(cols).zip(weights.codes.chunks_exact(cols)) {
+                            self.bits(mask);
+                            let kept = mask.iter().zip(codes).filter(|(kept, _)| **kept);
+                            self.gathered.extend(kept.map(|(_, &code)| code));
+                            self.flush(BLOCK);
+                        }
+                    }
+                }
+            }
+            Decoded::Dense { numbers, mask } => {
+                for row in mask.iter().flat_map(|mask| mask.chunks_exact(cols)) {
+                    self.bits(row);
+                    self.flush(BLOCK);
+                }
+                self.numbers(numbers);
+            }
+        }
+        self.flush(0);
+    }
+
+    /// The first eight bytes.
+    pub fn finish(self) -> [u8; 8] {
+        let digest: [u8; 32] = self.sha.finalize().into();
+        let mut hash = [0; 8];
+        hash.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        hash
+    }
+
+    /// Bits, least significant first, filled up to whole bytes.
+    fn bits(&mut self, row: &[bool]) {
+        let byte = |chunk: &[bool]| chunk.iter().rev().fold(0u8, |byte, &bit| byte << 1 | u8::from(bit));
+        self.gathered.extend(row.chunks(8).map(byte));
+    }
+
+    fn numbers(&mut self, numbers: &Numbers) {
+        match numbers {
+            Numbers::F32(values) => self.each(values, |v| v.to_le_bytes()),
+            Numbers::F16(bits) => self.each(bits, |b| b.to_le_bytes()),
+            Numbers::Scaled { scale, integers } => {
+                self.gathered.extend(scale.to_le_bytes());
+                self.each(integers, |n| n.to_le_bytes());
+            }
+        }
+    }
+
+    fn each<T, const N: usize>(&mut self, values: &[T], bytes: impl Fn(&T) -> [u8; N]) {
+        for chunk in values.chunks(BLOCK / 4) {
+            self.gathered.extend(chunk.iter().flat_map(&bytes));
+            self.flush(BLOCK);
+        }
+    }
+
+    /// Hashes what is gathered, once it is more than `least`.
+    fn flush(&mut self, least: usize) {
+        if self.gathered.len() > least {
+            self.sha.update(&self.gathered);
+            self.gathered.clear();
+        }
+    }
+}

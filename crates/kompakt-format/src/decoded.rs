@@ -1,0 +1,72 @@
+//! Parameters taken out of their code.
+
+use crate::numbers::Numbers;
+use alloc::{vec, vec::Vec};
+use kompakt_entropy::{Weights, WeightsBuf};
+
+/// One parameter, decoded whole. Its shape is the graph's.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decoded {
+    /// One number for each weight that is kept.
+    Dense {
+        /// The kept ones, row-major.
+        numbers: Numbers,
+        /// True = kept, row-major; `None`: all are.
+        mask: Option<Vec<bool>>,
+    },
+    /// One code for each weight that is kept.
+    Shared {
+        /// Strictly ascending, none of them zero.
+        codebook: Numbers,
+        /// Mask and codes. All codes are below `codebook.len()`.
+        weights: WeightsBuf,
+    },
+}
+
+impl Decoded {
+    /// True = kept; `None` when all are.
+    pub fn mask(&self) -> Option<&[bool]> {
+        match self {
+            Self::Dense { mask, .. } => mask.as_deref(),
+            Self::Shared { weights, .. } => weights.mask.as_deref(),
+        }
+    }
+
+    /// How many weights are kept.
+    pub fn n_kept(&self) -> usize {
+        match self {
+            Self::Dense { numbers, .. } => numbers.len(),
+            Self::Shared { weights, .. } => weights.view().n_kept(),
+        }
+    }
+
+    /// The codebook and the codes, if there are any.
+    pub fn shared(&self) -> Option<(&Numbers, Weights<'_>)> {
+        match self {
+            Self::Dense { .. } => None,
+            Self::Shared { codebook, weights } => Some((codebook, weights.view())),
+        }
+    }
+
+    /// Every weight as a number, zeros included.
+    pub fn to_f32(&self) -> Vec<f32> {
+        match self {
+            Self::Dense { numbers, mask: None } => numbers.to_f32(),
+            Self::Dense { numbers, mask: Some(mask) } => {
+                let mut kept = numbers.to_f32().into_iter();
+                mask.iter().map(|&k| if k { kept.next().unwrap_or(0.0) } else { 0.0 }).collect()
+            }
+            Self::Shared { codebook, weights } => {
+                let codebook = codebook.to_f32();
+                let mut values = vec![0.0; weights.codes.len()];
+                let view = weights.view();
+                for (i, (value, &code)) in values.iter_mut().zip(&weights.codes).enumerate() {
+                    if view.is_kept(i) {
+                        *value = codebook.get(usize::from(code)).copied().unwrap_or(0.0);
+                    }
+                }
+                values
+            }
+        }
+    }
+}

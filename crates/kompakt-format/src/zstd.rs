@@ -1,0 +1,41 @@
+//! Zstandard (RFC 8878) as ancillary sections use it: one frame of a single segment, its length known, no
+//! dictionary, no checksum (the section has one).
+
+use crate::error::{FormatError, broken};
+use alloc::{vec, vec::Vec};
+use ruzstd::decoding::FrameDecoder;
+
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// The `length` bytes that a frame unpacks to. Memory: `length`, which the caller has bounded, and about as much
+/// again while unpacking.
+pub(crate) fn unpack(bytes: &[u8], length: usize, at: usize) -> Result<Vec<u8>, FormatError> {
+    check_header(bytes, length, at)?;
+    let mut out = vec![0; length];
+    match FrameDecoder::new().decode_all(bytes, &mut out) {
+        Ok(n) if n == length => Ok(out),
+        _ => broken("F-28", at, "an ancillary section that cannot be unpacked"),
+    }
+}
+
+/// A frame that says nothing but its length, and that rightly.
+fn check_header(bytes: &[u8], length: usize, at: usize) -> Result<(), FormatError> {
+    let wrong = |problem: &'static str| broken("F-28", at, problem);
+    let Some((&descriptor, rest)) = bytes.strip_prefix(&MAGIC).and_then(<[u8]>::split_first) else {
+        return wrong("a packed section that is no Zstandard frame");
+    };
+    if descriptor & 0x3f != 0x20 {
+        return wrong("a Zstandard frame of several segments, with a checksum or a dictionary");
+    }
+    let (width, base) = match descriptor >> 6 {
+        0 => (1, 0),
+        1 => (2, 256),
+        2 => (4, 0),
+        _ => (8, 0),
+    };
+    let size = rest.get(..width).map(|b| b.iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte)));
+    if size.map(|n| n.saturating_add(base)) != u64::try_from(length).ok() {
+        return wrong("a Zstandard frame of another length than the section table says");
+    }
+    Ok(())
+}
