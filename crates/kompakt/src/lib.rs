@@ -1,1 +1,0 @@
-//! The front door: compress, run, inspect, verify, report.
