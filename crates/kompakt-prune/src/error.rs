@@ -1,0 +1,42 @@
+//! Why a model cannot be pruned.
+
+use kompakt_checkpoint::CheckpointError;
+
+/// What is wrong with a model or with the options, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PruneError {
+    /// The weights are codes already.
+    #[error("{name:?} shares its weights already: prune before kompakt-cluster, not after")]
+    AlreadyShared {
+        /// The parameter.
+        name: String,
+    },
+    /// A share that is none.
+    #[error("density is {0}; it is the share of weights that is kept: above 0, at most 1")]
+    Density(String),
+    /// A quality that is none.
+    #[error("quality is {0}; it must be a number of at least 0")]
+    Quality(String),
+    /// Not one density a layer.
+    #[error("{found} densities for {expected} weight layers")]
+    Count {
+        /// How many were given.
+        found: usize,
+        /// How many layers there are.
+        expected: usize,
+    },
+    /// The paper does not cover the network.
+    #[error("the paper gives densities for lenet-300-100 and lenet5 only; give a density by layer")]
+    NoPaperDensities,
+    /// A schedule that cannot be.
+    #[error("schedule: {0}")]
+    Schedule(String),
+    /// The pruned model is not consistent.
+    #[error("{0}")]
+    Model(#[from] CheckpointError),
+    /// Retraining failed.
+    #[cfg(feature = "retrain")]
+    #[error("{0}")]
+    Retrain(#[from] kompakt_engine::EngineError),
+}

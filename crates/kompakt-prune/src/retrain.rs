@@ -1,0 +1,217 @@
+//! Pruning while the network trains: masks tighten by a schedule, what is left makes up for what went.
+
+use crate::{
+    dead_units::{Removed, remove_dead_units},
+    error::PruneError,
+    mask::{masks, weights_of},
+    regrow::{Regrowth, move_weights},
+    schedule::Schedule,
+    target::Target,
+};
+use kompakt_checkpoint::Model;
+use kompakt_engine::{
+    Engine, EpochReport, Evaluation, Examples, Gradients, Hooks, Loss, Network, Step, TrainOptions, Trainer,
+    Weights,
+};
+
+/// How a network is pruned and retrained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// How much is kept in the end.
+    pub target: Target,
+    /// When weights go.
+    pub schedule: Schedule,
+    /// How often an epoch masks are looked at again, while the schedule or regrowth asks for it.
+    pub updates_per_epoch: usize,
+    /// Whether pruned connections may come back.
+    pub regrowth: Option<Regrowth>,
+    /// How the network is trained meanwhile.
+    pub train: TrainOptions,
+    /// Threads to train on, 0 for all; the result does not depend on it.
+    pub threads: usize,
+}
+
+/// What retraining is done on and measured by.
+pub struct Data<'a> {
+    /// Examples to train on.
+    pub training: &'a dyn Examples,
+    /// Examples to measure on, before and after.
+    pub validation: &'a dyn Examples,
+    /// What training makes small.
+    pub loss: &'a dyn Loss,
+}
+
+/// What pruning did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// On validation data, as the network came in.
+    pub before: Evaluation,
+    /// On validation data, as it went out.
+    pub after: Evaluation,
+    /// The last epoch, if there was one.
+    pub last: Option<EpochReport>,
+    /// Layers that lost whole units.
+    pub removed: Vec<Removed>,
+}
+
+/// Prunes and retrains a model, then takes dead units out. `hooks` are called along with our own; `on_epoch` gets
+/// each epoch's report and the share of weights kept after it.
+///
+/// The masks reach the target exactly: after the schedule's end none changes but by regrowth, and that keeps the
+/// number.
+///
+/// Errors: weights that are shared already, a target or schedule that cannot be, whatever training says.
+pub fn retrain(
+    model: &mut Model,
+    options: &Options,
+    data: &Data<'_>,
+    hooks: &mut dyn Hooks,
+    on_epoch: &mut dyn FnMut(&EpochReport, f64),
+) -> Result<Outcome, PruneError> {
+    options.target.check(&model.graph)?;
+    options.schedule.check()?;
+    let weights = weights_of(model)?;
+    let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+    let mut network = Network::from_model(model)?;
+    let before = Engine::new(&network, options.threads)?.evaluate(data.validation)?;
+    let layers = mask_all(&mut network);
+    let mut pruner = Pruner {
+        from: options.target.of_now(&views),
+        options,
+        layers,
+        reached: None,
+        gradients: Vec::new(),
+        inner: hooks,
+    };
+    let mut trainer = Trainer::new(network, options.train.clone(), options.threads)?;
+    while !trainer.is_finished() {
+        let report = trainer.epoch(data.training, data.loss, &mut pruner)?;
+        on_epoch(&report, pruner.density(trainer.network()));
+    }
+    let last = trainer.last_report();
+    let mut network = trainer.into_network();
+    pruner.tighten(&mut network, 1.0);
+    network.store(model)?;
+    let removed = remove_dead_units(model)?;
+    let after = Engine::new(&Network::from_model(model)?, options.threads)?.evaluate(data.validation)?;
+    Ok(Outcome { before, after, last, removed })
+}
+
+/// Gives every weight layer a mask; their places among the parameters.
+fn mask_all(network: &mut Network) -> Vec<usize> {
+    let names: Vec<String> = network.graph().weights().map(|p| p.name.clone()).collect();
+    let mut layers = Vec::new();
+    for (index, parameter) in network.parameters_mut().iter_mut().enumerate() {
+        if names.contains(&parameter.name) {
+            layers.push(index);
+            if let Weights::Dense(values) = &mut parameter.weights {
+                let values = std::mem::take(values);
+                parameter.weights = Weights::Masked { mask: vec![true; values.len()], values };
+            }
+        }
+    }
+    layers
+}
+
+/// Tightens masks between steps.
+struct Pruner<'a> {
+    options: &'a Options,
+    /// Where the densities start.
+    from: Target,
+    /// The weight layers, as places among the network's parameters.
+    layers: Vec<usize>,
+    /// The target that the masks follow now.
+    reached: Option<Target>,
+    /// By weight, layer by layer, of the step before an update; for regrowth.
+    gradients: Vec<Vec<f32>>,
+    inner: &'a mut dyn Hooks,
+}
+
+impl Pruner<'_> {
+    fn every(&self, step: &Step) -> usize {
+        (step.steps_per_epoch / self.options.updates_per_epoch.max(1)).max(1)
+    }
+
+    /// Brings the masks to where the schedule wants them.
+    fn tighten(&mut self, network: &mut Network, progress: f64) {
+        let schedule = self.options.schedule;
+        let now = Target::between(&self.from, &self.options.target, |from, to| {
+            schedule.density(progress, from, to)
+        });
+        if self.reached.as_ref() == Some(&now) {
+            return;
+        }
+        let views: Vec<&[f32]> = self.layers.iter().map(|&i| values(network, i)).collect();
+        let found = masks(network.graph(), &views, &now);
+        for (&layer, new) in self.layers.iter().zip(found) {
+            set_mask(network, layer, new);
+        }
+        self.reached = Some(now);
+    }
+
+    fn regrow(&mut self, network: &mut Network, progress: f64) {
+        let Some(regrowth) = self.options.regrowth else { return };
+        for (&layer, gradient) in self.layers.iter().zip(&self.gradients) {
+            if let Weights::Masked { values, mask } = &mut network.parameters_mut()[layer].weights {
+                move_weights(values, mask, gradient, regrowth.share(progress));
+            }
+        }
+        self.gradients.clear();
+    }
+
+    /// Share of weights that are kept.
+    fn density(&self, network: &Network) -> f64 {
+        let (mut kept, mut all) = (0, 0);
+        for &layer in &self.layers {
+            if let Weights::Masked { mask, .. } = &network.parameters()[layer].weights {
+                kept += mask.iter().filter(|k| **k).count();
+                all += mask.len();
+            }
+        }
+        kept as f64 / all.max(1) as f64
+    }
+}
+
+fn values(network: &Network, layer: usize) -> &[f32] {
+    match &network.parameters()[layer].weights {
+        Weights::Masked { values, .. } => values,
+        _ => &[],
+    }
+}
+
+fn set_mask(network: &mut Network, layer: usize, new: Vec<bool>) {
+    let weights = &mut network.parameters_mut()[layer].weights;
+    if let Weights::Masked { mask, .. } = weights {
+        *mask = new;
+    }
+    weights.hold();
+}
+
+impl Hooks for Pruner<'_> {
+    fn before_step(&mut self, step: &Step, network: &mut Network) {
+        let progress = step.progress();
+        let is_due = step.count().is_multiple_of(self.every(step));
+        if is_due || progress >= self.options.schedule.end() {
+            self.tighten(network, progress);
+        }
+        if is_due && self.options.regrowth.is_some_and(|r| progress < r.until) {
+            self.regrow(network, progress);
+        }
+        self.inner.before_step(step, network);
+    }
+
+    fn weight_gradients(&mut self, step: &Step, network: &Network, gradients: &Gradients) {
+        if self.options.regrowth.is_some() && (step.count() + 1).is_multiple_of(self.every(step)) {
+            self.gradients = self.layers.iter().map(|&i| gradients[i].clone().unwrap_or_default()).collect();
+        }
+        self.inner.weight_gradients(step, network, gradients);
+    }
+
+    fn penalty(&mut self, step: &Step, network: &Network, gradients: &mut Gradients) -> f64 {
+        self.inner.penalty(step, network, gradients)
+    }
+
+    fn after_step(&mut self, step: &Step, loss: f64, error: f64) {
+        self.inner.after_step(step, loss, error);
+    }
+}
