@@ -77,29 +77,19 @@ impl Stage {
     }
 }
 
-/// Builds the stages in the release profile.
+/// Builds the stages in the release profile: the whole workspace, as the tests do, because building a part of it
+/// would choose other features for what the parts share and build the training engine twice.
 pub(crate) fn build_all() -> Result<()> {
     crate::say("building the stages (the first build takes some minutes: it includes the training engine)");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release"]);
-    for package in PACKAGES {
-        cargo.args(["--package", package]);
-    }
-    if !cargo.status().context("cannot start cargo")?.success() {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--workspace", "--bins"])
+        .status()
+        .context("cannot start cargo")?;
+    if !status.success() {
         bail!("the stages do not build");
     }
     Ok(())
 }
-
-const PACKAGES: [&str; 7] = [
-    "kompakt-train",
-    "kompakt-prune",
-    "kompakt-cluster",
-    "kompakt-finetune",
-    "kompakt-pack",
-    "kompakt-runtime",
-    "kompakt",
-];
 
 /// Where a program of this workspace was built: beside this one.
 fn built(program: &str) -> Result<PathBuf> {
