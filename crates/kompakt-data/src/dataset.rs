@@ -44,6 +44,21 @@ impl Values {
         }
     }
 
+    /// Adds numbers of the same storage; `None` if it is another.
+    fn extend(&mut self, more: Self) -> Option<()> {
+        match (self, more) {
+            (Self::Bytes(to), Self::Bytes(from)) => to.extend(from),
+            (Self::Floats(to), Self::Floats(from)) => to.extend(from),
+            (Self::Scaled { bytes: to, low, step }, Self::Scaled { bytes: from, low: l, step: s })
+                if (*low, *step) == (l, s) =>
+            {
+                to.extend(from);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
     /// Moves the images in `keep` (rising) to the front and drops the others.
     fn keep(&mut self, keep: &[usize], size: usize) {
         fn compact<T: Copy>(all: &mut Vec<T>, keep: &[usize], size: usize) {
@@ -198,6 +213,19 @@ impl Dataset {
         self.values.keep(keep, self.shape.len());
         self.labels = keep.iter().map(|i| self.labels[*i]).collect();
         self
+    }
+
+    /// These images and then `more`.
+    ///
+    /// Errors: [`DataError::Inconsistent`] if shape, classes, steps or storage differ.
+    pub fn chain(mut self, more: Self) -> Result<Self, DataError> {
+        let same = self.shape == more.shape && self.classes == more.classes && self.prepared == more.prepared;
+        let values = if same { self.values.extend(more.values) } else { None };
+        values.ok_or_else(|| {
+            DataError::Inconsistent("two parts differ in shape, classes, steps or storage".into())
+        })?;
+        self.labels.extend(more.labels);
+        Ok(self)
     }
 
     /// The first `n` images, or all if there are fewer.

@@ -1,6 +1,5 @@
 //! The data sets that have a name: their files, hashes and classes.
 
-use crate::split::Split;
 use std::fmt;
 
 /// Where the files of a data set can be had. All but npm's are gzipped there.
@@ -96,10 +95,10 @@ pub(crate) const KNOWN: [Known; 2] = [
             "Ankle boot",
         ],
         files: files([
-            "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
-            "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056",
-            "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa",
-            "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05",
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
         ]),
         sources: &[
             Source::Installed { folder: "/usr/share/datasets/fashion-mnist" },
@@ -117,11 +116,5 @@ pub(crate) const KNOWN: [Known; 2] = [
 impl Known {
     pub(crate) fn by_name(name: &str) -> Option<&'static Self> {
         KNOWN.iter().find(|known| known.name == name)
-    }
-
-    /// The images and labels that `split` is cut from.
-    pub(crate) fn pair(&self, split: Split) -> [&KnownFile; 2] {
-        let at = if split == Split::Test { 2 } else { 0 };
-        [&self.files[at], &self.files[at + 1]]
     }
 }

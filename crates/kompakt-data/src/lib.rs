@@ -8,22 +8,42 @@
 //! the data alone.
 #![forbid(unsafe_code)]
 
+mod augment;
 mod cache;
+mod cifar;
 mod dataset;
 mod digits;
 mod error;
+mod feed;
 mod fetch;
+mod folder;
 mod idx;
 mod known;
 mod load;
+mod npy;
+mod picture;
+mod pile;
+mod prepared;
 mod progress;
+mod random;
+mod reconcile;
+mod report;
+mod sibling;
 mod split;
+mod steps;
 
+pub use augment::{Augmentation, Place};
 pub use cache::cache_folder;
 pub use dataset::{Dataset, Values};
 pub use error::DataError;
+pub use feed::Feed;
 pub use fetch::{Fetched, fetch};
 pub use known::NAMES;
-pub use load::load;
+pub use load::{load, load_as};
+pub use picture::{Picture, read_picture};
+pub use prepared::{Precision, write_prepared};
 pub use progress::{Bar, Progress, Silent};
+pub use reconcile::{Reconciled, prepare, reconcile};
+pub use report::Figures;
 pub use split::{Split, is_test, is_validation};
+pub use steps::parse_steps;

@@ -2,28 +2,51 @@
 
 use crate::{
     cache::cache_folder,
+    cifar::Cifar,
     dataset::{Dataset, Values},
     digits,
     error::DataError,
-    idx,
-    known::Known,
-    split::{self, Split},
+    folder, idx,
+    known::{DIGIT_NAMES, Known},
+    npy,
+    pile::{Part, Pile, cut},
+    prepared,
+    split::Split,
 };
 use std::path::Path;
 
 /// Loads one split of a data set.
 ///
 /// `source` is a known name ([`crate::NAMES`]) or a path; write `./mnist` for a folder called `mnist`. Known data
-/// sets must be in the cache ([`crate::fetch`]); `digits` is always there. For a data set with a test set of its
-/// own, validation images are one in ten of its training images; for one without, one in five is a test image
-/// first. Both are chosen by an image's place alone.
+/// sets must be in the cache ([`crate::fetch`]); `digits` is always there. A path is one of
+///
+/// | path | content |
+/// |---|---|
+/// | folder | IDX files named as MNIST's, plain or gzipped |
+/// | folder | CIFAR-10 or CIFAR-100, binary form |
+/// | folder | folders of pictures, one a class; or `train`, `test` (and `validation`) with such folders |
+/// | `.tsv` | a path and a label on every line |
+/// | `.npz` | `x_train`, `y_train`, `x_test`, `y_test` (and `x_valid`, `y_valid`), or `images`, `labels` |
+/// | `.npy` | images; labels in `NAME-labels.npy` beside it |
+/// | IDX file | images; labels in the file whose name has `labels-idx1` for `images-idx3` |
+/// | `.kds`, `.safetensors` | a prepared data set, as [`crate::write_prepared`] makes it |
+///
+/// For a source with test images of its own, validation images are those it sets aside or one in ten of its
+/// training images; for one without, one in five is a test image first. All is decided by an image's place alone.
 ///
 /// Errors: a source that is not there or not whole, and files that do not belong together.
 pub fn load(source: &str, split: Split) -> Result<Dataset, DataError> {
+    load_as(source, split, None)
+}
+
+/// [`load`], with every picture of a folder or list made `dims` (`[channels, height, width]`, 1 or 3 channels).
+///
+/// Errors: as [`load`].
+pub fn load_as(source: &str, split: Split, dims: Option<[usize; 3]>) -> Result<Dataset, DataError> {
     let data = match Known::by_name(source) {
-        Some(known) => load_idx(&cache_folder().join(known.name), known, split)?,
-        None if source == "digits" => cut_pile(digits::all()?, split),
-        None => return Err(DataError::Unknown(source.into())),
+        Some(known) => load_known(known, split)?,
+        None if source == "digits" => cut(split, false, |_| Ok(Pile::Whole(digits::all()?)))?,
+        None => load_path(Path::new(source), split, dims)?,
     };
     if data.is_empty() {
         return Err(DataError::Empty { name: source.into(), what: split.name().into() });
@@ -31,26 +54,64 @@ pub fn load(source: &str, split: Split) -> Result<Dataset, DataError> {
     Ok(data)
 }
 
-/// One split of a pile of images.
-fn cut_pile(data: Dataset, split: Split) -> Dataset {
-    let keep = split::of_pile(data.len(), split);
-    data.select(&keep)
-}
-
-/// One split of training images.
-fn cut_training(data: Dataset, split: Split) -> Dataset {
-    if matches!(split, Split::Test | Split::TrainAndValidation) {
-        return data;
+fn load_known(known: &Known, split: Split) -> Result<Dataset, DataError> {
+    let folder = cache_folder().join(known.name);
+    if known.files.iter().any(|file| idx::find(&folder, file.name).is_none()) {
+        return Err(DataError::NotFetched { name: known.name.into(), folder });
     }
-    let keep = split::of_training(data.len(), split);
-    data.select(&keep)
+    cut(split, false, |part| read_idx(&folder, part, &known.classes))
 }
 
-fn load_idx(folder: &Path, known: &Known, split: Split) -> Result<Dataset, DataError> {
-    let not_fetched = || DataError::NotFetched { name: known.name.into(), folder: folder.into() };
-    let [images, labels] = known.pair(split).map(|file| idx::find(folder, file.name));
-    let (images, labels) = (images.ok_or_else(not_fetched)?, labels.ok_or_else(not_fetched)?);
-    let idx::Pictures { dims, bytes, labels } = idx::read_pair(&images, &labels)?;
-    let classes = known.classes.map(String::from).to_vec();
-    Ok(cut_training(Dataset::new(&dims, Values::Bytes(bytes), labels, classes)?, split))
+fn load_path(path: &Path, split: Split, dims: Option<[usize; 3]>) -> Result<Dataset, DataError> {
+    if path.is_dir() {
+        return load_folder(path, split, dims);
+    }
+    if !path.exists() {
+        return Err(DataError::Unknown(path.display().to_string()));
+    }
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    match ending.as_str() {
+        "tsv" => cut(split, false, |_| folder::read_list(path, dims)),
+        "npz" => cut(split, npy::has_validation(path)?, |part| npy::read_npz(path, part)),
+        "npy" => cut(split, false, |_| npy::read_npy(path)),
+        "kds" | "safetensors" => prepared::read(path, split),
+        _ if path.to_string_lossy().contains("images-idx3") => cut(split, false, |_| read_idx_file(path)),
+        _ => Err(DataError::file(
+            path,
+            "no kind of data set that is known: .npz, .npy, .tsv, .kds, images-idx3",
+        )),
+    }
+}
+
+fn load_folder(folder: &Path, split: Split, dims: Option<[usize; 3]>) -> Result<Dataset, DataError> {
+    if let Some(cifar) = Cifar::in_folder(folder) {
+        return cut(split, false, |part| cifar.read(folder, part));
+    }
+    if idx::find(folder, "train-images-idx3-ubyte").is_some() {
+        return cut(split, false, |part| read_idx(folder, part, &DIGIT_NAMES));
+    }
+    cut(split, folder::has_validation(folder), |part| folder::read(folder, part, dims))
+}
+
+/// One part of a folder with files named as MNIST's. Classes without a name get their number.
+fn read_idx(folder: &Path, part: Part, names: &[&str]) -> Result<Pile, DataError> {
+    let stem = if part == Part::Test { "t10k" } else { "train" };
+    let file = |name: String| {
+        idx::find(folder, &name).ok_or_else(|| DataError::file(&folder.join(&name), "is not there"))
+    };
+    let images = file(format!("{stem}-images-idx3-ubyte"))?;
+    let labels = file(format!("{stem}-labels-idx1-ubyte"))?;
+    Ok(Pile::Part(pictures(idx::read_pair(&images, &labels)?, names)?))
+}
+
+/// All images of one file, with the labels beside it.
+fn read_idx_file(path: &Path) -> Result<Pile, DataError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().replace("images-idx3", "labels-idx1");
+    Ok(Pile::Whole(pictures(idx::read_pair(path, &path.with_file_name(name))?, &DIGIT_NAMES)?))
+}
+
+fn pictures(read: idx::Pictures, names: &[&str]) -> Result<Dataset, DataError> {
+    let n_classes = read.labels.iter().max().map_or(0, |label| usize::from(*label) + 1).max(names.len());
+    let name = |i: usize| names.get(i).map_or_else(|| i.to_string(), |name| (*name).to_string());
+    Dataset::new(&read.dims, Values::Bytes(read.bytes), read.labels, (0..n_classes).map(name).collect())
 }

@@ -2,6 +2,7 @@
 //!
 //! A split depends on an image's place in its data set and on nothing else: never on a seed, a shuffle or a clock.
 
+use crate::random::{STEP, scramble};
 use std::str::FromStr;
 
 /// A part of a data set.
@@ -39,22 +40,19 @@ impl FromStr for Split {
     }
 }
 
-/// A fixed scramble of an index (the finaliser of SplitMix64).
-fn scramble(index: usize) -> u64 {
-    let mut z = (index as u64).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+/// A fixed number for an index: the first of SplitMix64 started there.
+fn fixed(index: usize) -> u64 {
+    scramble((index as u64).wrapping_add(STEP))
 }
 
 /// Whether training image `index` is kept for validation: one in ten.
 pub fn is_validation(index: usize) -> bool {
-    scramble(index).is_multiple_of(10)
+    fixed(index).is_multiple_of(10)
 }
 
 /// Whether image `index` of a data set with no test set of its own is a test image: one in five.
 pub fn is_test(index: usize) -> bool {
-    scramble(index ^ 0x7465_7374).is_multiple_of(5)
+    fixed(index ^ 0x7465_7374).is_multiple_of(5)
 }
 
 /// Which of `n` training images belong to `split`.

@@ -29,8 +29,7 @@ pub(super) fn install(
     progress: &mut dyn Progress,
 ) -> Result<(), String> {
     let path = folder.join(known.name);
-    let sibling = tempfile::Builder::new().prefix(known.name).suffix(".tmp").tempfile_in(folder);
-    let mut sibling = sibling.map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut sibling = crate::sibling::create(&path).map_err(|e| format!("{}: {e}", folder.display()))?;
     progress.begin(known.name, known.n_bytes);
     copy(from, sibling.as_file_mut(), known, progress)?;
     sibling.as_file().sync_all().map_err(|e| format!("{}: {e}", path.display()))?;
