@@ -2,11 +2,14 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
 
 pub mod bits;
 pub mod direct;
 mod error;
 pub mod order;
+pub mod rans;
 pub mod smallest;
 pub mod weights;
 

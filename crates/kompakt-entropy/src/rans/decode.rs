@@ -1,0 +1,103 @@
+//! The decoder: takes the stream apart and hands rounds to an engine.
+
+use super::engine::Kind;
+use super::{Engine, LOWEST, MAX_LOG2_WAYS, MAX_WAYS, Table, scalar};
+use crate::EntropyError;
+
+/// Decodes one stream, run by run.
+#[derive(Debug, Clone)]
+pub struct Decoder<'a> {
+    /// Each at least `LOWEST`; so they stay, whatever the words.
+    states: States,
+    /// 1 to `MAX_WAYS`, a power of 2.
+    ways: usize,
+    bytes: &'a [u8],
+    /// Where the next word is in `bytes`; at most its length.
+    at: usize,
+    engine: Engine,
+}
+
+/// The states of all ways, aligned as vectors like it.
+#[derive(Debug, Clone)]
+#[repr(C, align(64))]
+pub(super) struct States(pub(super) [u32; MAX_WAYS]);
+
+impl<'a> Decoder<'a> {
+    /// A decoder of `bytes`, which have `1 << log2_ways` ways.
+    ///
+    /// Errors: rules R-1 (the ways), R-2 (the states are not all there or out of range).
+    pub fn new(bytes: &'a [u8], log2_ways: u32, engine: Engine) -> Result<Self, EntropyError> {
+        if log2_ways > MAX_LOG2_WAYS {
+            return Err(broken(0, "R-1", "more than 64 ways"));
+        }
+        let ways = 1 << log2_ways;
+        let Some(stored) = bytes.get(..4 * ways) else {
+            return Err(broken(bytes.len(), "R-2", "the stream ends within its states"));
+        };
+        let mut states = States([LOWEST; MAX_WAYS]);
+        for (way, (state, stored)) in states.0.iter_mut().zip(stored.chunks_exact(4)).enumerate() {
+            *state = stored.iter().rev().fold(0, |state, &byte| state << 8 | u32::from(byte));
+            if *state < LOWEST {
+                return Err(broken(4 * way, "R-2", "a state is below 2^16"));
+            }
+        }
+        Ok(Self { states, ways, bytes, at: 4 * ways, engine })
+    }
+
+    /// Decodes the next `symbols.len()` symbols.
+    ///
+    /// Errors: rule R-3 where words are missing; `symbols` then holds anything, and so does the decoder.
+    pub fn decode(&mut self, table: &Table, symbols: &mut [u8]) -> Result<(), EntropyError> {
+        let n_done = self.rounds(table, self.bytes, symbols);
+        if n_done == symbols.len() {
+            return Ok(());
+        }
+        // Fewer than two bytes are left for each way. Zeros after them spare the engines the difference; if
+        // any were used, there is too little.
+        let mut end = [0; 4 * MAX_WAYS];
+        let rest = &self.bytes[self.at..];
+        end[..rest.len()].copy_from_slice(rest);
+        let (start, n_rest) = (self.at, rest.len());
+        self.at = 0;
+        let ways = self.ways;
+        let n_more = self.rounds(table, &end[..4 * ways], &mut symbols[n_done..]);
+        if self.at > n_rest || n_done + n_more < symbols.len() {
+            self.at = self.bytes.len();
+            return Err(broken(self.at, "R-3", "the stream ends before its last symbol"));
+        }
+        self.at += start;
+        Ok(())
+    }
+
+    /// Checks that the stream was decoded to its end and that the end is right.
+    ///
+    /// Errors: rule R-4.
+    pub fn finish(self) -> Result<(), EntropyError> {
+        if self.at != self.bytes.len() {
+            return Err(broken(self.at, "R-4", "words are left after the last symbol"));
+        }
+        if self.states.0.iter().any(|&state| state != LOWEST) {
+            return Err(broken(self.at, "R-4", "a state is not 2^16 after the last symbol"));
+        }
+        Ok(())
+    }
+
+    /// Decodes while `words` has two bytes for each way at `self.at`. Returns how many symbols.
+    fn rounds(&mut self, table: &Table, words: &[u8], symbols: &mut [u8]) -> usize {
+        let n_done = match self.engine.0 {
+            Kind::Scalar => 0,
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Kind::Avx2(avx2) => avx2.rounds(table, &mut self.states, self.ways, words, &mut self.at, symbols),
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Kind::Avx512(avx512) => {
+                avx512.rounds(table, &mut self.states, self.ways, words, &mut self.at, symbols)
+            }
+        };
+        let states = &mut self.states.0[..self.ways];
+        n_done + scalar::rounds(table, states, words, &mut self.at, &mut symbols[n_done..])
+    }
+}
+
+fn broken(offset: usize, rule: &'static str, problem: &'static str) -> EntropyError {
+    EntropyError::Stream { offset, rule, problem }
+}

@@ -1,0 +1,241 @@
+//! Every engine on the same cases: right streams, wrong streams, and streams that end where the memory ends.
+
+use super::*;
+use alloc::{format, string::String, vec, vec::Vec};
+
+/// Runs of symbols, each with its histogram, as one stream.
+struct Case {
+    name: String,
+    log2_ways: u32,
+    runs: Vec<(Histogram, Vec<u8>)>,
+}
+
+impl Case {
+    fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::new(self.log2_ways);
+        for (histogram, symbols) in self.runs.iter().rev() {
+            encoder.push(&Slots::new(histogram), symbols);
+        }
+        encoder.finish()
+    }
+
+    fn decode(&self, bytes: &[u8], engine: Engine) -> Result<Vec<Vec<u8>>, crate::EntropyError> {
+        let mut decoder = Decoder::new(bytes, self.log2_ways, engine)?;
+        let mut runs = Vec::new();
+        for (histogram, symbols) in &self.runs {
+            let mut out = vec![0xee; symbols.len()];
+            decoder.decode(&Table::new(histogram, engine), &mut out)?;
+            runs.push(out);
+        }
+        decoder.finish()?;
+        Ok(runs)
+    }
+}
+
+/// xorshift, so that cases are the same on every machine.
+fn random(seed: &mut u64) -> u64 {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    *seed
+}
+
+/// `n` symbols below `alphabet`, each `skew` times as likely as the next.
+fn symbols(alphabet: usize, skew: f64, n: usize, seed: &mut u64) -> Vec<u8> {
+    let weights: Vec<f64> = (0..alphabet).map(|s| skew.powi(-(s as i32))).collect();
+    let total: f64 = weights.iter().sum();
+    let draw = |at: f64| {
+        let mut at = at * total;
+        weights
+            .iter()
+            .position(|w| {
+                at -= w;
+                at < 0.0
+            })
+            .unwrap_or(0) as u8
+    };
+    (0..n).map(|_| draw((random(seed) >> 11) as f64 / (1u64 << 53) as f64)).collect()
+}
+
+fn run(alphabet: usize, skew: f64, n: usize, seed: &mut u64) -> (Histogram, Vec<u8>) {
+    let symbols = symbols(alphabet, skew, n, seed);
+    // All of the alphabet gets slots, so that an empty run has a histogram too.
+    let mut counts = vec![1u64; alphabet];
+    for &symbol in &symbols {
+        counts[usize::from(symbol)] += 1;
+    }
+    (Histogram::of_counts(&counts).unwrap(), symbols)
+}
+
+fn cases() -> Vec<Case> {
+    let mut seed = 0x9e37_79b9_7f4a_7c15;
+    let mut cases = Vec::new();
+    for log2_ways in 0..=MAX_LOG2_WAYS {
+        for alphabet in [1, 2, 3, 5, 15, 16, 17, 64, 255, 256] {
+            for skew in [1.0, 1.1, 3.0] {
+                for n in [0, 1, 15, 16, 17, 63, 64, 65, 200, 5000] {
+                    let name = format!("{log2_ways} {alphabet} {skew} {n}");
+                    cases.push(Case { name, log2_ways, runs: vec![run(alphabet, skew, n, &mut seed)] });
+                }
+            }
+        }
+        let runs =
+            [(16, 1.5, 100), (256, 1.02, 77), (1, 1.0, 50), (3, 9.0, 1000), (2, 1.0, 64), (17, 2.0, 0)]
+                .map(|(alphabet, skew, n)| run(alphabet, skew, n, &mut seed));
+        cases.push(Case { name: format!("{log2_ways}, six runs"), log2_ways, runs: runs.into() });
+    }
+    cases
+}
+
+#[test]
+fn every_engine_decodes_what_was_encoded() {
+    for case in cases() {
+        let bytes = case.encode();
+        let expected: Vec<_> = case.runs.iter().map(|(_, symbols)| symbols.clone()).collect();
+        for engine in Engine::all() {
+            assert_eq!(case.decode(&bytes, engine).unwrap(), expected, "{} {}", case.name, engine.name());
+        }
+    }
+}
+
+/// A table made for one engine serves another.
+#[test]
+fn any_table_serves_any_engine() {
+    let (histogram, symbols) = run(16, 1.5, 1000, &mut 5);
+    let case = Case { name: String::new(), log2_ways: 6, runs: vec![(histogram.clone(), symbols.clone())] };
+    let bytes = case.encode();
+    for (made_for, used_by) in Engine::all().flat_map(|a| Engine::all().map(move |b| (a, b))) {
+        let mut decoder = Decoder::new(&bytes, 6, used_by).unwrap();
+        let mut out = vec![0; symbols.len()];
+        decoder.decode(&Table::new(&histogram, made_for), &mut out).unwrap();
+        assert_eq!(out, symbols);
+    }
+}
+
+/// A longer stream, a shorter one and one with a flipped bit: the same error, or the same wrong symbols, from
+/// every engine.
+#[test]
+fn every_engine_says_the_same_of_wrong_streams() {
+    let mut seed = 1;
+    for case in cases() {
+        let mut bytes = case.encode();
+        let n = bytes.len();
+        let flip = random(&mut seed) as usize % (8 * n);
+        let mut wrong = vec![bytes[..n - 1].to_vec(), bytes[..random(&mut seed) as usize % n].to_vec()];
+        bytes[flip / 8] ^= 1 << (flip % 8);
+        wrong.push(bytes.clone());
+        bytes.push(0);
+        wrong.push(bytes.clone());
+        for bytes in wrong {
+            let expected = case.decode(&bytes, Engine::SCALAR);
+            for engine in Engine::all() {
+                assert_eq!(case.decode(&bytes, engine), expected, "{} {}", case.name, engine.name());
+            }
+            assert!(expected.is_err() || bytes.len() == n, "{}", case.name);
+        }
+    }
+}
+
+#[test]
+fn any_bytes_are_survived() {
+    let histograms = [1, 2, 16, 256].map(|alphabet| Histogram::of_counts(&vec![1; alphabet]).unwrap());
+    arbtest::arbtest(|u| {
+        let bytes: Vec<u8> = u.arbitrary()?;
+        let log2_ways = u.int_in_range(0..=MAX_LOG2_WAYS + 1)?;
+        for engine in Engine::all() {
+            let Ok(mut decoder) = Decoder::new(&bytes, log2_ways, engine) else { continue };
+            for histogram in &histograms {
+                let _ = decoder.decode(&Table::new(histogram, engine), &mut [0; 100]);
+            }
+            let _ = decoder.finish();
+        }
+        Ok(())
+    });
+}
+
+/// Within 1 % of the entropy of the histogram, and 3 bytes a way.
+#[test]
+fn streams_are_as_short_as_they_should_be() {
+    let mut seed = 7;
+    for (alphabet, skew) in [(2, 20.0), (16, 1.3), (16, 1.0), (17, 1.1), (256, 1.02)] {
+        let (histogram, symbols) = run(alphabet, skew, 100_000, &mut seed);
+        let mut counts = vec![0u64; alphabet];
+        symbols.iter().for_each(|&symbol| counts[usize::from(symbol)] += 1);
+        let n = symbols.len() as f64;
+        let bits: f64 = counts.iter().filter(|&&c| c > 0).map(|&c| -(c as f64) * (c as f64 / n).log2()).sum();
+        let case = Case { name: String::new(), log2_ways: 6, runs: vec![(histogram.clone(), symbols)] };
+        let ours = case.encode().len() as f64;
+        assert!(ours <= bits / 8.0 * 1.01 + 3.5 * 64.0, "{alphabet} {skew}: {ours}, entropy {}", bits / 8.0);
+        let foretold = histogram.cost(&counts).unwrap() as f64 / 65536.0 / 8.0;
+        assert!((ours - foretold).abs() <= foretold * 0.001 + 4.0 * 64.0, "{ours} foretold {foretold}");
+    }
+}
+
+/// The stream and its symbols lie right before memory that must not be touched.
+#[cfg(unix)]
+#[test]
+fn nothing_past_the_ends_is_touched() {
+    let mut input = guard::Page::new();
+    let mut output = guard::Page::new();
+    for case in cases().into_iter().filter(|case| case.runs.len() == 1) {
+        let bytes = case.encode();
+        let (histogram, symbols) = &case.runs[0];
+        for engine in Engine::all() {
+            for cut in [0, 1, 2, 5].into_iter().filter(|&cut| cut <= bytes.len()) {
+                let stream = input.end(bytes.len() - cut);
+                stream.copy_from_slice(&bytes[..bytes.len() - cut]);
+                let out = output.end(symbols.len());
+                let Ok(mut decoder) = Decoder::new(stream, case.log2_ways, engine) else { continue };
+                let result = decoder.decode(&Table::new(histogram, engine), out);
+                assert!(cut > 0 || (result.is_ok() && out == symbols), "{} {}", case.name, engine.name());
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "a page without access rights cannot be had otherwise")]
+mod guard {
+    /// Memory whose end is followed by a page that nobody may touch.
+    pub(super) struct Page {
+        start: *mut u8,
+    }
+
+    const LEN: usize = 1 << 16;
+    const GUARD: usize = 1 << 14;
+
+    impl Page {
+        pub(super) fn new() -> Self {
+            // SAFETY: a new mapping, at a place of the system's choosing.
+            let start = unsafe {
+                libc::mmap(
+                    core::ptr::null_mut(),
+                    LEN + GUARD,
+                    libc::PROT_READ | libc::PROT_WRITE,
+                    libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                    -1,
+                    0,
+                )
+            };
+            assert_ne!(start, libc::MAP_FAILED);
+            // SAFETY: within the mapping, and a whole number of pages, of 4 or 16 kB.
+            let failed = unsafe { libc::mprotect(start.byte_add(LEN), GUARD, libc::PROT_NONE) };
+            assert_eq!(failed, 0);
+            Self { start: start.cast() }
+        }
+
+        /// The last `n` bytes before the guard.
+        pub(super) fn end(&mut self, n: usize) -> &mut [u8] {
+            assert!(n <= LEN);
+            // SAFETY: `n` bytes of the mapping, borrowed as long as `self` is.
+            unsafe { core::slice::from_raw_parts_mut(self.start.add(LEN - n), n) }
+        }
+    }
+
+    impl Drop for Page {
+        fn drop(&mut self) {
+            // SAFETY: the mapping that `new` made; nothing borrows it any more.
+            unsafe { libc::munmap(self.start.cast(), LEN + GUARD) };
+        }
+    }
+}
