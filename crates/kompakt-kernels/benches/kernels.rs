@@ -1,0 +1,139 @@
+//! Layers of the networks that the loader is measured on, on every instruction set of the machine.
+//!
+//! `cargo bench -p kompakt-kernels` (throughput counts products of kept weights).
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use kompakt_kernels::{
+    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Isa, Planes, RowSource, RowWeights, SlicedMatrix,
+    TapLayout, TapMatrix, Window,
+};
+use std::sync::Arc;
+
+struct Layer {
+    n_cols: usize,
+    rows: Vec<(Vec<u32>, Vec<u8>)>,
+    book: Codebook,
+}
+
+impl RowSource for Layer {
+    fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+    fn n_cols(&self) -> usize {
+        self.n_cols
+    }
+    fn codebook(&self) -> &Codebook {
+        &self.book
+    }
+    fn is_coded(&self) -> bool {
+        true
+    }
+    fn visit(&self, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>)) {
+        for (i, (cols, codes)) in self.rows.iter().enumerate() {
+            visit(i, cols, RowWeights::Codes(codes));
+        }
+    }
+}
+
+/// Numbers in 0..1.
+fn dice(seed: u64) -> impl FnMut() -> f32 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 24) as f32
+    }
+}
+
+impl Layer {
+    fn new(n_rows: usize, n_cols: usize, density: f32, n_levels: usize) -> Self {
+        let mut next = dice(1);
+        let rows = (0..n_rows)
+            .map(|_| {
+                let cols: Vec<u32> = (0..n_cols as u32).filter(|_| next() < density).collect();
+                let codes = cols.iter().map(|_| (next() * n_levels as f32) as u8).collect();
+                (cols, codes)
+            })
+            .collect();
+        let levels: Vec<f32> = (0..n_levels).map(|i| i as f32 - n_levels as f32 / 2.0 + 0.5).collect();
+        Self { n_cols, rows, book: Codebook::new(&levels) }
+    }
+
+    fn n_kept(&self) -> u64 {
+        self.rows.iter().map(|(cols, _)| cols.len() as u64).sum()
+    }
+}
+
+fn vector(n: usize, zeros: f32) -> Vec<f32> {
+    let mut next = dice(2);
+    (0..n).map(|_| if next() < zeros { 0.0 } else { next() - 0.5 }).collect()
+}
+
+/// The paper's densities and bits.
+const LINEAR: [(&str, usize, usize, f32, usize); 5] = [
+    ("lenet-300-100 fc1", 300, 784, 0.08, 64),
+    ("lenet-300-100 fc2", 100, 300, 0.09, 64),
+    ("lenet5 fc1", 500, 800, 0.08, 32),
+    ("lenet5 fc2", 10, 500, 0.19, 32),
+    ("4096x4096 at 9 %", 4096, 4096, 0.09, 16),
+];
+
+fn linear(c: &mut Criterion) {
+    for (name, n_rows, n_cols, density, n_levels) in LINEAR {
+        let layer = Layer::new(n_rows, n_cols, density, n_levels);
+        let (sliced, columns) = (SlicedMatrix::build(&layer).unwrap(), ColumnMatrix::build(&layer).unwrap());
+        let taps = TapMatrix::build(Arc::new(TapLayout::linear(n_cols, 256)), &layer);
+        let mut group = c.benchmark_group(name);
+        for isa in Isa::available() {
+            group.throughput(Throughput::Elements(layer.n_kept()));
+            let (x, mostly_zero) = (vector(n_cols, 0.0), vector(n_cols, 0.81));
+            let mut y = vec![0.0; n_rows];
+            group.bench_function(BenchmarkId::new("sliced", isa), |b| {
+                b.iter(|| sliced.apply(isa, &x, Epilogue::default(), &mut y));
+            });
+            let mut scratch = ColumnScratch::default();
+            group.bench_function(BenchmarkId::new("columns, 19 % of x", isa), |b| {
+                b.iter(|| columns.apply(isa, &mostly_zero, Epilogue::default(), &mut scratch, &mut y));
+            });
+            let batch = 64;
+            group.throughput(Throughput::Elements(layer.n_kept() * batch as u64));
+            let x = vector(n_cols * batch, 0.0);
+            let mut y = vec![0.0; n_rows * batch];
+            group.bench_function(BenchmarkId::new("taps, batch 64", isa), |b| {
+                let window = Window::line(batch);
+                b.iter(|| taps.apply(isa, 0..n_rows, &x, batch, window, Epilogue::default(), &mut y, batch));
+            });
+        }
+    }
+}
+
+/// Output channels, input channels, kernel, size of the padded input, density.
+const CONVOLUTIONS: [(&str, usize, usize, usize, usize, f32); 4] = [
+    ("lenet5 conv1", 20, 1, 5, 28, 0.66),
+    ("lenet5 conv2", 50, 20, 5, 12, 0.12),
+    ("alexnet conv2, one group", 128, 48, 5, 31, 0.38),
+    ("resnet 3x3", 64, 64, 3, 58, 0.15),
+];
+
+fn convolution(c: &mut Criterion) {
+    for (name, out, channels, kernel, size, density) in CONVOLUTIONS {
+        let layer = Layer::new(out, channels * kernel * kernel, density, 256);
+        let planes = Planes { channels, size: [size; 2], before: [0; 2], after: [0; 2], stride: [1; 2] };
+        let layout = TapLayout::planar(planes.offsets(channels, [kernel; 2], [1; 2]), 1 << 14);
+        let taps = TapMatrix::build(Arc::new(layout), &layer);
+        let side = size - kernel + 1;
+        let x = vector(channels * size * size, 0.0);
+        let mut y = vec![0.0; out * side * side];
+        let window = Window { rows: side, cols: side, x_stride: size, y_stride: side };
+        let mut group = c.benchmark_group(name);
+        group.throughput(Throughput::Elements(layer.n_kept() * (side * side) as u64));
+        for isa in Isa::available() {
+            group.bench_function(BenchmarkId::new("taps", isa), |b| {
+                b.iter(|| taps.apply(isa, 0..out, &x, 1, window, Epilogue::default(), &mut y, side * side));
+            });
+        }
+    }
+}
+
+criterion_group!(benches, linear, convolution);
+criterion_main!(benches);

@@ -1,0 +1,203 @@
+//! A sparse matrix for one vector with many zeros: `y += x[j] W[:, j]` for every `x[j]` that is not zero.
+//!
+//! ```text
+//! column j        rows 2 5 9 -      values a b c 0        y[2] += x[j] a,  y[5] += x[j] b, ...
+//! ```
+//!
+//! An image of a digit is four fifths black, and half of what leaves a ReLU is zero: their columns are never read.
+//! Columns are padded to fours with a row that nobody asks for.
+
+use crate::{Epilogue, Isa, RowSource, isa::Level, isa::per_isa};
+use alloc::{vec, vec::Vec};
+
+/// The most rows: a row is a u16, and one number is the padding's.
+pub const MAX_ROWS: usize = (1 << 16) - 1;
+
+/// See the [module page](self).
+#[derive(Debug, Clone)]
+pub struct ColumnMatrix {
+    n_rows: usize,
+    n_cols: usize,
+    /// `n_cols + 1`: where each column starts.
+    starts: Vec<u32>,
+    /// Each at most `n_rows`, which kernels rely on.
+    rows: Vec<u16>,
+    /// As many.
+    values: Vec<f32>,
+}
+
+/// Memory that [`ColumnMatrix::apply`] works in, kept from call to call.
+#[derive(Debug, Clone, Default)]
+pub struct ColumnScratch {
+    active: Vec<u32>,
+    sums: Vec<f32>,
+}
+
+impl ColumnScratch {
+    /// Room for matrices of up to that many rows and columns.
+    pub fn reserve(&mut self, n_rows: usize, n_cols: usize) {
+        if self.active.len() < n_cols + 16 {
+            self.active.resize(n_cols + 16, 0);
+        }
+        if self.sums.len() <= n_rows {
+            self.sums.resize(n_rows + 1, 0.0);
+        }
+    }
+
+    /// The bytes it holds.
+    pub fn n_bytes(&self) -> usize {
+        4 * (self.active.len() + self.sums.len())
+    }
+}
+
+impl ColumnMatrix {
+    /// Builds the form, or `None` if there are more than [`MAX_ROWS`] rows or 2^32 entries.
+    ///
+    /// Panics: if the source breaks what [`RowSource::visit`] promises.
+    pub fn build(source: &dyn RowSource) -> Option<Self> {
+        let (n_rows, n_cols) = (source.n_rows(), source.n_cols());
+        if n_rows > MAX_ROWS {
+            return None;
+        }
+        let mut counts = vec![0usize; n_cols];
+        source.visit(&mut |_, cols, _| cols.iter().for_each(|&c| counts[c as usize] += 1));
+        let mut starts = Vec::with_capacity(n_cols + 1);
+        let mut n = 0usize;
+        for count in counts {
+            starts.push(u32::try_from(n).ok()?);
+            n += count.next_multiple_of(4);
+        }
+        starts.push(u32::try_from(n).ok()?);
+        let mut next = starts.clone();
+        let (mut rows, mut values) = (vec![n_rows as u16; n], vec![0.0; n]);
+        source.visit(&mut |row, cols, weights| {
+            assert!(row < n_rows, "row {row} of {n_rows}");
+            for (i, &col) in cols.iter().enumerate() {
+                let at = &mut next[col as usize];
+                assert!(*at < starts[col as usize + 1], "row {row} changed");
+                rows[*at as usize] = row as u16;
+                values[*at as usize] = weights.value(source.codebook(), i);
+                *at += 1;
+            }
+        });
+        Some(Self { n_rows, n_cols, starts, rows, values })
+    }
+
+    /// The bytes that [`build`](Self::build) would take, fillers aside.
+    pub fn estimate_bytes(n_cols: usize, n_kept: usize) -> usize {
+        n_kept * 6 + n_cols * 4
+    }
+
+    /// The bytes it holds.
+    pub fn n_bytes(&self) -> usize {
+        self.starts.len() * 4 + self.rows.len() * 2 + self.values.len() * 4
+    }
+
+    /// `y = epilogue(W x)`.
+    ///
+    /// Shapes: `x` `[n_cols]`, `y` `[n_rows]`. Panics: if they are shorter.
+    pub fn apply(
+        &self,
+        isa: Isa,
+        x: &[f32],
+        epilogue: Epilogue<'_>,
+        scratch: &mut ColumnScratch,
+        y: &mut [f32],
+    ) {
+        assert!(x.len() >= self.n_cols, "x has {} elements of {}", x.len(), self.n_cols);
+        assert!(y.len() >= self.n_rows, "y has {} elements of {}", y.len(), self.n_rows);
+        epilogue.check(self.n_rows);
+        scratch.reserve(self.n_rows, self.n_cols);
+        let x = &x[..self.n_cols];
+        let n_active = nonzero(isa, x, &mut scratch.active);
+        let sums = &mut scratch.sums[..=self.n_rows];
+        sums.fill(0.0);
+        scatter(isa, self, &scratch.active[..n_active], x, sums);
+        for (row, (y, &sum)) in y.iter_mut().zip(&sums[..self.n_rows]).enumerate() {
+            *y = epilogue.row(row).apply(sum);
+        }
+    }
+}
+
+/// How many elements are not zero.
+pub fn count_nonzero(isa: Isa, x: &[f32]) -> usize {
+    count(isa, x)
+}
+
+per_isa! { fn count(x: &[f32]) -> usize = count_body; }
+
+#[inline(always)]
+fn count_body(x: &[f32]) -> usize {
+    x.chunks(1 << 16).map(|part| part.iter().map(|&v| u32::from(v != 0.0)).sum::<u32>() as usize).sum()
+}
+
+/// Writes the indices of the elements that are not zero to the front of `active` and says how many.
+///
+/// `active` holds 16 more than `x`.
+fn nonzero(isa: Isa, x: &[f32], active: &mut [u32]) -> usize {
+    assert!(active.len() >= x.len() + 16);
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        #[expect(unsafe_code, reason = "the features are there: the level proves it")]
+        // SAFETY: the level proves the features.
+        Level::Avx512 => unsafe { nonzero_avx512(x, active) },
+        _ => {
+            let mut n = 0;
+            for (i, &value) in x.iter().enumerate() {
+                active[n] = i as u32;
+                n += usize::from(value != 0.0);
+            }
+            n
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn nonzero_avx512(x: &[f32], active: &mut [u32]) -> usize {
+    use core::arch::x86_64::*;
+    let mut n = 0;
+    let lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let (blocks, rest) = x.as_chunks::<16>();
+    for (block, values) in blocks.iter().enumerate() {
+        let place = &mut active[n..n + 16];
+        #[expect(unsafe_code, reason = "loads and stores of one vector")]
+        // SAFETY: `values` are sixteen floats; `place` are sixteen u32.
+        let kept = unsafe {
+            let kept = _mm512_cmpneq_ps_mask(_mm512_loadu_ps(values.as_ptr()), _mm512_setzero_ps());
+            let index = _mm512_add_epi32(lane, _mm512_set1_epi32(block as i32 * 16));
+            // Compressing to a register and storing all of it: compressing to memory is slow on some machines.
+            _mm512_storeu_epi32(place.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(kept, index));
+            kept
+        };
+        n += kept.count_ones() as usize;
+    }
+    for (i, &value) in rest.iter().enumerate() {
+        active[n] = (blocks.len() * 16 + i) as u32;
+        n += usize::from(value != 0.0);
+    }
+    n
+}
+
+per_isa! { fn scatter(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) = scatter_body; }
+
+#[inline(always)]
+fn scatter_body(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) {
+    assert!(sums.len() > m.n_rows);
+    for &col in active {
+        let col = col as usize;
+        let factor = x[col];
+        let entries = m.starts[col] as usize..m.starts[col + 1] as usize;
+        let (rows, _) = m.rows[entries.clone()].as_chunks::<4>();
+        let (values, _) = m.values[entries].as_chunks::<4>();
+        for (rows, values) in rows.iter().zip(values) {
+            for (&row, &value) in rows.iter().zip(values) {
+                debug_assert!(usize::from(row) < sums.len());
+                #[expect(unsafe_code, reason = "the bounds check costs a third of this loop")]
+                // SAFETY: rows are at most `n_rows` since `build`, and `sums` is longer than that.
+                let sum = unsafe { sums.get_unchecked_mut(usize::from(row)) };
+                *sum += factor * value;
+            }
+        }
+    }
+}

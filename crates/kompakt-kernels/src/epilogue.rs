@@ -1,0 +1,57 @@
+//! What happens to a sum before it is stored.
+
+/// `y = max(sum * scale + bias, floor)`, with one scale and one bias for each row (output unit or channel).
+///
+/// This is where a layer's bias, a per-channel scale that was left of a batch norm, and a ReLU end up, so that none of
+/// them costs a pass over the output.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Epilogue<'a> {
+    /// One a row; `None` is 1.
+    pub scale: Option<&'a [f32]>,
+    /// One a row; `None` is 0.
+    pub bias: Option<&'a [f32]>,
+    /// Whether what is below zero becomes zero.
+    pub relu: bool,
+}
+
+/// An [`Epilogue`] for one row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowEpilogue {
+    pub(crate) scale: f32,
+    pub(crate) bias: f32,
+    pub(crate) floor: f32,
+}
+
+impl RowEpilogue {
+    /// Leaves a sum as it is.
+    pub(crate) const NONE: Self = Self { scale: 1.0, bias: 0.0, floor: f32::NEG_INFINITY };
+
+    /// NaN stays NaN.
+    #[inline(always)]
+    pub(crate) fn apply(self, sum: f32) -> f32 {
+        let y = sum * self.scale + self.bias;
+        if y < self.floor { self.floor } else { y }
+    }
+}
+
+impl<'a> Epilogue<'a> {
+    /// What `row` gets. Panics if there is no such row.
+    #[inline(always)]
+    pub(crate) fn row(&self, row: usize) -> RowEpilogue {
+        RowEpilogue {
+            scale: self.scale.map_or(1.0, |s| s[row]),
+            bias: self.bias.map_or(0.0, |b| b[row]),
+            floor: if self.relu { 0.0 } else { f32::NEG_INFINITY },
+        }
+    }
+
+    /// The part for the rows from `row` on.
+    pub fn from_row(self, row: usize) -> Epilogue<'a> {
+        Epilogue { scale: self.scale.map(|s| &s[row..]), bias: self.bias.map(|b| &b[row..]), relu: self.relu }
+    }
+
+    pub(crate) fn check(&self, n_rows: usize) {
+        assert!(self.scale.is_none_or(|s| s.len() >= n_rows), "fewer scales than rows");
+        assert!(self.bias.is_none_or(|b| b.len() >= n_rows), "fewer biases than rows");
+    }
+}

@@ -1,0 +1,128 @@
+//! How a convolution's input lies for [`TapMatrix`](crate::TapMatrix): padded, and one plane a phase of the stride.
+//!
+//! ```text
+//! stride 2     a b c d e        phase 0   a c e        output p reads phase 0 at p (tap 0),
+//!                               phase 1   b d          phase 1 at p (tap 1), phase 0 at p + 1 (tap 2)
+//! ```
+//!
+//! A strided convolution reads every second element; taken apart by phase, each tap reads neighbours again, and runs
+//! as one of stride 1 does. With stride 1 and no padding the input is used where it is.
+
+use alloc::vec::Vec;
+
+/// Shape, padding and stride of a convolution's input. Lengths in elements, `[vertical, horizontal]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planes {
+    /// Channels.
+    pub channels: usize,
+    /// Height and width without padding.
+    pub size: [usize; 2],
+    /// Zeros above and to the left.
+    pub before: [usize; 2],
+    /// Zeros below and to the right.
+    pub after: [usize; 2],
+    /// Step of the convolution.
+    pub stride: [usize; 2],
+}
+
+impl Planes {
+    /// Whether the input can be used where it is.
+    pub fn is_identity(&self) -> bool {
+        self.before == [0; 2] && self.after == [0; 2] && self.stride == [1; 2]
+    }
+
+    /// Height and width of a phase.
+    fn phase(&self) -> [usize; 2] {
+        [0, 1].map(|i| (self.size[i] + self.before[i] + self.after[i]).div_ceil(self.stride[i]))
+    }
+
+    /// Elements of one channel, all phases.
+    pub fn channel_len(&self) -> usize {
+        let [h, w] = self.phase();
+        h * w * self.stride[0] * self.stride[1]
+    }
+
+    /// Elements of all channels.
+    pub fn len(&self) -> usize {
+        self.channels * self.channel_len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// From a row to the next.
+    pub fn row_stride(&self) -> usize {
+        self.phase()[1]
+    }
+
+    /// Where the element that tap `at` (kernel position times dilation) of channel `channel` reads for output 0 is.
+    pub fn offset(&self, channel: usize, at: [usize; 2]) -> usize {
+        let [h, w] = self.phase();
+        let phase = (at[0] % self.stride[0]) * self.stride[1] + at[1] % self.stride[1];
+        channel * self.channel_len() + phase * h * w + at[0] / self.stride[0] * w + at[1] / self.stride[1]
+    }
+
+    /// The offsets of all taps: `[channels, kernel h, kernel w]`, for `channels` of a group.
+    pub fn offsets(&self, channels: usize, kernel: [usize; 2], dilation: [usize; 2]) -> Vec<u32> {
+        let mut offsets = Vec::with_capacity(channels * kernel[0] * kernel[1]);
+        for channel in 0..channels {
+            for ky in 0..kernel[0] {
+                for kx in 0..kernel[1] {
+                    let at = [ky * dilation[0], kx * dilation[1]];
+                    offsets.push(self.offset(channel, at) as u32);
+                }
+            }
+        }
+        offsets
+    }
+
+    /// Lays the input out. Shapes: `x` `[channels, h, w]`, `out` [`len`](Self::len).
+    ///
+    /// Panics: if they are shorter.
+    pub fn fill(&self, x: &[f32], out: &mut [f32]) {
+        let [h, w] = self.size;
+        let channel_len = self.channel_len();
+        assert!(x.len() >= self.channels * h * w && out.len() >= self.len(), "a plane is too short");
+        for (x, out) in x.chunks_exact(h * w).zip(out.chunks_exact_mut(channel_len)).take(self.channels) {
+            if self.stride == [1, 1] {
+                self.fill_padded(x, out);
+            } else {
+                self.fill_phases(x, out);
+            }
+        }
+    }
+
+    fn fill_padded(&self, x: &[f32], out: &mut [f32]) {
+        let ([_, w], [top, left]) = (self.size, self.before);
+        let width = self.row_stride();
+        let (above, rest) = out.split_at_mut(top * width);
+        above.fill(0.0);
+        let mut rows = rest.chunks_exact_mut(width);
+        for (x, out) in x.chunks_exact(w).zip(rows.by_ref()) {
+            out[..left].fill(0.0);
+            out[left..left + w].copy_from_slice(x);
+            out[left + w..].fill(0.0);
+        }
+        rows.for_each(|row| row.fill(0.0));
+    }
+
+    fn fill_phases(&self, x: &[f32], out: &mut [f32]) {
+        let ([_, w], [top, left], [sh, sw]) = (self.size, self.before, self.stride);
+        let [ph, pw] = self.phase();
+        out.fill(0.0);
+        for (y, x) in x.chunks_exact(w).enumerate() {
+            let y = y + top;
+            let row = (y % sh) * sw * ph * pw + y / sh * pw;
+            for phase in 0..sw {
+                // The first element of this phase, and where it goes.
+                let first = (phase + sw - left % sw) % sw;
+                let to = row + phase * ph * pw + (first + left) / sw;
+                for (out, &x) in out[to..].iter_mut().zip(x.iter().skip(first).step_by(sw)) {
+                    *out = x;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Where the forms get their weights: the kept weights of a matrix, row by row.
+
+use alloc::boxed::Box;
+
+/// The values behind codes: up to 256 of them, the rest zero, so that every byte is a valid code.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Codebook {
+    table: Box<[f32; 256]>,
+    n_levels: usize,
+}
+
+impl Codebook {
+    /// A codebook of those levels; those past the 256th are dropped.
+    pub fn new(levels: &[f32]) -> Self {
+        let mut table = Box::new([0.0; 256]);
+        let n_levels = levels.len().min(256);
+        table[..n_levels].copy_from_slice(&levels[..n_levels]);
+        Self { table, n_levels }
+    }
+
+    /// Entry `code`, zero past the last level.
+    #[inline]
+    pub fn value(&self, code: u8) -> f32 {
+        self.table[usize::from(code)]
+    }
+
+    /// All 256 entries.
+    pub fn table(&self) -> &[f32; 256] {
+        &self.table
+    }
+
+    /// How many levels were given.
+    pub fn n_levels(&self) -> usize {
+        self.n_levels
+    }
+}
+
+/// The weights of one row's entries, in the order of its columns.
+#[derive(Debug, Clone, Copy)]
+pub enum RowWeights<'a> {
+    /// Indices into the codebook.
+    Codes(&'a [u8]),
+    /// The values themselves.
+    Values(&'a [f32]),
+}
+
+impl RowWeights<'_> {
+    /// The value of entry `i`. Panics if there is none.
+    #[inline]
+    pub fn value(&self, codebook: &Codebook, i: usize) -> f32 {
+        match self {
+            Self::Codes(codes) => codebook.value(codes[i]),
+            Self::Values(values) => values[i],
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Codes(codes) => codes.len(),
+            Self::Values(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A sparse matrix that can be read row by row, as often as needed; every time the same.
+pub trait RowSource {
+    /// Rows.
+    fn n_rows(&self) -> usize;
+    /// Columns.
+    fn n_cols(&self) -> usize;
+    /// The values behind codes; empty where rows carry values.
+    fn codebook(&self) -> &Codebook;
+    /// Whether rows carry codes.
+    fn is_coded(&self) -> bool;
+    /// Calls `visit(row, columns, weights)` for every row from first to last: columns ascending and below
+    /// [`n_cols`](Self::n_cols), as many weights as columns.
+    fn visit(&self, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>));
+}

@@ -1,0 +1,349 @@
+//! A sparse matrix whose columns are places in a plane: convolutions, and linear layers over a batch.
+//!
+//! ```text
+//! y[row][p] = epilogue( sum over kept weights  w * x[offset(column) * scale + p] )        p = the positions of a window
+//!
+//! convolution  column = (channel, ky, kx)   offset = (channel * height + ky) * width + kx    window [oh, ow]
+//! batch        column = input feature       offset = column, scale = images                 window [1, images]
+//! ```
+//!
+//! A kept weight is loaded once and multiplied with a whole window of positions; pruned weights cost nothing. Any
+//! stride, dilation and padding is a matter of how `x` lies (see [`crate::planes`]) and of the offsets, so one kernel
+//! runs all of them. Nothing is unrolled into columns of patches.
+//!
+//! Columns are cut into blocks whose part of `x` stays in cache, and within a block an offset is a u16. Blocks are
+//! run one after the other over all rows, sums waiting in `y` meanwhile.
+
+use crate::{Codebook, Epilogue, Isa, RowSource, RowWeights, epilogue::RowEpilogue, isa::Level};
+use alloc::{sync::Arc, vec, vec::Vec};
+use core::ops::Range;
+
+#[cfg(target_arch = "x86_64")]
+#[path = "taps_x86.rs"]
+mod x86;
+
+/// Where the columns of a [`TapMatrix`] lie in `x`, and how they are cut into blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TapLayout {
+    n_cols: usize,
+    /// One a column; `None`: column `c` is at `c`.
+    offsets: Option<Vec<u32>>,
+    /// First column of each block, then `n_cols`.
+    bounds: Vec<u32>,
+    /// The least offset of each block.
+    bases: Vec<u32>,
+    /// The largest of all offsets.
+    max_offset: usize,
+}
+
+impl TapLayout {
+    /// The columns of a linear layer, in blocks of `block_cols` (at most 65,536).
+    pub fn linear(n_cols: usize, block_cols: usize) -> Self {
+        let block_cols = block_cols.clamp(1, 1 << 16);
+        let bases: Vec<u32> = (0..n_cols).step_by(block_cols).map(|c| c as u32).collect();
+        let mut bounds = bases.clone();
+        bounds.push(n_cols as u32);
+        Self { n_cols, offsets: None, bounds, bases, max_offset: n_cols.saturating_sub(1) }
+    }
+
+    /// Columns at those offsets, in blocks that reach over at most `footprint` floats where that is possible.
+    pub fn planar(offsets: Vec<u32>, footprint: usize) -> Self {
+        let reach = footprint.clamp(1, 1 << 16) as u32;
+        let (mut bounds, mut bases) = (vec![], vec![]);
+        let mut first = 0;
+        while first < offsets.len() {
+            let (mut low, mut high, mut end) = (offsets[first], offsets[first], first + 1);
+            while end < offsets.len() {
+                let (l, h) = (low.min(offsets[end]), high.max(offsets[end]));
+                if h - l >= reach {
+                    break;
+                }
+                (low, high, end) = (l, h, end + 1);
+            }
+            bounds.push(first as u32);
+            bases.push(low);
+            first = end;
+        }
+        bounds.push(offsets.len() as u32);
+        let max_offset = offsets.iter().copied().max().unwrap_or(0) as usize;
+        Self { n_cols: offsets.len(), offsets: Some(offsets), bounds, bases, max_offset }
+    }
+
+    /// How many blocks.
+    pub fn n_blocks(&self) -> usize {
+        self.bases.len()
+    }
+
+    /// The bytes it holds.
+    pub fn n_bytes(&self) -> usize {
+        4 * (self.offsets.as_ref().map_or(0, Vec::len) + self.bounds.len() + self.bases.len())
+    }
+
+    /// At most 65,535 by the choice of blocks.
+    #[inline]
+    fn index(&self, block: usize, col: u32) -> u16 {
+        let offset = self.offsets.as_ref().map_or(col, |o| o[col as usize]);
+        (offset - self.bases[block]) as u16
+    }
+}
+
+/// The positions that each weight is multiplied with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Rows of positions.
+    pub rows: usize,
+    /// Positions in a row, side by side in `x` and `y`.
+    pub cols: usize,
+    /// From row to row in `x`.
+    pub x_stride: usize,
+    /// From row to row in `y`.
+    pub y_stride: usize,
+}
+
+impl Window {
+    /// `n` positions side by side.
+    pub fn line(n: usize) -> Self {
+        Self { rows: 1, cols: n, x_stride: n, y_stride: n }
+    }
+
+    /// The same positions in as few rows as possible.
+    fn flat(self) -> Self {
+        if self.x_stride == self.cols && self.y_stride == self.cols {
+            Self::line(self.rows * self.cols)
+        } else {
+            self
+        }
+    }
+
+    /// One past the last position at that stride.
+    fn reach(&self, stride: usize) -> usize {
+        if self.rows == 0 || self.cols == 0 { 0 } else { (self.rows - 1) * stride + self.cols }
+    }
+}
+
+/// See the [module page](self).
+#[derive(Debug, Clone)]
+pub struct TapMatrix {
+    layout: Arc<TapLayout>,
+    n_rows: usize,
+    /// Where block `b` of row `r` starts: `[n_rows * n_blocks + 1]`, ascending, at most `idx.len()`.
+    starts: Vec<u32>,
+    /// Offset of each kept weight from its block's base; base + idx is one of the layout's offsets.
+    idx: Vec<u16>,
+    weights: TapWeights,
+}
+
+#[derive(Debug, Clone)]
+enum TapWeights {
+    Codes(Vec<u8>, Codebook),
+    Values(Vec<f32>),
+}
+
+impl TapMatrix {
+    /// No rows yet. With a codebook, rows are given as codes, else as values.
+    pub fn new(layout: Arc<TapLayout>, codebook: Option<Codebook>) -> Self {
+        let weights = match codebook {
+            Some(book) => TapWeights::Codes(Vec::new(), book),
+            None => TapWeights::Values(Vec::new()),
+        };
+        Self { layout, n_rows: 0, starts: vec![0], idx: Vec::new(), weights }
+    }
+
+    /// All rows of `source`.
+    ///
+    /// Panics: if the source breaks what [`RowSource::visit`] promises, or has other columns than the layout.
+    pub fn build(layout: Arc<TapLayout>, source: &dyn RowSource) -> Self {
+        assert_eq!(layout.n_cols, source.n_cols(), "columns of layout and source");
+        let mut n_kept = 0;
+        source.visit(&mut |_, cols, _| n_kept += cols.len());
+        let mut m = Self::new(layout, source.is_coded().then(|| source.codebook().clone()));
+        m.reserve(source.n_rows(), n_kept);
+        source.visit(&mut |_, cols, weights| m.push_row(cols, weights));
+        m
+    }
+
+    /// Room for that many rows and kept weights in all.
+    pub fn reserve(&mut self, n_rows: usize, n_kept: usize) {
+        let starts = n_rows * self.layout.n_blocks() + 1;
+        self.starts.reserve_exact(starts.saturating_sub(self.starts.len()));
+        let more = n_kept.saturating_sub(self.idx.len());
+        self.idx.reserve_exact(more);
+        match &mut self.weights {
+            TapWeights::Codes(codes, _) => codes.reserve_exact(more),
+            TapWeights::Values(values) => values.reserve_exact(more),
+        }
+    }
+
+    /// Forgets all rows, keeps the memory.
+    pub fn clear(&mut self) {
+        self.n_rows = 0;
+        self.starts.truncate(1);
+        self.idx.clear();
+        match &mut self.weights {
+            TapWeights::Codes(codes, _) => codes.clear(),
+            TapWeights::Values(values) => values.clear(),
+        }
+    }
+
+    /// Appends a row: columns ascending, one weight each.
+    ///
+    /// Panics: if a column is not below the layout's, the lengths differ, codes come without a codebook, or
+    /// there are more than 2^32 entries.
+    pub fn push_row(&mut self, cols: &[u32], weights: RowWeights<'_>) {
+        assert_eq!(cols.len(), weights.len(), "columns and weights");
+        let Self { layout, starts, idx, .. } = self;
+        let mut done = 0;
+        for block in 0..layout.n_blocks() {
+            let end = layout.bounds[block + 1];
+            let n = cols[done..].iter().take_while(|&&c| c < end).count();
+            idx.extend(cols[done..done + n].iter().map(|&c| layout.index(block, c)));
+            done += n;
+            assert!(u32::try_from(idx.len()).is_ok(), "more than 2^32 entries");
+            starts.push(idx.len() as u32);
+        }
+        assert_eq!(done, cols.len(), "columns not ascending, or not below {}", layout.n_cols);
+        match (&mut self.weights, weights) {
+            (TapWeights::Codes(all, _), RowWeights::Codes(codes)) => all.extend_from_slice(codes),
+            (TapWeights::Values(all), RowWeights::Values(values)) => all.extend_from_slice(values),
+            (TapWeights::Values(_), RowWeights::Codes(_)) => panic!("codes for a matrix of values"),
+            (TapWeights::Codes(..), RowWeights::Values(_)) => panic!("values for a matrix of codes"),
+        }
+        self.n_rows += 1;
+    }
+
+    /// The bytes that [`build`](Self::build) would take, the layout aside.
+    pub fn estimate_bytes(layout: &TapLayout, n_rows: usize, n_kept: usize, is_coded: bool) -> usize {
+        n_kept * if is_coded { 3 } else { 6 } + (n_rows * layout.n_blocks() + 1) * 4
+    }
+
+    /// The bytes it holds, the layout aside.
+    pub fn n_bytes(&self) -> usize {
+        let weights = match &self.weights {
+            TapWeights::Codes(codes, _) => codes.capacity() + 1024,
+            TapWeights::Values(values) => values.capacity() * 4,
+        };
+        self.idx.capacity() * 2 + weights + self.starts.capacity() * 4
+    }
+
+    /// Rows.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Kept weights.
+    pub fn n_kept(&self) -> usize {
+        self.idx.len()
+    }
+
+    /// `y = epilogue(W x)` over a window of positions, for some rows.
+    ///
+    /// Shapes: see the [module page](self); `y` is one plane of `y_plane` floats for each row of `rows`, first to
+    /// last; `epilogue` counts rows from the matrix's first.
+    /// Panics: if `x` or `y` is too short for the window, or there are no such rows.
+    #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
+    pub fn apply(
+        &self,
+        isa: Isa,
+        rows: Range<usize>,
+        x: &[f32],
+        scale: usize,
+        window: Window,
+        epilogue: Epilogue<'_>,
+        y: &mut [f32],
+        y_plane: usize,
+    ) {
+        let window = window.flat();
+        assert!(rows.start <= rows.end && rows.end <= self.n_rows, "rows {rows:?} of {}", self.n_rows);
+        epilogue.check(rows.end);
+        let (x_reach, y_reach) = (window.reach(window.x_stride), window.reach(window.y_stride));
+        if rows.is_empty() || x_reach == 0 {
+            return;
+        }
+        assert!(x.len() >= self.layout.max_offset * scale + x_reach, "x is too short for its window");
+        assert!(y_reach <= y_plane.max(y_reach * usize::from(rows.len() == 1)), "planes of y overlap");
+        assert!(y.len() >= (rows.len() - 1) * y_plane + y_reach, "y is too short for its window");
+        let n_blocks = self.layout.n_blocks();
+        for block in 0..n_blocks {
+            let x = &x[self.layout.bases[block] as usize * scale..];
+            let (carry, last) = (block > 0, block + 1 == n_blocks);
+            for row in rows.clone() {
+                let at = row * n_blocks + block;
+                let taps = self.starts[at] as usize..self.starts[at + 1] as usize;
+                if taps.is_empty() && carry && !last {
+                    continue;
+                }
+                let step = Step { carry, epilogue: if last { epilogue.row(row) } else { RowEpilogue::NONE } };
+                let y = &mut y[(row - rows.start) * y_plane..][..y_reach];
+                self.run(isa, taps, x, scale, &window, step, y);
+            }
+        }
+    }
+
+    /// One block of one row.
+    #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
+    #[inline(always)]
+    fn run(
+        &self,
+        isa: Isa,
+        taps: Range<usize>,
+        x: &[f32],
+        scale: usize,
+        window: &Window,
+        step: Step,
+        y: &mut [f32],
+    ) {
+        let idx = &self.idx[taps.clone()];
+        match (&self.weights, isa.level()) {
+            (TapWeights::Codes(codes, book), Level::Scalar) => {
+                run_scalar(idx, |i| book.value(codes[taps.start + i]), x, scale, window, step, y);
+            }
+            (TapWeights::Values(values), Level::Scalar) => {
+                run_scalar(idx, |i| values[taps.start + i], x, scale, window, step, y);
+            }
+            #[cfg(target_arch = "x86_64")]
+            (TapWeights::Codes(codes, book), level) => {
+                x86::run_codes(level, idx, &codes[taps], book, x, scale, window, step, y);
+            }
+            #[cfg(target_arch = "x86_64")]
+            (TapWeights::Values(values), level) => {
+                x86::run_values(level, idx, &values[taps], x, scale, window, step, y);
+            }
+        }
+    }
+}
+
+/// What happens before and after the taps of a block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    /// Whether `y` holds the sum so far.
+    pub(crate) carry: bool,
+    pub(crate) epilogue: RowEpilogue,
+}
+
+/// The definition: tap by tap, position by position.
+fn run_scalar(
+    idx: &[u16],
+    weight: impl Fn(usize) -> f32,
+    x: &[f32],
+    scale: usize,
+    window: &Window,
+    step: Step,
+    y: &mut [f32],
+) {
+    for r in 0..window.rows {
+        let y = &mut y[r * window.y_stride..][..window.cols];
+        if !step.carry {
+            y.fill(0.0);
+        }
+        for (i, &offset) in idx.iter().enumerate() {
+            let w = weight(i);
+            let x = &x[usize::from(offset) * scale + r * window.x_stride..][..window.cols];
+            for (y, &x) in y.iter_mut().zip(x) {
+                *y += w * x;
+            }
+        }
+        for y in y {
+            *y = step.epilogue.apply(*y);
+        }
+    }
+}

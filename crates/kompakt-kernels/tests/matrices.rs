@@ -1,0 +1,186 @@
+//! Every form of a matrix, on every instruction set, against products in f64 of the dense matrix.
+#![allow(clippy::unwrap_used)]
+
+use arbtest::arbitrary::{Result, Unstructured};
+use kompakt_kernels::{
+    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Isa, RowSource, RowWeights, SlicedMatrix, TapLayout,
+    TapMatrix, Window, dense,
+};
+use std::sync::Arc;
+
+/// A sparse matrix, row by row.
+struct Sparse {
+    n_cols: usize,
+    rows: Vec<(Vec<u32>, Vec<u8>, Vec<f32>)>,
+    book: Codebook,
+    coded: bool,
+}
+
+impl RowSource for Sparse {
+    fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+    fn n_cols(&self) -> usize {
+        self.n_cols
+    }
+    fn codebook(&self) -> &Codebook {
+        &self.book
+    }
+    fn is_coded(&self) -> bool {
+        self.coded
+    }
+    fn visit(&self, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>)) {
+        for (i, (cols, codes, values)) in self.rows.iter().enumerate() {
+            let weights = if self.coded { RowWeights::Codes(codes) } else { RowWeights::Values(values) };
+            visit(i, cols, weights);
+        }
+    }
+}
+
+/// Numbers in -1..1 from a generator that does not run dry.
+fn numbers(seed: u64, n: usize) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+fn matrix(u: &mut Unstructured<'_>, n_rows: usize, n_cols: usize) -> Result<Sparse> {
+    let n_levels = *u.choose(&[1usize, 2, 15, 16, 17, 31, 32, 33, 64, 65, 255, 256])?;
+    let density = *u.choose(&[0.0f32, 0.02, 0.1, 0.5, 0.98, 1.0])?;
+    let seed = u.arbitrary::<u64>()?;
+    let book = Codebook::new(&numbers(seed, n_levels));
+    let dice = numbers(seed ^ 1, n_rows * n_cols * 2);
+    let rows = (0..n_rows)
+        .map(|r| {
+            let row = |c: usize| (r * n_cols + c) * 2;
+            let cols: Vec<u32> =
+                (0..n_cols).filter(|&c| (dice[row(c)] + 1.0) / 2.0 < density).map(|c| c as u32).collect();
+            let codes: Vec<u8> = cols
+                .iter()
+                .map(|&c| ((dice[row(c as usize) + 1] + 1.0) / 2.0 * (n_levels as f32 - 0.01)) as u8)
+                .collect();
+            let values = codes.iter().map(|&c| book.value(c)).collect();
+            (cols, codes, values)
+        })
+        .collect();
+    Ok(Sparse { n_cols, rows, book, coded: u.arbitrary()? })
+}
+
+/// The sum of a row's products and the sum of their sizes.
+fn product(row: &(Vec<u32>, Vec<u8>, Vec<f32>), x: impl Fn(u32) -> f32) -> (f64, f64) {
+    let mut sums = (0.0, 0.0);
+    for (&col, &w) in row.0.iter().zip(&row.2) {
+        let p = f64::from(w) * f64::from(x(col));
+        sums = (sums.0 + p, sums.1 + p.abs());
+    }
+    sums
+}
+
+fn assert_close(
+    what: &str,
+    found: f32,
+    (sum, size): (f64, f64),
+    n: usize,
+    scale: f32,
+    bias: f32,
+    relu: bool,
+) {
+    let mut expected = sum * f64::from(scale) + f64::from(bias);
+    if relu {
+        expected = expected.max(0.0);
+    }
+    let bound = (4 * (n + 2)) as f64
+        * 2f64.powi(-24)
+        * (size * f64::from(scale.abs()) + f64::from(bias.abs()) + f64::MIN_POSITIVE);
+    assert!((f64::from(found) - expected).abs() <= bound, "{what}: {found} for {expected}, bound {bound}");
+}
+
+#[test]
+fn one_vector() {
+    arbtest::arbtest(|u| {
+        let n_rows = u.int_in_range(1..=300)?;
+        let n_cols = u.int_in_range(1..=200)?;
+        let m = matrix(u, n_rows, n_cols)?;
+        let seed: u64 = u.arbitrary()?;
+        let zeros: f32 = *u.choose(&[-1.0, 0.0, 0.8, 2.0])?;
+        let x: Vec<f32> = numbers(seed, n_cols)
+            .into_iter()
+            .zip(numbers(seed ^ 7, n_cols))
+            .map(|(v, dice)| if dice < zeros { 0.0 } else { v })
+            .collect();
+        let (scale, bias) = (numbers(seed ^ 2, n_rows), numbers(seed ^ 3, n_rows));
+        let relu: bool = u.arbitrary()?;
+        let epilogue = Epilogue { scale: Some(&scale), bias: Some(&bias), relu };
+        let sliced = SlicedMatrix::build(&m).unwrap();
+        let columns = ColumnMatrix::build(&m).unwrap();
+        for isa in Isa::available() {
+            let (mut y, mut z) = (vec![f32::NAN; n_rows], vec![f32::NAN; n_rows]);
+            sliced.apply(isa, &x, epilogue, &mut y);
+            columns.apply(isa, &x, epilogue, &mut ColumnScratch::default(), &mut z);
+            for (r, row) in m.rows.iter().enumerate() {
+                let expected = product(row, |c| x[c as usize]);
+                assert_close(&format!("sliced {isa}"), y[r], expected, row.0.len(), scale[r], bias[r], relu);
+                assert_close(&format!("columns {isa}"), z[r], expected, row.0.len(), scale[r], bias[r], relu);
+                let sparse = dense::dot_sparse(isa, &row.0, &row.1, m.book.table(), &x);
+                assert_close(&format!("dot {isa}"), sparse, expected, row.0.len(), 1.0, 0.0, false);
+                let sparse = dense::dot_sparse_values(isa, &row.0, &row.2, &x);
+                assert_close(&format!("dot values {isa}"), sparse, expected, row.0.len(), 1.0, 0.0, false);
+                let head = &x[..row.0.len()];
+                let expected =
+                    product(&((0..head.len() as u32).collect(), vec![], row.2.clone()), |c| head[c as usize]);
+                let coded = dense::dot_codes(isa, &row.1, &m.book, head);
+                assert_close(&format!("dense {isa}"), coded, expected, head.len(), 1.0, 0.0, false);
+                let plain = dense::dot(isa, &row.2, head);
+                assert_close(&format!("dense values {isa}"), plain, expected, head.len(), 1.0, 0.0, false);
+            }
+        }
+        Ok(())
+    })
+    .budget_ms(3000);
+}
+
+#[test]
+fn a_batch() {
+    arbtest::arbtest(|u| {
+        let n_rows = u.int_in_range(1..=20)?;
+        let n_cols = u.int_in_range(1..=150)?;
+        let batch = u.int_in_range(1..=140)?;
+        let m = matrix(u, n_rows, n_cols)?;
+        let seed: u64 = u.arbitrary()?;
+        let x = numbers(seed, n_cols * batch);
+        let (scale, bias) = (numbers(seed ^ 2, n_rows), numbers(seed ^ 3, n_rows));
+        let relu: bool = u.arbitrary()?;
+        let epilogue = Epilogue { scale: Some(&scale), bias: Some(&bias), relu };
+        let block = *u.choose(&[1, 3, 64, 1000])?;
+        let taps = TapMatrix::build(Arc::new(TapLayout::linear(n_cols, block)), &m);
+        let split = u.int_in_range(0..=n_rows)?;
+        for isa in Isa::available() {
+            let mut y = vec![f32::NAN; n_rows * batch];
+            let window = Window::line(batch);
+            taps.apply(isa, 0..split, &x, batch, window, epilogue, &mut y, batch);
+            taps.apply(isa, split..n_rows, &x, batch, window, epilogue, &mut y[split * batch..], batch);
+            for (r, row) in m.rows.iter().enumerate() {
+                for b in 0..batch {
+                    let expected = product(row, |c| x[c as usize * batch + b]);
+                    let what = format!("taps {isa} row {r} of batch {batch}");
+                    assert_close(&what, y[r * batch + b], expected, row.0.len(), scale[r], bias[r], relu);
+                }
+            }
+        }
+        Ok(())
+    })
+    .budget_ms(3000);
+}
+
+#[test]
+fn the_arithmetic_of_the_notes() {
+    // An n x n matrix of f32 as codes of one byte plus its codebook is a quarter of its size; at four bits an eighth.
+    let n = 1024;
+    let (f32_bytes, codebook_bytes) = (n * n * 4, |k: usize| k * 4);
+    let bytes = |bits: usize| n * n * bits / 8 + codebook_bytes(1 << bits);
+    assert!((bytes(8) as f64 / f32_bytes as f64 - 0.25).abs() < 0.001);
+    assert!((bytes(4) as f64 / f32_bytes as f64 - 0.125).abs() < 0.001);
+}

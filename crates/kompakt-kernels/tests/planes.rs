@@ -1,0 +1,266 @@
+//! Convolutions and pools on every instruction set, against direct sums in f64.
+#![allow(clippy::unwrap_used)]
+
+use arbtest::arbitrary::{Result, Unstructured};
+use kompakt_kernels::{
+    Codebook, Epilogue, Isa, Planes, PoolWindow, RowSource, RowWeights, TapLayout, TapMatrix, Window,
+    elementwise, pool,
+};
+use std::sync::Arc;
+
+struct Weights {
+    n_rows: usize,
+    n_cols: usize,
+    /// Row-major; zeros are pruned.
+    values: Vec<f32>,
+    book: Codebook,
+}
+
+impl RowSource for Weights {
+    fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+    fn n_cols(&self) -> usize {
+        self.n_cols
+    }
+    fn codebook(&self) -> &Codebook {
+        &self.book
+    }
+    fn is_coded(&self) -> bool {
+        false
+    }
+    fn visit(&self, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>)) {
+        for (r, row) in self.values.chunks_exact(self.n_cols).enumerate() {
+            let cols: Vec<u32> = (0..self.n_cols as u32).filter(|&c| row[c as usize] != 0.0).collect();
+            let values: Vec<f32> = row.iter().copied().filter(|&v| v != 0.0).collect();
+            visit(r, &cols, RowWeights::Values(&values));
+        }
+    }
+}
+
+fn numbers(seed: u64, n: usize) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+struct Conv {
+    groups: usize,
+    channels: usize,
+    out: usize,
+    planes: Planes,
+    kernel: [usize; 2],
+    dilation: [usize; 2],
+    output: [usize; 2],
+}
+
+fn conv(u: &mut Unstructured<'_>) -> Result<Conv> {
+    let groups = u.int_in_range(1..=3)?;
+    let channels = u.int_in_range(1..=4)?;
+    let out = u.int_in_range(1..=3)?;
+    let mut axis = || -> Result<[usize; 7]> {
+        let kernel: usize = u.int_in_range(1..=5)?;
+        let dilation = u.int_in_range(1..=3)?;
+        let (before, after) = (u.int_in_range(0..=3)?, u.int_in_range(0..=3)?);
+        let reach = (kernel - 1) * dilation + 1;
+        let size = u.int_in_range(1..=40)?.max(reach.saturating_sub(before + after)).max(1);
+        let stride = u.int_in_range(1..=4)?;
+        Ok([size, kernel, dilation, before, after, stride, (size + before + after - reach) / stride + 1])
+    };
+    let (v, h) = (axis()?, axis()?);
+    Ok(Conv {
+        groups,
+        channels,
+        out,
+        planes: Planes {
+            channels: groups * channels,
+            size: [v[0], h[0]],
+            before: [v[3], h[3]],
+            after: [v[4], h[4]],
+            stride: [v[5], h[5]],
+        },
+        kernel: [v[1], h[1]],
+        dilation: [v[2], h[2]],
+        output: [v[6], h[6]],
+    })
+}
+
+/// One output in f64 and the sum of the sizes of its products.
+fn expected(c: &Conv, weights: &[f32], x: &[f32], row: usize, oy: usize, ox: usize) -> (f64, f64) {
+    let (mut sum, mut size) = (0.0, 0.0);
+    let group = row / c.out;
+    let [h, w] = c.planes.size;
+    for channel in 0..c.channels {
+        for ky in 0..c.kernel[0] {
+            for kx in 0..c.kernel[1] {
+                let y = (oy * c.planes.stride[0] + ky * c.dilation[0]).wrapping_sub(c.planes.before[0]);
+                let xx = (ox * c.planes.stride[1] + kx * c.dilation[1]).wrapping_sub(c.planes.before[1]);
+                if y >= h || xx >= w {
+                    continue;
+                }
+                let weight = weights[((row * c.channels + channel) * c.kernel[0] + ky) * c.kernel[1] + kx];
+                let p = f64::from(weight) * f64::from(x[((group * c.channels + channel) * h + y) * w + xx]);
+                sum += p;
+                size += p.abs();
+            }
+        }
+    }
+    (sum, size)
+}
+
+#[test]
+fn convolutions() {
+    arbtest::arbtest(|u| {
+        let c = conv(u)?;
+        let n_cols = c.channels * c.kernel[0] * c.kernel[1];
+        let n_rows = c.groups * c.out;
+        let seed: u64 = u.arbitrary()?;
+        let density: f32 = *u.choose(&[-1.0, -0.8, 0.0, 1.0])?;
+        let values: Vec<f32> = numbers(seed, n_rows * n_cols)
+            .into_iter()
+            .zip(numbers(seed ^ 5, n_rows * n_cols))
+            .map(|(v, dice)| if dice < density { v } else { 0.0 })
+            .collect();
+        let m = Weights { n_rows, n_cols, values, book: Codebook::new(&[]) };
+        let [h, w] = c.planes.size;
+        let x = numbers(seed ^ 9, c.planes.channels * h * w);
+        let bias = numbers(seed ^ 4, n_rows);
+        let mut padded = vec![f32::NAN; c.planes.len()];
+        c.planes.fill(&x, &mut padded);
+        if c.planes.is_identity() {
+            assert_eq!(padded, x);
+        }
+        let footprint = *u.choose(&[1, 300, 4096, 1 << 20])?;
+        let layout = TapLayout::planar(c.planes.offsets(c.channels, c.kernel, c.dilation), footprint);
+        let taps = TapMatrix::build(Arc::new(layout), &m);
+        let [oh, ow] = c.output;
+        let window = Window { rows: oh, cols: ow, x_stride: c.planes.row_stride(), y_stride: ow };
+        for isa in Isa::available() {
+            let mut y = vec![f32::NAN; n_rows * oh * ow];
+            for group in 0..c.groups {
+                let x = &padded[group * c.channels * c.planes.channel_len()..];
+                let rows = group * c.out..(group + 1) * c.out;
+                let y = &mut y[rows.start * oh * ow..rows.end * oh * ow];
+                let epilogue = Epilogue { scale: None, bias: Some(&bias), relu: false };
+                taps.apply(isa, rows, x, 1, window, epilogue, y, oh * ow);
+            }
+            for (i, &found) in y.iter().enumerate() {
+                let (row, oy, ox) = (i / (oh * ow), i / ow % oh, i % ow);
+                let (sum, size) = expected(&c, &m.values, &x, row, oy, ox);
+                let bound = (4 * (n_cols + 2)) as f64 * 2f64.powi(-24) * (size + f64::from(bias[row].abs()));
+                let error = (f64::from(found) - sum - f64::from(bias[row])).abs();
+                assert!(error <= bound, "{isa} {:?} row {row} at {oy},{ox}: off by {error}", c.planes);
+            }
+        }
+        Ok(())
+    })
+    .budget_ms(4000);
+}
+
+#[test]
+fn pools() {
+    arbtest::arbtest(|u| {
+        let planes = u.int_in_range(1..=3)?;
+        let ceil: bool = u.arbitrary()?;
+        let mut axis = || -> Result<[usize; 6]> {
+            let kernel = u.int_in_range(1..=4)?;
+            let (before, after) = (u.int_in_range(0..=kernel - 1)?, u.int_in_range(0..=kernel - 1)?);
+            let size: usize = u.int_in_range(kernel..=20)?;
+            let stride = u.int_in_range(1..=3)?;
+            let room = size + before + after - kernel;
+            let mut n = room / stride + 1;
+            if ceil && room % stride != 0 && n * stride < size + before {
+                n += 1;
+            }
+            Ok([size, n, kernel, stride, before, after])
+        };
+        let (v, h) = (axis()?, axis()?);
+        let pair = |i: usize| [v[i], h[i]];
+        let window = PoolWindow {
+            size: pair(0),
+            output: pair(1),
+            kernel: pair(2),
+            stride: pair(3),
+            before: pair(4),
+            after: pair(5),
+        };
+        let ([h, w], [oh, ow]) = (window.size, window.output);
+        let x = numbers(u.arbitrary()?, planes * h * w);
+        let count_pad: bool = u.arbitrary()?;
+        for isa in Isa::available() {
+            let (mut largest, mut mean) = (vec![0.0; planes * oh * ow], vec![0.0; planes * oh * ow]);
+            pool::max_pool(isa, &window, &x, &mut largest);
+            pool::avg_pool(isa, &window, count_pad, &x, &mut mean);
+            for i in 0..largest.len() {
+                let (plane, oy, ox) = (i / (oh * ow), i / ow % oh, i % ow);
+                let (mut best, mut sum, mut real, mut all) = (f32::NEG_INFINITY, 0f64, 0usize, 0usize);
+                for ky in 0..window.kernel[0] {
+                    for kx in 0..window.kernel[1] {
+                        let (y, xx) = (oy * window.stride[0] + ky, ox * window.stride[1] + kx);
+                        if y >= h + window.before[0] + window.after[0]
+                            || xx >= w + window.before[1] + window.after[1]
+                        {
+                            continue;
+                        }
+                        all += 1;
+                        let (y, xx) = (y.wrapping_sub(window.before[0]), xx.wrapping_sub(window.before[1]));
+                        if y < h && xx < w {
+                            real += 1;
+                            best = best.max(x[(plane * h + y) * w + xx]);
+                            sum += f64::from(x[(plane * h + y) * w + xx]);
+                        }
+                    }
+                }
+                assert_eq!(largest[i], best, "{isa} {window:?}");
+                if real > 0 {
+                    let n = if count_pad { all } else { real } as f64;
+                    assert!((f64::from(mean[i]) - sum / n).abs() < 1e-5, "{isa} {window:?}");
+                }
+            }
+        }
+        Ok(())
+    })
+    .budget_ms(2000);
+}
+
+#[test]
+fn elements() {
+    let x = numbers(3, 77);
+    for isa in Isa::available() {
+        let on = |f: fn(Isa, &mut [f32])| {
+            let mut y = x.clone();
+            f(isa, &mut y);
+            y
+        };
+        assert!(on(elementwise::relu).iter().zip(&x).all(|(y, x)| *y == x.max(0.0)));
+        let sigmoid = |x: &f32| 1.0 / (1.0 + (-f64::from(*x)).exp());
+        assert!(
+            on(elementwise::sigmoid).iter().zip(&x).all(|(y, x)| (f64::from(*y) - sigmoid(x)).abs() < 1e-6)
+        );
+        assert!(
+            on(elementwise::tanh)
+                .iter()
+                .zip(&x)
+                .all(|(y, x)| (f64::from(*y) - f64::from(*x).tanh()).abs() < 1e-6)
+        );
+        let mut p = x.clone();
+        elementwise::softmax(isa, 7, &mut p);
+        for i in 0..7 {
+            let total: f64 = x[i..].iter().step_by(7).map(|&v| f64::from(v).exp()).sum();
+            for (p, v) in p[i..].iter().step_by(7).zip(x[i..].iter().step_by(7)) {
+                assert!((f64::from(*p) - f64::from(*v).exp() / total).abs() < 1e-6);
+            }
+        }
+        let mut nan = [f32::NAN, -1.0];
+        elementwise::relu(isa, &mut nan);
+        assert!(nan[0].is_nan() && nan[1] == 0.0);
+        let mut y = [0.0; 7];
+        pool::global_avg_pool(isa, &x, &mut y);
+        for (plane, y) in x.chunks(11).zip(y) {
+            assert!((plane.iter().map(|&v| f64::from(v)).sum::<f64>() / 11.0 - f64::from(y)).abs() < 1e-6);
+        }
+    }
+}
