@@ -19,6 +19,7 @@
 //!
 //! Source: Han, Mao, Dally 2015, "Deep Compression", section 3.
 
+pub mod args;
 mod cluster;
 mod codebook;
 mod distribution;

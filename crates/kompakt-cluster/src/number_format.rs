@@ -38,8 +38,11 @@ impl NumberFormat {
             Numbers::F32(_) => Self::F32,
             Numbers::F16(_) => Self::F16,
             Numbers::Scaled { integers, .. } => {
-                let largest = integers.iter().map(|i| i.unsigned_abs()).max().unwrap_or(0);
-                Self::Int((33 - largest.leading_zeros()).clamp(2, 24))
+                match integers.iter().map(|i| i.unsigned_abs()).max().unwrap_or(0) {
+                    // Zeros alone say nothing of the format; 8 bits are the usual one.
+                    0 => Self::Int(8),
+                    largest => Self::Int((33 - largest.leading_zeros()).clamp(2, 24)),
+                }
             }
         }
     }

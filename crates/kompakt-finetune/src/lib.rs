@@ -1,1 +1,20 @@
-//! Centroids updated by the sum of their weights' gradients, masks held.
+//! Fine-tuning of shared weights: centroids move, codes and masks stay.
+//!
+//! ```text
+//! dL/dW ──► summed by code ──► dL/d centroid        codebook[c] -= rate * sum over i with code c of dL/dW[i]
+//! ```
+//!
+//! Biases (and whatever else is not shared) are trained along. Codebooks and biases are trained as f32 and rounded,
+//! when measured and at the end, to the format that they came in; codebooks that go out are strictly ascending and
+//! free of zeros again, centroids that met being one.
+//!
+//! Source: Han, Mao, Dally 2015, "Deep Compression", section 3.3.
+
+pub mod args;
+mod error;
+mod finetune;
+mod settled;
+
+pub use error::FinetuneError;
+pub use finetune::{Data, Options, Outcome, Select, finetune};
+pub use settled::settled;

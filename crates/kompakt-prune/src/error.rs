@@ -33,10 +33,10 @@ pub enum PruneError {
     #[error("schedule: {0}")]
     Schedule(String),
     /// The pruned model is not consistent.
-    #[error("{0}")]
+    #[error(transparent)]
     Model(#[from] CheckpointError),
     /// Retraining failed.
     #[cfg(feature = "retrain")]
-    #[error("{0}")]
+    #[error(transparent)]
     Retrain(#[from] kompakt_engine::EngineError),
 }

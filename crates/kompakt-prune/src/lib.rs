@@ -15,12 +15,16 @@
 //!
 //! Sources: Han 2015, "Learning both weights and connections"; Zhu, Gupta 2017, "To prune, or not to prune".
 
+pub mod args;
+#[cfg(feature = "retrain")]
+mod args_retrain;
 mod dead_units;
 mod error;
 mod mask;
 mod reach;
 #[cfg(feature = "retrain")]
 mod regrow;
+mod report;
 #[cfg(feature = "retrain")]
 mod retrain;
 mod rule;
@@ -32,6 +36,7 @@ pub use error::PruneError;
 pub use mask::{largest, masks, prune, weights_of};
 #[cfg(feature = "retrain")]
 pub use regrow::Regrowth;
+pub use report::density_text;
 #[cfg(feature = "retrain")]
 pub use retrain::{Data, Options, Outcome, retrain};
 pub use rule::Rule;

@@ -1,7 +1,6 @@
 //! Pruning while the network trains: masks tighten by a schedule, what is left makes up for what went.
 
 use crate::{
-    dead_units::{Removed, remove_dead_units},
     error::PruneError,
     mask::{masks, weights_of},
     regrow::{Regrowth, move_weights},
@@ -11,7 +10,7 @@ use crate::{
 use kompakt_checkpoint::Model;
 use kompakt_engine::{
     Engine, EpochReport, Evaluation, Examples, Gradients, Hooks, Loss, Network, Step, TrainOptions, Trainer,
-    Weights,
+    Weights, cli::EpochProgress,
 };
 
 /// How a network is pruned and retrained.
@@ -50,12 +49,9 @@ pub struct Outcome {
     pub after: Evaluation,
     /// The last epoch, if there was one.
     pub last: Option<EpochReport>,
-    /// Layers that lost whole units.
-    pub removed: Vec<Removed>,
 }
 
-/// Prunes and retrains a model, then takes dead units out. `hooks` are called along with our own; `on_epoch` gets
-/// each epoch's report and the share of weights kept after it.
+/// Prunes and retrains a model; dead units stay (see [`crate::remove_dead_units`]).
 ///
 /// The masks reach the target exactly: after the schedule's end none changes but by regrowth, and that keeps the
 /// number.
@@ -65,8 +61,7 @@ pub fn retrain(
     model: &mut Model,
     options: &Options,
     data: &Data<'_>,
-    hooks: &mut dyn Hooks,
-    on_epoch: &mut dyn FnMut(&EpochReport, f64),
+    progress: &mut EpochProgress,
 ) -> Result<Outcome, PruneError> {
     options.target.check(&model.graph)?;
     options.schedule.check()?;
@@ -75,26 +70,20 @@ pub fn retrain(
     let mut network = Network::from_model(model)?;
     let before = Engine::new(&network, options.threads)?.evaluate(data.validation)?;
     let layers = mask_all(&mut network);
-    let mut pruner = Pruner {
-        from: options.target.of_now(&views),
-        options,
-        layers,
-        reached: None,
-        gradients: Vec::new(),
-        inner: hooks,
-    };
+    let mut pruner =
+        Pruner { from: options.target.of_now(&views), options, layers, reached: None, gradients: Vec::new() };
     let mut trainer = Trainer::new(network, options.train.clone(), options.threads)?;
     while !trainer.is_finished() {
-        let report = trainer.epoch(data.training, data.loss, &mut pruner)?;
-        on_epoch(&report, pruner.density(trainer.network()));
+        let report = trainer.epoch(data.training, data.loss, &mut (&mut pruner, &mut *progress))?;
+        let validation = trainer.evaluate(data.validation)?;
+        progress.epoch(&report, Some(&validation));
     }
     let last = trainer.last_report();
     let mut network = trainer.into_network();
     pruner.tighten(&mut network, 1.0);
     network.store(model)?;
-    let removed = remove_dead_units(model)?;
     let after = Engine::new(&Network::from_model(model)?, options.threads)?.evaluate(data.validation)?;
-    Ok(Outcome { before, after, last, removed })
+    Ok(Outcome { before, after, last })
 }
 
 /// Gives every weight layer a mask; their places among the parameters.
@@ -124,7 +113,6 @@ struct Pruner<'a> {
     reached: Option<Target>,
     /// By weight, layer by layer, of the step before an update; for regrowth.
     gradients: Vec<Vec<f32>>,
-    inner: &'a mut dyn Hooks,
 }
 
 impl Pruner<'_> {
@@ -158,18 +146,6 @@ impl Pruner<'_> {
         }
         self.gradients.clear();
     }
-
-    /// Share of weights that are kept.
-    fn density(&self, network: &Network) -> f64 {
-        let (mut kept, mut all) = (0, 0);
-        for &layer in &self.layers {
-            if let Weights::Masked { mask, .. } = &network.parameters()[layer].weights {
-                kept += mask.iter().filter(|k| **k).count();
-                all += mask.len();
-            }
-        }
-        kept as f64 / all.max(1) as f64
-    }
 }
 
 fn values(network: &Network, layer: usize) -> &[f32] {
@@ -197,21 +173,11 @@ impl Hooks for Pruner<'_> {
         if is_due && self.options.regrowth.is_some_and(|r| progress < r.until) {
             self.regrow(network, progress);
         }
-        self.inner.before_step(step, network);
     }
 
     fn weight_gradients(&mut self, step: &Step, network: &Network, gradients: &Gradients) {
         if self.options.regrowth.is_some() && (step.count() + 1).is_multiple_of(self.every(step)) {
             self.gradients = self.layers.iter().map(|&i| gradients[i].clone().unwrap_or_default()).collect();
         }
-        self.inner.weight_gradients(step, network, gradients);
-    }
-
-    fn penalty(&mut self, step: &Step, network: &Network, gradients: &mut Gradients) -> f64 {
-        self.inner.penalty(step, network, gradients)
-    }
-
-    fn after_step(&mut self, step: &Step, loss: f64, error: f64) {
-        self.inner.after_step(step, loss, error);
     }
 }

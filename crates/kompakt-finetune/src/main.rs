@@ -1,0 +1,11 @@
+//! `kompakt-finetune`: see `--help`.
+
+use clap::Parser;
+use kompakt_checkpoint::stage;
+use kompakt_finetune::args::Args;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    stage::run("kompakt-finetune", || args.run())
+}

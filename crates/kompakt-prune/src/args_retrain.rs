@@ -1,0 +1,175 @@
+//! The part of the command line that is about retraining.
+
+use crate::{
+    Data, Options, Outcome, Regrowth, Schedule, Target,
+    args::{Args, explain, usage},
+    retrain,
+};
+use anyhow::{Context, Result};
+use kompakt_checkpoint::{Model, StageRecord};
+use kompakt_engine::{
+    Augmentation, Optimizer, TrainOptions,
+    cli::{DataArgs, EpochProgress, Recipe, RecipeArgs},
+};
+use std::fmt;
+
+/// Options of retraining.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RetrainArgs {
+    /// Retrain on a known data set (mnist, fashion-mnist, digits) or a path to one
+    #[arg(long, value_name = "NAME|PATH", help_heading = "Data")]
+    pub data: Option<String>,
+    /// Take only the first N training images (for trials)
+    #[arg(long, value_name = "N", help_heading = "Data", requires = "data")]
+    pub limit: Option<usize>,
+    /// When weights go
+    #[arg(long, value_enum, default_value_t = Pruning::Gradual, requires = "data", help_heading = "Retraining")]
+    pub pruning: Pruning,
+    /// How many times weights are cut (iterative)
+    #[arg(long, value_name = "N", default_value_t = 5, help_heading = "Retraining")]
+    pub rounds: usize,
+    /// Part of the epochs during which weights go (gradual)
+    #[arg(long, value_name = "0..1", default_value_t = 0.5, help_heading = "Retraining")]
+    pub ramp: f64,
+    /// Let pruned connections come back: at first this share of the kept ones moves at each update
+    #[arg(long, value_name = "0..1", num_args = 0..=1, default_missing_value = "0.3", help_heading = "Retraining")]
+    pub regrow: Option<f64>,
+    /// How to train meanwhile
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
+}
+
+/// When weights go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Pruning {
+    /// At once, before retraining.
+    OneShot,
+    /// In rounds, retrained between.
+    Iterative,
+    /// Little by little while training goes on (Zhu, Gupta 2017).
+    Gradual,
+}
+
+impl fmt::Display for Pruning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneShot => "one-shot",
+            Self::Iterative => "iterative",
+            Self::Gradual => "gradual",
+        })
+    }
+}
+
+/// How often an epoch masks are looked at.
+const UPDATES_PER_EPOCH: usize = 8;
+
+/// The part of the training after which no connection comes back.
+const REGROW_UNTIL: f64 = 0.75;
+
+/// Sets this stage's random numbers apart from those of the stage before, which had the same seed.
+const STREAM: u64 = 0x7072_756e_6500_0000;
+
+impl RetrainArgs {
+    /// Options of retraining are refused where there is none.
+    pub(crate) fn check_unused(&self) -> Result<()> {
+        let r = &self.recipe;
+        let is_used = self.regrow.is_some()
+            || r.epochs.is_some()
+            || r.batch.is_some()
+            || r.lr.is_some()
+            || r.optimizer.is_some()
+            || r.augment.is_some();
+        if is_used {
+            return Err(usage(
+                "without --data nothing is retrained, and the options of retraining have no use",
+            )
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Prunes and retrains; the record of it.
+    pub(crate) fn run(&self, args: &Args, model: &mut Model, target: &Target) -> Result<StageRecord> {
+        let seed = model.seed().unwrap_or(1);
+        let mut recipe = self.recipe.recipe(defaults(model, seed)).map_err(usage)?;
+        let schedule = match self.pruning {
+            Pruning::OneShot => Schedule::OneShot,
+            Pruning::Iterative => Schedule::Iterative { rounds: self.rounds },
+            Pruning::Gradual => Schedule::Gradual { ramp: self.ramp },
+        };
+        schedule.check().map_err(explain)?;
+        let record = self.record(&recipe, args.record(model, target));
+        recipe.options.seed = recipe.options.seed.wrapping_add(STREAM);
+        let steps = model.preprocessing.clone().map(serde_json::from_value).transpose();
+        let steps = steps.context("the model's preprocessing")?;
+        let data = DataArgs { data: self.data.clone().unwrap_or_default(), limit: self.limit, all: false };
+        let data = data.load(steps.as_ref(), recipe.augmentation)?;
+        let validation = data.validation.context("there are no validation images")?;
+        let options = Options {
+            target: target.clone(),
+            schedule,
+            updates_per_epoch: UPDATES_PER_EPOCH,
+            regrowth: self.regrow.map(|first| Regrowth { first, until: REGROW_UNTIL }),
+            train: recipe.options.clone(),
+            threads: self.recipe.threads,
+        };
+        let mut progress = EpochProgress::new("kompakt-prune", options.train.epochs, 0, args.quiet);
+        let data = Data { training: &data.train, validation: &validation, loss: &recipe.loss() };
+        let outcome = retrain(model, &options, &data, &mut progress)?;
+        progress.finish();
+        args.drop_dead_units(model)?;
+        args.say(&format!(
+            "validation error {:.2} % before, {:.2} % after",
+            100.0 * outcome.before.error(),
+            100.0 * outcome.after.error()
+        ))?;
+        Ok(measured(record, &outcome))
+    }
+
+    fn record(&self, recipe: &Recipe, record: StageRecord) -> StageRecord {
+        let record = recipe
+            .record(record)
+            .option("pruning", self.pruning)
+            .option("regrow", self.regrow.map_or("none".to_string(), |r| r.to_string()));
+        match self.pruning {
+            Pruning::OneShot => record,
+            Pruning::Iterative => record.option("rounds", self.rounds),
+            Pruning::Gradual => record.option("ramp", self.ramp),
+        }
+    }
+}
+
+fn measured(record: StageRecord, outcome: &Outcome) -> StageRecord {
+    let record = record
+        .measure("validation_error_before", outcome.before.error())
+        .measure("validation_error", outcome.after.error())
+        .measure("validation_loss", outcome.after.loss);
+    match outcome.last {
+        Some(last) => record.measure("train_loss", last.loss).measure("train_error", last.error),
+        None => record,
+    }
+}
+
+/// How a network is retrained if nothing else is asked for: longer where there are no convolutions, because an epoch
+/// is cheap then.
+fn defaults(model: &Model, seed: u64) -> Recipe {
+    let is_convolutional = model.graph.weights().any(|p| p.shape.len() > 2);
+    let is_image = model.graph.shape(0).len() == 3;
+    let (epochs, batch) = if is_convolutional { (25, 64) } else { (60, 128) };
+    Recipe {
+        options: TrainOptions {
+            epochs,
+            batch,
+            learning_rate: 1e-3,
+            optimizer: Optimizer::ADAM,
+            seed,
+            ..TrainOptions::default()
+        },
+        label_smoothing: 0.0,
+        augmentation: if is_image {
+            Augmentation::preset("light").unwrap_or_default()
+        } else {
+            Augmentation::default()
+        },
+    }
+}

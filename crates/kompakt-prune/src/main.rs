@@ -1,0 +1,11 @@
+//! `kompakt-prune`: see `--help`.
+
+use clap::Parser;
+use kompakt_checkpoint::stage;
+use kompakt_prune::args::Args;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    stage::run("kompakt-prune", || args.run())
+}
