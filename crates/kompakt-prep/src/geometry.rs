@@ -22,16 +22,28 @@ impl Bounds {
     fn all(height: usize, width: usize) -> Self {
         Self { rows: [0, height], columns: [0, width] }
     }
+
+    /// Whether a row and a column lie inside.
+    fn hold(&self, row: i64, column: i64) -> bool {
+        let within = |at: i64, ends: [usize; 2]| at >= ends[0] as i64 && at < ends[1] as i64;
+        within(row, self.rows) && within(column, self.columns)
+    }
+
+    /// The pixel at `row` and `column`, the ones to the right, below, and below to the right; 0 outside.
+    fn four(&self, x: &[f32], width: usize, row: i64, column: i64) -> [f64; 4] {
+        if self.hold(row, column) && self.hold(row.saturating_add(1), column.saturating_add(1)) {
+            let at = row as usize * width + column as usize;
+            return [x[at], x[at + 1], x[at + width], x[at + width + 1]].map(f64::from);
+        }
+        [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(down, right)| {
+            let (row, column) = (row.saturating_add(down), column.saturating_add(right));
+            if self.hold(row, column) { f64::from(x[row as usize * width + column as usize]) } else { 0.0 }
+        })
+    }
 }
 
 /// Reads one plane through `map`, between the four nearest pixels.
 fn warp(x: &[f32], width: usize, bounds: Bounds, map: &Map, to: [usize; 2], y: &mut [f32]) {
-    let [first_row, end_row] = bounds.rows.map(|r| r as f64);
-    let [first_column, end_column] = bounds.columns.map(|c| c as f64);
-    let inside = |r: f64, c: f64| r >= first_row && r < end_row && c >= first_column && c < end_column;
-    let value = |r: f64, c: f64| {
-        if inside(r, c) { f64::from(x[r as usize * width + c as usize]) } else { 0.0 }
-    };
     for row in 0..to[0] {
         let at_row = row as f64 * map.down + map.top;
         let above = libm::floor(at_row);
@@ -41,8 +53,10 @@ fn warp(x: &[f32], width: usize, bounds: Bounds, map: &Map, to: [usize; 2], y: &
             let at_column = column as f64 * map.across + slant;
             let left = libm::floor(at_column);
             let u = at_column - left;
-            let top = (1.0 - u) * value(above, left) + u * value(above, left + 1.0);
-            let bottom = (1.0 - u) * value(above + 1.0, left) + u * value(above + 1.0, left + 1.0);
+            // The casts saturate; what is far outside stays outside.
+            let [a, b, c, d] = bounds.four(x, width, above as i64, left as i64);
+            let top = (1.0 - u) * a + u * b;
+            let bottom = (1.0 - u) * c + u * d;
             y[row * to[1] + column] = ((1.0 - v) * top + v * bottom) as f32;
         }
     }

@@ -26,11 +26,24 @@ pub(crate) fn gradients(
     pixels: usize,
     y: &mut [f32],
 ) {
-    let edges = edges(x, height, width, directions);
+    let circle = Circle::new(directions);
+    let mut grids: Vec<Grid> = cells.iter().map(|side| Grid::new(*side, directions, height, width)).collect();
+    for row in 0..height {
+        for column in 0..width {
+            let at = |r: usize, c: usize| f64::from(x[r * width + c]);
+            let left = if column > 0 { at(row, column - 1) } else { 0.0 };
+            let right = if column + 1 < width { at(row, column + 1) } else { 0.0 };
+            let above = if row > 0 { at(row - 1, column) } else { 0.0 };
+            let below = if row + 1 < height { at(row + 1, column) } else { 0.0 };
+            if let Some(parts) = circle.split(right - left, below - above) {
+                grids.iter_mut().for_each(|grid| grid.add(row, column, parts));
+            }
+        }
+    }
     let mut rest = y;
-    for side in cells {
-        let (grid, after) = rest.split_at_mut(directions * side * side);
-        histograms(&edges, [height, width], *side, grid);
+    for grid in &grids {
+        let (to, after) = rest.split_at_mut(grid.sums.len());
+        grid.finish(to);
         rest = after;
     }
     if pixels > 0 {
@@ -38,82 +51,89 @@ pub(crate) fn gradients(
     }
 }
 
-/// A pixel with a gradient: where, the direction below it, and the parts along that direction and the next.
-struct Edge {
-    row: usize,
-    column: usize,
-    parts: [(usize, f64); 2],
+/// Directions spread over the whole circle.
+struct Circle {
+    /// Cosine and sine of each.
+    units: Vec<(f64, f64)>,
+    /// Sine of the angle between neighbours.
+    sine: f64,
 }
 
-/// The gradients of a plane by Sobel's operator, 0 outside the plane; pixels without one are left out.
-fn edges(x: &[f32], height: usize, width: usize, directions: usize) -> Vec<Edge> {
-    let units: Vec<(f64, f64)> = (0..directions)
-        .map(|k| 2.0 * core::f64::consts::PI * k as f64 / directions as f64)
-        .map(|angle| (libm::cos(angle), libm::sin(angle)))
-        .collect();
-    let sine = libm::sin(2.0 * core::f64::consts::PI / directions as f64);
-    // A frame of zeros makes the loop the same for all pixels.
-    let stride = width + 2;
-    let mut framed = vec![0.0f64; stride * (height + 2)];
-    for (row, values) in x.chunks_exact(width).enumerate() {
-        for (to, from) in framed[(row + 1) * stride + 1..].iter_mut().zip(values) {
-            *to = f64::from(*from);
-        }
+/// A direction and how much of a gradient points there.
+type Part = (usize, f64);
+
+impl Circle {
+    fn new(directions: usize) -> Self {
+        let turn = 2.0 * core::f64::consts::PI;
+        let angle = |k: usize| turn * k as f64 / directions as f64;
+        let units = (0..directions).map(|k| (libm::cos(angle(k)), libm::sin(angle(k)))).collect();
+        Self { units, sine: libm::sin(turn / directions as f64) }
     }
-    let mut edges = Vec::new();
-    for row in 0..height {
-        for column in 0..width {
-            let at = |r: usize, c: usize| framed[(row + r) * stride + column + c];
-            let across = (at(0, 2) + 2.0 * at(1, 2) + at(2, 2)) - (at(0, 0) + 2.0 * at(1, 0) + at(2, 0));
-            let down = (at(2, 0) + 2.0 * at(2, 1) + at(2, 2)) - (at(0, 0) + 2.0 * at(0, 1) + at(0, 2));
-            if let Some(parts) = split(across, down, &units, sine) {
-                edges.push(Edge { row, column, parts });
+
+    /// The direction below the gradient and the one above it, each with its part; `None` for no gradient.
+    fn split(&self, across: f64, down: f64) -> Option<[Part; 2]> {
+        if across == 0.0 && down == 0.0 {
+            return None;
+        }
+        let cross = |(cos, sin): (f64, f64)| cos * down - sin * across;
+        let mut before = cross(self.units[0]);
+        let first = before;
+        for k in 0..self.units.len() {
+            let next = if k + 1 < self.units.len() { cross(self.units[k + 1]) } else { first };
+            if before >= 0.0 && next < 0.0 {
+                return Some([(k, -next / self.sine), ((k + 1) % self.units.len(), before / self.sine)]);
             }
+            before = next;
         }
+        None
     }
-    edges
 }
 
-/// The direction below the gradient and the one above it, each with its part.
-fn split(across: f64, down: f64, units: &[(f64, f64)], sine: f64) -> Option<[(usize, f64); 2]> {
-    if across == 0.0 && down == 0.0 {
-        return None;
-    }
-    let cross = |(cos, sin): (f64, f64)| cos * down - sin * across;
-    let n = units.len();
-    let k = (0..n).find(|k| cross(units[*k]) >= 0.0 && cross(units[(k + 1) % n]) < 0.0)?;
-    let next = (k + 1) % n;
-    Some([(k, -cross(units[next]) / sine), (next, cross(units[k]) / sine)])
+/// Two cells along one side and the share of each; a cell outside the grid has share 0.
+type Shares = [(usize, f64); 2];
+
+/// A histogram in every cell of a square grid.
+struct Grid {
+    side: usize,
+    rows: Vec<Shares>,
+    columns: Vec<Shares>,
+    /// `[directions, side, side]`.
+    sums: Vec<f64>,
 }
 
-/// The cell before position `i` of `n` (or -1), and the share of the cell after it.
-fn cell(i: usize, n: usize, side: usize) -> (isize, f64) {
+/// How position `i` of `n` is shared between the cells whose centres are beside it.
+fn shares(i: usize, n: usize, side: usize) -> Shares {
     let at = (i as f64 + 0.5) * (side as f64 / n as f64) - 0.5;
     let low = libm::floor(at);
-    (low as isize, at - low)
+    let after = at - low;
+    let cell = |cell: f64, share: f64| {
+        if cell >= 0.0 && cell < side as f64 { (cell as usize, share) } else { (0, 0.0) }
+    };
+    [cell(low, 1.0 - after), cell(low + 1.0, after)]
 }
 
-/// One grid: sums, divided by their root mean square, then square roots.
-fn histograms(edges: &[Edge], [height, width]: [usize; 2], side: usize, grid: &mut [f32]) {
-    let mut sums = vec![0.0f64; grid.len()];
-    for edge in edges {
-        let (top, v) = cell(edge.row, height, side);
-        let (left, u) = cell(edge.column, width, side);
-        for (r, share_down) in [(top, 1.0 - v), (top + 1, v)] {
-            for (c, share_across) in [(left, 1.0 - u), (left + 1, u)] {
-                let (Ok(r), Ok(c)) = (usize::try_from(r), usize::try_from(c)) else { continue };
-                if r >= side || c >= side {
-                    continue;
-                }
-                for (direction, part) in edge.parts {
-                    sums[(direction * side + r) * side + c] += share_down * share_across * part;
+impl Grid {
+    fn new(side: usize, directions: usize, height: usize, width: usize) -> Self {
+        let all = |n| (0..n).map(|i| shares(i, n, side)).collect();
+        Self { side, rows: all(height), columns: all(width), sums: vec![0.0; directions * side * side] }
+    }
+
+    fn add(&mut self, row: usize, column: usize, parts: [Part; 2]) {
+        for (r, down) in self.rows[row] {
+            for (c, across) in self.columns[column] {
+                for (direction, part) in parts {
+                    self.sums[(direction * self.side + r) * self.side + c] += down * across * part;
                 }
             }
         }
     }
-    let squares: f64 = sums.iter().map(|s| s * s).sum();
-    let scale = if squares > 0.0 { 1.0 / libm::sqrt(squares / sums.len() as f64) } else { 0.0 };
-    for (y, sum) in grid.iter_mut().zip(&sums) {
-        *y = libm::sqrt(sum * scale) as f32;
+
+    /// Sums over their root mean square, then square roots.
+    fn finish(&self, to: &mut [f32]) {
+        let squares: f64 = self.sums.iter().map(|s| s * s).sum();
+        let mean = libm::sqrt(squares / self.sums.len() as f64);
+        for (to, sum) in to.iter_mut().zip(&self.sums) {
+            *to = if mean > 0.0 { libm::sqrt(sum / mean) as f32 } else { 0.0 };
+        }
     }
 }

@@ -33,6 +33,7 @@ mod presets;
 mod resize;
 mod shape;
 mod step;
+mod symmetric;
 mod wire;
 
 pub use error::PrepError;
