@@ -68,6 +68,14 @@ impl<'a> Container<'a> {
     pub fn sections(&self) -> &[Section] {
         &self.directory.sections
     }
+    /// How many bytes each key of the directory and its value take. The map's own head, before them, is not counted.
+    pub fn directory_bytes(&self) -> &[(i64, usize)] {
+        &self.directory.key_bytes
+    }
+    /// Where the directory lies; before it is the header.
+    pub fn directory_span(&self) -> core::ops::Range<usize> {
+        self.directory.span.clone()
+    }
     /// Parameters of the network as it entered the pipeline: times 4 bytes, the numerator of the compression ratio.
     pub fn dense_parameters(&self) -> Option<u64> {
         self.directory.dense_parameters

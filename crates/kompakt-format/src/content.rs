@@ -8,19 +8,14 @@ use sha2::{Digest, Sha256};
 const BLOCK: usize = 1 << 16;
 
 /// Feeds the content of a file to SHA-256 in the order that `spec/format.md` defines. Rule F-26.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct ContentHash {
     sha: Sha256,
     gathered: Vec<u8>,
 }
 
 impl ContentHash {
-    /// Begins with the directory's bytes from key 2 to the end of key 6's value.
-    pub fn new(directory: &[u8]) -> Self {
-        Self { sha: Sha256::new_with_prefix(directory), gathered: Vec::new() }
-    }
-
-    /// Adds one parameter; `cols` is the product of all its dimensions but the first.
+    /// Adds one parameter, in the graph's order; `cols` is the product of all its dimensions but the first.
     pub fn parameter(&mut self, decoded: &Decoded, cols: usize) {
         let cols = cols.max(1);
         match decoded {
@@ -49,8 +44,9 @@ impl ContentHash {
         self.flush(0);
     }
 
-    /// The first eight bytes.
-    pub fn finish(self) -> [u8; 8] {
+    /// Ends with the directory's bytes from key 2 to the end of key 6's value; the first eight bytes of the hash.
+    pub fn finish(mut self, directory: &[u8]) -> [u8; 8] {
+        self.sha.update(directory);
         let digest: [u8; 32] = self.sha.finalize().into();
         let mut hash = [0; 8];
         hash.iter_mut().zip(digest).for_each(|(to, from)| *to = from);

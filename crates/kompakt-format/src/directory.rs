@@ -94,6 +94,8 @@ pub struct Directory {
     pub(crate) hashed: Range<usize>,
     /// Where the directory lies.
     pub(crate) span: Range<usize>,
+    /// Every key, known or not, with the bytes that it and its value take.
+    pub(crate) key_bytes: Vec<(i64, usize)>,
     pub(crate) dense_parameters: Option<u64>,
     pub(crate) measured: Vec<(String, f64)>,
     /// Length of the file.
@@ -117,6 +119,7 @@ struct Raw {
     dense_parameters: Option<u64>,
     measured: Vec<(String, f64)>,
     hashed: Range<usize>,
+    key_bytes: Vec<(i64, usize)>,
 }
 
 impl Directory {
@@ -244,6 +247,7 @@ impl Raw {
             }
             last = Some(rank);
             raw.value(key, offset, cbor, end, total)?;
+            raw.key_bytes.push((key, cbor.offset().saturating_sub(offset)));
         }
         Ok(raw)
     }
@@ -322,8 +326,7 @@ impl Raw {
                 let Some(length) = total.checked_sub(span.end).and_then(|n| n.checked_sub(CRC_BYTES)) else {
                     return broken("F-20", span.end, "the file ends within the checksum of the pool");
                 };
-                let kind = SectionKind::Pool;
-                vec![Section::only(kind, section::place(span.end, length), length)]
+                vec![Section::only(SectionKind::Pool, span.end, length)]
             }
         };
         let homes = vec![None; descriptors.len()];
@@ -337,6 +340,7 @@ impl Raw {
             sections,
             hashed: self.hashed,
             span,
+            key_bytes: self.key_bytes,
             dense_parameters: self.dense_parameters,
             measured: self.measured,
             total,

@@ -1,7 +1,8 @@
 //! The section table: what lies where.
 //!
-//! Sections follow the directory in the table's order. One of at least [`ALIGNED_FROM`] bytes begins at the next
-//! multiple of [`ALIGNMENT`], a smaller one right away. The CRC-32 of a section follows its last byte.
+//! Sections follow the directory in the table's order. One that is read where it lies (tiles, raw numbers) and has at
+//! least [`ALIGNED_FROM`] bytes begins at the next multiple of [`ALIGNMENT`], any other right away. The CRC-32 of a
+//! section follows its last byte.
 
 use crate::{
     cbor::Cbor,
@@ -139,8 +140,16 @@ impl Section {
 }
 
 /// Where a section of `length` bytes begins whose predecessor (checksum included) ends at `end`. Rule F-20.
-pub fn place(end: usize, length: usize) -> usize {
-    if length < ALIGNED_FROM { end } else { end.div_ceil(ALIGNMENT).saturating_mul(ALIGNMENT) }
+pub fn place(kind: SectionKind, end: usize, length: usize) -> usize {
+    let is_read_in_place = matches!(
+        kind,
+        SectionKind::Raw { .. } | SectionKind::DirectTiles { .. } | SectionKind::StreamTiles { .. }
+    );
+    if is_read_in_place && length >= ALIGNED_FROM {
+        end.div_ceil(ALIGNMENT).saturating_mul(ALIGNMENT)
+    } else {
+        end
+    }
 }
 
 /// Reads the table; `start` is the end of the directory, `total` the length of the file.
@@ -169,7 +178,7 @@ fn entry(cbor: &mut Cbor<'_>, end: usize) -> Result<Section, FormatError> {
     let code = cbor.int()?;
     let length = cbor.size()?;
     let kind = SectionKind::read(code, cbor)?;
-    let mut section = Section::only(kind, place(end, length), length);
+    let mut section = Section::only(kind, place(kind, end, length), length);
     let left = n.checked_sub(if kind.parameter().is_some() { 3 } else { 2 });
     match (kind, left) {
         (SectionKind::Unknown(_), Some(left)) => (0..left).try_for_each(|_| cbor.skip())?,

@@ -17,8 +17,7 @@ impl Container<'_> {
     pub fn verify(&self) -> Result<(), FormatError> {
         self.check_sections()?;
         let mut pool = self.pool()?;
-        let directory = self.bytes().get(self.directory().hashed.clone()).unwrap_or(&[]);
-        let mut hash = ContentHash::new(directory);
+        let mut hash = ContentHash::default();
         for i in 0..self.descriptors().len() {
             let Some((param, _)) = self.described(i) else { continue };
             let decoded = match pool.take(i) {
@@ -27,7 +26,8 @@ impl Container<'_> {
             };
             hash.parameter(&decoded, rows_and_cols(&param.shape).1);
         }
-        if hash.finish() != self.content_hash() {
+        let directory = self.bytes().get(self.directory().hashed.clone()).unwrap_or(&[]);
+        if hash.finish(directory) != self.content_hash() {
             let at = self.directory().span.start;
             return broken("F-26", at, "the content hash does not fit what the file holds");
         }

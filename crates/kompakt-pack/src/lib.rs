@@ -1,1 +1,40 @@
-//! Write a container: deterministic, reads back what it wrote.
+//! Writes containers (`.kompakt`), and turns them back.
+//!
+//! ```text
+//! model ──► simplify ──► order ──► sections ──► directory ──► file ──► read back ──► rename
+//!           no dropout   of units  by tier      and header
+//! ```
+//!
+//! Packing is lossless: shapes, masks, codes, codebooks and numbers come out as they went in; only nodes that do
+//! nothing at run time go, and hidden units may change places. What is written depends on the content and the
+//! options alone. [`write()`] takes the parameters one at a time from a [`Source`].
+//!
+//! What is not here: anything that changes a weight; reading (`kompakt-format`).
+
+pub mod account;
+mod adaptive;
+mod ancillary;
+mod cbor;
+mod content;
+mod convert;
+mod directory;
+mod error;
+mod operators;
+mod order;
+mod raw;
+pub mod reference;
+mod sections;
+mod self_test;
+mod simplify;
+pub mod synthetic;
+mod table;
+mod tiles;
+mod unpack;
+mod write;
+
+pub use content::{About, InMemory, Packed, Source, Streamed};
+pub use error::PackError;
+pub use order::order_units;
+pub use table::table;
+pub use unpack::unpack;
+pub use write::{Options, Written, write};

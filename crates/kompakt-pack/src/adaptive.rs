@@ -1,0 +1,98 @@
+//! The tier `smallest`: parameters in adaptive streams.
+
+use crate::error::PackError;
+use kompakt_entropy::{
+    Weights,
+    smallest::{Hints, StreamEncoder},
+};
+use kompakt_format::{Decoded, Numbers, WeightHints, coder_shape, rows_and_cols, unit_counts};
+use kompakt_graph::Graph;
+
+/// Writes the pool, one parameter after the other.
+pub(crate) struct PoolEncoder {
+    pub(crate) stream: StreamEncoder,
+    /// For each parameter so far that is in the pool, how many weights each unit keeps.
+    kept: Vec<Option<Vec<u32>>>,
+}
+
+impl PoolEncoder {
+    pub(crate) fn new() -> Self {
+        Self { stream: StreamEncoder::new(), kept: Vec::new() }
+    }
+
+    /// Adds the next parameter of the graph.
+    pub(crate) fn parameter(&mut self, graph: &Graph, decoded: &Decoded) -> Result<(), PackError> {
+        let index = self.kept.len();
+        let param = &graph.params()[index];
+        let hints = WeightHints::of(graph, index);
+        let producer = hints.producer.and_then(|p| {
+            let counts = self.kept[p.parameter].as_ref()?;
+            Some(counts.iter().flat_map(|&n| std::iter::repeat_n(n, p.span)).collect::<Vec<u32>>())
+        });
+        let hints = Hints { producer: producer.as_deref(), grid: hints.grid };
+        encode(&mut self.stream, decoded, &param.shape, hints).map_err(PackError::coder(&param.name))?;
+        self.kept.push(Some(unit_counts(decoded, rows_and_cols(&param.shape), 1)));
+        Ok(())
+    }
+
+    /// Passes over a parameter that has a section of its own.
+    pub(crate) fn elsewhere(&mut self) {
+        self.kept.push(None);
+    }
+}
+
+/// One parameter as a stream of its own. Neighbouring layers do not help, so that all may be coded at once.
+pub(crate) fn section(graph: &Graph, index: usize, decoded: &Decoded) -> Result<Vec<u8>, PackError> {
+    let param = &graph.params()[index];
+    let hints = Hints { producer: None, grid: WeightHints::of(graph, index).grid };
+    let mut stream = StreamEncoder::new();
+    encode(&mut stream, decoded, &param.shape, hints).map_err(PackError::coder(&param.name))?;
+    Ok(stream.finish())
+}
+
+/// The bytes that a parameter's codebook (or numbers) would have in a stream of their own.
+pub(crate) fn numbers_alone(decoded: &Decoded) -> usize {
+    let mut stream = StreamEncoder::new();
+    match decoded {
+        Decoded::Shared { codebook, .. } => numbers(&mut stream, codebook),
+        Decoded::Dense { numbers: kept, .. } => numbers(&mut stream, kept),
+    }
+    stream.finish().len()
+}
+
+fn encode(
+    stream: &mut StreamEncoder,
+    decoded: &Decoded,
+    shape: &[usize],
+    hints: Hints<'_>,
+) -> Result<(), kompakt_entropy::EntropyError> {
+    match decoded {
+        Decoded::Shared { codebook, weights } => {
+            numbers(stream, codebook);
+            stream.weights(&weights.view(), hints)
+        }
+        Decoded::Dense { numbers: kept, mask } => {
+            if let Some(mask) = mask {
+                let [rows, channels, taps] = coder_shape(shape);
+                let codes = vec![0; mask.len()];
+                let mask = Some(mask.as_slice());
+                let map = Weights { rows, channels, taps, mask, codes: &codes, n_levels: 1, n_negative: 0 };
+                stream.weights(&map, hints)?;
+            }
+            numbers(stream, kept);
+            Ok(())
+        }
+    }
+}
+
+/// Adds a list of numbers.
+pub(crate) fn numbers(stream: &mut StreamEncoder, numbers: &Numbers) {
+    match numbers {
+        Numbers::F32(v) => stream.numbers_f32(v),
+        Numbers::F16(v) => stream.numbers_f16(v),
+        Numbers::Scaled { scale, integers } => {
+            stream.numbers_f32(&[*scale]);
+            stream.numbers_int(integers);
+        }
+    }
+}

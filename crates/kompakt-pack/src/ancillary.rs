@@ -1,0 +1,56 @@
+//! Labels, history and self-tests as sections, packed by Zstandard where that is smaller.
+
+use crate::{cbor::Cbor, content::About, error::PackError, sections::Section};
+use kompakt_format::{SectionKind, limits::MAX_ANCILLARY_BYTES};
+
+const LEVEL: i32 = 19;
+/// Set in a frame's descriptor if it is one segment.
+const SINGLE_SEGMENT: u8 = 0x20;
+
+/// The ancillary sections that there is something for, in their order.
+pub(crate) fn sections(about: &About) -> Result<Vec<Section>, PackError> {
+    let mut sections = Vec::new();
+    if !about.labels.is_empty() {
+        let mut cbor = Cbor::default();
+        cbor.array(about.labels.len());
+        for label in &about.labels {
+            cbor.text(label);
+        }
+        sections.push(packed(SectionKind::Labels, cbor.0)?);
+    }
+    if let Some(provenance) = &about.provenance {
+        sections.push(packed(SectionKind::Provenance, provenance.clone().into_bytes())?);
+    }
+    if !about.self_tests.is_empty() {
+        let mut bytes = Vec::new();
+        for test in &about.self_tests {
+            bytes.extend(test.seed.to_le_bytes());
+            bytes.extend(test.expected.iter().flat_map(|v| v.to_le_bytes()));
+        }
+        sections.push(packed(SectionKind::SelfTests, bytes)?);
+    }
+    Ok(sections)
+}
+
+fn packed(kind: SectionKind, bytes: Vec<u8>) -> Result<Section, PackError> {
+    if bytes.len() > MAX_ANCILLARY_BYTES {
+        return Err(PackError::unsupported(format!("{kind:?}"), "more than 16 MiB: pack with --minimal"));
+    }
+    let frame = compress(&bytes).map_err(PackError::io("compressing an ancillary section"))?;
+    // The table says the unpacked length in at most five bytes.
+    let is_single = frame.get(4).is_some_and(|descriptor| descriptor & SINGLE_SEGMENT != 0);
+    if !is_single || frame.len() + 5 >= bytes.len() {
+        return Ok(Section::new(kind, bytes));
+    }
+    let mut section = Section::new(kind, frame);
+    section.unpacked = Some(bytes.len());
+    Ok(section)
+}
+
+fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor.include_checksum(false)?;
+    compressor.include_contentsize(true)?;
+    compressor.include_dictid(false)?;
+    compressor.compress(bytes)
+}

@@ -1,0 +1,192 @@
+//! What is to be packed, wherever it comes from.
+
+use crate::{convert, directory, error::PackError, self_test, simplify};
+use kompakt_checkpoint::{Model, ModelFile};
+use kompakt_format::{Container, Decoded, SelfTest};
+use kompakt_graph::Graph;
+use kompakt_prep::Pipeline;
+use std::collections::BTreeMap;
+
+/// What a container says beside its weights.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// The network, as it is stored.
+    pub(crate) graph: Graph,
+    pub(crate) pipeline: Option<Pipeline>,
+    /// Names of inputs and nodes, if they are stored.
+    pub(crate) names: Option<Vec<String>>,
+    pub(crate) dense_parameters: Option<u64>,
+    pub(crate) measured: Vec<(String, f64)>,
+    pub(crate) labels: Vec<String>,
+    /// JSON.
+    pub(crate) provenance: Option<String>,
+    pub(crate) self_tests: Vec<SelfTest>,
+}
+
+/// Where the parameters come from, one at a time.
+pub trait Source {
+    /// What is beside the parameters.
+    fn about(&self) -> &About;
+    /// Gives parameter `index` of the stored graph; each is asked for once, in order.
+    fn parameter(&mut self, index: usize) -> Result<Decoded, PackError>;
+}
+
+impl About {
+    /// What a model says beside its parameters. Training-only nodes are taken out of the graph.
+    pub fn of_model(model: &Model) -> Result<Self, PackError> {
+        let graph = simplify::without_idle_nodes(model.graph.clone())?;
+        let pipeline = match &model.preprocessing {
+            None => None,
+            Some(json) => Some(
+                serde_json::from_value::<Pipeline>(json.clone())
+                    .map_err(|e| PackError::unsupported("preprocessing", e.to_string()))?,
+            ),
+        };
+        let mut measured = BTreeMap::new();
+        for (name, value) in model.provenance.iter().flat_map(|record| &record.measured) {
+            if name.ends_with("_error") {
+                measured.insert(name.clone(), *value);
+            }
+        }
+        let provenance =
+            if model.provenance.is_empty() { None } else { serde_json::to_string(&model.provenance).ok() };
+        Ok(Self {
+            names: directory::names(&graph),
+            graph,
+            pipeline: pipeline.filter(|p| !p.is_identity()),
+            dense_parameters: Some(model.dense_parameters),
+            measured: measured.into_iter().collect(),
+            labels: model.labels.clone(),
+            provenance,
+            self_tests: Vec::new(),
+        })
+    }
+
+    /// What a container says beside its parameters.
+    pub fn of_container(container: &Container<'_>) -> Result<Self, PackError> {
+        let graph = container.graph().clone();
+        Ok(Self {
+            names: directory::names(&graph),
+            graph,
+            pipeline: container.pipeline().cloned(),
+            dense_parameters: container.dense_parameters(),
+            measured: container.measured().to_vec(),
+            labels: container.labels()?,
+            provenance: container.provenance()?,
+            self_tests: container.self_tests()?,
+        })
+    }
+
+    /// Leaves only what the network needs to run.
+    pub fn minimal(self) -> Self {
+        let Self { graph, pipeline, .. } = self;
+        Self {
+            graph,
+            pipeline,
+            names: None,
+            dense_parameters: None,
+            measured: Vec::new(),
+            labels: Vec::new(),
+            provenance: None,
+            self_tests: Vec::new(),
+        }
+    }
+
+    /// Parameters of the network as it entered the pipeline.
+    pub fn dense_parameters(&self) -> Option<u64> {
+        self.dense_parameters
+    }
+
+    /// The network, as it is stored.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+}
+
+/// A model in memory.
+pub struct InMemory {
+    about: About,
+    /// `None` once it has been given away.
+    parameters: Vec<Option<Decoded>>,
+}
+
+impl InMemory {
+    /// Takes a checked model.
+    pub fn new(mut model: Model) -> Result<Self, PackError> {
+        let about = About::of_model(&model)?;
+        let take = |p: &kompakt_graph::Param| model.parameters.remove(&p.name).map(convert::to_container);
+        let parameters = about.graph.params().iter().map(take).collect();
+        Ok(Self { about, parameters })
+    }
+
+    /// Adds `n` self-tests, run in double precision.
+    ///
+    /// Errors: the network has more than one input.
+    pub fn add_self_tests(&mut self, n: usize) -> Result<(), PackError> {
+        let dense = |p: &Option<Decoded>| p.as_ref().map_or_else(Vec::new, Decoded::to_f32);
+        let parameters: Vec<Vec<f32>> = self.parameters.iter().map(dense).collect();
+        self.about.self_tests = self_test::make(&self.about, &parameters, n)?;
+        Ok(())
+    }
+}
+
+impl Source for InMemory {
+    fn about(&self) -> &About {
+        &self.about
+    }
+    fn parameter(&mut self, index: usize) -> Result<Decoded, PackError> {
+        let name = || self.about.graph.params()[index].name.clone();
+        self.parameters[index]
+            .take()
+            .ok_or_else(|| PackError::unsupported(name(), "the parameter is missing"))
+    }
+}
+
+/// A model in an open file, read tensor by tensor.
+pub struct Streamed {
+    about: About,
+    file: ModelFile,
+}
+
+impl Streamed {
+    /// Over an open model.
+    pub fn new(file: ModelFile) -> Result<Self, PackError> {
+        Ok(Self { about: About::of_model(&file.without_parameters())?, file })
+    }
+}
+
+impl Source for Streamed {
+    fn about(&self) -> &About {
+        &self.about
+    }
+    fn parameter(&mut self, index: usize) -> Result<Decoded, PackError> {
+        let name = &self.about.graph.params()[index].name;
+        Ok(convert::to_container(self.file.parameter(name)?))
+    }
+}
+
+/// A container that is packed again.
+pub struct Packed<'c, 'a> {
+    about: About,
+    container: &'c Container<'a>,
+    pool: kompakt_format::Pool,
+}
+
+impl<'c, 'a> Packed<'c, 'a> {
+    /// Decodes the pool.
+    pub fn new(container: &'c Container<'a>) -> Result<Self, PackError> {
+        Ok(Self { about: About::of_container(container)?, pool: container.pool()?, container })
+    }
+}
+
+impl Source for Packed<'_, '_> {
+    fn about(&self) -> &About {
+        &self.about
+    }
+    fn parameter(&mut self, index: usize) -> Result<Decoded, PackError> {
+        match self.pool.take(index) {
+            Some(decoded) => Ok(decoded),
+            None => Ok(self.container.decode_parameter(index, &self.pool)?),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Between the interchange's parameters and the container's.
+
+use kompakt_checkpoint::{Numbers as Loose, Parameter};
+use kompakt_entropy::WeightsBuf;
+use kompakt_format::{Decoded, Descriptor, Form, Numbers, coder_shape};
+
+/// The container's form of a parameter. A mask that keeps everything goes.
+pub(crate) fn to_container(parameter: Parameter) -> Decoded {
+    match parameter {
+        Parameter::Dense { values, mask, .. } => {
+            let mask = mask.filter(|m| m.contains(&false));
+            let mut values = values;
+            if let Some(mask) = &mask {
+                values.retain(mask);
+            }
+            Decoded::Dense { numbers: numbers(values), mask }
+        }
+        Parameter::Shared { shape, codebook, codes, mask } => {
+            let mask = mask.filter(|m| m.contains(&false));
+            let n_negative = codebook.to_f32().iter().filter(|v| **v < 0.0).count();
+            let [rows, channels, taps] = coder_shape(&shape);
+            let n_levels = codebook.len();
+            let weights = WeightsBuf { rows, channels, taps, mask, codes, n_levels, n_negative };
+            Decoded::Shared { codebook: numbers(codebook), weights }
+        }
+    }
+}
+
+/// The interchange's form of a parameter; `dense`: without codes, as single precision.
+pub(crate) fn to_interchange(decoded: Decoded, shape: &[usize], dense: bool) -> Parameter {
+    let shape = shape.to_vec();
+    if dense {
+        return Parameter::dense(shape, decoded.to_f32());
+    }
+    match decoded {
+        Decoded::Dense { numbers, mask: None } => {
+            Parameter::Dense { shape, values: loose(numbers), mask: None }
+        }
+        Decoded::Dense { numbers, mask: Some(mask) } => {
+            let values = spread(numbers, &mask);
+            Parameter::Dense { shape, values, mask: Some(mask) }
+        }
+        Decoded::Shared { codebook, weights } => {
+            Parameter::Shared { shape, codebook: loose(codebook), codes: weights.codes, mask: weights.mask }
+        }
+    }
+}
+
+/// What the directory says of a parameter.
+pub(crate) fn descriptor(decoded: &Decoded) -> Descriptor {
+    let (form, format) = match decoded {
+        Decoded::Dense { numbers, .. } => (Form::Dense, numbers.format()),
+        Decoded::Shared { codebook, .. } => (Form::Shared { n_levels: codebook.len() }, codebook.format()),
+    };
+    Descriptor { form, format, is_masked: decoded.mask().is_some() }
+}
+
+fn numbers(loose: Loose) -> Numbers {
+    match loose {
+        Loose::F32(v) => Numbers::F32(v),
+        Loose::F16(v) => Numbers::F16(v),
+        Loose::Scaled { scale, integers } => Numbers::Scaled { scale, integers },
+    }
+}
+
+fn loose(numbers: Numbers) -> Loose {
+    match numbers {
+        Numbers::F32(v) => Loose::F32(v),
+        Numbers::F16(v) => Loose::F16(v),
+        Numbers::Scaled { scale, integers } => Loose::Scaled { scale, integers },
+    }
+}
+
+/// Puts zeros where the mask has none.
+fn spread(numbers: Numbers, mask: &[bool]) -> Loose {
+    fn fill<T: Copy + Default>(kept: Vec<T>, mask: &[bool]) -> Vec<T> {
+        let mut kept = kept.into_iter();
+        mask.iter().map(|&k| if k { kept.next().unwrap_or_default() } else { T::default() }).collect()
+    }
+    match numbers {
+        Numbers::F32(v) => Loose::F32(fill(v, mask)),
+        Numbers::F16(v) => Loose::F16(fill(v, mask)),
+        Numbers::Scaled { scale, integers } => Loose::Scaled { scale, integers: fill(integers, mask) },
+    }
+}

@@ -1,0 +1,68 @@
+//! Why a model cannot be packed.
+
+use kompakt_checkpoint::CheckpointError;
+use kompakt_entropy::EntropyError;
+use kompakt_format::FormatError;
+use kompakt_graph::GraphError;
+
+/// Why a container was not written, or not turned back. Messages name the tensor and what would be right.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// The model is not consistent, or cannot be read or written.
+    #[error(transparent)]
+    Model(#[from] CheckpointError),
+    /// Bytes that should be a container are none; or what was written does not read back.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// The graph without its training-only nodes is no graph.
+    #[error("graph: {0}")]
+    Graph(#[from] GraphError),
+    /// The container has no place for something.
+    #[error("{what}: {problem}")]
+    Unsupported {
+        /// The tensor, node or part.
+        what: String,
+        /// Why, and what to do.
+        problem: String,
+    },
+    /// A coder refused weights that were checked before: a bug.
+    #[error("coding {name:?}: {source}")]
+    Coder {
+        /// The tensor.
+        name: String,
+        /// What it said.
+        source: EntropyError,
+    },
+    /// What was written is not what was meant: a bug, and nothing is left of the file.
+    #[error("the file was read back and differs from the model at {0}; nothing was kept of it")]
+    ReadBack(String),
+    /// Reading or writing failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// The system's error.
+        source: std::io::Error,
+    },
+}
+
+impl PackError {
+    /// For binaries: the error with the kind of its cause, which decides the exit code.
+    pub fn into_anyhow(self) -> anyhow::Error {
+        match self {
+            Self::Model(error) => error.into(),
+            other => other.into(),
+        }
+    }
+    pub(crate) fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { what, source }
+    }
+    pub(crate) fn unsupported(what: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Unsupported { what: what.into(), problem: problem.into() }
+    }
+    pub(crate) fn coder(name: &str) -> impl FnOnce(EntropyError) -> Self + use<> {
+        let name = name.to_string();
+        move |source| Self::Coder { name, source }
+    }
+}

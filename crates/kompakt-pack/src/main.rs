@@ -1,0 +1,132 @@
+//! `kompakt-pack`: the last stage of the pipeline.
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use kompakt_checkpoint::{
+    ModelFile,
+    stage::{self, Input, Output},
+};
+use kompakt_format::Container;
+use kompakt_pack::{
+    InMemory, Options, PackError, Source, Streamed, account::Account, order_units, table, write,
+};
+use std::{
+    io::IsTerminal,
+    path::Path,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+/// A model of more weights than this is read tensor by tensor, and its units keep their order.
+const IN_MEMORY_ELEMENTS: usize = 1 << 26;
+
+/// Packs a model into a .kompakt file.
+///
+/// Lossless: masks, codes, codebooks and numbers come out as they went in. The file is read back before it takes its
+/// place. A table of where its bytes are goes to stderr.
+#[derive(Parser)]
+#[command(version, name = "kompakt-pack")]
+struct Args {
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    output: Output,
+    /// How weights are coded; `kompakt repack` switches without loss
+    #[arg(long, value_enum, default_value_t = Tier::Smallest)]
+    tier: Tier,
+    /// Leave out all that the network does not need to run: names, labels, history, accuracy, self-tests
+    #[arg(long)]
+    minimal: bool,
+    /// Store N inputs with the outputs that they should give
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "minimal")]
+    self_test: usize,
+    /// Leave hidden units in the order they have
+    #[arg(long)]
+    keep_order: bool,
+    /// Do not print the table
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Tier {
+    /// Fewest bytes; decoded once, at load
+    Smallest,
+    /// Decoded tile by tile, at every inference
+    Stream,
+    /// Run as it lies, with no decoding
+    Direct,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    stage::run("kompakt-pack", || run(&args))
+}
+
+fn run(args: &Args) -> Result<()> {
+    args.output.check()?;
+    let mut source = source(args.input.open()?, args)?;
+    let tier = match args.tier {
+        Tier::Smallest => kompakt_format::Tier::Smallest,
+        Tier::Stream => kompakt_format::Tier::Stream,
+        Tier::Direct => kompakt_format::Tier::Direct,
+    };
+    let options = Options { tier, minimal: args.minimal };
+    let dense_bytes = source.about().dense_parameters().map(|n| 4 * n);
+    args.output.write_with(|path| {
+        let (bar, started) = (progress_bar(), Instant::now());
+        let progress = |done, total| {
+            if started.elapsed() > Duration::from_secs(1) {
+                bar.set_length(total);
+                bar.set_position(done);
+            }
+        };
+        write(source.as_mut(), &options, path, &progress).map_err(PackError::into_anyhow)?;
+        bar.finish_and_clear();
+        if !args.quiet {
+            print_table(path, dense_bytes)?;
+        }
+        Ok(())
+    })
+}
+
+fn source(file: ModelFile, args: &Args) -> Result<Box<dyn Source>> {
+    if file.graph().n_parameters() > IN_MEMORY_ELEMENTS {
+        anyhow::ensure!(
+            args.self_test == 0,
+            "--self-test needs the whole network in memory; this one is too large"
+        );
+        return Ok(Box::new(Streamed::new(file)?));
+    }
+    let mut model = file.into_model()?;
+    if !args.keep_order {
+        order_units(&mut model);
+    }
+    let mut source = InMemory::new(model)?;
+    if args.self_test > 0 {
+        source.add_self_tests(args.self_test)?;
+    }
+    Ok(Box::new(source))
+}
+
+#[expect(clippy::print_stderr, reason = "talk of a binary")]
+fn print_table(path: &Path, dense_bytes: Option<u64>) -> Result<()> {
+    let bytes = std::fs::read(path).context("reading the container back")?;
+    let account = Account::of(&Container::parse(&bytes)?)?;
+    eprint!("{}", table(&account, dense_bytes));
+    Ok(())
+}
+
+/// Shown on a terminal, after a second.
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::no_length();
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent} % of {human_len} weights, {eta} left")
+    {
+        bar.set_style(style);
+    }
+    bar
+}

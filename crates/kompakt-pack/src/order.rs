@@ -1,0 +1,154 @@
+//! The order of hidden units: chosen once, when a model is packed.
+//!
+//! ```text
+//! conv1 [20, 1, 5, 5]   rows in a new order ──┐   relu, pool, batch norm, flatten
+//! conv1.bias [20]       likewise              ├──► keep units apart ──► fc1 [500, 20 * 16]
+//!                                             │                         columns in the same order, 16 by 16
+//! ```
+//!
+//! The network computes the same. Where units meet other values (add, concat) or leave the network they stay.
+
+use kompakt_checkpoint::{Model, Numbers, Parameter};
+use kompakt_entropy::{Weights, order::unit_order};
+use kompakt_format::coder_shape;
+use kompakt_graph::{Graph, Op, Param, ParamRole};
+
+/// Where the units of a layer are found: parameters that have them along a dimension.
+struct Units {
+    /// Numbers of parameters with one entry (or `span`) a unit: weight rows, biases, norms.
+    own: Vec<(usize, usize)>,
+    /// Weights that read the units, with the number of neighbouring channels that each makes.
+    readers: Vec<(usize, usize)>,
+}
+
+/// Puts the hidden units of `model` into the order that codes best.
+pub fn order_units(model: &mut Model) {
+    let graph = model.graph.clone();
+    for (index, param) in graph.params().iter().enumerate() {
+        if param.role != ParamRole::Weight {
+            continue;
+        }
+        let Some(units) = find_units(&graph, index) else { continue };
+        let Some(order) = best_order(model, &graph, param, &units) else { continue };
+        let n = order.len();
+        for (parameter, span) in units.own {
+            let name = &graph.params()[parameter].name;
+            if let Some(parameter) = model.parameters.get_mut(name) {
+                let inner = parameter.len() / n;
+                debug_assert!(parameter.shape().len() > 1 || inner == span);
+                permute(parameter, 1, &order, inner);
+            }
+        }
+        for (parameter, _) in units.readers {
+            let param = &graph.params()[parameter];
+            if let Some(parameter) = model.parameters.get_mut(&param.name) {
+                let rows = param.shape[0];
+                permute(parameter, rows, &order, parameter.len() / rows / n);
+            }
+        }
+    }
+}
+
+/// The units of weight `index`, or `None` where their order cannot be changed.
+fn find_units(graph: &Graph, index: usize) -> Option<Units> {
+    let node = graph.params()[index].node;
+    let of_node = |node: usize| graph.params().iter().enumerate().filter(move |(_, p)| p.node == node);
+    let mut units = Units { own: of_node(node).map(|(i, _)| (i, 1)).collect(), readers: Vec::new() };
+    // Values whose leading dimension is the units, each `span` times.
+    let mut open = vec![(graph.value_of(node), 1)];
+    while let Some((value, span)) = open.pop() {
+        if graph.outputs().contains(&value) {
+            return None;
+        }
+        for consumer in graph.consumers(value) {
+            let next = graph.value_of(consumer);
+            match &graph.nodes()[consumer].op {
+                Op::Linear { .. } | Op::Conv2d { groups: 1, .. } => {
+                    units.readers.extend(
+                        of_node(consumer)
+                            .filter(|(_, p)| p.role == ParamRole::Weight)
+                            .map(|(i, _)| (i, span)),
+                    );
+                }
+                Op::BatchNorm { .. } | Op::ScaleBias => {
+                    units.own.extend(of_node(consumer).map(|(i, _)| (i, span)));
+                    open.push((next, span));
+                }
+                Op::Flatten => open.push((next, span * graph.shape(value)[1..].iter().product::<usize>())),
+                Op::MaxPool { .. } | Op::AvgPool { .. } | Op::GlobalAvgPool => open.push((next, span)),
+                op if op.is_elementwise() => open.push((next, span)),
+                _ => return None,
+            }
+        }
+    }
+    // A value that two nodes read is followed twice.
+    units.own.sort_unstable();
+    units.own.dedup();
+    units.readers.sort_unstable();
+    units.readers.dedup();
+    (!units.readers.is_empty()).then_some(units)
+}
+
+fn best_order(model: &Model, graph: &Graph, param: &Param, units: &Units) -> Option<Vec<u32>> {
+    let weights = model.parameters.get(&param.name)?;
+    // Nothing is gained where every unit looks like every other.
+    if weights.mask().is_none() && !matches!(weights, Parameter::Shared { .. }) {
+        return None;
+    }
+    let reader = units.readers.first().and_then(|(i, _)| model.parameters.get(&graph.params()[*i].name));
+    let mut blank = (Vec::new(), Vec::new());
+    let reader = reader.map(|p| view(p, &mut blank.0));
+    let order = unit_order(&view(weights, &mut blank.1), reader.as_ref());
+    let is_changed = order.iter().enumerate().any(|(i, &unit)| i != unit as usize);
+    is_changed.then_some(order)
+}
+
+/// A parameter as the coders see it; `blank` holds the codes of one that has none.
+fn view<'a>(parameter: &'a Parameter, blank: &'a mut Vec<u8>) -> Weights<'a> {
+    let [rows, channels, taps] = coder_shape(parameter.shape());
+    let mask = parameter.mask();
+    match parameter {
+        Parameter::Shared { codebook, codes, .. } => {
+            let n_negative = codebook.to_f32().iter().filter(|v| **v < 0.0).count();
+            Weights { rows, channels, taps, mask, codes, n_levels: codebook.len(), n_negative }
+        }
+        Parameter::Dense { .. } => {
+            blank.resize(parameter.len(), 0);
+            Weights { rows, channels, taps, mask, codes: blank, n_levels: 1, n_negative: 0 }
+        }
+    }
+}
+
+/// Reorders the middle dimension of `[outer, order.len(), inner]`.
+fn permute(parameter: &mut Parameter, outer: usize, order: &[u32], inner: usize) {
+    let mask = match parameter {
+        Parameter::Shared { codes, mask, .. } => {
+            permute_list(codes, outer, order, inner);
+            mask
+        }
+        Parameter::Dense { values, mask, .. } => {
+            match values {
+                Numbers::F32(v) => permute_list(v, outer, order, inner),
+                Numbers::F16(v) => permute_list(v, outer, order, inner),
+                Numbers::Scaled { integers, .. } => permute_list(integers, outer, order, inner),
+            }
+            mask
+        }
+    };
+    if let Some(mask) = mask {
+        permute_list(mask, outer, order, inner);
+    }
+}
+
+fn permute_list<T: Copy>(list: &mut [T], outer: usize, order: &[u32], inner: usize) {
+    let block = order.len() * inner;
+    debug_assert_eq!(list.len(), outer * block);
+    let mut before = Vec::with_capacity(block);
+    for block in list.chunks_exact_mut(block) {
+        before.clear();
+        before.extend_from_slice(block);
+        for (to, &unit) in block.chunks_exact_mut(inner).zip(order) {
+            to.copy_from_slice(&before[unit as usize * inner..][..inner]);
+        }
+    }
+}

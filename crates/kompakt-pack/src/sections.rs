@@ -1,0 +1,83 @@
+//! Sections on their way into a file: kept in a spool until the directory before them is known.
+
+use crate::error::PackError;
+use kompakt_format::SectionKind;
+use std::{
+    io::{Read, Seek, SeekFrom, Write},
+    path::Path,
+};
+use tempfile::SpooledTempFile;
+
+/// Bytes that the spool keeps in memory before it goes to disk.
+const SPOOL_BYTES: usize = 32 << 20;
+
+/// A section's line in the table.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) kind: SectionKind,
+    pub(crate) length: usize,
+    /// Rows of a tile, and the bytes of each, where there is more than one.
+    pub(crate) tiles: Option<(usize, Vec<usize>)>,
+    /// Bytes before compression, if there was any.
+    pub(crate) unpacked: Option<usize>,
+    crc: u32,
+}
+
+/// A section with its bytes.
+#[derive(Debug)]
+pub(crate) struct Section {
+    pub(crate) kind: SectionKind,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) tiles: Option<(usize, Vec<usize>)>,
+    pub(crate) unpacked: Option<usize>,
+}
+
+impl Section {
+    pub(crate) fn new(kind: SectionKind, bytes: Vec<u8>) -> Self {
+        Self { kind, bytes, tiles: None, unpacked: None }
+    }
+}
+
+/// Sections one after the other, in a temporary file if they are many.
+pub(crate) struct Spool {
+    file: SpooledTempFile,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Spool {
+    /// An empty one; what does not fit memory goes to `folder`.
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self { file: tempfile::spooled_tempfile_in(SPOOL_BYTES, folder), entries: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, section: Section) -> Result<(), PackError> {
+        let Section { kind, bytes, tiles, unpacked } = section;
+        let crc = crc32fast::hash(&bytes);
+        self.file.write_all(&bytes).map_err(PackError::io("writing a temporary file"))?;
+        self.entries.push(Entry { kind, length: bytes.len(), tiles, unpacked, crc });
+        Ok(())
+    }
+
+    /// Copies the sections to `out`, which stands at byte `at` of the file: with padding before and the checksum
+    /// behind each.
+    pub(crate) fn copy_to(mut self, out: &mut impl Write, mut at: usize) -> Result<usize, PackError> {
+        let io = || PackError::io("writing the container");
+        self.file.seek(SeekFrom::Start(0)).map_err(io())?;
+        for entry in &self.entries {
+            let start = kompakt_format::place(entry.kind, at, entry.length);
+            out.write_all(&vec![0; start - at]).map_err(io())?;
+            let mut bytes = (&mut self.file).take(entry.length as u64);
+            std::io::copy(&mut bytes, out).map_err(io())?;
+            out.write_all(&entry.crc.to_le_bytes()).map_err(io())?;
+            at = start + entry.length + kompakt_format::CRC_BYTES;
+        }
+        Ok(at)
+    }
+
+    /// Where the file ends if its sections begin at `start`.
+    pub(crate) fn end(entries: &[Entry], start: usize) -> usize {
+        entries.iter().fold(start, |at, e| {
+            kompakt_format::place(e.kind, at, e.length) + e.length + kompakt_format::CRC_BYTES
+        })
+    }
+}

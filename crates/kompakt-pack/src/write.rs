@@ -1,0 +1,211 @@
+//! Writes a container: parameters in, one at a time; bytes out, the directory before them.
+
+use crate::{
+    adaptive::{self, PoolEncoder},
+    ancillary,
+    content::{About, Source},
+    convert, directory,
+    error::PackError,
+    raw,
+    sections::{Section, Spool},
+    tiles,
+};
+use kompakt_format::{Container, ContentHash, Decoded, Descriptor, SectionKind, Tier, rows_and_cols};
+use kompakt_graph::Graph;
+use rayon::prelude::*;
+use std::{fs::File, io::BufWriter, io::Write, path::Path};
+
+/// A network of more weights than this has its larger tensors in sections of their own, so that they can be coded
+/// at once and need not be in memory together.
+const POOL_ELEMENTS: usize = 1 << 21;
+/// In such a network, a tensor of at least this many weights has one.
+const OWN_FROM: usize = 1 << 17;
+/// A dense tensor of more numbers than this is stored as it is: adaptive coding would take long and gain little.
+const RAW_FROM: usize = 1 << 20;
+/// Weights that are coded at once.
+const BATCH_ELEMENTS: usize = 1 << 25;
+
+/// How a container is to be written.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The coders.
+    pub tier: Tier,
+    /// Leave out all that is ancillary.
+    pub minimal: bool,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Length of the file in bytes.
+    pub bytes: u64,
+    /// The hash that all tiers of the same content share.
+    pub content_hash: [u8; 8],
+}
+
+/// Writes a container to a new file at `path`, and reads it back.
+///
+/// `progress` is told how many weights of how many are done.
+///
+/// What is written depends on content and options alone. Memory: tensors of [`struct@Options`]' tier that are coded
+/// at once, about 32 million weights or the largest tensor.
+/// Errors: the source's; the graph has an operator that containers do not know; the file cannot be written.
+pub fn write(
+    source: &mut dyn Source,
+    options: &Options,
+    path: &Path,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Written, PackError> {
+    let about = if options.minimal { source.about().clone().minimal() } else { source.about().clone() };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut packing = Packing::new(&about, options.tier, folder);
+    let total = about.graph.n_parameters() as u64;
+    let mut done = 0;
+    for index in 0..about.graph.params().len() {
+        let decoded = source.parameter(index)?;
+        packing.add(index, decoded)?;
+        done += about.graph.params()[index].len() as u64;
+        progress(done, total);
+    }
+    packing.finish(path)
+}
+
+struct Packing<'a> {
+    about: &'a About,
+    tier: Tier,
+    /// The sections after the first.
+    spool: Spool,
+    adaptive: PoolEncoder,
+    numbers: Vec<u8>,
+    descriptors: Vec<Descriptor>,
+    hash: ContentHash,
+    /// Parameters with sections of their own that wait for being coded together.
+    batch: Vec<(usize, Decoded)>,
+    batch_elements: usize,
+    folder: &'a Path,
+}
+
+impl<'a> Packing<'a> {
+    fn new(about: &'a About, tier: Tier, folder: &'a Path) -> Self {
+        Self {
+            about,
+            tier,
+            spool: Spool::new(folder),
+            adaptive: PoolEncoder::new(),
+            numbers: Vec::new(),
+            descriptors: Vec::new(),
+            hash: ContentHash::default(),
+            batch: Vec::new(),
+            batch_elements: 0,
+            folder,
+        }
+    }
+
+    fn add(&mut self, index: usize, decoded: Decoded) -> Result<(), PackError> {
+        let param = &self.about.graph.params()[index];
+        let cols = rows_and_cols(&param.shape).1;
+        self.hash.parameter(&decoded, cols);
+        self.descriptors.push(convert::descriptor(&decoded));
+        let has_own = has_own_section(&self.about.graph, self.tier, index, &decoded);
+        if self.tier == Tier::Smallest {
+            if has_own {
+                self.adaptive.elsewhere();
+            } else {
+                self.adaptive.parameter(&self.about.graph, &decoded)?;
+            }
+        } else if let Decoded::Shared { codebook, .. } = &decoded {
+            raw::numbers(codebook, &mut self.numbers);
+        } else if !has_own {
+            raw::dense(&decoded, cols, &mut self.numbers);
+        }
+        if has_own {
+            self.batch_elements += param.len();
+            self.batch.push((index, decoded));
+            if self.batch_elements >= BATCH_ELEMENTS {
+                self.code_batch()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Codes what waits, all of it at once.
+    fn code_batch(&mut self) -> Result<(), PackError> {
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_elements = 0;
+        let (graph, tier) = (&self.about.graph, self.tier);
+        let sections: Vec<Section> =
+            batch.par_iter().map(|(i, d)| own_section(graph, tier, *i, d)).collect::<Result<_, _>>()?;
+        sections.into_iter().try_for_each(|section| self.spool.push(section))
+    }
+
+    fn finish(mut self, path: &Path) -> Result<Written, PackError> {
+        self.code_batch()?;
+        let first = match self.tier {
+            Tier::Smallest => Section::new(SectionKind::Pool, self.adaptive.stream.finish()),
+            _ => Section::new(SectionKind::Numbers, self.numbers),
+        };
+        for section in ancillary::sections(self.about)? {
+            self.spool.push(section)?;
+        }
+        let content = directory::content(&self.about.graph, self.about.pipeline.as_ref(), &self.descriptors)?;
+        let content_hash = self.hash.finish(&content.0);
+
+        let mut pool = Spool::new(self.folder);
+        pool.push(first)?;
+        let entries = [&pool.entries[..], &self.spool.entries[..]].concat();
+        let directory = directory::directory(self.tier, content_hash, &content, &entries, self.about);
+        let header = directory::header(&directory, &entries);
+
+        let io = || PackError::io("writing the container");
+        let mut out = BufWriter::new(File::create(path).map_err(io())?);
+        out.write_all(&header).map_err(io())?;
+        out.write_all(&directory).map_err(io())?;
+        let at = pool.copy_to(&mut out, header.len() + directory.len())?;
+        let end = self.spool.copy_to(&mut out, at)?;
+        out.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io())?;
+        read_back(path, content_hash)?;
+        Ok(Written { bytes: end as u64, content_hash })
+    }
+}
+
+/// Whether a parameter is too large for the pool, or always outside it.
+fn has_own_section(graph: &Graph, tier: Tier, index: usize, decoded: &Decoded) -> bool {
+    let n = graph.params()[index].len();
+    match decoded {
+        Decoded::Dense { .. } => n > RAW_FROM,
+        Decoded::Shared { .. } => {
+            tier != Tier::Smallest || (graph.n_parameters() > POOL_ELEMENTS && n >= OWN_FROM)
+        }
+    }
+}
+
+fn own_section(graph: &Graph, tier: Tier, index: usize, decoded: &Decoded) -> Result<Section, PackError> {
+    let param = &graph.params()[index];
+    match (decoded, tier) {
+        (Decoded::Dense { .. }, _) => {
+            let mut bytes = Vec::new();
+            raw::dense(decoded, rows_and_cols(&param.shape).1, &mut bytes);
+            Ok(Section::new(SectionKind::Raw { parameter: index }, bytes))
+        }
+        (Decoded::Shared { .. }, Tier::Smallest) => {
+            let bytes = adaptive::section(graph, index, decoded)?;
+            Ok(Section::new(SectionKind::Adaptive { parameter: index }, bytes))
+        }
+        (Decoded::Shared { weights, .. }, Tier::Direct) => tiles::direct(&param.name, index, weights),
+        (Decoded::Shared { .. }, Tier::Stream) => {
+            Err(PackError::unsupported("tier stream", "it is not written yet; use smallest or direct"))
+        }
+    }
+}
+
+/// Checks the file as any reader would, down to the content hash.
+fn read_back(path: &Path, content_hash: [u8; 8]) -> Result<(), PackError> {
+    let bytes = std::fs::read(path).map_err(PackError::io("reading the container back"))?;
+    let container = Container::parse(&bytes)?;
+    container.verify()?;
+    if container.content_hash() == content_hash {
+        Ok(())
+    } else {
+        Err(PackError::ReadBack("the content hash".to_string()))
+    }
+}
