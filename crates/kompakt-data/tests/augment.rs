@@ -13,7 +13,7 @@ fn picture() -> Vec<f32> {
 
 fn augmented(how: &str, index: u64) -> Vec<f32> {
     let mut to = vec![9.0; 784];
-    let how: Augmentation = how.parse().unwrap();
+    let how: Augmentation = how.parse().expect("an augmentation");
     how.apply(&picture(), DIMS, Place { seed: 1, epoch: 2, index }, &mut to);
     to
 }
@@ -121,7 +121,7 @@ fn speed() {
     let data = Dataset::new(&DIMS, Values::Bytes(vec![100; 784 * 60_000]), vec![0; 60_000], vec!["a".into()]);
     let data = data.unwrap();
     let order: Vec<usize> = (0..60_000).collect();
-    let mut all = vec![0.0; 716.max(784) * 60_000];
+    let mut all = vec![0.0; 784 * 60_000];
     for steps in ["none", "deskew", "features"] {
         let steps = kompakt_prep::preset(steps, &DIMS, &[0.0], &[1.0]).unwrap();
         for how in ["shift=2", "shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1"] {
