@@ -15,6 +15,7 @@
 //! [`stage`]. This crate and the binaries are the only code that knows stdin and stdout.
 
 mod error;
+mod fold;
 mod graph_json;
 mod metadata;
 mod model;
@@ -26,6 +27,7 @@ pub mod stage;
 mod write;
 
 pub use error::CheckpointError;
+pub use fold::fold_batch_norm;
 pub use graph_json::{graph_from_json, graph_to_json};
 pub use model::Model;
 pub use numbers::Numbers;

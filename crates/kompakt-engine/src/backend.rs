@@ -18,7 +18,6 @@ use crate::{
     error::EngineError,
     examples::Examples,
     loss::{Batch, Loss, count_errors},
-    random::Random,
 };
 use burn::backend::{
     Autodiff, AutodiffBackend, Flex, Shape, TensorData,
@@ -30,7 +29,7 @@ use kompakt_graph::{Graph, Op};
 
 /// Where a step of training is: which examples, and which random numbers belong to it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
+pub(crate) struct Moment {
     pub(crate) seed: u64,
     pub(crate) epoch: u64,
     pub(crate) step: u64,
@@ -110,15 +109,15 @@ impl Executor {
         asked: &[bool],
         (examples, chosen): (&dyn Examples, &[usize]),
         loss: &dyn Loss,
-        place: Place,
+        moment: Moment,
     ) -> StepResult {
         let weights = self.tensors(weights);
         let total = chosen.len();
         let run = |first: usize, part: &[usize]| {
-            let inputs = self.read(examples, part, Some((place, first)));
+            let inputs = self.read(examples, part, moment.epoch);
             let labels: Vec<usize> = part.iter().map(|&e| examples.label(e)).collect();
             let batch = Batch { inputs: &inputs, labels: &labels, examples: part };
-            self.part(&weights, asked, &batch, loss, place, (first, total))
+            self.part(&weights, asked, &batch, loss, moment, (first, total))
         };
         let half = if self.whole_batches { total } else { total.div_ceil(2) };
         let (left, right) = chosen.split_at(half);
@@ -154,7 +153,7 @@ impl Executor {
         asked: &[bool],
         batch: &Batch<'_>,
         loss: &dyn Loss,
-        place: Place,
+        moment: Moment,
         (first, total): (usize, usize),
     ) -> StepResult {
         let parameters: Vec<_> = weights
@@ -165,7 +164,7 @@ impl Executor {
                 if asked { leaf.require_grad() } else { leaf }
             })
             .collect();
-        let place = [place.seed, place.epoch, place.step];
+        let place = [moment.seed, moment.epoch, moment.step];
         let mut forward = Forward::<Train> {
             graph: &self.graph,
             parameters: &parameters,
@@ -227,7 +226,7 @@ impl Executor {
         let run = |part: &[usize]| {
             let mut measured = Measured::default();
             for part in part.chunks(AT_ONCE) {
-                let inputs = self.read(examples, part, None);
+                let inputs = self.read(examples, part, 0);
                 let labels: Vec<usize> = part.iter().map(|&e| examples.label(e)).collect();
                 let outputs = self.outputs(&weights, inputs.clone(), part.len());
                 let mut gradient = vec![0.0; outputs.len()];
@@ -254,16 +253,10 @@ impl Executor {
             .collect()
     }
 
-    /// Reads examples, augmented if a place is given.
-    fn read(&self, examples: &dyn Examples, part: &[usize], place: Option<(Place, usize)>) -> Vec<f32> {
+    fn read(&self, examples: &dyn Examples, chosen: &[usize], epoch: u64) -> Vec<f32> {
         let len: usize = self.graph.shape(0).iter().product();
-        let mut inputs = vec![0.0; part.len() * len];
-        for (position, (out, &example)) in inputs.chunks_exact_mut(len).zip(part).enumerate() {
-            let random = place.map(|(place, first)| {
-                Random::at(&[AUGMENT, place.seed, place.epoch, place.step, (first + position) as u64])
-            });
-            examples.read(example, random, out);
-        }
+        let mut inputs = vec![0.0; chosen.len() * len];
+        examples.fill(epoch, chosen, &mut inputs);
         inputs
     }
 
@@ -273,9 +266,6 @@ impl Executor {
         Flex::float_from_data(TensorData::new(values, shape), &FlexDevice)
     }
 }
-
-/// Sets augmentation's random streams apart from others.
-const AUGMENT: u64 = 0x6175_676d;
 
 /// Adds the results of two parts of a batch.
 fn add(mut a: StepResult, b: StepResult) -> StepResult {

@@ -1,7 +1,6 @@
 //! What a network is trained and measured on, as the engine sees it.
 
-use crate::random::Random;
-use kompakt_data::Dataset;
+use kompakt_data::Feed;
 
 /// A set of labelled examples.
 ///
@@ -17,8 +16,8 @@ pub trait Examples: Sync {
     fn shape(&self) -> Vec<usize>;
     /// The class of an example, counted from 0.
     fn label(&self, example: usize) -> usize;
-    /// Writes an example, row-major. `random` is given in training only: the place for augmentation.
-    fn read(&self, example: usize, random: Option<Random>, out: &mut [f32]);
+    /// Writes the examples `chosen` as epoch `epoch` (counted from 0) sees them, one after the other, row-major.
+    fn fill(&self, epoch: u64, chosen: &[usize], out: &mut [f32]);
 }
 
 /// Examples held as numbers, without augmentation.
@@ -42,51 +41,26 @@ impl Examples for ExampleTable {
     fn label(&self, example: usize) -> usize {
         self.labels[example]
     }
-    fn read(&self, example: usize, _: Option<Random>, out: &mut [f32]) {
-        out.copy_from_slice(&self.values[example * out.len()..][..out.len()]);
+    fn fill(&self, _: u64, chosen: &[usize], out: &mut [f32]) {
+        let len = self.shape.iter().product();
+        for (out, &example) in out.chunks_exact_mut(len).zip(chosen) {
+            out.copy_from_slice(&self.values[example * len..][..len]);
+        }
     }
 }
 
-impl Examples for Dataset {
+/// Images of a data set: augmented in training if the feed says so.
+impl Examples for Feed {
     fn len(&self) -> usize {
         self.len()
     }
     fn shape(&self) -> Vec<usize> {
-        self.dims()
+        self.shape().dims()
     }
     fn label(&self, example: usize) -> usize {
         usize::from(self.labels()[example])
     }
-    fn read(&self, example: usize, _: Option<Random>, out: &mut [f32]) {
-        self.image(example, out);
-    }
-}
-
-/// A change made to an example while training: shift, turn, noise. Gets the example and its random numbers.
-pub type Augment<'a> = dyn Fn(&mut [f32], &mut Random) + Sync + 'a;
-
-/// Examples with an augmentation in front.
-pub struct Augmented<'a, E: Examples + ?Sized> {
-    /// The examples themselves.
-    pub examples: &'a E,
-    /// What is done to each in training.
-    pub augment: &'a Augment<'a>,
-}
-
-impl<E: Examples + ?Sized> Examples for Augmented<'_, E> {
-    fn len(&self) -> usize {
-        self.examples.len()
-    }
-    fn shape(&self) -> Vec<usize> {
-        self.examples.shape()
-    }
-    fn label(&self, example: usize) -> usize {
-        self.examples.label(example)
-    }
-    fn read(&self, example: usize, random: Option<Random>, out: &mut [f32]) {
-        self.examples.read(example, None, out);
-        if let Some(mut random) = random {
-            (self.augment)(out, &mut random);
-        }
+    fn fill(&self, epoch: u64, chosen: &[usize], out: &mut [f32]) {
+        self.fill(epoch, chosen, out);
     }
 }

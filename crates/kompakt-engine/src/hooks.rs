@@ -60,3 +60,22 @@ pub trait Hooks {
 }
 
 impl Hooks for () {}
+
+/// One after the other.
+impl<A: Hooks + ?Sized, B: Hooks + ?Sized> Hooks for (&mut A, &mut B) {
+    fn before_step(&mut self, step: &Step, network: &mut Network) {
+        self.0.before_step(step, network);
+        self.1.before_step(step, network);
+    }
+    fn weight_gradients(&mut self, step: &Step, network: &Network, gradients: &Gradients) {
+        self.0.weight_gradients(step, network, gradients);
+        self.1.weight_gradients(step, network, gradients);
+    }
+    fn penalty(&mut self, step: &Step, network: &Network, gradients: &mut Gradients) -> f64 {
+        self.0.penalty(step, network, gradients) + self.1.penalty(step, network, gradients)
+    }
+    fn after_step(&mut self, step: &Step, loss: f64, error: f64) {
+        self.0.after_step(step, loss, error);
+        self.1.after_step(step, loss, error);
+    }
+}

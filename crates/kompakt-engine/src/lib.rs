@@ -18,6 +18,8 @@
 //! here: data sets, files, choices made on validation data.
 
 mod backend;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod engine;
 mod error;
 mod examples;
@@ -25,14 +27,16 @@ mod hooks;
 mod loss;
 mod network;
 mod optimizer;
+mod option_text;
 mod options;
 mod random;
+mod snapshot;
 mod trainer;
 mod weights;
 
 pub use engine::{Engine, Evaluation};
 pub use error::EngineError;
-pub use examples::{Augment, Augmented, ExampleTable, Examples};
+pub use examples::{ExampleTable, Examples};
 pub use hooks::{Gradients, Hooks, Step};
 pub use loss::{Batch, CrossEntropy, Distillation, Loss, soft_cross_entropy, softmax};
 pub use network::{Network, NetworkParameter};

@@ -137,7 +137,7 @@ impl Default for TrainOptions {
             warmup_epochs: 0.0,
             weight_decay: 0.0,
             clip_norm: None,
-            seed: 0,
+            seed: 1,
         }
     }
 }

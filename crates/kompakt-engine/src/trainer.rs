@@ -1,7 +1,7 @@
 //! Training: batches through the network, gradients back, weights moved.
 
 use crate::{
-    backend::{Executor, Place, StepResult},
+    backend::{Executor, Moment, StepResult},
     engine::{Evaluation, check_examples},
     error::EngineError,
     examples::Examples,
@@ -165,8 +165,8 @@ impl Trainer {
         hooks.before_step(&step, &mut self.network);
         let asked: Vec<bool> =
             self.network.parameters().iter().map(|p| p.trained && !p.is_statistic()).collect();
-        let place = Place { seed: self.options.seed, epoch: step.epoch as u64, step: step.step as u64 };
-        let mut found = self.executor.step(self.network.effective(), &asked, batch, loss, place);
+        let moment = Moment { seed: self.options.seed, epoch: step.epoch as u64, step: step.step as u64 };
+        let mut found = self.executor.step(self.network.effective(), &asked, batch, loss, moment);
         if !found.loss.is_finite() {
             let loss = found.loss / batch.1.len() as f64;
             return Err(EngineError::Diverged { epoch: step.epoch + 1, step: step.step + 1, loss });

@@ -1,1 +1,23 @@
-//! Dense training.
+//! Dense training: a network and a data set in, a model of the interchange out.
+//!
+//! ```text
+//! --net, --hidden ─► graph (+ dropout) ─┐
+//! --prep ─────────► steps ──► images ───┤─► epochs ─► dropout and batch norms removed ─► model
+//! recipe ───────────────────────────────┘
+//! ```
+//!
+//! Choices are made on the validation split; the test split is never read. The model carries the steps, the names
+//! of the classes, and a record of every option.
+
+pub mod args;
+mod dropout;
+mod preparation;
+mod recipes;
+mod source;
+mod train;
+
+pub use dropout::{with_dropout, without_dropout};
+pub use preparation::preparation;
+pub use recipes::{Defaults, defaults};
+pub use source::graph_of;
+pub use train::{Plan, train};

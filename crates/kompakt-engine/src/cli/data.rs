@@ -1,0 +1,84 @@
+//! The data set that a program trains on.
+
+use crate::error::EngineError;
+use kompakt_data::{Augmentation, DataError, Dataset, Feed, Split, load};
+use kompakt_prep::Pipeline;
+
+/// Which data set.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Data")]
+pub struct DataArgs {
+    /// A known name (mnist, fashion-mnist, digits) or a path to a data set
+    #[arg(long, value_name = "NAME|PATH", default_value = "mnist")]
+    pub data: String,
+    /// Take only the first N training images (for trials)
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Train on the validation images too; there is no validation error then
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// What a network is trained on, and what choices are made on.
+#[derive(Debug, Clone)]
+pub struct TrainingData {
+    /// Training images, augmented and prepared.
+    pub train: Feed,
+    /// Validation images, prepared; none if they are trained on.
+    pub validation: Option<Feed>,
+}
+
+impl DataArgs {
+    /// The training images as they are.
+    pub fn load_train(&self) -> Result<Dataset, EngineError> {
+        let split = if self.all { Split::TrainAndValidation } else { Split::Train };
+        let data = load(&self.data, split).map_err(wrong)?;
+        Ok(match self.limit {
+            Some(n) => data.first(n),
+            None => data,
+        })
+    }
+
+    /// Training images (`train`, from [`DataArgs::load_train`]) and validation images for a network with these steps;
+    /// `None` for one that takes images as they are.
+    ///
+    /// Errors: a data set that is not there, or that the steps do not fit.
+    pub fn feeds(
+        &self,
+        train: Dataset,
+        steps: Option<&Pipeline>,
+        augmentation: Augmentation,
+        seed: u64,
+    ) -> Result<TrainingData, EngineError> {
+        let nothing = Pipeline::new(&train.dims(), vec![]).map_err(|e| wrong(e.into()))?;
+        let steps = steps.unwrap_or(&nothing);
+        let train = Feed::new(train, steps, augmentation, seed).map_err(wrong)?;
+        let validation = if self.all {
+            None
+        } else {
+            let data = load(&self.data, Split::Validation).map_err(wrong)?;
+            Some(Feed::new(data, steps, Augmentation::default(), seed).map_err(wrong)?)
+        };
+        Ok(TrainingData { train, validation })
+    }
+
+    /// Training and validation images for a model of the interchange, with the steps that it carries.
+    ///
+    /// Errors: as [`DataArgs::feeds`], and steps that are not readable.
+    pub fn feeds_for(
+        &self,
+        model: &kompakt_checkpoint::Model,
+        augmentation: Augmentation,
+        seed: u64,
+    ) -> Result<TrainingData, EngineError> {
+        let steps = model.preprocessing.as_ref().map(|json| {
+            serde_json::from_value::<Pipeline>(json.clone())
+                .map_err(|e| EngineError::Data(format!("the model's preprocessing is not readable: {e}")))
+        });
+        self.feeds(self.load_train()?, steps.transpose()?.as_ref(), augmentation, seed)
+    }
+}
+
+fn wrong(error: DataError) -> EngineError {
+    EngineError::Data(error.to_string())
+}
