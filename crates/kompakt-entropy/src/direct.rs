@@ -32,7 +32,7 @@
 //! ```
 
 mod encode;
-mod layout;
+pub(crate) mod layout;
 mod rows;
 #[cfg(test)]
 mod tests;

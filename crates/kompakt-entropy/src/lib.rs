@@ -11,6 +11,7 @@ mod error;
 pub mod order;
 pub mod rans;
 pub mod smallest;
+pub mod stream;
 pub mod weights;
 
 pub use error::EntropyError;

@@ -27,21 +27,31 @@ impl<'a> Decoder<'a> {
     ///
     /// Errors: rules R-1 (the ways), R-2 (the states are not all there or out of range).
     pub fn new(bytes: &'a [u8], log2_ways: u32, engine: Engine) -> Result<Self, EntropyError> {
+        Self::starting_at(0, bytes, log2_ways, engine)
+    }
+
+    /// The same, of the stream that starts at byte `at`; so that errors tell where they are in all of `bytes`.
+    pub(crate) fn starting_at(
+        at: usize,
+        bytes: &'a [u8],
+        log2_ways: u32,
+        engine: Engine,
+    ) -> Result<Self, EntropyError> {
         if log2_ways > MAX_LOG2_WAYS {
-            return Err(broken(0, "R-1", "more than 64 ways"));
+            return Err(broken(at, "R-1", "more than 64 ways"));
         }
         let ways = 1 << log2_ways;
-        let Some(stored) = bytes.get(..4 * ways) else {
+        let Some(stored) = bytes.get(at..).and_then(|stream| stream.get(..4 * ways)) else {
             return Err(broken(bytes.len(), "R-2", "the stream ends within its states"));
         };
         let mut states = States([LOWEST; MAX_WAYS]);
         for (way, (state, stored)) in states.0.iter_mut().zip(stored.chunks_exact(4)).enumerate() {
             *state = stored.iter().rev().fold(0, |state, &byte| state << 8 | u32::from(byte));
             if *state < LOWEST {
-                return Err(broken(4 * way, "R-2", "a state is below 2^16"));
+                return Err(broken(at + 4 * way, "R-2", "a state is below 2^16"));
             }
         }
-        Ok(Self { states, ways, bytes, at: 4 * ways, engine })
+        Ok(Self { states, ways, bytes, at: at + 4 * ways, engine })
     }
 
     /// Decodes the next `symbols.len()` symbols.

@@ -20,7 +20,8 @@ impl Slots {
         let freqs = histogram.freqs().to_vec();
         let starts = histogram.starts();
         let mut slots: Vec<u16> = (0..SLOTS as u16).collect();
-        if freqs.len() <= BUCKETS {
+        // A lone symbol's slots stay in order, so that coding it leaves the state as it is.
+        if freqs.len() <= BUCKETS && histogram.one_symbol().is_none() {
             let alias = Alias::new(&freqs);
             for slot in 0..SLOTS {
                 let (symbol, rank) = alias.lookup(slot);

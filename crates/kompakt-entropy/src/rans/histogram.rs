@@ -103,12 +103,12 @@ fn best_step(counts: &[u64], freqs: &[u64], grow: bool) -> Option<usize> {
 }
 
 /// `log2(n)` in units of 2^-16, rounded down, of an `n` above 0; 0 of 0.
-pub fn log2(n: u32) -> u32 {
+pub fn log2(n: u64) -> u32 {
     let Some(whole) = n.checked_ilog2() else {
         return 0;
     };
     // One bit a squaring: 1 <= m < 2, in units of 2^-31.
-    let mut m = u64::from(n) << (31 - whole);
+    let mut m = (n << (63 - whole)) >> 32;
     let mut log = whole;
     for _ in 0..16 {
         m = (m * m) >> 31;
@@ -162,8 +162,8 @@ mod tests {
 
     #[test]
     fn logarithms() {
-        for n in (1..5000).chain([u32::MAX, 1 << 31, 123_456_789]) {
-            let exact = f64::from(n).log2() * 65536.0;
+        for n in (1..5000u64).chain([u64::MAX, 1 << 31, 123_456_789, 1 << 40]) {
+            let exact = (n as f64).log2() * 65536.0;
             assert!((f64::from(log2(n)) - exact).abs() <= 1.5, "{n}");
         }
     }

@@ -82,7 +82,13 @@ fn cases() -> Vec<Case> {
         let runs =
             [(16, 1.5, 100), (256, 1.02, 77), (1, 1.0, 50), (3, 9.0, 1000), (2, 1.0, 64), (17, 2.0, 0)]
                 .map(|(alphabet, skew, n)| run(alphabet, skew, n, &mut seed));
-        cases.push(Case { name: format!("{log2_ways}, six runs"), log2_ways, runs: runs.into() });
+        let mut runs = Vec::from(runs);
+        for lone in [0, 3, 200] {
+            let mut counts = vec![0; 256];
+            counts[lone] = 1;
+            runs.insert(lone % 5, (Histogram::of_counts(&counts).unwrap(), vec![lone as u8; 70]));
+        }
+        cases.push(Case { name: format!("{log2_ways}, nine runs"), log2_ways, runs });
     }
     cases
 }

@@ -1,0 +1,79 @@
+//! The tables that all matrices of a file share.
+//!
+//! ```text
+//! gamma(tables + 1)   the histograms   gamma(models + 1)   the models   zero bits up to a whole byte
+//! ```
+
+use super::MAX_TABLES;
+use super::model::Model;
+use super::wire::{BitReader, BitWriter, Coded, read_histogram};
+use crate::EntropyError;
+use crate::rans::{Engine, Table};
+use alloc::vec::Vec;
+
+/// Tables and models, ready for decoding.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    tables: Vec<Table>,
+    /// The alphabet of each table.
+    n_symbols: Vec<usize>,
+    /// Their table numbers are all in range, and the tables fit their uses, but for codes.
+    models: Vec<Model>,
+}
+
+impl Tables {
+    /// Reads the tables, in the form that suits `engine`. Takes at most 16 kB for each table, and there are at
+    /// most `8 * bytes.len()` of them.
+    ///
+    /// Errors: rules S-2 (counts), S-3 (histograms), S-4 (models), S-5 (the end). Never panics.
+    pub fn parse(bytes: &[u8], engine: Engine) -> Result<Self, EntropyError> {
+        let mut from = BitReader::new(bytes);
+        let broken = |from: &BitReader<'_>, rule, problem| {
+            Err(EntropyError::Stream { offset: from.offset(), rule, problem })
+        };
+        let count = |from: &mut BitReader<'_>| Some(from.read_gamma()? as usize - 1);
+        let Some(n_tables) = count(&mut from).filter(|&n| n <= MAX_TABLES) else {
+            return broken(&from, "S-2", "there are not 0 to 4096 tables");
+        };
+        let mut this = Self { tables: Vec::new(), n_symbols: Vec::new(), models: Vec::new() };
+        for _ in 0..n_tables {
+            let Some(histogram) = read_histogram(&mut from) else {
+                return broken(&from, "S-3", "a histogram is cut off or does not add up to 4096");
+            };
+            this.n_symbols.push(histogram.freqs().len());
+            this.tables.push(Table::new(&histogram, engine));
+        }
+        let Some(n_models) = count(&mut from).filter(|&n| n <= MAX_TABLES) else {
+            return broken(&from, "S-2", "there are not 0 to 4096 models");
+        };
+        for _ in 0..n_models {
+            let Some(model) = Model::read(&this.n_symbols, &mut from) else {
+                return broken(&from, "S-4", "a model is cut off or asks for a table that does not fit");
+            };
+            this.models.push(model);
+        }
+        if from.is_at_end() { Ok(this) } else { broken(&from, "S-5", "something follows the last model") }
+    }
+
+    pub(super) fn model(&self, number: usize) -> Option<&Model> {
+        self.models.get(number)
+    }
+
+    pub(super) fn table(&self, number: usize) -> &Table {
+        &self.tables[number]
+    }
+
+    pub(super) fn n_symbols(&self, number: usize) -> usize {
+        self.n_symbols[number]
+    }
+}
+
+/// The bytes that [`Tables::parse`] reads.
+pub(super) fn write(tables: &[Coded], models: &[Model]) -> Vec<u8> {
+    let mut to = BitWriter::default();
+    to.write_gamma(tables.len() as u32 + 1);
+    tables.iter().for_each(|table| table.write(&mut to));
+    to.write_gamma(models.len() as u32 + 1);
+    models.iter().for_each(|model| model.write(tables.len(), &mut to));
+    to.finish()
+}
