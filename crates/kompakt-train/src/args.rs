@@ -61,8 +61,8 @@ impl Args {
         let raw = self.data.load_train()?;
         let steps = preparation(self.prep.as_deref(), &raw)?;
         let input = steps.as_ref().map_or(raw.dims(), |s| s.output_shape().dims());
-        if raw.dims().len() != 3 {
-            // What are no images cannot be augmented by default.
+        if raw.dims().len() != 3 || raw.prepared().is_some() {
+            // Only raw images can be augmented.
             defaults.recipe.augmentation = kompakt_data::Augmentation::default();
         }
         let recipe = self.recipe.recipe(defaults.recipe)?;

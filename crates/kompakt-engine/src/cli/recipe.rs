@@ -4,7 +4,7 @@ use crate::{
     loss::CrossEntropy,
     options::{Optimizer, Schedule, TrainOptions},
 };
-use kompakt_checkpoint::StageRecord;
+use kompakt_checkpoint::{Model, StageRecord};
 use kompakt_data::Augmentation;
 
 /// All that decides how a network is trained.
@@ -19,6 +19,11 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// What the latest stage that trained the model did to images, if one did: what a later stage goes on with.
+    pub fn augmentation_of(model: &Model) -> Option<Augmentation> {
+        model.provenance.iter().rev().find_map(|record| record.options.get("augment")?.parse().ok())
+    }
+
     /// The loss.
     pub fn loss(&self) -> CrossEntropy {
         CrossEntropy { label_smoothing: self.label_smoothing }

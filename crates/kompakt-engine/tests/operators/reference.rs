@@ -3,7 +3,13 @@
 use kompakt_graph::{Graph, Op};
 
 /// Runs `n` inputs through a graph; `training` takes batch norms' statistics from the batch.
-pub fn run(graph: &Graph, parameters: &[Vec<f64>], input: &[f64], n: usize, training: bool) -> Vec<f64> {
+pub(crate) fn run(
+    graph: &Graph,
+    parameters: &[Vec<f64>],
+    input: &[f64],
+    n: usize,
+    training: bool,
+) -> Vec<f64> {
     let mut values: Vec<Vec<f64>> = vec![input.to_vec()];
     for (index, node) in graph.nodes().iter().enumerate() {
         let own: Vec<&[f64]> = graph
