@@ -1,4 +1,5 @@
 //! Every kind of source, each written here byte by byte or by another library, and its mistakes.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use kompakt_data::{Dataset, Split, Values, load, load_as, read_picture};
 use std::{fs, path::Path};

@@ -1,4 +1,5 @@
 //! Prepared data sets: what is written is read, and steps are never applied twice or mixed.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use kompakt_data::{
     Augmentation, Dataset, Feed, Precision, Reconciled, Split, load, parse_steps, prepare, reconcile,

@@ -83,7 +83,7 @@ fn moments(x: &[f32], [channels, height, width]: [usize; 3]) -> Option<Moments> 
             columns += p * column as f64;
         }
     }
-    if m <= 0.0 {
+    if m.is_nan() || m <= 0.0 {
         return None;
     }
     let (row_centre, column_centre) = (rows / m, columns / m);

@@ -16,18 +16,21 @@
 use crate::resize;
 use alloc::{vec, vec::Vec};
 
+/// The settings of the step.
+pub(crate) struct Settings<'a> {
+    pub(crate) orientations: usize,
+    pub(crate) cells: &'a [usize],
+    pub(crate) pixels: usize,
+    pub(crate) locality: f32,
+    pub(crate) roots: bool,
+}
+
 /// Histograms grid by grid (direction, then row, then column), then the image by area on `pixels` by `pixels`.
 /// Rule P-20.
-pub(crate) fn gradients(
-    x: &[f32],
-    [height, width]: [usize; 2],
-    directions: usize,
-    cells: &[usize],
-    pixels: usize,
-    y: &mut [f32],
-) {
-    let circle = Circle::new(directions);
-    let mut grids: Vec<Grid> = cells.iter().map(|side| Grid::new(*side, directions, height, width)).collect();
+pub(crate) fn gradients(x: &[f32], [height, width]: [usize; 2], settings: &Settings, y: &mut [f32]) {
+    let circle = Circle::new(settings.orientations);
+    let grid = |side: &usize| Grid::new(*side, settings.orientations, height, width);
+    let mut grids: Vec<Grid> = settings.cells.iter().map(grid).collect();
     for row in 0..height {
         for column in 0..width {
             let at = |r: usize, c: usize| f64::from(x[r * width + c]);
@@ -43,11 +46,11 @@ pub(crate) fn gradients(
     let mut rest = y;
     for grid in &grids {
         let (to, after) = rest.split_at_mut(grid.sums.len());
-        grid.finish(to);
+        grid.finish(settings, to);
         rest = after;
     }
-    if pixels > 0 {
-        resize::area(x, [height, width], [pixels, pixels], rest);
+    if settings.pixels > 0 {
+        resize::area(x, [height, width], [settings.pixels; 2], rest);
     }
 }
 
@@ -128,12 +131,20 @@ impl Grid {
         }
     }
 
-    /// Sums over their root mean square, then square roots.
-    fn finish(&self, to: &mut [f32]) {
-        let squares: f64 = self.sums.iter().map(|s| s * s).sum();
-        let mean = libm::sqrt(squares / self.sums.len() as f64);
-        for (to, sum) in to.iter_mut().zip(&self.sums) {
-            *to = if mean > 0.0 { libm::sqrt(sum / mean) as f32 } else { 0.0 };
+    /// Sums over a root mean square, part of the cell's and part of the grid's, and their square roots if asked.
+    fn finish(&self, settings: &Settings, to: &mut [f32]) {
+        let cells = self.side * self.side;
+        let square = |i: usize| self.sums[i] * self.sums[i];
+        let whole = (0..self.sums.len()).map(square).sum::<f64>() / self.sums.len() as f64;
+        let locality = f64::from(settings.locality);
+        for cell in 0..cells {
+            let of_cell = || (cell..self.sums.len()).step_by(cells);
+            let own = of_cell().map(square).sum::<f64>() / settings.orientations as f64;
+            let norm = libm::sqrt(locality * own + (1.0 - locality) * whole);
+            for i in of_cell() {
+                let value = if norm > 0.0 { self.sums[i] / norm } else { 0.0 };
+                to[i] = if settings.roots { libm::sqrt(value) } else { value } as f32;
+            }
         }
     }
 }

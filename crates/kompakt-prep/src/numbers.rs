@@ -58,8 +58,9 @@ impl Step {
             }
             Self::Center => (code::CENTER, vec![]),
             Self::Deskew { max_shear } => (code::DESKEW, vec![Number::Float(*max_shear)]),
-            Self::Gradients { orientations, cells, pixels } => {
-                let mut numbers = vec![int(*orientations), int(*pixels)];
+            Self::Gradients { orientations, cells, pixels, locality, roots } => {
+                let roots = int(usize::from(*roots));
+                let mut numbers = vec![int(*orientations), int(*pixels), Number::Float(*locality), roots];
                 numbers.extend(cells.iter().map(|side| int(*side)));
                 (code::GRADIENTS, numbers)
             }
@@ -108,8 +109,13 @@ impl Step {
             code::CENTER => Self::Center,
             code::DESKEW => Self::Deskew { max_shear: numbers.float()? },
             code::GRADIENTS => {
-                let (orientations, pixels) = (numbers.size()?, numbers.size()?);
-                Self::Gradients { orientations, cells: numbers.sizes()?, pixels }
+                let (orientations, pixels, locality) = (numbers.size()?, numbers.size()?, numbers.float()?);
+                let roots = match numbers.size()? {
+                    0 => false,
+                    1 => true,
+                    _ => return Err(numbers.error("roots is 0 or 1")),
+                };
+                Self::Gradients { orientations, cells: numbers.sizes()?, pixels, locality, roots }
             }
             _ => return Err(PrepError::UnknownCode(code)),
         };

@@ -136,8 +136,15 @@ fn run(step: &Step, before: Shape, x: &[f32], after: Shape, y: &mut [f32]) {
         }
         Step::Center => geometry::deskew(x, [channels, height, width], 0.0, y),
         Step::Deskew { max_shear } => geometry::deskew(x, [channels, height, width], *max_shear, y),
-        Step::Gradients { orientations, cells, pixels } => {
-            gradients::gradients(x, [height, width], *orientations, cells, *pixels, y);
+        Step::Gradients { orientations, cells, pixels, locality, roots } => {
+            let settings = gradients::Settings {
+                orientations: *orientations,
+                cells,
+                pixels: *pixels,
+                locality: *locality,
+                roots: *roots,
+            };
+            gradients::gradients(x, [height, width], &settings, y);
         }
     }
 }

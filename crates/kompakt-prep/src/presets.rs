@@ -27,7 +27,10 @@ pub fn preset(name: &str, input: &[usize], mean: &[f32], std: &[f32]) -> Result<
         "deskew" => vec![deskew],
         "features" => {
             let mut steps = one_plane(shape);
-            steps.extend([deskew, Step::Gradients { orientations: 8, cells: vec![7, 4], pixels: 14 }]);
+            let cells = vec![7, 4];
+            let gradients =
+                Step::Gradients { orientations: 8, cells, pixels: 14, locality: 0.0, roots: true };
+            steps.extend([deskew, gradients]);
             steps
         }
         _ => return Err(PrepError::UnknownPreset(name.to_string())),

@@ -83,6 +83,10 @@ pub enum Step {
         cells: Vec<usize>,
         /// Side of the small image that follows the histograms; 0 for none.
         pixels: usize,
+        /// What contrast is evened out by: 0 the whole grid's, 1 each cell's, between them a mixture.
+        locality: f32,
+        /// Whether square roots are taken of the histograms at the end.
+        roots: bool,
     },
 }
 
@@ -167,7 +171,10 @@ impl Step {
                 }
                 same
             }
-            Self::Gradients { orientations, cells, pixels } => {
+            Self::Gradients { orientations, cells, pixels, locality, .. } => {
+                if !(0.0..=1.0).contains(locality) {
+                    return Err(format!("a locality of {locality}; 0 to 1 is allowed"));
+                }
                 return gradients_output(channels, *orientations, cells, *pixels);
             }
             _ => same,
