@@ -10,11 +10,14 @@ use crate::{
     numbers::{NumberFormat, Numbers},
     raw::RawReader,
     section::{Section, SectionKind},
+    tiles::Tile,
 };
 use alloc::{vec, vec::Vec};
 use kompakt_entropy::{
     WeightsBuf,
+    rans::Engine,
     smallest::{Hints, StreamDecoder},
+    stream,
 };
 use kompakt_graph::Param;
 
@@ -132,6 +135,17 @@ impl Container<'_> {
         Ok(decoded)
     }
 
+    /// The tables that all tiles of tier `stream` share, in the form that suits `engine`.
+    ///
+    /// Errors: the file has none (it is of another tier, or has no codes), or they are broken.
+    pub fn stream_tables(&self, engine: Engine) -> Result<stream::Tables, FormatError> {
+        match self.sections().iter().find(|s| s.kind == SectionKind::StreamTables) {
+            Some(section) => stream::Tables::parse(self.section_bytes(section), engine)
+                .map_err(|e| FormatError::coded(e, section.offset)),
+            None => broken("F-19", self.directory_span().start, "the tables of the tiles are missing"),
+        }
+    }
+
     fn decode_tiles(
         &self,
         parameter: usize,
@@ -143,29 +157,23 @@ impl Container<'_> {
             return broken("F-19", 0, "a parameter with codes has no tiles");
         };
         let mut weights = target(param, descriptor, codebook, tiles.section.offset)?;
-        let cols = tiles.cols;
-        for tile in tiles.iter() {
-            let checked = tile.direct()?;
-            let start = tile.first_row.saturating_mul(cols);
-            for (r, row) in checked.rows().enumerate() {
-                let from = start.saturating_add(r.saturating_mul(cols));
-                let to = from.saturating_add(cols);
-                let Some(codes) = weights.codes.get_mut(from..to) else { continue };
-                let mut mask = weights.mask.as_mut().and_then(|m| m.get_mut(from..to));
-                let mut n = 0usize;
-                for (col, code) in row {
-                    let col = col as usize;
-                    if let Some(slot) = codes.get_mut(col) {
-                        *slot = code;
-                    }
-                    if let Some(slot) = mask.as_mut().and_then(|m| m.get_mut(col)) {
-                        *slot = true;
-                    }
-                    n = n.saturating_add(1);
+        if matches!(tiles.section.kind, SectionKind::StreamTiles { .. }) {
+            let engine = Engine::detect();
+            let tables = self.stream_tables(engine)?;
+            let mut decoder = stream::TileDecoder::new(engine);
+            for tile in tiles.iter() {
+                let decoded = tile.stream(&mut decoder, codebook.n_negative(), &tables)?;
+                let mut target = TileTarget::new(&mut weights, &tile);
+                fill_stream(&mut target, &decoded);
+                target.finish()?;
+            }
+        } else {
+            for tile in tiles.iter() {
+                let mut target = TileTarget::new(&mut weights, &tile);
+                for (r, row) in tile.direct()?.rows().enumerate() {
+                    row.into_iter().for_each(|(col, code)| target.put(r, col, code));
                 }
-                if mask.is_none() && n != cols {
-                    return broken("F-27", tile.offset, "a weight is pruned in a parameter without a mask");
-                }
+                target.finish()?;
             }
         }
         Ok(weights)
@@ -298,6 +306,74 @@ fn adaptive_numbers(
     })
 }
 
+/// The part of a tensor that a tile fills.
+struct TileTarget<'w> {
+    codes: &'w mut [u8],
+    mask: Option<&'w mut [bool]>,
+    cols: usize,
+    /// How many weights were put.
+    n: usize,
+    offset: usize,
+}
+
+impl<'w> TileTarget<'w> {
+    fn new(weights: &'w mut WeightsBuf, tile: &Tile<'_>) -> Self {
+        let cols = tile.shape.cols;
+        let from = tile.first_row.saturating_mul(cols);
+        let to = from.saturating_add(tile.shape.rows.saturating_mul(cols));
+        Self {
+            codes: weights.codes.get_mut(from..to).unwrap_or(&mut []),
+            mask: weights.mask.as_mut().map(|m| m.get_mut(from..to).unwrap_or(&mut [])),
+            cols,
+            n: 0,
+            offset: tile.offset,
+        }
+    }
+
+    fn put(&mut self, row: usize, col: u32, code: u8) {
+        let index = row.saturating_mul(self.cols).saturating_add(col as usize);
+        if let Some(slot) = self.codes.get_mut(index) {
+            *slot = code;
+        }
+        if let Some(slot) = self.mask.as_mut().and_then(|m| m.get_mut(index)) {
+            *slot = true;
+        }
+        self.n = self.n.saturating_add(1);
+    }
+
+    /// Without a mask every weight has to be there.
+    fn finish(self) -> Result<(), FormatError> {
+        if self.mask.is_none() && self.n != self.codes.len() {
+            return broken("F-27", self.offset, "a weight is pruned in a parameter without a mask");
+        }
+        Ok(())
+    }
+}
+
+fn fill_stream(target: &mut TileTarget<'_>, decoded: &stream::Tile<'_>) {
+    let n_cols = target.cols.max(1);
+    match decoded {
+        stream::Tile::Dense { symbols, has_zero } => {
+            for (row, symbols) in symbols.chunks_exact(n_cols).enumerate() {
+                for (col, &symbol) in (0u32..).zip(symbols) {
+                    if let Some(code) = symbol.checked_sub(u8::from(*has_zero)) {
+                        target.put(row, col, code);
+                    }
+                }
+            }
+        }
+        stream::Tile::Sparse { starts, cols, codes } => {
+            for (row, (from, to)) in starts.iter().zip(starts.iter().skip(1)).enumerate() {
+                let range = *from as usize..*to as usize;
+                let (cols, codes) = (cols.get(range.clone()), codes.get(range));
+                for (&col, &code) in cols.into_iter().flatten().zip(codes.into_iter().flatten()) {
+                    target.put(row, col, code);
+                }
+            }
+        }
+    }
+}
+
 /// Weights to be filled in, shaped as the coders see a parameter: `[rows, channels, taps]`.
 fn target(
     param: &Param,
@@ -305,8 +381,7 @@ fn target(
     codebook: &Numbers,
     at: usize,
 ) -> Result<WeightsBuf, FormatError> {
-    let n_negative = codebook.to_f32().iter().filter(|&&v| v < 0.0).count();
-    WeightsBuf::new(coder_shape(&param.shape), descriptor.is_masked, codebook.len(), n_negative)
+    WeightsBuf::new(coder_shape(&param.shape), descriptor.is_masked, codebook.len(), codebook.n_negative())
         .map_err(|e| FormatError::coded(e, at))
 }
 

@@ -83,6 +83,11 @@ impl Numbers {
         }
     }
 
+    /// How many are below zero.
+    pub fn n_negative(&self) -> usize {
+        self.to_f32().iter().filter(|v| **v < 0.0).count()
+    }
+
     /// All values.
     pub fn to_f32(&self) -> Vec<f32> {
         match self {

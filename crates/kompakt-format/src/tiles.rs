@@ -1,7 +1,10 @@
 //! The weights of one parameter as tiles: blocks of rows, each readable by itself.
 
 use crate::{error::FormatError, section::Section};
-use kompakt_entropy::direct::{TileRef, TileShape};
+use kompakt_entropy::{
+    direct::{TileRef, TileShape},
+    stream,
+};
 
 /// All tiles of one parameter. Rows are output units, columns all else: `[rows, cols]`.
 #[derive(Debug, Clone, Copy)]
@@ -75,5 +78,20 @@ impl<'a> Tile<'a> {
     /// The tile of a section [`crate::SectionKind::DirectTiles`], checked whole, to be run as it lies.
     pub fn direct(&self) -> Result<TileRef<'a>, FormatError> {
         TileRef::parse(self.bytes, self.shape).map_err(|e| FormatError::coded(e, self.offset))
+    }
+
+    /// The tile of a section [`crate::SectionKind::StreamTiles`], decoded into `decoder`'s memory.
+    ///
+    /// `n_negative`: how many entries of the codebook are below zero ([`crate::Numbers::n_negative`]); `tables`:
+    /// [`crate::Container::stream_tables`].
+    pub fn stream<'d>(
+        &self,
+        decoder: &'d mut stream::TileDecoder,
+        n_negative: usize,
+        tables: &stream::Tables,
+    ) -> Result<stream::Tile<'d>, FormatError> {
+        decoder
+            .decode(self.bytes, self.shape, n_negative, tables)
+            .map_err(|e| FormatError::coded(e, self.offset))
     }
 }

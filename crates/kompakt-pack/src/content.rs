@@ -5,7 +5,7 @@ use kompakt_checkpoint::{Model, ModelFile};
 use kompakt_format::{Container, Decoded, SelfTest};
 use kompakt_graph::Graph;
 use kompakt_prep::Pipeline;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What a container says beside its weights.
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ pub struct About {
 pub trait Source {
     /// What is beside the parameters.
     fn about(&self) -> &About;
-    /// Gives parameter `index` of the stored graph; each is asked for once, in order.
-    fn parameter(&mut self, index: usize) -> Result<Decoded, PackError>;
+    /// Gives parameter `index` of the stored graph. Each is asked for in order, in tier `stream` in two rounds.
+    fn parameter(&mut self, index: usize) -> Result<Arc<Decoded>, PackError>;
 }
 
 impl About {
@@ -106,15 +106,16 @@ impl About {
 /// A model in memory.
 pub struct InMemory {
     about: About,
-    /// `None` once it has been given away.
-    parameters: Vec<Option<Decoded>>,
+    parameters: Vec<Option<Arc<Decoded>>>,
 }
 
 impl InMemory {
     /// Takes a checked model.
     pub fn new(mut model: Model) -> Result<Self, PackError> {
         let about = About::of_model(&model)?;
-        let take = |p: &kompakt_graph::Param| model.parameters.remove(&p.name).map(convert::to_container);
+        let take = |p: &kompakt_graph::Param| {
+            model.parameters.remove(&p.name).map(convert::to_container).map(Arc::new)
+        };
         let parameters = about.graph.params().iter().map(take).collect();
         Ok(Self { about, parameters })
     }
@@ -123,7 +124,7 @@ impl InMemory {
     ///
     /// Errors: the network has more than one input.
     pub fn add_self_tests(&mut self, n: usize) -> Result<(), PackError> {
-        let dense = |p: &Option<Decoded>| p.as_ref().map_or_else(Vec::new, Decoded::to_f32);
+        let dense = |p: &Option<Arc<Decoded>>| p.as_ref().map_or_else(Vec::new, |p| p.to_f32());
         let parameters: Vec<Vec<f32>> = self.parameters.iter().map(dense).collect();
         self.about.self_tests = self_test::make(&self.about, &parameters, n)?;
         Ok(())
@@ -134,10 +135,10 @@ impl Source for InMemory {
     fn about(&self) -> &About {
         &self.about
     }
-    fn parameter(&mut self, index: usize) -> Result<Decoded, PackError> {
+    fn parameter(&mut self, index: usize) -> Result<Arc<Decoded>, PackError> {
         let name = || self.about.graph.params()[index].name.clone();
         self.parameters[index]
-            .take()
+            .clone()
             .ok_or_else(|| PackError::unsupported(name(), "the parameter is missing"))
     }
 }
@@ -159,9 +160,9 @@ impl Source for Streamed {
     fn about(&self) -> &About {
         &self.about
     }
-    fn parameter(&mut self, index: usize) -> Result<Decoded, PackError> {
+    fn parameter(&mut self, index: usize) -> Result<Arc<Decoded>, PackError> {
         let name = &self.about.graph.params()[index].name;
-        Ok(convert::to_container(self.file.parameter(name)?))
+        Ok(Arc::new(convert::to_container(self.file.parameter(name)?)))
     }
 }
 
@@ -183,10 +184,7 @@ impl Source for Packed<'_, '_> {
     fn about(&self) -> &About {
         &self.about
     }
-    fn parameter(&mut self, index: usize) -> Result<Decoded, PackError> {
-        match self.pool.take(index) {
-            Some(decoded) => Ok(decoded),
-            None => Ok(self.container.decode_parameter(index, &self.pool)?),
-        }
+    fn parameter(&mut self, index: usize) -> Result<Arc<Decoded>, PackError> {
+        Ok(Arc::new(self.container.decode_parameter(index, &self.pool)?))
     }
 }

@@ -1,8 +1,11 @@
-//! The tier `direct`: weights as tiles of rows.
+//! The tiers `direct` and `stream`: weights as tiles of rows.
 
 use crate::{error::PackError, sections::Section};
-use kompakt_entropy::{Weights, WeightsBuf, direct};
-use kompakt_format::SectionKind;
+use kompakt_entropy::{
+    Weights, WeightsBuf, direct,
+    stream::{Collector, Plan, suggested_rows},
+};
+use kompakt_format::{Decoded, SectionKind};
 use rayon::prelude::*;
 
 /// About how many weights a tile has: small enough to be worked on in cache, large enough that its own bytes do not
@@ -32,29 +35,83 @@ fn block<'a>(weights: &'a WeightsBuf, first: usize, n: usize) -> Weights<'a> {
 
 /// The weights of parameter `index` as a section of direct tiles.
 pub(crate) fn direct(name: &str, index: usize, weights: &WeightsBuf) -> Result<Section, PackError> {
-    let kind = SectionKind::DirectTiles { parameter: index };
-    section(kind, weights, |tile| {
-        direct::encode_tile(tile, direct::Choice::Fastest).map_err(PackError::coder(name))
-    })
-}
-
-fn section(
-    kind: SectionKind,
-    weights: &WeightsBuf,
-    encode: impl Fn(&Weights<'_>) -> Result<Vec<u8>, PackError> + Sync,
-) -> Result<Section, PackError> {
     let rows = weights.rows;
     let step = rows_per_tile(rows, weights.view().row_len());
-    let tiles: Vec<Vec<u8>> = (0..rows)
+    let tiles = (0..rows)
         .step_by(step)
         .collect::<Vec<_>>()
         .into_par_iter()
-        .map(|first| encode(&block(weights, first, step.min(rows - first))))
+        .map(|first| {
+            let tile = block(weights, first, step.min(rows - first));
+            direct::encode_tile(&tile, direct::Choice::Fastest).map_err(PackError::coder(name))
+        })
         .collect::<Result<_, _>>()?;
-    let lengths = tiles.iter().map(Vec::len).collect();
+    Ok(section(SectionKind::DirectTiles { parameter: index }, step, tiles))
+}
+
+fn section(kind: SectionKind, rows_per_tile: usize, tiles: Vec<Vec<u8>>) -> Section {
+    let lengths: Vec<usize> = tiles.iter().map(Vec::len).collect();
     let mut section = Section::new(kind, tiles.concat());
-    if tiles.len() > 1 {
-        section.tiles = Some((step, lengths));
+    if lengths.len() > 1 {
+        section.tiles = Some((rows_per_tile, lengths));
     }
-    Ok(section)
+    section
+}
+
+/// The first round of tier `stream`: what all tensors consist of.
+#[derive(Default)]
+pub(crate) struct Counting {
+    collector: Collector,
+    /// For each parameter its number among the matrices.
+    matrices: Vec<Option<usize>>,
+}
+
+impl Counting {
+    /// Counts the next parameter; one without codes is passed over.
+    pub(crate) fn add(&mut self, name: &str, index: usize, decoded: &Decoded) -> Result<(), PackError> {
+        debug_assert_eq!(index, self.matrices.len());
+        let matrix = match decoded {
+            Decoded::Dense { .. } => None,
+            Decoded::Shared { weights, .. } => {
+                let view = weights.view();
+                let added = self.collector.add(&view, suggested_rows(&view));
+                Some(added.map_err(PackError::coder(name))?)
+            }
+        };
+        self.matrices.push(matrix);
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> StreamPlan {
+        StreamPlan { plan: self.collector.finish(), matrices: self.matrices }
+    }
+}
+
+/// The second round: tables are settled, tensors are coded.
+pub(crate) struct StreamPlan {
+    plan: Plan,
+    matrices: Vec<Option<usize>>,
+}
+
+impl StreamPlan {
+    /// The section of the tables, if there is any tensor with codes.
+    pub(crate) fn tables(&self) -> Option<Section> {
+        let any = self.matrices.iter().any(Option::is_some);
+        any.then(|| Section::new(SectionKind::StreamTables, self.plan.tables()))
+    }
+
+    /// The weights of parameter `index`, which were counted.
+    pub(crate) fn section(
+        &self,
+        name: &str,
+        index: usize,
+        weights: &WeightsBuf,
+    ) -> Result<Section, PackError> {
+        let Some(matrix) = self.matrices.get(index).copied().flatten() else {
+            return Err(PackError::unsupported(name, "it was not counted"));
+        };
+        let tiles = self.plan.encode(matrix, &weights.view()).map_err(PackError::coder(name))?;
+        let kind = SectionKind::StreamTiles { parameter: index };
+        Ok(section(kind, self.plan.rows_per_tile(matrix), tiles))
+    }
 }

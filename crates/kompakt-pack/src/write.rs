@@ -13,7 +13,7 @@ use crate::{
 use kompakt_format::{Container, ContentHash, Decoded, Descriptor, SectionKind, Tier, rows_and_cols};
 use kompakt_graph::Graph;
 use rayon::prelude::*;
-use std::{fs::File, io::BufWriter, io::Write, path::Path};
+use std::{fs::File, io::BufWriter, io::Write, path::Path, sync::Arc};
 
 /// A network of more weights than this has its larger tensors in sections of their own, so that they can be coded
 /// at once and need not be in memory together.
@@ -59,8 +59,19 @@ pub fn write(
     let about = if options.minimal { source.about().clone().minimal() } else { source.about().clone() };
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut packing = Packing::new(&about, options.tier, folder);
-    let total = about.graph.n_parameters() as u64;
+    let rounds = if options.tier == Tier::Stream { 2 } else { 1 };
+    let total = rounds * about.graph.n_parameters() as u64;
     let mut done = 0;
+    if options.tier == Tier::Stream {
+        let mut collector = tiles::Counting::default();
+        for index in 0..about.graph.params().len() {
+            let param = &about.graph.params()[index];
+            collector.add(&param.name, index, &*source.parameter(index)?)?;
+            done += param.len() as u64;
+            progress(done, total);
+        }
+        packing.stream_plan(collector.finish())?;
+    }
     for index in 0..about.graph.params().len() {
         let decoded = source.parameter(index)?;
         packing.add(index, decoded)?;
@@ -80,8 +91,10 @@ struct Packing<'a> {
     descriptors: Vec<Descriptor>,
     hash: ContentHash,
     /// Parameters with sections of their own that wait for being coded together.
-    batch: Vec<(usize, Decoded)>,
+    batch: Vec<(usize, Arc<Decoded>)>,
     batch_elements: usize,
+    /// How tier `stream` codes.
+    plan: Option<tiles::StreamPlan>,
     folder: &'a Path,
 }
 
@@ -97,11 +110,21 @@ impl<'a> Packing<'a> {
             hash: ContentHash::default(),
             batch: Vec::new(),
             batch_elements: 0,
+            plan: None,
             folder,
         }
     }
 
-    fn add(&mut self, index: usize, decoded: Decoded) -> Result<(), PackError> {
+    fn stream_plan(&mut self, plan: tiles::StreamPlan) -> Result<(), PackError> {
+        let tables = plan.tables();
+        self.plan = Some(plan);
+        match tables {
+            Some(tables) => self.spool.push(tables),
+            None => Ok(()),
+        }
+    }
+
+    fn add(&mut self, index: usize, decoded: Arc<Decoded>) -> Result<(), PackError> {
         let param = &self.about.graph.params()[index];
         let cols = rows_and_cols(&param.shape).1;
         self.hash.parameter(&decoded, cols);
@@ -113,7 +136,7 @@ impl<'a> Packing<'a> {
             } else {
                 self.adaptive.parameter(&self.about.graph, &decoded)?;
             }
-        } else if let Decoded::Shared { codebook, .. } = &decoded {
+        } else if let Decoded::Shared { codebook, .. } = &*decoded {
             raw::numbers(codebook, &mut self.numbers);
         } else if !has_own {
             raw::dense(&decoded, cols, &mut self.numbers);
@@ -132,10 +155,29 @@ impl<'a> Packing<'a> {
     fn code_batch(&mut self) -> Result<(), PackError> {
         let batch = std::mem::take(&mut self.batch);
         self.batch_elements = 0;
-        let (graph, tier) = (&self.about.graph, self.tier);
-        let sections: Vec<Section> =
-            batch.par_iter().map(|(i, d)| own_section(graph, tier, *i, d)).collect::<Result<_, _>>()?;
+        let code = |(index, decoded): &(usize, Arc<Decoded>)| self.own_section(*index, decoded);
+        let sections: Vec<Section> = batch.par_iter().map(code).collect::<Result<_, _>>()?;
         sections.into_iter().try_for_each(|section| self.spool.push(section))
+    }
+
+    fn own_section(&self, index: usize, decoded: &Decoded) -> Result<Section, PackError> {
+        let graph = &self.about.graph;
+        let param = &graph.params()[index];
+        match (decoded, self.tier, &self.plan) {
+            (Decoded::Dense { .. }, ..) => {
+                let mut bytes = Vec::new();
+                raw::dense(decoded, rows_and_cols(&param.shape).1, &mut bytes);
+                Ok(Section::new(SectionKind::Raw { parameter: index }, bytes))
+            }
+            (Decoded::Shared { weights, .. }, Tier::Direct, _) => tiles::direct(&param.name, index, weights),
+            (Decoded::Shared { weights, .. }, Tier::Stream, Some(plan)) => {
+                plan.section(&param.name, index, weights)
+            }
+            (Decoded::Shared { .. }, ..) => {
+                let bytes = adaptive::section(graph, index, decoded)?;
+                Ok(Section::new(SectionKind::Adaptive { parameter: index }, bytes))
+            }
+        }
     }
 
     fn finish(mut self, path: &Path) -> Result<Written, PackError> {
@@ -175,25 +217,6 @@ fn has_own_section(graph: &Graph, tier: Tier, index: usize, decoded: &Decoded) -
         Decoded::Dense { .. } => n > RAW_FROM,
         Decoded::Shared { .. } => {
             tier != Tier::Smallest || (graph.n_parameters() > POOL_ELEMENTS && n >= OWN_FROM)
-        }
-    }
-}
-
-fn own_section(graph: &Graph, tier: Tier, index: usize, decoded: &Decoded) -> Result<Section, PackError> {
-    let param = &graph.params()[index];
-    match (decoded, tier) {
-        (Decoded::Dense { .. }, _) => {
-            let mut bytes = Vec::new();
-            raw::dense(decoded, rows_and_cols(&param.shape).1, &mut bytes);
-            Ok(Section::new(SectionKind::Raw { parameter: index }, bytes))
-        }
-        (Decoded::Shared { .. }, Tier::Smallest) => {
-            let bytes = adaptive::section(graph, index, decoded)?;
-            Ok(Section::new(SectionKind::Adaptive { parameter: index }, bytes))
-        }
-        (Decoded::Shared { weights, .. }, Tier::Direct) => tiles::direct(&param.name, index, weights),
-        (Decoded::Shared { .. }, Tier::Stream) => {
-            Err(PackError::unsupported("tier stream", "it is not written yet; use smallest or direct"))
         }
     }
 }

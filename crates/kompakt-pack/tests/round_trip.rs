@@ -12,7 +12,7 @@ use kompakt_pack::{
     unpack, write,
 };
 
-const TIERS: [Tier; 2] = [Tier::Smallest, Tier::Direct];
+const TIERS: [Tier; 3] = [Tier::Smallest, Tier::Stream, Tier::Direct];
 
 fn lenet(name: &str) -> Graph {
     networks::by_name(name, &[1, 28, 28], 10).unwrap().unwrap()
