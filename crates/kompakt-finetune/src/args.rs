@@ -1,13 +1,13 @@
 //! The command line of `kompakt-finetune`.
 
 use crate::{Data, FinetuneError, Options, Outcome, Select, finetune};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use kompakt_checkpoint::{
     Model, StageRecord,
     stage::{Failure, Input, Output, exit},
 };
 use kompakt_engine::{
-    Augmentation, CentroidGradient, Examples, Optimizer, TrainOptions,
+    CentroidGradient, Examples, Optimizer, TrainOptions,
     cli::{DataArgs, EpochProgress, Recipe, RecipeArgs},
 };
 use std::io::Write;
@@ -80,9 +80,7 @@ impl Args {
         let mut recipe = self.recipe.recipe(defaults(&model)).map_err(usage)?;
         let record = self.record(&recipe);
         recipe.options.seed = recipe.options.seed.wrapping_add(STREAM);
-        let steps = model.preprocessing.clone().map(serde_json::from_value).transpose();
-        let steps: Option<kompakt_prep::Pipeline> = steps.context("the model's preprocessing")?;
-        let data = self.data.load(steps.as_ref(), recipe.augmentation)?;
+        let data = self.data.feeds_for(&model, recipe.augmentation, recipe.options.seed)?;
         let options = Options {
             centroid_gradient: match self.centroid_grad {
                 GradientName::Sum => CentroidGradient::Sum,
@@ -147,9 +145,7 @@ fn measured(mut record: StageRecord, outcome: &Outcome) -> StageRecord {
 /// How a network is fine-tuned if nothing else is asked for.
 fn defaults(model: &Model) -> Recipe {
     let is_convolutional = model.graph.weights().any(|p| p.shape.len() > 2);
-    let is_image = model.graph.shape(0).len() == 3;
     let (epochs, batch) = if is_convolutional { (5, 64) } else { (10, 128) };
-    let augmentation = if is_image { Augmentation::preset("light") } else { None };
     Recipe {
         options: TrainOptions {
             epochs,
@@ -160,7 +156,7 @@ fn defaults(model: &Model) -> Recipe {
             ..TrainOptions::default()
         },
         label_smoothing: 0.0,
-        augmentation: augmentation.unwrap_or_default(),
+        augmentation: Recipe::augmentation_of(model).unwrap_or_default(),
     }
 }
 

@@ -5,10 +5,10 @@ use crate::{
     args::{Args, explain, usage},
     retrain,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use kompakt_checkpoint::{Model, StageRecord};
 use kompakt_engine::{
-    Augmentation, Optimizer, TrainOptions,
+    Examples, Optimizer, TrainOptions,
     cli::{DataArgs, EpochProgress, Recipe, RecipeArgs},
 };
 use std::fmt;
@@ -22,6 +22,9 @@ pub struct RetrainArgs {
     /// Take only the first N training images (for trials)
     #[arg(long, value_name = "N", help_heading = "Data", requires = "data")]
     pub limit: Option<usize>,
+    /// Train on the validation images too; there is no validation error then
+    #[arg(long, help_heading = "Data", requires = "data")]
+    pub all: bool,
     /// When weights go
     #[arg(long, value_enum, default_value_t = Pruning::Gradual, requires = "data", help_heading = "Retraining")]
     pub pruning: Pruning,
@@ -100,11 +103,8 @@ impl RetrainArgs {
         schedule.check().map_err(explain)?;
         let record = self.record(&recipe, args.record(model, target));
         recipe.options.seed = recipe.options.seed.wrapping_add(STREAM);
-        let steps = model.preprocessing.clone().map(serde_json::from_value).transpose();
-        let steps = steps.context("the model's preprocessing")?;
-        let data = DataArgs { data: self.data.clone().unwrap_or_default(), limit: self.limit, all: false };
-        let data = data.load(steps.as_ref(), recipe.augmentation)?;
-        let validation = data.validation.context("there are no validation images")?;
+        let data = DataArgs { data: self.data.clone().unwrap_or_default(), limit: self.limit, all: self.all };
+        let data = data.feeds_for(model, recipe.augmentation, recipe.options.seed)?;
         let options = Options {
             target: target.clone(),
             schedule,
@@ -114,15 +114,18 @@ impl RetrainArgs {
             threads: self.recipe.threads,
         };
         let mut progress = EpochProgress::new("kompakt-prune", options.train.epochs, 0, args.quiet);
-        let data = Data { training: &data.train, validation: &validation, loss: &recipe.loss() };
+        let data = Data {
+            training: &data.train,
+            validation: data.validation.as_ref().map(|v| v as &dyn Examples),
+            loss: &recipe.loss(),
+        };
         let outcome = retrain(model, &options, &data, &mut progress)?;
         progress.finish();
         args.drop_dead_units(model)?;
-        args.say(&format!(
-            "validation error {:.2} % before, {:.2} % after",
-            100.0 * outcome.before.error(),
-            100.0 * outcome.after.error()
-        ))?;
+        if let (Some(before), Some(after)) = (outcome.before, outcome.after) {
+            let (before, after) = (100.0 * before.error(), 100.0 * after.error());
+            args.say(&format!("validation error {before:.2} % before, {after:.2} % after"))?;
+        }
         Ok(measured(record, &outcome))
     }
 
@@ -139,11 +142,13 @@ impl RetrainArgs {
     }
 }
 
-fn measured(record: StageRecord, outcome: &Outcome) -> StageRecord {
-    let record = record
-        .measure("validation_error_before", outcome.before.error())
-        .measure("validation_error", outcome.after.error())
-        .measure("validation_loss", outcome.after.loss);
+fn measured(mut record: StageRecord, outcome: &Outcome) -> StageRecord {
+    if let Some(before) = outcome.before {
+        record = record.measure("validation_error_before", before.error());
+    }
+    if let Some(after) = outcome.after {
+        record = record.measure("validation_error", after.error()).measure("validation_loss", after.loss);
+    }
     match outcome.last {
         Some(last) => record.measure("train_loss", last.loss).measure("train_error", last.error),
         None => record,
@@ -154,7 +159,6 @@ fn measured(record: StageRecord, outcome: &Outcome) -> StageRecord {
 /// is cheap then.
 fn defaults(model: &Model, seed: u64) -> Recipe {
     let is_convolutional = model.graph.weights().any(|p| p.shape.len() > 2);
-    let is_image = model.graph.shape(0).len() == 3;
     let (epochs, batch) = if is_convolutional { (25, 64) } else { (60, 128) };
     Recipe {
         options: TrainOptions {
@@ -166,10 +170,6 @@ fn defaults(model: &Model, seed: u64) -> Recipe {
             ..TrainOptions::default()
         },
         label_smoothing: 0.0,
-        augmentation: if is_image {
-            Augmentation::preset("light").unwrap_or_default()
-        } else {
-            Augmentation::default()
-        },
+        augmentation: Recipe::augmentation_of(model).unwrap_or_default(),
     }
 }

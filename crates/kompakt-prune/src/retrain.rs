@@ -34,8 +34,8 @@ pub struct Options {
 pub struct Data<'a> {
     /// Examples to train on.
     pub training: &'a dyn Examples,
-    /// Examples to measure on, before and after.
-    pub validation: &'a dyn Examples,
+    /// Examples to measure on, before, after and between; none: nothing is measured.
+    pub validation: Option<&'a dyn Examples>,
     /// What training makes small.
     pub loss: &'a dyn Loss,
 }
@@ -44,9 +44,9 @@ pub struct Data<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// On validation data, as the network came in.
-    pub before: Evaluation,
+    pub before: Option<Evaluation>,
     /// On validation data, as it went out.
-    pub after: Evaluation,
+    pub after: Option<Evaluation>,
     /// The last epoch, if there was one.
     pub last: Option<EpochReport>,
 }
@@ -68,21 +68,24 @@ pub fn retrain(
     let weights = weights_of(model)?;
     let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
     let mut network = Network::from_model(model)?;
-    let before = Engine::new(&network, options.threads)?.evaluate(data.validation)?;
+    let measure = |network: &Network| -> Result<Option<Evaluation>, PruneError> {
+        let Some(validation) = data.validation else { return Ok(None) };
+        Ok(Some(Engine::new(network, options.threads)?.evaluate(validation)?))
+    };
+    let before = measure(&network)?;
     let layers = mask_all(&mut network);
     let mut pruner =
         Pruner { from: options.target.of_now(&views), options, layers, reached: None, gradients: Vec::new() };
     let mut trainer = Trainer::new(network, options.train.clone(), options.threads)?;
     while !trainer.is_finished() {
         let report = trainer.epoch(data.training, data.loss, &mut (&mut pruner, &mut *progress))?;
-        let validation = trainer.evaluate(data.validation)?;
-        progress.epoch(&report, Some(&validation));
+        progress.epoch(&report, measure(trainer.network())?.as_ref());
     }
     let last = trainer.last_report();
     let mut network = trainer.into_network();
     pruner.tighten(&mut network, 1.0);
     network.store(model)?;
-    let after = Engine::new(&Network::from_model(model)?, options.threads)?.evaluate(data.validation)?;
+    let after = measure(&network)?;
     Ok(Outcome { before, after, last })
 }
 
@@ -175,7 +178,7 @@ impl Hooks for Pruner<'_> {
         }
     }
 
-    fn weight_gradients(&mut self, step: &Step, network: &Network, gradients: &Gradients) {
+    fn weight_gradients(&mut self, step: &Step, _: &Network, gradients: &Gradients) {
         if self.options.regrowth.is_some() && (step.count() + 1).is_multiple_of(self.every(step)) {
             self.gradients = self.layers.iter().map(|&i| gradients[i].clone().unwrap_or_default()).collect();
         }
