@@ -157,7 +157,7 @@ impl Convolution {
         let (k, p, out) = (self.taps(), self.positions(), self.output[0] / self.groups);
         let n = x.len() / self.input_len();
         for (channel, dy) in dy.chunks_exact(p).enumerate() {
-            db[channel % self.output[0]] += dy.iter().sum::<f32>();
+            db[channel % self.output[0]] += sum(dy);
         }
         for group in 0..self.groups {
             self.patches(x, group, &mut scratch.patches);
@@ -188,92 +188,130 @@ impl Convolution {
     fn patches(&self, x: &[f32], group: usize, patches: &mut Vec<f32>) {
         let n = x.len() / self.input_len();
         let columns = n * self.positions();
-        vec_of(patches, self.taps() * columns);
-        let [_, height, width] = self.input;
-        self.each_row(n, group, |tap, column, source, run| {
-            let to = &mut patches[tap * columns + column..][..self.output[2]];
-            let Some((row_start, run)) = source.zip(run) else {
-                to.fill(0.0);
-                return;
+        let (width, out_width) = (self.input[2], self.output[2]);
+        let patches = vec_of(patches, self.taps() * columns);
+        for (tap, row) in self.taps_of(group).zip(patches.chunks_exact_mut(columns)) {
+            let (Some(rows), Some(run)) = (tap.rows, tap.columns) else {
+                row.fill(0.0);
+                continue;
             };
-            let row = &x[row_start..row_start + width];
-            to[..run.first].fill(0.0);
-            to[run.end..].fill(0.0);
-            let to = &mut to[run.first..run.end];
-            if self.stride.w == 1 {
-                to.copy_from_slice(&row[run.pixel..run.pixel + to.len()]);
-            } else {
-                let row = row[run.pixel..].iter().step_by(self.stride.w);
-                to.iter_mut().zip(row).for_each(|(to, &from)| *to = from);
+            for (x, to) in x.chunks_exact(self.input_len()).zip(row.chunks_exact_mut(self.positions())) {
+                to[..rows.first * out_width].fill(0.0);
+                to[rows.end * out_width..].fill(0.0);
+                let to = to[rows.first * out_width..rows.end * out_width].chunks_exact_mut(out_width);
+                let from = x[tap.plane + rows.source * width..].chunks(width).step_by(self.stride.h);
+                for (to, from) in to.zip(from) {
+                    to[..run.first].fill(0.0);
+                    to[run.end..].fill(0.0);
+                    copy(&from[run.source..], &mut to[run.first..run.end], self.stride.w);
+                }
             }
-        });
-        debug_assert!(height > 0);
+        }
     }
 
     /// Adds every tap of `patches` to the pixel of `dx` that it was taken from.
     fn add_back(&self, patches: &[f32], group: usize, dx: &mut [f32]) {
         let n = dx.len() / self.input_len();
         let columns = n * self.positions();
-        let width = self.input[2];
-        self.each_row(n, group, |tap, column, source, run| {
-            let Some((row_start, run)) = source.zip(run) else { return };
-            let from = &patches[tap * columns + column..][run.first..run.end];
-            let row = &mut dx[row_start + run.pixel..row_start + width];
-            if self.stride.w == 1 {
-                row.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
-            } else {
-                row.iter_mut().step_by(self.stride.w).zip(from).for_each(|(to, &from)| *to += from);
-            }
-        });
-    }
-
-    /// Visits every (tap, image, output row): its place in the patch matrix, where the image row starts that the
-    /// tap reads (none if it lies in the padding), and which columns read pixels.
-    fn each_row(
-        &self,
-        n: usize,
-        group: usize,
-        mut visit: impl FnMut(usize, usize, Option<usize>, Option<Run>),
-    ) {
-        let [channels, height, width] = self.input;
-        let [_, out_height, out_width] = self.output;
-        let group_channels = channels / self.groups;
-        let mut tap = 0;
-        for channel in group * group_channels..(group + 1) * group_channels {
-            for ky in 0..self.kernel.h {
-                for kx in 0..self.kernel.w {
-                    let run =
-                        Run::new(kx * self.dilation.w, self.padding.left, self.stride.w, width, out_width);
-                    for image in 0..n {
-                        let plane = (image * channels + channel) * height * width;
-                        for oy in 0..out_height {
-                            let y = (oy * self.stride.h + ky * self.dilation.h).checked_sub(self.padding.top);
-                            let source = y.filter(|&y| y < height).map(|y| plane + y * width);
-                            visit(tap, (image * out_height + oy) * out_width, source, run);
-                        }
-                    }
-                    tap += 1;
+        let (width, out_width) = (self.input[2], self.output[2]);
+        for (tap, row) in self.taps_of(group).zip(patches.chunks_exact(columns)) {
+            let (Some(rows), Some(run)) = (tap.rows, tap.columns) else { continue };
+            for (dx, from) in dx.chunks_exact_mut(self.input_len()).zip(row.chunks_exact(self.positions())) {
+                let from = from[rows.first * out_width..rows.end * out_width].chunks_exact(out_width);
+                let to = dx[tap.plane + rows.source * width..].chunks_mut(width).step_by(self.stride.h);
+                for (to, from) in to.zip(from) {
+                    add(&from[run.first..run.end], &mut to[run.source..], self.stride.w);
                 }
             }
         }
     }
+
+    /// The taps of a group, in the order of the patch matrix's rows.
+    fn taps_of(&self, group: usize) -> impl Iterator<Item = Tap> {
+        let [channels, height, width] = self.input;
+        let [_, out_height, out_width] = self.output;
+        let channels = channels / self.groups;
+        let Self { kernel, stride, padding, dilation, .. } = *self;
+        (0..channels * kernel.h * kernel.w).map(move |i| {
+            let (channel, ky, kx) = (i / (kernel.h * kernel.w), i / kernel.w % kernel.h, i % kernel.w);
+            Tap {
+                plane: (group * channels + channel) * height * width,
+                rows: Run::new(ky * dilation.h, padding.top, stride.h, height, out_height),
+                columns: Run::new(kx * dilation.w, padding.left, stride.w, width, out_width),
+            }
+        })
+    }
 }
 
-/// The output columns `first..end` for which a tap reads a pixel; the first of them reads `pixel`.
+/// One weight of a kernel: which pixels of an image it reads for which positions.
+struct Tap {
+    /// Where its channel's plane starts in an image.
+    plane: usize,
+    /// Rows of positions; none if it reads only padding.
+    rows: Option<Run>,
+    /// Columns of positions.
+    columns: Option<Run>,
+}
+
+/// The positions `first..end` along one dimension for which a tap reads a pixel; the first of them reads `source`.
 #[derive(Clone, Copy)]
 struct Run {
     first: usize,
     end: usize,
-    pixel: usize,
+    source: usize,
 }
 
 impl Run {
-    /// Output column `o` reads pixel `o * stride + offset - padding`.
-    fn new(offset: usize, padding: usize, stride: usize, width: usize, out_width: usize) -> Option<Self> {
+    /// Position `o` reads pixel `o * stride + offset - padding` of `size`.
+    fn new(offset: usize, padding: usize, stride: usize, size: usize, positions: usize) -> Option<Self> {
         let first = padding.saturating_sub(offset).div_ceil(stride);
-        let end = (width + padding).checked_sub(offset)?.div_ceil(stride).min(out_width);
-        (first < end).then(|| Self { first, end, pixel: first * stride + offset - padding })
+        let end = (size + padding).checked_sub(offset)?.div_ceil(stride).min(positions);
+        (first < end).then(|| Self { first, end, source: first * stride + offset - padding })
     }
+}
+
+/// `to[i] = from[i * step]`. Rows are short: for common lengths a few moves take the place of a call of memcpy.
+fn copy(from: &[f32], to: &mut [f32], step: usize) {
+    if step != 1 {
+        to.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, &from)| *to = from);
+        return;
+    }
+    let n = to.len();
+    match n {
+        4 => to[..4].copy_from_slice(&from[..4]),
+        8 => to[..8].copy_from_slice(&from[..8]),
+        16 => to[..16].copy_from_slice(&from[..16]),
+        24 => to[..24].copy_from_slice(&from[..24]),
+        28 => to[..28].copy_from_slice(&from[..28]),
+        32 => to[..32].copy_from_slice(&from[..32]),
+        _ => to.copy_from_slice(&from[..n]),
+    }
+}
+
+/// `to[i * step] += from[i]`.
+fn add(from: &[f32], to: &mut [f32], step: usize) {
+    if step != 1 {
+        to.iter_mut().step_by(step).zip(from).for_each(|(to, &from)| *to += from);
+        return;
+    }
+    let to = &mut to[..from.len()];
+    let (eights, rest) = to.as_chunks_mut::<8>();
+    let (from_eights, from_rest) = from.as_chunks::<8>();
+    for (to, from) in eights.iter_mut().zip(from_eights) {
+        // By way of an array of its own, so that it is seen not to overlap.
+        *to = std::array::from_fn(|i| to[i] + from[i]);
+    }
+    rest.iter_mut().zip(from_rest).for_each(|(to, from)| *to += from);
+}
+
+/// The sum, in eight lanes.
+fn sum(values: &[f32]) -> f32 {
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut lanes = [0.0f32; 8];
+    for eight in eights {
+        lanes.iter_mut().zip(eight).for_each(|(lane, value)| *lane += value);
+    }
+    lanes.iter().chain(rest).sum()
 }
 
 #[derive(Default)]

@@ -90,9 +90,7 @@ impl Pooling {
         if self.is_square_two() {
             for (oy, y) in y.chunks_exact_mut(out_width).enumerate() {
                 let (above, below) = x[2 * oy * width..][..2 * width].split_at(width);
-                for ((y, a), b) in y.iter_mut().zip(above.chunks_exact(2)).zip(below.chunks_exact(2)) {
-                    *y = a[0].max(a[1]).max(b[0].max(b[1]));
-                }
+                max_of_four(above, below, y);
             }
             return;
         }
@@ -119,20 +117,7 @@ impl Pooling {
                 let from = 2 * oy * width;
                 let (above, below) = x[from..][..2 * width].split_at(width);
                 let (dx_above, dx_below) = dx[from..][..2 * width].split_at_mut(width);
-                for (ox, &d) in dy.iter().enumerate() {
-                    let i = 2 * ox;
-                    let (a, b, c, e) = (above[i], above[i + 1], below[i], below[i + 1]);
-                    // The first of the largest wins, in the order a, b, c, e.
-                    let top = a.max(b);
-                    let bottom = c.max(e);
-                    let in_top = top >= bottom;
-                    let left_top = a >= b;
-                    let left_bottom = c >= e;
-                    dx_above[i] = if in_top && left_top { d } else { 0.0 };
-                    dx_above[i + 1] = if in_top && !left_top { d } else { 0.0 };
-                    dx_below[i] = if !in_top && left_bottom { d } else { 0.0 };
-                    dx_below[i + 1] = if !in_top && !left_bottom { d } else { 0.0 };
-                }
+                give_to_largest([above, below], dy, [dx_above, dx_below]);
             }
             return;
         }
@@ -188,4 +173,58 @@ impl Pooling {
         });
         best
     }
+}
+
+/// Outputs of a row of 2x2 windows that are worked on at once. Which pixel wins cannot be foreseen, so it is found
+/// without branches.
+const LANES: usize = 4;
+
+/// `y[i] = max(above[2i], above[2i + 1], below[2i], below[2i + 1])`.
+fn max_of_four(above: &[f32], below: &[f32], y: &mut [f32]) {
+    let larger = |a: f32, b: f32| if a >= b { a } else { b };
+    let windows = above.chunks(2 * LANES).zip(below.chunks(2 * LANES));
+    for (y, (above, below)) in y.chunks_mut(LANES).zip(windows) {
+        let ([a, b], [c, d]) = (pairs(above), pairs(below));
+        let max: [f32; LANES] = std::array::from_fn(|i| larger(larger(a[i], b[i]), larger(c[i], d[i])));
+        y.copy_from_slice(&max[..y.len()]);
+    }
+}
+
+/// Writes the gradient of [`max_of_four`]: `dy` goes to the first of the largest, left to right, above then below.
+fn give_to_largest([above, below]: [&[f32]; 2], dy: &[f32], [dx_above, dx_below]: [&mut [f32]; 2]) {
+    let windows = above.chunks(2 * LANES).zip(below.chunks(2 * LANES));
+    let to = dx_above.chunks_mut(2 * LANES).zip(dx_below.chunks_mut(2 * LANES));
+    for ((dy, (above, below)), (dx_above, dx_below)) in dy.chunks(LANES).zip(windows).zip(to) {
+        let ([a, b], [c, d]) = (pairs(above), pairs(below));
+        let mut from = [0.0; LANES];
+        from[..dy.len()].copy_from_slice(dy);
+        let left_above: [bool; LANES] = std::array::from_fn(|i| a[i] >= b[i]);
+        let left_below: [bool; LANES] = std::array::from_fn(|i| c[i] >= d[i]);
+        let is_above: [bool; LANES] = std::array::from_fn(|i| {
+            let top = if left_above[i] { a[i] } else { b[i] };
+            let bottom = if left_below[i] { c[i] } else { d[i] };
+            top >= bottom
+        });
+        let share = |wins: bool, dy: f32| f32::from_bits(dy.to_bits() & u32::from(wins).wrapping_neg());
+        let out: [f32; 2 * LANES] = std::array::from_fn(|i| {
+            share(is_above[i / 2] & (left_above[i / 2] == (i % 2 == 0)), from[i / 2])
+        });
+        let n = 2 * dy.len();
+        dx_above[..n].copy_from_slice(&out[..n]);
+        let out: [f32; 2 * LANES] = std::array::from_fn(|i| {
+            share(!is_above[i / 2] & (left_below[i / 2] == (i % 2 == 0)), from[i / 2])
+        });
+        dx_below[..n].copy_from_slice(&out[..n]);
+    }
+}
+
+/// The left and the right numbers of neighbouring pairs; what is missing is 0.
+fn pairs(row: &[f32]) -> [[f32; LANES]; 2] {
+    let whole = <[f32; 2 * LANES]>::try_from(row).unwrap_or_else(|_| {
+        let mut whole = [0.0; 2 * LANES];
+        let n = row.len().min(2 * LANES);
+        whole[..n].copy_from_slice(&row[..n]);
+        whole
+    });
+    [std::array::from_fn(|i| whole[2 * i]), std::array::from_fn(|i| whole[2 * i + 1])]
 }
