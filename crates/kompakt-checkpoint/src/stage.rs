@@ -126,8 +126,11 @@ impl Output {
             return Ok(());
         }
         let file = tempfile_beside(&self.output)?;
+        let permissions = file.as_file().metadata()?.permissions();
         fill(file.path()).with_context(|| format!("cannot write {}", self.output.display()))?;
-        file.as_file().sync_all()?;
+        // `fill` may have put another file in this one's place, as the safetensors library does.
+        std::fs::set_permissions(file.path(), permissions)?;
+        File::open(file.path())?.sync_all()?;
         file.persist(&self.output).with_context(|| format!("cannot write {}", self.output.display()))?;
         Ok(())
     }
