@@ -117,12 +117,12 @@ impl Output {
     pub fn write_with(&self, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         self.check()?;
         if is_dash(&self.output) {
-            let mut file = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+            let file = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
             fill(file.path())?;
-            let mut written = file.reopen()?;
+            // Not `reopen`: `fill` may have put another file in this one's place.
+            let mut written = File::open(file.path()).context("cannot read the temporary file")?;
             io::copy(&mut written, &mut io::stdout().lock()).context("writing to stdout")?;
             io::stdout().flush().context("writing to stdout")?;
-            file.flush()?;
             return Ok(());
         }
         let file = tempfile_beside(&self.output)?;
