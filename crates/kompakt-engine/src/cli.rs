@@ -13,9 +13,11 @@
 pub use mimalloc::MiMalloc as Allocator;
 
 mod data;
+mod failure;
 mod progress;
 mod recipe;
 
 pub use data::{DataArgs, TrainingData};
+pub use failure::{data_failure, failure};
 pub use progress::EpochProgress;
 pub use recipe::{Recipe, RecipeArgs};

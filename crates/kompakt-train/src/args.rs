@@ -1,9 +1,9 @@
 //! The command line of `kompakt-train`.
 
 use crate::{Plan, defaults, graph_of, preparation, train};
-use anyhow::{Result, bail};
-use kompakt_checkpoint::stage::Output;
-use kompakt_engine::cli::{DataArgs, RecipeArgs};
+use anyhow::Result;
+use kompakt_checkpoint::stage::{Failure, Output, exit};
+use kompakt_engine::cli::{DataArgs, RecipeArgs, failure};
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -17,6 +17,7 @@ use std::{
 #[command(
     name = "kompakt-train",
     version,
+    args_override_self = true,
     after_help = "Example:\n  \
     kompakt-train --net lenet5 --data mnist --seed 1 | kompakt-prune --density 0.08 --data mnist > pruned.safetensors"
 )]
@@ -65,10 +66,11 @@ impl Args {
             // Only raw images can be augmented.
             defaults.recipe.augmentation = kompakt_data::Augmentation::default();
         }
-        let recipe = self.recipe.recipe(defaults.recipe)?;
+        let recipe = self.recipe.recipe(defaults.recipe).map_err(failure)?;
         let dropout = self.dropout.unwrap_or(defaults.dropout);
         if !(0.0..1.0).contains(&dropout) {
-            bail!("--dropout {dropout}: must be at least 0 and below 1");
+            let message = format!("--dropout {dropout}: must be at least 0 and below 1");
+            return Err(Failure { code: exit::USAGE, message }.into());
         }
         let plan = Plan {
             graph: graph_of(&self.net, &self.hidden, &input, raw.n_classes())?,

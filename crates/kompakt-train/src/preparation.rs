@@ -1,6 +1,7 @@
 //! The steps that `--prep` asks for.
 
 use anyhow::{Context, Result};
+use kompakt_checkpoint::stage::{Failure, exit};
 use kompakt_data::{Dataset, parse_steps};
 use kompakt_prep::Pipeline;
 use std::path::Path;
@@ -16,6 +17,7 @@ pub fn preparation(asked: Option<&str>, data: &Dataset) -> Result<Option<Pipelin
     } else {
         asked.to_string()
     };
-    let steps = parse_steps(text.trim(), data).context("--prep")?;
+    let usage = |e: kompakt_data::DataError| Failure { code: exit::USAGE, message: format!("--prep: {e}") };
+    let steps = parse_steps(text.trim(), data).map_err(usage)?;
     Ok((!steps.is_identity()).then_some(steps))
 }

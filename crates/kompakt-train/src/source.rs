@@ -1,7 +1,7 @@
 //! The network that is asked for: a name or a graph file.
 
 use anyhow::{Context, Result, bail};
-use kompakt_checkpoint::stage::read_graph;
+use kompakt_checkpoint::stage::{Failure, exit, read_graph};
 use kompakt_graph::{Graph, networks};
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use std::path::Path;
 pub fn graph_of(net: &str, hidden: &[usize], input: &[usize], classes: usize) -> Result<Graph> {
     if !hidden.is_empty() {
         if !matches!(net, "mlp" | "lenet-300-100") {
-            bail!("--hidden belongs to mlp and lenet-300-100; for {net} write a graph file");
+            bail!(usage(format!("--hidden belongs to mlp and lenet-300-100; for {net} write a graph file")));
         }
         return Ok(networks::mlp(input, hidden, classes)?);
     }
@@ -22,11 +22,17 @@ pub fn graph_of(net: &str, hidden: &[usize], input: &[usize], classes: usize) ->
     }
     if !Path::new(net).exists() {
         let names = networks::NAMES.join(", ");
-        bail!("{net:?} is neither a network ({names}) nor a graph file that is there");
+        bail!(usage(format!("--net {net}: neither a network ({names}) nor a graph file that is there")));
     }
     let graph = read_graph(Path::new(net))?;
     if graph.shape(0) != input {
-        bail!("{net} takes inputs of shape {:?}; the data, prepared, have {input:?}", graph.shape(0));
+        let message =
+            format!("{net} takes inputs of shape {:?}; the data, prepared, have {input:?}", graph.shape(0));
+        bail!(Failure { code: exit::INPUT, message });
     }
     Ok(graph)
+}
+
+fn usage(message: String) -> Failure {
+    Failure { code: exit::USAGE, message }
 }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use kompakt_checkpoint::{Model, StageRecord, fold_batch_norm, graph_to_json};
 use kompakt_engine::{
     Engine, Network, Trainer,
-    cli::{EpochProgress, Recipe, TrainingData},
+    cli::{EpochProgress, Recipe, TrainingData, failure},
 };
 use kompakt_graph::Graph;
 use kompakt_prep::Pipeline;
@@ -66,11 +66,11 @@ pub fn train(
 ) -> Result<Model> {
     let graph = with_dropout(&plan.graph, plan.dropout)?;
     let options = plan.recipe.options.clone();
-    let network = Network::random(&graph, options.seed)?;
-    let mut trainer = Trainer::new(network, options, threads)?;
+    let network = Network::random(&graph, options.seed).map_err(failure)?;
+    let mut trainer = Trainer::new(network, options, threads).map_err(failure)?;
     let run = plan.run(data.train.len())?;
     if let Some(path) = checkpoint.filter(|p| p.exists()) {
-        trainer.restore(path, &run)?;
+        trainer.restore(path, &run).map_err(failure)?;
     }
     let epochs = plan.recipe.options.epochs;
     let mut progress = EpochProgress::new("kompakt-train", epochs, trainer.epochs_done(), quiet);
@@ -78,11 +78,11 @@ pub fn train(
         progress.say(&format!("going on after epoch {}", trainer.epochs_done()));
     }
     while !trainer.is_finished() {
-        let report = trainer.epoch(&data.train, &plan.recipe.loss(), &mut progress)?;
+        let report = trainer.epoch(&data.train, &plan.recipe.loss(), &mut progress).map_err(failure)?;
         let validation = data.validation.as_ref().map(|v| trainer.evaluate(v)).transpose()?;
         progress.epoch(&report, validation.as_ref());
         if let Some(path) = checkpoint {
-            trainer.save(path, &run).context("cannot keep the state")?;
+            trainer.save(path, &run).map_err(failure).context("cannot keep the state")?;
         }
     }
     progress.finish();

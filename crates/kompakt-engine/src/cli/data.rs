@@ -1,10 +1,11 @@
 //! The data set that a program trains on.
 
-use crate::error::EngineError;
-use kompakt_data::{Augmentation, DataError, Dataset, Feed, Split, load};
+use super::failure::{data_failure, input_failure};
+use kompakt_checkpoint::stage::Failure;
+use kompakt_data::{Augmentation, Dataset, Feed, Split, load};
 use kompakt_prep::Pipeline;
 
-/// Which data set.
+/// Which data set. Failures bring the exit code that a stage ends with.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub struct DataArgs {
@@ -30,9 +31,9 @@ pub struct TrainingData {
 
 impl DataArgs {
     /// The training images as they are.
-    pub fn load_train(&self) -> Result<Dataset, EngineError> {
+    pub fn load_train(&self) -> Result<Dataset, Failure> {
         let split = if self.all { Split::TrainAndValidation } else { Split::Train };
-        let data = load(&self.data, split).map_err(wrong)?;
+        let data = load(&self.data, split).map_err(data_failure)?;
         Ok(match self.limit {
             Some(n) => data.first(n),
             None => data,
@@ -49,15 +50,15 @@ impl DataArgs {
         steps: Option<&Pipeline>,
         augmentation: Augmentation,
         seed: u64,
-    ) -> Result<TrainingData, EngineError> {
-        let nothing = Pipeline::new(&train.dims(), vec![]).map_err(|e| wrong(e.into()))?;
+    ) -> Result<TrainingData, Failure> {
+        let nothing = Pipeline::new(&train.dims(), vec![]).map_err(|e| data_failure(e.into()))?;
         let steps = steps.unwrap_or(&nothing);
-        let train = Feed::new(train, steps, augmentation, seed).map_err(wrong)?;
+        let train = Feed::new(train, steps, augmentation, seed).map_err(data_failure)?;
         let validation = if self.all {
             None
         } else {
-            let data = load(&self.data, Split::Validation).map_err(wrong)?;
-            Some(Feed::new(data, steps, Augmentation::default(), seed).map_err(wrong)?)
+            let data = load(&self.data, Split::Validation).map_err(data_failure)?;
+            Some(Feed::new(data, steps, Augmentation::default(), seed).map_err(data_failure)?)
         };
         Ok(TrainingData { train, validation })
     }
@@ -70,15 +71,11 @@ impl DataArgs {
         model: &kompakt_checkpoint::Model,
         augmentation: Augmentation,
         seed: u64,
-    ) -> Result<TrainingData, EngineError> {
+    ) -> Result<TrainingData, Failure> {
         let steps = model.preprocessing.as_ref().map(|json| {
             serde_json::from_value::<Pipeline>(json.clone())
-                .map_err(|e| EngineError::Data(format!("the model's preprocessing is not readable: {e}")))
+                .map_err(|e| input_failure(format!("the model's preprocessing is not readable: {e}")))
         });
         self.feeds(self.load_train()?, steps.transpose()?.as_ref(), augmentation, seed)
     }
-}
-
-fn wrong(error: DataError) -> EngineError {
-    EngineError::Data(error.to_string())
 }
