@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 use kompakt_engine::{
-    CentroidGradient, CrossEntropy, Engine, ExampleTable, Gradients, Hooks, Network, Optimizer, Random, Step,
-    TrainOptions, Trainer, Weights,
+    Batch, CentroidGradient, CrossEntropy, Distillation, Engine, ExampleTable, Gradients, Hooks, Network,
+    Optimizer, Parameterization, Random, Step, TrainOptions, Trainer, Weights,
 };
 use kompakt_graph::{Graph, Op, Padding, Pair, networks};
 
@@ -351,4 +351,97 @@ fn what_does_not_fit_is_refused() {
     let graph = Graph::new(inputs, nodes, vec![1, 2]).unwrap();
     let network = Network::random(&graph, 1).unwrap();
     assert!(Engine::new(&network, 1).err().unwrap().to_string().contains("2 outputs"));
+}
+
+/// Weights rounded to multiples of a step; the gradient passes straight through.
+#[derive(Debug, Clone)]
+struct Rounded {
+    latent: Vec<f32>,
+    step: f32,
+}
+
+impl Parameterization for Rounded {
+    fn latent(&self) -> &[f32] {
+        &self.latent
+    }
+    fn latent_mut(&mut self) -> &mut [f32] {
+        &mut self.latent
+    }
+    fn effective(&self, out: &mut [f32]) {
+        out.iter_mut().zip(&self.latent).for_each(|(o, w)| *o = (w / self.step).round() * self.step);
+    }
+    fn pull_back(&self, by_weight: &[f32], by_latent: &mut [f32]) {
+        by_latent.copy_from_slice(by_weight);
+    }
+    fn boxed_clone(&self) -> Box<dyn Parameterization> {
+        Box::new(self.clone())
+    }
+}
+
+#[test]
+fn quantisers_of_the_callers_train_straight_through() {
+    let mut network = Network::random(&networks::mlp(&[1, 8, 8], &[32], 16).unwrap(), 1).unwrap();
+    for p in network.parameters_mut().iter_mut().filter(|p| p.name.ends_with(".weight")) {
+        p.weights = Weights::Custom(Box::new(Rounded { latent: p.weights.effective(p.len()), step: 0.125 }));
+    }
+    let trained = train(network, &TrainOptions { epochs: 20, learning_rate: 1e-2, ..options() }, 2);
+    for p in trained.parameters().iter().filter(|p| p.name.ends_with(".weight")) {
+        assert!(p.weights.effective(p.len()).iter().all(|w| (w / 0.125).fract() == 0.0));
+    }
+    let error = Engine::new(&trained, 1).unwrap().evaluate(&stripes(300, 8)).unwrap().error();
+    assert!(error < 0.05, "{error}");
+    // Zeros go out as pruned weights.
+    let model = trained.to_model().unwrap();
+    assert!(model.n_nonzero() < model.dense_parameters);
+}
+
+/// `decay / 2 * |w|^2` over the layers' weights.
+struct Decay(f32);
+
+impl Hooks for Decay {
+    fn penalty(&mut self, _: &Step, network: &Network, gradients: &mut Gradients) -> f64 {
+        let mut value = 0.0;
+        for (p, gradient) in network.parameters().iter().zip(gradients) {
+            let (true, Some(gradient)) = (p.name.ends_with(".weight"), gradient) else { continue };
+            for (w, g) in p.weights.latent().iter().zip(gradient) {
+                value += f64::from(self.0 / 2.0 * w * w);
+                *g += self.0 * w;
+            }
+        }
+        value
+    }
+}
+
+#[test]
+fn a_penalty_is_a_term_of_the_loss() {
+    let network = Network::random(&networks::mlp(&[1, 8, 8], &[32], 16).unwrap(), 1).unwrap();
+    let plain = TrainOptions { optimizer: Optimizer::SGD, learning_rate: 0.05, clip_norm: None, ..options() };
+    let decayed = TrainOptions { weight_decay: 0.02, ..plain.clone() };
+    let run = |options: &TrainOptions, hooks: &mut dyn Hooks| {
+        let mut trainer = Trainer::new(network.clone(), options.clone(), 1).unwrap();
+        let report = trainer.epoch(&stripes(300, 8), &CrossEntropy::default(), hooks).unwrap();
+        (trainer.into_network().effective().concat(), report.penalty)
+    };
+    let (by_penalty, value) = run(&plain, &mut Decay(0.02));
+    let (by_option, _) = run(&decayed, &mut ());
+    assert!(value > 0.0);
+    assert!(by_penalty.iter().zip(&by_option).all(|(a, b)| (a - b).abs() < 1e-5));
+}
+
+#[test]
+fn a_network_learns_from_a_teacher() {
+    let longer = TrainOptions { epochs: 10, learning_rate: 1e-2, ..options() };
+    let teacher = train(Network::random(&convolutional(false), 3).unwrap(), &longer, 2);
+    let teacher = Engine::new(&teacher, 1).unwrap();
+    let ask = |batch: &Batch<'_>| teacher.outputs(batch.inputs).unwrap();
+    let loss = Distillation { labels: CrossEntropy::default(), teacher: &ask, temperature: 2.0, share: 1.0 };
+    // The labels are wrong; only the teacher knows.
+    let mut data = stripes(500, 8);
+    data.labels.fill(0);
+    let student = Network::random(&networks::mlp(&[1, 8, 8], &[48], 16).unwrap(), 1).unwrap();
+    let mut trainer = Trainer::new(student, TrainOptions { epochs: 20, ..longer }, 2).unwrap();
+    while !trainer.is_finished() {
+        trainer.epoch(&data, &loss, &mut ()).unwrap();
+    }
+    assert!(trainer.evaluate(&stripes(300, 8)).unwrap().error() < 0.1);
 }
