@@ -11,6 +11,7 @@ mod convolution;
 mod forward;
 mod kernels;
 mod matrix;
+mod normalisation;
 mod pooling;
 mod record;
 
@@ -24,7 +25,7 @@ use burn::backend::{
     flex::{FlexDevice, FlexTensor},
     ops::FloatTensorOps,
 };
-use forward::{Forward, Mode};
+use forward::{BatchStatistics, Forward, Mode};
 use kompakt_graph::{Graph, Op};
 
 /// Where a step of training is: which examples, and which random numbers belong to it.
@@ -43,17 +44,7 @@ pub(crate) struct StepResult {
     /// Gradient of the mean loss by each weight, for the parameters asked for; in the order of [`Graph::params`].
     pub(crate) gradients: Vec<Option<Vec<f32>>>,
     /// What batch norms saw.
-    pub(crate) statistics: Vec<ChannelStatistics>,
-}
-
-/// Mean and biased variance by channel of what went into a batch norm.
-pub(crate) struct ChannelStatistics {
-    /// Index of the node.
-    pub(crate) node: usize,
-    pub(crate) mean: Vec<f32>,
-    pub(crate) variance: Vec<f32>,
-    /// How many numbers a channel.
-    pub(crate) n: usize,
+    pub(crate) statistics: Vec<BatchStatistics>,
 }
 
 /// Loss and errors of a part.
@@ -175,16 +166,7 @@ impl Executor {
         let n = batch.labels.len();
         let input = self.input(batch.inputs.to_vec(), n);
         let output = forward.run(Train::from_inner(input), n);
-        let statistics = forward
-            .statistics
-            .into_iter()
-            .map(|s| ChannelStatistics {
-                node: s.node,
-                mean: into_numbers(Train::inner(s.mean)),
-                variance: into_numbers(Train::inner(s.variance)),
-                n: s.n,
-            })
-            .collect();
+        let statistics = forward.statistics;
         let outputs = into_numbers(output.primitive().clone());
         let mut by_output = vec![0.0; outputs.len()];
         let value = loss.evaluate(batch, &outputs, &mut by_output);

@@ -222,8 +222,8 @@ impl Trainer {
                     running.zip(seen).for_each(|(r, s)| *r += STATISTICS_MOMENTUM * (s * scale - *r));
                 }
             };
-            follow("running_mean", &s.mean, 1.0);
-            follow("running_var", &s.variance, unbiased);
+            follow("running_mean", &s.moments.mean, 1.0);
+            follow("running_var", &s.moments.variance, unbiased);
         }
     }
 }

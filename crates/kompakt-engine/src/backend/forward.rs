@@ -2,6 +2,7 @@
 
 use super::{
     convolution::Convolution,
+    normalisation::{Moments, Normalisation},
     pooling::{Pooling, Reduction},
     record::Layers,
 };
@@ -27,11 +28,10 @@ pub(crate) enum Mode<'a> {
 }
 
 /// Mean and biased variance of a batch, by channel, as one batch norm saw it.
-pub(crate) struct BatchStatistics<B: Layers> {
+pub(crate) struct BatchStatistics {
     /// Index of the node.
     pub(crate) node: usize,
-    pub(crate) mean: FloatTensor<B>,
-    pub(crate) variance: FloatTensor<B>,
+    pub(crate) moments: Moments,
     /// How many numbers a channel they were taken over.
     pub(crate) n: usize,
 }
@@ -43,7 +43,7 @@ pub(crate) struct Forward<'a, B: Layers> {
     pub(crate) parameters: &'a [FloatTensor<B>],
     pub(crate) mode: Mode<'a>,
     pub(crate) device: &'a B::Device,
-    pub(crate) statistics: Vec<BatchStatistics<B>>,
+    pub(crate) statistics: Vec<BatchStatistics>,
 }
 
 impl<B: Layers> Forward<'_, B> {
@@ -182,11 +182,11 @@ impl<B: Layers> Forward<'_, B> {
         match self.mode {
             Mode::Evaluate => B::batch_norm(x, weight, bias, mean, variance, f64::from(eps)),
             Mode::Train { .. } => {
-                let found = B::batch_norm_train(x, weight, bias, f64::from(eps));
-                let n = n * in_shape[1..].iter().product::<usize>();
-                let (mean, variance) = (found.mean, found.variance);
-                self.statistics.push(BatchStatistics { node, mean, variance, n });
-                found.output
+                let plane = in_shape[1..].iter().product();
+                let shape = Normalisation { channels: in_shape[0], plane, eps };
+                let (y, moments) = B::normalisation_layer(x, weight, bias, shape);
+                self.statistics.push(BatchStatistics { node, moments, n: n * plane });
+                y
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use super::{
     convolution::{Convolution, ConvolutionGradients},
+    normalisation::{Moments, Normalisation},
     pooling::Pooling,
 };
 use burn::backend::{
@@ -68,6 +69,23 @@ pub(crate) trait Kernels: Backend {
         shape: &Convolution,
     ) -> WeightedGradients<Self>;
 
+    /// Batch norm with the statistics of the batch, which are given, too; `x` `[n, channels, …]`.
+    fn normalisation_forward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        shape: &Normalisation,
+    ) -> (FloatTensor<Self>, Moments);
+
+    /// Gradients of [`Kernels::normalisation_forward`] from the gradient by its result.
+    fn normalisation_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        moments: &Moments,
+        dy: FloatTensor<Self>,
+        shape: &Normalisation,
+    ) -> WeightedGradients<Self>;
+
     /// Pooling; `x` `[n, channels, h, w]`.
     fn pooling_forward(x: FloatTensor<Self>, shape: &Pooling) -> FloatTensor<Self>;
 
@@ -104,6 +122,33 @@ impl Kernels for Flex {
             input: input.map(|g| tensor(g, &x.shape())),
             weight: tensor(by_weight, &weight.shape()),
             bias: by_bias.then(|| tensor(bias, &[shape.output[0]])),
+        }
+    }
+
+    fn normalisation_forward(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        shape: &Normalisation,
+    ) -> (FlexTensor, Moments) {
+        let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
+        let (y, moments) = shape.forward(numbers(&x), numbers(&weight), numbers(&bias));
+        (tensor(y, &x.shape()), moments)
+    }
+
+    fn normalisation_backward(
+        x: FlexTensor,
+        weight: FlexTensor,
+        moments: &Moments,
+        dy: FlexTensor,
+        shape: &Normalisation,
+    ) -> WeightedGradients<Self> {
+        let (x, weight, dy) = (x.to_contiguous(), weight.to_contiguous(), dy.to_contiguous());
+        let [dx, by_weight, by_bias] = shape.backward(numbers(&x), numbers(&weight), moments, numbers(&dy));
+        WeightedGradients {
+            input: Some(tensor(dx, &x.shape())),
+            weight: tensor(by_weight, &[shape.channels]),
+            bias: Some(tensor(by_bias, &[shape.channels])),
         }
     }
 

@@ -3,11 +3,13 @@
 use super::{
     convolution::Convolution,
     kernels::{Kernels, WeightedGradients},
+    normalisation::{Moments, Normalisation},
     pooling::Pooling,
 };
 use burn::backend::{
     Autodiff, AutodiffBackend, Backend,
     autodiff::{
+        NodeId,
         checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
         grads::Gradients,
         ops::{Backward, Ops, OpsKind},
@@ -30,6 +32,13 @@ pub(crate) trait Layers: Backend {
         bias: Option<FloatTensor<Self>>,
         shape: Convolution,
     ) -> FloatTensor<Self>;
+    /// As [`Kernels::normalisation_forward`].
+    fn normalisation_layer(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        shape: Normalisation,
+    ) -> (FloatTensor<Self>, Moments);
     /// As [`Kernels::pooling_forward`].
     fn pooling_layer(x: FloatTensor<Self>, shape: Pooling) -> FloatTensor<Self>;
 }
@@ -49,6 +58,14 @@ impl<B: Kernels> Layers for B {
         shape: Convolution,
     ) -> FloatTensor<B> {
         B::convolution_forward(x, weight, bias, &shape)
+    }
+    fn normalisation_layer(
+        x: FloatTensor<B>,
+        weight: FloatTensor<B>,
+        bias: FloatTensor<B>,
+        shape: Normalisation,
+    ) -> (FloatTensor<B>, Moments) {
+        B::normalisation_forward(x, weight, bias, &shape)
     }
     fn pooling_layer(x: FloatTensor<B>, shape: Pooling) -> FloatTensor<B> {
         B::pooling_forward(x, &shape)
@@ -87,6 +104,22 @@ impl<B: Kernels, C: CheckpointStrategy> Layers for Autodiff<B, C> {
         }
     }
 
+    fn normalisation_layer(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        shape: Normalisation,
+    ) -> (FloatTensor<Self>, Moments) {
+        let prepare = NormalisationStep.prepare::<C>([x.node(), weight.node(), bias.node()]);
+        let (x, w) = (x.into_primitive(), weight.into_primitive());
+        let (y, moments) = B::normalisation_forward(x.clone(), w.clone(), bias.into_primitive(), &shape);
+        let y = match prepare.compute_bound().stateful() {
+            OpsKind::Tracked(prepare) => prepare.finish((x, w, moments.clone(), shape), y),
+            OpsKind::UnTracked(prepare) => prepare.finish(y),
+        };
+        (y, moments)
+    }
+
     fn pooling_layer(x: FloatTensor<Self>, shape: Pooling) -> FloatTensor<Self> {
         let prepare = PoolingStep.prepare::<C>([x.node()]);
         let x = x.into_primitive();
@@ -114,6 +147,8 @@ struct LinearStep;
 #[derive(Debug)]
 struct ConvolutionStep;
 #[derive(Debug)]
+struct NormalisationStep;
+#[derive(Debug)]
 struct PoolingStep;
 
 impl<B: Kernels> Backward<B, 3> for LinearStep {
@@ -123,12 +158,11 @@ impl<B: Kernels> Backward<B, 3> for LinearStep {
         let dy = grads.consume::<B>(&ops.node);
         let (x, weight) = ops.state;
         let [by_input, _, by_bias] = ops.parents.each_ref().map(Option::is_some);
-        let WeightedGradients { input, weight, bias } = B::linear_backward(x, weight, dy, by_input, by_bias);
-        for (parent, gradient) in ops.parents.into_iter().zip([input, Some(weight), bias]) {
-            if let (Some(parent), Some(gradient)) = (parent, gradient) {
-                grads.register::<B>(parent.id, gradient);
-            }
-        }
+        register(
+            ops.parents.map(|p| p.map(|p| p.id)),
+            B::linear_backward(x, weight, dy, by_input, by_bias),
+            grads,
+        );
     }
 }
 
@@ -139,12 +173,31 @@ impl<B: Kernels> Backward<B, 3> for ConvolutionStep {
         let dy = grads.consume::<B>(&ops.node);
         let (x, weight, shape) = ops.state;
         let [by_input, _, by_bias] = ops.parents.each_ref().map(Option::is_some);
-        let WeightedGradients { input, weight, bias } =
-            B::convolution_backward(x, weight, dy, by_input, by_bias, &shape);
-        for (parent, gradient) in ops.parents.into_iter().zip([input, Some(weight), bias]) {
-            if let (Some(parent), Some(gradient)) = (parent, gradient) {
-                grads.register::<B>(parent.id, gradient);
-            }
+        let found = B::convolution_backward(x, weight, dy, by_input, by_bias, &shape);
+        register(ops.parents.map(|p| p.map(|p| p.id)), found, grads);
+    }
+}
+
+impl<B: Kernels> Backward<B, 3> for NormalisationStep {
+    type State = (FloatTensor<B>, FloatTensor<B>, Moments, Normalisation);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let dy = grads.consume::<B>(&ops.node);
+        let (x, weight, moments, shape) = ops.state;
+        let found = B::normalisation_backward(x, weight, &moments, dy, &shape);
+        register(ops.parents.map(|p| p.map(|p| p.id)), found, grads);
+    }
+}
+
+/// Hands gradients to the parents that want them.
+fn register<B: Backend>(
+    [input, weight, bias]: [Option<NodeId>; 3],
+    found: WeightedGradients<B>,
+    grads: &mut Gradients,
+) {
+    for (parent, gradient) in [(input, found.input), (weight, Some(found.weight)), (bias, found.bias)] {
+        if let (Some(parent), Some(gradient)) = (parent, gradient) {
+            grads.register::<B>(parent, gradient);
         }
     }
 }
