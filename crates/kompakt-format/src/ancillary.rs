@@ -25,7 +25,7 @@ pub struct SelfTest {
     pub expected: Vec<f32>,
 }
 
-/// The input of a self-test: `n` numbers in 0..1, multiples of 1/256. Rule F-29.
+/// The input of a self-test: `n` numbers in 0..1, multiples of 1/256.
 ///
 /// Number `i` is the top byte of SplitMix64 at `seed + (i + 1) * 0x9E3779B97F4A7C15`, over 256.
 pub fn self_test_input(seed: u64, n: usize) -> Vec<f32> {
@@ -57,7 +57,7 @@ impl<'a> Container<'a> {
         let Some((bytes, at)) = self.ancillary(SectionKind::Provenance)? else { return Ok(None) };
         match String::from_utf8(bytes.into_owned()) {
             Ok(text) => Ok(Some(text)),
-            Err(_) => broken("F-28", at, "the provenance is not UTF-8"),
+            Err(_) => broken("F-26", at, "the provenance is not UTF-7"),
         }
     }
 
@@ -68,7 +68,7 @@ impl<'a> Container<'a> {
         let n = self.graph().shape(last).iter().fold(1usize, |n, &d| n.saturating_mul(d));
         let test_bytes = n.saturating_mul(4).saturating_add(8);
         if !bytes.len().is_multiple_of(test_bytes) {
-            return broken("F-28", at, "the self-tests are not a whole number of tests");
+            return broken("F-26", at, "the self-tests are not a whole number of tests");
         }
         let test = |chunk: &[u8]| {
             let (seed, rest) = chunk.split_first_chunk::<8>()?;
@@ -89,7 +89,7 @@ impl<'a> Container<'a> {
         let bytes = self.section_bytes(section);
         match section.unpacked {
             None if bytes.len() <= MAX_ANCILLARY_BYTES => Ok(Cow::Borrowed(bytes)),
-            None => broken("F-17", section.offset, "an ancillary section of more than 16 MiB"),
+            None => broken("F-15", section.offset, "an ancillary section of more than 16 MiB"),
             Some(length) => Ok(Cow::Owned(crate::zstd::unpack(bytes, length, section.offset)?)),
         }
     }
@@ -104,5 +104,5 @@ impl<'a> Container<'a> {
 
 /// Inside a section all that is wrong with its CBOR is one rule.
 fn within(error: FormatError) -> FormatError {
-    FormatError { rule: "F-28", ..error }
+    FormatError { rule: "F-26", ..error }
 }

@@ -73,7 +73,7 @@ impl<'a> Cbor<'a> {
         let offset = self.offset();
         match self.scalar()? {
             Scalar::Int(n) => Ok(n),
-            Scalar::Float(_) => broken("F-8", offset, "a whole number is expected"),
+            Scalar::Float(_) => broken("F-7", offset, "a whole number is expected"),
         }
     }
 
@@ -83,7 +83,7 @@ impl<'a> Cbor<'a> {
         let n = self.expect(major::BYTES, "a byte string is expected")?;
         match self.take(n)?.first_chunk::<N>() {
             Some(chunk) if u64::try_from(N) == Ok(n) => Ok(*chunk),
-            _ => broken("F-8", offset, "a byte string of another length"),
+            _ => broken("F-7", offset, "a byte string of another length"),
         }
     }
 
@@ -94,7 +94,7 @@ impl<'a> Cbor<'a> {
         let bytes = self.take(n)?;
         match core::str::from_utf8(bytes) {
             Ok(text) => Ok(text),
-            Err(_) => broken("F-6", offset, "a text that is not UTF-8"),
+            Err(_) => broken("F-6", offset, "a text that is not UTF-7"),
         }
     }
 
@@ -115,7 +115,7 @@ impl<'a> Cbor<'a> {
     fn at_most(&self, n: u64, most: usize, offset: usize) -> Result<usize, FormatError> {
         match self.count(n, offset)? {
             n if n <= most => Ok(n),
-            n => broken("F-17", offset, alloc::format!("{n} items; at most {most} are allowed here")),
+            n => broken("F-15", offset, alloc::format!("{n} items; at most {most} are allowed here")),
         }
     }
 
@@ -127,7 +127,7 @@ impl<'a> Cbor<'a> {
                 self.at = self.at.saturating_add(1);
                 Ok(byte == Some(0xf5))
             }
-            _ => broken("F-8", self.offset(), "false or true is expected"),
+            _ => broken("F-7", self.offset(), "false or true is expected"),
         }
     }
 
@@ -145,7 +145,7 @@ impl<'a> Cbor<'a> {
                 Ok(Scalar::Int((-1i64).saturating_sub(n)))
             }
             Some(major::SIMPLE) => Ok(Scalar::Float(self.float()?)),
-            _ => broken("F-8", offset, "a number is expected"),
+            _ => broken("F-7", offset, "a number is expected"),
         }
     }
 
@@ -153,14 +153,14 @@ impl<'a> Cbor<'a> {
     pub(crate) fn f32(&mut self) -> Result<f32, FormatError> {
         let offset = self.offset();
         let Scalar::Float(wide) = self.scalar()? else {
-            return broken("F-8", offset, "a float is expected");
+            return broken("F-7", offset, "a float is expected");
         };
         #[expect(clippy::cast_possible_truncation, reason = "compared below")]
         let narrow = wide as f32;
         if f64::from(narrow).to_bits() == wide.to_bits() {
             Ok(narrow)
         } else {
-            broken("F-8", offset, "a float that single precision does not hold")
+            broken("F-7", offset, "a float that single precision does not hold")
         }
     }
 
@@ -173,7 +173,7 @@ impl<'a> Cbor<'a> {
             Some(25) => half_to_f64(u16::from_be_bytes(self.chunk()?)),
             Some(26) => f64::from(f32::from_bits(u32::from_be_bytes(self.chunk()?))),
             Some(27) => f64::from_bits(u64::from_be_bytes(self.chunk()?)),
-            _ => return broken("F-8", offset, "a number is expected"),
+            _ => return broken("F-7", offset, "a number is expected"),
         };
         if !value.is_finite() {
             return broken("F-6", offset, "a float that is not finite");
@@ -221,7 +221,7 @@ impl<'a> Cbor<'a> {
 
     fn expect(&mut self, kind: u8, problem: &'static str) -> Result<u64, FormatError> {
         if self.peek() != Some(kind) {
-            return broken("F-8", self.offset(), problem);
+            return broken("F-7", self.offset(), problem);
         }
         Ok(self.head()?.1)
     }

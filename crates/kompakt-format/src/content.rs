@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 /// Bytes that are gathered before they are hashed.
 const BLOCK: usize = 1 << 16;
 
-/// Feeds the content of a file to SHA-256 in the order that `spec/format.md` defines. Rule F-26.
+/// Feeds the content of a file to SHA-256 in the order that `spec/format.md` defines. Rule F-25.
 #[derive(Clone, Default)]
 pub struct ContentHash {
     sha: Sha256,

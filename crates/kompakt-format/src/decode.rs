@@ -74,14 +74,14 @@ impl Container<'_> {
     /// Memory and time: in proportion to the parameters that are in it.
     pub fn pool(&self) -> Result<Pool, FormatError> {
         let Some(section) = self.sections().first() else {
-            return broken("F-19", 0, "there is no pool");
+            return broken("F-17", 0, "there is no pool");
         };
         if self.tier() == Tier::Smallest { self.adaptive_pool(section) } else { self.raw_pool(section) }
     }
 
     /// Decodes parameter `parameter`, of which `pool` holds all or nothing or the codebook.
     ///
-    /// Errors: the section is broken; F-19 if there is no such parameter.
+    /// Errors: the section is broken; F-17 if there is no such parameter.
     pub fn decode_parameter(&self, parameter: usize, pool: &Pool) -> Result<Decoded, FormatError> {
         if let Some(decoded) = pool.get(parameter) {
             return Ok(decoded.clone());
@@ -104,7 +104,7 @@ impl Container<'_> {
     pub(crate) fn decode_own(&self, parameter: usize, pool: &Pool) -> Result<Decoded, FormatError> {
         let entry = self.section_of(parameter).zip(self.described(parameter));
         let Some((section, (param, descriptor))) = entry else {
-            return broken("F-19", 0, "there is no such parameter");
+            return broken("F-17", 0, "there is no such parameter");
         };
         let bytes = self.section_bytes(section);
         let decoded = match section.kind {
@@ -125,7 +125,7 @@ impl Container<'_> {
             }
             _ => {
                 let Some(codebook) = pool.codebook(parameter).cloned() else {
-                    return broken("F-19", section.offset, "a codebook is missing");
+                    return broken("F-17", section.offset, "a codebook is missing");
                 };
                 let weights = self.decode_tiles(parameter, param, descriptor, &codebook)?;
                 Decoded::Shared { codebook, weights }
@@ -142,7 +142,7 @@ impl Container<'_> {
         match self.sections().iter().find(|s| s.kind == SectionKind::StreamTables) {
             Some(section) => stream::Tables::parse(self.section_bytes(section), engine)
                 .map_err(|e| FormatError::coded(e, section.offset)),
-            None => broken("F-19", self.directory_span().start, "the tables of the tiles are missing"),
+            None => broken("F-17", self.directory_span().start, "the tables of the tiles are missing"),
         }
     }
 
@@ -154,7 +154,7 @@ impl Container<'_> {
         codebook: &Numbers,
     ) -> Result<WeightsBuf, FormatError> {
         let Some(tiles) = self.tiles(parameter) else {
-            return broken("F-19", 0, "a parameter with codes has no tiles");
+            return broken("F-17", 0, "a parameter with codes has no tiles");
         };
         let mut weights = target(param, descriptor, codebook, tiles.section.offset)?;
         if matches!(tiles.section.kind, SectionKind::StreamTiles { .. }) {
@@ -344,7 +344,7 @@ impl<'w> TileTarget<'w> {
     /// Without a mask every weight has to be there.
     fn finish(self) -> Result<(), FormatError> {
         if self.mask.is_none() && self.n != self.codes.len() {
-            return broken("F-27", self.offset, "a weight is pruned in a parameter without a mask");
+            return broken("F-24", self.offset, "a weight is pruned in a parameter without a mask");
         }
         Ok(())
     }
@@ -397,14 +397,14 @@ pub fn coder_shape(shape: &[usize]) -> [usize; 3] {
     }
 }
 
-/// Rules F-25 and F-27.
+/// Rules F-23 and F-24.
 fn check(decoded: &Decoded, at: usize) -> Result<(), FormatError> {
     if decoded.mask().is_some_and(|mask| mask.iter().all(|&kept| kept)) {
-        return broken("F-27", at, "a mask that keeps everything is not stored");
+        return broken("F-24", at, "a mask that keeps everything is not stored");
     }
     match decoded {
         Decoded::Dense { numbers, .. } if !is_finite(numbers) => {
-            broken("F-25", at, "a number that is not finite")
+            broken("F-23", at, "a number that is not finite")
         }
         _ => Ok(()),
     }
@@ -414,7 +414,7 @@ fn check_codebook(codebook: &Numbers, at: usize) -> Result<(), FormatError> {
     let values = codebook.to_f32();
     let ascending = values.iter().zip(values.iter().skip(1)).all(|(a, b)| a < b);
     if !ascending || values.iter().any(|v| !v.is_finite() || *v == 0.0) {
-        return broken("F-25", at, "a codebook that is not strictly ascending, or holds zero or no number");
+        return broken("F-23", at, "a codebook that is not strictly ascending, or holds zero or no number");
     }
     Ok(())
 }

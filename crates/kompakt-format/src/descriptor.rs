@@ -44,7 +44,7 @@ impl Descriptor {
         }
     }
 
-    /// As a number. Rule F-16.
+    /// As a number. Rule F-14.
     pub fn code(&self) -> u64 {
         let levels = self.n_levels().unwrap_or(0).min(MAX_LEVELS) as u64;
         levels << 3 | u64::from(self.is_masked) << 2 | self.format.code()
@@ -52,12 +52,12 @@ impl Descriptor {
 
     pub(crate) fn from_code(code: u64, offset: usize) -> Result<Self, FormatError> {
         let Some(format) = NumberFormat::from_code(code & 3) else {
-            return broken("F-16", offset, "a number format that is unknown");
+            return broken("F-14", offset, "a number format that is unknown");
         };
         let form = match usize::try_from(code >> 3) {
             Ok(0) => Form::Dense,
             Ok(n_levels) if n_levels <= MAX_LEVELS => Form::Shared { n_levels },
-            _ => return broken("F-16", offset, "a codebook of more than 256 entries"),
+            _ => return broken("F-14", offset, "a codebook of more than 256 entries"),
         };
         Ok(Self { form, format, is_masked: code & 4 != 0 })
     }

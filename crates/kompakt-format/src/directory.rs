@@ -20,7 +20,7 @@ use core::ops::Range;
 use kompakt_graph::{Graph, Input, MAX_NODES, Node, ParamRole, default_names};
 use kompakt_prep::{MAX_NUMBERS, MAX_STEPS, Number, Pipeline, Step};
 
-/// Keys of the directory. Rule F-7.
+/// Keys of the directory. Rule F-8.
 pub mod key {
     /// The tier's code; left out for `smallest`.
     pub const TIER: i64 = 0;
@@ -141,7 +141,7 @@ impl Directory {
         let needs_tiles = self.tier != Tier::Smallest;
         for (home, descriptor) in self.homes.iter().zip(&self.descriptors) {
             if home.is_none() && needs_tiles && descriptor.n_levels().is_some() {
-                return broken("F-19", sections_at, "a parameter with codes has no section");
+                return broken("F-17", sections_at, "a parameter with codes has no section");
             }
         }
         Ok(())
@@ -151,19 +151,19 @@ impl Directory {
         let params = self.graph.params();
         if params.len() != self.descriptors.len() {
             let (n, found) = (params.len(), self.descriptors.len());
-            return broken("F-16", at, format!("{found} descriptors for {n} parameters"));
+            return broken("F-14", at, format!("{found} descriptors for {n} parameters"));
         }
         let mut elements = 0u64;
         for (param, descriptor) in params.iter().zip(&self.descriptors) {
             elements = elements.saturating_add(param.len() as u64);
             if descriptor.n_levels().is_some() && param.role != ParamRole::Weight {
-                return broken("F-16", at, format!("{:?} has codes; only weights may", param.name));
+                return broken("F-14", at, format!("{:?} has codes; only weights may", param.name));
             }
         }
         let allowed = (self.total as u64).saturating_mul(ELEMENTS_PER_BYTE).saturating_add(BASE_ELEMENTS);
         if elements > allowed {
             let problem = format!("{elements} parameters; a file of this size may have {allowed}");
-            return broken("F-17", at, problem);
+            return broken("F-15", at, problem);
         }
         Ok(())
     }
@@ -171,7 +171,7 @@ impl Directory {
     fn check_sections(&mut self, at: usize) -> Result<(), FormatError> {
         let pool = if self.tier == Tier::Smallest { SectionKind::Pool } else { SectionKind::Numbers };
         if self.sections.first().map(|s| s.kind) != Some(pool) {
-            return broken("F-19", at, "the first section is not the pool, or not that of the tier");
+            return broken("F-17", at, "the first section is not the pool, or not that of the tier");
         }
         let mut last = (0i64, 0usize);
         for (index, section) in self.sections.iter().enumerate().skip(1) {
@@ -181,7 +181,7 @@ impl Directory {
                 kind => (2, kind.parameter().map_or(0, |p| p.saturating_add(1))),
             };
             if rank <= last {
-                return broken("F-19", at, "a section comes twice, or not in its order");
+                return broken("F-17", at, "a section comes twice, or not in its order");
             }
             last = rank;
             self.check_section(section, at)?;
@@ -203,17 +203,17 @@ impl Directory {
             _ => return Ok(()),
         };
         if tier != Some(self.tier) {
-            return broken("F-18", at, "a section of a kind that the tier does not have");
+            return broken("F-16", at, "a section of a kind that the tier does not have");
         }
         let Some(parameter) = section.kind.parameter() else { return Ok(()) };
         let Some((param, descriptor)) =
             self.graph.params().get(parameter).zip(self.descriptors.get(parameter))
         else {
-            return broken("F-19", at, "a section of a parameter that is not there");
+            return broken("F-17", at, "a section of a parameter that is not there");
         };
         if form.is_some_and(|shared| shared != matches!(descriptor.form, Form::Shared { .. })) {
             return broken(
-                "F-18",
+                "F-16",
                 at,
                 format!("the section of {:?} does not fit its descriptor", param.name),
             );
@@ -227,7 +227,7 @@ impl Directory {
         if fits {
             Ok(())
         } else {
-            broken("F-23", at, format!("the tiles of {:?} do not make up its rows", param.name))
+            broken("F-19", at, format!("the tiles of {:?} do not make up its rows", param.name))
         }
     }
 }
@@ -300,7 +300,7 @@ impl Raw {
             key if key < 0 => cbor.skip()?,
             key => {
                 let problem = format!("key {key} is unknown; the file needs a newer reader");
-                return broken("F-7", key_at, problem);
+                return broken("F-8", key_at, problem);
             }
         }
         Ok(())
@@ -308,7 +308,7 @@ impl Raw {
 
     fn check(self, span: Range<usize>, total: usize) -> Result<Directory, FormatError> {
         let start = span.start;
-        let missing = |what: &str| FormatError::new("F-8", start, format!("the directory lacks {what}"));
+        let missing = |what: &str| FormatError::new("F-7", start, format!("the directory lacks {what}"));
         let content_hash = self.content_hash.ok_or_else(|| missing("the content hash, key 1"))?;
         let (descriptors, at) = self.descriptors.ok_or_else(|| missing("the descriptors, key 6"))?;
         if self.inputs.is_empty() || self.nodes.is_empty() {
@@ -324,7 +324,7 @@ impl Raw {
             Some(sections) => sections,
             None => {
                 let Some(length) = total.checked_sub(span.end).and_then(|n| n.checked_sub(CRC_BYTES)) else {
-                    return broken("F-20", span.end, "the file ends within the checksum of the pool");
+                    return broken("F-18", span.end, "the file ends within the checksum of the pool");
                 };
                 vec![Section::only(SectionKind::Pool, span.end, length)]
             }
@@ -353,7 +353,7 @@ impl Raw {
 fn tier(cbor: &mut Cbor<'_>) -> Result<Tier, FormatError> {
     let offset = cbor.offset();
     match cbor.uint()? {
-        0 => broken("F-13", offset, "tier 0 is left out"),
+        0 => broken("F-10", offset, "tier 0 is left out"),
         1 => Ok(Tier::Stream),
         2 => Ok(Tier::Direct),
         other => broken("F-9", offset, format!("tier {other} is unknown; the file needs a newer reader")),
@@ -369,7 +369,7 @@ fn inputs(cbor: &mut Cbor<'_>) -> Result<Vec<Vec<usize>>, FormatError> {
         return Ok(vec![operators::dims(cbor)?]);
     }
     if n < 2 {
-        return broken("F-13", offset, "the shape of a single input is not in a list");
+        return broken("F-10", offset, "the shape of a single input is not in a list");
     }
     *cbor = ahead;
     (0..n).map(|_| operators::dims(cbor)).collect()
@@ -384,11 +384,11 @@ fn graph(
 ) -> Result<Graph, FormatError> {
     let last = inputs.len().saturating_add(nodes.len()).saturating_sub(1);
     if outputs.as_deref() == Some(&[last]) {
-        return broken("F-13", at, "the last value is the output without being listed");
+        return broken("F-10", at, "the last value is the output without being listed");
     }
     let names = match names {
         Some(names) if names.len() == last.saturating_add(1) => names,
-        Some(_) => return broken("F-14", at, "not one name for each input and node"),
+        Some(_) => return broken("F-12", at, "not one name for each input and node"),
         None => input_names(inputs.len()).chain(default_names(nodes.iter().map(|n| &n.op))).collect(),
     };
     let mut names = names.into_iter();
@@ -398,7 +398,7 @@ fn graph(
         node.name = names.next().unwrap_or_default();
     }
     let outputs = outputs.unwrap_or_else(|| vec![last]);
-    Graph::new(inputs, nodes, outputs).map_err(|e| FormatError::new("F-14", at, e.to_string()))
+    Graph::new(inputs, nodes, outputs).map_err(|e| FormatError::new("F-12", at, e.to_string()))
 }
 
 /// The names that inputs have when none are stored: `input`, or `input1`, `input2`, …
@@ -410,11 +410,11 @@ fn pipeline(cbor: &mut Cbor<'_>) -> Result<Pipeline, FormatError> {
     let offset = cbor.offset();
     let n = cbor.array(MAX_STEPS.saturating_add(1))?;
     if n == 0 {
-        return broken("F-15", offset, "preprocessing without the shape of a raw input");
+        return broken("F-13", offset, "preprocessing without the shape of a raw input");
     }
     let input = operators::dims(cbor)?;
     let steps = (1..n).map(|_| step(cbor)).collect::<Result<_, _>>()?;
-    Pipeline::new(&input, steps).map_err(|e| FormatError::new("F-15", offset, e.to_string()))
+    Pipeline::new(&input, steps).map_err(|e| FormatError::new("F-13", offset, e.to_string()))
 }
 
 fn step(cbor: &mut Cbor<'_>) -> Result<Step, FormatError> {
@@ -424,13 +424,13 @@ fn step(cbor: &mut Cbor<'_>) -> Result<Step, FormatError> {
     } else {
         let n = cbor.array(MAX_NUMBERS.saturating_add(1))?;
         if n < 2 {
-            return broken("F-13", offset, "a step of one number is that number, not an array");
+            return broken("F-10", offset, "a step of one number is that number, not an array");
         }
         let code = cbor.uint()?;
         (code, (1..n).map(|_| number(cbor)).collect::<Result<_, _>>()?)
     };
     let code = u8::try_from(code).unwrap_or(u8::MAX);
-    Step::from_numbers(code, &numbers).map_err(|e| FormatError::new("F-15", offset, e.to_string()))
+    Step::from_numbers(code, &numbers).map_err(|e| FormatError::new("F-13", offset, e.to_string()))
 }
 
 fn number(cbor: &mut Cbor<'_>) -> Result<Number, FormatError> {
@@ -444,7 +444,7 @@ fn fitting(pipeline: Pipeline, graph: &Graph, at: usize) -> Result<Pipeline, For
     let made = pipeline.output_shape().dims();
     match graph.inputs() {
         [input] if input.shape == made => Ok(pipeline),
-        _ => broken("F-15", at, format!("preprocessing makes {made:?}, which the network does not read")),
+        _ => broken("F-13", at, format!("preprocessing makes {made:?}, which the network does not read")),
     }
 }
 
@@ -460,7 +460,7 @@ fn measured(cbor: &mut Cbor<'_>) -> Result<Vec<(String, f64)>, FormatError> {
         }
         let value = match cbor.scalar()? {
             Scalar::Float(value) => value,
-            Scalar::Int(_) => return broken("F-8", offset, "a figure is a float"),
+            Scalar::Int(_) => return broken("F-7", offset, "a figure is a float"),
         };
         figures.push((name.to_string(), value));
     }

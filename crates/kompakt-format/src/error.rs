@@ -26,7 +26,7 @@ impl FormatError {
             EntropyError::Stream { offset: at, rule, problem } => {
                 Self::new(rule, offset.saturating_add(at), problem)
             }
-            other => Self::new("F-24", offset, other.to_string()),
+            other => Self::new("F-22", offset, other.to_string()),
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use kompakt_graph::{Graph, Op, ParamRole};
 
-/// What the graph says about one weight parameter. Rule F-24.
+/// What the graph says about one weight parameter. Rule F-22.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WeightHints {
     /// The weight parameter whose output units, in order, make the input channels: channel `c` comes of unit

@@ -3,7 +3,7 @@
 use crate::cbor::half_to_f64;
 use alloc::vec::Vec;
 
-/// How the numbers of a codebook or a dense tensor are stored. Rule F-16.
+/// How the numbers of a codebook or a dense tensor are stored. Rule F-14.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NumberFormat {
     /// IEEE single precision. Code 0.

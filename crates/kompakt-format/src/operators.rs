@@ -13,7 +13,7 @@ use crate::{
 use alloc::{string::String, vec, vec::Vec};
 use kompakt_graph::{MAX_NODES, MAX_RANK, Node, Op, Padding, Pair};
 
-/// Codes of operators. Rule F-12.
+/// Codes of operators. Rule F-11.
 pub mod code {
     #![allow(missing_docs, reason = "each is the operator of that name")]
     pub const LINEAR: u64 = 0;
@@ -49,7 +49,7 @@ pub(crate) fn node(cbor: &mut Cbor<'_>, value: usize) -> Result<Node, FormatErro
         _ => (vec![value.saturating_sub(1)], 1),
     };
     let Some(left) = n.checked_sub(before).filter(|&left| left.saturating_add(before) > 1) else {
-        return broken("F-13", offset, "a node of one number is that number, not an array");
+        return broken("F-10", offset, "a node of one number is that number, not an array");
     };
     let code = cbor.uint()?;
     let mut attributes = Attributes::new(cbor, left, offset);
@@ -63,12 +63,12 @@ fn operands(cbor: &mut Cbor<'_>, value: usize) -> Result<Vec<usize>, FormatError
     let offset = cbor.offset();
     let distances = sizes(cbor, MAX_NODES)?;
     if distances == [1] || distances.is_empty() {
-        return broken("F-13", offset, "the value before a node is its input without being listed");
+        return broken("F-10", offset, "the value before a node is its input without being listed");
     }
     let back = |&d: &usize| value.checked_sub(d).filter(|_| d > 0);
     match distances.iter().map(back).collect() {
         Some(inputs) => Ok(inputs),
-        None => broken("F-12", offset, "a node works on a value that is not before it"),
+        None => broken("F-11", offset, "a node works on a value that is not before it"),
     }
 }
 
@@ -83,7 +83,7 @@ pub(crate) fn dims(cbor: &mut Cbor<'_>) -> Result<Vec<usize>, FormatError> {
     let offset = cbor.offset();
     let dims = sizes(cbor, MAX_RANK)?;
     if dims.is_empty() {
-        return broken("F-12", offset, "a shape of no dimensions");
+        return broken("F-11", offset, "a shape of no dimensions");
     }
     Ok(dims)
 }
@@ -95,8 +95,8 @@ fn pair(cbor: &mut Cbor<'_>) -> Result<Pair, FormatError> {
     }
     match *sizes(cbor, 4)? {
         [h, w] if h != w => Ok(Pair { h, w }),
-        [_, _] => broken("F-13", offset, "a height and a width that are equal are one number"),
-        _ => broken("F-12", offset, "a number or [height, width] is expected"),
+        [_, _] => broken("F-10", offset, "a height and a width that are equal are one number"),
+        _ => broken("F-11", offset, "a number or [height, width] is expected"),
     }
 }
 
@@ -109,8 +109,8 @@ fn padding(cbor: &mut Cbor<'_>) -> Result<Padding, FormatError> {
         [top, left, bottom, right] if [left, bottom, right] != [top; 3] => {
             Ok(Padding { top, left, bottom, right })
         }
-        [_, _, _, _] => broken("F-13", offset, "four paddings that are equal are one number"),
-        _ => broken("F-12", offset, "a number or [top, left, bottom, right] is expected"),
+        [_, _, _, _] => broken("F-10", offset, "four paddings that are equal are one number"),
+        _ => broken("F-11", offset, "a number or [top, left, bottom, right] is expected"),
     }
 }
 
@@ -133,7 +133,7 @@ impl<'c, 'a> Attributes<'c, 'a> {
         read: impl FnOnce(&mut Cbor<'a>) -> Result<T, FormatError>,
     ) -> Result<T, FormatError> {
         let Some(left) = self.left.checked_sub(1) else {
-            return broken("F-12", self.offset, "an operator lacks an attribute");
+            return broken("F-11", self.offset, "an operator lacks an attribute");
         };
         self.left = left;
         self.last_is_default = false;
@@ -155,10 +155,10 @@ impl<'c, 'a> Attributes<'c, 'a> {
 
     fn finish(self) -> Result<(), FormatError> {
         if self.left > 0 {
-            return broken("F-12", self.offset, "an operator has more attributes than it knows");
+            return broken("F-11", self.offset, "an operator has more attributes than it knows");
         }
         if self.last_is_default {
-            return broken("F-13", self.offset, "a last attribute that has its default is left out");
+            return broken("F-10", self.offset, "a last attribute that has its default is left out");
         }
         Ok(())
     }
@@ -214,7 +214,7 @@ impl<'c, 'a> Attributes<'c, 'a> {
             code::PAD => Op::Pad { before: self.need(dims)?, after: self.need(dims)? },
             _ => {
                 let problem = alloc::format!("operator {code} is unknown; the file needs a newer reader");
-                return broken("F-12", self.offset, problem);
+                return broken("F-11", self.offset, problem);
             }
         })
     }

@@ -34,7 +34,7 @@ impl<'a> RawReader<'a> {
         if self.at == self.bytes.len() {
             Ok(())
         } else {
-            broken("F-24", self.offset(), "bytes after the last number of a section")
+            broken("F-22", self.offset(), "bytes after the last number of a section")
         }
     }
 
@@ -45,7 +45,7 @@ impl<'a> RawReader<'a> {
                 self.at = end;
                 Ok(bytes)
             }
-            None => broken("F-24", self.offset(), "a section ends before its last number"),
+            None => broken("F-22", self.offset(), "a section ends before its last number"),
         }
     }
 
@@ -69,7 +69,7 @@ impl<'a> RawReader<'a> {
                     [1] => self.chunks(n)?.iter().map(|b| i8::from_le_bytes(*b).into()).collect(),
                     [2] => self.chunks(n)?.iter().map(|b| i16::from_le_bytes(*b).into()).collect(),
                     [4] => self.chunks(n)?.iter().map(|b| i32::from_le_bytes(*b)).collect(),
-                    _ => return broken("F-24", offset, "an integer has 1, 2 or 4 bytes"),
+                    _ => return broken("F-22", offset, "an integer has 1, 2 or 4 bytes"),
                 };
                 Numbers::Scaled { scale, integers }
             }
@@ -100,7 +100,7 @@ impl<'a> RawReader<'a> {
             let mut bits = row.iter().flat_map(|&byte| (0..8).map(move |i| byte >> i & 1 == 1));
             mask.extend(bits.by_ref().take(cols));
             if bits.any(|bit| bit) {
-                return broken("F-24", offset, "the bits after a row of a mask are not zero");
+                return broken("F-22", offset, "the bits after a row of a mask are not zero");
             }
         }
         Ok(mask)

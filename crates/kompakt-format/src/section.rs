@@ -55,7 +55,7 @@ pub enum SectionKind {
 }
 
 impl SectionKind {
-    /// The kind's code. Rule F-18.
+    /// The kind's code. Rule F-16.
     pub fn code(self) -> i64 {
         match self {
             Self::Pool => 0,
@@ -104,7 +104,7 @@ impl SectionKind {
             code if code < 0 => Self::Unknown(code),
             code => {
                 let problem = alloc::format!("section kind {code} is unknown; the file needs a newer reader");
-                return broken("F-18", offset, problem);
+                return broken("F-16", offset, problem);
             }
         })
     }
@@ -139,7 +139,7 @@ impl Section {
     }
 }
 
-/// Where a section of `length` bytes begins whose predecessor (checksum included) ends at `end`. Rule F-20.
+/// Where a section of `length` bytes begins whose predecessor (checksum included) ends at `end`. Rule F-18.
 pub fn place(kind: SectionKind, end: usize, length: usize) -> usize {
     let is_read_in_place = matches!(
         kind,
@@ -164,10 +164,10 @@ pub(crate) fn table(cbor: &mut Cbor<'_>, start: usize, total: usize) -> Result<V
         sections.push(section);
     }
     if end != total {
-        return broken("F-20", offset, alloc::format!("the sections end at byte {end}, the file at {total}"));
+        return broken("F-18", offset, alloc::format!("the sections end at byte {end}, the file at {total}"));
     }
     if matches!(sections.as_slice(), [Section { kind: SectionKind::Pool, .. }]) {
-        return broken("F-13", offset, "a section table that lists the pool alone is left out");
+        return broken("F-10", offset, "a section table that lists the pool alone is left out");
     }
     Ok(sections)
 }
@@ -187,7 +187,7 @@ fn entry(cbor: &mut Cbor<'_>, end: usize) -> Result<Section, FormatError> {
             tiles(cbor, &mut section)?;
         }
         (kind, Some(1)) if kind.is_ancillary() => section.unpacked = Some(unpacked(cbor)?),
-        _ => return broken("F-8", offset, "a section entry with more or fewer items than its kind has"),
+        _ => return broken("F-7", offset, "a section entry with more or fewer items than its kind has"),
     }
     Ok(section)
 }
@@ -199,7 +199,7 @@ fn tiles(cbor: &mut Cbor<'_>, section: &mut Section) -> Result<(), FormatError> 
     section.tile_lengths = (0..n).map(|_| cbor.size()).collect::<Result<_, _>>()?;
     let sum = section.tile_lengths.iter().fold(0usize, |sum, &n| sum.saturating_add(n));
     if sum != section.length {
-        return broken("F-23", offset, "the tiles of a section do not add up to its length");
+        return broken("F-19", offset, "the tiles of a section do not add up to its length");
     }
     Ok(())
 }
@@ -208,6 +208,6 @@ fn unpacked(cbor: &mut Cbor<'_>) -> Result<usize, FormatError> {
     let offset = cbor.offset();
     match cbor.size()? {
         n if n <= MAX_ANCILLARY_BYTES => Ok(n),
-        _ => broken("F-17", offset, "an ancillary section of more than 16 MiB"),
+        _ => broken("F-15", offset, "an ancillary section of more than 16 MiB"),
     }
 }

@@ -29,7 +29,7 @@ impl Container<'_> {
         let directory = self.bytes().get(self.directory().hashed.clone()).unwrap_or(&[]);
         if hash.finish(directory) != self.content_hash() {
             let at = self.directory().span.start;
-            return broken("F-26", at, "the content hash does not fit what the file holds");
+            return broken("F-25", at, "the content hash does not fit what the file holds");
         }
         self.check_ancillary()
     }
@@ -40,7 +40,7 @@ impl Container<'_> {
         for section in self.sections() {
             let padding = self.bytes().get(end..section.offset).unwrap_or(&[]);
             if let Some(i) = padding.iter().position(|&b| b != 0) {
-                return broken("F-21", end.saturating_add(i), "padding that is not zero");
+                return broken("F-20", end.saturating_add(i), "padding that is not zero");
             }
             self.check_crc(section)?;
             end = section.end().saturating_add(crate::CRC_BYTES);
@@ -54,6 +54,6 @@ impl Container<'_> {
         if stored.map(|b| u32::from_le_bytes(*b)) == Some(crc32fast::hash(self.section_bytes(section))) {
             return Ok(());
         }
-        broken("F-22", section.offset, "the checksum of a section does not fit it")
+        broken("F-21", section.offset, "the checksum of a section does not fit it")
     }
 }

@@ -14,13 +14,13 @@ pub(crate) fn unpack(bytes: &[u8], length: usize, at: usize) -> Result<Vec<u8>, 
     let mut out = vec![0; length];
     match FrameDecoder::new().decode_all(bytes, &mut out) {
         Ok(n) if n == length => Ok(out),
-        _ => broken("F-28", at, "an ancillary section that cannot be unpacked"),
+        _ => broken("F-26", at, "an ancillary section that cannot be unpacked"),
     }
 }
 
 /// A frame that says nothing but its length, and that rightly.
 fn check_header(bytes: &[u8], length: usize, at: usize) -> Result<(), FormatError> {
-    let wrong = |problem: &'static str| broken("F-28", at, problem);
+    let wrong = |problem: &'static str| broken("F-26", at, problem);
     let Some((&descriptor, rest)) = bytes.strip_prefix(&MAGIC).and_then(<[u8]>::split_first) else {
         return wrong("a packed section that is no Zstandard frame");
     };

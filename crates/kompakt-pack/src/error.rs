@@ -1,6 +1,9 @@
 //! Why a model cannot be packed.
 
-use kompakt_checkpoint::CheckpointError;
+use kompakt_checkpoint::{
+    CheckpointError,
+    stage::{Failure, exit},
+};
 use kompakt_entropy::EntropyError;
 use kompakt_format::FormatError;
 use kompakt_graph::GraphError;
@@ -48,10 +51,13 @@ pub enum PackError {
 }
 
 impl PackError {
-    /// For binaries: the error with the kind of its cause, which decides the exit code.
+    /// For binaries: the error in the form that decides the exit code.
     pub fn into_anyhow(self) -> anyhow::Error {
         match self {
             Self::Model(error) => error.into(),
+            Self::Format(_) | Self::Graph(_) | Self::Unsupported { .. } => {
+                Failure { code: exit::INPUT, message: self.to_string() }.into()
+            }
             other => other.into(),
         }
     }

@@ -97,15 +97,15 @@ fn source(file: ModelFile, args: &Args) -> Result<Box<dyn Source>> {
             args.self_test == 0,
             "--self-test needs the whole network in memory; this one is too large"
         );
-        return Ok(Box::new(Streamed::new(file)?));
+        return Ok(Box::new(Streamed::new(file).map_err(PackError::into_anyhow)?));
     }
     let mut model = file.into_model()?;
     if !args.keep_order {
         order_units(&mut model);
     }
-    let mut source = InMemory::new(model)?;
+    let mut source = InMemory::new(model).map_err(PackError::into_anyhow)?;
     if args.self_test > 0 {
-        source.add_self_tests(args.self_test)?;
+        source.add_self_tests(args.self_test).map_err(PackError::into_anyhow)?;
     }
     Ok(Box::new(source))
 }

@@ -10,7 +10,9 @@ use crate::{
     sections::{Section, Spool},
     tiles,
 };
-use kompakt_format::{Container, ContentHash, Decoded, Descriptor, SectionKind, Tier, rows_and_cols};
+use kompakt_format::{
+    Container, ContentHash, Decoded, Descriptor, FormatError, SectionKind, Tier, rows_and_cols,
+};
 use kompakt_graph::Graph;
 use rayon::prelude::*;
 use std::{fs::File, io::BufWriter, io::Write, path::Path, sync::Arc};
@@ -224,8 +226,9 @@ fn has_own_section(graph: &Graph, tier: Tier, index: usize, decoded: &Decoded) -
 /// Checks the file as any reader would, down to the content hash.
 fn read_back(path: &Path, content_hash: [u8; 8]) -> Result<(), PackError> {
     let bytes = std::fs::read(path).map_err(PackError::io("reading the container back"))?;
-    let container = Container::parse(&bytes)?;
-    container.verify()?;
+    let differs = |e: FormatError| PackError::ReadBack(e.to_string());
+    let container = Container::parse(&bytes).map_err(differs)?;
+    container.verify().map_err(differs)?;
     if container.content_hash() == content_hash {
         Ok(())
     } else {

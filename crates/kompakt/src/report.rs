@@ -1,8 +1,13 @@
 //! `kompakt report`: the HTML page of a pipeline run.
 
+use crate::packed;
 use anyhow::{Context, Result};
 use kompakt_checkpoint::stage::Output;
-use kompakt_report::{Evidence, html};
+use kompakt_pack::{
+    PackError,
+    account::{Account, ParameterRow},
+};
+use kompakt_report::{Evidence, LayerBytes, html};
 use std::path::PathBuf;
 
 /// Make one HTML page of a run of the pipeline: sizes, errors, weights, where the bytes are
@@ -15,7 +20,38 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let evidence = Evidence::read(&arguments.summary)?;
+    let mut evidence = Evidence::read(&arguments.summary)?;
+    if let Some(row) = evidence.summary.rows.iter().rev().find(|row| row.file.ends_with(".kompakt")) {
+        let path = arguments.summary.with_file_name(&row.file);
+        let bytes = packed::read(&path)?;
+        let account = Account::of(&packed::parse(&path, &bytes)?).map_err(PackError::into_anyhow)?;
+        evidence.bytes = layer_bytes(&account);
+    }
     let page = html(&evidence)?;
     arguments.output.write_with(|path| std::fs::write(path, &page).context("writing the page"))
+}
+
+/// The rows of `kompakt inspect` as the report draws them: a row a parameter, one for the directory, one for what
+/// `--minimal` leaves out. They add up to the file.
+fn layer_bytes(account: &Account) -> Vec<LayerBytes> {
+    let mut layers: Vec<LayerBytes> = account.parameters.iter().map(parameter_bytes).collect();
+    for (name, is_ancillary) in [("directory", false), ("ancillary", true)] {
+        let rows = account.others.iter().filter(|row| row.is_ancillary == is_ancillary);
+        let n_bytes: usize = rows.map(|row| row.bytes).sum();
+        layers.push(LayerBytes { name: name.to_string(), parts: vec![(name.to_string(), n_bytes as u64)] });
+    }
+    layers
+}
+
+fn parameter_bytes(row: &ParameterRow) -> LayerBytes {
+    let codes = if row.map_bytes.is_some() { "codes" } else { "map and codes" };
+    let parts = [
+        ("map", row.map_bytes.unwrap_or(0)),
+        (codes, row.codes_bytes),
+        ("numbers", row.numbers_bytes),
+        ("overhead", row.overhead_bytes),
+    ];
+    let parts =
+        parts.into_iter().filter(|(_, n)| *n > 0).map(|(kind, n)| (kind.to_string(), n as u64)).collect();
+    LayerBytes { name: row.name.clone(), parts }
 }

@@ -1,0 +1,95 @@
+//! `kompakt diff`: what two packed files have in common.
+
+use crate::packed;
+use anyhow::{Result, bail};
+use kompakt_checkpoint::stage::{Failure, exit};
+use kompakt_format::{Container, Decoded, FormatError};
+use kompakt_graph::Graph;
+use std::path::PathBuf;
+
+/// Compare two packed files: is it the same network, and if not, where do they differ
+///
+/// Exit code 0: the same content, whatever the tiers; 1: other content.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The first .kompakt file
+    a: PathBuf,
+    /// The second
+    b: PathBuf,
+}
+
+#[expect(clippy::print_stdout, reason = "data of a binary")]
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let (a_bytes, b_bytes) = (packed::read(&arguments.a)?, packed::read(&arguments.b)?);
+    let (a, b) = (packed::parse(&arguments.a, &a_bytes)?, packed::parse(&arguments.b, &b_bytes)?);
+    for (path, container) in [(&arguments.a, &a), (&arguments.b, &b)] {
+        container.verify().map_err(|e| packed::broken(path, &e))?;
+    }
+    println!("bytes    {} and {}", a_bytes.len(), b_bytes.len());
+    println!("tier     {} and {}", a.tier().name(), b.tier().name());
+    println!("content  {} and {}", packed::hex(&a.content_hash()), packed::hex(&b.content_hash()));
+    let differences = differences(&a, &b).map_err(|e| packed::broken(&arguments.b, &e))?;
+    differences.iter().for_each(|line| println!("{line}"));
+    if a.content_hash() == b.content_hash() {
+        return Ok(());
+    }
+    bail!(Failure { code: exit::FAILURE, message: "the files hold different content".to_string() })
+}
+
+fn differences(a: &Container<'_>, b: &Container<'_>) -> Result<Vec<String>, FormatError> {
+    let mut lines = Vec::new();
+    let mut compare = |what: &str, same: bool| {
+        if !same {
+            lines.push(format!("{what}: differs"));
+        }
+    };
+    compare("graph", is_same_network(a.graph(), b.graph()));
+    compare("preprocessing", a.pipeline() == b.pipeline());
+    compare("names", names(a.graph()) == names(b.graph()));
+    compare("dense size", a.dense_parameters() == b.dense_parameters());
+    compare("accuracy", a.measured() == b.measured());
+    compare("labels", a.labels()? == b.labels()?);
+    compare("provenance", a.provenance()? == b.provenance()?);
+    compare("self-tests", a.self_tests()? == b.self_tests()?);
+    if is_same_network(a.graph(), b.graph()) {
+        for ((param, a), b) in a.graph().params().iter().zip(a.decode()?).zip(b.decode()?) {
+            if a != b {
+                lines.push(format!("{}: {}", param.name, weights(&a, &b)));
+            }
+        }
+    }
+    Ok(lines)
+}
+
+fn names(graph: &Graph) -> Vec<&str> {
+    graph
+        .inputs()
+        .iter()
+        .map(|i| i.name.as_str())
+        .chain(graph.nodes().iter().map(|n| n.name.as_str()))
+        .collect()
+}
+
+/// Names aside.
+fn is_same_network(a: &Graph, b: &Graph) -> bool {
+    let inputs = |g: &Graph| g.inputs().iter().map(|i| i.shape.clone()).collect::<Vec<_>>();
+    let nodes = |g: &Graph| g.nodes().iter().map(|n| (n.op.clone(), n.inputs.clone())).collect::<Vec<_>>();
+    inputs(a) == inputs(b) && nodes(a) == nodes(b) && a.outputs() == b.outputs()
+}
+
+/// How two tensors of one shape differ.
+fn weights(a: &Decoded, b: &Decoded) -> String {
+    let (x, y) = (a.to_f32(), b.to_f32());
+    let count = |f: &dyn Fn(f32, f32) -> bool| x.iter().zip(&y).filter(|(x, y)| f(**x, **y)).count();
+    let largest = x.iter().zip(&y).fold(0f32, |m, (x, y)| m.max((x - y).abs()));
+    let n_values = count(&|x, y| x != y);
+    if n_values == 0 {
+        return "the same values, stored otherwise".to_string();
+    }
+    format!(
+        "{n_values} of {} values differ, by at most {largest}; {} only in the first, {} only in the second",
+        x.len(),
+        count(&|x, y| x != 0.0 && y == 0.0),
+        count(&|x, y| x == 0.0 && y != 0.0),
+    )
+}

@@ -1,0 +1,132 @@
+//! `kompakt inspect`: what is in a packed file, and where its bytes are.
+
+use crate::packed;
+use anyhow::Result;
+use kompakt_format::{Container, NumberFormat};
+use kompakt_pack::{
+    PackError,
+    account::{Account, ParameterRow},
+    table,
+};
+use serde_json::{Value, json};
+use std::{path::PathBuf, time::Instant};
+
+/// Show what is in a packed file: the network, and where every byte is
+///
+/// One row a tensor: how much is kept, bits for each kept weight, the codebook, who coded it, bytes of the map of what is
+/// kept, of codes, of numbers (codebook, biases), overhead, and the entropy of map and codes. The rows add up to the
+/// file. Rows marked * are left out by --minimal.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The .kompakt file
+    file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[expect(clippy::print_stdout, reason = "data of a binary")]
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let path = &arguments.file;
+    let bytes = packed::read(path)?;
+    let container = packed::parse(path, &bytes)?;
+    container.verify().map_err(|e| packed::broken(path, &e))?;
+    let started = Instant::now();
+    container.decode().map_err(|e| packed::broken(path, &e))?;
+    let decode_ms = started.elapsed().as_secs_f64() * 1e3;
+    let account = Account::of(&container).map_err(PackError::into_anyhow)?;
+    if arguments.json {
+        println!("{:#}", json(&container, &account, decode_ms)?);
+    } else {
+        print!("{}", summary(&container, decode_ms)?);
+        print!("{}", table(&account, container.dense_parameters().map(|n| 4 * n)));
+    }
+    Ok(())
+}
+
+fn summary(container: &Container<'_>, decode_ms: f64) -> Result<String> {
+    let graph = container.graph();
+    let n = graph.n_parameters();
+    let mut lines = vec![
+        format!(
+            "version 1, tier {}, content {}",
+            container.tier().name(),
+            packed::hex(&container.content_hash())
+        ),
+        format!("decoded in {decode_ms:.1} ms: {:.1} million weights a second", n as f64 / decode_ms / 1e3),
+    ];
+    for input in graph.inputs() {
+        lines.push(format!("input    {} {:?}", input.name, input.shape));
+    }
+    if let Some(pipeline) = container.pipeline() {
+        let steps: Vec<&str> = pipeline.steps().iter().map(|s| s.name()).collect();
+        lines.push(format!("made of  {:?} by {}", pipeline.input_shape().dims(), steps.join(", ")));
+    }
+    let nodes: Vec<&str> = graph.nodes().iter().map(|node| node.op.name()).collect();
+    lines.push(format!("network  {n} parameters: {}", nodes.join(", ")));
+    let labels = container.labels()?;
+    if !labels.is_empty() {
+        lines.push(format!("labels   {}", labels.join(", ")));
+    }
+    for (name, value) in container.measured() {
+        lines.push(format!("{name} {:.2} %", 100.0 * value));
+    }
+    let n_tests = container.self_tests()?.len();
+    if n_tests > 0 {
+        lines.push(format!("{n_tests} self-tests"));
+    }
+    lines.push(String::new());
+    lines.push(String::new());
+    Ok(lines.join("\n"))
+}
+
+fn json(container: &Container<'_>, account: &Account, decode_ms: f64) -> Result<Value> {
+    let provenance: Value = match container.provenance()? {
+        Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        None => Value::Null,
+    };
+    Ok(json!({
+        "version": 1,
+        "tier": container.tier().name(),
+        "content_hash": packed::hex(&container.content_hash()),
+        "bytes": account.bytes(),
+        "ancillary_bytes": account.ancillary_bytes(),
+        "dense_parameters": container.dense_parameters(),
+        "decode_ms": decode_ms,
+        "inputs": container.graph().inputs().iter().map(|i| json!({"name": i.name, "shape": i.shape})).collect::<Vec<_>>(),
+        "preprocessing": container.pipeline().map(serde_json::to_value).transpose()?,
+        "nodes": container.graph().nodes().iter().map(|n| json!({"name": n.name, "op": n.op.name()})).collect::<Vec<_>>(),
+        "labels": container.labels()?,
+        "measured": container.measured().iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+        "provenance": provenance,
+        "self_tests": container.self_tests()?.len(),
+        "tensors": account.parameters.iter().map(tensor).collect::<Vec<_>>(),
+        "others": account.others.iter().map(|o| {
+            json!({"name": o.name, "bytes": o.bytes, "ancillary": o.is_ancillary})
+        }).collect::<Vec<_>>(),
+    }))
+}
+
+fn tensor(row: &ParameterRow) -> Value {
+    let format = match row.format {
+        NumberFormat::F32 => "f32",
+        NumberFormat::F16 => "f16",
+        NumberFormat::Scaled => "scaled",
+    };
+    json!({
+        "name": row.name,
+        "shape": row.shape,
+        "n": row.n,
+        "n_kept": row.n_kept,
+        "density": row.n_kept as f64 / row.n as f64,
+        "levels": row.n_levels,
+        "numbers": format,
+        "coder": row.coder,
+        "map_bytes": row.map_bytes,
+        "codes_bytes": row.codes_bytes,
+        "numbers_bytes": row.numbers_bytes,
+        "overhead_bytes": row.overhead_bytes,
+        "entropy_bytes": row.entropy_bytes,
+        "bytes": row.bytes(),
+    })
+}

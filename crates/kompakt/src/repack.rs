@@ -1,0 +1,53 @@
+//! `kompakt repack`: the same content in another tier.
+
+use crate::packed;
+use anyhow::Result;
+use clap::ValueEnum;
+use kompakt_checkpoint::stage::Output;
+use kompakt_pack::{Options, PackError, Packed};
+use std::path::PathBuf;
+
+/// Switch a packed file between its tiers, without loss
+///
+/// Content hash and order of units stay as they are; there and back gives the same bytes.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The .kompakt file
+    file: PathBuf,
+    #[command(flatten)]
+    output: Output,
+    /// How weights are to be coded
+    #[arg(long, value_enum)]
+    tier: Tier,
+    /// Leave out all that the network does not need to run: names, labels, history, accuracy, self-tests
+    #[arg(long)]
+    minimal: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Tier {
+    /// Fewest bytes; decoded once, at load
+    Smallest,
+    /// Decoded tile by tile, at every inference
+    Stream,
+    /// Run as it lies, with no decoding
+    Direct,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    arguments.output.check()?;
+    let bytes = packed::read(&arguments.file)?;
+    let container = packed::parse(&arguments.file, &bytes)?;
+    container.verify().map_err(|e| packed::broken(&arguments.file, &e))?;
+    let tier = match arguments.tier {
+        Tier::Smallest => kompakt_format::Tier::Smallest,
+        Tier::Stream => kompakt_format::Tier::Stream,
+        Tier::Direct => kompakt_format::Tier::Direct,
+    };
+    let options = Options { tier, minimal: arguments.minimal };
+    arguments.output.write_with(|path| {
+        let mut source = Packed::new(&container).map_err(PackError::into_anyhow)?;
+        kompakt_pack::write(&mut source, &options, path, &|_, _| {}).map_err(PackError::into_anyhow)?;
+        Ok(())
+    })
+}

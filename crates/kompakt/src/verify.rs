@@ -1,0 +1,64 @@
+//! `kompakt verify`: every byte of a file is checked.
+
+use crate::packed;
+use anyhow::{Result, bail};
+use kompakt_checkpoint::stage::{Failure, exit};
+use kompakt_format::{Container, self_test_input};
+use kompakt_pack::reference;
+use std::path::{Path, PathBuf};
+
+/// Check every byte of packed files: checksums, payloads, content hash, self-tests
+///
+/// A file passes if all is as spec/format.md says; else the first rule that is broken is named, with the byte.
+/// Stored self-tests are run in double precision.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The .kompakt files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+#[expect(clippy::print_stdout, reason = "data of a binary")]
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    for path in &arguments.files {
+        let bytes = packed::read(path)?;
+        let container = packed::parse(path, &bytes)?;
+        container.verify().map_err(|e| packed::broken(path, &e))?;
+        let n_tests = self_tests(path, &container)?;
+        let tests = if n_tests == 0 { String::new() } else { format!(", {n_tests} self-tests pass") };
+        println!(
+            "{}: good: {} bytes, tier {}, content {}{tests}",
+            path.display(),
+            bytes.len(),
+            container.tier().name(),
+            packed::hex(&container.content_hash()),
+        );
+    }
+    Ok(())
+}
+
+/// Runs the stored self-tests; how many there are.
+fn self_tests(path: &Path, container: &Container<'_>) -> Result<usize> {
+    let tests = container.self_tests().map_err(|e| packed::broken(path, &e))?;
+    let [input] = container.graph().inputs() else { return Ok(0) };
+    if tests.is_empty() {
+        return Ok(0);
+    }
+    let decoded = container.decode().map_err(|e| packed::broken(path, &e))?;
+    let parameters: Vec<Vec<f64>> =
+        decoded.iter().map(|d| d.to_f32().into_iter().map(f64::from).collect()).collect();
+    let n = container.pipeline().map_or(input.shape.iter().product(), |p| p.input_shape().len());
+    for (i, test) in tests.iter().enumerate() {
+        let raw = self_test_input(test.seed, n);
+        let x = container.pipeline().map_or_else(|| raw.clone(), |p| p.apply_to(&raw));
+        let x = x.into_iter().map(f64::from).collect();
+        let y = reference::evaluate(container.graph(), vec![x], &|i| &parameters[i]);
+        let largest = test.expected.iter().fold(0.0, |m, v| f64::from(v.abs()).max(m));
+        let worst = y[0].data.iter().zip(&test.expected).map(|(a, b)| (a - f64::from(*b)).abs());
+        if worst.fold(0.0, f64::max) > 1e-5 * largest {
+            let message = format!("{}: self-test {i} gives other numbers than are stored", path.display());
+            bail!(Failure { code: exit::INPUT, message });
+        }
+    }
+    Ok(tests.len())
+}
