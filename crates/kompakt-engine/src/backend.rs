@@ -26,7 +26,7 @@ use burn::backend::{
     ops::FloatTensorOps,
 };
 use forward::{BatchStatistics, Forward, Mode};
-use kompakt_graph::{Graph, Op};
+use kompakt_graph::{Graph, Op, ValueId};
 
 /// Where a step of training is: which examples, and which random numbers belong to it.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,12 @@ pub(crate) struct Executor {
     /// One a half of a batch; a single one that serves both when there is one thread.
     pools: Vec<rayon::ThreadPool>,
     whole_batches: bool,
+    /// What losses look at: the output, or what goes into the softmax that makes it.
+    logits: ValueId,
 }
+
+/// The weights of a network on the device.
+pub(crate) struct Tensors(Vec<FlexTensor>);
 
 type Train = Autodiff<Flex>;
 
@@ -86,7 +91,12 @@ impl Executor {
         let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build();
         let pools = sizes.into_iter().map(pool).collect::<Result<_, _>>();
         let pools = pools.map_err(|e| EngineError::Threads(e.to_string()))?;
-        Ok(Self { graph: graph.clone(), pools, whole_batches })
+        let output = graph.outputs()[0];
+        let logits = match graph.producer(output).map(|i| &graph.nodes()[i]) {
+            Some(node) if node.op == Op::Softmax => node.inputs[0],
+            _ => output,
+        };
+        Ok(Self { graph: graph.clone(), pools, whole_batches, logits })
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -140,7 +150,7 @@ impl Executor {
 
     fn part(
         &self,
-        weights: &[FlexTensor],
+        weights: &Tensors,
         asked: &[bool],
         batch: &Batch<'_>,
         loss: &dyn Loss,
@@ -148,6 +158,7 @@ impl Executor {
         (first, total): (usize, usize),
     ) -> StepResult {
         let parameters: Vec<_> = weights
+            .0
             .iter()
             .zip(asked)
             .map(|(w, &asked)| {
@@ -165,7 +176,7 @@ impl Executor {
         };
         let n = batch.labels.len();
         let input = self.input(batch.inputs.to_vec(), n);
-        let output = forward.run(Train::from_inner(input), n);
+        let output = forward.run(Train::from_inner(input), n, self.logits);
         let statistics = forward.statistics;
         let outputs = into_numbers(output.primitive().clone());
         let mut by_output = vec![0.0; outputs.len()];
@@ -185,32 +196,31 @@ impl Executor {
     }
 
     /// Outputs of the network for `n` inputs, `[n, classes]`, running on the calling thread's pool.
-    pub(crate) fn outputs(&self, weights: &[FlexTensor], inputs: Vec<f32>, n: usize) -> Vec<f32> {
+    pub(crate) fn outputs(&self, weights: &Tensors, inputs: Vec<f32>, n: usize) -> Vec<f32> {
+        self.run(weights, inputs, n, self.graph.outputs()[0])
+    }
+
+    /// The value `until` for `n` inputs.
+    fn run(&self, weights: &Tensors, inputs: Vec<f32>, n: usize, until: ValueId) -> Vec<f32> {
         let mut forward = Forward::<Flex> {
             graph: &self.graph,
-            parameters: weights,
+            parameters: &weights.0,
             mode: Mode::Evaluate,
             device: &FlexDevice,
             statistics: Vec::new(),
         };
-        into_numbers(forward.run(self.input(inputs, n), n))
+        into_numbers(forward.run(self.input(inputs, n), n, until))
     }
 
     /// Loss and errors over all examples.
-    pub(crate) fn evaluate(
-        &self,
-        weights: Vec<Vec<f32>>,
-        examples: &dyn Examples,
-        loss: &dyn Loss,
-    ) -> Measured {
+    pub(crate) fn evaluate(&self, weights: &Tensors, examples: &dyn Examples, loss: &dyn Loss) -> Measured {
         const AT_ONCE: usize = 250;
-        let weights = self.tensors(weights);
         let run = |part: &[usize]| {
             let mut measured = Measured::default();
             for part in part.chunks(AT_ONCE) {
                 let inputs = self.read(examples, part, 0);
                 let labels: Vec<usize> = part.iter().map(|&e| examples.label(e)).collect();
-                let outputs = self.outputs(&weights, inputs.clone(), part.len());
+                let outputs = self.run(weights, inputs.clone(), part.len(), self.logits);
                 let mut gradient = vec![0.0; outputs.len()];
                 let batch = Batch { inputs: &inputs, labels: &labels, examples: part };
                 measured.loss += loss.evaluate(&batch, &outputs, &mut gradient);
@@ -226,13 +236,10 @@ impl Executor {
     }
 
     /// The weights as tensors, in the order of [`Graph::params`].
-    pub(crate) fn tensors(&self, weights: Vec<Vec<f32>>) -> Vec<FlexTensor> {
+    pub(crate) fn tensors(&self, weights: Vec<Vec<f32>>) -> Tensors {
         let shapes = self.graph.params().iter().map(|p| p.shape.clone());
-        weights
-            .into_iter()
-            .zip(shapes)
-            .map(|(values, shape)| Flex::float_from_data(TensorData::new(values, shape), &FlexDevice))
-            .collect()
+        let tensor = |(values, shape)| Flex::float_from_data(TensorData::new(values, shape), &FlexDevice);
+        Tensors(weights.into_iter().zip(shapes).map(tensor).collect())
     }
 
     fn read(&self, examples: &dyn Examples, chosen: &[usize], epoch: u64) -> Vec<f32> {

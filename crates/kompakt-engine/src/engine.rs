@@ -1,7 +1,7 @@
 //! Running a network without training it.
 
 use crate::{
-    backend::{Executor, Measured},
+    backend::{Executor, Measured, Tensors},
     error::EngineError,
     examples::Examples,
     loss::CrossEntropy,
@@ -33,7 +33,7 @@ impl Evaluation {
 /// A network that is run and not changed.
 pub struct Engine {
     executor: Executor,
-    weights: Vec<Vec<f32>>,
+    weights: Tensors,
 }
 
 impl Engine {
@@ -43,7 +43,8 @@ impl Engine {
     pub fn new(network: &Network, threads: usize) -> Result<Self, EngineError> {
         network.check()?;
         let executor = Executor::new(network.graph(), threads)?;
-        Ok(Self { executor, weights: network.effective() })
+        let weights = executor.tensors(network.effective());
+        Ok(Self { executor, weights })
     }
 
     /// Outputs `[n, classes]` for inputs `[n, …]`, both row-major.
@@ -63,14 +64,13 @@ impl Engine {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
-        let weights = self.executor.tensors(self.weights.clone());
-        Ok(self.executor.outputs(&weights, inputs.to_vec(), inputs.len() / len))
+        Ok(self.executor.outputs(&self.weights, inputs.to_vec(), inputs.len() / len))
     }
 
-    /// Cross-entropy and error over a data set.
+    /// Cross-entropy and error over a data set. A softmax at the network's end is left out: the loss brings its own.
     pub fn evaluate(&self, examples: &dyn Examples) -> Result<Evaluation, EngineError> {
         check_examples(self.executor.graph(), examples)?;
-        let found = self.executor.evaluate(self.weights.clone(), examples, &CrossEntropy::default());
+        let found = self.executor.evaluate(&self.weights, examples, &CrossEntropy::default());
         Ok(Evaluation::new(found, examples.len()))
     }
 }

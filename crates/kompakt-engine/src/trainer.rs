@@ -102,11 +102,14 @@ impl Trainer {
     /// Cross-entropy and error of the network as it is now.
     pub fn evaluate(&self, examples: &dyn Examples) -> Result<Evaluation, EngineError> {
         check_examples(self.network.graph(), examples)?;
-        let found = self.executor.evaluate(self.network.effective(), examples, &CrossEntropy::default());
+        let weights = self.executor.tensors(self.network.effective());
+        let found = self.executor.evaluate(&weights, examples, &CrossEntropy::default());
         Ok(Evaluation::new(found, examples.len()))
     }
 
     /// Trains for one epoch: every example once, in an order that depends on seed and epoch.
+    ///
+    /// The loss sees the network's output; if a softmax makes it, what goes into that softmax.
     ///
     /// Errors: data that do not fit, a loss that is not finite.
     pub fn epoch(

@@ -6,7 +6,7 @@ use kompakt_engine::{
     Batch, CentroidGradient, CrossEntropy, Distillation, Engine, ExampleTable, Gradients, Hooks, Network,
     Optimizer, Parameterization, Random, Step, TrainOptions, Trainer, Weights,
 };
-use kompakt_graph::{Graph, Op, Padding, Pair, networks};
+use kompakt_graph::{Graph, Node, Op, Padding, Pair, networks};
 
 /// Images of one bright row or column; the class is which.
 fn stripes(n: usize, size: usize) -> ExampleTable {
@@ -444,4 +444,20 @@ fn a_network_learns_from_a_teacher() {
         trainer.epoch(&data, &loss, &mut ()).unwrap();
     }
     assert!(trainer.evaluate(&stripes(300, 8)).unwrap().error() < 0.1);
+}
+
+#[test]
+fn a_softmax_at_the_end_is_no_part_of_the_loss() {
+    let mlp = networks::mlp(&[1, 8, 8], &[32], 16).unwrap();
+    let (inputs, mut nodes, outputs) = mlp.clone().into_parts();
+    nodes.push(Node { name: "softmax".into(), op: Op::Softmax, inputs: outputs.clone() });
+    let with = Graph::new(inputs, nodes, vec![outputs[0] + 1]).unwrap();
+    let one = train(Network::random(&mlp, 1).unwrap(), &options(), 1);
+    let other = train(Network::random(&with, 1).unwrap(), &options(), 1);
+    assert_eq!(bits(&one), bits(&other));
+    let data = stripes(10, 8);
+    let (one, other) = (Engine::new(&one, 1).unwrap(), Engine::new(&other, 1).unwrap());
+    assert_eq!(one.evaluate(&data).unwrap(), other.evaluate(&data).unwrap());
+    let sum: f32 = other.outputs(&data.values[..64]).unwrap().iter().sum();
+    assert!((sum - 1.0).abs() < 1e-5);
 }

@@ -11,7 +11,7 @@ use burn::{
     backend::{Shape, Slice, TensorData, TensorMetadata, tensor::FloatTensor},
     tensor::ops::PadMode,
 };
-use kompakt_graph::{Graph, Node, Op};
+use kompakt_graph::{Graph, Node, Op, ValueId};
 
 /// What differs between training and use.
 #[derive(Debug, Clone, Copy)]
@@ -47,15 +47,14 @@ pub(crate) struct Forward<'a, B: Layers> {
 }
 
 impl<B: Layers> Forward<'_, B> {
-    /// Runs all nodes on `input` `[n, …]` and gives the (only) output.
-    pub(crate) fn run(&mut self, input: FloatTensor<B>, n: usize) -> FloatTensor<B> {
+    /// Runs the nodes on `input` `[n, …]` and gives the value `until`.
+    pub(crate) fn run(&mut self, input: FloatTensor<B>, n: usize, until: ValueId) -> FloatTensor<B> {
         let graph = self.graph;
         let n_values = graph.inputs().len() + graph.nodes().len();
         let mut values: Vec<Option<FloatTensor<B>>> = vec![None; n_values];
         values[0] = Some(input);
-        let output = graph.outputs()[0];
         let mut uses = vec![0usize; n_values];
-        uses[output] += 1;
+        uses[until] += 1;
         graph.nodes().iter().flat_map(|node| &node.inputs).for_each(|&v| uses[v] += 1);
         let mut first_parameter = 0;
         for (index, node) in graph.nodes().iter().enumerate() {
@@ -73,10 +72,13 @@ impl<B: Layers> Forward<'_, B> {
             first_parameter += n_parameters;
             let result = self.node(index, node, operands, parameters, n);
             values[graph.value_of(index)] = Some(result);
+            if graph.value_of(index) == until {
+                break;
+            }
         }
-        match values.swap_remove(output) {
+        match values.swap_remove(until) {
             Some(value) => value,
-            None => unreachable!("a checked graph makes its output"),
+            None => unreachable!("a checked graph makes its values"),
         }
     }
 
