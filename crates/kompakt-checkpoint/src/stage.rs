@@ -102,7 +102,7 @@ impl Output {
                         .to_string(),
                 });
             }
-        } else {
+        } else if !is_special(&self.output) {
             tempfile_beside(&self.output)?;
         }
         Ok(())
@@ -116,11 +116,17 @@ impl Output {
     /// Lets `fill` write a temporary file, then moves it to its place or copies it to stdout.
     pub fn write_with(&self, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         self.check()?;
-        if is_dash(&self.output) {
+        if is_dash(&self.output) || is_special(&self.output) {
             let file = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
             fill(file.path())?;
             // Not `reopen`: `fill` may have put another file in this one's place.
             let mut written = File::open(file.path()).context("cannot read the temporary file")?;
+            if !is_dash(&self.output) {
+                let what = || format!("cannot write {}", self.output.display());
+                let mut to = File::options().write(true).open(&self.output).with_context(what)?;
+                io::copy(&mut written, &mut to).with_context(what)?;
+                return Ok(());
+            }
             io::copy(&mut written, &mut io::stdout().lock()).context("writing to stdout")?;
             io::stdout().flush().context("writing to stdout")?;
             return Ok(());
@@ -175,6 +181,11 @@ pub fn read_graph(path: &Path) -> Result<Graph> {
 
 fn is_dash(path: &Path) -> bool {
     path == Path::new("-")
+}
+
+/// A device or a named pipe: written to, never replaced by a file of its name.
+fn is_special(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir())
 }
 
 fn spool_stdin() -> Result<File> {

@@ -128,3 +128,19 @@ fn mistakes_are_refused_with_their_exit_codes() {
     }
     assert!(Path::new(&no_graph).exists());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_written_to_and_stays_one() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::read(pipe).unwrap())
+    };
+    assert!(run(&format!("{SMALL} --epochs 1 -o {}", pipe.display())).status.success());
+    assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+    assert!(reader.join().unwrap() == trained(&format!("{SMALL} --epochs 1")));
+}
