@@ -3,7 +3,9 @@
 
 use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
-use kompakt_data::{Dataset, Figures, Precision, Split, load_as, parse_steps, write_prepared};
+use kompakt_data::{
+    Dataset, Figures, Precision, Split, fit_pca, load_as, parse_steps, write_prepared, write_projection,
+};
 use std::{path::PathBuf, process::ExitCode};
 
 /// Prepares a data set: computer-vision steps before a network, applied once
@@ -34,6 +36,13 @@ struct Arguments {
     /// Print the figures of the raw and of the prepared images as JSON on stdout
     #[arg(long)]
     report: bool,
+    /// Also fit this many principal components to the prepared training images, and write them as a linear layer
+    /// (safetensors: pca.weight, pca.bias) to put before a network
+    #[arg(long, value_name = "COMPONENTS", requires = "pca_output")]
+    pca: Option<usize>,
+    /// Where the layer goes
+    #[arg(long, value_name = "FILE", requires = "pca")]
+    pca_output: Option<PathBuf>,
     /// Where the prepared data set goes (safetensors; .kds by custom)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -65,8 +74,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    if arguments.output.is_none() && !arguments.report {
-        bail!("nothing to do: give -o FILE, --report, or both");
+    if arguments.output.is_none() && !arguments.report && arguments.pca.is_none() {
+        bail!("nothing to do: give -o FILE, --report or --pca");
     }
     let load = |split| load_as(&arguments.data, split, arguments.size);
     let raw = [load(Split::Train)?, load(Split::Validation)?, load(Split::Test)?];
@@ -85,6 +94,15 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         steps.output_shape().dims(),
         steps.hash_hex()
     );
+    if let (Some(n_components), Some(path)) = (arguments.pca, &arguments.pca_output) {
+        let pca = fit_pca(&prepared[0], n_components)?;
+        let n_bytes = write_projection(path, &pca, false)?;
+        eprintln!(
+            "{n_components} components hold {:.2} % of the variance, {n_bytes} bytes in {}",
+            100.0 * pca.explained(),
+            path.display()
+        );
+    }
     if let Some(path) = &arguments.output {
         let precision = match arguments.precision {
             PrecisionName::U8 => Precision::U8,

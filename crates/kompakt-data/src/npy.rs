@@ -78,6 +78,12 @@ pub(crate) fn read_npy(path: &Path) -> Result<Pile, DataError> {
     Ok(Pile::Whole(data.map_err(|problem| DataError::file(path, problem))?))
 }
 
+/// The dimensions and numbers of a `.npy` file.
+pub(crate) fn read_plain(path: &Path) -> Result<(Vec<usize>, Values), DataError> {
+    let array = array_file(path)?;
+    Ok((array.dims, array.values))
+}
+
 fn open(path: &Path) -> Result<zip::ZipArchive<BufReader<File>>, DataError> {
     let file = File::open(path).map_err(DataError::io(path))?;
     zip::ZipArchive::new(BufReader::new(file))

@@ -123,6 +123,13 @@ fn the_program_prepares_and_reports() {
     assert!(error("prepared") < error("raw"), "{report}");
     assert!(stderr.contains("1408848 bytes raw"), "{stderr}");
 
+    let layer = folder.path().join("pca.safetensors").display().to_string();
+    let (code, _, stderr) = run(&["--data", "digits", "--pca", "20", "--pca-output", &layer]);
+    assert_eq!(code, Some(0), "{stderr}");
+    let bytes = fs::read(&layer).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.tensor("pca.weight").unwrap().shape(), [20, 784]);
+
     let (code, _, stderr) = run(&["--data", &file, "--steps", "deskew", "-o", &file]);
     assert_eq!(code, Some(1));
     assert!(stderr.contains("prepared already") && stderr.lines().count() == 1, "{stderr}");
