@@ -45,7 +45,7 @@ mod alias;
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
 mod avx2;
 #[cfg(all(target_arch = "x86_64", feature = "std"))]
-mod avx512;
+pub(crate) mod avx512;
 mod decode;
 mod encode;
 mod engine;

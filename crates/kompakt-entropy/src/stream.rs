@@ -46,10 +46,13 @@
 //! # Ok::<(), kompakt_entropy::EntropyError>(())
 //! ```
 
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+mod avx512;
 mod cluster;
 mod collect;
 mod decode;
 mod encode;
+mod links;
 mod model;
 mod rows;
 mod symbols;

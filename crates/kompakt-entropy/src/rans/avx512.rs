@@ -16,7 +16,7 @@ use core::arch::x86_64::*;
 
 /// Proof that the processor has AVX-512 F and POPCNT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Avx512(());
+pub(crate) struct Avx512(());
 
 impl Avx512 {
     pub(super) fn detect() -> Option<Self> {

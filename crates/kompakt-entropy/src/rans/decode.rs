@@ -94,14 +94,16 @@ impl<'a> Decoder<'a> {
 
     /// Decodes while `words` has two bytes for each way at `self.at`. Returns how many symbols.
     fn rounds(&mut self, table: &Table, words: &[u8], symbols: &mut [u8]) -> usize {
+        let (states, ways, at) = (&mut self.states, self.ways, &mut self.at);
         let n_done = match self.engine.0 {
             Kind::Scalar => 0,
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Kind::Avx2(avx2) => avx2.rounds(table, &mut self.states, self.ways, words, &mut self.at, symbols),
+            Kind::Avx2(avx2) => avx2.rounds(table, states, ways, words, at, symbols),
+            // Eight ways fill half a register: the narrower one is faster then.
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Kind::Avx512(avx512) => {
-                avx512.rounds(table, &mut self.states, self.ways, words, &mut self.at, symbols)
-            }
+            Kind::Avx512(_, avx2) if ways < 16 => avx2.rounds(table, states, ways, words, at, symbols),
+            #[cfg(all(target_arch = "x86_64", feature = "std"))]
+            Kind::Avx512(avx512, _) => avx512.rounds(table, states, ways, words, at, symbols),
         };
         let states = &mut self.states.0[..self.ways];
         n_done + scalar::rounds(table, states, words, &mut self.at, &mut symbols[n_done..])

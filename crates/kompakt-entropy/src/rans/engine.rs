@@ -13,7 +13,7 @@ pub(super) enum Kind {
     #[cfg(all(target_arch = "x86_64", feature = "std"))]
     Avx2(super::avx2::Avx2),
     #[cfg(all(target_arch = "x86_64", feature = "std"))]
-    Avx512(super::avx512::Avx512),
+    Avx512(super::avx512::Avx512, super::avx2::Avx2),
 }
 
 impl Engine {
@@ -30,11 +30,22 @@ impl Engine {
         #[cfg(all(target_arch = "x86_64", feature = "std"))]
         let vectors = [
             super::avx2::Avx2::detect().map(|token| Self(Kind::Avx2(token))),
-            super::avx512::Avx512::detect().map(|token| Self(Kind::Avx512(token))),
+            super::avx512::Avx512::detect()
+                .zip(super::avx2::Avx2::detect())
+                .map(|(wide, narrow)| Self(Kind::Avx512(wide, narrow))),
         ];
         #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
         let vectors = [None; 0];
         core::iter::once(Self::SCALAR).chain(vectors.into_iter().flatten())
+    }
+
+    /// The proof of AVX-512, if that is what this engine is.
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
+    pub(crate) fn avx512(self) -> Option<super::avx512::Avx512> {
+        match self.0 {
+            Kind::Avx512(token, _) => Some(token),
+            _ => None,
+        }
     }
 
     /// `scalar`, `avx2` or `avx512`.
@@ -44,7 +55,7 @@ impl Engine {
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Kind::Avx2(_) => "avx2",
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Kind::Avx512(_) => "avx512",
+            Kind::Avx512(..) => "avx512",
         }
     }
 }

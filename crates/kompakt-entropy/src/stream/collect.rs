@@ -9,6 +9,9 @@ use core::ops::Range;
 
 /// Caps that are tried. Each divides the last, so that its counts follow from those of the last.
 const CAPS: [u8; 4] = [15, 51, 85, 255];
+/// What the time of a dense symbol is worth, in 2^-16 bits: a 64th of a bit. One of a sparse tile takes four
+/// times as long, for it is also summed up and put into its place.
+const TIME: u64 = 1 << 10;
 /// Reaches that are tried.
 const REACHES: [u32; 5] = [1, 2, 4, 8, 15];
 /// The most different row counts that classes are cut from.
@@ -84,15 +87,13 @@ fn count(weights: &Weights<'_>, rows_per_tile: usize) -> Kind {
     let kept = Kept::of(weights);
     let tiles = tiles(&kept, rows_per_tile);
     let sparse = sparse(weights, &tiles, &kept);
-    let sparse_cost = sparse.cost();
+    let n_symbols = sparse.gaps.iter().flat_map(|(_, counts)| counts).sum::<u64>() + kept.codes.len() as u64;
+    let sparse_cost = sparse.cost() + 4 * n_symbols * TIME;
     let has_zero = kept.is_pruned();
     if weights.n_levels + usize::from(has_zero) <= 256 {
         let mut counts = vec![0; weights.n_levels + usize::from(has_zero)];
         symbols::dense(weights, has_zero).into_iter().for_each(|symbol| counts[usize::from(symbol)] += 1);
-        let dense_cost = cost(&counts);
-        // Where a quarter is kept or more, dense symbols are the faster by far.
-        let allowed = if kept.codes.len() >= weights.len() / 4 { 1010 } else { 990 };
-        if dense_cost / 1000 * 1000 <= sparse_cost / 1000 * allowed {
+        if cost(&counts) + weights.len() as u64 * TIME <= sparse_cost {
             return Kind::Dense { has_zero, counts };
         }
     }
@@ -178,7 +179,7 @@ fn best_cap(counts: &[u64]) -> (u8, Vec<u64>) {
     let mut best = (u64::MAX, CAPS[0], Vec::new());
     for cap in CAPS {
         let folded = fold(counts, cap);
-        let cost = cost(&folded);
+        let cost = cost(&folded) + folded.iter().sum::<u64>() * TIME;
         // Smaller alphabets decode faster; a larger has to save a little.
         if cost < best.0 - best.0 / 200 {
             best = (cost, cap, folded);

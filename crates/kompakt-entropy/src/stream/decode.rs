@@ -1,5 +1,6 @@
 //! Decodes tiles.
 
+use super::links::Links;
 use super::model::{Model, Sparse};
 use super::{MAX_TILE_WEIGHTS, Tables, rows};
 use crate::EntropyError;
@@ -41,19 +42,6 @@ pub enum Tile<'a> {
         /// Whether it is so.
         has_zero: bool,
     },
-}
-
-/// Weights of one generation, and of the next.
-#[derive(Debug, Clone, Default)]
-struct Links {
-    /// Whether weight `i` is linked to weight `i - 1`. One longer than there are weights, and there `false`.
-    is_linked: Vec<bool>,
-    /// Weights that are decoded now.
-    now: Vec<u32>,
-    /// Weights linked to a negative one of them.
-    negative: Vec<u32>,
-    /// Weights linked to another one of them.
-    positive: Vec<u32>,
 }
 
 impl TileDecoder {
@@ -166,11 +154,8 @@ impl TileDecoder {
             let rows = self.row_classes[..shape.rows].iter().filter(|&&class| class == number).count();
             room(&mut self.places, starts[i] + n);
             let places = &mut self.places[starts[i]..starts[i] + n];
-            let n_kept = rows::places(symbols, class.cap, rows * shape.cols, places).ok_or(broken(
-                0,
-                "S-10",
-                "the gaps of a class lead past its rows",
-            ))?;
+            let n_kept = rows::places(self.engine, symbols, class.cap, rows * shape.cols, places)
+                .ok_or(broken(0, "S-10", "the gaps of a class lead past its rows"))?;
             starts[i + 1] = starts[i] + n_kept;
         }
         let end = starts[model.classes.len()];
@@ -189,7 +174,7 @@ impl TileDecoder {
             if let Some(class) = usize::from(class).checked_sub(1) {
                 let places = &self.places[class_starts[class]..ends[class + 1]];
                 let (start, end) = (row_starts[class], row_starts[class] + shape.cols as u32);
-                let n_row = rows::columns(places, start, end, &mut cols[n..]);
+                let n_row = rows::columns(self.engine, places, start, end, &mut cols[n..]);
                 class_starts[class] += n_row;
                 row_starts[class] = end;
                 n += n_row;
@@ -216,80 +201,15 @@ impl TileDecoder {
         if model.reach == 0 {
             return decoder.decode(tables.table(model.codes[0]), codes);
         }
-        let links = &mut self.links;
-        links.of(&self.starts[..shape.rows + 1], &self.cols, model.reach);
+        let places = (&self.starts[..shape.rows + 1], &self.cols[..n_kept], model.reach);
+        let tables = model.codes.map(|table| tables.table(table));
         let symbols = room(&mut self.symbols, n_kept);
-        links.decode(decoder, tables.table(model.codes[0]), symbols, codes)?;
-        loop {
-            links.follow(codes, n_negative);
-            if links.negative.is_empty() && links.positive.is_empty() {
-                return Ok(());
-            }
-            core::mem::swap(&mut links.now, &mut links.negative);
-            links.decode(decoder, tables.table(model.codes[1]), symbols, codes)?;
-            core::mem::swap(&mut links.now, &mut links.negative);
-            core::mem::swap(&mut links.now, &mut links.positive);
-            links.decode(decoder, tables.table(model.codes[2]), symbols, codes)?;
-            core::mem::swap(&mut links.now, &mut links.positive);
-            links.now.clear();
-            links.now.append(&mut links.negative);
-            links.now.append(&mut links.positive);
-        }
+        self.links.decode(decoder, self.engine, tables, places, n_negative, symbols, codes)
     }
 }
 
 /// Where the places of each class start; the last is where all end.
 type ClassStarts = [usize; super::MAX_CLASSES + 1];
-
-impl Links {
-    /// Finds what is linked; the starts are decoded first.
-    fn of(&mut self, starts: &[u32], cols: &[u32], reach: u32) {
-        self.is_linked.clear();
-        self.now.clear();
-        for row in starts.windows(2) {
-            let mut before = None;
-            for i in row[0]..row[1] {
-                let col = cols[i as usize];
-                let is_linked = before.is_some_and(|before| col - before <= reach);
-                before = Some(col);
-                self.is_linked.push(is_linked);
-                if !is_linked {
-                    self.now.push(i);
-                }
-            }
-        }
-        self.is_linked.push(false);
-    }
-
-    /// Decodes the codes of the weights that are due now.
-    fn decode(
-        &self,
-        decoder: &mut Decoder<'_>,
-        table: &crate::rans::Table,
-        symbols: &mut [u8],
-        codes: &mut [u8],
-    ) -> Result<(), EntropyError> {
-        let symbols = &mut symbols[..self.now.len()];
-        decoder.decode(table, symbols)?;
-        for (&weight, &symbol) in self.now.iter().zip(&*symbols) {
-            codes[weight as usize] = symbol;
-        }
-        Ok(())
-    }
-
-    /// The next generation: what is linked to those that were decoded now.
-    fn follow(&mut self, codes: &[u8], n_negative: usize) {
-        self.negative.clear();
-        self.positive.clear();
-        for &weight in &self.now {
-            if self.is_linked[weight as usize + 1] {
-                let is_negative = usize::from(codes[weight as usize]) < n_negative;
-                let list = if is_negative { &mut self.negative } else { &mut self.positive };
-                list.push(weight + 1);
-            }
-        }
-    }
-}
 
 /// The front of a tile.
 struct Header<'a> {
@@ -305,6 +225,9 @@ impl<'a> Header<'a> {
             let byte = *self.bytes.get(self.at).ok_or(broken(self.at, "S-6", "the tile ends too soon"))?;
             self.at += 1;
             value |= usize::from(byte & 127) << shift;
+            if byte == 0 && shift > 0 {
+                return Err(broken(self.at - 1, "S-6", "a number has more bytes than it needs"));
+            }
             if byte < 128 {
                 return Ok(value);
             }
