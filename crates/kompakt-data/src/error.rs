@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum DataError {
     /// A known data set that is not in the cache.
-    #[error("{name} is not in {folder}; fetch it with `kompakt data {name}` or `cargo xtask data {name}`",
+    #[error("{name} is not in {folder}; fetch it with `kompakt-prep --fetch --data {name}`, or with `cargo xtask data {name}` in the repository",
         folder = folder.display())]
     NotFetched {
         /// The data set.
@@ -19,12 +19,12 @@ pub enum DataError {
     #[error("no data set {0:?}: it is none of {known}, and no such file or folder", known = crate::NAMES.join(", "))]
     Unknown(String),
     /// A file that cannot be opened, read or written.
-    #[error("{path}: {source}", path = path.display())]
+    #[error("{path}: {error}", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// A file whose content is not what it should be.
     #[error("{path}: {problem}", path = path.display())]
@@ -58,13 +58,19 @@ pub enum DataError {
     },
     /// Steps that do not fit.
     #[error("preprocessing: {0}")]
-    Prep(#[from] kompakt_prep::PrepError),
+    Prep(kompakt_prep::PrepError),
+}
+
+impl From<kompakt_prep::PrepError> for DataError {
+    fn from(error: kompakt_prep::PrepError) -> Self {
+        Self::Prep(error)
+    }
 }
 
 impl DataError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io { path, source }
+        move |error| Self::Io { path, error }
     }
 
     pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {

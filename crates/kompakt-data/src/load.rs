@@ -29,7 +29,7 @@ use std::path::Path;
 /// | `.npz` | `x_train`, `y_train`, `x_test`, `y_test` (and `x_valid`, `y_valid`), or `images`, `labels` |
 /// | `.npy` | images; labels in `NAME-labels.npy` beside it |
 /// | IDX file | images; labels in the file whose name has `labels-idx1` for `images-idx3` |
-/// | `.kds`, `.safetensors` | a prepared data set, as [`crate::write_prepared`] makes it |
+/// | `.kds`, `.kds.gz`, `.safetensors` | a prepared data set, as [`crate::write_prepared`] makes it |
 ///
 /// For a source with test images of its own, validation images are those it sets aside or one in ten of its
 /// training images; for one without, one in five is a test image first. All is decided by an image's place alone.
@@ -75,6 +75,9 @@ fn load_path(path: &Path, split: Split, dims: Option<[usize; 3]>) -> Result<Data
         "npz" => cut(split, npy::has_validation(path)?, |part| npy::read_npz(path, part)),
         "npy" => cut(split, false, |_| npy::read_npy(path)),
         "kds" | "safetensors" => prepared::read(path, split),
+        "gz" if path.with_extension("").extension().is_some_and(|e| e == "kds") => {
+            prepared::read(path, split)
+        }
         _ if path.to_string_lossy().contains("images-idx3") => cut(split, false, |_| read_idx_file(path)),
         _ => Err(DataError::file(
             path,

@@ -4,7 +4,8 @@
 use anyhow::{Context, bail};
 use clap::{Parser, ValueEnum};
 use kompakt_data::{
-    Dataset, Figures, Precision, Split, fit_pca, load_as, parse_steps, write_prepared, write_projection,
+    Bar, Dataset, Fetched, Figures, Precision, Split, fetch, fit_pca, load_as, parse_steps, write_prepared,
+    write_projection,
 };
 use std::{path::PathBuf, process::ExitCode};
 
@@ -16,6 +17,7 @@ use std::{path::PathBuf, process::ExitCode};
 #[command(name = "kompakt-prep", version)]
 #[command(after_help = "EXAMPLES:
   kompakt-prep --data mnist --steps deskew -o deskewed.kds
+  kompakt-prep --data mnist --fetch --steps features --precision u8 -o features.kds.gz --report
   kompakt-prep --data pictures/ --size 1x28x28 --steps '[{\"step\":\"invert\"},{\"step\":\"median\"}]' -o clean.kds
 
 EXIT STATUS: 0 done, 1 something failed (one line on stderr says what), 2 wrong usage")]
@@ -24,6 +26,9 @@ struct Arguments {
     /// (one folder a class), a .tsv, .npz or .npy file
     #[arg(long, value_name = "NAME|PATH")]
     data: String,
+    /// Fetch a known data set into the cache ($KOMPAKT_DATA, else the user's cache folder) if it is not there
+    #[arg(long)]
+    fetch: bool,
     /// none, normalize, deskew, features, or a JSON list of steps (see spec/preprocessing.md)
     #[arg(long, default_value = "none", value_name = "PRESET|JSON")]
     steps: String,
@@ -43,7 +48,7 @@ struct Arguments {
     /// Where the layer goes
     #[arg(long, value_name = "FILE", requires = "pca")]
     pca_output: Option<PathBuf>,
-    /// Where the prepared data set goes (safetensors; .kds by custom)
+    /// Where the prepared data set goes (safetensors; .kds by custom, .kds.gz to have it gzipped)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -74,8 +79,20 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.fetch {
+        match fetch(&arguments.data, &mut Bar::of_bytes())? {
+            Fetched::AlreadyThere(folder) => eprintln!("{}: whole, in {}", arguments.data, folder.display()),
+            Fetched::From { source, folder } => {
+                eprintln!("{}: fetched from {source} into {}", arguments.data, folder.display());
+            }
+            Fetched::BuiltIn => eprintln!("{}: part of the program, nothing to fetch", arguments.data),
+        }
+    }
     if arguments.output.is_none() && !arguments.report && arguments.pca.is_none() {
-        bail!("nothing to do: give -o FILE, --report or --pca");
+        if arguments.fetch {
+            return Ok(());
+        }
+        bail!("nothing to do: give -o FILE, --report, --pca or --fetch");
     }
     let load = |split| load_as(&arguments.data, split, arguments.size);
     let raw = [load(Split::Train)?, load(Split::Validation)?, load(Split::Test)?];
@@ -103,6 +120,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             path.display()
         );
     }
+    let mut file_bytes = None;
     if let Some(path) = &arguments.output {
         let precision = match arguments.precision {
             PrecisionName::U8 => Precision::U8,
@@ -116,6 +134,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             path.display(),
             after as f64 / before as f64
         );
+        file_bytes = Some(after);
     }
     if let Some(before) = before_figures {
         let report = serde_json::json!({
@@ -124,6 +143,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             "steps_hash": steps.hash_hex(),
             "raw": before,
             "prepared": figures(&prepared)?,
+            "file_bytes": file_bytes,
         });
         println!("{}", serde_json::to_string_pretty(&report)?);
     }

@@ -7,7 +7,8 @@
 //! __metadata__       one key, "kompakt_data": JSON of `Header`
 //! ```
 //!
-//! The header holds the steps and their hash. Bytes stand for `low + step * byte`.
+//! The header holds the steps and their hash. Bytes stand for `low + step * byte`. A file whose name ends in `.gz` is
+//! the same, gzipped.
 
 use crate::{
     dataset::{Dataset, Values},
@@ -15,11 +16,17 @@ use crate::{
     sibling,
     split::Split,
 };
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use half::f16;
 use kompakt_prep::Pipeline;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, fs, io::Write, path::Path};
+use std::{
+    collections::HashMap,
+    fs,
+    io::{BufReader, Read, Write},
+    path::Path,
+};
 
 /// The one key of the file's metadata.
 const KEY: &str = "kompakt_data";
@@ -95,10 +102,32 @@ fn write_file(path: &Path, tensors: &[Tensor], header: &Header) -> Result<u64, D
     let content = safetensors::serialize(views, Some(HashMap::from([(KEY.to_string(), header)])));
     let content = content.map_err(|e| problem(&e))?;
     let mut file = sibling::create(path).map_err(DataError::io(path))?;
-    file.write_all(&content).map_err(DataError::io(path))?;
+    if is_gzipped(path) {
+        // No name and no time in the header: the same content gives the same bytes.
+        let mut encoder = GzEncoder::new(file.as_file_mut(), Compression::new(6));
+        encoder.write_all(&content).and_then(|()| encoder.finish().map(drop)).map_err(DataError::io(path))?;
+    } else {
+        file.write_all(&content).map_err(DataError::io(path))?;
+    }
     file.as_file().sync_all().map_err(DataError::io(path))?;
+    let n_bytes = file.as_file().metadata().map_err(DataError::io(path))?.len();
     file.persist(path).map_err(|e| DataError::io(path)(e.error))?;
-    Ok(content.len() as u64)
+    Ok(n_bytes)
+}
+
+fn is_gzipped(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "gz")
+}
+
+/// The bytes of a file, unpacked if it is gzipped.
+fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
+    if !is_gzipped(path) {
+        return fs::read(path).map_err(DataError::io(path));
+    }
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(DataError::io(path))?;
+    GzDecoder::new(BufReader::new(file)).read_to_end(&mut bytes).map_err(DataError::io(path))?;
+    Ok(bytes)
 }
 
 /// Lowest number and distance of bytes, over all splits.
@@ -137,7 +166,7 @@ fn encode_labels(data: &Dataset) -> (Dtype, Vec<u8>) {
 
 /// Reads one split. The hash in the file must be that of its steps.
 pub(crate) fn read(path: &Path, split: Split) -> Result<Dataset, DataError> {
-    let bytes = fs::read(path).map_err(DataError::io(path))?;
+    let bytes = read_file(path)?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| DataError::file(path, format!("no prepared data set, or truncated: {e}")))?;
     let header = read_header(path, &bytes)?;

@@ -47,6 +47,24 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn a_gzipped_file_is_the_same_and_smaller() {
+    let folder = tempdir().unwrap();
+    let [plain, packed] = ["d.kds", "d.kds.gz"].map(|name| folder.path().join(name));
+    let steps = parse_steps("deskew", &splits()[0]).unwrap();
+    written(&plain, &steps, Precision::U8);
+    written(&packed, &steps, Precision::U8);
+    let read = |path: &Path| load(&path.display().to_string(), Split::Test).unwrap();
+    assert_eq!(read(&plain), read(&packed));
+    let n_bytes = |path: &Path| fs::metadata(path).unwrap().len();
+    assert!(n_bytes(&packed) * 2 < n_bytes(&plain));
+    let whole = fs::read(&packed).unwrap();
+    written(&packed, &steps, Precision::U8);
+    assert_eq!(whole, fs::read(&packed).unwrap());
+    fs::write(&packed, &whole[..whole.len() / 2]).unwrap();
+    assert!(load(&packed.display().to_string(), Split::Test).is_err());
+}
+
+#[test]
 fn a_damaged_file_is_refused() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("digits.kds");
