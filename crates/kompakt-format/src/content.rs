@@ -22,7 +22,10 @@ impl ContentHash {
             Decoded::Shared { codebook, weights } => {
                 self.numbers(codebook);
                 match &weights.mask {
-                    None => self.sha.update(&weights.codes),
+                    None => {
+                        self.flush(0);
+                        self.sha.update(&weights.codes);
+                    }
                     Some(mask) => {
                         for (mask, codes) in mask.chunks_exact(cols).zip(weights.codes.chunks_exact(cols)) {
                             self.bits(mask);

@@ -37,4 +37,4 @@ pub use error::PackError;
 pub use order::order_units;
 pub use table::table;
 pub use unpack::unpack;
-pub use write::{Options, Written, write};
+pub use write::{Layout, Options, Written, write};

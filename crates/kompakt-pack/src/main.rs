@@ -72,7 +72,7 @@ fn run(args: &Args) -> Result<()> {
         Tier::Stream => kompakt_format::Tier::Stream,
         Tier::Direct => kompakt_format::Tier::Direct,
     };
-    let options = Options { tier, minimal: args.minimal };
+    let options = Options { minimal: args.minimal, ..Options::new(tier) };
     let dense_bytes = source.about().dense_parameters().map(|n| 4 * n);
     args.output.write_with(|path| {
         let (bar, started) = (progress_bar(), Instant::now());

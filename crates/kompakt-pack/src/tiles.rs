@@ -34,9 +34,14 @@ fn block<'a>(weights: &'a WeightsBuf, first: usize, n: usize) -> Weights<'a> {
 }
 
 /// The weights of parameter `index` as a section of direct tiles.
-pub(crate) fn direct(name: &str, index: usize, weights: &WeightsBuf) -> Result<Section, PackError> {
+pub(crate) fn direct(
+    name: &str,
+    index: usize,
+    weights: &WeightsBuf,
+    tile_rows: Option<usize>,
+) -> Result<Section, PackError> {
     let rows = weights.rows;
-    let step = rows_per_tile(rows, weights.view().row_len());
+    let step = tile_rows.map_or_else(|| rows_per_tile(rows, weights.view().row_len()), |n| n.clamp(1, rows));
     let tiles = (0..rows)
         .step_by(step)
         .collect::<Vec<_>>()
@@ -59,14 +64,18 @@ fn section(kind: SectionKind, rows_per_tile: usize, tiles: Vec<Vec<u8>>) -> Sect
 }
 
 /// The first round of tier `stream`: what all tensors consist of.
-#[derive(Default)]
 pub(crate) struct Counting {
     collector: Collector,
+    tile_rows: Option<usize>,
     /// For each parameter its number among the matrices.
     matrices: Vec<Option<usize>>,
 }
 
 impl Counting {
+    pub(crate) fn new(tile_rows: Option<usize>) -> Self {
+        Self { collector: Collector::new(), tile_rows, matrices: Vec::new() }
+    }
+
     /// Counts the next parameter; one without codes is passed over.
     pub(crate) fn add(&mut self, name: &str, index: usize, decoded: &Decoded) -> Result<(), PackError> {
         debug_assert_eq!(index, self.matrices.len());
@@ -74,7 +83,8 @@ impl Counting {
             Decoded::Dense { .. } => None,
             Decoded::Shared { weights, .. } => {
                 let view = weights.view();
-                let added = self.collector.add(&view, suggested_rows(&view));
+                let rows = self.tile_rows.unwrap_or_else(|| suggested_rows(&view));
+                let added = self.collector.add(&view, rows.max(1));
                 Some(added.map_err(PackError::coder(name))?)
             }
         };

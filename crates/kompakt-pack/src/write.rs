@@ -13,17 +13,9 @@ use crate::{
 use kompakt_format::{
     Container, ContentHash, Decoded, Descriptor, FormatError, SectionKind, Tier, rows_and_cols,
 };
-use kompakt_graph::Graph;
 use rayon::prelude::*;
 use std::{fs::File, io::BufWriter, io::Write, path::Path, sync::Arc};
 
-/// A network of more weights than this has its larger tensors in sections of their own, so that they can be coded
-/// at once and need not be in memory together.
-const POOL_ELEMENTS: usize = 1 << 21;
-/// In such a network, a tensor of at least this many weights has one.
-const OWN_FROM: usize = 1 << 17;
-/// A dense tensor of more numbers than this is stored as it is: adaptive coding would take long and gain little.
-const RAW_FROM: usize = 1 << 20;
 /// Weights that are coded at once.
 const BATCH_ELEMENTS: usize = 1 << 25;
 
@@ -34,6 +26,40 @@ pub struct Options {
     pub tier: Tier,
     /// Leave out all that is ancillary.
     pub minimal: bool,
+    /// Where sections and tiles are cut.
+    pub layout: Layout,
+}
+
+/// Where sections and tiles are cut: any choice is a valid file with the same content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// In tier `smallest` a network of more weights than this has its larger tensors in sections of their own, so that
+    /// they can be coded at once and need not be in memory together. Default 2^21.
+    pub pool_elements: usize,
+    /// In such a network, a tensor of at least this many weights has one. Default 2^17.
+    pub own_from: usize,
+    /// A dense tensor of more numbers than this is stored as it is: adaptive coding would take long and gain little.
+    /// Default 2^20.
+    pub raw_from: usize,
+    /// Rows of a tile; by default as many as suit the tier.
+    pub tile_rows: Option<usize>,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { pool_elements: 1 << 21, own_from: 1 << 17, raw_from: 1 << 20, tile_rows: None }
+    }
+}
+
+impl Options {
+    /// Everything that there is, in that tier, laid out as suits it.
+    pub fn new(tier: Tier) -> Self {
+        Self { tier, minimal: false, layout: Layout::default() }
+    }
+    /// Without all that is ancillary.
+    pub fn minimal(self) -> Self {
+        Self { minimal: true, ..self }
+    }
 }
 
 /// What was written.
@@ -49,8 +75,8 @@ pub struct Written {
 ///
 /// `progress` is told how many weights of how many are done.
 ///
-/// What is written depends on content and options alone. Memory: tensors of [`struct@Options`]' tier that are coded
-/// at once, about 32 million weights or the largest tensor.
+/// What is written depends on content and options alone. Memory: tensors that are coded at once, about 32 million weights or
+/// the largest tensor.
 /// Errors: the source's; the graph has an operator that containers do not know; the file cannot be written.
 pub fn write(
     source: &mut dyn Source,
@@ -60,12 +86,12 @@ pub fn write(
 ) -> Result<Written, PackError> {
     let about = if options.minimal { source.about().clone().minimal() } else { source.about().clone() };
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut packing = Packing::new(&about, options.tier, folder);
+    let mut packing = Packing::new(&about, options, folder);
     let rounds = if options.tier == Tier::Stream { 2 } else { 1 };
     let total = rounds * about.graph.n_parameters() as u64;
     let mut done = 0;
     if options.tier == Tier::Stream {
-        let mut collector = tiles::Counting::default();
+        let mut collector = tiles::Counting::new(options.layout.tile_rows);
         for index in 0..about.graph.params().len() {
             let param = &about.graph.params()[index];
             collector.add(&param.name, index, &*source.parameter(index)?)?;
@@ -86,6 +112,7 @@ pub fn write(
 struct Packing<'a> {
     about: &'a About,
     tier: Tier,
+    layout: Layout,
     /// The sections after the first.
     spool: Spool,
     adaptive: PoolEncoder,
@@ -101,10 +128,11 @@ struct Packing<'a> {
 }
 
 impl<'a> Packing<'a> {
-    fn new(about: &'a About, tier: Tier, folder: &'a Path) -> Self {
+    fn new(about: &'a About, options: &Options, folder: &'a Path) -> Self {
         Self {
             about,
-            tier,
+            tier: options.tier,
+            layout: options.layout,
             spool: Spool::new(folder),
             adaptive: PoolEncoder::new(),
             numbers: Vec::new(),
@@ -131,7 +159,7 @@ impl<'a> Packing<'a> {
         let cols = rows_and_cols(&param.shape).1;
         self.hash.parameter(&decoded, cols);
         self.descriptors.push(convert::descriptor(&decoded));
-        let has_own = has_own_section(&self.about.graph, self.tier, index, &decoded);
+        let has_own = self.has_own_section(index, &decoded);
         if self.tier == Tier::Smallest {
             if has_own {
                 self.adaptive.elsewhere();
@@ -162,6 +190,19 @@ impl<'a> Packing<'a> {
         sections.into_iter().try_for_each(|section| self.spool.push(section))
     }
 
+    /// Whether a parameter is too large for the pool, or always outside it.
+    fn has_own_section(&self, index: usize, decoded: &Decoded) -> bool {
+        let (graph, layout) = (&self.about.graph, &self.layout);
+        let n = graph.params()[index].len();
+        match decoded {
+            Decoded::Dense { .. } => n > layout.raw_from,
+            Decoded::Shared { .. } => {
+                self.tier != Tier::Smallest
+                    || (graph.n_parameters() > layout.pool_elements && n >= layout.own_from)
+            }
+        }
+    }
+
     fn own_section(&self, index: usize, decoded: &Decoded) -> Result<Section, PackError> {
         let graph = &self.about.graph;
         let param = &graph.params()[index];
@@ -171,7 +212,9 @@ impl<'a> Packing<'a> {
                 raw::dense(decoded, rows_and_cols(&param.shape).1, &mut bytes);
                 Ok(Section::new(SectionKind::Raw { parameter: index }, bytes))
             }
-            (Decoded::Shared { weights, .. }, Tier::Direct, _) => tiles::direct(&param.name, index, weights),
+            (Decoded::Shared { weights, .. }, Tier::Direct, _) => {
+                tiles::direct(&param.name, index, weights, self.layout.tile_rows)
+            }
             (Decoded::Shared { weights, .. }, Tier::Stream, Some(plan)) => {
                 plan.section(&param.name, index, weights)
             }
@@ -209,17 +252,6 @@ impl<'a> Packing<'a> {
         out.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io())?;
         read_back(path, content_hash)?;
         Ok(Written { bytes: end as u64, content_hash })
-    }
-}
-
-/// Whether a parameter is too large for the pool, or always outside it.
-fn has_own_section(graph: &Graph, tier: Tier, index: usize, decoded: &Decoded) -> bool {
-    let n = graph.params()[index].len();
-    match decoded {
-        Decoded::Dense { .. } => n > RAW_FROM,
-        Decoded::Shared { .. } => {
-            tier != Tier::Smallest || (graph.n_parameters() > POOL_ELEMENTS && n >= OWN_FROM)
-        }
     }
 }
 

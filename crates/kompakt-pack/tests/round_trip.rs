@@ -26,7 +26,7 @@ fn pack_with(model: &Model, tier: Tier, minimal: bool) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.kompakt");
     let mut source = InMemory::new(model.clone()).unwrap();
-    write(&mut source, &Options { tier, minimal }, &path, &|_, _| {}).unwrap();
+    write(&mut source, &Options { minimal, ..Options::new(tier) }, &path, &|_, _| {}).unwrap();
     std::fs::read(path).unwrap()
 }
 
@@ -67,7 +67,7 @@ fn repacking_changes_nothing_but_the_tier() {
             let container = Container::parse(from).unwrap();
             let path = folder.path().join("again");
             let mut source = Packed::new(&container).unwrap();
-            write(&mut source, &Options { tier, minimal: false }, &path, &|_, _| {}).unwrap();
+            write(&mut source, &Options::new(tier), &path, &|_, _| {}).unwrap();
             assert_eq!(&std::fs::read(&path).unwrap(), to);
         }
     }
@@ -165,7 +165,7 @@ fn self_tests_hold_what_the_network_makes() {
     let path = folder.path().join("model.kompakt");
     let mut source = InMemory::new(model).unwrap();
     source.add_self_tests(2).unwrap();
-    write(&mut source, &Options { tier: Tier::Direct, minimal: false }, &path, &|_, _| {}).unwrap();
+    write(&mut source, &Options::new(Tier::Direct), &path, &|_, _| {}).unwrap();
     let bytes = std::fs::read(path).unwrap();
     let container = Container::parse(&bytes).unwrap();
     let parameters: Vec<Vec<f64>> =

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Tier::Stream => kompakt_format::Tier::Stream,
         Tier::Direct => kompakt_format::Tier::Direct,
     };
-    let options = Options { tier, minimal: arguments.minimal };
+    let options = Options { minimal: arguments.minimal, ..Options::new(tier) };
     arguments.output.write_with(|path| {
         let mut source = Packed::new(&container).map_err(PackError::into_anyhow)?;
         kompakt_pack::write(&mut source, &options, path, &|_, _| {}).map_err(PackError::into_anyhow)?;

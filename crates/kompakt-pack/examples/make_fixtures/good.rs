@@ -1,0 +1,271 @@
+//! Small containers that must decode, each with what it holds as JSON beside it.
+
+use kompakt_checkpoint::{Model, Parameter, StageRecord, graph_from_json};
+use kompakt_format::{Container, Tier};
+use kompakt_graph::Graph;
+use kompakt_pack::{
+    InMemory, Layout, Options, order_units,
+    synthetic::{self, NumberChoice, Recipe},
+    write,
+};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+type Files = BTreeMap<String, Vec<u8>>;
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const TIERS: [Tier; 3] = [Tier::Smallest, Tier::Stream, Tier::Direct];
+
+/// All files by name.
+pub(crate) fn files() -> Result<Files> {
+    let mut files = Files::new();
+    worked_example(&mut files)?;
+    perceptron(&mut files)?;
+    convolutions(&mut files)?;
+    dense(&mut files)?;
+    every_operator(&mut files)?;
+    large_sections(&mut files)?;
+    extremes(&mut files)?;
+    Ok(files)
+}
+
+/// The example of the text: as small as a network can be.
+fn worked_example(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [4]}],
+        "nodes": [
+            {"op": "linear", "out_features": 3},
+            {"op": "relu"},
+            {"op": "linear", "out_features": 2, "bias": false},
+        ],
+    }))?;
+    let recipe = Recipe { density: 0.5, n_levels: 2, numbers: NumberChoice::Scaled, seed: 4 };
+    let model = synthetic::model(graph, recipe)?;
+    add(files, "worked-example", &model, &Options::new(Tier::Smallest).minimal(), 0)
+}
+
+/// Everything ancillary, preprocessing, several tiles.
+fn perceptron(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "image", "shape": [1, 8, 8]}],
+        "nodes": [
+            {"op": "flatten", "name": "flat"},
+            {"op": "linear", "out_features": 20, "name": "hidden"},
+            {"op": "dropout", "p": 0.5, "name": "drop"},
+            {"op": "relu", "name": "active"},
+            {"op": "linear", "out_features": 10, "name": "head"},
+        ],
+    }))?;
+    let recipe = Recipe { density: 0.15, n_levels: 8, numbers: NumberChoice::Scaled, seed: 1 };
+    let mut model = synthetic::model(graph, recipe)?;
+    model.preprocessing = Some(json!({
+        "input": [1, 12, 12],
+        "steps": [
+            {"step": "deskew", "max_shear": 0.75},
+            {"step": "resize", "height": 8, "width": 8, "filter": "area"},
+            {"step": "normalize", "mean": [0.1307], "std": [0.3081]},
+            {"step": "invert"},
+        ],
+    }));
+    model.labels = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+        .map(String::from)
+        .to_vec();
+    model.dense_parameters = 4000;
+    let record = StageRecord::new("kompakt-train", "0.1.0").option("net", "mlp").option("epochs", 20);
+    let record = record.measure("validation_error", 0.0175).measure("train_loss", 0.02);
+    model.provenance = vec![record.clone(), StageRecord { program: "kompakt-prune".into(), ..record }];
+    order_units(&mut model);
+    for tier in TIERS {
+        let layout = Layout { tile_rows: Some(8), ..Layout::default() };
+        add(
+            files,
+            &format!("perceptron-{}", tier.name()),
+            &model,
+            &Options { layout, ..Options::new(tier) },
+            2,
+        )?;
+    }
+    Ok(())
+}
+
+/// A residual network with batch norm and half-precision numbers.
+fn convolutions(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [2, 8, 8]}],
+        "nodes": [
+            {"op": "conv2d", "name": "conv1", "out_channels": 6, "kernel": 3, "padding": 1, "bias": false},
+            {"op": "batch_norm", "name": "bn1"},
+            {"op": "relu", "name": "relu1"},
+            {"op": "conv2d", "name": "conv2", "out_channels": 6, "kernel": [3, 1], "padding": [1, 0], "groups": 2},
+            {"op": "add", "name": "add1", "inputs": ["conv2", "relu1"]},
+            {"op": "max_pool", "name": "pool1", "kernel": 2, "stride": 2},
+            {"op": "conv2d", "name": "conv3", "out_channels": 12, "kernel": 3, "stride": 2, "padding": [1, 1, 0, 0]},
+            {"op": "scale_bias", "name": "scale1"},
+            {"op": "global_avg_pool", "name": "pool2"},
+            {"op": "flatten", "name": "flatten1"},
+            {"op": "linear", "name": "fc1", "out_features": 4},
+            {"op": "softmax", "name": "softmax1"},
+        ],
+        "outputs": ["fc1", "softmax1"],
+    }))?;
+    let recipe = Recipe { density: 0.3, n_levels: 5, numbers: NumberChoice::F16, seed: 2 };
+    let model = synthetic::model(graph, recipe)?;
+    for tier in TIERS {
+        add(files, &format!("convolutions-{}", tier.name()), &model, &Options::new(tier).minimal(), 0)?;
+    }
+    Ok(())
+}
+
+/// No codebooks: pruned and whole numbers, in the pool and as they are.
+fn dense(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [12]}],
+        "nodes": [{"op": "linear", "out_features": 7}, {"op": "tanh"}, {"op": "linear", "out_features": 3}],
+    }))?;
+    let recipe = Recipe { density: 0.4, n_levels: 0, numbers: NumberChoice::F32, seed: 3 };
+    let mut model = synthetic::model(graph.clone(), recipe)?;
+    // The second layer is whole, and its numbers are integers.
+    let whole = synthetic::model(graph, Recipe { density: 1.0, numbers: NumberChoice::Scaled, ..recipe })?;
+    model.parameters.insert("fc2.weight".into(), whole.parameters["fc2.weight"].clone());
+    for tier in TIERS {
+        add(files, &format!("dense-{}", tier.name()), &model, &Options::new(tier).minimal(), 0)?;
+    }
+    let layout = Layout { raw_from: 10, ..Layout::default() };
+    let options = Options { layout, ..Options::new(Tier::Smallest) };
+    add(files, "dense-raw-sections", &model, &options, 0)
+}
+
+/// Each operator once, two inputs, every kind of attribute.
+fn every_operator(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "left", "shape": [2, 9, 7]}, {"name": "right", "shape": [4, 5]}],
+        "nodes": [
+            {"op": "conv2d", "out_channels": 4, "kernel": [2, 3], "stride": [2, 1], "padding": [1, 0, 0, 2],
+             "dilation": [1, 2], "groups": 2, "bias": false, "inputs": ["left"], "name": "a"},
+            {"op": "batch_norm", "eps": 0.001, "name": "b"},
+            {"op": "scale_bias", "name": "c"},
+            {"op": "max_pool", "kernel": 2, "stride": 1, "padding": 1, "ceil_mode": true, "name": "d"},
+            {"op": "avg_pool", "kernel": [3, 2], "stride": 2, "ceil_mode": true, "count_include_pad": false, "name": "e"},
+            {"op": "relu", "name": "f"},
+            {"op": "sigmoid", "name": "g"},
+            {"op": "tanh", "name": "h"},
+            {"op": "global_avg_pool", "name": "i"},
+            {"op": "flatten", "name": "j"},
+            {"op": "slice", "start": [1, 0], "end": [4, 5], "step": [2, 1], "inputs": ["right"], "name": "k"},
+            {"op": "pad", "before": [0, 1], "after": [1, 0], "name": "l"},
+            {"op": "reshape", "shape": [9, 2], "name": "m"},
+            {"op": "flatten", "name": "n"},
+            {"op": "concat", "inputs": ["n", "j"], "name": "o"},
+            {"op": "linear", "out_features": 4, "bias": false, "name": "p"},
+            {"op": "add", "inputs": ["p", "j"], "name": "q"},
+            {"op": "softmax", "name": "r"},
+        ],
+    }))?;
+    let recipe = Recipe { density: 0.6, n_levels: 3, numbers: NumberChoice::F32, seed: 5 };
+    let model = synthetic::model(graph, recipe)?;
+    add(files, "every-operator", &model, &Options::new(Tier::Smallest), 0)
+}
+
+/// Tensors with sections of their own: aligned tiles, adaptive streams.
+fn large_sections(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [150]}],
+        "nodes": [
+            {"op": "linear", "out_features": 120},
+            {"op": "relu"},
+            {"op": "linear", "out_features": 100},
+        ],
+    }))?;
+    let recipe = Recipe { density: 0.25, n_levels: 16, numbers: NumberChoice::F32, seed: 6 };
+    let model = synthetic::model(graph, recipe)?;
+    let layout = Layout { tile_rows: Some(50), ..Layout::default() };
+    add(files, "aligned-direct", &model, &Options { layout, ..Options::new(Tier::Direct) }, 0)?;
+    add(files, "aligned-stream", &model, &Options { layout, ..Options::new(Tier::Stream) }, 0)?;
+    let layout = Layout { pool_elements: 0, own_from: 1000, ..Layout::default() };
+    add(files, "own-sections", &model, &Options { layout, ..Options::new(Tier::Smallest) }, 0)
+}
+
+/// One level, 256 levels, nothing kept, everything kept.
+fn extremes(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [30]}],
+        "nodes": [
+            {"op": "linear", "out_features": 20},
+            {"op": "linear", "out_features": 20},
+            {"op": "linear", "out_features": 20},
+            {"op": "linear", "out_features": 20},
+        ],
+    }))?;
+    let recipe = Recipe { density: 0.1, n_levels: 1, numbers: NumberChoice::F32, seed: 7 };
+    let mut model = synthetic::model(graph.clone(), recipe)?;
+    let all_levels = synthetic::model(graph.clone(), Recipe { density: 0.9, n_levels: 256, ..recipe })?;
+    let whole = synthetic::model(graph, Recipe { density: 1.0, n_levels: 4, ..recipe })?;
+    model.parameters.insert("fc2.weight".into(), all_levels.parameters["fc2.weight"].clone());
+    model.parameters.insert("fc3.weight".into(), whole.parameters["fc3.weight"].clone());
+    if let Some(Parameter::Shared { codes, mask: Some(mask), .. }) = model.parameters.get_mut("fc4.weight") {
+        codes.fill(0);
+        mask.fill(false);
+    }
+    for tier in TIERS {
+        add(files, &format!("extremes-{}", tier.name()), &model, &Options::new(tier).minimal(), 0)?;
+    }
+    Ok(())
+}
+
+fn graph(json: Value) -> Result<Graph> {
+    Ok(graph_from_json(&json)?)
+}
+
+fn add(files: &mut Files, name: &str, model: &Model, options: &Options, n_self_tests: usize) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("file");
+    let mut source = InMemory::new(model.clone())?;
+    if n_self_tests > 0 {
+        source.add_self_tests(n_self_tests)?;
+    }
+    write(&mut source, options, &path, &|_, _| {})?;
+    let bytes = std::fs::read(&path)?;
+    let expected = format!("{:#}\n", describe(&Container::parse(&bytes)?)?);
+    files.insert(format!("{name}.kompakt"), bytes);
+    files.insert(format!("{name}.json"), expected.into_bytes());
+    Ok(())
+}
+
+/// What a file holds, in a form that every reader can make.
+fn describe(container: &Container<'_>) -> Result<Value> {
+    let graph = container.graph();
+    let mut tensors = Vec::new();
+    for (param, decoded) in graph.params().iter().zip(container.decode()?) {
+        let mut hash = Sha256::new();
+        decoded.to_f32().iter().for_each(|v| hash.update(v.to_le_bytes()));
+        tensors.push(json!({
+            "name": param.name,
+            "shape": param.shape,
+            "levels": decoded.shared().map_or(0, |(codebook, _)| codebook.len()),
+            "kept": decoded.n_kept(),
+            "sha256": hex(&hash.finalize()),
+        }));
+    }
+    let names = graph.inputs().iter().map(|i| &i.name).chain(graph.nodes().iter().map(|n| &n.name));
+    let tests = container.self_tests()?;
+    Ok(json!({
+        "tier": container.tier().name(),
+        "content_hash": hex(&container.content_hash()),
+        "inputs": graph.inputs().iter().map(|i| &i.shape).collect::<Vec<_>>(),
+        "nodes": graph.nodes().iter().map(|n| n.op.name()).collect::<Vec<_>>(),
+        "outputs": graph.outputs(),
+        "names": names.collect::<Vec<_>>(),
+        "steps": container.pipeline().map_or(vec![], |p| p.steps().iter().map(|s| s.name()).collect()),
+        "dense_parameters": container.dense_parameters(),
+        "measured": container.measured().iter().cloned().collect::<BTreeMap<_, _>>(),
+        "labels": container.labels()?,
+        "provenance": container.provenance()?,
+        "self_tests": tests.iter().map(|t| json!({"seed": t.seed, "expected": t.expected})).collect::<Vec<_>>(),
+        "tensors": tensors,
+    }))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
