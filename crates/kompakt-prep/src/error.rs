@@ -7,10 +7,10 @@ use alloc::string::String;
 #[non_exhaustive]
 pub enum PrepError {
     /// The shape that goes in is no image `[channels, height, width]` and no vector `[n]`.
-    #[error("input shape {0}; an image is [channels, height, width], a vector [n]")]
+    #[error("input shape {0}; an image is [channels, height, width], a vector [n] (P-4)")]
     Input(String),
     /// A step cannot work on the shape before it, or one of its settings is out of range.
-    #[error("step {index} ({step}): {problem}")]
+    #[error("step {index} ({step}): {problem} ({rule})")]
     Step {
         /// Position in the list.
         index: usize,
@@ -18,12 +18,14 @@ pub enum PrepError {
         step: &'static str,
         /// What does not fit, and what would.
         problem: String,
+        /// The rule of `spec/preprocessing.md` that defines the step.
+        rule: &'static str,
     },
     /// A code that no step has.
-    #[error("step code {0} is unknown; the file needs a newer reader")]
+    #[error("step code {0} is unknown; the file needs a newer reader (P-2)")]
     UnknownCode(u8),
     /// The numbers after a code are not what the step has.
-    #[error("step code {code}: {problem}")]
+    #[error("step code {code}: {problem} (P-2)")]
     Numbers {
         /// The code.
         code: u8,
@@ -31,7 +33,7 @@ pub enum PrepError {
         problem: String,
     },
     /// More than [`crate::MAX_STEPS`] steps.
-    #[error("{0} steps, at most {max} are allowed", max = crate::MAX_STEPS)]
+    #[error("{0} steps, at most {max} are allowed (P-6)", max = crate::MAX_STEPS)]
     TooManySteps(usize),
     /// A preset that does not exist.
     #[error("no preset {0:?}; there are none, normalize, deskew, features")]

@@ -41,6 +41,7 @@ impl Pipeline {
                 index,
                 step: step.name(),
                 problem,
+                rule: step.rule(),
             })?;
             shapes.push(shape);
         }

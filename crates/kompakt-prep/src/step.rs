@@ -108,6 +108,23 @@ impl Step {
         }
     }
 
+    /// The rule of `spec/preprocessing.md` that defines the step.
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::Invert => "P-10",
+            Self::Grayscale => "P-11",
+            Self::Channels { .. } => "P-12",
+            Self::Normalize { .. } => "P-13",
+            Self::Median => "P-14",
+            Self::Threshold { .. } => "P-15",
+            Self::Resize { .. } => "P-16",
+            Self::Crop { .. } => "P-17",
+            Self::Center => "P-18",
+            Self::Deskew { .. } => "P-19",
+            Self::Gradients { .. } => "P-20",
+        }
+    }
+
     /// The shape after the step, or what is wrong with its settings or with the shape before it.
     pub(crate) fn output(&self, input: Shape) -> Result<Shape, String> {
         match self {

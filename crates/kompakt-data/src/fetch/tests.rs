@@ -59,3 +59,55 @@ fn a_damaged_file_in_the_cache_is_fetched_again() {
     fs::write(folder.path().join("c"), b"abd").unwrap();
     fetch_into(&known, folder.path(), &mut Silent).unwrap_err();
 }
+
+/// A mirror on this machine: answers every request with the same bytes, then closes.
+#[cfg(feature = "http")]
+fn serve(status: &'static str, promised: usize, content: Vec<u8>) -> &'static str {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(4) {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let head =
+                format!("HTTP/1.1 {status}\r\nContent-Length: {promised}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(head.as_bytes());
+            let _ = stream.write_all(&content);
+        }
+    });
+    Box::leak(address.into_boxed_str())
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn a_mirror_is_believed_only_when_whole() {
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+    encoder.write_all(b"abc").unwrap();
+    let packed = encoder.finish().unwrap();
+    let whole = packed.len();
+    let fetch = |address: &'static str, folder: &Path| {
+        let known = Known {
+            name: "letters",
+            classes: [""; 10],
+            files: [abc("a"), abc("b"), abc("c"), abc("d")],
+            sources: Box::leak(Box::new([Source::Mirror { address }])),
+        };
+        fetch_into(&known, folder, &mut Silent).map_err(|e| e.to_string())
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (address, expected) in [
+        (serve("404 Not Found", 0, vec![]), "404"),
+        (serve("200 OK", whole, packed[..whole - 6].to_vec()), "a: "),
+        (serve("200 OK", 9, b"not gzip!".to_vec()), "a: "),
+    ] {
+        let message = fetch(address, folder.path()).unwrap_err();
+        assert!(message.contains(address) && message.contains(expected), "{message}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was left behind");
+    }
+    fetch(serve("200 OK", whole, packed), folder.path()).unwrap();
+    assert_eq!(fs::read(folder.path().join("d")).unwrap(), b"abc");
+}
