@@ -13,7 +13,7 @@ mod data;
 mod process;
 mod recipe;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use kompakt_checkpoint::ModelFile;
 use kompakt_report::{Row, Summary, median, thousands};
 use process::{Cost, Stage};
