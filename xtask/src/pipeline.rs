@@ -185,6 +185,7 @@ impl Job {
         let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
         let model = ModelFile::open(file, None).with_context(|| path.clone())?.without_parameters();
         let record = model.provenance.last().context("the stage left no record of itself")?;
+        let error = record.measured.get("validation_error").copied();
         summary.dense_bytes = model.dense_bytes();
         let n_bytes = if input.is_none() { model.dense_bytes() } else { self.packed_size(&path, output)? };
         let (_, name) = output.split_once('-').unwrap_or(("", output));
@@ -194,8 +195,8 @@ impl Job {
             n_nonzero: record.n_nonzero,
             n_bytes,
             compression_ratio: summary.dense_bytes as f64 / n_bytes as f64,
-            error: record.measured.get("validation_error").copied(),
-            error_on: "validation".to_string(),
+            error,
+            error_on: error.map_or("", |_| "validation").to_string(),
             wall_s: cost.wall_s,
             peak_rss_bytes: cost.peak_rss_bytes,
         });

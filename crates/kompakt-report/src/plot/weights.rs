@@ -33,6 +33,7 @@ pub(crate) fn weights(before: &Parameter, after: &Parameter) -> Result<String, R
             .x_labels(7)
             .y_labels(5)
             .label_style(label(11))
+            .x_label_formatter(&|v| format!("{:.1}", v + 0.0).replace("-0.0", "0"))
             .y_label_formatter(&|v| format!("{v:.0}"))
             .draw()?;
         let width = 2.0 * reach / N_BINS as f64;
