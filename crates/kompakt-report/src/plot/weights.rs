@@ -33,7 +33,7 @@ pub(crate) fn weights(before: &Parameter, after: &Parameter) -> Result<String, R
             .x_labels(7)
             .y_labels(5)
             .label_style(label(11))
-            .x_label_formatter(&|v| format!("{:.1}", v + 0.0).replace("-0.0", "0"))
+            .x_label_formatter(&|v| tick(*v, reach))
             .y_label_formatter(&|v| format!("{v:.0}"))
             .draw()?;
         let width = 2.0 * reach / N_BINS as f64;
@@ -52,6 +52,12 @@ pub(crate) fn weights(before: &Parameter, after: &Parameter) -> Result<String, R
         )?;
         Ok(())
     })
+}
+
+/// A value on an axis that reaches to `reach` on both sides: two significant digits of the reach, and a plain zero.
+fn tick(value: f64, reach: f64) -> String {
+    let decimals = (1.0 - reach.log10().floor()).clamp(0.0, 6.0) as usize;
+    if value.abs() < reach * 1e-6 { "0".to_string() } else { format!("{value:.decimals$}") }
 }
 
 /// The magnitude that all but one weight in a thousand stay below.
@@ -94,6 +100,13 @@ mod tests {
     fn bins_hold_every_weight_within_reach() {
         let values = [-1.0, -0.5, 0.0, 0.5, 1.0, 7.0];
         assert_eq!(histogram(&values, 1.0).iter().sum::<usize>(), 5);
+    }
+
+    #[test]
+    fn ticks_have_the_digits_that_the_axis_needs() {
+        assert_eq!(tick(-1e-12, 0.4), "0");
+        assert_eq!(tick(-0.2, 0.4), "-0.20");
+        assert_eq!(tick(0.012, 0.05), "0.012");
     }
 
     #[test]
