@@ -55,26 +55,43 @@ fn tail_window(bytes: &[u8], first: usize) -> u32 {
 
 /// Unpacks `out.len()` fields of `width` bits (1 to 8). Bytes past the end read as zero.
 pub fn unpack(bytes: &[u8], width: u32, out: &mut [u8]) {
-    if width == 8 && bytes.len() >= out.len() {
-        out.copy_from_slice(&bytes[..out.len()]);
-        return;
+    match width {
+        1 => unpack_width::<1>(bytes, out),
+        2 => unpack_width::<2>(bytes, out),
+        3 => unpack_width::<3>(bytes, out),
+        4 => unpack_width::<4>(bytes, out),
+        5 => unpack_width::<5>(bytes, out),
+        6 => unpack_width::<6>(bytes, out),
+        7 => unpack_width::<7>(bytes, out),
+        _ if bytes.len() >= out.len() => out.copy_from_slice(&bytes[..out.len()]),
+        _ => unpack_width::<8>(bytes, out),
     }
-    // Eight fields are `width` whole bytes.
-    let step = width as usize;
-    let mask = (1u64 << width) - 1;
-    let mut at = 0;
-    for group in out.chunks_mut(8) {
-        let rest = bytes.get(at..).unwrap_or(&[]);
-        let mut window = match rest.first_chunk::<8>() {
-            Some(&chunk) => u64::from_le_bytes(chunk),
-            None => rest.iter().rev().fold(0, |w, &byte| w << 8 | u64::from(byte)),
-        };
-        for field in group {
-            *field = (window & mask) as u8;
-            window >>= width;
-        }
-        at += step;
+}
+
+/// The same; eight fields are `W` whole bytes.
+fn unpack_width<const W: usize>(bytes: &[u8], out: &mut [u8]) {
+    let (groups, _) = bytes.as_chunks::<W>();
+    let n_whole = groups.len().min(out.len() / 8);
+    let (whole, rest) = out.split_at_mut(8 * n_whole);
+    for (eight, group) in whole.as_chunks_mut::<8>().0.iter_mut().zip(groups) {
+        *eight = unpack_eight::<W>(group);
     }
+    let mut bytes = bytes.get(n_whole * W..).unwrap_or(&[]);
+    for eight in rest.chunks_mut(8) {
+        let mut group = [0; W];
+        let n = bytes.len().min(W);
+        group[..n].copy_from_slice(&bytes[..n]);
+        bytes = &bytes[n..];
+        eight.copy_from_slice(&unpack_eight::<W>(&group)[..eight.len()]);
+    }
+}
+
+#[inline]
+fn unpack_eight<const W: usize>(bytes: &[u8; W]) -> [u8; 8] {
+    let mut window = [0; 8];
+    window[..W].copy_from_slice(bytes);
+    let window = u64::from_le_bytes(window);
+    core::array::from_fn(|i| (window >> (i * W)) as u8 & ((1u16 << W) - 1) as u8)
 }
 
 /// Whether the bits after `n` fields of `width` bits are zero up to the end of their last byte.
@@ -128,6 +145,9 @@ mod tests {
         let mut out = [9; 4];
         unpack(&[0xff], 8, &mut out);
         assert_eq!(out, [0xff, 0, 0, 0]);
+        let mut out = [9; 12];
+        unpack(&[0xff, 0xff, 0xff, 0xff], 3, &mut out);
+        assert_eq!(out, [7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 3, 0]);
         assert!(!padding_is_zero(&[0x80], 1, 7));
     }
 }

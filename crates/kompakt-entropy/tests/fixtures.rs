@@ -4,6 +4,8 @@
 //! cargo test -p kompakt-entropy --test fixtures -- --ignored write
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot be read is a failed test")]
+
 use kompakt_entropy::direct::{Choice, Layout, TileRef, TileShape, encode_tile};
 use kompakt_entropy::rans::{Decoder, Encoder, Engine, Histogram, Slots, Table};
 use kompakt_entropy::stream::{Collector, Tables, Tile, TileDecoder};

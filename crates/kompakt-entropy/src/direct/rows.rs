@@ -181,14 +181,27 @@ impl<'a> DenseRow<'a> {
 
     /// How many fields are so.
     fn count(&self, so: impl Fn(u8) -> bool) -> usize {
-        let mut scratch = [0; 256];
         let mut n = 0;
-        // 256 fields are a whole number of bytes, whatever their width.
-        for (block, packed) in self.fields.chunks(32 * self.field_bits as usize).enumerate() {
-            let fields = &mut scratch[..(self.shape.cols - block * 256).min(256)];
-            bits::unpack(packed, self.field_bits, fields);
+        blocks(self.fields, self.field_bits, self.shape.cols, |_, fields| {
             n += fields.iter().filter(|&&field| so(field)).count();
+        });
+        n
+    }
+
+    fn decode_into(&self, cols: &mut [u32], codes: &mut [u8]) -> usize {
+        if !self.has_zero {
+            let n = self.shape.cols;
+            cols[..n].iter_mut().zip(0..).for_each(|(to, col)| *to = col);
+            self.unpack(&mut codes[..n]);
+            return n;
         }
+        let mut n = 0;
+        blocks(self.fields, self.field_bits, self.shape.cols, |first, fields| {
+            for (&field, col) in fields.iter().zip(first as u32..).filter(|&(&field, _)| field != 0) {
+                (cols[n], codes[n]) = (col, field - 1);
+                n += 1;
+            }
+        });
         n
     }
 
@@ -294,16 +307,15 @@ impl<'a> GapsRow<'a> {
             return Err((self.gaps, "D-5", "the bits after a row's last gap are not zero"));
         }
         let filler = filler(self.gap_bits);
-        // `past`: columns spoken for. At most `cols` plus one gap, which a u64 holds.
+        // `past`: columns spoken for. Each field adds at most 2^16 to it, and a row has less than 2^33 fields.
         let (mut past, mut n_fillers, mut last_is_filler) = (0u64, 0, false);
-        for field in 0..self.n_fields() {
-            let gap = self.gap(field);
+        self.each_gap(|gap| {
             last_is_filler = gap == filler;
             n_fillers += usize::from(last_is_filler);
             past += u64::from(gap) + u64::from(!last_is_filler);
-            if past > self.shape.cols as u64 {
-                return Err((self.gaps, "D-7", "a row's gaps lead past its last column"));
-            }
+        });
+        if past > self.shape.cols as u64 {
+            return Err((self.gaps, "D-7", "a row's gaps lead past its last column"));
         }
         if n_fillers != self.n_fillers || last_is_filler {
             return Err((self.gaps, "D-8", "a row's fillers are not as many as counted, or one comes last"));
@@ -314,15 +326,36 @@ impl<'a> GapsRow<'a> {
     fn columns_into(&self, cols: &mut [u32]) {
         let filler = filler(self.gap_bits);
         let (mut past, mut n) = (0, 0);
-        for field in 0..self.n_fields() {
-            let gap = self.gap(field);
+        self.each_gap(|gap| {
             past += gap;
             if gap != filler {
                 cols[n] = past;
                 n += 1;
                 past += 1;
             }
+        });
+    }
+
+    /// All gaps and fillers, in order.
+    fn each_gap(&self, mut visit: impl FnMut(u32)) {
+        if self.gap_bits <= 8 {
+            blocks(self.gaps, self.gap_bits, self.n_fields(), |_, gaps| {
+                gaps.iter().for_each(|&gap| visit(gap.into()));
+            });
+        } else {
+            (0..self.n_fields()).for_each(|field| visit(self.gap(field)));
         }
+    }
+}
+
+/// Unpacks `n` fields of at most 8 bits, 256 at a time, each time with the number of the first.
+fn blocks(packed: &[u8], width: u32, n: usize, mut visit: impl FnMut(usize, &[u8])) {
+    let mut scratch = [0; 256];
+    // 256 fields are a whole number of bytes, whatever their width.
+    for (first, packed) in (0..n).step_by(256).zip(packed.chunks(32 * width as usize)) {
+        let fields = &mut scratch[..(n - first).min(256)];
+        bits::unpack(packed, width, fields);
+        visit(first, fields);
     }
 }
 
@@ -334,11 +367,7 @@ impl<'a> Row<'a> {
     pub fn decode_into(&self, cols: &mut [u32], codes: &mut [u8]) -> usize {
         match self {
             Self::Dense(row) => {
-                let mut n = 0;
-                for (col, code) in *self {
-                    (cols[n], codes[n]) = (col, code);
-                    n += 1;
-                }
+                let n = row.decode_into(cols, codes);
                 debug_assert_eq!(n, row.count_kept());
                 n
             }

@@ -94,8 +94,9 @@ impl<'a> Decoder<'a> {
 
     /// Decodes while `words` has two bytes for each way at `self.at`. Returns how many symbols.
     fn rounds(&mut self, table: &Table, words: &[u8], symbols: &mut [u8]) -> usize {
-        let (states, ways, at) = (&mut self.states, self.ways, &mut self.at);
-        let n_done = match self.engine.0 {
+        let Self { states, ways, at, engine, .. } = self;
+        let ways = *ways;
+        let n_done = match engine.0 {
             Kind::Scalar => 0,
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Kind::Avx2(avx2) => avx2.rounds(table, states, ways, words, at, symbols),
@@ -105,8 +106,7 @@ impl<'a> Decoder<'a> {
             #[cfg(all(target_arch = "x86_64", feature = "std"))]
             Kind::Avx512(avx512, _) => avx512.rounds(table, states, ways, words, at, symbols),
         };
-        let states = &mut self.states.0[..self.ways];
-        n_done + scalar::rounds(table, states, words, &mut self.at, &mut symbols[n_done..])
+        n_done + scalar::rounds(table, &mut states.0[..ways], words, at, &mut symbols[n_done..])
     }
 }
 

@@ -31,11 +31,7 @@ pub(super) fn cluster(counts: &[Vec<u64>]) -> (Vec<Vec<u64>>, Vec<usize>) {
             _ => clusters.push(new),
         }
     }
-    while let Some((a, b)) = best_pair(&clusters) {
-        // b > a, so taking it out leaves a where it is.
-        let (b, a) = (clusters.swap_remove(b), clusters.swap_remove(a));
-        clusters.push(merged(a, b));
-    }
+    let mut clusters = merge_pairs(clusters);
     clusters.sort_by_key(|cluster| cluster.members.iter().copied().min());
     let mut group_of = alloc::vec![0; counts.len()];
     for (group, cluster) in clusters.iter().enumerate() {
@@ -79,10 +75,34 @@ fn saving(a: &Cluster, b: &Cluster) -> i64 {
     apart as i64 - together as i64
 }
 
-fn best_pair(clusters: &[Cluster]) -> Option<(usize, usize)> {
-    let pairs = (0..clusters.len()).flat_map(|a| (a + 1..clusters.len()).map(move |b| (a, b)));
-    let best = pairs.map(|(a, b)| (saving(&clusters[a], &clusters[b]), (a, b))).max()?;
-    (best.0 > 0).then_some(best.1)
+/// Merges the pair that saves most, again and again, as long as one saves anything.
+fn merge_pairs(clusters: Vec<Cluster>) -> Vec<Cluster> {
+    let mut clusters: Vec<Option<Cluster>> = clusters.into_iter().map(Some).collect();
+    let of = |clusters: &[Option<Cluster>], a: usize, b: usize| match (&clusters[a], &clusters[b]) {
+        (Some(a), Some(b)) => saving(a, b),
+        _ => i64::MIN,
+    };
+    // savings[b][a] for a < b.
+    let mut savings: Vec<Vec<i64>> =
+        (0..clusters.len()).map(|b| (0..b).map(|a| of(&clusters, a, b)).collect()).collect();
+    loop {
+        let pairs =
+            savings.iter().enumerate().flat_map(|(b, row)| row.iter().zip(0..).map(move |(s, a)| (*s, a, b)));
+        let Some((_, a, b)) = pairs.max().filter(|&(saving, ..)| saving > 0) else { break };
+        let (Some(first), Some(second)) = (clusters[a].take(), clusters[b].take()) else { break };
+        clusters[a] = Some(merged(first, second));
+        for other in 0..clusters.len() {
+            if other < b {
+                savings[b][other] = i64::MIN;
+            } else if other > b {
+                savings[other][b] = i64::MIN;
+            }
+            if other != a {
+                savings[a.max(other)][a.min(other)] = of(&clusters, a.min(other), a.max(other));
+            }
+        }
+    }
+    clusters.into_iter().flatten().collect()
 }
 
 fn merged(a: Cluster, b: Cluster) -> Cluster {

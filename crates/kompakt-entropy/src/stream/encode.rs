@@ -13,15 +13,18 @@ use alloc::vec::Vec;
 /// How many kept weights a tile should have: its payload then pays for 64 ways, and what it decodes to fits the
 /// second-level cache.
 const TILE_KEPT: usize = 1 << 15;
-/// How many weights a dense tile should have.
+/// How many weights a tile should have where most are kept.
 const TILE_DENSE: usize = 1 << 18;
 
 /// How many rows a tile of this matrix should have.
 pub fn suggested_rows(weights: &Weights<'_>) -> usize {
     let (n_kept, row_len) = (weights.n_kept().max(1), weights.row_len().max(1));
-    let by_kept = TILE_KEPT * weights.rows / n_kept;
-    let by_len = if n_kept >= weights.len() / 4 { TILE_DENSE / row_len } else { MAX_TILE_WEIGHTS / row_len };
-    by_kept.min(by_len).min(weights.rows).max(1)
+    let n_rows = if n_kept >= weights.len() / 2 {
+        TILE_DENSE / row_len
+    } else {
+        (TILE_KEPT * weights.rows / n_kept).min(MAX_TILE_WEIGHTS / row_len)
+    };
+    n_rows.min(weights.rows).max(1)
 }
 
 /// Tables and models for all matrices that a [`Collector`] has seen. Encodes them.
