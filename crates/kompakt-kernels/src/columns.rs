@@ -179,10 +179,19 @@ fn nonzero_avx512(x: &[f32], active: &mut [u32]) -> usize {
     n
 }
 
-per_isa! { fn scatter(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) = scatter_body; }
+per_isa! { fn scatter_fused(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) = scatter_body::<true>; }
+
+/// Sums in the order of the columns, as the other forms do, and so with the same bits.
+fn scatter(isa: Isa, m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) {
+    match isa.level() {
+        Level::Scalar => scatter_body::<false>(m, active, x, sums),
+        #[cfg(target_arch = "x86_64")]
+        _ => scatter_fused(isa, m, active, x, sums),
+    }
+}
 
 #[inline(always)]
-fn scatter_body(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) {
+fn scatter_body<const FUSED: bool>(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) {
     assert!(sums.len() > m.n_rows);
     for &col in active {
         let col = col as usize;
@@ -196,7 +205,7 @@ fn scatter_body(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) {
                 #[expect(unsafe_code, reason = "the bounds check costs a third of this loop")]
                 // SAFETY: rows are at most `n_rows` since `build`, and `sums` is longer than that.
                 let sum = unsafe { sums.get_unchecked_mut(usize::from(row)) };
-                *sum += factor * value;
+                *sum = if FUSED { factor.mul_add(value, *sum) } else { *sum + factor * value };
             }
         }
     }

@@ -45,6 +45,11 @@ impl<'a> Epilogue<'a> {
         }
     }
 
+    /// What becomes of the sum of `row`. Panics if there is no such row.
+    pub fn apply(&self, row: usize, sum: f32) -> f32 {
+        self.row(row).apply(sum)
+    }
+
     /// The part for the rows from `row` on.
     pub fn from_row(self, row: usize) -> Epilogue<'a> {
         Epilogue { scale: self.scale.map(|s| &s[row..]), bias: self.bias.map(|b| &b[row..]), relu: self.relu }

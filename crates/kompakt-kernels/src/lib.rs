@@ -47,5 +47,5 @@ pub use isa::Isa;
 pub use planes::Planes;
 pub use pool::PoolWindow;
 pub use rows::{Codebook, RowSource, RowWeights};
-pub use sliced::SlicedMatrix;
+pub use sliced::{SliceBuffer, SlicedMatrix};
 pub use taps::{TapLayout, TapMatrix, Window};

@@ -18,6 +18,12 @@ impl Codebook {
         Self { table, n_levels }
     }
 
+    /// Becomes a copy of another, in the same memory.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.table.copy_from_slice(&other.table[..]);
+        self.n_levels = other.n_levels;
+    }
+
     /// Entry `code`, zero past the last level.
     #[inline]
     pub fn value(&self, code: u8) -> f32 {

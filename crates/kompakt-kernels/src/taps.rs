@@ -185,6 +185,38 @@ impl TapMatrix {
         }
     }
 
+    /// Forgets all rows, keeps the memory, and takes another layout and codebook.
+    pub fn reset(&mut self, layout: &Arc<TapLayout>, codebook: Option<&Codebook>) {
+        self.clear();
+        if !Arc::ptr_eq(&self.layout, layout) {
+            self.layout = layout.clone();
+        }
+        match (&mut self.weights, codebook) {
+            (TapWeights::Codes(_, book), Some(new)) => book.copy_from(new),
+            (TapWeights::Values(_), None) => {}
+            (weights, Some(new)) => *weights = TapWeights::Codes(Vec::new(), new.clone()),
+            (weights, None) => *weights = TapWeights::Values(Vec::new()),
+        }
+    }
+
+    /// Appends a row that keeps every column, as codes.
+    ///
+    /// Panics: as [`push_row`](Self::push_row).
+    pub fn push_full_row(&mut self, all: &[u8]) {
+        let Self { layout, starts, idx, .. } = self;
+        assert_eq!(all.len(), layout.n_cols, "codes and columns");
+        for block in 0..layout.n_blocks() {
+            idx.extend((layout.bounds[block]..layout.bounds[block + 1]).map(|c| layout.index(block, c)));
+            assert!(u32::try_from(idx.len()).is_ok(), "more than 2^32 entries");
+            starts.push(idx.len() as u32);
+        }
+        match &mut self.weights {
+            TapWeights::Codes(codes, _) => codes.extend_from_slice(all),
+            TapWeights::Values(_) => panic!("codes for a matrix of values"),
+        }
+        self.n_rows += 1;
+    }
+
     /// Appends a row: columns ascending, one weight each.
     ///
     /// Panics: if a column is not below the layout's, the lengths differ, codes come without a codebook, or

@@ -6,6 +6,7 @@
 //!
 //! A multiply-add takes 4 cycles and two can start in each, so eight sums must be under way: where a tile has fewer
 //! than eight vectors, `U` taps are summed apart and added up at the end.
+#![expect(clippy::needless_range_loop, reason = "tiles of registers are indexed by what they are")]
 #![expect(
     unsafe_code,
     reason = "loads and stores without bounds checks: `apply` checked the reach of the window"

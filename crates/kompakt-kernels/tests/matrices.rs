@@ -3,8 +3,8 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Isa, RowSource, RowWeights, SlicedMatrix, TapLayout,
-    TapMatrix, Window, dense,
+    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Isa, RowSource, RowWeights, SliceBuffer, SlicedMatrix,
+    TapLayout, TapMatrix, Window, dense,
 };
 use std::sync::Arc;
 
@@ -120,6 +120,19 @@ fn one_vector() {
             let (mut y, mut z) = (vec![f32::NAN; n_rows], vec![f32::NAN; n_rows]);
             sliced.apply(isa, &x, epilogue, &mut y);
             columns.apply(isa, &x, epilogue, &mut ColumnScratch::default(), &mut z);
+            let longest = m.rows.iter().map(|r| r.0.len()).max().unwrap();
+            let mut buffer = SliceBuffer::default();
+            for (i, (rows, y)) in m.rows.chunks(16).zip(y.chunks(16)).enumerate() {
+                buffer.start(n_cols, longest, m.coded.then(|| m.book.n_levels()));
+                for (cols, codes, values) in rows {
+                    let weights = if m.coded { RowWeights::Codes(codes) } else { RowWeights::Values(values) };
+                    buffer.push(cols, weights, &m.book);
+                }
+                let mut z = [0.0; 16];
+                buffer.apply(isa, &m.book, &x, epilogue.from_row(i * 16), &mut z);
+                assert_eq!(&z[..y.len()], y, "buffer {isa}");
+            }
+            assert_eq!(y, z, "columns and rows have the same bits on {isa}");
             for (r, row) in m.rows.iter().enumerate() {
                 let expected = product(row, |c| x[c as usize]);
                 assert_close(&format!("sliced {isa}"), y[r], expected, row.0.len(), scale[r], bias[r], relu);

@@ -166,13 +166,13 @@ fn pools() {
         let planes = u.int_in_range(1..=3)?;
         let ceil: bool = u.arbitrary()?;
         let mut axis = || -> Result<[usize; 6]> {
-            let kernel = u.int_in_range(1..=4)?;
+            let kernel: usize = u.int_in_range(1..=4)?;
             let (before, after) = (u.int_in_range(0..=kernel - 1)?, u.int_in_range(0..=kernel - 1)?);
             let size: usize = u.int_in_range(kernel..=20)?;
             let stride = u.int_in_range(1..=3)?;
             let room = size + before + after - kernel;
             let mut n = room / stride + 1;
-            if ceil && room % stride != 0 && n * stride < size + before {
+            if ceil && !room.is_multiple_of(stride) && n * stride < size + before {
                 n += 1;
             }
             Ok([size, n, kernel, stride, before, after])

@@ -1,1 +1,47 @@
-//! The loader: map, plan, run from the map.
+//! The loader: opens a `.kompakt` file and runs the network straight from it.
+//!
+//! ```text
+//! Model::map ──► Session::new ──► run(input, batch)          numbers in, numbers out
+//!   directory      plan, forms,     classify(image)          raw image in, class and probability out
+//!   checked        arena
+//! ```
+//!
+//! Opening reads the directory alone. [`Session::new`] compiles the graph into steps, chooses a form for every layer,
+//! and plans one arena for all values. Weights never become a dense matrix of f32: kept weights stay codes into a
+//! codebook (or are expanded to one value each where that is faster), and zeros are neither stored nor multiplied.
+//!
+//! # Memory
+//! [`SessionOptions::ram_budget`] is an input: what fits is kept in the fastest form, the rest is unpacked from the
+//! mapped file at every run. [`Session::plan`] says before running what is held.
+//!
+//! | tier of the file | fastest form | with a budget |
+//! |---|---|---|
+//! | `direct` | decoded once | run from the map, row by row |
+//! | `stream` | decoded once | decoded once |
+//! | `smallest` | decoded once | decoded once |
+//!
+//! # Numbers
+//! All arithmetic is f32, on the exact weights of the file. Logits differ from a dense evaluation in f64 by at most
+//! 1e-5 of the largest, on every tier and instruction set; they do not depend on the number of threads.
+//!
+//! What is not here: training, writing, and any knowledge of instruction sets (`kompakt-kernels`).
+
+mod arena;
+#[cfg(feature = "cli")]
+pub mod args;
+mod error;
+mod execute;
+mod fuse;
+mod layer;
+mod model;
+mod plan;
+mod program;
+mod session;
+mod threads;
+mod weights;
+
+pub use error::RuntimeError;
+pub use kompakt_kernels::Isa;
+pub use model::Model;
+pub use plan::{LayerPlan, Plan};
+pub use session::{Prediction, Session, SessionOptions, StepTime};

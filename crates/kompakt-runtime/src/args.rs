@@ -1,0 +1,165 @@
+//! The command line of `kompakt-run`.
+
+mod bench;
+mod bytes;
+mod evaluate;
+mod images;
+mod report;
+
+use crate::{Isa, Model, RuntimeError, Session, SessionOptions};
+use anyhow::{Context, Error, Result};
+use kompakt_checkpoint::stage::{Failure, exit};
+use kompakt_data::{DataError, Split};
+use std::{
+    io::{self, BufWriter, Write},
+    path::PathBuf,
+};
+
+pub use bytes::ByteCount;
+
+const AFTER_HELP: &str = "Examples:
+  kompakt-run lenet5.kompakt digit.png
+  kompakt-run lenet5.kompakt --data mnist --split test
+  kompakt-run lenet5.kompakt pictures/ --top 3 --json
+  kompakt-run lenet5.kompakt --bench --threads 1
+
+Pictures (PNG, JPEG, BMP, PNM) are brought to the size and colours that the network takes; IDX files and .npy hold \
+one image or many; a folder is all pictures in it. Raw images go through the preprocessing that the model carries.
+
+Exit codes: 0 done, 2 wrong command line, 3 not a model or not an image that it takes, 4 a file that cannot be read, \
+141 the reader of the output went away.";
+
+/// Run a compressed network straight from its file.
+///
+/// Prints each image's likeliest classes and their probabilities, one image a line: path, then class and probability,
+/// separated by tabs.
+#[derive(Debug, clap::Parser)]
+#[command(name = "kompakt-run", version, after_help = AFTER_HELP)]
+pub struct Args {
+    /// The network: a .kompakt file
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+    /// What to classify: pictures, IDX or .npy files, folders of pictures
+    #[arg(value_name = "IMAGES")]
+    pub images: Vec<PathBuf>,
+    /// Measure the error on a data set: a known name (mnist, fashion-mnist, digits) or a path
+    #[arg(long, value_name = "NAME_OR_PATH", conflicts_with = "images")]
+    pub data: Option<String>,
+    /// Which part of it: test, validation, train
+    #[arg(long, default_value = "test", value_parser = split, requires = "data")]
+    pub split: Split,
+    /// Classes to print for each image
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub top: usize,
+    /// Print JSON, one object a line
+    #[arg(long)]
+    pub json: bool,
+    /// Measure the time of a run, whole and by layer
+    #[arg(long, conflicts_with = "data")]
+    pub bench: bool,
+    /// Rounds to measure
+    #[arg(long, default_value_t = 200, value_name = "N", requires = "bench")]
+    pub rounds: usize,
+    /// Print how the network will be run, and the memory that it takes, and nothing else
+    #[arg(long, conflicts_with_all = ["data", "bench", "images"])]
+    pub plan: bool,
+    /// Threads; the results do not depend on it
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub threads: usize,
+    /// Images that are run at once [default: 1, with --data 16]
+    #[arg(long, value_name = "N")]
+    pub batch: Option<usize>,
+    /// The most memory that weights and activations may take, as 16MB or 500KiB; layers that do not fit are unpacked
+    /// at every run
+    #[arg(long, value_name = "BYTES")]
+    pub ram: Option<ByteCount>,
+    /// Use this instruction set: scalar, avx2, avx512 [default: the best there is]
+    #[arg(long, value_parser = isa, value_name = "NAME")]
+    pub isa: Option<Isa>,
+    /// Do not check the file's checksums and content hash first
+    #[arg(long)]
+    pub no_verify: bool,
+}
+
+fn split(name: &str) -> Result<Split, String> {
+    match name {
+        "test" => Ok(Split::Test),
+        "validation" => Ok(Split::Validation),
+        "train" => Ok(Split::Train),
+        _ => Err("test, validation or train".into()),
+    }
+}
+
+fn isa(name: &str) -> Result<Isa, String> {
+    Isa::by_name(name).ok_or_else(|| {
+        let all: Vec<&str> = Isa::available().map(Isa::name).collect();
+        format!("this machine has {}", all.join(", "))
+    })
+}
+
+impl Args {
+    /// Does what the command line says; results go to stdout.
+    pub fn run(&self) -> Result<()> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        self.run_to(&mut out)?;
+        out.flush().context("writing to stdout")
+    }
+
+    /// [`run`](Self::run), with results to `out`.
+    pub fn run_to(&self, out: &mut dyn Write) -> Result<()> {
+        if self.images.is_empty() && self.data.is_none() && !self.bench && !self.plan {
+            return Err(usage("nothing to do: give images, --data NAME, --bench or --plan"));
+        }
+        let about_model = || self.model.display().to_string();
+        let model = Model::map(&self.model).map_err(coded)?;
+        if !self.no_verify {
+            model.verify().map_err(coded).with_context(about_model)?;
+        }
+        let options = SessionOptions {
+            threads: self.threads,
+            ram_budget: self.ram.map(|ram| ram.0),
+            max_batch: self.batch.unwrap_or(if self.data.is_some() { 16 } else { 1 }),
+            isa: self.isa.unwrap_or_else(Isa::best),
+        };
+        let mut session = Session::new(&model, &options).map_err(coded).with_context(about_model)?;
+        if self.plan {
+            return report::plan(session.plan(), &model, self.json, out);
+        }
+        if let Some(data) = &self.data {
+            return evaluate::evaluate(&mut session, data, self.split, self.json, out);
+        }
+        if self.bench {
+            return bench::bench(&mut session, self, out);
+        }
+        images::classify(&mut session, self, out)
+    }
+}
+
+fn usage(message: &str) -> Error {
+    Failure { code: exit::USAGE, message: message.into() }.into()
+}
+
+fn wrong_input(message: impl Into<String>) -> Error {
+    Failure { code: exit::INPUT, message: message.into() }.into()
+}
+
+/// A library error with the exit code that it stands for.
+fn coded(error: RuntimeError) -> Error {
+    let code = match &error {
+        RuntimeError::Io { .. } => exit::IO,
+        RuntimeError::Format(_) | RuntimeError::Unsupported(_) => exit::INPUT,
+        RuntimeError::Input { .. } | RuntimeError::InputCount { .. } => exit::INPUT,
+        RuntimeError::Budget { .. } => exit::USAGE,
+        RuntimeError::Thread(_) => exit::FAILURE,
+    };
+    Failure { code, message: error.to_string() }.into()
+}
+
+/// The same for errors of data.
+fn coded_data(error: DataError) -> Error {
+    let code = match &error {
+        DataError::Io { .. } | DataError::NotFetched { .. } | DataError::Unknown(_) => exit::IO,
+        _ => exit::INPUT,
+    };
+    Failure { code, message: error.to_string() }.into()
+}

@@ -1,0 +1,71 @@
+//! The time of a run.
+
+use super::{Args, coded, images};
+use crate::Session;
+use anyhow::Result;
+use serde_json::json;
+use std::{
+    hint::black_box,
+    io::Write,
+    time::{Duration, Instant},
+};
+
+/// Runs of one measured round, so that the clock costs nothing.
+const ROUND: Duration = Duration::from_micros(200);
+
+/// Measures runs of the network, preprocessing aside: median, least and most of all rounds, then the share of each
+/// step.
+pub(super) fn bench(session: &mut Session<'_>, args: &Args, out: &mut dyn Write) -> Result<()> {
+    let raw = images::sample(session, &args.images)?;
+    let one = match session.pipeline() {
+        Some(pipeline) => pipeline.apply_to(&raw),
+        None => raw,
+    };
+    let batch = args.batch.unwrap_or(1).max(1);
+    let input = one.repeat(batch);
+    session.run(&input, batch).map_err(coded)?;
+    let start = Instant::now();
+    session.run(&input, batch).map_err(coded)?;
+    let runs = (ROUND.as_nanos() / start.elapsed().as_nanos().max(1)).clamp(1, 10_000) as usize;
+    let mut times = Vec::with_capacity(args.rounds);
+    for _ in 0..args.rounds.max(1) {
+        let start = Instant::now();
+        for _ in 0..runs {
+            black_box(session.run(black_box(&input), batch).map_err(coded)?);
+        }
+        times.push(start.elapsed().as_secs_f64() * 1e3 / runs as f64);
+    }
+    times.sort_by(f64::total_cmp);
+    let (median, least, most) = (times[times.len() / 2], times[0], times[times.len() - 1]);
+    let rounds = args.rounds.max(1);
+    let steps = session.profile(&input, batch, rounds).map_err(coded)?;
+    let total: f64 = steps.iter().map(|s| s.time.as_secs_f64()).sum();
+    let plan = session.plan();
+    let form = |name: &str| plan.layers.iter().find(|l| l.name == name).map_or("", |l| l.form);
+    if args.json {
+        let step = |s: &crate::StepTime| {
+            json!({ "name": s.name, "kind": s.kind, "form": form(&s.name),
+                    "mean_ms": s.time.as_secs_f64() * 1e3 / rounds as f64 })
+        };
+        let steps: Vec<_> = steps.iter().map(step).collect();
+        let all = json!({
+            "median_ms": median, "min_ms": least, "max_ms": most, "rounds": rounds, "runs_a_round": runs,
+            "batch": batch, "threads": args.threads, "isa": plan.isa, "steps": steps,
+        });
+        writeln!(out, "{all}")?;
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "median {median:.4} ms, min {least:.4}, max {most:.4} ({rounds} rounds of {runs} runs, batch {batch}, {} thread(s), {})",
+        args.threads, plan.isa
+    )?;
+    let width = steps.iter().map(|s| s.name.len()).max().unwrap_or(0).max(4);
+    writeln!(out, "{:width$}  {:<15}  {:<14}  {:>10}  {:>6}", "step", "kind", "form", "mean ms", "%")?;
+    for s in &steps {
+        let ms = s.time.as_secs_f64() * 1e3 / rounds as f64;
+        let share = 100.0 * s.time.as_secs_f64() / total.max(f64::MIN_POSITIVE);
+        writeln!(out, "{:width$}  {:<15}  {:<14}  {ms:>10.4}  {share:>6.1}", s.name, s.kind, form(&s.name))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! The error of a network on a data set.
+
+use super::{coded, coded_data, wrong_input};
+use crate::Session;
+use anyhow::Result;
+use kompakt_data::{Dataset, Reconciled, Split, load_as, reconcile};
+use kompakt_prep::Pipeline;
+use std::io::Write;
+
+/// Images that are looked at together.
+const BATCH: usize = 64;
+
+/// Counts the images whose likeliest class is not their label. Images are unpacked a batch at a time.
+pub(super) fn evaluate(
+    session: &mut Session<'_>,
+    source: &str,
+    split: Split,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let raw_shape = session.raw_shape();
+    let dims = <[usize; 3]>::try_from(raw_shape.as_slice()).ok().filter(|d| d[0] == 1 || d[0] == 3);
+    let data = load_as(source, split, dims).map_err(coded_data)?;
+    let steps = match session.pipeline() {
+        Some(steps) => steps.clone(),
+        None => Pipeline::new(&raw_shape, Vec::new())
+            .map_err(|e| wrong_input(format!("the network's input {raw_shape:?} is no image: {e}")))?,
+    };
+    let is_raw = reconcile(&data, &steps).map_err(coded_data)? == Reconciled::Apply;
+    let n_classes: usize = session.output_shape().iter().product();
+    if data.n_classes() > n_classes {
+        return Err(wrong_input(format!(
+            "{source} has {} classes, the network tells {n_classes} apart",
+            data.n_classes()
+        )));
+    }
+    let n_wrong = count_wrong(session, &data, is_raw, n_classes)?;
+    let (n, error) = (data.len(), n_wrong as f64 / data.len() as f64);
+    if json {
+        let object = serde_json::json!({
+            "data": source, "split": split.name(), "n": n, "wrong": n_wrong, "error": error,
+        });
+        writeln!(out, "{object}")?;
+    } else {
+        writeln!(out, "{source} {}: error {:.2} % ({n_wrong} of {n})", split.name(), 100.0 * error)?;
+    }
+    Ok(())
+}
+
+fn count_wrong(session: &mut Session<'_>, data: &Dataset, is_raw: bool, n_classes: usize) -> Result<usize> {
+    let len = data.shape().len();
+    let mut batch = vec![0.0; len * BATCH.min(data.len())];
+    let mut n_wrong = 0;
+    for (i, labels) in data.labels().chunks(BATCH).enumerate() {
+        let images = &mut batch[..len * labels.len()];
+        for (j, image) in images.chunks_exact_mut(len).enumerate() {
+            data.image(i * BATCH + j, image);
+        }
+        let logits =
+            if is_raw { session.run_raw(images, labels.len()) } else { session.run(images, labels.len()) };
+        for (logits, &label) in logits.map_err(coded)?.chunks_exact(n_classes).zip(labels) {
+            n_wrong += usize::from(likeliest(logits) != usize::from(label));
+        }
+    }
+    Ok(n_wrong)
+}
+
+/// The first of the largest.
+fn likeliest(logits: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, v) in logits.iter().enumerate() {
+        if *v > logits[best] || logits[best].is_nan() {
+            best = i;
+        }
+    }
+    best
+}

@@ -1,0 +1,85 @@
+//! Images from files, and their classes.
+
+use super::{Args, coded, coded_data, report, wrong_input};
+use crate::Session;
+use anyhow::Result;
+use kompakt_data::{Images, is_picture, read_images};
+use kompakt_prep::byte_value;
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// Prints the likeliest classes of every image.
+pub(super) fn classify(session: &mut Session<'_>, args: &Args, out: &mut dyn Write) -> Result<()> {
+    let mut raw = Vec::new();
+    for path in expand(&args.images)? {
+        let images = read(session, &path)?;
+        for index in 0..images.len() {
+            raw.resize(images.image_len(), 0.0);
+            images.image(index, &mut raw);
+            let name = if images.len() == 1 {
+                path.display().to_string()
+            } else {
+                format!("{}[{index}]", path.display())
+            };
+            let model = session.model();
+            let best = session.classify(&raw, args.top).map_err(coded)?;
+            report::predictions(&name, best, model, args.json, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// The images of a file, checked against the network's input.
+pub(super) fn read(session: &Session<'_>, path: &Path) -> Result<Images> {
+    let shape = session.raw_shape();
+    let dims = <[usize; 3]>::try_from(shape.as_slice()).ok().filter(|d| d[0] == 1 || d[0] == 3);
+    let images = read_images(path, dims).map_err(coded_data)?;
+    if images.image_len() != shape.iter().product::<usize>() {
+        return Err(wrong_input(format!(
+            "{}: images of {:?}, the network takes {shape:?}",
+            path.display(),
+            images.dims()
+        )));
+    }
+    Ok(images)
+}
+
+/// The first image that is given, or noise of the right shape: something to measure with.
+pub(super) fn sample(session: &Session<'_>, paths: &[PathBuf]) -> Result<Vec<f32>> {
+    let len = session.raw_shape().iter().product();
+    let mut raw = vec![0.0; len];
+    match expand(paths)?.first() {
+        Some(path) => read(session, path)?.image(0, &mut raw),
+        None => {
+            let mut state = 1u64;
+            for v in &mut raw {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                *v = byte_value((state >> 56) as u8);
+            }
+        }
+    }
+    Ok(raw)
+}
+
+/// Folders become the pictures in them, by name.
+fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let mut found: Vec<PathBuf> = std::fs::read_dir(path)?
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|p| is_picture(p))
+                .collect();
+            if found.is_empty() {
+                return Err(wrong_input(format!("{}: no pictures in this folder", path.display())));
+            }
+            found.sort();
+            all.append(&mut found);
+        } else {
+            all.push(path.clone());
+        }
+    }
+    Ok(all)
+}

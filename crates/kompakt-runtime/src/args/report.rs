@@ -1,0 +1,69 @@
+//! What is printed.
+
+use crate::{Model, Plan, Prediction};
+use anyhow::Result;
+use serde_json::json;
+use std::io::Write;
+
+/// One image: its name, then classes and probabilities.
+pub(super) fn predictions(
+    image: &str,
+    predictions: &[Prediction],
+    model: &Model<'_>,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<()> {
+    if json {
+        let one = |p: &Prediction| json!({ "class": p.class, "label": model.label(p.class), "probability": p.probability });
+        let all: Vec<_> = predictions.iter().map(one).collect();
+        writeln!(out, "{}", json!({ "image": image, "predictions": all }))?;
+        return Ok(());
+    }
+    write!(out, "{image}")?;
+    for p in predictions {
+        write!(out, "\t{}\t{:.4}", model.label(p.class), p.probability)?;
+    }
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Forms and memory.
+pub(super) fn plan(plan: &Plan, model: &Model<'_>, json: bool, out: &mut dyn Write) -> Result<()> {
+    if json {
+        let layer = |l: &crate::LayerPlan| {
+            json!({
+                "name": l.name, "form": l.form, "kept": l.n_kept, "weights": l.n_weights,
+                "anonymous_bytes": l.anonymous_bytes, "file_bytes": l.file_bytes,
+            })
+        };
+        let layers: Vec<_> = plan.layers.iter().map(layer).collect();
+        let all = json!({
+            "isa": plan.isa, "threads": plan.threads, "max_batch": plan.max_batch, "layers": layers,
+            "activation_bytes": plan.activation_bytes, "activation_bytes_unshared": plan.activation_bytes_unshared,
+            "anonymous_bytes": plan.anonymous_bytes, "file_bytes": plan.file_bytes, "model_bytes": model.n_bytes(),
+        });
+        writeln!(out, "{all}")?;
+        return Ok(());
+    }
+    let width = plan.layers.iter().map(|l| l.name.len()).max().unwrap_or(0).max(5);
+    writeln!(
+        out,
+        "{:width$}  {:>14}  {:>12}  {:>10}  {:>10}",
+        "layer", "form", "kept", "memory B", "file B"
+    )?;
+    for l in &plan.layers {
+        let (name, form, kept, memory, file) = (&l.name, l.form, l.n_kept, l.anonymous_bytes, l.file_bytes);
+        writeln!(out, "{name:width$}  {form:>14}  {kept:>12}  {memory:>10}  {file:>10}")?;
+    }
+    writeln!(
+        out,
+        "activations {} B (unshared {} B), memory in all {} B, read from the file at every run {} B; {}, batches of {}",
+        plan.activation_bytes,
+        plan.activation_bytes_unshared,
+        plan.anonymous_bytes,
+        plan.file_bytes,
+        plan.isa,
+        plan.max_batch
+    )?;
+    Ok(())
+}

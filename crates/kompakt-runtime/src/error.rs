@@ -1,0 +1,65 @@
+//! What can go wrong between a file and its answer.
+
+use kompakt_format::FormatError;
+use std::path::PathBuf;
+
+/// Why a model cannot be opened, planned or run. The message says where and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The file cannot be read.
+    #[error("{path}: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The bytes are not a sound container.
+    #[error("not a sound .kompakt file: {0}")]
+    Format(#[from] FormatError),
+    /// The network has nodes that cannot be run; all of them are listed.
+    #[error("the network cannot be run:{}", list(.0))]
+    Unsupported(Vec<String>),
+    /// An input has another length than the network takes.
+    #[error("input {name:?} has {found} numbers; {batch} of shape {shape:?} are {expected}")]
+    Input {
+        /// The input's name.
+        name: String,
+        /// Its shape, batch left out.
+        shape: Vec<usize>,
+        /// How many inputs were announced.
+        batch: usize,
+        /// The numbers that they have.
+        expected: usize,
+        /// The numbers given.
+        found: usize,
+    },
+    /// Another number of inputs than the network has.
+    #[error("{found} inputs given, the network has {expected}")]
+    InputCount {
+        /// What it has.
+        expected: usize,
+        /// What was given.
+        found: usize,
+    },
+    /// The budget is less than the network needs even if every tile is streamed.
+    #[error(
+        "a RAM budget of {budget} bytes is too small: {least} is the least possible for batches of {max_batch}"
+    )]
+    Budget {
+        /// What was asked for.
+        budget: usize,
+        /// The least that works.
+        least: usize,
+        /// Images that are run at once.
+        max_batch: usize,
+    },
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+fn list(reasons: &[String]) -> String {
+    reasons.iter().flat_map(|r| ["\n  ", r]).collect()
+}

@@ -1,0 +1,537 @@
+//! One layer, in the form in which it is run.
+//!
+//! | form | where the weights are | when |
+//! |---|---|---|
+//! | `sliced` | memory | one image at a time |
+//! | `sliced+columns` | memory, twice | the same, small, and zeros are likely in the input: then they are skipped |
+//! | `dense codes`, `dense values` | memory | nothing (or little) is pruned, one image at a time |
+//! | `taps` | memory | convolutions; batches |
+//! | `from the file` | the file | the RAM budget leaves no room: rows are unpacked at every run, and forgotten |
+
+use crate::{
+    program::{Conv, LayerSpec},
+    threads::{RowLayout, Threads},
+    weights::{RowScratch, RowView, Weights},
+};
+use kompakt_kernels::{
+    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Isa, RowSource, RowWeights, SliceBuffer, SlicedMatrix,
+    TapLayout, TapMatrix, Window, columns, dense,
+};
+use std::{ops::Range, sync::Arc};
+
+/// The largest column form that is kept beside the row form.
+const MAX_COLUMNS_BYTES: usize = 1 << 19;
+/// Columns pay where less than this part of the input is not zero.
+const SPARSE_INPUT: f32 = 0.35;
+/// Floats of `x` that a block of columns of a batch reaches over, for each image: what stays in L2.
+const BATCH_BLOCK_COLS: usize = 1024;
+/// Floats of `x` that a block of a convolution's columns reaches over.
+const PLANE_BLOCK: usize = 1 << 16;
+/// Floats of `x` that a band of a convolution's rows reaches over: half of an L2.
+const BAND_FLOATS: usize = 1 << 17;
+
+/// A layer that is ready to run.
+#[derive(Debug)]
+pub(crate) struct Layer<'m> {
+    pub(crate) spec: LayerSpec,
+    pub(crate) weights: Option<Weights<'m>>,
+    pub(crate) form: FormKind,
+    form_data: Form,
+    scale: Option<Vec<f32>>,
+    bias: Option<Vec<f32>>,
+    /// Facts about the weights, kept when they are in memory in another form.
+    pub(crate) n_kept: usize,
+    pub(crate) n_weights: usize,
+    n_rows: usize,
+}
+
+/// The name of a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FormKind {
+    Sliced,
+    SlicedAndColumns,
+    DenseCodes,
+    DenseValues,
+    Taps,
+    FromFile,
+}
+
+impl FormKind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sliced => "sliced",
+            Self::SlicedAndColumns => "sliced+columns",
+            Self::DenseCodes => "dense codes",
+            Self::DenseValues => "dense values",
+            Self::Taps => "taps",
+            Self::FromFile => "from the file",
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Form {
+    Sliced(SlicedMatrix),
+    SlicedAndColumns(SlicedMatrix, ColumnMatrix),
+    DenseCodes(Vec<u8>, Codebook, usize),
+    DenseValues(Vec<f32>, usize),
+    Taps(TapMatrix),
+    FromFile(Unpack),
+}
+
+/// How rows from the file are multiplied: as the form would that the layer has when memory allows, with the same bits.
+#[derive(Debug)]
+enum Unpack {
+    Slices,
+    /// Codes of all weights, the codebook with a zero for what is pruned.
+    Dense(Codebook),
+    Taps(Arc<TapLayout>),
+}
+
+/// What a thread works in.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) row: RowScratch,
+    pub(crate) columns: ColumnScratch,
+    /// Rows of a layer that is run from the file.
+    taps: Option<TapMatrix>,
+    slices: SliceBuffer,
+    codes: Vec<u8>,
+}
+
+/// A layer's choice of form: what it would hold, and what a run would cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Choice {
+    pub(crate) form: FormKind,
+    pub(crate) bytes: usize,
+}
+
+/// The layout of a layer's columns for the tap form.
+fn tap_layout(spec: &LayerSpec, n_cols: usize) -> TapLayout {
+    match &spec.conv {
+        None => TapLayout::linear(n_cols, BATCH_BLOCK_COLS),
+        Some(c) => TapLayout::planar(
+            c.planes.offsets(c.planes.channels / c.groups, c.kernel, c.dilation),
+            PLANE_BLOCK,
+        ),
+    }
+}
+
+/// What running a layer from the file takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FromFile {
+    /// Bytes that the layer holds.
+    pub(crate) held: usize,
+    /// Bytes that each thread works in.
+    pub(crate) scratch: usize,
+}
+
+/// Rows that are unpacked together.
+fn file_chunk(weights: &Weights<'_>) -> usize {
+    const ENTRIES: usize = 1 << 14;
+    weights.rows_per_tile().min(ENTRIES.div_ceil(weights.max_row_kept.max(1))).max(1)
+}
+
+/// The bytes that [`FormKind::FromFile`] takes for a layer whose fastest form is `form`.
+pub(crate) fn from_file_bytes(spec: &LayerSpec, weights: &Weights<'_>, form: FormKind) -> FromFile {
+    let row = 5 * weights.max_row_kept;
+    match form {
+        FormKind::Sliced | FormKind::SlicedAndColumns => FromFile {
+            held: 0,
+            scratch: row + SliceBuffer::estimate_bytes(weights.max_row_kept, weights.n_levels()),
+        },
+        FormKind::DenseCodes | FormKind::DenseValues => {
+            FromFile { held: 1024, scratch: row + weights.n_cols }
+        }
+        FormKind::Taps | FormKind::FromFile => {
+            let layout = tap_layout(spec, weights.n_cols);
+            let rows = file_chunk(weights);
+            let taps =
+                TapMatrix::estimate_bytes(&layout, rows, rows * weights.max_row_kept, weights.is_coded());
+            FromFile { held: layout.n_bytes(), scratch: row + taps + 1024 }
+        }
+    }
+}
+
+/// Bytes that each thread works in for a layer of that form.
+pub(crate) fn scratch_bytes(
+    spec: &LayerSpec,
+    weights: &Weights<'_>,
+    form: FormKind,
+    fastest: FormKind,
+) -> usize {
+    match form {
+        FormKind::FromFile => from_file_bytes(spec, weights, fastest).scratch,
+        FormKind::SlicedAndColumns => 4 * (weights.n_cols + weights.n_rows + 17),
+        _ => 0,
+    }
+}
+
+/// The fastest form of a layer, and its size. `max_batch` is how many images are run at once.
+pub(crate) fn fastest(spec: &LayerSpec, weights: &Weights<'_>, isa: Isa, max_batch: usize) -> Choice {
+    let (n_rows, n_cols, n_kept) = (weights.n_rows, weights.n_cols, weights.n_kept);
+    if spec.conv.is_some() || max_batch > 1 {
+        let layout = tap_layout(spec, n_cols);
+        let bytes = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded()) + layout.n_bytes();
+        return Choice { form: FormKind::Taps, bytes };
+    }
+    let total = n_rows * n_cols;
+    match weights.n_levels() {
+        // A pruned weight takes one more code.
+        Some(levels) if levels < 256 && n_kept as f64 >= total as f64 * dense_from(isa, levels) => {
+            return Choice { form: FormKind::DenseCodes, bytes: total + 1024 };
+        }
+        Some(256) if weights.is_full() => return Choice { form: FormKind::DenseCodes, bytes: total + 1024 },
+        None if weights.is_full() => return Choice { form: FormKind::DenseValues, bytes: total * 4 },
+        _ => {}
+    }
+    if n_cols > kompakt_kernels::sliced::MAX_COLS {
+        let layout = tap_layout(spec, n_cols);
+        let bytes = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded()) + layout.n_bytes();
+        return Choice { form: FormKind::Taps, bytes };
+    }
+    let sliced = SlicedMatrix::estimate_bytes(n_rows, n_kept, weights.n_levels());
+    let columns = ColumnMatrix::estimate_bytes(n_cols, n_kept);
+    if spec.input_has_zeros && columns <= MAX_COLUMNS_BYTES && n_rows <= columns::MAX_ROWS {
+        Choice { form: FormKind::SlicedAndColumns, bytes: sliced + columns }
+    } else {
+        Choice { form: FormKind::Sliced, bytes: sliced }
+    }
+}
+
+/// From which density on all weights are multiplied. Measured: products of kept weights a second in the sliced form
+/// (5 G with AVX-512) against all weights a second in the dense one (20 to 36 G with up to 64 levels in registers, 5 G
+/// looked up).
+fn dense_from(isa: Isa, n_levels: usize) -> f64 {
+    if isa.name() == "avx512" && n_levels < 64 { 0.3 } else { 0.9 }
+}
+
+impl<'m> Layer<'m> {
+    /// Builds a form of the weights, which are kept only if they are run from the file. `fastest` is what the layer
+    /// would have if memory allowed.
+    pub(crate) fn build(
+        spec: LayerSpec,
+        weights: Weights<'m>,
+        form: FormKind,
+        fastest: FormKind,
+        scale: Option<Vec<f32>>,
+        bias: Option<Vec<f32>>,
+    ) -> Self {
+        let layout = || Arc::new(tap_layout(&spec, weights.n_cols));
+        let sliced = || SlicedMatrix::build(&weights);
+        let form_data = match form {
+            FormKind::Sliced => sliced().map(Form::Sliced),
+            FormKind::SlicedAndColumns => {
+                sliced().zip(ColumnMatrix::build(&weights)).map(|(s, c)| Form::SlicedAndColumns(s, c))
+            }
+            FormKind::DenseCodes => Some(dense_codes(&weights)),
+            FormKind::DenseValues => Some(dense_values(&weights)),
+            FormKind::Taps => None,
+            FormKind::FromFile => Some(Form::FromFile(match fastest {
+                FormKind::Sliced | FormKind::SlicedAndColumns => Unpack::Slices,
+                FormKind::DenseCodes => Unpack::Dense(with_zero(&weights)),
+                FormKind::DenseValues | FormKind::Taps | FormKind::FromFile => Unpack::Taps(layout()),
+            })),
+        };
+        let form_data = form_data.unwrap_or_else(|| Form::Taps(TapMatrix::build(layout(), &weights)));
+        let (n_kept, n_weights, n_rows) = (weights.n_kept, weights.n_rows * weights.n_cols, weights.n_rows);
+        let weights = (form == FormKind::FromFile).then_some(weights);
+        Self { spec, weights, form, form_data, scale, bias, n_kept, n_weights, n_rows }
+    }
+
+    /// The bytes of memory that its form holds.
+    pub(crate) fn n_bytes(&self) -> usize {
+        let form = match &self.form_data {
+            Form::Sliced(m) => m.n_bytes(),
+            Form::SlicedAndColumns(m, c) => m.n_bytes() + c.n_bytes(),
+            Form::DenseCodes(codes, _, _) => codes.len() + 1024,
+            Form::DenseValues(values, _) => values.len() * 4,
+            Form::Taps(m) => m.n_bytes(),
+            Form::FromFile(Unpack::Taps(layout)) => layout.n_bytes(),
+            Form::FromFile(Unpack::Dense(_)) => 1024,
+            Form::FromFile(Unpack::Slices) => 0,
+        };
+        form + 4 * (self.scale.as_ref().map_or(0, Vec::len) + self.bias.as_ref().map_or(0, Vec::len))
+    }
+
+    fn epilogue(&self) -> Epilogue<'_> {
+        Epilogue { scale: self.scale.as_deref(), bias: self.bias.as_deref(), relu: self.spec.relu }
+    }
+
+    /// `y = W x` for `n` images of features side by side: `x` `[in, n]`, `y` `[out, n]`.
+    pub(crate) fn linear(
+        &self,
+        isa: Isa,
+        threads: &Threads,
+        scratch: &mut [Scratch],
+        x: &[f32],
+        y: &mut [f32],
+        n: usize,
+    ) {
+        let epilogue = self.epilogue();
+        let rows = |chunk_rows| RowLayout {
+            n_images: 1,
+            image_len: self.n_rows * n,
+            n_rows: self.n_rows,
+            row_len: n,
+            chunk_rows: self.chunk(threads, chunk_rows, n),
+        };
+        match &self.form_data {
+            Form::SlicedAndColumns(_, columns)
+                if (columns::count_nonzero(isa, x) as f32) < SPARSE_INPUT * x.len() as f32 =>
+            {
+                columns.apply(isa, x, epilogue, &mut scratch[0].columns, y);
+            }
+            Form::Sliced(m) | Form::SlicedAndColumns(m, _) => {
+                let band = kompakt_kernels::sliced::BAND_ROWS;
+                let layout =
+                    RowLayout { chunk_rows: self.chunk(threads, band, n).next_multiple_of(band), ..rows(1) };
+                threads.for_rows(y, &layout, scratch, |rows, mut y, _| {
+                    let y = y.image(0);
+                    for (i, y) in y.chunks_mut(band).enumerate() {
+                        m.apply_band(isa, rows.start / band + i, x, epilogue, y);
+                    }
+                });
+            }
+            Form::DenseCodes(codes, book, n_cols) => {
+                threads.for_rows(y, &rows(16), scratch, |rows, mut y, _| {
+                    for (row, y) in rows.zip(y.image(0)) {
+                        let codes = &codes[row * n_cols..(row + 1) * n_cols];
+                        *y = epilogue.apply(row, dense::dot_codes(isa, codes, book, &x[..*n_cols]));
+                    }
+                });
+            }
+            Form::DenseValues(values, n_cols) => {
+                threads.for_rows(y, &rows(16), scratch, |rows, mut y, _| {
+                    for (row, y) in rows.zip(y.image(0)) {
+                        let values = &values[row * n_cols..(row + 1) * n_cols];
+                        *y = epilogue.apply(row, dense::dot(isa, values, &x[..*n_cols]));
+                    }
+                });
+            }
+            Form::Taps(m) => {
+                threads.for_rows(y, &rows(16), scratch, |rows, mut y, _| {
+                    m.apply(isa, rows, x, n, Window::line(n), epilogue, y.image(0), n);
+                });
+            }
+            Form::FromFile(unpack) => {
+                let Some(weights) = &self.weights else { return };
+                threads.for_rows(y, &rows(1), scratch, |rows, mut y, scratch| {
+                    let epilogue = epilogue.from_row(rows.start);
+                    let y = y.image(0);
+                    match unpack {
+                        Unpack::Slices => slices(isa, weights, rows, scratch, x, epilogue, y),
+                        Unpack::Dense(book) => dense_rows(isa, weights, book, rows, scratch, x, epilogue, y),
+                        Unpack::Taps(layout) => {
+                            let taps = unpacked(layout, weights, rows.clone(), scratch);
+                            taps.apply(isa, 0..rows.len(), x, n, Window::line(n), epilogue, y, n);
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// A convolution of `n` images: `x` as `conv.planes` lays it out, `y` `[n, out, oh, ow]`.
+    #[expect(clippy::too_many_arguments, reason = "a layer's operands")]
+    pub(crate) fn conv(
+        &self,
+        isa: Isa,
+        threads: &Threads,
+        scratch: &mut [Scratch],
+        conv: &Conv,
+        x: &[f32],
+        y: &mut [f32],
+        n: usize,
+    ) {
+        let plane = conv.output[0] * conv.output[1];
+        let layout = RowLayout {
+            n_images: n,
+            image_len: self.n_rows * plane,
+            n_rows: self.n_rows,
+            row_len: plane,
+            chunk_rows: self.chunk(threads, 8, plane * n),
+        };
+        let epilogue = self.epilogue();
+        threads.for_rows(y, &layout, scratch, |rows, mut y, scratch| {
+            match (&self.form_data, &self.weights) {
+                (Form::Taps(m), _) => {
+                    for image in 0..n {
+                        let x = &x[image * conv.planes.len()..][..conv.planes.len()];
+                        convolve(isa, m, conv, rows.clone(), 0, x, epilogue, y.image(image));
+                    }
+                }
+                (Form::FromFile(Unpack::Taps(layout)), Some(weights)) => {
+                    let taps = unpacked(layout, weights, rows.clone(), scratch);
+                    for image in 0..n {
+                        let x = &x[image * conv.planes.len()..][..conv.planes.len()];
+                        convolve(isa, taps, conv, rows.clone(), rows.start, x, epilogue, y.image(image));
+                    }
+                }
+                _ => {}
+            }
+        });
+    }
+
+    /// Rows a chunk: what is unpacked together if it comes from the file; else all of them for one thread, and for
+    /// several at least `least` and enough work to be worth waking a thread.
+    fn chunk(&self, threads: &Threads, least: usize, positions: usize) -> usize {
+        const WORTH: usize = 1 << 17;
+        if let Some(weights) = &self.weights {
+            return file_chunk(weights);
+        }
+        let work_a_row = (self.n_kept / self.n_rows.max(1) + 1) * positions;
+        if threads.len() == 1 { self.n_rows } else { least.max(WORTH.div_ceil(work_a_row)) }
+    }
+}
+
+/// Rows of a convolution for one image. `m` holds the layer's rows from `first` on; `y` those of `rows`.
+#[expect(clippy::too_many_arguments, reason = "a layer's operands")]
+fn convolve(
+    isa: Isa,
+    m: &TapMatrix,
+    conv: &Conv,
+    rows: Range<usize>,
+    first: usize,
+    x: &[f32],
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) {
+    let [oh, ow] = conv.output;
+    let (plane, stride) = (oh * ow, conv.planes.row_stride());
+    let (group_rows, group_channels) = (conv.outputs / conv.groups, conv.planes.channels / conv.groups);
+    let group_len = group_channels * conv.planes.channel_len();
+    // Bands of output rows whose part of x stays in cache while all output channels go by.
+    let band = (BAND_FLOATS / (group_channels * stride).max(1)).clamp(4, oh.max(4));
+    let mut row = rows.start;
+    while row < rows.end {
+        let group = row / group_rows;
+        let end = rows.end.min((group + 1) * group_rows);
+        let x = &x[group * group_len..(group + 1) * group_len];
+        let y = &mut y[(row - rows.start) * plane..(end - rows.start) * plane];
+        let epilogue = epilogue.from_row(first);
+        for top in (0..oh).step_by(band) {
+            let n = band.min(oh - top);
+            let window = Window { rows: n, cols: ow, x_stride: stride, y_stride: ow };
+            m.apply(
+                isa,
+                row - first..end - first,
+                &x[top * stride..],
+                1,
+                window,
+                epilogue,
+                &mut y[top * ow..],
+                plane,
+            );
+        }
+        row = end;
+    }
+}
+
+/// Rows from the file against one vector, sixteen at a time.
+fn slices(
+    isa: Isa,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    scratch: &mut Scratch,
+    x: &[f32],
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) {
+    let Scratch { row, slices, .. } = scratch;
+    let (book, first) = (weights.codebook(), rows.start);
+    for (from, y) in rows.step_by(SliceBuffer::ROWS).zip(y.chunks_mut(SliceBuffer::ROWS)) {
+        slices.start(weights.n_cols, weights.max_row_kept, weights.n_levels());
+        weights.for_rows(from..from + y.len(), row, &mut |_, view| match view {
+            RowView::Sparse(cols, weights) => slices.push(cols, weights, book),
+            RowView::Dense(codes) => slices.push_full(codes, book),
+        });
+        slices.apply(isa, book, x, epilogue.from_row(from - first), y);
+    }
+}
+
+/// Rows from the file against one vector, pruned weights as zeros.
+#[expect(clippy::too_many_arguments, reason = "a layer's operands")]
+fn dense_rows(
+    isa: Isa,
+    weights: &Weights<'_>,
+    book: &Codebook,
+    rows: Range<usize>,
+    scratch: &mut Scratch,
+    x: &[f32],
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) {
+    let Scratch { row, codes: all, .. } = scratch;
+    let (first, x) = (rows.start, &x[..weights.n_cols]);
+    all.resize(weights.n_cols.max(all.len()), 0);
+    let all = &mut all[..weights.n_cols];
+    weights.for_rows(rows, row, &mut |row, view| {
+        let sum = match view {
+            RowView::Dense(codes) => dense::dot_codes(isa, codes, book, x),
+            RowView::Sparse(cols, kept) => {
+                all.fill((book.n_levels() - 1) as u8);
+                if let RowWeights::Codes(kept) = kept {
+                    cols.iter().zip(kept).for_each(|(&col, &code)| all[col as usize] = code);
+                }
+                dense::dot_codes(isa, all, book, x)
+            }
+        };
+        y[row - first] = epilogue.apply(row - first, sum);
+    });
+}
+
+/// Unpacks rows from the file into the scratch's taps.
+fn unpacked<'s>(
+    layout: &Arc<TapLayout>,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    scratch: &'s mut Scratch,
+) -> &'s TapMatrix {
+    let Scratch { row, taps, .. } = scratch;
+    let taps = taps.get_or_insert_with(|| TapMatrix::new(layout.clone(), None));
+    let book = weights.is_coded().then(|| weights.codebook());
+    taps.reset(layout, book);
+    taps.reserve(rows.len(), rows.len() * weights.max_row_kept);
+    weights.for_rows(rows, row, &mut |_, view| match view {
+        RowView::Dense(codes) => taps.push_full_row(codes),
+        RowView::Sparse(cols, weights) => taps.push_row(cols, weights),
+    });
+    taps
+}
+
+/// The codebook with a zero after its levels, unless nothing is pruned.
+fn with_zero(weights: &Weights<'_>) -> Codebook {
+    let levels = weights.codebook();
+    let mut table = levels.table()[..levels.n_levels()].to_vec();
+    if !weights.is_full() {
+        table.push(0.0);
+    }
+    Codebook::new(&table)
+}
+
+/// One code a weight; where some are pruned, zero is a level too.
+fn dense_codes(weights: &Weights<'_>) -> Form {
+    let n_cols = weights.n_cols;
+    let book = with_zero(weights);
+    let mut codes = vec![(book.n_levels() - 1) as u8; weights.n_rows * n_cols];
+    weights.visit(&mut |row, cols, entries| {
+        if let RowWeights::Codes(kept) = entries {
+            for (&col, &code) in cols.iter().zip(kept) {
+                codes[row * n_cols + col as usize] = code;
+            }
+        }
+    });
+    Form::DenseCodes(codes, book, n_cols)
+}
+
+/// The numbers of a layer without a codebook and with nothing pruned.
+fn dense_values(weights: &Weights<'_>) -> Form {
+    let mut values = Vec::with_capacity(weights.n_rows * weights.n_cols);
+    weights.visit(&mut |_, _, entries| {
+        if let RowWeights::Values(row) = entries {
+            values.extend_from_slice(row);
+        }
+    });
+    Form::DenseValues(values, weights.n_cols)
+}

@@ -1,0 +1,134 @@
+//! A file, opened.
+
+use crate::error::RuntimeError;
+use kompakt_format::{Container, Directory};
+use std::{borrow::Cow, path::Path, sync::Arc};
+
+/// A `.kompakt` file, opened but not decoded.
+///
+/// Opening checks header and directory, which costs microseconds whatever the size of the file: afterwards graph,
+/// shapes and tables can be relied on, and payloads are read when they are needed. [`Model::verify`] checks
+/// those against their checksums and the content hash. Without it a flipped bit in a payload gives an error or other
+/// weights, never anything worse.
+///
+/// ```no_run
+/// use kompakt_runtime::{Model, Session, SessionOptions};
+///
+/// let model = Model::map("lenet5.kompakt")?;
+/// let mut session = Session::new(&model, &SessionOptions::default())?;
+/// let digit = [0.0; 784]; // raw pixels, 0 to 1
+/// let best = session.classify(&digit, 1)?[0];
+/// println!("{} {:.3}", model.label(best.class), best.probability);
+/// # Ok::<(), kompakt_runtime::RuntimeError>(())
+/// ```
+#[derive(Debug)]
+pub struct Model<'a> {
+    bytes: Bytes<'a>,
+    directory: Arc<Directory>,
+    labels: Vec<String>,
+}
+
+/// Where a file's bytes are.
+#[derive(Debug)]
+enum Bytes<'a> {
+    Mapped(memmap2::Mmap),
+    Here(Cow<'a, [u8]>),
+}
+
+impl Bytes<'_> {
+    fn get(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Here(bytes) => bytes,
+        }
+    }
+}
+
+impl Model<'static> {
+    /// Maps a file. Nothing but its directory is read until it is needed, and what is read may be given back by the
+    /// system: it is not counted as memory of the process.
+    ///
+    /// While a file is mapped it must not be changed in place: writers of this project replace files by renaming,
+    /// which a map survives. A file that another program cuts short while it is mapped ends the process with SIGBUS;
+    /// use [`Model::read`] where that can happen.
+    ///
+    /// Errors: the file cannot be opened or mapped, or header or directory are broken.
+    pub fn map(path: impl AsRef<Path>) -> Result<Self, RuntimeError> {
+        let path = path.as_ref();
+        let map = map_file(path).map_err(|source| RuntimeError::Io { path: path.to_path_buf(), source })?;
+        Self::open(Bytes::Mapped(map))
+    }
+
+    /// Reads a file into memory.
+    ///
+    /// Errors: the file cannot be read, or header or directory are broken.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, RuntimeError> {
+        let path = path.as_ref();
+        let bytes =
+            std::fs::read(path).map_err(|source| RuntimeError::Io { path: path.to_path_buf(), source })?;
+        Self::open(Bytes::Here(Cow::Owned(bytes)))
+    }
+}
+
+impl<'a> Model<'a> {
+    /// Takes a file's bytes from wherever they are: a part of the program, say.
+    ///
+    /// Errors: header or directory are broken.
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, RuntimeError> {
+        Self::open(Bytes::Here(Cow::Borrowed(bytes)))
+    }
+
+    fn open(bytes: Bytes<'a>) -> Result<Self, RuntimeError> {
+        let container = Container::parse(bytes.get())?;
+        let labels = container.labels()?;
+        let directory = container.directory().clone();
+        Ok(Self { bytes, directory, labels })
+    }
+
+    /// The parsed file: graph, preprocessing, sections, history.
+    ///
+    /// Errors: only if the bytes have changed their length since they were opened.
+    pub fn container(&self) -> Result<Container<'_>, RuntimeError> {
+        Ok(Container::with_directory(self.directory.clone(), self.bytes.get())?)
+    }
+
+    /// Checks every section's checksum, every payload and the content hash.
+    ///
+    /// Errors: the first rule that is broken, and where.
+    pub fn verify(&self) -> Result<(), RuntimeError> {
+        Ok(self.container()?.verify()?)
+    }
+
+    /// Whether the file is mapped.
+    pub fn is_mapped(&self) -> bool {
+        matches!(self.bytes, Bytes::Mapped(_))
+    }
+
+    /// Length of the file.
+    pub fn n_bytes(&self) -> usize {
+        self.bytes.get().len()
+    }
+
+    /// Names of the classes, or none.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The name of a class: its number where the file has no names.
+    pub fn label(&self, class: usize) -> Cow<'_, str> {
+        match self.labels.get(class) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(class.to_string()),
+        }
+    }
+}
+
+/// The one place that maps a file.
+#[expect(unsafe_code, reason = "a map is only as stable as its file")]
+fn map_file(path: &Path) -> std::io::Result<memmap2::Mmap> {
+    let file = std::fs::File::open(path)?;
+    // SAFETY: the bytes must not change while they are mapped. Writers replace files by renaming them, which
+    // leaves mapped ones as they are; `Model::map` tells its callers what is left to them. Every reader of the bytes
+    // checks its bounds, so that a change gives other numbers or an error.
+    unsafe { memmap2::Mmap::map(&file) }
+}

@@ -1,0 +1,459 @@
+//! A network as a list of steps over buffers: what is left when a graph is taken literally no more.
+//!
+//! ```text
+//! conv1 ─ scale1 ─ relu1 ─ flatten ─ fc1        step 0  conv1 (scale and relu in its epilogue)   buffer 0 -> 1
+//!                                               step 1  fc1                                      buffer 1 -> 2
+//! ```
+//!
+//! Per-channel scales and ReLUs go into the epilogue of the layer before them, elements are changed in place where
+//! nobody else reads them, and shapes cost nothing where the elements lie the same.
+//!
+//! How a batch lies in a buffer: vectors (one dimension) feature by feature, `[features, images]`, so that a weight
+//! meets all images at once; anything else image by image, `[images, ...]`. For one image there is no difference.
+
+use crate::fuse::{Affine, Chain};
+use kompakt_graph::{Graph, Op, Padding, Pair, ValueId};
+use kompakt_kernels::{Planes, PoolWindow};
+
+/// A buffer's number.
+pub(crate) type BufferId = usize;
+
+/// Where a value lives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Buffer {
+    /// Elements for each image.
+    pub(crate) len: usize,
+    /// The first step that uses it.
+    pub(crate) first: usize,
+    /// The last step that uses it.
+    pub(crate) last: usize,
+}
+
+/// One step: reads buffers, writes one.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    /// The node that it runs, or the last of those.
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    /// Never the one that is written, except for steps in place, which have none.
+    pub(crate) reads: Vec<BufferId>,
+    pub(crate) writes: BufferId,
+    /// Needed by this step alone.
+    pub(crate) scratch: Option<BufferId>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub(crate) enum Kind {
+    Linear {
+        layer: usize,
+    },
+    Conv {
+        layer: usize,
+        conv: Conv,
+    },
+    MaxPool(PoolWindow),
+    AvgPool(PoolWindow, bool),
+    GlobalAvgPool,
+    /// In place: number of the affine, channels, elements a channel.
+    Affine {
+        affine: usize,
+        channels: usize,
+        plane: usize,
+        is_vector: bool,
+        relu: bool,
+    },
+    /// In place.
+    Relu,
+    /// In place.
+    Sigmoid,
+    /// In place.
+    Tanh,
+    /// In place, over `len` elements `inner` apart.
+    Softmax {
+        inner: usize,
+        is_vector: bool,
+    },
+    /// Adds what is read to what is written, perhaps with a ReLU.
+    Add {
+        relu: bool,
+    },
+    Copy,
+    /// Puts what is read side by side along the first dimension.
+    Concat {
+        lengths: Vec<usize>,
+        is_vector: bool,
+    },
+    Slice {
+        from: Vec<usize>,
+        start: Vec<usize>,
+        step: Vec<usize>,
+        to: Vec<usize>,
+        is_vector: bool,
+    },
+    /// Zeros around what is read.
+    Pad {
+        from: Vec<usize>,
+        before: Vec<usize>,
+        to: Vec<usize>,
+        is_vector: bool,
+    },
+    /// From image by image to feature by feature, or back.
+    Turn {
+        to_vector: bool,
+    },
+}
+
+/// Geometry of a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Conv {
+    pub(crate) planes: Planes,
+    pub(crate) kernel: [usize; 2],
+    pub(crate) dilation: [usize; 2],
+    pub(crate) groups: usize,
+    pub(crate) outputs: usize,
+    pub(crate) output: [usize; 2],
+}
+
+/// A layer with weights, by the numbers of its parameters.
+#[derive(Debug, Clone)]
+pub(crate) struct LayerSpec {
+    pub(crate) name: String,
+    pub(crate) weight: usize,
+    pub(crate) bias: Option<usize>,
+    pub(crate) affine: Option<Affine>,
+    pub(crate) relu: bool,
+    pub(crate) conv: Option<Conv>,
+    /// Whether zeros in its input are likely: it reads the network's input or what leaves a ReLU.
+    pub(crate) input_has_zeros: bool,
+}
+
+/// See the [module page](self).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Program {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) buffers: Vec<Buffer>,
+    pub(crate) layers: Vec<LayerSpec>,
+    pub(crate) affines: Vec<Affine>,
+    /// One an input of the graph.
+    pub(crate) inputs: Vec<BufferId>,
+    /// One an output of the graph.
+    pub(crate) outputs: Vec<BufferId>,
+}
+
+/// Writes a [`Program`].
+struct Compiler<'g> {
+    graph: &'g Graph,
+    chain: Chain<'g>,
+    program: Program,
+    /// More images than one at once, so that vectors lie otherwise than images.
+    is_batched: bool,
+    /// For each value its buffer, once it is made.
+    buffers: Vec<Option<BufferId>>,
+    /// Whether nobody but its one consumer reads the buffer of a value.
+    exclusive: Vec<bool>,
+    /// Whether a value may hold many zeros.
+    has_zeros: Vec<bool>,
+    /// Nodes that another step does.
+    done: Vec<bool>,
+}
+
+impl Program {
+    /// Compiles a graph for up to `max_batch` images at once.
+    ///
+    /// Errors: every node that cannot be run, with the reason.
+    pub(crate) fn compile(graph: &Graph, max_batch: usize) -> Result<Self, Vec<String>> {
+        let n_values = graph.inputs().len() + graph.nodes().len();
+        let mut compiler = Compiler {
+            graph,
+            chain: Chain::new(graph),
+            program: Self::default(),
+            is_batched: max_batch > 1,
+            buffers: vec![None; n_values],
+            exclusive: vec![false; n_values],
+            has_zeros: vec![false; n_values],
+            done: vec![false; graph.nodes().len()],
+        };
+        compiler.compile()?;
+        Ok(compiler.program)
+    }
+}
+
+impl Compiler<'_> {
+    fn compile(&mut self) -> Result<(), Vec<String>> {
+        for input in 0..self.graph.inputs().len() {
+            let buffer = self.buffer(self.graph.shape(input).iter().product());
+            self.program.inputs.push(buffer);
+            self.define(input, buffer, true);
+            self.has_zeros[input] = true;
+        }
+        let mut problems = Vec::new();
+        for node in 0..self.graph.nodes().len() {
+            if !self.done[node]
+                && let Err(problem) = self.node(node)
+            {
+                let Some(n) = self.graph.nodes().get(node) else { continue };
+                problems.push(format!("node {:?} ({}): {problem}", n.name, n.op.name()));
+                let value = self.graph.value_of(node);
+                let buffer = self.buffer(self.graph.shape(value).iter().product());
+                self.define(value, buffer, false);
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let end = self.program.steps.len();
+        for &output in self.graph.outputs() {
+            let buffer = self.source(output);
+            self.program.buffers[buffer].last = end;
+            self.program.outputs.push(buffer);
+        }
+        for &input in &self.program.inputs {
+            self.program.buffers[input].first = 0;
+        }
+        Ok(())
+    }
+
+    /// A new buffer, as yet unused.
+    fn buffer(&mut self, len: usize) -> BufferId {
+        let at = self.program.steps.len();
+        self.program.buffers.push(Buffer { len, first: at, last: at });
+        self.program.buffers.len() - 1
+    }
+
+    fn define(&mut self, value: ValueId, buffer: BufferId, own: bool) {
+        self.buffers[value] = Some(buffer);
+        self.exclusive[value] = own && self.chain.has_one_reader(value);
+    }
+
+    /// The buffer of an earlier value. Graphs list nodes in the order they run, so it is there.
+    fn source(&self, value: ValueId) -> BufferId {
+        self.buffers[value].unwrap_or(0)
+    }
+
+    /// Appends a step; returns what it writes.
+    fn push(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        reads: Vec<BufferId>,
+        writes: BufferId,
+        scratch: Option<BufferId>,
+    ) {
+        let at = self.program.steps.len();
+        for &buffer in reads.iter().chain([&writes]).chain(&scratch) {
+            self.program.buffers[buffer].last = at;
+        }
+        self.program.steps.push(Step { name: name.to_string(), kind, reads, writes, scratch });
+    }
+
+    fn node(&mut self, index: usize) -> Result<(), String> {
+        let graph = self.graph;
+        let node = &graph.nodes()[index];
+        let value = graph.value_of(index);
+        let x = node.inputs[0];
+        let from = graph.shape(x).to_vec();
+        let to = graph.shape(value).to_vec();
+        let is_vector = from.len() == 1;
+        match &node.op {
+            Op::Linear { .. } | Op::Conv2d { .. } => self.layer(index),
+            Op::MaxPool { kernel, stride, padding, .. } => {
+                let window = pool_window(&from, &to, *kernel, *stride, *padding);
+                self.fresh(index, Kind::MaxPool(window));
+            }
+            Op::AvgPool { kernel, stride, padding, count_include_pad, .. } => {
+                let window = pool_window(&from, &to, *kernel, *stride, *padding);
+                self.fresh(index, Kind::AvgPool(window, *count_include_pad));
+            }
+            Op::GlobalAvgPool => self.fresh(index, Kind::GlobalAvgPool),
+            Op::BatchNorm { .. } | Op::ScaleBias => {
+                let Some(affine) = self.chain.affine(index) else {
+                    return Err("its parameters are missing".into());
+                };
+                self.program.affines.push(affine);
+                let (last, relu) = self.chain.relu_after(value, &mut self.done);
+                let kind = Kind::Affine {
+                    affine: self.program.affines.len() - 1,
+                    channels: from[0],
+                    plane: from[1..].iter().product(),
+                    is_vector,
+                    relu,
+                };
+                self.in_place(&node.name, x, last, kind);
+                self.has_zeros[last] = relu;
+            }
+            Op::Relu => {
+                self.in_place(&node.name, x, value, Kind::Relu);
+                self.has_zeros[value] = true;
+            }
+            Op::Sigmoid => self.in_place(&node.name, x, value, Kind::Sigmoid),
+            Op::Tanh => self.in_place(&node.name, x, value, Kind::Tanh),
+            Op::Softmax => {
+                let inner = from[1..].iter().product();
+                self.in_place(&node.name, x, value, Kind::Softmax { inner, is_vector });
+            }
+            Op::Add => self.add(index),
+            Op::Concat => {
+                let lengths = node.inputs.iter().map(|&v| graph.shape(v).iter().product()).collect();
+                self.has_zeros[value] = node.inputs.iter().all(|&v| self.has_zeros[v]);
+                self.fresh(index, Kind::Concat { lengths, is_vector });
+            }
+            Op::Flatten | Op::Reshape { .. } | Op::Dropout { .. } | Op::Identity => self.alias(index),
+            Op::Slice { start, step, .. } => {
+                let (start, step) = (start.clone(), step.clone());
+                self.fresh(index, Kind::Slice { from, start, step, to, is_vector });
+            }
+            Op::Pad { before, .. } => {
+                self.fresh(index, Kind::Pad { from, before: before.clone(), to, is_vector })
+            }
+            _ => return Err("this loader does not know the operator".into()),
+        }
+        Ok(())
+    }
+
+    /// A step of its own, into a buffer of its own.
+    fn fresh(&mut self, index: usize, kind: Kind) {
+        let node = &self.graph.nodes()[index];
+        let value = self.graph.value_of(index);
+        let reads: Vec<BufferId> = node.inputs.iter().map(|&v| self.source(v)).collect();
+        let writes = self.buffer(self.graph.shape(value).iter().product());
+        if matches!(kind, Kind::MaxPool(_)) {
+            self.has_zeros[value] = self.has_zeros[node.inputs[0]];
+        }
+        self.push(&node.name, kind, reads, writes, None);
+        self.define(value, writes, true);
+    }
+
+    /// A step in place, on a copy if somebody else reads the value.
+    fn in_place(&mut self, name: &str, x: ValueId, value: ValueId, kind: Kind) {
+        let source = self.source(x);
+        let buffer = if self.exclusive[x] { source } else { self.copy(name, source) };
+        self.push(name, kind, vec![], buffer, None);
+        self.define(value, buffer, true);
+    }
+
+    fn copy(&mut self, name: &str, source: BufferId) -> BufferId {
+        let buffer = self.buffer(self.program.buffers[source].len);
+        self.push(name, Kind::Copy, vec![source], buffer, None);
+        buffer
+    }
+
+    fn add(&mut self, index: usize) {
+        let node = &self.graph.nodes()[index];
+        let (last, relu) = self.chain.relu_after(self.graph.value_of(index), &mut self.done);
+        let first = node.inputs[0];
+        let n_terms = node.inputs.len();
+        let source = self.source(first);
+        // Adding a value to itself reads it twice: then it is not exclusive.
+        let buffer = if self.exclusive[first] { source } else { self.copy(&node.name, source) };
+        for (i, &term) in node.inputs.iter().enumerate().skip(1) {
+            let term = self.source(term);
+            self.push(&node.name, Kind::Add { relu: relu && i + 1 == n_terms }, vec![term], buffer, None);
+        }
+        self.define(last, buffer, true);
+        self.has_zeros[last] = relu;
+    }
+
+    /// The same elements under another shape.
+    fn alias(&mut self, index: usize) {
+        let node = &self.graph.nodes()[index];
+        let (x, value) = (node.inputs[0], self.graph.value_of(index));
+        let (from_vector, to_vector) = (self.graph.shape(x).len() == 1, self.graph.shape(value).len() == 1);
+        self.has_zeros[value] = self.has_zeros[x];
+        if self.is_batched && from_vector != to_vector {
+            self.fresh(index, Kind::Turn { to_vector });
+        } else {
+            let own = self.exclusive[x];
+            self.define(value, self.source(x), own);
+        }
+    }
+
+    fn layer(&mut self, index: usize) {
+        let graph = self.graph;
+        let node = &graph.nodes()[index];
+        let x = node.inputs[0];
+        let (last, fused) = self.chain.epilogue_of(index, &mut self.done);
+        let weight = self.chain.first_param(index);
+        let (bias, conv) = match &node.op {
+            Op::Conv2d { kernel, stride, padding, dilation, groups, bias, .. } => {
+                let (from, to) = (graph.shape(x), graph.shape(graph.value_of(index)));
+                let conv = Conv {
+                    planes: Planes {
+                        channels: from[0],
+                        size: [from[1], from[2]],
+                        before: [padding.top, padding.left],
+                        after: [padding.bottom, padding.right],
+                        stride: pair(*stride),
+                    },
+                    kernel: pair(*kernel),
+                    dilation: pair(*dilation),
+                    groups: *groups,
+                    outputs: to[0],
+                    output: [to[1], to[2]],
+                };
+                (*bias, Some(conv))
+            }
+            Op::Linear { bias, .. } => (*bias, None),
+            _ => (false, None),
+        };
+        let layer = self.program.layers.len();
+        self.program.layers.push(LayerSpec {
+            name: node.name.clone(),
+            weight,
+            bias: bias.then_some(weight + 1),
+            affine: fused.affine,
+            relu: fused.relu,
+            conv,
+            input_has_zeros: self.has_zeros[x],
+        });
+        let source = self.source(x);
+        let writes = self.buffer(graph.shape(last).iter().product());
+        let scratch = conv.filter(|c| !c.planes.is_identity()).map(|c| self.buffer(c.planes.len()));
+        let kind = match conv {
+            Some(conv) => Kind::Conv { layer, conv },
+            None => Kind::Linear { layer },
+        };
+        self.push(&node.name, kind, vec![source], writes, scratch);
+        self.define(last, writes, true);
+        self.has_zeros[last] = fused.relu;
+    }
+}
+
+fn pair(p: Pair) -> [usize; 2] {
+    [p.h, p.w]
+}
+
+fn pool_window(from: &[usize], to: &[usize], kernel: Pair, stride: Pair, padding: Padding) -> PoolWindow {
+    PoolWindow {
+        size: [from[1], from[2]],
+        output: [to[1], to[2]],
+        kernel: pair(kernel),
+        stride: pair(stride),
+        before: [padding.top, padding.left],
+        after: [padding.bottom, padding.right],
+    }
+}
+
+impl Kind {
+    /// What it does, in a word.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Linear { .. } => "linear",
+            Self::Conv { .. } => "conv2d",
+            Self::MaxPool(_) => "max_pool",
+            Self::AvgPool(..) => "avg_pool",
+            Self::GlobalAvgPool => "global_avg_pool",
+            Self::Affine { .. } => "scale_bias",
+            Self::Relu => "relu",
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+            Self::Softmax { .. } => "softmax",
+            Self::Add { .. } => "add",
+            Self::Copy => "copy",
+            Self::Concat { .. } => "concat",
+            Self::Slice { .. } => "slice",
+            Self::Pad { .. } => "pad",
+            Self::Turn { .. } => "turn",
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Random networks of all operators, in every tier, on every instruction set, against f64.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/random_model.rs"]
+mod random_model;
+
+use kompakt_format::Tier;
+use kompakt_graph::networks;
+use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
+use random_model::{TIERS, assert_close, checkpoint, expected, graph, numbers, pack};
+
+fn options(isa: Isa, max_batch: usize) -> SessionOptions {
+    let mut options = SessionOptions::default();
+    options.isa = isa;
+    options.max_batch = max_batch;
+    options
+}
+
+/// The least budget that a session runs in, as its error names it.
+fn least_budget(model: &Model<'_>, options: &SessionOptions) -> usize {
+    let mut options = options.clone();
+    options.ram_budget = Some(0);
+    match Session::new(model, &options) {
+        Err(RuntimeError::Budget { least, .. }) => least,
+        other => panic!("a budget of nothing: {other:?}"),
+    }
+}
+
+#[test]
+fn every_operator_every_tier_every_instruction_set() {
+    arbtest::arbtest(|u| {
+        let graph = graph(u)?;
+        let seed: u64 = u.arbitrary()?;
+        let choices = (0..graph.params().len())
+            .map(|_| Ok((*u.choose(&[0.05, 0.2, 0.6, 1.0])?, *u.choose(&[0, 2, 16, 31, 32, 100, 256])?)))
+            .collect::<arbtest::arbitrary::Result<Vec<(f32, usize)>>>()?;
+        let mut next = choices.into_iter();
+        let model = checkpoint(graph, seed, |_| next.next().unwrap());
+        let batch = u.int_in_range(1..=5)?;
+        let max_batch = u.int_in_range(1..=4)?;
+        let len: usize = model.graph.shape(0).iter().product();
+        let x: Vec<f32> = numbers(seed ^ 99, len * batch);
+        let mut reference = None;
+        for tier in TIERS {
+            let bytes = pack(&model, tier);
+            let expected = reference.get_or_insert_with(|| expected(&bytes, std::slice::from_ref(&x), batch));
+            let opened = Model::from_bytes(&bytes).unwrap();
+            opened.verify().unwrap();
+            for isa in Isa::available() {
+                let mut options = options(isa, max_batch);
+                for budget in [None, Some(least_budget(&opened, &options))] {
+                    options.ram_budget = budget;
+                    let mut session = Session::new(&opened, &options).unwrap();
+                    session.run_all(&[&x], batch).unwrap();
+                    for (i, expected) in expected.iter().enumerate() {
+                        let what = format!("{tier:?} {isa} budget {budget:?} {:?}", model.graph);
+                        assert_close(&what, session.output(i), expected);
+                    }
+                }
+            }
+        }
+        Ok(())
+    })
+    .budget_ms(8000);
+}
+
+#[test]
+fn the_papers_networks() {
+    for (name, densities) in [
+        ("lenet-300-100", vec![("fc1", 0.08, 64), ("fc2", 0.09, 64), ("fc3", 0.26, 64)]),
+        ("lenet5", vec![("conv1", 0.66, 256), ("conv2", 0.12, 256), ("fc1", 0.08, 32), ("fc2", 0.19, 32)]),
+    ] {
+        let graph = networks::by_name(name, &[1, 28, 28], 10).unwrap().unwrap();
+        let model = checkpoint(graph, 5, |name| {
+            let &(_, density, levels) = densities.iter().find(|d| name.starts_with(d.0)).unwrap();
+            (density, levels)
+        });
+        let x: Vec<f32> = numbers(8, 784 * 20).iter().map(|v| v.max(0.0)).collect();
+        let mut results: Vec<Vec<f32>> = Vec::new();
+        for tier in TIERS {
+            let bytes = pack(&model, tier);
+            let expected = expected(&bytes, std::slice::from_ref(&x), 20);
+            let opened = Model::from_bytes(&bytes).unwrap();
+            for isa in Isa::available() {
+                for max_batch in [1, 16] {
+                    let mut session = Session::new(&opened, &options(isa, max_batch)).unwrap();
+                    let y = session.run(&x, 20).unwrap();
+                    assert_close(
+                        &format!("{name} {tier:?} {isa} in batches of {max_batch}"),
+                        y,
+                        &expected[0],
+                    );
+                    if isa == Isa::best() && max_batch == 1 {
+                        results.push(y.to_vec());
+                    }
+                }
+            }
+        }
+        assert!(results.windows(2).all(|r| r[0] == r[1]), "tiers of one content give the same bits");
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let graph = networks::cifar_resnet(&[3, 32, 32], 1, 10).unwrap();
+    let model = checkpoint(graph, 11, |_| (0.15, 16));
+    let bytes = pack(&model, Tier::Direct);
+    let opened = Model::from_bytes(&bytes).unwrap();
+    let x = numbers(3, 3 * 32 * 32 * 3);
+    for max_batch in [1, 3] {
+        for small in [false, true] {
+            let mut options = options(Isa::best(), max_batch);
+            let mut first: Option<Vec<f32>> = None;
+            for threads in [1, 2, 3, 8] {
+                options.threads = threads;
+                options.ram_budget = None;
+                if small {
+                    options.ram_budget = Some(least_budget(&opened, &options));
+                }
+                let mut session = Session::new(&opened, &options).unwrap();
+                let y = session.run(&x, 3).unwrap();
+                assert_eq!(first.get_or_insert_with(|| y.to_vec()), y, "{threads} threads");
+            }
+        }
+    }
+}

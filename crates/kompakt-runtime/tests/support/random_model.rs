@@ -1,0 +1,235 @@
+//! Random networks with random weights, packed, and what they should answer.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use arbtest::arbitrary::{Result, Unstructured};
+use kompakt_checkpoint::{Model as Checkpoint, Numbers, Parameter};
+use kompakt_format::Tier;
+use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair, ParamRole};
+use kompakt_pack::{InMemory, Options, reference, write};
+use std::collections::BTreeMap;
+
+pub(crate) const TIERS: [Tier; 3] = [Tier::Smallest, Tier::Stream, Tier::Direct];
+
+/// Numbers in -1..1 from a generator that does not run dry.
+pub(crate) fn numbers(seed: u64, n: usize) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+/// Shared weights of that density: `n_levels` levels, or numbers of their own for 0.
+pub(crate) fn weight(seed: u64, shape: &[usize], density: f32, n_levels: usize) -> Parameter {
+    let n: usize = shape.iter().product();
+    let fan_in = (n / shape[0]) as f32 * density.max(1.0 / n as f32);
+    let size = 1.5 / fan_in.sqrt();
+    let dice = numbers(seed ^ 1, n);
+    let keep: Vec<bool> = dice.iter().map(|d| (d + 1.0) / 2.0 < density).collect();
+    let mask = (!keep.iter().all(|&k| k)).then(|| keep.clone());
+    if n_levels == 0 {
+        let values =
+            numbers(seed ^ 2, n).iter().zip(&keep).map(|(v, &k)| if k { v * size } else { 0.0 }).collect();
+        return Parameter::Dense { shape: shape.to_vec(), values: Numbers::F32(values), mask };
+    }
+    let codebook: Vec<f32> = (0..n_levels)
+        .map(|i| (i as f32 + 0.5 - n_levels as f32 / 2.0 + 0.01) / n_levels as f32 * 2.0 * size)
+        .collect();
+    let codes = numbers(seed ^ 3, n)
+        .iter()
+        .zip(&keep)
+        .map(|(v, &k)| if k { ((v + 1.0) / 2.0 * n_levels as f32 * 0.9999) as u8 } else { 0 })
+        .collect();
+    Parameter::Shared { shape: shape.to_vec(), codebook: Numbers::F32(codebook), codes, mask }
+}
+
+/// Parameters for a graph: `choose` gives density and levels for each weight.
+pub(crate) fn checkpoint(
+    graph: Graph,
+    seed: u64,
+    mut choose: impl FnMut(&str) -> (f32, usize),
+) -> Checkpoint {
+    let mut parameters = BTreeMap::new();
+    for (i, param) in graph.params().iter().enumerate() {
+        let seed = seed.wrapping_add(i as u64 * 977);
+        let parameter = match param.role {
+            ParamRole::Weight => {
+                let (density, levels) = choose(&param.name);
+                weight(seed, &param.shape, density, levels)
+            }
+            ParamRole::PerChannel => {
+                let spread = if param.name.ends_with("var") { 0.4 } else { 0.3 };
+                let middle =
+                    if param.name.ends_with("bias") || param.name.ends_with("mean") { 0.0 } else { 1.0 };
+                let values = numbers(seed, param.len()).iter().map(|v| middle + v * spread).collect();
+                Parameter::dense(param.shape.clone(), values)
+            }
+        };
+        parameters.insert(param.name.clone(), parameter);
+    }
+    Checkpoint::new(graph, parameters).unwrap()
+}
+
+/// The bytes of a container.
+pub(crate) fn pack(model: &Checkpoint, tier: Tier) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.kompakt");
+    let mut source = InMemory::new(model.clone()).unwrap();
+    write(&mut source, &Options::new(tier), &path, &|_, _| {}).unwrap();
+    std::fs::read(path).unwrap()
+}
+
+/// The outputs for `batch` inputs, in f64, from the weights as the container has them.
+pub(crate) fn expected(bytes: &[u8], inputs: &[Vec<f32>], batch: usize) -> Vec<Vec<f64>> {
+    let container = kompakt_format::Container::parse(bytes).unwrap();
+    let graph = container.graph();
+    let params: Vec<Vec<f64>> = container
+        .decode()
+        .unwrap()
+        .iter()
+        .map(|d| d.to_f32().iter().map(|&v| f64::from(v)).collect())
+        .collect();
+    let mut results = vec![Vec::new(); graph.outputs().len()];
+    for image in 0..batch {
+        let one = |x: &Vec<f32>| {
+            let len = x.len() / batch;
+            x[image * len..(image + 1) * len].iter().map(|&v| f64::from(v)).collect()
+        };
+        let values = reference::evaluate(graph, inputs.iter().map(one).collect(), &|i| &params[i]);
+        for (result, value) in results.iter_mut().zip(values) {
+            result.extend(value.data);
+        }
+    }
+    results
+}
+
+/// The contract: `max |a - b| <= 1e-5 max |b|`.
+pub(crate) fn assert_close(what: &str, found: &[f32], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len(), "{what}: length");
+    let largest = expected.iter().fold(0f64, |m, v| m.max(v.abs()));
+    for (i, (a, b)) in found.iter().zip(expected).enumerate() {
+        let off = (f64::from(*a) - b).abs();
+        assert!(off <= 1e-5 * largest, "{what}: element {i} is {a}, should be {b} (largest {largest})");
+    }
+}
+
+/// A chain of nodes under construction.
+struct Growing<'u, 'b> {
+    u: &'u mut Unstructured<'b>,
+    nodes: Vec<Node>,
+    /// Shape of every value so far; value 0 is the input.
+    shapes: Vec<Vec<usize>>,
+}
+
+impl Growing<'_, '_> {
+    /// Adds a node if the graph takes it; says whether it did.
+    fn push(&mut self, op: Op, inputs: Vec<usize>) -> bool {
+        let node = Node { name: format!("n{}", self.nodes.len()), op, inputs };
+        self.nodes.push(node);
+        let input = Input { name: "input".into(), shape: self.shapes[0].clone() };
+        let last = self.nodes.len();
+        match Graph::new(vec![input], self.nodes.clone(), vec![last]) {
+            Ok(graph) if graph.shape(last).iter().product::<usize>() <= 3000 => {
+                self.shapes.push(graph.shape(last).to_vec());
+                true
+            }
+            _ => {
+                self.nodes.pop();
+                false
+            }
+        }
+    }
+
+    fn pair(&mut self, range: std::ops::RangeInclusive<usize>) -> Result<Pair> {
+        Ok(Pair { h: self.u.int_in_range(range.clone())?, w: self.u.int_in_range(range)? })
+    }
+
+    fn padding(&mut self, most: usize) -> Result<Padding> {
+        let mut side = || self.u.int_in_range(0..=most);
+        Ok(Padding { top: side()?, left: side()?, bottom: side()?, right: side()? })
+    }
+
+    fn step(&mut self) -> Result<()> {
+        let x =
+            if self.u.ratio(4, 5)? { self.nodes.len() } else { self.u.int_in_range(0..=self.nodes.len())? };
+        let shape = self.shapes[x].clone();
+        let like =
+            |all: &[Vec<usize>]| -> Vec<usize> { (0..all.len()).filter(|&v| all[v] == shape).collect() };
+        let (op, inputs) = match self.u.int_in_range(0..=17)? {
+            0..=3 if shape.len() == 1 => (
+                Op::Linear { out_features: self.u.int_in_range(1..=40)?, bias: self.u.arbitrary()? },
+                vec![x],
+            ),
+            0..=3 if shape.len() == 3 => {
+                let groups = *self.u.choose(&[1, 1, 2, shape[0]])?;
+                let op = Op::Conv2d {
+                    out_channels: groups * self.u.int_in_range(1..=6)?,
+                    kernel: self.pair(1..=5)?,
+                    stride: self.pair(1..=3)?,
+                    padding: self.padding(2)?,
+                    dilation: self.pair(1..=2)?,
+                    groups,
+                    bias: self.u.arbitrary()?,
+                };
+                (op, vec![x])
+            }
+            4 => (Op::BatchNorm { eps: 1e-5 }, vec![x]),
+            5 => (Op::ScaleBias, vec![x]),
+            6 => {
+                let (kernel, stride, padding) = (self.pair(1..=3)?, self.pair(1..=3)?, self.padding(1)?);
+                (Op::MaxPool { kernel, stride, padding, ceil_mode: self.u.arbitrary()? }, vec![x])
+            }
+            7 => {
+                let (kernel, stride, padding) = (self.pair(1..=3)?, self.pair(1..=3)?, self.padding(1)?);
+                let (ceil_mode, count_include_pad) = (self.u.arbitrary()?, self.u.arbitrary()?);
+                (Op::AvgPool { kernel, stride, padding, ceil_mode, count_include_pad }, vec![x])
+            }
+            8 => (Op::GlobalAvgPool, vec![x]),
+            9 => (Op::Relu, vec![x]),
+            10 => (Op::Sigmoid, vec![x]),
+            11 => (Op::Tanh, vec![x]),
+            12 => (Op::Add, vec![x, *self.u.choose(&like(&self.shapes))?]),
+            13 => (Op::Concat, vec![x, *self.u.choose(&like(&self.shapes))?, x]),
+            14 => (Op::Flatten, vec![x]),
+            15 if shape.len() == 1 && shape[0].is_multiple_of(2) => {
+                (Op::Reshape { shape: vec![2, 1, shape[0] / 2] }, vec![x])
+            }
+            16 => {
+                let start = shape.iter().map(|&d| d / 3).collect();
+                let step = shape.iter().map(|_| self.u.int_in_range(1..=2)).collect::<Result<_>>()?;
+                (Op::Slice { start, end: shape.clone(), step }, vec![x])
+            }
+            17 => {
+                let mut sides =
+                    || shape.iter().map(|_| self.u.int_in_range(0..=2)).collect::<Result<Vec<_>>>();
+                (Op::Pad { before: sides()?, after: sides()? }, vec![x])
+            }
+            _ => (Op::Relu, vec![x]),
+        };
+        self.push(op, inputs);
+        Ok(())
+    }
+}
+
+/// A random network of one input and one or two outputs.
+pub(crate) fn graph(u: &mut Unstructured<'_>) -> Result<Graph> {
+    let shape = if u.ratio(1, 4)? {
+        vec![u.int_in_range(1..=100)?]
+    } else {
+        vec![u.int_in_range(1..=3)?, u.int_in_range(1..=16)?, u.int_in_range(1..=20)?]
+    };
+    let n = u.int_in_range(1..=10)?;
+    let mut growing = Growing { u, nodes: vec![], shapes: vec![shape.clone()] };
+    for _ in 0..n {
+        growing.step()?;
+    }
+    if growing.nodes.is_empty() {
+        growing.push(Op::Relu, vec![0]);
+    }
+    let last = growing.nodes.len();
+    let also = growing.u.int_in_range(1..=last)?;
+    let nodes = growing.nodes;
+    let outputs = if u.ratio(1, 3)? { vec![last, also] } else { vec![last] };
+    Ok(Graph::new(vec![Input { name: "input".into(), shape }], nodes, outputs).unwrap())
+}
