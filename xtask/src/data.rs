@@ -1,6 +1,6 @@
 //! `cargo xtask data`: fetches data sets into the cache folder.
 
-use kompakt_data::{Bar, Fetched, NAMES, fetch};
+use kompakt_data::{Bar, NAMES, fetch};
 
 /// Fetches data sets into the cache folder ($KOMPAKT_DATA, else the user's cache), checked by hash.
 #[derive(clap::Args)]
@@ -20,18 +20,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     for name in names {
-        let fetched = fetch(name, &mut Bar::of_bytes())?;
-        tell(name, &fetched);
+        eprintln!("{name}: {}", fetch(name, &mut Bar::of_bytes())?);
     }
     Ok(())
-}
-
-fn tell(name: &str, fetched: &Fetched) {
-    match fetched {
-        Fetched::AlreadyThere(folder) => eprintln!("{name}: whole, in {}", folder.display()),
-        Fetched::From { source, folder } => {
-            eprintln!("{name}: fetched from {source} into {}", folder.display())
-        }
-        Fetched::BuiltIn => eprintln!("{name}: part of the program, nothing to fetch"),
-    }
 }

@@ -21,7 +21,7 @@ use crate::{
     progress::Progress,
 };
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -39,6 +39,16 @@ pub enum Fetched {
     },
     /// The data set is part of the program.
     BuiltIn,
+}
+
+impl fmt::Display for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyThere(folder) => write!(f, "whole, in {}", folder.display()),
+            Self::From { source, folder } => write!(f, "fetched from {source} into {}", folder.display()),
+            Self::BuiltIn => f.write_str("part of the program, nothing to fetch"),
+        }
+    }
 }
 
 /// Fetches a known data set into [`cache_folder`], unless it is there and whole.

@@ -5,6 +5,9 @@ use kompakt_checkpoint::stage;
 use kompakt_finetune::args::Args;
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: kompakt_engine::cli::Allocator = kompakt_engine::cli::Allocator;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     stage::run("kompakt-finetune", || args.run())

@@ -14,6 +14,7 @@
 pub mod account;
 mod adaptive;
 mod ancillary;
+pub mod args;
 mod cbor;
 mod content;
 mod convert;

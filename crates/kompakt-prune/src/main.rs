@@ -5,6 +5,10 @@ use kompakt_checkpoint::stage;
 use kompakt_prune::args::Args;
 use std::process::ExitCode;
 
+#[cfg(feature = "retrain")]
+#[global_allocator]
+static ALLOCATOR: kompakt_engine::cli::Allocator = kompakt_engine::cli::Allocator;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     stage::run("kompakt-prune", || args.run())

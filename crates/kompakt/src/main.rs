@@ -1,6 +1,9 @@
-//! `kompakt`: the front door for people. Every subcommand is a file of its own.
+//! `kompakt`: the front door for people.
+//!
+//! The stages are the stage crates' own command lines; every other subcommand is a file here.
 
 mod completions;
+mod data;
 mod diff;
 mod inspect;
 mod man;
@@ -14,6 +17,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use kompakt_checkpoint::stage;
 use std::process::ExitCode;
 
+#[cfg(feature = "train")]
+#[global_allocator]
+static ALLOCATOR: kompakt_engine::cli::Allocator = kompakt_engine::cli::Allocator;
+
 /// Makes trained networks 40 to 1000 times smaller, and runs them in that form
 #[derive(Parser)]
 #[command(name = "kompakt", version, arg_required_else_help = true)]
@@ -22,14 +29,26 @@ struct Arguments {
     command: Command,
 }
 
+// The command lines differ in size; there is one of them.
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one value, on the stack of main")]
 enum Command {
+    #[cfg(feature = "train")]
+    Train(kompakt_train::args::Args),
+    #[cfg(feature = "train")]
+    Prune(kompakt_prune::args::Args),
+    Cluster(kompakt_cluster::args::Args),
+    #[cfg(feature = "train")]
+    Finetune(kompakt_finetune::args::Args),
+    Pack(kompakt_pack::args::Args),
+    Run(kompakt_runtime::args::Args),
     Inspect(inspect::Arguments),
     Verify(verify::Arguments),
     Diff(diff::Arguments),
     Unpack(unpack::Arguments),
     Repack(repack::Arguments),
     Report(report::Arguments),
+    Data(data::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -37,12 +56,22 @@ enum Command {
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
     stage::run("kompakt", || match command {
+        #[cfg(feature = "train")]
+        Command::Train(args) => args.run(),
+        #[cfg(feature = "train")]
+        Command::Prune(args) => args.run(),
+        Command::Cluster(args) => args.run(),
+        #[cfg(feature = "train")]
+        Command::Finetune(args) => args.run(),
+        Command::Pack(args) => args.run(),
+        Command::Run(args) => args.run(),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Unpack(arguments) => unpack::run(&arguments),
         Command::Repack(arguments) => repack::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
+        Command::Data(arguments) => data::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     })

@@ -1,0 +1,24 @@
+//! `kompakt data`: fetches data sets into the cache folder.
+
+use anyhow::Result;
+use kompakt_data::{Bar, NAMES, fetch};
+
+/// Fetch data sets into the cache folder ($KOMPAKT_DATA, else the user's cache), checked by hash
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Which: mnist, fashion-mnist, digits, or all
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+}
+
+#[expect(clippy::print_stderr, reason = "talk of a binary")]
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let names = arguments.names.iter().flat_map(|name| match name.as_str() {
+        "all" => NAMES.to_vec(),
+        name => vec![name],
+    });
+    for name in names {
+        eprintln!("{name}: {}", fetch(name, &mut Bar::of_bytes())?);
+    }
+    Ok(())
+}
