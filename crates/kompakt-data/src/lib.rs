@@ -42,7 +42,7 @@ pub use feed::Feed;
 pub use fetch::{Fetched, fetch};
 pub use images::{Images, is_picture, read_images};
 pub use known::NAMES;
-pub use load::{load, load_as};
+pub use load::{load, load_as, load_in_parts};
 pub use picture::{Picture, read_picture};
 pub use prepared::{Precision, write_prepared};
 pub use progress::{Bar, Progress, Silent};

@@ -54,6 +54,30 @@ pub fn load_as(source: &str, split: Split, dims: Option<[usize; 3]>) -> Result<D
     Ok(data)
 }
 
+/// [`load_as`], at most `n` images at a time, for those who look at every image once.
+///
+/// The test images of a known data set are read from plain files as they are asked for; everything else is loaded
+/// whole and comes as one part. Errors: as [`load`], when the part is asked for.
+pub fn load_in_parts(
+    source: &str,
+    split: Split,
+    dims: Option<[usize; 3]>,
+    n: usize,
+) -> Result<Box<dyn Iterator<Item = Result<Dataset, DataError>>>, DataError> {
+    let plain = Known::by_name(source).filter(|_| split == Split::Test).and_then(|known| {
+        let file = |name| cache_folder().join(known.name).join(name);
+        let (images, labels) = (file("t10k-images-idx3-ubyte"), file("t10k-labels-idx1-ubyte"));
+        (images.is_file() && labels.is_file()).then_some((known, images, labels))
+    });
+    let Some((known, images, labels)) = plain else {
+        return Ok(Box::new(std::iter::once(load_as(source, split, dims))));
+    };
+    let mut reader = idx::PairReader::open(&images, &labels)?;
+    Ok(Box::new(std::iter::from_fn(move || {
+        Some(reader.read(n.max(1))?.and_then(|part| pictures(part, &known.classes)))
+    })))
+}
+
 fn load_known(known: &Known, split: Split) -> Result<Dataset, DataError> {
     let folder = cache_folder().join(known.name);
     if known.files.iter().any(|file| idx::find(&folder, file.name).is_none()) {

@@ -3,11 +3,13 @@
 use super::{coded, coded_data, wrong_input};
 use crate::Session;
 use anyhow::Result;
-use kompakt_data::{Dataset, Reconciled, Split, load_as, reconcile};
+use kompakt_data::{Dataset, Reconciled, Split, load_in_parts, reconcile};
 use kompakt_prep::Pipeline;
 use std::io::Write;
 
-/// Images that are looked at together.
+/// Images that are in memory at once, where the data set can be read in parts.
+const PART: usize = 1024;
+/// Images that are run together.
 const BATCH: usize = 64;
 
 /// Counts the images whose likeliest class is not their label. Images are unpacked a batch at a time.
@@ -20,22 +22,26 @@ pub(super) fn evaluate(
 ) -> Result<()> {
     let raw_shape = session.raw_shape();
     let dims = <[usize; 3]>::try_from(raw_shape.as_slice()).ok().filter(|d| d[0] == 1 || d[0] == 3);
-    let data = load_as(source, split, dims).map_err(coded_data)?;
     let steps = match session.pipeline() {
         Some(steps) => steps.clone(),
         None => Pipeline::new(&raw_shape, Vec::new())
             .map_err(|e| wrong_input(format!("the network's input {raw_shape:?} is no image: {e}")))?,
     };
-    let is_raw = reconcile(&data, &steps).map_err(coded_data)? == Reconciled::Apply;
     let n_classes: usize = session.output_shape().iter().product();
-    if data.n_classes() > n_classes {
-        return Err(wrong_input(format!(
-            "{source} has {} classes, the network tells {n_classes} apart",
-            data.n_classes()
-        )));
+    let (mut n, mut n_wrong) = (0, 0);
+    for data in load_in_parts(source, split, dims, PART).map_err(coded_data)? {
+        let data = data.map_err(coded_data)?;
+        let is_raw = reconcile(&data, &steps).map_err(coded_data)? == Reconciled::Apply;
+        if data.n_classes() > n_classes {
+            return Err(wrong_input(format!(
+                "{source} has {} classes, the network tells {n_classes} apart",
+                data.n_classes()
+            )));
+        }
+        n += data.len();
+        n_wrong += count_wrong(session, &data, is_raw, n_classes)?;
     }
-    let n_wrong = count_wrong(session, &data, is_raw, n_classes)?;
-    let (n, error) = (data.len(), n_wrong as f64 / data.len() as f64);
+    let error = n_wrong as f64 / n as f64;
     if json {
         let object = serde_json::json!({
             "data": source, "split": split.name(), "n": n, "wrong": n_wrong, "error": error,
