@@ -127,6 +127,7 @@ impl<'a> Cbor<'a> {
                 self.at = self.at.saturating_add(1);
                 Ok(byte == Some(0xf5))
             }
+            None => self.wrong("the document ends too early"),
             _ => broken("F-7", self.offset(), "false or true is expected"),
         }
     }
@@ -145,6 +146,7 @@ impl<'a> Cbor<'a> {
                 Ok(Scalar::Int((-1i64).saturating_sub(n)))
             }
             Some(major::SIMPLE) => Ok(Scalar::Float(self.float()?)),
+            None => self.wrong("the document ends too early"),
             _ => broken("F-7", offset, "a number is expected"),
         }
     }
@@ -220,10 +222,11 @@ impl<'a> Cbor<'a> {
     }
 
     fn expect(&mut self, kind: u8, problem: &'static str) -> Result<u64, FormatError> {
-        if self.peek() != Some(kind) {
-            return broken("F-7", self.offset(), problem);
+        match self.peek() {
+            Some(found) if found == kind => Ok(self.head()?.1),
+            Some(_) => broken("F-7", self.offset(), problem),
+            None => self.wrong("the document ends too early"),
         }
-        Ok(self.head()?.1)
     }
 
     /// Major type and argument; the argument in its shortest form.

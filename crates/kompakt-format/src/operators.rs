@@ -37,6 +37,11 @@ pub mod code {
 
 /// Reads one node; `value` is the number of the value it makes. The name is left empty.
 pub(crate) fn node(cbor: &mut Cbor<'_>, value: usize) -> Result<Node, FormatError> {
+    // An item of another kind than expected is no node.
+    read(cbor, value).map_err(|e| if e.rule == "F-7" { FormatError { rule: "F-11", ..e } } else { e })
+}
+
+fn read(cbor: &mut Cbor<'_>, value: usize) -> Result<Node, FormatError> {
     let offset = cbor.offset();
     if cbor.peek() == Some(major::UINT) {
         let code = cbor.uint()?;

@@ -111,7 +111,8 @@ def read_node(item, value, at):
     if is_size(item):
         item = [item]
     else:
-        need(isinstance(item, list) and len(item) > 1, "F-10", at, "a node of one number is no array")
+        need(isinstance(item, list) and item, "F-11", at, "no node")
+        need(len(item) > 1, "F-10", at, "a node of one number is no array")
         if isinstance(item[0], list):
             distances, item = item[0], item[1:]
             need(distances != [1] and distances, "F-10", at, "the value before is the input without being listed")

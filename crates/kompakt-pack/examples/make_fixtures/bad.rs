@@ -1,12 +1,285 @@
 //! Containers that must be refused, each by the rule that its name begins with.
 
-use kompakt_format::Container;
+use crate::editor::{Editor, Item, Part, array, assemble, leb128};
 use std::collections::BTreeMap;
 
 type Files = BTreeMap<String, Vec<u8>>;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-pub(crate) fn files(_good: &Files) -> Result<Files> {
-    let _ = Container::parse;
-    Ok(Files::new())
+/// Files by name, in the making.
+struct Bad<'g> {
+    good: &'g Files,
+    files: Files,
+}
+
+impl Bad<'_> {
+    fn add(&mut self, name: &str, bytes: Vec<u8>) {
+        assert!(self.files.insert(format!("{name}.kompakt"), bytes).is_none(), "{name} is there twice");
+    }
+
+    fn good(&self, name: &str) -> &[u8] {
+        &self.good[&format!("{name}.kompakt")]
+    }
+
+    fn edit(&self, name: &str) -> Editor {
+        Editor::new(self.good(name))
+    }
+
+    /// The smallest file, changed.
+    fn tiny(&mut self, name: &str, change: impl FnOnce(Editor) -> Editor) {
+        self.changed(name, "worked-example", change);
+    }
+
+    fn changed(&mut self, name: &str, base: &str, change: impl FnOnce(Editor) -> Editor) {
+        let file = change(self.edit(base)).file();
+        self.add(name, file);
+    }
+}
+
+/// All files by name.
+pub(crate) fn files(good: &Files) -> Result<Files> {
+    let mut bad = Bad { good, files: Files::new() };
+    header(&mut bad);
+    encoding(&mut bad);
+    directory(&mut bad);
+    defaults(&mut bad);
+    graph(&mut bad);
+    table(&mut bad);
+    payloads(&mut bad);
+    ancillary(&mut bad);
+    Ok(bad.files)
+}
+
+fn header(bad: &mut Bad<'_>) {
+    let tiny = bad.good("worked-example").to_vec();
+    let text: Vec<u8> = tiny.iter().copied().filter(|b| *b != b'\r').collect();
+    bad.add("F-1-line-ends-changed", text);
+    bad.add("F-1-another-format", b"GIF89a, a picture and no network".to_vec());
+    let mut version = tiny.clone();
+    version[8] = 2;
+    bad.add("F-2-version-2", version);
+    bad.add("F-3-nothing", Vec::new());
+    bad.add("F-3-magic-only", tiny[..8].to_vec());
+    bad.add("F-3-cut-off", tiny[..tiny.len() - 1].to_vec());
+    bad.add("F-3-something-appended", [&tiny[..], b"\n"].concat());
+    let editor = bad.edit("worked-example");
+    let directory = tiny[15..tiny.len() - editor.parts[0].bytes.len() - 4].to_vec();
+    let tail = tiny[15 + directory.len()..].to_vec();
+    let long = [(tiny.len() as u8 + 1) | 0x80, 0];
+    bad.add("F-3-length-not-shortest", assemble(1, &long, &leb128(directory.len()), &directory, &tail));
+    let beyond = leb128(directory.len() + tail.len() + 1);
+    bad.add("F-4-directory-beyond-the-file", assemble(1, &leb128(tiny.len()), &beyond, &directory, &tail));
+    let mut flipped = tiny.clone();
+    flipped[20] ^= 1;
+    bad.add("F-5-directory-flipped", flipped);
+    let mut flipped = tiny;
+    flipped[11] ^= 0x80;
+    bad.add("F-5-checksum-flipped", flipped);
+}
+
+fn encoding(bad: &mut Bad<'_>) {
+    let raw = |bytes: &[u8]| Item::Raw(bytes.to_vec());
+    bad.tiny("F-6-number-not-shortest", |e| e.set(2, raw(&[0x81, 0x18, 0x04])));
+    bad.tiny("F-6-indefinite-array", |e| e.set(2, raw(&[0x9f, 0x04, 0xff])));
+    bad.tiny("F-6-tag", |e| e.set(-9, raw(&[0xc1, 0x00])));
+    bad.tiny("F-6-null", |e| e.set(-9, raw(&[0xf6])));
+    bad.tiny("F-6-not-utf-8", |e| e.set(-9, raw(&[0x61, 0xff])));
+    bad.tiny("F-6-float-not-shortest", |e| e.set(-9, raw(&[0xfa, 0x3f, 0x80, 0, 0])));
+    bad.tiny("F-6-float-not-finite", |e| e.set(-9, raw(&[0xf9, 0x7c, 0])));
+    bad.tiny("F-6-nested-too-deep", |e| e.set(-9, raw(&[[0x81; 9].as_slice(), &[0x00]].concat())));
+    bad.tiny("F-6-more-items-than-bytes", |e| e.set(-9, raw(&[0x9b, 0, 0, 0, 1, 0, 0, 0, 0])));
+    bad.tiny("F-6-keys-not-sorted", |e| e.change(|e| e.keys.swap(1, 2)));
+    bad.tiny("F-6-key-twice", |e| e.change(|e| e.keys.insert(1, e.keys[0].clone())));
+    bad.tiny("F-6-map-not-sorted", |e| {
+        e.set(-3, raw(&[0xa2, 0x61, b'b', 0xf9, 0, 0, 0x61, b'a', 0xf9, 0, 0]))
+    });
+    bad.tiny("F-6-cut-off", |e| e.change(|e| e.n_keys = Some(5)));
+    bad.tiny("F-6-something-after-it", |e| e.change(|e| e.trailing = vec![0]));
+}
+
+fn directory(bad: &mut Bad<'_>) {
+    bad.tiny("F-7-no-content-hash", |e| e.remove(1));
+    bad.tiny("F-7-short-content-hash", |e| e.set(1, Item::Raw(vec![0x44, 1, 2, 3, 4])));
+    bad.tiny("F-7-no-inputs", |e| e.remove(2));
+    bad.tiny("F-7-no-nodes", |e| e.remove(3));
+    bad.tiny("F-7-no-descriptors", |e| e.remove(6));
+    bad.tiny("F-7-text-for-a-shape", |e| e.set(2, array![Item::Text("4")]));
+    bad.tiny("F-7-whole-number-for-a-figure", |e| {
+        e.set(-3, Item::Raw([&[0xa1, 0x65][..], b"error", &[0x00]].concat()))
+    });
+    bad.tiny("F-7-text-for-a-key", |e| {
+        e.change(|e| e.trailing = vec![0x61, b'x', 0]).change(|e| e.n_keys = Some(5))
+    });
+    bad.tiny("F-8-critical-key", |e| e.set(8, 0));
+    bad.tiny("F-9-tier-3", |e| e.set(0, 3));
+    bad.tiny("F-14-one-descriptor-too-few", |e| e.set(6, array![22, 2]));
+    bad.tiny("F-14-unknown-number-format", |e| e.set(6, array![22, 3, 22]));
+    bad.tiny("F-14-codebook-for-a-bias", |e| e.set(6, array![22, 10, 22]));
+    bad.tiny("F-14-257-levels", |e| e.set(6, array![257 * 8, 2, 22]));
+    bad.tiny("F-15-too-many-elements", |e| e.set(2, array![1 << 23]));
+    bad.tiny("F-15-too-many-inputs", |e| e.set(2, Item::Array(vec![array![4]; 65])));
+    bad.tiny("F-15-too-many-keys", |e| (9..300).fold(e, |e, key| e.set(-key, 0)));
+}
+
+fn defaults(bad: &mut Bad<'_>) {
+    bad.tiny("F-10-tier-0", |e| e.set(0, 0));
+    bad.tiny("F-10-one-input-in-a-list", |e| e.set(2, array![array![4]]));
+    bad.tiny("F-10-outputs", |e| e.set(4, array![3]));
+    bad.tiny("F-10-pool-listed", |e| {
+        let length = e.parts[0].bytes.len() as i64;
+        e.change(|e| e.table = Some(array![array![0, length]]))
+    });
+    let relu = |node: Item| array![array![0, 3], node, array![0, 2, Item::Bool(false)]];
+    bad.tiny("F-10-node-in-an-array", |e| e.set(3, relu(array![7])));
+    bad.tiny("F-10-input-listed", |e| e.set(3, relu(array![array![1], 7])));
+    bad.tiny("F-10-attribute", |e| {
+        e.set(3, array![array![0, 3, Item::Bool(true)], 7, array![0, 2, Item::Bool(false)]])
+    });
+    bad.changed("F-10-equal-pair", "convolutions-smallest", |e| e.set(3, array![array![1, 6, array![3, 3]]]));
+    bad.changed("F-10-equal-padding", "convolutions-smallest", |e| {
+        e.set(3, array![array![1, 6, 3, 1, array![1, 1, 1, 1]]])
+    });
+    bad.changed("F-10-step-in-an-array", "perceptron-smallest", |e| {
+        e.set(5, array![array![1, 8, 8], array![1]])
+    });
+}
+
+fn graph(bad: &mut Bad<'_>) {
+    let with = |node: Item| array![node, 7, array![0, 2, Item::Bool(false)]];
+    bad.tiny("F-11-unknown-operator", |e| e.set(3, with(99.into())));
+    bad.tiny("F-11-lacks-an-attribute", |e| e.set(3, with(0.into())));
+    bad.tiny("F-11-one-attribute-too-many", |e| e.set(3, with(array![0, 3, Item::Bool(false), 1])));
+    bad.tiny("F-11-attribute-of-another-kind", |e| e.set(3, with(array![0, Item::Bool(true)])));
+    bad.tiny("F-11-input-before-the-first-value", |e| e.set(3, with(array![array![2], 0, 3])));
+    bad.tiny("F-11-input-is-itself", |e| e.set(3, with(array![array![0], 0, 3])));
+    bad.tiny("F-12-linear-on-an-image", |e| e.set(2, array![1, 2, 2]));
+    bad.tiny("F-12-dimension-0", |e| e.set(2, array![0]));
+    bad.tiny("F-12-dimension-beyond-the-limit", |e| e.set(2, array![1 << 29]));
+    bad.tiny("F-12-output-not-there", |e| e.set(4, array![4]));
+    let names = |names: [&'static str; 4]| Item::Array(names.into_iter().map(Item::Text).collect());
+    bad.tiny("F-12-name-twice", |e| e.set(-1, names(["x", "a", "b", "a"])));
+    bad.tiny("F-12-name-with-a-control-character", |e| e.set(-1, names(["x", "a", "b", "c\u{1b}[2J"])));
+    bad.tiny("F-12-one-name-too-few", |e| e.set(-1, array![Item::Text("x")]));
+    let half = || Item::Raw(vec![0xf9, 0x38, 0x00]);
+    bad.changed("F-13-unknown-step", "perceptron-smallest", |e| e.set(5, array![array![1, 8, 8], 99]));
+    bad.changed("F-13-step-lacks-a-number", "perceptron-smallest", |e| e.set(5, array![array![1, 8, 8], 10]));
+    bad.changed("F-13-makes-another-shape", "perceptron-smallest", |e| {
+        e.set(5, array![array![1, 12, 12], array![10, half()]])
+    });
+    bad.changed("F-13-step-on-a-vector", "perceptron-smallest", |e| {
+        e.set(5, array![array![64], array![10, half()]])
+    });
+}
+
+fn table(bad: &mut Bad<'_>) {
+    let length = bad.edit("worked-example").parts[0].bytes.len() as i64;
+    let extra = |kind| Part { kind, rest: vec![], bytes: vec![] };
+    bad.tiny("F-16-critical-kind", |e| e.change(|e| e.parts.push(extra(7))));
+    bad.tiny("F-16-kind-of-another-tier", |e| {
+        e.change(|e| e.parts.push(Part { rest: vec![0.into()], ..extra(4) }))
+    });
+    bad.changed("F-16-raw-section-for-codes", "perceptron-direct", |e| {
+        e.change(|e| e.parts[1] = Part { rest: vec![0.into()], ..extra(3) })
+    });
+    bad.tiny("F-17-pool-not-first", |e| e.change(|e| e.parts.insert(0, extra(-1))));
+    bad.tiny("F-17-section-twice", |e| e.change(|e| e.parts.extend([extra(-2), extra(-2)])));
+    bad.tiny("F-17-sections-not-in-order", |e| e.change(|e| e.parts.extend([extra(-2), extra(-1)])));
+    bad.tiny("F-17-parameter-not-there", |e| {
+        e.change(|e| e.parts.push(Part { rest: vec![3.into()], ..extra(2) }))
+    });
+    bad.changed("F-17-tiles-missing", "convolutions-direct", |e| e.change(|e| drop(e.parts.remove(2))));
+    bad.changed("F-17-coder-tables-missing", "convolutions-stream", |e| {
+        e.change(|e| drop(e.parts.remove(1)))
+    });
+    bad.tiny("F-18-sections-end-early", |e| {
+        e.change(|e| e.table = Some(array![array![0, length - 6], array![-9, 0]]))
+    });
+    bad.tiny("F-18-sections-end-late", |e| {
+        e.change(|e| e.table = Some(array![array![0, length], array![-9, 3]]))
+    });
+    let tiles = |rows: i64, lengths: &[i64]| {
+        let lengths = Item::Array(lengths.iter().map(|&n| n.into()).collect());
+        move |e: Editor| e.change(|e| e.parts[1].rest = vec![0.into(), rows.into(), lengths])
+    };
+    let n = bad.edit("perceptron-direct").parts[1].bytes.len() as i64;
+    bad.changed("F-19-tiles-do-not-add-up", "perceptron-direct", tiles(8, &[10, 10, n - 21]));
+    bad.changed("F-19-tiles-of-no-rows", "perceptron-direct", tiles(0, &[10, 10, n - 20]));
+    bad.changed("F-19-one-tile-of-all-rows", "perceptron-direct", tiles(20, &[10, n - 10]));
+    bad.changed("F-19-one-tile-too-few", "perceptron-direct", tiles(8, &[10, n - 10]));
+    bad.changed("F-7-section-line-too-long", "perceptron-direct", |e| {
+        e.change(|e| e.parts[0].rest.push(0.into()))
+    });
+}
+
+fn payloads(bad: &mut Bad<'_>) {
+    let mut padding = bad.good("aligned-direct").to_vec();
+    let container = kompakt_format::Container::parse(&padding).expect("a good file");
+    let at = container.sections()[1].offset - 1;
+    padding[at] = 1;
+    bad.add("F-20-padding-not-zero", padding);
+    for name in ["worked-example", "perceptron-direct", "perceptron-stream"] {
+        let mut flipped = bad.good(name).to_vec();
+        let container = kompakt_format::Container::parse(&flipped).expect("a good file");
+        let at = container.sections()[0].offset + 3;
+        flipped[at] ^= 4;
+        bad.add(&format!("F-21-flipped-{name}"), flipped);
+    }
+    bad.changed("F-22-numbers-cut-off", "perceptron-direct", |e| e.payload(0, |b| b.truncate(b.len() - 1)));
+    bad.changed("F-22-numbers-too-long", "perceptron-direct", |e| e.payload(0, |b| b.push(0)));
+    bad.changed("F-22-integers-of-3-bytes", "perceptron-direct", |e| e.payload(0, |b| b[4] = 3));
+    // Rows of 12 columns: the upper half of every second byte is filled up.
+    bad.changed("F-22-mask-filled-up-with-ones", "dense-direct", |e| e.payload(0, |b| b[1] |= 0x80));
+    bad.changed("F-22-raw-section-too-long", "dense-raw-sections", |e| e.payload(1, |b| b.push(0)));
+    bad.changed("F-23-codebook-not-ascending", "aligned-direct", |e| {
+        e.payload(0, |b| b.copy_within(4..8, 0))
+    });
+    bad.changed("F-23-codebook-with-a-zero", "aligned-direct", |e| e.payload(0, |b| b[28..32].fill(0)));
+    bad.changed("F-23-bias-not-finite", "aligned-direct", |e| {
+        e.payload(0, |b| b[68..72].copy_from_slice(&f32::NAN.to_le_bytes()))
+    });
+    bad.changed("F-23-scale-makes-infinity", "perceptron-direct", |e| {
+        e.payload(0, |b| b[..4].copy_from_slice(&f32::MAX.to_le_bytes()))
+    });
+    bad.changed("F-24-mask-removes-nothing", "dense-direct", |e| {
+        e.payload(0, |b| {
+            let bias_and_rest = b[14 + mask_ones(&b[..14]) * 4..].to_vec();
+            let row = [0xff, 0x0f];
+            *b = [row.repeat(7), vec![0; 7 * 12 * 4], bias_and_rest].concat();
+        })
+    });
+    bad.changed("F-24-pruned-without-a-mask", "perceptron-direct", |e| {
+        let descriptors = e.keys.iter().find(|(k, _)| *k == 6).map(|(_, v)| v.clone()).unwrap_or_default();
+        // The first descriptor is 18 nn: its bit 2 says masked.
+        let mut descriptors = descriptors;
+        descriptors[2] &= !4;
+        e.set(6, Item::Raw(descriptors))
+    });
+    bad.tiny("F-25-another-content-hash", |e| e.set(1, Item::Raw([&[0x48][..], &[7; 8]].concat())));
+    bad.changed("F-25-another-bias", "aligned-direct", |e| e.payload(0, |b| b[68] ^= 1));
+    bad.tiny("F-25-another-graph", |e| e.set(3, array![array![0, 3], 9, array![0, 2, Item::Bool(false)]]));
+}
+
+fn mask_ones(bytes: &[u8]) -> usize {
+    bytes.iter().map(|b| b.count_ones() as usize).sum()
+}
+
+fn ancillary(bad: &mut Bad<'_>) {
+    let section = |kind, bytes: &[u8], unpacked: Option<i64>| {
+        let rest = unpacked.into_iter().map(Item::from).collect();
+        let part = Part { kind, rest, bytes: bytes.to_vec() };
+        move |e: Editor| e.change(|e| e.parts.push(part))
+    };
+    bad.tiny("F-26-labels-not-a-list", section(-1, &[0x61, b'a'], None));
+    bad.tiny("F-26-labels-with-a-number", section(-1, &[0x81, 0x01], None));
+    bad.tiny("F-26-labels-and-more", section(-1, &[0x81, 0x61, b'a', 0], None));
+    bad.tiny("F-26-provenance-not-utf-8", section(-2, &[0xff], None));
+    bad.tiny("F-26-half-a-self-test", section(-3, &[0; 15], None));
+    let frame = zstd::bulk::compress(&[b'a'; 300], 3).expect("memory to compress in");
+    bad.tiny("F-26-frame-of-another-length", section(-2, &frame, Some(301)));
+    bad.tiny("F-26-frame-cut-off", section(-2, &frame[..frame.len() - 1], Some(300)));
+    bad.tiny("F-26-no-frame", section(-2, b"no frame", Some(300)));
+    let mut several = frame;
+    several[4] &= !0x20;
+    bad.tiny("F-26-frame-with-a-window", section(-2, &several, Some(300)));
+    bad.tiny("F-15-ancillary-section-too-long", section(-2, &[], Some((1 << 24) + 1)));
 }

@@ -1,7 +1,10 @@
-//! Makes `fixtures/good` and `fixtures/bad`: `cargo run -p kompakt-pack --example make_fixtures`, from the repository's
+//! Makes `fixtures/good`, `fixtures/bad` and the example in `spec/format.md`: `cargo run -p kompakt-pack --example make_fixtures`, from the repository's
 //! root. Deterministic; a test makes them again and compares.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bad;
+mod editor;
+mod example;
 mod good;
 
 use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
@@ -25,6 +28,9 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let bad = bad::files(&good)?;
     replace(&root.join("good"), &good)?;
     replace(&root.join("bad"), &bad)?;
+    let spec = Path::new("spec/format.md");
+    let text = example::with_example(&fs::read_to_string(spec)?, &good["worked-example.kompakt"]);
+    fs::write(spec, text.ok_or("spec/format.md has lost the marks of its example")?)?;
     println!("{} files in fixtures/good, {} in fixtures/bad", good.len(), bad.len());
     Ok(())
 }

@@ -1,0 +1,134 @@
+//! `fixtures/good` and `fixtures/bad`: what they say, and that they are what the generator makes.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../examples/make_fixtures/bad.rs"]
+mod bad;
+#[path = "../examples/make_fixtures/editor.rs"]
+mod editor;
+#[path = "../examples/make_fixtures/good.rs"]
+mod good;
+
+use kompakt_format::{Container, FormatError};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn folder(name: &str) -> BTreeMap<String, Vec<u8>> {
+    let files = fs::read_dir(root().join("fixtures").join(name)).unwrap();
+    files
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "kompakt" || e == "json"))
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_string(), fs::read(path).unwrap()))
+        .collect()
+}
+
+fn containers(name: &str) -> impl Iterator<Item = (String, Vec<u8>)> {
+    folder(name).into_iter().filter(|(name, _)| name.ends_with(".kompakt"))
+}
+
+fn verify(bytes: &[u8]) -> Result<(), FormatError> {
+    Container::parse(bytes)?.verify()
+}
+
+#[test]
+fn are_what_the_generator_makes() {
+    let good = good::files().unwrap();
+    let bad = bad::files(&good).unwrap();
+    for (name, made) in [("good", good), ("bad", bad)] {
+        let kept = folder(name);
+        assert_eq!(kept.keys().collect::<Vec<_>>(), made.keys().collect::<Vec<_>>(), "fixtures/{name}");
+        for (file, bytes) in made {
+            assert!(
+                kept[&file] == bytes,
+                "fixtures/{name}/{file} is not what is written now; if that is meant: \
+                 cargo run -p kompakt-pack --example make_fixtures"
+            );
+        }
+    }
+}
+
+#[test]
+fn good_ones_are_accepted() {
+    for (name, bytes) in containers("good") {
+        assert_eq!(verify(&bytes), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn bad_ones_are_refused_by_the_rule_they_are_named_after() {
+    for (name, bytes) in containers("bad") {
+        let error = verify(&bytes).expect_err(&name);
+        assert!(name.starts_with(&format!("{}-", error.rule)), "{name}: {error}");
+        assert!(error.offset <= bytes.len(), "{name}: {error}");
+    }
+}
+
+/// Every rule of the text has a bad fixture, and there is no rule that the text does not have.
+#[test]
+fn every_rule_has_a_bad_fixture() {
+    let text = fs::read_to_string(root().join("spec/format.md")).unwrap();
+    let mut rules: Vec<String> =
+        (1..).map(|n| format!("F-{n}")).take_while(|rule| text.contains(&format!("**{rule}**"))).collect();
+    assert!(rules.len() >= 26);
+    let rule_of = |name: &str| name.splitn(3, '-').take(2).collect::<Vec<_>>().join("-");
+    let mut covered: Vec<String> = containers("bad").map(|(name, _)| rule_of(&name)).collect();
+    covered.sort();
+    covered.dedup();
+    rules.sort();
+    assert_eq!(covered, rules);
+}
+
+/// After `verify`, every truncation and every change of a byte is an error that names a rule and a byte.
+#[test]
+fn no_change_goes_unnoticed() {
+    for (name, bytes) in containers("good") {
+        for end in 0..bytes.len() {
+            assert!(verify(&bytes[..end]).is_err(), "{name} cut off at {end}");
+        }
+        for at in 0..bytes.len() {
+            for change in [1, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] ^= change;
+                let error = verify(&changed).expect_err(&format!("{name}: byte {at} ^ {change:#x}"));
+                assert!(!error.rule.is_empty() && error.offset <= bytes.len(), "{name}: {error}");
+            }
+        }
+    }
+}
+
+/// Without checksums: a changed payload is an error or other weights, never a panic.
+#[test]
+fn changed_payloads_do_no_harm() {
+    for (name, bytes) in containers("good") {
+        let container = Container::parse(&bytes).unwrap();
+        let end = container.sections().last().unwrap().end();
+        let payloads = container.directory_span().end..end;
+        // A prime step, so that all parts of the larger files are met.
+        let step = if payloads.len() > 1000 { 37 } else { 1 };
+        for at in payloads.step_by(step) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << (at % 8);
+            let container = Container::parse(&changed).expect(&name);
+            let _ = container.decode();
+            let _ = (container.labels(), container.provenance(), container.self_tests());
+        }
+    }
+}
+
+/// The reader in plain Python comes to the same numbers, and refuses the same files by the same rules.
+#[test]
+fn the_reference_reader_agrees() {
+    let python = |arguments: &[&str]| Command::new("python3").args(arguments).current_dir(root()).output();
+    if python(&["-c", ""]).is_err() {
+        println!("no python3 here");
+        return;
+    }
+    if !root().join("spec/reference/kompakt_reader/smallest.py").exists() {
+        println!("no decoder of adaptive streams here yet");
+        return;
+    }
+    let output = python(&["-m", "unittest", "spec/reference/test_container.py"]).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
