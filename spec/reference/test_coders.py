@@ -60,7 +60,7 @@ class Coders(unittest.TestCase):
             self.refuses(name, case, lambda: read_rans(case))
 
     def test_stream(self):
-        for name, case in cases("stream-"):
+        for name, case in cases("stream-") + cases("example-stream"):
             tables = stream.Tables(bytes.fromhex(case["tables"]))
             for matrix in case["matrices"]:
                 with self.subTest(name):

@@ -7,11 +7,12 @@ use crate::{EntropyError, Weights};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-/// Caps that are tried. Each divides the last, so that its counts follow from those of the last.
-const CAPS: [u8; 4] = [15, 51, 85, 255];
-/// What the time of a dense symbol is worth, in 2^-16 bits: a 64th of a bit. One of a sparse tile takes four
-/// times as long, for it is also summed up and put into its place.
-const TIME: u64 = 1 << 10;
+/// Caps that are tried, those with alphabets that fit registers first.
+const CAPS: [u8; 12] = [3, 7, 11, 15, 21, 27, 31, 47, 63, 95, 127, 255];
+/// What the time of a symbol is worth, in 2^-16 bits: a 64th of a bit.
+const DENSE_TIME: u64 = 1 << 10;
+/// A symbol of a sparse tile is also summed up or put into its place.
+const SPARSE_TIME: u64 = 3 << 9;
 /// Reaches that are tried.
 const REACHES: [u32; 5] = [1, 2, 4, 8, 15];
 /// The most different row counts that classes are cut from.
@@ -88,12 +89,12 @@ fn count(weights: &Weights<'_>, rows_per_tile: usize) -> Kind {
     let tiles = tiles(&kept, rows_per_tile);
     let sparse = sparse(weights, &tiles, &kept);
     let n_symbols = sparse.gaps.iter().flat_map(|(_, counts)| counts).sum::<u64>() + kept.codes.len() as u64;
-    let sparse_cost = sparse.cost() + 4 * n_symbols * TIME;
+    let sparse_cost = sparse.cost() + n_symbols * SPARSE_TIME;
     let has_zero = kept.is_pruned();
     if weights.n_levels + usize::from(has_zero) <= 256 {
         let mut counts = vec![0; weights.n_levels + usize::from(has_zero)];
         symbols::dense(weights, has_zero).into_iter().for_each(|symbol| counts[usize::from(symbol)] += 1);
-        if cost(&counts) + weights.len() as u64 * TIME <= sparse_cost {
+        if cost(&counts) + weights.len() as u64 * DENSE_TIME <= sparse_cost {
             return Kind::Dense { has_zero, counts };
         }
     }
@@ -156,49 +157,43 @@ fn sparse(weights: &Weights<'_>, tiles: &[Kept], kept: &Kept) -> CountedSparse {
 fn classes(tiles: &[Kept], bounds: Vec<usize>) -> CountedSparse {
     let n_classes = bounds.len() + 1;
     let mut row_classes = vec![0; n_classes + 1];
-    let mut gaps = vec![vec![0; 256]; n_classes];
+    let mut gaps = vec![Vec::new(); n_classes];
     for tile in tiles {
         let rows = symbols::row_classes(&tile.counts, &bounds);
         rows.iter().for_each(|&class| row_classes[usize::from(class)] += 1);
-        for (class, counts) in gaps.iter_mut().enumerate() {
-            for gap in symbols::gaps(tile, &rows, class as u8 + 1) {
-                counts[255] += u64::from(gap / 255);
-                counts[(gap % 255) as usize] += 1;
-            }
+        for (class, gaps) in (1..).zip(&mut gaps) {
+            gaps.extend(symbols::gaps(tile, &rows, class));
         }
     }
     if n_classes == 1 && row_classes[0] == 0 {
         row_classes.clear();
     }
-    let gaps = gaps.into_iter().map(|counts| best_cap(&counts)).collect();
+    let gaps = gaps.into_iter().map(best_cap).collect();
     CountedSparse { bounds, row_classes, gaps, reach: 0, codes: [const { Vec::new() }; 3] }
 }
 
-/// The cap that suits gaps counted with a cap of 255, and the counts with it.
-fn best_cap(counts: &[u64]) -> (u8, Vec<u64>) {
-    let mut best = (u64::MAX, CAPS[0], Vec::new());
-    for cap in CAPS {
-        let folded = fold(counts, cap);
-        let cost = cost(&folded) + folded.iter().sum::<u64>() * TIME;
-        // Smaller alphabets decode faster; a larger has to save a little.
-        if cost < best.0 - best.0 / 200 {
-            best = (cost, cap, folded);
-        }
-    }
-    (best.1, best.2)
+/// The cap that suits these gaps, and how often each symbol comes with it.
+fn best_cap(mut gaps: Vec<u32>) -> (u8, Vec<u64>) {
+    gaps.sort_unstable();
+    let counted: Vec<(u32, u64)> =
+        gaps.chunk_by(|a, b| a == b).map(|like| (like[0], like.len() as u64)).collect();
+    let tried = CAPS.map(|cap| {
+        let counts = with_cap(&counted, cap);
+        (cost(&counts) + counts.iter().sum::<u64>() * SPARSE_TIME, cap, counts)
+    });
+    let least = tried.iter().map(|(cost, ..)| *cost).min().unwrap_or(0);
+    // Smaller alphabets decode faster; a larger has to save a little.
+    let first = tried.into_iter().find(|(cost, ..)| *cost <= least + least / 300);
+    first.map_or_else(|| (CAPS[0], with_cap(&counted, CAPS[0])), |(_, cap, counts)| (cap, counts))
 }
 
-/// Counts with a cap of 255 as counts with another that divides it.
-fn fold(counts: &[u64], cap: u8) -> Vec<u64> {
-    let cap = usize::from(cap);
-    let mut folded = vec![0; cap + 1];
-    for (gap, &n) in counts.iter().enumerate() {
-        folded[cap] += n * (gap / cap) as u64;
-        if gap < 255 {
-            folded[gap % cap] += n;
-        }
+fn with_cap(gaps: &[(u32, u64)], cap: u8) -> Vec<u64> {
+    let mut counts = vec![0; usize::from(cap) + 1];
+    for &(gap, n) in gaps {
+        counts[usize::from(cap)] += n * u64::from(gap / u32::from(cap));
+        counts[(gap % u32::from(cap)) as usize] += n;
     }
-    folded
+    counts
 }
 
 impl CountedSparse {

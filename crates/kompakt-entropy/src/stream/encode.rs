@@ -173,7 +173,7 @@ impl TableMaker {
             for (member, group) in members.into_iter().zip(group_of) {
                 table_of[member] = self.coded.len() + group;
             }
-            self.coded.extend(groups.iter().filter_map(|counts| Coded::of_counts(counts)));
+            self.coded.extend(groups.iter().filter_map(|counts| Coded::smoothed(counts)));
         }
         table_of
     }

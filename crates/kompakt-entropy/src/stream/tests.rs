@@ -198,7 +198,7 @@ fn what_does_not_fit_is_refused() {
     collector.add(&matrix.view(), 2).unwrap();
     let plan = collector.finish();
     assert!(plan.encode(1, &matrix.view()).is_err());
-    let other = Matrix { codes: vec![0; 4], ..matrix.clone() };
+    let other = Matrix { n_levels: 9, codes: vec![8, 0, 0, 0], ..matrix.clone() };
     assert!(plan.encode(0, &other.view()).is_err());
     let tables = Tables::parse(&plan.tables(), Engine::SCALAR).unwrap();
     let tile = plan.encode(0, &matrix.view()).unwrap().remove(0);

@@ -113,13 +113,39 @@ impl Coded {
         for precision in [0, 1, 2, 3, 4, EXACT] {
             let Some(histogram) = rounded(exact.freqs(), precision) else { continue };
             let coded = Self { n_bits: n_bits(&histogram, precision), histogram, precision };
-            let Some(data) = coded.histogram.cost(counts) else { continue };
-            let cost = data + (coded.n_bits << 16);
+            let Some(cost) = coded.cost(counts) else { continue };
             if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, coded));
             }
         }
         best.map(|(_, coded)| coded)
+    }
+
+    /// The same, with frequencies like their neighbours' where that saves more bits here than it costs there.
+    pub(super) fn smoothed(counts: &[u64]) -> Option<Self> {
+        let mut best = Self::of_counts(counts)?;
+        let mut least = best.cost(counts)?;
+        for _ in 0..2 {
+            for symbol in 0..best.histogram.freqs().len() {
+                for neighbour in [symbol.wrapping_sub(1), symbol + 1] {
+                    let mut freqs = best.histogram.freqs().to_vec();
+                    let Some(&like) = freqs.get(neighbour) else { continue };
+                    freqs[symbol] = like;
+                    let Some(histogram) = rounded(&freqs, best.precision) else { continue };
+                    let n_bits = n_bits(&histogram, best.precision);
+                    let tried = Self { histogram, n_bits, precision: best.precision };
+                    if let Some(cost) = tried.cost(counts).filter(|&cost| cost < least) {
+                        (best, least) = (tried, cost);
+                    }
+                }
+            }
+        }
+        Some(best)
+    }
+
+    /// Symbols of these `counts`, and the histogram, in 2^-16 bits. `None` if one of them has no slot.
+    pub(super) fn cost(&self, counts: &[u64]) -> Option<u64> {
+        Some(self.histogram.cost(counts)? + (self.n_bits << 16))
     }
 
     pub(super) fn write(&self, to: &mut BitWriter) {
@@ -247,8 +273,10 @@ mod tests {
             assert_eq!(writer.n_bits as u64, coded.n_bits);
             let bytes = writer.finish();
             let mut reader = BitReader::new(&bytes);
-            assert_eq!(read_histogram(&mut reader), Some(coded.histogram));
+            assert_eq!(read_histogram(&mut reader).as_ref(), Some(&coded.histogram));
             assert!(reader.is_at_end());
+            let smoothed = Coded::smoothed(&counts).unwrap();
+            assert!(smoothed.cost(&counts) <= coded.cost(&counts));
             Ok(())
         });
     }
