@@ -31,14 +31,22 @@
 //! # Ok::<(), kompakt_entropy::EntropyError>(())
 //! ```
 
+mod bitmap_row;
+mod dense_row;
 mod encode;
+mod gaps_row;
 pub(crate) mod layout;
+mod row;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod tile;
 
+pub use bitmap_row::BitmapRow;
+pub use dense_row::DenseRow;
 pub use encode::{Choice, encode_tile};
+pub use gaps_row::GapsRow;
 pub use layout::{Layout, Sizes, TileShape, sizes};
-pub use rows::{BitmapRow, DenseRow, GapsRow, Row, RowIter, Rows};
+pub use row::{Row, RowIter};
+pub use rows::Rows;
 pub use tile::TileRef;

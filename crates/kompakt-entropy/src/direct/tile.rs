@@ -1,7 +1,8 @@
 //! A tile whose bytes have been checked.
 
 use super::layout::{Layout, MAX_GAP_BITS, TileShape, field_bits};
-use super::rows::{Row, Rows};
+use super::row::Row;
+use super::rows::Rows;
 use crate::{EntropyError, bits};
 
 /// A validated tile, borrowed from the bytes that it was parsed from.

@@ -1,0 +1,68 @@
+//! A row of a bitmap tile: a bit for every weight, then the codes of those that are kept.
+
+use super::dense_row::check_codes;
+use super::layout::TileShape;
+use super::row::Wrong;
+use crate::bits;
+
+/// A row with a bit for every weight.
+#[derive(Debug, Clone, Copy)]
+pub struct BitmapRow<'a> {
+    pub(super) map: &'a [u8],
+    pub(super) codes: &'a [u8],
+    pub(super) shape: TileShape,
+    pub(super) n_kept: usize,
+}
+
+impl<'a> BitmapRow<'a> {
+    /// A bit for every column, column 0 the lowest bit of the first byte; 1 = kept. Bits past the last are 0.
+    pub fn map(&self) -> &'a [u8] {
+        self.map
+    }
+
+    /// The codes of the kept weights, packed as in [`crate::bits`].
+    pub fn codes(&self) -> &'a [u8] {
+        self.codes
+    }
+
+    /// 1 to 8.
+    pub fn code_bits(&self) -> u32 {
+        self.shape.code_bits()
+    }
+
+    /// How many weights are kept: the ones in the map.
+    pub fn n_kept(&self) -> usize {
+        self.n_kept
+    }
+
+    pub(super) fn check(&self) -> Result<(), Wrong<'a>> {
+        if !bits::padding_is_zero(self.map, self.shape.cols, 1) {
+            return Err((self.map, "D-5", "the bits after a row's map are not zero"));
+        }
+        let n_ones: usize = words(self.map).map(|(_, word)| word.count_ones() as usize).sum();
+        if n_ones != self.n_kept {
+            return Err((self.map, "D-6", "a row's count is not the number of ones in its map"));
+        }
+        check_codes(self.codes, self.n_kept, &self.shape)
+    }
+
+    pub(super) fn columns_into(&self, cols: &mut [u32]) {
+        let mut n = 0;
+        for (base, mut word) in words(self.map) {
+            while word != 0 {
+                cols[n] = base + word.trailing_zeros();
+                n += 1;
+                word &= word - 1;
+            }
+        }
+    }
+}
+
+/// The map, 64 columns at a time, each with its first column.
+fn words(map: &[u8]) -> impl Iterator<Item = (u32, u64)> {
+    map.chunks(8).zip((0..).step_by(64)).map(|(chunk, base)| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        (base, u64::from_le_bytes(word))
+    })
+}
