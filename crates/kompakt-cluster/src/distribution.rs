@@ -80,6 +80,31 @@ impl Distribution {
         (xx - x * x / w).max(0.0)
     }
 
+    /// The least of `above[t] + cost(t..end)` over `starts`, and the first `t` that has it.
+    ///
+    /// `above` holds one number a start. `starts` ends before `end` and is not empty.
+    pub(crate) fn cheapest_start(&self, starts: Range<usize>, end: usize, above: &[f64]) -> (f64, usize) {
+        const BLOCK: usize = 64;
+        let [w_end, x_end, xx_end] = self.moments[end];
+        let mut least = (f64::INFINITY, starts.start);
+        // Block by block, so that the arithmetic is done in vectors and the comparison apart from it.
+        let mut totals = [0.0; BLOCK];
+        let mut first = starts.start;
+        for (moments, above) in self.moments[starts].chunks(BLOCK).zip(above.chunks(BLOCK)) {
+            for ((total, [w, x, xx]), above) in totals.iter_mut().zip(moments).zip(above) {
+                let (w, x, xx) = (w_end - w, x_end - x, xx_end - xx);
+                *total = above + (xx - x * x / w).max(0.0);
+            }
+            for (i, &total) in totals[..moments.len()].iter().enumerate() {
+                if total < least.0 {
+                    least = (total, first + i);
+                }
+            }
+            first += moments.len();
+        }
+        least
+    }
+
     /// The weighted squared error of a run around `centroid`.
     pub fn error(&self, run: Range<usize>, centroid: f64) -> f64 {
         let [w, x, xx] = self.sums(run);

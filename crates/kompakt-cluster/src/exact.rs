@@ -7,8 +7,8 @@
 //! D[i][j] = min over t of D[i-1][t] + cost(t, j)
 //! ```
 //!
-//! The best `t` never falls as `j` grows, so a row is filled by halves: the middle `j` first, then each side within
-//! the bounds it sets; O(n log n) a row. Only two rows are kept. To find the cuts without the others, a row carries
+//! The best `t` never falls as `j` or `i` grows, so a row is filled by halves: the middle `j` first, then each side
+//! within the bounds that it and the row above set; O(n log n) a row. Only two rows are kept. To find the cuts without the others, a row carries
 //! along where its best path crossed the middle row; that splits the problem in two of half the clusters each,
 //! which are solved the same way (Hirschberg 1975). Together O(k n log n) time and O(n) memory, where keeping all
 //! rows takes O(k n).
@@ -53,6 +53,8 @@ fn split(d: &Distribution, run: Range<usize>, k: usize, cuts: &mut Vec<usize>) {
 struct Row {
     /// `D[i][j]`; infinite where there are fewer values than clusters.
     error: Vec<f64>,
+    /// Where the last cluster of the best path to `j` starts.
+    start: Vec<usize>,
     /// Where the best path to `j` crossed the middle row.
     crossed: Vec<usize>,
 }
@@ -64,59 +66,57 @@ fn crossing(d: &Distribution, run: Range<usize>, k: usize, middle: usize) -> usi
         error: (0..=n)
             .map(|j| if j == 0 { f64::INFINITY } else { d.cost(run.start..run.start + j) })
             .collect(),
+        start: vec![0; n + 1],
         crossed: (0..=n).collect(),
     };
-    let mut next = Row { error: vec![f64::INFINITY; n + 1], crossed: vec![0; n + 1] };
+    let mut next = Row { error: vec![f64::INFINITY; n + 1], start: vec![0; n + 1], crossed: vec![0; n + 1] };
     for i in 2..=k {
         // The last row is wanted at its end alone; every other one where enough values are left for the rest.
         let ends = if i == k { n..n + 1 } else { i..n + 1 - (k - i) };
-        let mut best = vec![0; ends.len()];
-        fill(d, &row.error, run.start, ends.start, i - 1..n, &mut best, &mut next.error[ends.clone()]);
-        for (j, &t) in ends.clone().zip(&best) {
-            next.crossed[j] = if i <= middle { j } else { row.crossed[t] };
+        let above = Above { d, origin: run.start, error: &row.error, start: &row.start };
+        above.fill(ends.start, i - 1..n, &mut next.start[ends.clone()], &mut next.error[ends.clone()]);
+        for j in ends {
+            next.crossed[j] = if i <= middle { j } else { row.crossed[next.start[j]] };
         }
         std::mem::swap(&mut row, &mut next);
     }
     row.crossed[n]
 }
 
-/// Fills `error[x] = D[i][first + x]` and where its minimum is, knowing that the minima lie within `bounds`.
-fn fill(
-    d: &Distribution,
-    above: &[f64],
-    start: usize,
-    first: usize,
-    bounds: Range<usize>,
-    best: &mut [usize],
-    error: &mut [f64],
-) {
-    if error.is_empty() {
-        return;
-    }
-    let middle = error.len() / 2;
-    let j = first + middle;
-    let mut least = (f64::INFINITY, bounds.start);
-    let range = bounds.start..bounds.end.min(j);
-    for (t, error_above) in range.clone().zip(&above[range]) {
-        let total = error_above + d.cost(start + t..start + j);
-        if total < least.0 {
-            least = (total, t);
+/// The row above the one that is being filled.
+struct Above<'a> {
+    d: &'a Distribution,
+    /// Where the run begins among the values.
+    origin: usize,
+    error: &'a [f64],
+    start: &'a [usize],
+}
+
+impl Above<'_> {
+    /// Fills `error[x] = D[i][first + x]` and where its last cluster starts, knowing that it starts within `bounds`
+    /// and not before that of the row above.
+    fn fill(&self, first: usize, bounds: Range<usize>, start: &mut [usize], error: &mut [f64]) {
+        if error.is_empty() {
+            return;
         }
-    }
-    (error[middle], best[middle]) = least;
-    let (best_low, best_high) = best.split_at_mut(middle);
-    let (error_low, error_high) = error.split_at_mut(middle);
-    let (best_high, error_high) = (&mut best_high[1..], &mut error_high[1..]);
-    let low = |best: &mut [usize], error: &mut [f64]| {
-        fill(d, above, start, first, bounds.start..least.1 + 1, best, error);
-    };
-    let high = |best: &mut [usize], error: &mut [f64]| {
-        fill(d, above, start, j + 1, least.1..bounds.end, best, error);
-    };
-    if error_low.len() > PARALLEL_FROM {
-        rayon::join(|| low(best_low, error_low), || high(best_high, error_high));
-    } else {
-        low(best_low, error_low);
-        high(best_high, error_high);
+        let middle = error.len() / 2;
+        let j = first + middle;
+        let range = bounds.start.max(self.start[j])..bounds.end.min(j);
+        let starts = self.origin + range.start..self.origin + range.end;
+        let (least, at) = self.d.cheapest_start(starts, self.origin + j, &self.error[range]);
+        let at = at - self.origin;
+        (error[middle], start[middle]) = (least, at);
+        let (start_low, start_high) = start.split_at_mut(middle);
+        let (error_low, error_high) = error.split_at_mut(middle);
+        let (start_high, error_high) = (&mut start_high[1..], &mut error_high[1..]);
+        if error_low.len() > PARALLEL_FROM {
+            rayon::join(
+                || self.fill(first, bounds.start..at + 1, start_low, error_low),
+                || self.fill(j + 1, at..bounds.end, start_high, error_high),
+            );
+        } else {
+            self.fill(first, bounds.start..at + 1, start_low, error_low);
+            self.fill(j + 1, at..bounds.end, start_high, error_high);
+        }
     }
 }
