@@ -79,6 +79,16 @@ impl TapLayout {
         4 * (self.offsets.as_ref().map_or(0, Vec::len) + self.bounds.len() + self.bases.len())
     }
 
+    /// Ascending columns cut at the blocks' bounds: every block, with its part.
+    fn cut<'c>(&'c self, cols: &'c [u32]) -> impl Iterator<Item = (usize, &'c [u32])> {
+        let mut rest = cols;
+        self.bounds[1..].iter().enumerate().map(move |(block, &end)| {
+            let (part, after) = rest.split_at(rest.partition_point(|&c| c < end));
+            rest = after;
+            (block, part)
+        })
+    }
+
     /// At most 65,535 by the choice of blocks.
     #[inline]
     fn index(&self, block: usize, col: u32) -> u16 {
@@ -126,7 +136,10 @@ impl Window {
 pub struct TapMatrix {
     layout: Arc<TapLayout>,
     n_rows: usize,
-    /// Where block `b` of row `r` starts: `[n_rows * n_blocks + 1]`, ascending, at most `idx.len()`.
+    /// Whether block 0 of all rows comes first: so it is when all rows are known, and memory is read in order. Rows
+    /// that are added one by one have all their blocks side by side.
+    by_block: bool,
+    /// Where each block of each row starts, in that order, then the end: ascending, at most `idx.len()`.
     starts: Vec<u32>,
     /// Offset of each kept weight from its block's base; base + idx is one of the layout's offsets.
     idx: Vec<u16>,
@@ -146,7 +159,7 @@ impl TapMatrix {
             Some(book) => TapWeights::Codes(Vec::new(), book),
             None => TapWeights::Values(Vec::new()),
         };
-        Self { layout, n_rows: 0, starts: vec![0], idx: Vec::new(), weights }
+        Self { layout, n_rows: 0, by_block: false, starts: vec![0], idx: Vec::new(), weights }
     }
 
     /// All rows of `source`.
@@ -154,12 +167,46 @@ impl TapMatrix {
     /// Panics: if the source breaks what [`RowSource::visit`] promises, or has other columns than the layout.
     pub fn build(layout: Arc<TapLayout>, source: &dyn RowSource) -> Self {
         assert_eq!(layout.n_cols, source.n_cols(), "columns of layout and source");
-        let mut n_kept = 0;
-        source.visit(&mut |_, cols, _| n_kept += cols.len());
-        let mut m = Self::new(layout, source.is_coded().then(|| source.codebook().clone()));
-        m.reserve(source.n_rows(), n_kept);
-        source.visit(&mut |_, cols, weights| m.push_row(cols, weights));
-        m
+        let (n_rows, n_blocks) = (source.n_rows(), layout.n_blocks());
+        let mut starts = vec![0u32; n_rows * n_blocks + 1];
+        source.visit(&mut |row, cols, _| {
+            for (block, part) in layout.cut(cols) {
+                starts[block * n_rows + row + 1] += part.len() as u32;
+            }
+        });
+        let mut n_kept = 0u32;
+        for start in &mut starts {
+            let Some(sum) = n_kept.checked_add(*start) else { panic!("more than 2^32 entries") };
+            n_kept = sum;
+            *start = sum;
+        }
+        let n = n_kept as usize;
+        let mut idx = vec![0; n];
+        let is_coded = source.is_coded();
+        let (mut all_codes, mut all_values) =
+            (vec![0u8; if is_coded { n } else { 0 }], vec![0f32; if is_coded { 0 } else { n }]);
+        source.visit(&mut |row, cols, weights| {
+            let mut done = 0;
+            for (block, part) in layout.cut(cols) {
+                let at = starts[block * n_rows + row] as usize;
+                for (idx, &col) in idx[at..at + part.len()].iter_mut().zip(part) {
+                    *idx = layout.index(block, col);
+                }
+                let (from, to) = (done..done + part.len(), at..at + part.len());
+                match weights {
+                    RowWeights::Codes(codes) => all_codes[to].copy_from_slice(&codes[from]),
+                    RowWeights::Values(values) => all_values[to].copy_from_slice(&values[from]),
+                }
+                done += part.len();
+            }
+            assert_eq!(done, cols.len(), "columns not ascending, or not below {}", layout.n_cols);
+        });
+        let weights = if is_coded {
+            TapWeights::Codes(all_codes, source.codebook().clone())
+        } else {
+            TapWeights::Values(all_values)
+        };
+        Self { layout, n_rows, by_block: true, starts, idx, weights }
     }
 
     /// Room for that many rows and kept weights in all.
@@ -176,7 +223,7 @@ impl TapMatrix {
 
     /// Forgets all rows, keeps the memory.
     pub fn clear(&mut self) {
-        self.n_rows = 0;
+        (self.n_rows, self.by_block) = (0, false);
         self.starts.truncate(1);
         self.idx.clear();
         match &mut self.weights {
@@ -203,6 +250,7 @@ impl TapMatrix {
     ///
     /// Panics: as [`push_row`](Self::push_row).
     pub fn push_full_row(&mut self, all: &[u8]) {
+        assert!(!self.by_block, "rows are added to a matrix that was made whole");
         let Self { layout, starts, idx, .. } = self;
         assert_eq!(all.len(), layout.n_cols, "codes and columns");
         for block in 0..layout.n_blocks() {
@@ -223,13 +271,12 @@ impl TapMatrix {
     /// there are more than 2^32 entries.
     pub fn push_row(&mut self, cols: &[u32], weights: RowWeights<'_>) {
         assert_eq!(cols.len(), weights.len(), "columns and weights");
+        assert!(!self.by_block, "rows are added to a matrix that was made whole");
         let Self { layout, starts, idx, .. } = self;
         let mut done = 0;
-        for block in 0..layout.n_blocks() {
-            let end = layout.bounds[block + 1];
-            let n = cols[done..].iter().take_while(|&&c| c < end).count();
-            idx.extend(cols[done..done + n].iter().map(|&c| layout.index(block, c)));
-            done += n;
+        for (block, part) in layout.cut(cols) {
+            idx.extend(part.iter().map(|&c| layout.index(block, c)));
+            done += part.len();
             assert!(u32::try_from(idx.len()).is_ok(), "more than 2^32 entries");
             starts.push(idx.len() as u32);
         }
@@ -295,87 +342,97 @@ impl TapMatrix {
         assert!(y_reach <= y_plane.max(y_reach * usize::from(rows.len() == 1)), "planes of y overlap");
         assert!(y.len() >= (rows.len() - 1) * y_plane + y_reach, "y is too short for its window");
         let n_blocks = self.layout.n_blocks();
+        // From a row to the next, and from a block to the next, in `starts`.
+        let (row_step, block_step) = if self.by_block { (1, self.n_rows) } else { (n_blocks, 1) };
         for block in 0..n_blocks {
-            let x = &x[self.layout.bases[block] as usize * scale..];
-            let (carry, last) = (block > 0, block + 1 == n_blocks);
-            for row in rows.clone() {
-                let at = row * n_blocks + block;
-                let taps = self.starts[at] as usize..self.starts[at + 1] as usize;
-                if taps.is_empty() && carry && !last {
-                    continue;
-                }
-                let step = Step { carry, epilogue: if last { epilogue.row(row) } else { RowEpilogue::NONE } };
-                let y = &mut y[(row - rows.start) * y_plane..][..y_reach];
-                self.run(isa, taps, x, scale, &window, step, y);
-            }
+            let part = Part {
+                starts: &self.starts[block * block_step..],
+                row_step,
+                x: &x[self.layout.bases[block] as usize * scale..],
+                scale,
+                window,
+                carry: block > 0,
+                epilogue: (block + 1 == n_blocks).then_some(epilogue),
+                y_plane,
+            };
+            self.run(isa, rows.clone(), &part, y);
         }
     }
 
-    /// One block of one row.
-    #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
-    #[inline(always)]
-    fn run(
-        &self,
-        isa: Isa,
-        taps: Range<usize>,
-        x: &[f32],
-        scale: usize,
-        window: &Window,
-        step: Step,
-        y: &mut [f32],
-    ) {
-        let idx = &self.idx[taps.clone()];
+    /// One block of some rows.
+    fn run(&self, isa: Isa, rows: Range<usize>, part: &Part<'_>, y: &mut [f32]) {
         match (&self.weights, isa.level()) {
             (TapWeights::Codes(codes, book), Level::Scalar) => {
-                run_scalar(idx, |i| book.value(codes[taps.start + i]), x, scale, window, step, y);
+                run_scalar(&self.idx, |i| book.value(codes[i]), rows, part, y);
             }
             (TapWeights::Values(values), Level::Scalar) => {
-                run_scalar(idx, |i| values[taps.start + i], x, scale, window, step, y);
+                run_scalar(&self.idx, |i| values[i], rows, part, y)
             }
             #[cfg(target_arch = "x86_64")]
             (TapWeights::Codes(codes, book), level) => {
-                x86::run_codes(level, idx, &codes[taps], book, x, scale, window, step, y);
+                x86::run_codes(level, &self.idx, codes, book, rows, part, y)
             }
             #[cfg(target_arch = "x86_64")]
-            (TapWeights::Values(values), level) => {
-                x86::run_values(level, idx, &values[taps], x, scale, window, step, y);
-            }
+            (TapWeights::Values(values), level) => x86::run_values(level, &self.idx, values, rows, part, y),
         }
     }
 }
 
-/// What happens before and after the taps of a block.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Step {
-    /// Whether `y` holds the sum so far.
-    pub(crate) carry: bool,
-    pub(crate) epilogue: RowEpilogue,
+/// One block of columns, and all that is the same for its rows. Checked by [`TapMatrix::apply`]: the window of every
+/// tap of the block lies in `x`.
+pub(crate) struct Part<'a> {
+    /// Row `r` has the entries `starts[r * row_step] .. starts[r * row_step + 1]`.
+    starts: &'a [u32],
+    row_step: usize,
+    x: &'a [f32],
+    scale: usize,
+    window: Window,
+    /// Whether `y` holds the sums so far.
+    carry: bool,
+    /// What happens after the last block.
+    epilogue: Option<Epilogue<'a>>,
+    y_plane: usize,
+}
+
+impl Part<'_> {
+    #[inline(always)]
+    fn taps(&self, row: usize) -> Range<usize> {
+        let at = row * self.row_step;
+        self.starts[at] as usize..self.starts[at + 1] as usize
+    }
+
+    #[inline(always)]
+    fn epilogue(&self, row: usize) -> RowEpilogue {
+        self.epilogue.as_ref().map_or(RowEpilogue::NONE, |e| e.row(row))
+    }
 }
 
 /// The definition: tap by tap, position by position.
 fn run_scalar(
     idx: &[u16],
     weight: impl Fn(usize) -> f32,
-    x: &[f32],
-    scale: usize,
-    window: &Window,
-    step: Step,
+    rows: Range<usize>,
+    part: &Part<'_>,
     y: &mut [f32],
 ) {
-    for r in 0..window.rows {
-        let y = &mut y[r * window.y_stride..][..window.cols];
-        if !step.carry {
-            y.fill(0.0);
-        }
-        for (i, &offset) in idx.iter().enumerate() {
-            let w = weight(i);
-            let x = &x[usize::from(offset) * scale + r * window.x_stride..][..window.cols];
-            for (y, &x) in y.iter_mut().zip(x) {
-                *y += w * x;
+    let Part { x, scale, window, .. } = part;
+    for (row, y) in rows.zip(y.chunks_mut(part.y_plane.max(1))) {
+        let epilogue = part.epilogue(row);
+        for r in 0..window.rows {
+            let y = &mut y[r * window.y_stride..][..window.cols];
+            if !part.carry {
+                y.fill(0.0);
             }
-        }
-        for y in y {
-            *y = step.epilogue.apply(*y);
+            for i in part.taps(row) {
+                let w = weight(i);
+                let x = &x[usize::from(idx[i]) * scale + r * window.x_stride..][..window.cols];
+                for (y, &x) in y.iter_mut().zip(x) {
+                    *y += w * x;
+                }
+            }
+            for y in y {
+                *y = epilogue.apply(*y);
+            }
         }
     }
 }

@@ -12,17 +12,19 @@
     reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
 )]
 
-use super::{Step, Window};
+use super::{Part, Window};
 use crate::{
     Codebook,
+    epilogue::RowEpilogue,
     isa::Level,
     lanes::{Avx2x8, Avx512x8, Avx512x16, Lanes},
 };
+use core::ops::Range;
 
-/// Weights by position in the list of taps.
+/// Weights by number.
 trait Weights: Copy {
     /// # Safety
-    /// `i` is below the number of taps.
+    /// `i` is below the number of entries.
     unsafe fn get(self, i: usize) -> f32;
 }
 
@@ -47,91 +49,128 @@ impl Weights for Plain<'_> {
     }
 }
 
-/// As the scalar definition. `TapMatrix::apply` has checked that every offset's window is inside `x`.
-#[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
-#[inline]
+/// As the scalar definition.
 pub(super) fn run_codes(
     level: Level,
     idx: &[u16],
     codes: &[u8],
     book: &Codebook,
-    x: &[f32],
-    scale: usize,
-    window: &Window,
-    step: Step,
+    rows: Range<usize>,
+    part: &Part<'_>,
     y: &mut [f32],
 ) {
     assert_eq!(idx.len(), codes.len());
-    run(level, idx, Coded(codes, book.table()), x, scale, window, step, y);
+    run(level, idx, Coded(codes, book.table()), rows, part, y);
 }
 
-/// As [`run_codes`].
-#[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
-#[inline]
+/// As the scalar definition.
 pub(super) fn run_values(
     level: Level,
     idx: &[u16],
     values: &[f32],
-    x: &[f32],
-    scale: usize,
-    window: &Window,
-    step: Step,
+    rows: Range<usize>,
+    part: &Part<'_>,
     y: &mut [f32],
 ) {
     assert_eq!(idx.len(), values.len());
-    run(level, idx, Plain(values), x, scale, window, step, y);
+    run(level, idx, Plain(values), rows, part, y);
 }
 
-#[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
-#[inline(always)]
 fn run<W: Weights>(
     level: Level,
     idx: &[u16],
     weights: W,
-    x: &[f32],
-    scale: usize,
-    window: &Window,
-    step: Step,
+    rows: Range<usize>,
+    part: &Part<'_>,
     y: &mut [f32],
 ) {
-    debug_assert!(idx.iter().all(|&i| usize::from(i) * scale + window.reach(window.x_stride) <= x.len()));
-    debug_assert!(window.reach(window.y_stride) <= y.len());
-    let taps = Taps { idx, weights, scale };
-    // SAFETY: the level proves the features; `apply` has checked the reach of the window in x and y.
+    let window = &part.window;
+    // SAFETY: the level proves the features. `TapMatrix::apply` has checked that the window of every offset that the
+    // layout knows lies in x, and that the window lies in the plane of y of each row.
     unsafe {
         match level {
             Level::Avx512 if window.rows == 1 && window.cols.is_multiple_of(16) => {
-                avx512_wide(taps, x, window, step, y);
+                avx512_wide(idx, weights, rows, part, y);
             }
-            Level::Avx512 => avx512(taps, x, window, step, y),
-            _ => avx2(taps, x, window, step, y),
+            Level::Avx512 => avx512(idx, weights, rows, part, y),
+            _ => avx2(idx, weights, rows, part, y),
         }
     }
 }
 
+/// The taps of one row's block.
 #[derive(Clone, Copy)]
 struct Taps<'a, W> {
     idx: &'a [u16],
     weights: W,
+    /// The first of the row's entries.
+    first: usize,
+    /// How many.
+    n: usize,
     scale: usize,
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<W: Weights>(taps: Taps<'_, W>, x: &[f32], window: &Window, step: Step, y: &mut [f32]) {
+unsafe fn avx2<W: Weights>(idx: &[u16], weights: W, rows: Range<usize>, part: &Part<'_>, y: &mut [f32]) {
     // SAFETY: passed on.
-    unsafe { positions::<Avx2x8, W, 12>(taps, x.as_ptr(), window, step, y.as_mut_ptr()) }
+    unsafe { each_row::<Avx2x8, W, 12>(idx, weights, rows, part, y) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn avx512<W: Weights>(taps: Taps<'_, W>, x: &[f32], window: &Window, step: Step, y: &mut [f32]) {
+unsafe fn avx512<W: Weights>(idx: &[u16], weights: W, rows: Range<usize>, part: &Part<'_>, y: &mut [f32]) {
     // SAFETY: passed on.
-    unsafe { positions::<Avx512x8, W, 24>(taps, x.as_ptr(), window, step, y.as_mut_ptr()) }
+    unsafe { each_row::<Avx512x8, W, 24>(idx, weights, rows, part, y) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn avx512_wide<W: Weights>(taps: Taps<'_, W>, x: &[f32], window: &Window, step: Step, y: &mut [f32]) {
+unsafe fn avx512_wide<W: Weights>(
+    idx: &[u16],
+    weights: W,
+    rows: Range<usize>,
+    part: &Part<'_>,
+    y: &mut [f32],
+) {
     // SAFETY: passed on.
-    unsafe { positions::<Avx512x16, W, 24>(taps, x.as_ptr(), window, step, y.as_mut_ptr()) }
+    unsafe { each_row::<Avx512x16, W, 24>(idx, weights, rows, part, y) }
+}
+
+/// Row after row, so that what is the same for all stays in registers.
+///
+/// # Safety
+/// The features of `L`; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
+#[inline(always)]
+unsafe fn each_row<L: Lanes, W: Weights, const ACC: usize>(
+    idx: &[u16],
+    weights: W,
+    rows: Range<usize>,
+    part: &Part<'_>,
+    y: &mut [f32],
+) {
+    let first = rows.start;
+    for row in rows {
+        let taps = part.taps(row);
+        if taps.is_empty() && part.carry && part.epilogue.is_none() {
+            continue;
+        }
+        assert!(taps.end <= idx.len());
+        debug_assert!(idx[taps.clone()].iter().all(|&i| {
+            usize::from(i) * part.scale + part.window.reach(part.window.x_stride) <= part.x.len()
+        }));
+        let step = Step { carry: part.carry, epilogue: part.epilogue(row) };
+        let taps = Taps { idx, weights, first: taps.start, n: taps.len(), scale: part.scale };
+        // SAFETY: the row's window lies in y, those of its taps in x, as the caller vouches.
+        unsafe {
+            let y = y.as_mut_ptr().add((row - first) * part.y_plane);
+            positions::<L, W, ACC>(taps, part.x.as_ptr(), &part.window, step, y);
+        }
+    }
+}
+
+/// What happens before and after the taps of a row.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    carry: bool,
+    epilogue: RowEpilogue,
 }
 
 /// Cuts the window into tiles of at most `ACC` vectors.
@@ -225,7 +264,7 @@ unsafe fn tile<L: Lanes, W: Weights, const R: usize, const V: usize, const U: us
     step: Step,
     y: *mut f32,
 ) {
-    let n = taps.idx.len();
+    let n = taps.n;
     // SAFETY: `i` stays below `n`; loads and stores stay within the tile, as the caller vouches.
     unsafe {
         let mut acc = [[[L::splat(0.0); V]; R]; U];
@@ -274,8 +313,9 @@ unsafe fn tap<L: Lanes, W: Weights, const R: usize, const V: usize>(
 ) {
     // SAFETY: promised by the caller.
     unsafe {
-        let weight = L::splat(taps.weights.get(i));
-        let x = x.add(usize::from(*taps.idx.get_unchecked(i)) * taps.scale);
+        let at = taps.first + i;
+        let weight = L::splat(taps.weights.get(at));
+        let x = x.add(usize::from(*taps.idx.get_unchecked(at)) * taps.scale);
         for r in 0..R {
             for v in 0..V {
                 let at = x.add(r * stride + v * L::N);

@@ -23,8 +23,8 @@ use std::{ops::Range, sync::Arc};
 const MAX_COLUMNS_BYTES: usize = 1 << 19;
 /// Columns pay where less than this part of the input is not zero.
 const SPARSE_INPUT: f32 = 0.35;
-/// Floats of `x` that a block of columns of a batch reaches over, for each image: what stays in L2.
-const BATCH_BLOCK_COLS: usize = 1024;
+/// Floats of `x` that a block of columns of a batch reaches over: a part of an L2 that leaves room for the weights.
+const BATCH_BLOCK: usize = 1 << 15;
 /// Floats of `x` that a block of a convolution's columns reaches over.
 const PLANE_BLOCK: usize = 1 << 16;
 /// Floats of `x` that a band of a convolution's rows reaches over: half of an L2.
@@ -107,9 +107,9 @@ pub(crate) struct Choice {
 }
 
 /// The layout of a layer's columns for the tap form.
-fn tap_layout(spec: &LayerSpec, n_cols: usize) -> TapLayout {
+fn tap_layout(spec: &LayerSpec, n_cols: usize, max_batch: usize) -> TapLayout {
     match &spec.conv {
-        None => TapLayout::linear(n_cols, BATCH_BLOCK_COLS),
+        None => TapLayout::linear(n_cols, BATCH_BLOCK / max_batch),
         Some(c) => TapLayout::planar(
             c.planes.offsets(c.planes.channels / c.groups, c.kernel, c.dilation),
             PLANE_BLOCK,
@@ -133,7 +133,12 @@ fn file_chunk(weights: &Weights<'_>) -> usize {
 }
 
 /// The bytes that [`FormKind::FromFile`] takes for a layer whose fastest form is `form`.
-pub(crate) fn from_file_bytes(spec: &LayerSpec, weights: &Weights<'_>, form: FormKind) -> FromFile {
+pub(crate) fn from_file_bytes(
+    spec: &LayerSpec,
+    weights: &Weights<'_>,
+    form: FormKind,
+    max_batch: usize,
+) -> FromFile {
     let row = 5 * weights.max_row_kept;
     match form {
         FormKind::Sliced | FormKind::SlicedAndColumns => FromFile {
@@ -144,7 +149,7 @@ pub(crate) fn from_file_bytes(spec: &LayerSpec, weights: &Weights<'_>, form: For
             FromFile { held: 1024, scratch: row + weights.n_cols }
         }
         FormKind::Taps | FormKind::FromFile => {
-            let layout = tap_layout(spec, weights.n_cols);
+            let layout = tap_layout(spec, weights.n_cols, max_batch);
             let rows = file_chunk(weights);
             let taps =
                 TapMatrix::estimate_bytes(&layout, rows, rows * weights.max_row_kept, weights.is_coded());
@@ -159,9 +164,10 @@ pub(crate) fn scratch_bytes(
     weights: &Weights<'_>,
     form: FormKind,
     fastest: FormKind,
+    max_batch: usize,
 ) -> usize {
     match form {
-        FormKind::FromFile => from_file_bytes(spec, weights, fastest).scratch,
+        FormKind::FromFile => from_file_bytes(spec, weights, fastest, max_batch).scratch,
         FormKind::SlicedAndColumns => 4 * (weights.n_cols + weights.n_rows + 17),
         _ => 0,
     }
@@ -171,7 +177,7 @@ pub(crate) fn scratch_bytes(
 pub(crate) fn fastest(spec: &LayerSpec, weights: &Weights<'_>, isa: Isa, max_batch: usize) -> Choice {
     let (n_rows, n_cols, n_kept) = (weights.n_rows, weights.n_cols, weights.n_kept);
     if spec.conv.is_some() || max_batch > 1 {
-        let layout = tap_layout(spec, n_cols);
+        let layout = tap_layout(spec, n_cols, max_batch);
         let bytes = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded()) + layout.n_bytes();
         return Choice { form: FormKind::Taps, bytes };
     }
@@ -186,7 +192,7 @@ pub(crate) fn fastest(spec: &LayerSpec, weights: &Weights<'_>, isa: Isa, max_bat
         _ => {}
     }
     if n_cols > kompakt_kernels::sliced::MAX_COLS {
-        let layout = tap_layout(spec, n_cols);
+        let layout = tap_layout(spec, n_cols, max_batch);
         let bytes = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded()) + layout.n_bytes();
         return Choice { form: FormKind::Taps, bytes };
     }
@@ -214,10 +220,11 @@ impl<'m> Layer<'m> {
         weights: Weights<'m>,
         form: FormKind,
         fastest: FormKind,
+        max_batch: usize,
         scale: Option<Vec<f32>>,
         bias: Option<Vec<f32>>,
     ) -> Self {
-        let layout = || Arc::new(tap_layout(&spec, weights.n_cols));
+        let layout = || Arc::new(tap_layout(&spec, weights.n_cols, max_batch));
         let sliced = || SlicedMatrix::build(&weights);
         let form_data = match form {
             FormKind::Sliced => sliced().map(Form::Sliced),

@@ -128,7 +128,7 @@ impl Planner<'_> {
         let (mut bytes, mut scratch) = (self.fixed, 0);
         for (i, &form) in forms.iter().enumerate() {
             if form == FormKind::FromFile {
-                let need = layer::from_file_bytes(&layers[i], &weights[i], fastest[i].form);
+                let need = layer::from_file_bytes(&layers[i], &weights[i], fastest[i].form, self.max_batch);
                 bytes += need.held;
                 scratch = scratch.max(need.scratch);
             } else {

@@ -8,7 +8,7 @@ use crate::{
     layer::{Layer, Scratch},
     model::Model,
     plan::{LayerPlan, Plan, Planner},
-    program::{LayerSpec, Program},
+    program::{LayerSpec, Program, Step},
     threads::Threads,
     weights::Weights,
 };
@@ -56,7 +56,7 @@ pub struct StepTime {
     pub name: String,
     /// What the step does: `linear`, `conv`, `max_pool`, …
     pub kind: &'static str,
-    /// The time of all rounds.
+    /// The median over the rounds.
     pub time: Duration,
 }
 
@@ -153,9 +153,14 @@ impl<'m> Session<'m> {
             program.layers.iter().zip(weights).zip(forms).zip(epilogues)
         {
             let file_bytes = weights.file_bytes;
-            scratch_bytes =
-                scratch_bytes.max(crate::layer::scratch_bytes(spec, &weights, form.form, form.fastest));
-            let layer = Layer::build(spec.clone(), weights, form.form, form.fastest, scale, bias);
+            scratch_bytes = scratch_bytes.max(crate::layer::scratch_bytes(
+                spec,
+                &weights,
+                form.form,
+                form.fastest,
+                max_batch,
+            ));
+            let layer = Layer::build(spec.clone(), weights, form.form, form.fastest, max_batch, scale, bias);
             let is_from_file = layer.weights.is_some();
             plan.layers.push(LayerPlan {
                 name: spec.name.clone(),
@@ -309,7 +314,7 @@ impl<'m> Session<'m> {
         Ok(&self.predictions)
     }
 
-    /// Runs a network of one input `rounds` times and gives what each step took, all rounds together.
+    /// Runs a network of one input `rounds` times and gives the median time of each step.
     ///
     /// Errors: an input of another length.
     pub fn profile(
@@ -319,16 +324,22 @@ impl<'m> Session<'m> {
         rounds: usize,
     ) -> Result<Vec<StepTime>, RuntimeError> {
         self.check(&[input], batch)?;
-        let mut times = vec![Duration::ZERO; self.program.steps.len()];
-        for _ in 0..rounds {
-            self.run_checked(&[input], batch, Some(&mut times));
+        let n_steps = self.program.steps.len();
+        let mut rounds: Vec<Vec<Duration>> = vec![vec![Duration::ZERO; n_steps]; rounds.max(1)];
+        for times in &mut rounds {
+            self.run_checked(&[input], batch, Some(times));
         }
-        let step = |(step, time): (&crate::program::Step, Duration)| StepTime {
+        let median = |step: usize| {
+            let mut all: Vec<Duration> = rounds.iter().map(|times| times[step]).collect();
+            all.sort_unstable();
+            all[all.len() / 2]
+        };
+        let step = |(i, step): (usize, &Step)| StepTime {
             name: step.name.clone(),
             kind: step.kind.name(),
-            time,
+            time: median(i),
         };
-        Ok(self.program.steps.iter().zip(times).map(step).collect())
+        Ok(self.program.steps.iter().enumerate().map(step).collect())
     }
 
     fn check(&self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
