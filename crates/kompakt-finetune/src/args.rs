@@ -8,7 +8,7 @@ use kompakt_checkpoint::{
 };
 use kompakt_engine::{
     CentroidGradient, Examples, Optimizer, TrainOptions,
-    cli::{DataArgs, EpochProgress, Recipe, RecipeArgs},
+    cli::{DataArgs, EpochProgress, Recipe, RecipeArgs, failure},
 };
 use std::io::Write;
 
@@ -73,11 +73,10 @@ impl Args {
         self.output.check()?;
         let mut model = self.input.read()?;
         if !model.is_clustered() {
-            return Err(Failure { code: exit::INPUT, message: FinetuneError::NotShared.to_string() }.into());
+            return Err(explain(FinetuneError::NotShared).into());
         }
         let input = model.content_hash();
-        let usage = |e: kompakt_engine::EngineError| Failure { code: exit::USAGE, message: e.to_string() };
-        let mut recipe = self.recipe.recipe(defaults(&model)).map_err(usage)?;
+        let mut recipe = self.recipe.recipe(defaults(&model)).map_err(failure)?;
         let record = self.record(&recipe);
         recipe.options.seed = recipe.options.seed.wrapping_add(STREAM);
         let data = self.data.feeds_for(&model, recipe.augmentation, recipe.options.seed)?;
@@ -99,7 +98,7 @@ impl Args {
             validation: data.validation.as_ref().map(|v| v as &dyn Examples),
             loss: &recipe.loss(),
         };
-        let outcome = finetune(&mut model, &options, &data, &mut progress)?;
+        let outcome = finetune(&mut model, &options, &data, &mut progress).map_err(explain)?;
         progress.finish();
         model.record(measured(record, &outcome), Some(input));
         self.output.write(&model)?;
@@ -108,10 +107,9 @@ impl Args {
 
     fn record(&self, recipe: &Recipe) -> StageRecord {
         let record = StageRecord::new("kompakt-finetune", env!("CARGO_PKG_VERSION"))
-            .option("data", recorded_name(&self.data.data))
             .option("centroid_grad", if self.centroid_grad == GradientName::Sum { "sum" } else { "mean" })
             .option("select", if self.select == SelectName::Best { "best" } else { "last" });
-        recipe.record(record)
+        recipe.record(self.data.record(record))
     }
 
     fn conclude(&self, outcome: &Outcome) -> Result<()> {
@@ -125,6 +123,14 @@ impl Args {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Gives an error of this crate its exit code.
+fn explain(error: FinetuneError) -> Failure {
+    match error {
+        FinetuneError::Engine(error) => failure(error),
+        error => Failure { code: exit::INPUT, message: error.to_string() },
     }
 }
 
@@ -158,9 +164,4 @@ fn defaults(model: &Model) -> Recipe {
         label_smoothing: 0.0,
         augmentation: Recipe::augmentation_of(model).unwrap_or_default(),
     }
-}
-
-/// A path is no part of a record.
-fn recorded_name(data: &str) -> &str {
-    if std::path::Path::new(data).exists() { "file" } else { data }
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use kompakt_checkpoint::{Model, StageRecord};
 use kompakt_engine::{
     Examples, Optimizer, TrainOptions,
-    cli::{DataArgs, EpochProgress, Recipe, RecipeArgs},
+    cli::{DataArgs, EpochProgress, Recipe, RecipeArgs, failure},
 };
 use std::fmt;
 
@@ -76,12 +76,20 @@ impl RetrainArgs {
     /// Options of retraining are refused where there is none.
     pub(crate) fn check_unused(&self) -> Result<()> {
         let r = &self.recipe;
-        let is_used = self.regrow.is_some()
-            || r.epochs.is_some()
-            || r.batch.is_some()
-            || r.lr.is_some()
-            || r.optimizer.is_some()
-            || r.augment.is_some();
+        let is_used = [
+            self.regrow.is_some(),
+            r.epochs.is_some(),
+            r.batch.is_some(),
+            r.lr.is_some(),
+            r.optimizer.is_some(),
+            r.schedule.is_some(),
+            r.warmup.is_some(),
+            r.weight_decay.is_some(),
+            r.clip_norm.is_some(),
+            r.label_smoothing.is_some(),
+            r.augment.is_some(),
+        ]
+        .contains(&true);
         if is_used {
             return Err(usage(
                 "without --data nothing is retrained, and the options of retraining have no use",
@@ -94,16 +102,16 @@ impl RetrainArgs {
     /// Prunes and retrains; the record of it.
     pub(crate) fn run(&self, args: &Args, model: &mut Model, target: &Target) -> Result<StageRecord> {
         let seed = model.seed().unwrap_or(1);
-        let mut recipe = self.recipe.recipe(defaults(model, seed)).map_err(usage)?;
+        let mut recipe = self.recipe.recipe(defaults(model, seed)).map_err(failure)?;
         let schedule = match self.pruning {
             Pruning::OneShot => Schedule::OneShot,
             Pruning::Iterative => Schedule::Iterative { rounds: self.rounds },
             Pruning::Gradual => Schedule::Gradual { ramp: self.ramp },
         };
         schedule.check().map_err(explain)?;
-        let record = self.record(&recipe, args.record(model, target));
-        recipe.options.seed = recipe.options.seed.wrapping_add(STREAM);
         let data = DataArgs { data: self.data.clone().unwrap_or_default(), limit: self.limit, all: self.all };
+        let record = self.record(&recipe, data.record(args.record(model, target)));
+        recipe.options.seed = recipe.options.seed.wrapping_add(STREAM);
         let data = data.feeds_for(model, recipe.augmentation, recipe.options.seed)?;
         let options = Options {
             target: target.clone(),
@@ -119,7 +127,7 @@ impl RetrainArgs {
             validation: data.validation.as_ref().map(|v| v as &dyn Examples),
             loss: &recipe.loss(),
         };
-        let outcome = retrain(model, &options, &data, &mut progress)?;
+        let outcome = retrain(model, &options, &data, &mut progress).map_err(explain)?;
         progress.finish();
         args.drop_dead_units(model)?;
         if let (Some(before), Some(after)) = (outcome.before, outcome.after) {

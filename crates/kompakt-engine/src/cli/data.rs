@@ -1,7 +1,7 @@
 //! The data set that a program trains on.
 
 use super::failure::{data_failure, input_failure};
-use kompakt_checkpoint::stage::Failure;
+use kompakt_checkpoint::{Model, StageRecord, stage::Failure};
 use kompakt_data::{Augmentation, Dataset, Feed, Split, load};
 use kompakt_prep::Pipeline;
 
@@ -30,6 +30,18 @@ pub struct TrainingData {
 }
 
 impl DataArgs {
+    /// Writes into a stage's record which examples are trained on. A path is no part of a record.
+    pub fn record(&self, record: StageRecord) -> StageRecord {
+        let is_known = kompakt_data::NAMES.contains(&self.data.as_str());
+        let record = record
+            .option("data", if is_known { self.data.as_str() } else { "file" })
+            .option("all", self.all);
+        match self.limit {
+            Some(n) => record.option("limit", n),
+            None => record,
+        }
+    }
+
     /// The training images as they are.
     pub fn load_train(&self) -> Result<Dataset, Failure> {
         let split = if self.all { Split::TrainAndValidation } else { Split::Train };
@@ -68,7 +80,7 @@ impl DataArgs {
     /// Errors: as [`DataArgs::feeds`], and steps that are not readable.
     pub fn feeds_for(
         &self,
-        model: &kompakt_checkpoint::Model,
+        model: &Model,
         augmentation: Augmentation,
         seed: u64,
     ) -> Result<TrainingData, Failure> {
