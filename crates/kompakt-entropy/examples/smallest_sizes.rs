@@ -5,6 +5,8 @@
 //! A file holds `X.codebook`, `X.codes` and `X.mask` of every layer, and one metadata entry `layers`: the layers in
 //! order, each with the height and width of the picture that its rows are, as in `fc1.weight 28 28;fc2.weight 1 1`.
 
+#![allow(clippy::print_stdout, reason = "a command-line example")]
+
 use kompakt_entropy::{
     Weights, WeightsBuf,
     order::unit_order,

@@ -8,6 +8,7 @@ extern crate std;
 pub mod bits;
 pub mod direct;
 mod error;
+mod likeness;
 pub mod order;
 pub mod rans;
 pub mod smallest;

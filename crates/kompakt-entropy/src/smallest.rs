@@ -2,11 +2,19 @@
 
 mod binary;
 mod cells;
+mod columns;
 mod counter;
-mod map;
+mod kept;
+mod layer;
+mod magnitude;
 mod mixer;
 mod numbers;
+mod picture;
+mod priors;
+mod sign;
 mod stream;
 mod tables;
+mod window;
 
-pub use stream::{Hints, StreamDecoder, StreamEncoder};
+pub use stream::{Hints, MAX_DIM, StreamDecoder, StreamEncoder};
+pub(crate) use tables::log;

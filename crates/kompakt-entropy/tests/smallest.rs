@@ -117,33 +117,88 @@ fn random_bytes_are_an_error_or_canonical() {
     });
 }
 
-#[test]
-fn numbers_round_trip() {
-    arbtest::arbtest(|u| {
-        let mut singles: Vec<u32> = u.arbitrary()?;
-        singles.extend([0, 0x8000_0000, 0x7FC0_0001, 0xFF80_0000, 1, 0x7F7F_FFFF, 0x3F80_0000]);
-        let singles: Vec<f32> = singles.into_iter().map(f32::from_bits).collect();
-        let mut halves: Vec<u16> = u.arbitrary()?;
-        halves.extend([0, 0x8000, 0x7E01, 0xFC00, 1]);
-        let mut integers: Vec<i32> = u.arbitrary()?;
-        integers.extend([0, 1, -1, i32::MAX, i32::MIN, 5, -300]);
+/// One of each vector of numbers.
+#[derive(Debug, Clone, PartialEq)]
+struct Numbers {
+    singles: Vec<u32>,
+    halves: Vec<u16>,
+    integers: Vec<i32>,
+    ascending: Vec<i32>,
+}
+
+impl Numbers {
+    fn encode(&self) -> Vec<u8> {
+        let singles: Vec<f32> = self.singles.iter().copied().map(f32::from_bits).collect();
         let mut encoder = StreamEncoder::new();
         encoder.numbers_f32(&singles);
-        encoder.numbers_f16(&halves);
-        encoder.numbers_int(&integers);
-        let bytes = encoder.finish();
+        encoder.codebook_f32(&singles);
+        encoder.numbers_f16(&self.halves);
+        encoder.codebook_f16(&self.halves);
+        encoder.numbers_int(&self.integers);
+        encoder.codebook_int(&self.ascending).expect("ascends");
+        encoder.finish()
+    }
 
-        let mut decoder = StreamDecoder::new(&bytes);
-        let (mut f, mut h, mut i) =
-            (vec![0.0; singles.len()], vec![0; halves.len()], vec![0; integers.len()]);
-        decoder.numbers_f32(&mut f).unwrap();
-        decoder.numbers_f16(&mut h).unwrap();
-        decoder.numbers_int(&mut i).unwrap();
-        decoder.finish().unwrap();
-        assert!(f.iter().zip(&singles).all(|(a, b)| a.to_bits() == b.to_bits()));
-        assert_eq!((h, i), (halves, integers));
+    fn decode(bytes: &[u8], like: &Self) -> Result<Self, EntropyError> {
+        let mut read = like.clone();
+        let mut decoder = StreamDecoder::new(bytes);
+        for codebook in [false, true] {
+            let mut singles = vec![0.0; like.singles.len()];
+            if codebook { decoder.codebook_f32(&mut singles) } else { decoder.numbers_f32(&mut singles) }?;
+            let bits: Vec<u32> = singles.into_iter().map(f32::to_bits).collect();
+            if codebook && bits != read.singles {
+                return Err(EntropyError::Weights { problem: "the two copies differ" });
+            }
+            read.singles = bits;
+        }
+        decoder.numbers_f16(&mut read.halves)?;
+        let mut again = vec![0; like.halves.len()];
+        decoder.codebook_f16(&mut again)?;
+        if again != read.halves {
+            return Err(EntropyError::Weights { problem: "the two copies differ" });
+        }
+        decoder.numbers_int(&mut read.integers)?;
+        decoder.codebook_int(&mut read.ascending)?;
+        decoder.finish().map(|()| read)
+    }
+}
+
+#[test]
+fn numbers_round_trip_and_other_bytes_are_an_error_or_canonical() {
+    arbtest::arbtest(|u| {
+        let mut numbers = Numbers {
+            singles: u.arbitrary()?,
+            halves: u.arbitrary()?,
+            integers: u.arbitrary()?,
+            ascending: u.arbitrary()?,
+        };
+        if u.arbitrary()? {
+            numbers.singles.iter_mut().for_each(|bits| *bits &= 0xFFFF_0000);
+        } else {
+            numbers.singles.extend([0, 0x8000_0000, 0x7FC0_0001, 0xFF80_0000, 1, 0x7F7F_FFFF, 0x3F80_0000]);
+            numbers.halves.extend([0, 0x8000, 0x7E01, 0xFC00, 1]);
+            numbers.integers.extend([0, 1, -1, i32::MAX, i32::MIN, 5, -300]);
+            numbers.ascending.extend([i32::MIN, i32::MAX, 3]);
+        }
+        numbers.ascending.sort_unstable();
+        numbers.ascending.dedup();
+        let mut bytes = numbers.encode();
+        assert_eq!(Numbers::decode(&bytes, &numbers).unwrap(), numbers);
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let at = u.choose_index(bytes.len())?;
+        bytes[at] ^= u.int_in_range(1..=255)?;
+        if let Ok(read) = Numbers::decode(&bytes, &numbers) {
+            assert_eq!(read.encode(), bytes);
+        }
         Ok(())
     });
+}
+
+#[test]
+fn a_codebook_that_does_not_ascend_is_refused() {
+    assert!(StreamEncoder::new().codebook_int(&[1, 2, 2]).is_err());
 }
 
 #[test]

@@ -140,6 +140,11 @@ impl<'a> Decoder<'a> {
         self.bytes.get(index).copied().map_or(0, u64::from)
     }
 
+    /// An error at the byte that is about to be used up.
+    pub(crate) fn wrong(&self, rule: &'static str, problem: &'static str) -> EntropyError {
+        EntropyError::Stream { offset: self.n_shifted.min(self.bytes.len()), rule, problem }
+    }
+
     /// Checks that the stream ends here, and in the one way in which it may.
     pub(crate) fn finish(&self) -> Result<(), EntropyError> {
         self.check()?;
@@ -180,8 +185,7 @@ impl Coder for Decoder<'_> {
         if self.n_shifted <= self.bytes.len() {
             return Ok(());
         }
-        let problem = "the stream ends too early";
-        Err(EntropyError::Stream { offset: self.bytes.len(), rule: "S-2", problem })
+        Err(self.wrong("S-2", "the stream ends too early"))
     }
 }
 

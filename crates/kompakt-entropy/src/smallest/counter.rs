@@ -1,16 +1,27 @@
 //! The chance of a one in a context, learnt from what was coded there: fast at first, slower with every bit.
 
-use super::tables::stretch;
+use super::tables::{LOGIT_MAX, stretch};
 
-/// Probability in the upper 22 bits, number of bits seen (up to the limit) in the lower 10.
+/// Probability in the upper 22 bits, number of bits seen (up to a limit below 1024) in the lower 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counter(u32);
+
+/// `65536 / (n + 1.5)`, rounded down: how far a counter moves that has seen `n` bits.
+static STEPS: [u16; 1024] = {
+    let mut table = [0; 1024];
+    let mut n = 0;
+    while n < 1024 {
+        table[n] = (131_072 / (2 * n + 3)) as u16;
+        n += 1;
+    }
+    table
+};
 
 impl Counter {
     /// One that has seen nothing yet and says one half.
     pub(crate) const NEW: Self = Self(1 << 31);
 
-    /// The probability of a one, in 1/2^22.
+    /// The probability of a one, in 1/2^22; never 0 or 1.
     #[inline]
     pub(crate) fn p(self) -> u32 {
         self.0 >> 10
@@ -22,17 +33,61 @@ impl Counter {
         self.0 & 1023
     }
 
+    /// How far it would move a prediction of `base`: the difference of the logits, times `n / (n + doubt)`.
     #[inline]
-    pub(crate) fn logit(self) -> i32 {
-        stretch(self.p())
+    pub(crate) fn evidence(self, base: i32, trust: &Trust) -> i32 {
+        ((stretch(self.p()) - base) * i32::from(trust.0[self.n() as usize])) >> 15
     }
 
-    /// Moves by `1 / (n + 1.5)` of the way; `limit` bounds `n`, below 1023.
+    /// Moves by `1 / (n + 1.5)` of the way; `limit` bounds `n`.
     #[inline]
     pub(crate) fn learn(&mut self, bit: bool, limit: u32) {
         let (p, n) = (i64::from(self.p()), self.n());
         let target = if bit { (1 << 22) - 1 } else { 0 };
-        let step = ((target - p) * i64::from(131_072 / (2 * n + 3))) >> 16;
-        self.0 = ((p + step) as u32) << 10 | if n < limit { n + 1 } else { n };
+        // Rounded towards minus infinity: small probabilities go on falling when the step is below one.
+        let step = ((target - p) * i64::from(STEPS[n as usize])) >> 16;
+        let p = (p + step).max(1) as u32;
+        self.0 = (p << 10) | if n < limit { n + 1 } else { n };
+    }
+}
+
+/// `32768 n / (n + doubt)`, rounded down: how far a counter that has seen `n` bits is to be trusted.
+pub(crate) struct Trust([u16; 1024]);
+
+impl Trust {
+    /// With the doubt in quarters of a bit.
+    pub(crate) const fn new(doubt: usize) -> Self {
+        let mut table = [0; 1024];
+        let mut n = 0;
+        while n < 1024 {
+            table[n] = (32768 * 4 * n / (4 * n + doubt)) as u16;
+            n += 1;
+        }
+        Self(table)
+    }
+}
+
+/// The product in [`Counter::evidence`] fits 32 bits.
+const _: () = assert!(2 * (LOGIT_MAX as i64 + 4096) * 32768 < 1 << 31);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn learns_the_frequency_and_never_reaches_certainty() {
+        let mut counter = Counter::NEW;
+        (0..3000).for_each(|i| counter.learn(i % 4 == 0, 250));
+        assert!((f64::from(counter.p()) / 4_194_304.0 - 0.25).abs() < 0.02);
+        for bit in [false, true] {
+            (0..100_000).for_each(|_| counter.learn(bit, 1023));
+            assert!(counter.p() > 0 && counter.p() < (1 << 22), "{}", counter.p());
+        }
+    }
+
+    #[test]
+    fn a_new_counter_says_nothing() {
+        static TRUST: Trust = Trust::new(16);
+        assert_eq!(Counter::NEW.evidence(-700, &TRUST), 0);
     }
 }

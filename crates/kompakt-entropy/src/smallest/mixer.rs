@@ -7,37 +7,71 @@
 use super::tables::{LOGIT_MAX, squash};
 use alloc::{vec, vec::Vec};
 
-/// Several sets of weights for the same inputs, one of them used for each bit. Weights are in 1/65536.
-#[derive(Debug, Clone)]
-pub(crate) struct Mixer<const N: usize> {
-    sets: Vec<[i32; N]>,
-    /// How far a set's weights move, in 1/16384, beside the number of its bits so far.
-    seen: Vec<u32>,
-    rate: i32,
+/// Inputs lie within plus and minus this (8 in units of 1/256).
+pub(crate) const INPUT_MAX: i32 = 2047;
+/// Weights lie within plus and minus this (4 in units of 1/65536).
+const WEIGHT_MAX: i32 = 1 << 18;
+
+/// How fast the weights of a mixer move.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rate {
+    /// In the long run, in 1/65536.
+    pub(crate) last: u32,
+    /// How much faster at first: `last * (1 + boost / (1 + bits / 64))`.
+    pub(crate) boost: u32,
 }
 
-impl<const N: usize> Mixer<N> {
-    pub(crate) fn new(n_sets: usize, start: [i32; N], rate: i32) -> Self {
-        Self { sets: vec![start; n_sets], seen: vec![0; n_sets], rate }
+/// Mixes `N` inputs. The weight of an input is the sum of those in the `K` sets that are selected for a bit.
+#[derive(Debug, Clone)]
+pub(crate) struct Mixer<const N: usize, const K: usize> {
+    /// In 1/65536.
+    sets: Vec<[i32; N]>,
+    /// How many bits it has learnt from.
+    n_bits: u32,
+    rate: Rate,
+}
+
+/// What a mixer said of one bit, to be given back when the bit is known.
+pub(crate) struct Mix<const N: usize, const K: usize> {
+    sets: [usize; K],
+    inputs: [i32; N],
+    /// In 1/65536.
+    pub(crate) p: u32,
+    /// The same as a logit.
+    pub(crate) logit: i32,
+}
+
+impl<const N: usize, const K: usize> Mixer<N, K> {
+    /// With `start`, in 1/1024, as the weights of every input.
+    pub(crate) fn new(n_sets: usize, start: &[i16; N], rate: Rate) -> Self {
+        let set = start.map(|w| i32::from(w) * 64 / K as i32);
+        Self { sets: vec![set; n_sets], n_bits: 0, rate }
     }
 
-    /// The mixed logit.
+    /// The probability of a one.
     #[inline]
-    pub(crate) fn mix(&self, set: usize, inputs: &[i32; N]) -> i32 {
-        let sum: i64 = self.sets[set].iter().zip(inputs).map(|(&w, &x)| i64::from(w) * i64::from(x)).sum();
-        ((sum + (1 << 15)) >> 16).clamp(-i64::from(LOGIT_MAX), i64::from(LOGIT_MAX)) as i32
+    pub(crate) fn mix(&self, sets: [usize; K], mut inputs: [i32; N]) -> Mix<N, K> {
+        let mut sum = 0;
+        for (i, x) in inputs.iter_mut().enumerate() {
+            *x = (*x).clamp(-INPUT_MAX, INPUT_MAX);
+            let w: i32 = sets.iter().map(|&set| self.sets[set][i]).sum();
+            sum += (w >> 4) * *x;
+        }
+        let logit = ((sum + (1 << 11)) >> 12).clamp(-LOGIT_MAX, LOGIT_MAX);
+        Mix { sets, inputs, p: squash(logit), logit }
     }
 
-    /// Learns from the bit that followed `logit`.
+    /// Learns from the bit that followed.
     #[inline]
-    pub(crate) fn learn(&mut self, set: usize, inputs: &[i32; N], logit: i32, bit: bool) {
-        let error = (i32::from(bit) << 16) - squash(logit) as i32;
-        let seen = &mut self.seen[set];
-        let rate = self.rate + self.rate * 8 / (4 + *seen as i32 / 16);
-        *seen = (*seen + 1).min(1 << 16);
-        let step = i64::from(error) * i64::from(rate);
-        for (w, &x) in self.sets[set].iter_mut().zip(inputs) {
-            *w += ((step * i64::from(x) + (1 << 21)) >> 22) as i32;
+    pub(crate) fn learn(&mut self, mix: &Mix<N, K>, bit: bool) {
+        let error = (i32::from(bit) << 16) - mix.p as i32;
+        let rate = self.rate.last + self.rate.last * self.rate.boost * 64 / (64 + self.n_bits);
+        self.n_bits = (self.n_bits + 1).min(1 << 24);
+        let step = (error * rate as i32) >> 7;
+        for &set in &mix.sets {
+            for (w, x) in self.sets[set].iter_mut().zip(&mix.inputs) {
+                *w = (*w + ((step * x + (1 << 16)) >> 17)).clamp(-WEIGHT_MAX, WEIGHT_MAX);
+            }
         }
     }
 }

@@ -1,25 +1,189 @@
-//! Numbers that are not weights: biases, codebooks, scales.
+//! Numbers that are not weights: biases, scales, codebooks.
+//!
+//! ```text
+//! float    sign | exponent | upper significand bits | lower ones          modelled | … | … | at even odds
+//! integer  how many bits its magnitude has | sign | those below the first
+//! ```
+//!
+//! Codebooks have counters of their own: they ascend, so their signs are known but for one change, and whole
+//! numbers are coded as the gaps between them.
 
 use super::{binary::Coder, counter::Counter};
 use alloc::{vec, vec::Vec};
 
-/// Top bits of a significand that are modelled; those below are close to random.
-const MODELLED: u32 = 3;
+/// Significand bits that are modelled; the ones below come at even odds.
+const N_MODELLED: u32 = 3;
+/// How many bits a counter remembers.
 const LIMIT: u32 = 60;
 
+/// What a vector of numbers is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Anything.
+    Plain = 0,
+    /// Ascending.
+    Codebook = 1,
+}
+
+/// The layout of a float: exponent and significand bits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Float {
+    exponent: u32,
+    significand: u32,
+}
+
+pub(crate) const SINGLE: Float = Float { exponent: 8, significand: 23 };
+pub(crate) const HALF: Float = Float { exponent: 5, significand: 10 };
+
+impl Float {
+    /// How many of the lowest significand bits are 0 in all of the numbers.
+    pub(crate) fn spare(self, numbers: impl Iterator<Item = u32>) -> u32 {
+        let all = numbers.fold(0, |all, bits| all | bits);
+        all.trailing_zeros().min(self.significand)
+    }
+}
+
+/// Counters for one role and one kind of number.
 #[derive(Debug, Clone)]
-pub(crate) struct NumberModel {
+struct Fields {
+    /// By the sign before; 2 at the start of a vector.
     sign: [Counter; 3],
     exponent: Vec<Counter>,
-    significand: Vec<Counter>,
-    size: Vec<Counter>,
-    top: Vec<Counter>,
+    zero: Counter,
+    significand: [Counter; 1 << N_MODELLED],
+    spare: [Counter; 32],
+    /// By the number of bits so far.
+    size: [Counter; 33],
+    /// By size, then a tree of the two bits below the first.
+    top: [[Counter; 4]; 33],
+}
+
+impl Fields {
+    fn new() -> Self {
+        Self {
+            sign: [Counter::NEW; 3],
+            exponent: vec![Counter::NEW; 256],
+            zero: Counter::NEW,
+            significand: [Counter::NEW; 1 << N_MODELLED],
+            spare: [Counter::NEW; 32],
+            size: [Counter::NEW; 33],
+            top: [[Counter::NEW; 4]; 33],
+        }
+    }
+}
+
+/// The models of all numbers of a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct NumberModel {
+    /// Plain and codebook, each for floats of 32 bits, of 16 bits, and whole numbers.
+    fields: [[Fields; 3]; 2],
+}
+
+impl NumberModel {
+    pub(crate) fn new() -> Self {
+        let three = || [Fields::new(), Fields::new(), Fields::new()];
+        Self { fields: [three(), three()] }
+    }
+
+    /// Starts a vector of floats.
+    pub(crate) fn floats(&mut self, role: Role, float: Float) -> Floats<'_> {
+        let fields = &mut self.fields[role as usize][usize::from(float.exponent == 5)];
+        Floats { fields, float, spare: 0, last_sign: 2 }
+    }
+
+    /// Starts a vector of whole numbers.
+    pub(crate) fn integers(&mut self, role: Role) -> Integers<'_> {
+        Integers { fields: &mut self.fields[role as usize][2], last_sign: 2 }
+    }
+}
+
+/// A vector of floats being coded.
+pub(crate) struct Floats<'a> {
+    fields: &'a mut Fields,
+    float: Float,
+    /// Lowest significand bits that are 0 in the whole vector and not coded.
+    spare: u32,
     last_sign: usize,
 }
 
+impl Floats<'_> {
+    /// Codes how many significand bits are spared, before the first number. A reader may read too large a number.
+    pub(crate) fn spare<C: Coder>(&mut self, coder: &mut C, spare: u32) -> u32 {
+        let read = tree(coder, &mut self.fields.spare, 5, spare);
+        self.spare = read.min(self.float.significand);
+        read
+    }
+
+    /// Codes the bits of a number.
+    pub(crate) fn code<C: Coder>(&mut self, coder: &mut C, bits: u32) -> u32 {
+        let Float { exponent: e, significand: s } = self.float;
+        let fields = &mut *self.fields;
+        let sign = bit(coder, &mut fields.sign[self.last_sign], bits >> (e + s) & 1 == 1);
+        self.last_sign = usize::from(sign);
+        let exponent = tree(coder, &mut fields.exponent, e, bits >> s & ((1 << e) - 1));
+        let high = u32::from(sign) << (e + s) | exponent << s;
+        let below = bits & ((1 << s) - 1);
+        if exponent == 0 && bit(coder, &mut fields.zero, below == 0) {
+            return high;
+        }
+        let modelled = N_MODELLED.min(s - self.spare);
+        let top = tree(coder, &mut fields.significand, modelled, below >> (s - modelled));
+        let rest = s - modelled - self.spare;
+        let low = raw(coder, rest, below >> self.spare & ((1 << rest) - 1));
+        high | top << (s - modelled) | low << self.spare
+    }
+}
+
+/// A vector of whole numbers being coded.
+pub(crate) struct Integers<'a> {
+    fields: &'a mut Fields,
+    last_sign: usize,
+}
+
+impl Integers<'_> {
+    /// Codes a number of up to 32 bits and a sign. A reader may read one whose magnitude is too large.
+    pub(crate) fn signed<C: Coder>(&mut self, coder: &mut C, value: i64) -> i64 {
+        let size = self.size(coder, value.unsigned_abs());
+        if size == 0 {
+            return 0;
+        }
+        let sign = bit(coder, &mut self.fields.sign[self.last_sign], value < 0);
+        self.last_sign = usize::from(sign);
+        let magnitude = self.below(coder, size, value.unsigned_abs()) as i64;
+        if sign { -magnitude } else { magnitude }
+    }
+
+    /// Codes a number of up to 32 bits.
+    pub(crate) fn unsigned<C: Coder>(&mut self, coder: &mut C, value: u64) -> u64 {
+        match self.size(coder, value) {
+            0 => 0,
+            size => self.below(coder, size, value),
+        }
+    }
+
+    /// How many bits the number has, in unary.
+    fn size<C: Coder>(&mut self, coder: &mut C, value: u64) -> u32 {
+        let wanted = 64 - value.leading_zeros();
+        let mut size = 0;
+        while size < 32 && bit(coder, &mut self.fields.size[size as usize], wanted > size) {
+            size += 1;
+        }
+        size
+    }
+
+    /// The bits below the first of a number of `size` bits, at least 1.
+    fn below<C: Coder>(&mut self, coder: &mut C, size: u32, value: u64) -> u64 {
+        let (below, modelled) = (size - 1, (size - 1).min(2));
+        let (rest, value) = (below - modelled, value as u32);
+        let top =
+            tree(coder, &mut self.fields.top[size as usize], modelled, value >> rest & ((1 << modelled) - 1));
+        let low = raw(coder, rest, value & ((1 << rest) - 1));
+        u64::from(1 << below | top << rest | low)
+    }
+}
+
 fn bit<C: Coder>(coder: &mut C, counter: &mut Counter, bit: bool) -> bool {
-    let p = (counter.p() >> 6).clamp(1, 65535);
-    let bit = coder.code(bit, p);
+    let bit = coder.code(bit, (counter.p() >> 6).clamp(1, 65535));
     counter.learn(bit, LIMIT);
     bit
 }
@@ -33,56 +197,7 @@ fn tree<C: Coder>(coder: &mut C, counters: &mut [Counter], width: u32, value: u3
     node as u32 - (1 << width)
 }
 
-/// Codes `width` bits at even odds.
+/// Codes `width` bits at even odds, most significant first.
 fn raw<C: Coder>(coder: &mut C, width: u32, value: u32) -> u32 {
     (0..width).rev().fold(0, |sum, i| sum << 1 | u32::from(coder.code(value >> i & 1 == 1, 1 << 15)))
-}
-
-impl NumberModel {
-    pub(crate) fn new() -> Self {
-        let counters = |n| vec![Counter::NEW; n];
-        Self {
-            sign: [Counter::NEW; 3],
-            exponent: counters(512),
-            significand: counters(8 * 256),
-            size: counters(64 * 3),
-            top: counters(8 * 33),
-            last_sign: 2,
-        }
-    }
-
-    /// Codes a number of 1 + `E` + `M` bits.
-    pub(crate) fn float<C: Coder, const E: u32, const M: u32>(&mut self, coder: &mut C, bits: u32) -> u32 {
-        let sign = bit(coder, &mut self.sign[self.last_sign], bits >> (E + M) & 1 == 1);
-        self.last_sign = usize::from(sign);
-        let exponent =
-            tree(coder, &mut self.exponent[256 * usize::from(E == 8)..], E, bits >> M & ((1 << E) - 1));
-        let counters = &mut self.significand[8 * exponent as usize..];
-        let top = tree(coder, counters, MODELLED, bits >> (M - MODELLED) & 7);
-        let rest = raw(coder, M - MODELLED, bits & ((1 << (M - MODELLED)) - 1));
-        u32::from(sign) << (E + M) | exponent << M | top << (M - MODELLED) | rest
-    }
-
-    /// Codes a whole number: how many bits its magnitude has, its sign, the bits below the first.
-    pub(crate) fn integer<C: Coder>(&mut self, coder: &mut C, value: i32) -> i32 {
-        let magnitude = value.unsigned_abs();
-        let size = tree(coder, &mut self.size, 6, 32 - magnitude.leading_zeros());
-        if size == 0 {
-            return 0;
-        }
-        let sign = bit(coder, &mut self.sign[self.last_sign], value < 0);
-        self.last_sign = usize::from(sign);
-        let (size, below) = (size.min(32), size.min(32) - 1);
-        let modelled = below.min(2);
-        let rest_bits = below - modelled;
-        let top = tree(
-            coder,
-            &mut self.top[8 * size as usize..],
-            modelled,
-            magnitude >> rest_bits & ((1 << modelled) - 1),
-        );
-        let rest = raw(coder, rest_bits, magnitude & ((1_u32 << rest_bits) - 1));
-        let magnitude = (1_u32 << below) | top << rest_bits | rest;
-        if sign { 0_i32.wrapping_sub_unsigned(magnitude) } else { magnitude as i32 }
-    }
 }

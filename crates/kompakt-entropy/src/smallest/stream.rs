@@ -3,11 +3,14 @@
 use super::{
     binary::{Coder as _, Decoder, Encoder},
     cells::{Source, Target},
-    map::WeightModel,
-    numbers::NumberModel,
+    layer::WeightModel,
+    numbers::{Float, HALF, NumberModel, Role, SINGLE},
 };
 use crate::{EntropyError, Weights, WeightsBuf};
 use alloc::vec::Vec;
+
+/// The most rows, and the most weights in a row.
+pub const MAX_DIM: usize = 1 << 28;
 
 /// What the graph tells about a tensor beyond its shape. Writer and reader must be given the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,6 +24,9 @@ pub struct Hints<'a> {
 
 impl Hints<'_> {
     fn check(&self, weights: Weights<'_>) -> Result<(), EntropyError> {
+        if weights.rows > MAX_DIM || weights.row_len() > MAX_DIM {
+            return Err(EntropyError::Weights { problem: "more than 2^28 rows, or weights in a row" });
+        }
         if self.producer.is_some_and(|p| p.len() != weights.channels) {
             return Err(EntropyError::Weights { problem: "the producer's counts are not one a channel" });
         }
@@ -79,22 +85,56 @@ impl StreamEncoder {
 
     /// Writes numbers, bit by bit the same when read: zeros keep their sign and NaNs their payload.
     pub fn numbers_f32(&mut self, numbers: &[f32]) {
-        for &number in numbers {
-            self.models.numbers.float::<_, 8, 23>(&mut self.coder, number.to_bits());
-        }
+        self.floats(Role::Plain, SINGLE, numbers.iter().map(|n| n.to_bits()));
     }
 
     /// Writes the bits of half-precision numbers.
     pub fn numbers_f16(&mut self, numbers: &[u16]) {
-        for &number in numbers {
-            self.models.numbers.float::<_, 5, 10>(&mut self.coder, u32::from(number));
-        }
+        self.floats(Role::Plain, HALF, numbers.iter().map(|&n| u32::from(n)));
     }
 
     /// Writes whole numbers; small ones are cheap.
     pub fn numbers_int(&mut self, numbers: &[i32]) {
+        let mut integers = self.models.numbers.integers(Role::Plain);
         for &number in numbers {
-            self.models.numbers.integer(&mut self.coder, number);
+            integers.signed(&mut self.coder, i64::from(number));
+        }
+    }
+
+    /// As [`Self::numbers_f32`], for numbers that ascend: cheaper if they do.
+    pub fn codebook_f32(&mut self, numbers: &[f32]) {
+        self.floats(Role::Codebook, SINGLE, numbers.iter().map(|n| n.to_bits()));
+    }
+
+    /// As [`Self::numbers_f16`], for numbers that ascend: cheaper if they do.
+    pub fn codebook_f16(&mut self, numbers: &[u16]) {
+        self.floats(Role::Codebook, HALF, numbers.iter().map(|&n| u32::from(n)));
+    }
+
+    /// Writes whole numbers that ascend.
+    ///
+    /// Errors: [`EntropyError::Weights`] if one is not larger than the one before; nothing is written then.
+    pub fn codebook_int(&mut self, numbers: &[i32]) -> Result<(), EntropyError> {
+        if !numbers.is_sorted_by(|a, b| a < b) {
+            return Err(EntropyError::Weights { problem: "the codebook does not ascend" });
+        }
+        let mut integers = self.models.numbers.integers(Role::Codebook);
+        for (i, &number) in numbers.iter().enumerate() {
+            match i {
+                0 => _ = integers.signed(&mut self.coder, i64::from(number)),
+                _ => _ = integers.unsigned(&mut self.coder, u64::from(number.abs_diff(numbers[i - 1])) - 1),
+            }
+        }
+        Ok(())
+    }
+
+    fn floats(&mut self, role: Role, float: Float, numbers: impl ExactSizeIterator<Item = u32> + Clone) {
+        if numbers.len() > 0 {
+            let mut floats = self.models.numbers.floats(role, float);
+            floats.spare(&mut self.coder, float.spare(numbers.clone()));
+            for number in numbers {
+                floats.code(&mut self.coder, number);
+            }
         }
     }
 
@@ -130,28 +170,76 @@ impl<'a> StreamDecoder<'a> {
     }
 
     /// Reads numbers.
+    ///
+    /// Errors: [`EntropyError::Stream`] where the bytes end too early or no writer would have written them; so do
+    /// all the others.
     pub fn numbers_f32(&mut self, numbers: &mut [f32]) -> Result<(), EntropyError> {
-        for number in numbers {
-            *number = f32::from_bits(self.models.numbers.float::<_, 8, 23>(&mut self.coder, 0));
-            self.coder.check()?;
-        }
-        Ok(())
+        self.floats(Role::Plain, SINGLE, numbers.iter_mut(), |number, bits| *number = f32::from_bits(bits))
     }
 
     /// Reads the bits of half-precision numbers.
     pub fn numbers_f16(&mut self, numbers: &mut [u16]) -> Result<(), EntropyError> {
+        self.floats(Role::Plain, HALF, numbers.iter_mut(), |number, bits| *number = bits as u16)
+    }
+
+    /// Reads whole numbers.
+    pub fn numbers_int(&mut self, numbers: &mut [i32]) -> Result<(), EntropyError> {
+        let mut integers = self.models.numbers.integers(Role::Plain);
         for number in numbers {
-            *number = self.models.numbers.float::<_, 5, 10>(&mut self.coder, 0) as u16;
+            let read = integers.signed(&mut self.coder, 0);
+            *number = i32::try_from(read).map_err(|_| self.coder.wrong("S-5", "an integer is too large"))?;
             self.coder.check()?;
         }
         Ok(())
     }
 
-    /// Reads whole numbers.
-    pub fn numbers_int(&mut self, numbers: &mut [i32]) -> Result<(), EntropyError> {
+    /// Reads numbers that were written as a codebook.
+    pub fn codebook_f32(&mut self, numbers: &mut [f32]) -> Result<(), EntropyError> {
+        self.floats(Role::Codebook, SINGLE, numbers.iter_mut(), |number, bits| *number = f32::from_bits(bits))
+    }
+
+    /// Reads half-precision numbers that were written as a codebook.
+    pub fn codebook_f16(&mut self, numbers: &mut [u16]) -> Result<(), EntropyError> {
+        self.floats(Role::Codebook, HALF, numbers.iter_mut(), |number, bits| *number = bits as u16)
+    }
+
+    /// Reads whole numbers that were written as a codebook: they ascend.
+    pub fn codebook_int(&mut self, numbers: &mut [i32]) -> Result<(), EntropyError> {
+        let mut integers = self.models.numbers.integers(Role::Codebook);
+        let mut last = None;
         for number in numbers {
-            *number = self.models.numbers.integer(&mut self.coder, 0);
+            let read = match last {
+                None => integers.signed(&mut self.coder, 0),
+                Some(last) => i64::from(last) + 1 + integers.unsigned(&mut self.coder, 0) as i64,
+            };
+            *number = i32::try_from(read).map_err(|_| self.coder.wrong("S-5", "an integer is too large"))?;
+            last = Some(*number);
             self.coder.check()?;
+        }
+        Ok(())
+    }
+
+    fn floats<'n, T: 'n>(
+        &mut self,
+        role: Role,
+        float: Float,
+        numbers: impl ExactSizeIterator<Item = &'n mut T>,
+        set: impl Fn(&mut T, u32),
+    ) -> Result<(), EntropyError> {
+        if numbers.len() == 0 {
+            return Ok(());
+        }
+        let mut floats = self.models.numbers.floats(role, float);
+        let spare = floats.spare(&mut self.coder, 0);
+        let mut all = 0;
+        for number in numbers {
+            let bits = floats.code(&mut self.coder, 0);
+            self.coder.check()?;
+            all |= bits;
+            set(number, bits);
+        }
+        if float.spare(core::iter::once(all)) != spare {
+            return Err(self.coder.wrong("S-4", "the spared bits are not all those that are 0"));
         }
         Ok(())
     }
