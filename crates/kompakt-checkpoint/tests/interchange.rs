@@ -1,4 +1,5 @@
 //! The interchange against the safetensors crate, against itself, and against damage.
+#![allow(clippy::unwrap_used)]
 
 use kompakt_checkpoint::{CheckpointError, Model, ModelFile, Numbers, Parameter, StageRecord};
 use kompakt_graph::{Graph, Op};

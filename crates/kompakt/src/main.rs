@@ -29,9 +29,7 @@ struct Arguments {
     command: Command,
 }
 
-// The command lines differ in size; there is one of them.
 #[derive(Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one value, on the stack of main")]
 enum Command {
     #[cfg(feature = "train")]
     Train(kompakt_train::args::Args),
