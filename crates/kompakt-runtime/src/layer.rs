@@ -6,7 +6,7 @@
 //! | `sliced+columns` | memory, twice | the same, small, and zeros are likely in the input: then they are skipped |
 //! | `dense codes`, `dense values` | memory | nothing (or little) is pruned, one image at a time |
 //! | `taps` | memory | convolutions; batches |
-//! | `from the file` | the file | the RAM budget leaves no room: rows are unpacked at every run, and forgotten |
+//! | `from the file` | the file | the RAM budget leaves no room: rows are unpacked (`direct`) or tiles decoded (`stream`) at every run, and forgotten |
 
 use crate::{
     program::{Conv, LayerSpec},
@@ -126,12 +126,6 @@ pub(crate) struct FromFile {
     pub(crate) scratch: usize,
 }
 
-/// Rows that are unpacked together.
-fn file_chunk(weights: &Weights<'_>) -> usize {
-    const ENTRIES: usize = 1 << 14;
-    weights.rows_per_tile().min(ENTRIES.div_ceil(weights.max_row_kept.max(1))).max(1)
-}
-
 /// The bytes that [`FormKind::FromFile`] takes for a layer whose fastest form is `form`.
 pub(crate) fn from_file_bytes(
     spec: &LayerSpec,
@@ -139,7 +133,7 @@ pub(crate) fn from_file_bytes(
     form: FormKind,
     max_batch: usize,
 ) -> FromFile {
-    let row = 5 * weights.max_row_kept;
+    let row = weights.unpack_bytes();
     match form {
         FormKind::Sliced | FormKind::SlicedAndColumns => FromFile {
             held: 0,
@@ -150,7 +144,7 @@ pub(crate) fn from_file_bytes(
         }
         FormKind::Taps | FormKind::FromFile => {
             let layout = tap_layout(spec, weights.n_cols, max_batch);
-            let rows = file_chunk(weights);
+            let rows = weights.rows_at_once();
             let taps =
                 TapMatrix::estimate_bytes(&layout, rows, rows * weights.max_row_kept, weights.is_coded());
             FromFile { held: layout.n_bytes(), scratch: row + taps + 1024 }
@@ -385,7 +379,7 @@ impl<'m> Layer<'m> {
     fn chunk(&self, threads: &Threads, least: usize, positions: usize) -> usize {
         const WORTH: usize = 1 << 17;
         if let Some(weights) = &self.weights {
-            return file_chunk(weights);
+            return weights.rows_at_once();
         }
         let work_a_row = (self.n_kept / self.n_rows.max(1) + 1) * positions;
         if threads.len() == 1 { self.n_rows } else { least.max(WORTH.div_ceil(work_a_row)) }
@@ -446,15 +440,23 @@ fn slices(
     y: &mut [f32],
 ) {
     let Scratch { row, slices, .. } = scratch;
-    let (book, first) = (weights.codebook(), rows.start);
-    for (from, y) in rows.step_by(SliceBuffer::ROWS).zip(y.chunks_mut(SliceBuffer::ROWS)) {
-        slices.start(weights.n_cols, weights.max_row_kept, weights.n_levels());
-        weights.for_rows(from..from + y.len(), row, &mut |_, view| match view {
+    let (book, first, end) = (weights.codebook(), rows.start, rows.end);
+    let start =
+        |slices: &mut SliceBuffer| slices.start(weights.n_cols, weights.max_row_kept, weights.n_levels());
+    start(slices);
+    let mut done = first;
+    weights.for_rows(rows, row, &mut |row, view| {
+        match view {
             RowView::Sparse(cols, weights) => slices.push(cols, weights, book),
             RowView::Dense(codes) => slices.push_full(codes, book),
-        });
-        slices.apply(isa, book, x, epilogue.from_row(from - first), y);
-    }
+        }
+        let next = row + 1;
+        if next - done == SliceBuffer::ROWS || next == end {
+            slices.apply(isa, book, x, epilogue.from_row(done - first), &mut y[done - first..next - first]);
+            start(slices);
+            done = next;
+        }
+    });
 }
 
 /// Rows from the file against one vector, pruned weights as zeros.

@@ -16,8 +16,8 @@
 //!
 //! | tier of the file | fastest form | with a budget |
 //! |---|---|---|
-//! | `direct` | decoded once | run from the map, row by row |
-//! | `stream` | decoded once | decoded once |
+//! | `direct` | unpacked once | unpacked from the map row by row |
+//! | `stream` | decoded once | decoded from the map tile by tile |
 //! | `smallest` | decoded once | decoded once |
 //!
 //! # Numbers

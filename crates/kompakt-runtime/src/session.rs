@@ -10,7 +10,7 @@ use crate::{
     plan::{LayerPlan, Plan, Planner},
     program::{LayerSpec, Program, Step},
     threads::Threads,
-    weights::Weights,
+    weights::{SharedTables, Weights},
 };
 use kompakt_format::{Container, Pool};
 use kompakt_graph::Graph;
@@ -122,9 +122,9 @@ impl<'m> Session<'m> {
         for spec in &program.layers {
             epilogues.push(epilogue(&container, spec, &mut pool)?);
         }
-        let mut weights = Vec::new();
+        let (mut weights, mut tables) = (Vec::new(), SharedTables::default());
         for spec in &program.layers {
-            weights.push(Weights::open(&container, spec.weight, &mut pool)?);
+            weights.push(Weights::open(&container, spec.weight, &mut pool, &mut tables)?);
         }
         drop(pool);
         let file_in_memory = if model.is_mapped() { 0 } else { model.n_bytes() };
@@ -243,8 +243,7 @@ impl<'m> Session<'m> {
     /// Errors: inputs of another number or length.
     pub fn run_all(&mut self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
         self.check(inputs, batch)?;
-        self.run_checked(inputs, batch, None);
-        Ok(())
+        self.run_checked(inputs, batch, None)
     }
 
     /// Output `index` of the last run, `[batch, shape...]`; empty before the first, or if there is no such output.
@@ -327,7 +326,7 @@ impl<'m> Session<'m> {
         let n_steps = self.program.steps.len();
         let mut rounds: Vec<Vec<Duration>> = vec![vec![Duration::ZERO; n_steps]; rounds.max(1)];
         for times in &mut rounds {
-            self.run_checked(&[input], batch, Some(times));
+            self.run_checked(&[input], batch, Some(times))?;
         }
         let median = |step: usize| {
             let mut all: Vec<Duration> = rounds.iter().map(|times| times[step]).collect();
@@ -360,7 +359,12 @@ impl<'m> Session<'m> {
         Ok(())
     }
 
-    fn run_checked(&mut self, inputs: &[&[f32]], batch: usize, mut times: Option<&mut [Duration]>) {
+    fn run_checked(
+        &mut self,
+        inputs: &[&[f32]],
+        batch: usize,
+        mut times: Option<&mut [Duration]>,
+    ) -> Result<(), RuntimeError> {
         for (result, port) in self.results.iter_mut().zip(&self.outputs) {
             result.resize(port.len * batch, 0.0);
         }
@@ -389,7 +393,11 @@ impl<'m> Session<'m> {
                 let to = &mut result[first * port.len..(first + n) * port.len];
                 if port.shape.len() == 1 { turn(y, port.len, n, to) } else { to.copy_from_slice(y) }
             }
+            if let Some(error) = self.scratch.iter_mut().find_map(|s| s.row.error.take()) {
+                return Err(error.into());
+            }
         }
+        Ok(())
     }
 }
 

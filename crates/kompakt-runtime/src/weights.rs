@@ -1,10 +1,14 @@
 //! The weights of one layer where the file has them.
 
 use crate::error::RuntimeError;
-use kompakt_entropy::direct::{Row, TileRef};
-use kompakt_format::{Container, Decoded, Form, Pool, rows_and_cols};
+use kompakt_entropy::{
+    direct::{Row, TileRef},
+    rans::Engine,
+    stream::{self, TileDecoder},
+};
+use kompakt_format::{Container, Decoded, FormatError, Numbers, Pool, SectionKind, Tile, rows_and_cols};
 use kompakt_kernels::{Codebook, RowSource, RowWeights};
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 /// A weight, `[rows, cols]`: rows are output units, columns all else.
 #[derive(Debug)]
@@ -24,10 +28,36 @@ pub(crate) struct Weights<'m> {
 enum Stored<'m> {
     /// Tiles of the tier `direct`, read where they lie.
     Tiles { rows_per_tile: usize, tiles: Vec<TileRef<'m>> },
+    /// Tiles of the tier `stream`, each decoded whole when one of its rows is asked for.
+    Streamed(Streamed<'m>),
     /// Decoded: `[rows, cols]` codes and mask.
     Codes { codes: Vec<u8>, mask: Option<Vec<bool>> },
     /// Decoded: a number for each kept weight, `row_starts[r]` of them before row `r`, and the mask.
     Values { values: Vec<f32>, mask: Option<Vec<bool>>, row_starts: Vec<usize> },
+}
+
+#[derive(Debug)]
+struct Streamed<'m> {
+    rows_per_tile: usize,
+    tiles: Vec<Tile<'m>>,
+    tables: Arc<stream::Tables>,
+    /// Levels below zero.
+    n_negative: usize,
+}
+
+/// Tables of the tier `stream`, parsed once for all layers that need them.
+#[derive(Debug, Default)]
+pub(crate) struct SharedTables(Option<Arc<stream::Tables>>);
+
+impl SharedTables {
+    fn get(&mut self, container: &Container<'_>) -> Result<Arc<stream::Tables>, RuntimeError> {
+        if let Some(tables) = &self.0 {
+            return Ok(tables.clone());
+        }
+        let tables = Arc::new(container.stream_tables(Engine::detect())?);
+        self.0 = Some(tables.clone());
+        Ok(tables)
+    }
 }
 
 /// What reading a row needs.
@@ -35,6 +65,9 @@ enum Stored<'m> {
 pub(crate) struct RowScratch {
     cols: Vec<u32>,
     codes: Vec<u8>,
+    decoder: Option<TileDecoder>,
+    /// A tile that could not be decoded: the file has changed since it was opened.
+    pub(crate) error: Option<FormatError>,
 }
 
 impl RowScratch {
@@ -56,33 +89,81 @@ pub(crate) enum RowView<'a> {
 }
 
 impl<'m> Weights<'m> {
-    /// Finds parameter `index` in the file. Only tiles of the tier `direct` stay where they are.
+    /// Finds parameter `index` in the file. Tiles stay where they are; anything else is decoded.
     ///
     /// Errors: its sections are broken.
     pub(crate) fn open(
         container: &Container<'m>,
         index: usize,
         pool: &mut Pool,
+        tables: &mut SharedTables,
     ) -> Result<Self, RuntimeError> {
         let (n_rows, n_cols) = rows_and_cols(&container.graph().params()[index].shape);
-        let file_bytes = container.section_of(index).map_or(0, |s| s.length);
-        let tiles = tiles_in_place(container, index)?;
-        if let (Some((rows_per_tile, tiles)), Some(codebook)) = (tiles, pool.codebook(index)) {
-            return Ok(Self {
+        let in_tiles = tiles(container, index).zip(pool.codebook(index));
+        if let Some((TilesOf { kind, rows_per_tile, tiles }, codebook)) = in_tiles {
+            let mut this = Self {
                 n_rows,
                 n_cols,
-                n_kept: tiles.iter().map(TileRef::n_kept).sum(),
-                max_row_kept: tiles.iter().map(TileRef::max_row_kept).max().unwrap_or(0),
-                file_bytes,
+                n_kept: 0,
+                max_row_kept: 0,
+                file_bytes: tiles.iter().map(|t| t.bytes.len()).sum(),
                 book: Codebook::new(&codebook.to_f32()),
-                stored: Stored::Tiles { rows_per_tile, tiles },
-            });
+                stored: Stored::Tiles { rows_per_tile, tiles: Vec::new() },
+            };
+            match kind {
+                TileKind::Direct => this.open_direct(rows_per_tile, tiles)?,
+                TileKind::Stream => {
+                    this.open_stream(rows_per_tile, tiles, tables.get(container)?, codebook)?
+                }
+            }
+            return Ok(this);
         }
         let decoded = match pool.take(index) {
             Some(decoded) => decoded,
             None => container.decode_parameter(index, pool)?,
         };
         Ok(Self::decoded(decoded, n_rows, n_cols))
+    }
+
+    fn open_direct(&mut self, rows_per_tile: usize, tiles: Vec<Tile<'m>>) -> Result<(), RuntimeError> {
+        let tiles: Vec<TileRef<'m>> = tiles.iter().map(Tile::direct).collect::<Result<_, _>>()?;
+        self.n_kept = tiles.iter().map(TileRef::n_kept).sum();
+        self.max_row_kept = tiles.iter().map(TileRef::max_row_kept).max().unwrap_or(0);
+        self.stored = Stored::Tiles { rows_per_tile, tiles };
+        Ok(())
+    }
+
+    /// Decodes every tile once, to check it and to count.
+    fn open_stream(
+        &mut self,
+        rows_per_tile: usize,
+        tiles: Vec<Tile<'m>>,
+        tables: Arc<stream::Tables>,
+        codebook: &Numbers,
+    ) -> Result<(), RuntimeError> {
+        let n_negative = codebook.n_negative();
+        let mut decoder = TileDecoder::new(Engine::detect());
+        for tile in &tiles {
+            let (mut n_kept, mut longest) = (0, 0);
+            match tile.stream(&mut decoder, n_negative, &tables)? {
+                stream::Tile::Sparse { starts, cols, .. } => {
+                    n_kept = cols.len();
+                    longest = starts.windows(2).map(|w| (w[1] - w[0]) as usize).max().unwrap_or(0);
+                }
+                stream::Tile::Dense { symbols, has_zero } => {
+                    for row in symbols.chunks_exact(self.n_cols.max(1)) {
+                        let kept =
+                            if has_zero { row.iter().filter(|&&s| s > 0).count() } else { self.n_cols };
+                        n_kept += kept;
+                        longest = longest.max(kept);
+                    }
+                }
+            }
+            self.n_kept += n_kept;
+            self.max_row_kept = self.max_row_kept.max(longest);
+        }
+        self.stored = Stored::Streamed(Streamed { rows_per_tile, tiles, tables, n_negative });
+        Ok(())
     }
 
     fn decoded(decoded: Decoded, n_rows: usize, n_cols: usize) -> Self {
@@ -120,7 +201,7 @@ impl<'m> Weights<'m> {
 
     /// Whether rows can be read from the file at every run.
     pub(crate) fn is_in_place(&self) -> bool {
-        matches!(self.stored, Stored::Tiles { .. })
+        matches!(self.stored, Stored::Tiles { .. } | Stored::Streamed(_))
     }
 
     /// Whether nothing is pruned.
@@ -128,11 +209,23 @@ impl<'m> Weights<'m> {
         self.n_kept == self.n_rows * self.n_cols
     }
 
-    /// Rows that are best read together.
-    pub(crate) fn rows_per_tile(&self) -> usize {
+    /// Rows that are unpacked together: whole tiles where a tile is decoded as a whole, else few enough to stay in
+    /// cache.
+    pub(crate) fn rows_at_once(&self) -> usize {
+        const ENTRIES: usize = 1 << 14;
+        let few = ENTRIES.div_ceil(self.max_row_kept.max(1));
         match &self.stored {
-            Stored::Tiles { rows_per_tile, .. } => *rows_per_tile,
-            _ => self.n_rows,
+            Stored::Streamed(Streamed { rows_per_tile, .. }) => *rows_per_tile,
+            Stored::Tiles { rows_per_tile, .. } => few.min(*rows_per_tile),
+            _ => few,
+        }
+    }
+
+    /// Bytes that unpacking takes beside the rows themselves.
+    pub(crate) fn unpack_bytes(&self) -> usize {
+        match &self.stored {
+            Stored::Streamed(Streamed { rows_per_tile, .. }) => 14 * rows_per_tile * self.max_row_kept,
+            _ => 5 * self.max_row_kept,
         }
     }
 
@@ -161,6 +254,7 @@ impl<'m> Weights<'m> {
                     }
                 }
             }
+            Stored::Streamed(streamed) => self.for_streamed_rows(streamed, rows, scratch, visit),
             Stored::Codes { codes, mask } => {
                 for row in rows {
                     let at = row * self.n_cols..(row + 1) * self.n_cols;
@@ -196,6 +290,61 @@ impl<'m> Weights<'m> {
     }
 }
 
+impl Weights<'_> {
+    fn for_streamed_rows(
+        &self,
+        streamed: &Streamed<'_>,
+        rows: Range<usize>,
+        scratch: &mut RowScratch,
+        visit: &mut dyn FnMut(usize, RowView<'_>),
+    ) {
+        let RowScratch { cols, codes, decoder, error } = scratch;
+        let decoder = decoder.get_or_insert_with(|| TileDecoder::new(Engine::detect()));
+        let mut row = rows.start;
+        while row < rows.end {
+            let Some(tile) = streamed.tiles.get(row / streamed.rows_per_tile) else { return };
+            let end = rows.end.min(tile.first_row + tile.shape.rows).max(row + 1);
+            let local = row.saturating_sub(tile.first_row)..end.saturating_sub(tile.first_row);
+            match tile.stream(decoder, streamed.n_negative, &streamed.tables) {
+                Err(broken) => {
+                    *error = Some(broken);
+                    return;
+                }
+                Ok(stream::Tile::Sparse { starts, cols, codes }) => {
+                    for (r, w) in starts.windows(2).enumerate().take(local.end).skip(local.start) {
+                        let at = w[0] as usize..w[1] as usize;
+                        let entries = RowWeights::Codes(&codes[at.clone()]);
+                        visit(tile.first_row + r, RowView::Sparse(&cols[at], entries));
+                    }
+                }
+                Ok(stream::Tile::Dense { symbols, has_zero }) => {
+                    let rows = symbols.chunks_exact(self.n_cols.max(1)).enumerate();
+                    for (r, symbols) in rows.take(local.end).skip(local.start) {
+                        if has_zero {
+                            let n = nonzero(symbols, cols, codes);
+                            let entries = RowWeights::Codes(&codes[..n]);
+                            visit(tile.first_row + r, RowView::Sparse(&cols[..n], entries));
+                        } else {
+                            visit(tile.first_row + r, RowView::Dense(symbols));
+                        }
+                    }
+                }
+            }
+            row = end;
+        }
+    }
+}
+
+/// Symbol `c + 1` is code `c`, 0 is a pruned weight: writes columns and codes of the rest. Says how many.
+fn nonzero(symbols: &[u8], cols: &mut [u32], codes: &mut [u8]) -> usize {
+    let mut n = 0;
+    for (col, &symbol) in symbols.iter().enumerate().filter(|(_, s)| **s > 0) {
+        (cols[n], codes[n]) = (col as u32, symbol - 1);
+        n += 1;
+    }
+    n
+}
+
 /// Writes the columns that a mask keeps to the front of `scratch.cols`.
 fn gather(
     mask: &[bool],
@@ -225,32 +374,32 @@ fn unpack<'s>(row: Row<'_>, scratch: &'s mut RowScratch, n_cols: usize) -> RowVi
     RowView::Sparse(&scratch.cols[..n], RowWeights::Codes(&scratch.codes[..n]))
 }
 
-/// The tiles of a parameter, if they can be run as they lie.
-fn tiles_in_place<'m>(
-    container: &Container<'m>,
-    index: usize,
-) -> Result<Option<(usize, Vec<TileRef<'m>>)>, RuntimeError> {
-    use kompakt_format::SectionKind;
-    let is_direct =
-        container.section_of(index).is_some_and(|s| matches!(s.kind, SectionKind::DirectTiles { .. }));
-    let is_shared = container.descriptors().get(index).is_some_and(|d| matches!(d.form, Form::Shared { .. }));
-    if !is_direct || !is_shared {
-        return Ok(None);
-    }
-    let Some(tiles) = container.tiles(index) else { return Ok(None) };
-    let rows_per_tile = tiles.rows_per_tile().max(1);
-    let mut all = Vec::with_capacity(tiles.len());
-    for tile in tiles.iter() {
-        // The bytes live as long as the model, not as long as this view of its directory.
-        let bytes = container.bytes().get(tile.offset..tile.offset + tile.bytes.len()).unwrap_or(&[]);
-        let tile = TileRef::parse(bytes, tile.shape).map_err(|_| tile.direct().err());
-        match tile {
-            Ok(tile) => all.push(tile),
-            Err(Some(error)) => return Err(error.into()),
-            Err(None) => return Ok(None),
-        }
-    }
-    Ok(Some((rows_per_tile, all)))
+/// The tiles of a parameter, whose bytes live as long as the model.
+struct TilesOf<'m> {
+    kind: TileKind,
+    rows_per_tile: usize,
+    tiles: Vec<Tile<'m>>,
+}
+
+enum TileKind {
+    Direct,
+    Stream,
+}
+
+fn tiles<'m>(container: &Container<'m>, index: usize) -> Option<TilesOf<'m>> {
+    let kind = match container.section_of(index)?.kind {
+        SectionKind::DirectTiles { .. } => TileKind::Direct,
+        SectionKind::StreamTiles { .. } => TileKind::Stream,
+        _ => return None,
+    };
+    let tiles = container.tiles(index)?;
+    // What a view of the directory gives lives as long as the view; the file's bytes live longer.
+    let longer = |tile: Tile<'_>| {
+        let bytes = container.bytes().get(tile.offset..tile.offset.checked_add(tile.bytes.len())?)?;
+        Some(Tile { first_row: tile.first_row, shape: tile.shape, bytes, offset: tile.offset })
+    };
+    let all = tiles.iter().map(longer).collect::<Option<_>>()?;
+    Some(TilesOf { kind, rows_per_tile: tiles.rows_per_tile().max(1), tiles: all })
 }
 
 impl RowSource for Weights<'_> {

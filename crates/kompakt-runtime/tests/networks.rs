@@ -41,12 +41,14 @@ fn every_operator_every_tier_every_instruction_set() {
         let len: usize = model.graph.shape(0).iter().product();
         let x: Vec<f32> = numbers(seed ^ 99, len * batch);
         let mut reference = None;
+        // Neither the tier nor the budget changes a bit.
+        let mut bits: Vec<Vec<Vec<f32>>> = Isa::available().map(|_| Vec::new()).collect();
         for tier in TIERS {
             let bytes = pack(&model, tier);
             let expected = reference.get_or_insert_with(|| expected(&bytes, std::slice::from_ref(&x), batch));
             let opened = Model::from_bytes(&bytes).unwrap();
             opened.verify().unwrap();
-            for isa in Isa::available() {
+            for (isa, bits) in Isa::available().zip(&mut bits) {
                 let mut options = options(isa, max_batch);
                 for budget in [None, Some(least_budget(&opened, &options))] {
                     options.ram_budget = budget;
@@ -55,6 +57,10 @@ fn every_operator_every_tier_every_instruction_set() {
                     for (i, expected) in expected.iter().enumerate() {
                         let what = format!("{tier:?} {isa} budget {budget:?} {:?}", model.graph);
                         assert_close(&what, session.output(i), expected);
+                        if bits.len() <= i {
+                            bits.push(session.output(i).to_vec());
+                        }
+                        assert_eq!(bits[i], session.output(i), "{what}");
                     }
                 }
             }
