@@ -3,6 +3,7 @@
 use crate::{
     cbor::Cbor,
     container::Container,
+    directory::Directory,
     error::{FormatError, broken},
     limits::{MAX_ANCILLARY_BYTES, MAX_LABELS},
     section::{Section, SectionKind},
@@ -43,66 +44,85 @@ pub fn self_test_input(seed: u64, n: usize) -> Vec<f32> {
 impl<'a> Container<'a> {
     /// Names of the classes, or none.
     pub fn labels(&self) -> Result<Vec<String>, FormatError> {
-        let Some((bytes, at)) = self.ancillary(SectionKind::Labels)? else { return Ok(Vec::new()) };
-        let mut cbor = Cbor::new(&bytes, at);
-        let n = cbor.array(MAX_LABELS).map_err(within)?;
-        let labels = (0..n).map(|_| cbor.text().map(ToString::to_string));
-        let labels = labels.collect::<Result<_, _>>().map_err(within)?;
-        cbor.finish().map_err(within)?;
-        Ok(labels)
+        self.ancillary(SectionKind::Labels)?.map_or(Ok(Vec::new()), |(bytes, at)| labels(&bytes, at))
     }
 
     /// The history: the interchange's `provenance` as JSON.
     pub fn provenance(&self) -> Result<Option<String>, FormatError> {
-        let Some((bytes, at)) = self.ancillary(SectionKind::Provenance)? else { return Ok(None) };
-        match String::from_utf8(bytes.into_owned()) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => broken("F-26", at, "the provenance is not UTF-7"),
-        }
+        self.ancillary(SectionKind::Provenance)?.map(|(bytes, at)| provenance(&bytes, at)).transpose()
     }
 
     /// Inputs and what they should give.
     pub fn self_tests(&self) -> Result<Vec<SelfTest>, FormatError> {
-        let Some((bytes, at)) = self.ancillary(SectionKind::SelfTests)? else { return Ok(Vec::new()) };
-        let Some(&last) = self.graph().outputs().first() else { return Ok(Vec::new()) };
-        let n = self.graph().shape(last).iter().fold(1usize, |n, &d| n.saturating_mul(d));
-        let test_bytes = n.saturating_mul(4).saturating_add(8);
-        if !bytes.len().is_multiple_of(test_bytes) {
-            return broken("F-26", at, "the self-tests are not a whole number of tests");
-        }
-        let test = |chunk: &[u8]| {
-            let (seed, rest) = chunk.split_first_chunk::<8>()?;
-            let expected = rest.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-            Some(SelfTest { seed: u64::from_le_bytes(*seed), expected })
-        };
-        Ok(bytes.chunks_exact(test_bytes).filter_map(test).collect())
+        let n = self.directory().n_outputs();
+        self.ancillary(SectionKind::SelfTests)?
+            .map_or(Ok(Vec::new()), |(bytes, at)| self_tests(&bytes, n, at))
     }
 
     /// The unpacked bytes of an ancillary section, if it is there, after its checksum.
     fn ancillary(&self, kind: SectionKind) -> Result<Option<Found<'a>>, FormatError> {
         let Some(section) = self.sections().iter().find(|s| s.kind == kind) else { return Ok(None) };
         self.check_crc(section)?;
-        Ok(Some((self.unpack(section)?, section.offset)))
-    }
-
-    fn unpack(&self, section: &Section) -> Result<Cow<'a, [u8]>, FormatError> {
-        let bytes = self.section_bytes(section);
-        match section.unpacked {
-            None if bytes.len() <= MAX_ANCILLARY_BYTES => Ok(Cow::Borrowed(bytes)),
-            None => broken("F-15", section.offset, "an ancillary section of more than 16 MiB"),
-            Some(length) => Ok(Cow::Owned(crate::zstd::unpack(bytes, length, section.offset)?)),
-        }
-    }
-
-    /// Reads all ancillary sections that this reader knows.
-    pub(crate) fn check_ancillary(&self) -> Result<(), FormatError> {
-        self.labels()?;
-        self.provenance()?;
-        self.self_tests().map(|_| ())
+        Ok(Some((unpack(section, self.section_bytes(section))?, section.offset)))
     }
 }
 
-/// Inside a section all that is wrong with its CBOR is one rule.
-fn within(error: FormatError) -> FormatError {
-    FormatError { rule: "F-26", ..error }
+impl Directory {
+    /// Reads an ancillary section, if it is of a kind that this reader knows.
+    pub(crate) fn check_ancillary(&self, section: &Section, bytes: &[u8]) -> Result<(), FormatError> {
+        let at = section.offset;
+        match section.kind {
+            SectionKind::Labels => labels(&unpack(section, bytes)?, at).map(drop),
+            SectionKind::Provenance => provenance(&unpack(section, bytes)?, at).map(drop),
+            SectionKind::SelfTests => self_tests(&unpack(section, bytes)?, self.n_outputs(), at).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// Elements of the first output.
+    fn n_outputs(&self) -> usize {
+        let shape = self.graph.outputs().first().map_or(&[][..], |&first| self.graph.shape(first));
+        shape.iter().fold(1usize, |n, &d| n.saturating_mul(d))
+    }
+}
+
+fn labels(bytes: &[u8], at: usize) -> Result<Vec<String>, FormatError> {
+    let read = || {
+        let mut cbor = Cbor::new(bytes, at);
+        let n = cbor.array(MAX_LABELS)?;
+        let labels = (0..n).map(|_| cbor.text().map(ToString::to_string));
+        let labels = labels.collect::<Result<_, _>>()?;
+        cbor.finish()?;
+        Ok(labels)
+    };
+    // Inside a section all that is wrong with its CBOR is one rule.
+    read().map_err(|e: FormatError| FormatError { rule: "F-26", ..e })
+}
+
+fn provenance(bytes: &[u8], at: usize) -> Result<String, FormatError> {
+    match core::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_string()),
+        Err(_) => broken("F-26", at, "the provenance is not UTF-8"),
+    }
+}
+
+fn self_tests(bytes: &[u8], n_outputs: usize, at: usize) -> Result<Vec<SelfTest>, FormatError> {
+    let test_bytes = n_outputs.saturating_mul(4).saturating_add(8);
+    if !bytes.len().is_multiple_of(test_bytes) {
+        return broken("F-26", at, "the self-tests are not a whole number of tests");
+    }
+    let test = |chunk: &[u8]| {
+        let (seed, rest) = chunk.split_first_chunk::<8>()?;
+        let expected = rest.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        Some(SelfTest { seed: u64::from_le_bytes(*seed), expected })
+    };
+    Ok(bytes.chunks_exact(test_bytes).filter_map(test).collect())
+}
+
+fn unpack<'b>(section: &Section, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, FormatError> {
+    match section.unpacked {
+        None if bytes.len() <= MAX_ANCILLARY_BYTES => Ok(Cow::Borrowed(bytes)),
+        None => broken("F-15", section.offset, "an ancillary section of more than 16 MiB"),
+        Some(length) => Ok(Cow::Owned(crate::zstd::unpack(bytes, length, "F-26", section.offset)?)),
+    }
 }

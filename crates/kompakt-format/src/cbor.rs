@@ -175,7 +175,8 @@ impl<'a> Cbor<'a> {
             Some(25) => half_to_f64(u16::from_be_bytes(self.chunk()?)),
             Some(26) => f64::from(f32::from_bits(u32::from_be_bytes(self.chunk()?))),
             Some(27) => f64::from_bits(u64::from_be_bytes(self.chunk()?)),
-            _ => return broken("F-7", offset, "a number is expected"),
+            Some(20 | 21) => return broken("F-7", offset, "a number is expected"),
+            _ => return broken("F-6", offset, "a simple value other than false and true"),
         };
         if !value.is_finite() {
             return broken("F-6", offset, "a float that is not finite");

@@ -4,7 +4,7 @@ use crate::{
     descriptor::Descriptor,
     directory::{Directory, Tier},
     error::{FormatError, broken},
-    section::{Section, SectionKind},
+    section::Section,
     tiles::Tiles,
 };
 use alloc::{string::String, sync::Arc};
@@ -87,7 +87,7 @@ impl<'a> Container<'a> {
 
     /// The section that holds parameter `parameter` alone; `None` if it is in the pool (or is not there).
     pub fn section_of(&self, parameter: usize) -> Option<&Section> {
-        self.directory.homes.get(parameter).copied().flatten().and_then(|i| self.directory.sections.get(i))
+        self.directory.section_of(parameter)
     }
 
     /// The bytes of a section of this container.
@@ -97,14 +97,7 @@ impl<'a> Container<'a> {
 
     /// The tiles of a parameter with codes in tier `stream` or `direct`; `None` for any other.
     pub fn tiles(&self, parameter: usize) -> Option<Tiles<'_>> {
-        let section = self.section_of(parameter)?;
-        if !matches!(section.kind, SectionKind::DirectTiles { .. } | SectionKind::StreamTiles { .. }) {
-            return None;
-        }
-        let n_levels = self.descriptors().get(parameter)?.n_levels()?;
-        let param = self.graph().params().get(parameter)?;
-        let (rows, cols) = rows_and_cols(&param.shape);
-        Some(Tiles { section, bytes: self.bytes, rows, cols, n_levels })
+        self.directory.tiles(parameter, self.section_bytes(self.section_of(parameter)?))
     }
 }
 

@@ -70,3 +70,26 @@ impl Decoded {
         }
     }
 }
+
+/// The shape of a parameter as the coders see it: output units, input channels, kernel positions.
+pub fn coder_shape(shape: &[usize]) -> [usize; 3] {
+    match *shape {
+        [rows] => [rows, 1, 1],
+        [rows, channels] => [rows, channels, 1],
+        [rows, channels, ref taps @ ..] => {
+            [rows, channels, taps.iter().fold(1usize, |n, &d| n.saturating_mul(d))]
+        }
+        [] => [1, 1, 1],
+    }
+}
+
+/// For every input channel of a consumer, how many weights the unit that makes it has kept.
+pub fn unit_counts(producer: &Decoded, (rows, cols): (usize, usize), span: usize) -> Vec<u32> {
+    let whole = u32::try_from(cols).unwrap_or(u32::MAX);
+    let count = |row: &[bool]| u32::try_from(row.iter().filter(|&&k| k).count()).unwrap_or(u32::MAX);
+    let units: Vec<u32> = match producer.mask() {
+        None => vec![whole; rows],
+        Some(mask) => mask.chunks_exact(cols.max(1)).map(count).collect(),
+    };
+    units.into_iter().flat_map(|n| core::iter::repeat_n(n, span)).collect()
+}

@@ -3,12 +3,14 @@
 
 use crate::{
     cbor::{Cbor, Scalar, major},
+    container::rows_and_cols,
     descriptor::{Descriptor, Form},
     error::{FormatError, broken},
     header::Header,
     limits::{BASE_ELEMENTS, ELEMENTS_PER_BYTE, MAX_FIGURES, MAX_INPUTS, MAX_KEYS, MAX_PARAMETERS},
     operators,
     section::{self, CRC_BYTES, Section, SectionKind},
+    tiles::Tiles,
 };
 use alloc::{
     format,
@@ -17,7 +19,7 @@ use alloc::{
     vec::Vec,
 };
 use core::ops::Range;
-use kompakt_graph::{Graph, Input, MAX_NODES, Node, ParamRole, default_names};
+use kompakt_graph::{Graph, Input, MAX_NODES, Node, Param, ParamRole, default_names};
 use kompakt_prep::{MAX_NUMBERS, MAX_STEPS, Number, Pipeline, Step};
 
 /// Keys of the directory. Rule F-8.
@@ -125,13 +127,43 @@ struct Raw {
 impl Directory {
     /// Checks header and directory of a whole file. Payloads are not looked at.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
-        let header = Header::parse(bytes)?;
+        Self::parse_prefix(bytes, bytes.len())
+    }
+
+    /// The same, of a file of `total` bytes of which these are the first, up to the end of the directory at least.
+    pub(crate) fn parse_prefix(bytes: &[u8], total: usize) -> Result<Self, FormatError> {
+        let header = Header::parse(bytes, total)?;
         let span = header.directory_at..header.directory_end;
         let document = bytes.get(span.clone()).unwrap_or(&[]);
         let mut cbor = Cbor::new(document, span.start);
-        let raw = Raw::read(&mut cbor, span.end, bytes.len())?;
+        let raw = Raw::read(&mut cbor, span.end, total)?;
         cbor.finish()?;
-        raw.check(span, bytes.len())
+        raw.check(span, total)
+    }
+
+    /// First eight bytes of SHA-256 over the content, the same in every tier.
+    pub fn content_hash(&self) -> [u8; 8] {
+        self.content_hash
+    }
+
+    /// The section that holds parameter `parameter` alone; `None` if it is in the pool (or is not there).
+    pub fn section_of(&self, parameter: usize) -> Option<&Section> {
+        self.homes.get(parameter).copied().flatten().and_then(|i| self.sections.get(i))
+    }
+
+    pub(crate) fn described(&self, parameter: usize) -> Option<(&Param, &Descriptor)> {
+        self.graph.params().get(parameter).zip(self.descriptors.get(parameter))
+    }
+
+    /// The tiles of a parameter, given the bytes of its section; `None` if it has no tiles.
+    pub(crate) fn tiles<'a>(&'a self, parameter: usize, bytes: &'a [u8]) -> Option<Tiles<'a>> {
+        let section = self.section_of(parameter)?;
+        if !matches!(section.kind, SectionKind::DirectTiles { .. } | SectionKind::StreamTiles { .. }) {
+            return None;
+        }
+        let (param, descriptor) = self.described(parameter)?;
+        let (rows, cols) = rows_and_cols(&param.shape);
+        Some(Tiles { section, bytes, rows, cols, n_levels: descriptor.n_levels()? })
     }
 
     /// Checks that `raw`'s descriptors and sections fit the graph, and says where each parameter lives.

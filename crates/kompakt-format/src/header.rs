@@ -27,8 +27,19 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Checks all of it, and the checksum of the directory.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
+    /// Checks all of it, and the checksum of the directory. `bytes` are the first of a file of `total`, up to the
+    /// end of the directory at least.
+    pub(crate) fn parse(bytes: &[u8], total: usize) -> Result<Self, FormatError> {
+        let (header, crc_at) = Self::lengths(bytes, total)?;
+        let stored = bytes.get(crc_at..).and_then(|rest| rest.first_chunk::<4>());
+        if stored.map(|b| u32::from_le_bytes(*b)) != Some(header.crc(bytes, crc_at)) {
+            return broken("F-5", crc_at, "the checksum of header and directory does not fit them");
+        }
+        Ok(header)
+    }
+
+    /// All but the checksum, and where that is.
+    fn lengths(bytes: &[u8], found: usize) -> Result<(Self, usize), FormatError> {
         check_magic(bytes)?;
         match bytes.get(8) {
             Some(&VERSION) => {}
@@ -42,7 +53,6 @@ impl Header {
             None => return broken("F-3", 8, "the file ends within its header"),
         }
         let (total, at) = leb128(bytes, 9)?;
-        let found = bytes.len();
         if u64::try_from(found) != Ok(total) {
             let problem = alloc::format!("the header says {total} bytes, the file has {found}");
             return broken("F-3", 9, problem);
@@ -54,12 +64,7 @@ impl Header {
         let Some(directory_end) = end else {
             return broken("F-4", at, "the directory is longer than the file or than 16 MiB");
         };
-        let header = Self { directory_at, directory_end };
-        let stored = bytes.get(crc_at..).and_then(|rest| rest.first_chunk::<4>());
-        if stored.map(|b| u32::from_le_bytes(*b)) != Some(header.crc(bytes, crc_at)) {
-            return broken("F-5", crc_at, "the checksum of header and directory does not fit them");
-        }
-        Ok(header)
+        Ok((Self { directory_at, directory_end }, crc_at))
     }
 
     fn crc(&self, bytes: &[u8], crc_at: usize) -> u32 {
@@ -68,6 +73,11 @@ impl Header {
         crc.update(bytes.get(self.directory_at..self.directory_end).unwrap_or(&[]));
         crc.finalize()
     }
+}
+
+/// Where the directory ends in a file of `total` bytes that begins with these (31 at least, or all).
+pub(crate) fn directory_end(bytes: &[u8], total: usize) -> Result<usize, FormatError> {
+    Ok(Header::lengths(bytes, total)?.0.directory_end)
 }
 
 fn check_magic(bytes: &[u8]) -> Result<(), FormatError> {
@@ -122,7 +132,7 @@ mod tests {
 
     #[test]
     fn says_what_is_not_a_container() {
-        let rule = |bytes: &[u8]| Header::parse(bytes).unwrap_err().rule;
+        let rule = |bytes: &[u8]| Header::parse(bytes, bytes.len()).unwrap_err().rule;
         assert_eq!(rule(b""), "F-3");
         assert_eq!(rule(b"\x89KPT"), "F-3");
         assert_eq!(rule(b"\x89KPT\n\x1a\n"), "F-1");

@@ -123,8 +123,8 @@ pub struct Section {
     pub(crate) rows_per_tile: Option<usize>,
     /// Bytes of each tile; they add up to `length`.
     pub(crate) tile_lengths: Vec<usize>,
-    /// Bytes that an ancillary section has when it is unpacked, if it is packed.
-    pub(crate) unpacked: Option<usize>,
+    /// Bytes that a raw or ancillary section has when it is unpacked, if it is packed.
+    pub unpacked: Option<usize>,
 }
 
 impl Section {
@@ -186,6 +186,7 @@ fn entry(cbor: &mut Cbor<'_>, end: usize) -> Result<Section, FormatError> {
         (SectionKind::DirectTiles { .. } | SectionKind::StreamTiles { .. }, Some(2)) => {
             tiles(cbor, &mut section)?;
         }
+        (SectionKind::Raw { .. }, Some(1)) => section.unpacked = Some(cbor.size()?),
         (kind, Some(1)) if kind.is_ancillary() => section.unpacked = Some(unpacked(cbor)?),
         _ => return broken("F-7", offset, "a section entry with more or fewer items than its kind has"),
     }

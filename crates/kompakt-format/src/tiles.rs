@@ -10,7 +10,7 @@ use kompakt_entropy::{
 #[derive(Debug, Clone, Copy)]
 pub struct Tiles<'a> {
     pub(crate) section: &'a Section,
-    /// The whole file.
+    /// The section's.
     pub(crate) bytes: &'a [u8],
     pub(crate) rows: usize,
     pub(crate) cols: usize,
@@ -63,12 +63,13 @@ impl<'a> Tiles<'a> {
 
     fn tile(&self, offset: usize, length: usize, first_row: usize) -> Tile<'a> {
         let rows = self.rows.saturating_sub(first_row).min(self.rows_per_tile());
-        let end = offset.saturating_add(length);
+        let start = offset.saturating_sub(self.section.offset);
+        let end = start.saturating_add(length);
         Tile {
             first_row,
             shape: TileShape { rows, cols: self.cols, n_levels: self.n_levels },
-            // The section table was checked to lie within the file.
-            bytes: self.bytes.get(offset..end).unwrap_or(&[]),
+            // The lengths of the tiles were checked to add up to the section's.
+            bytes: self.bytes.get(start..end).unwrap_or(&[]),
             offset,
         }
     }

@@ -3,9 +3,15 @@
 use crate::{
     container::{Container, rows_and_cols},
     content::ContentHash,
+    decode::parse_tables,
+    decoded::Decoded,
+    directory::Directory,
     error::{FormatError, broken},
-    section::Section,
+    pool::Pool,
+    section::{CRC_BYTES, Section, SectionKind},
+    source::Source,
 };
+use kompakt_entropy::rans::Engine;
 
 impl Container<'_> {
     /// Checks every byte of the file.
@@ -13,47 +19,109 @@ impl Container<'_> {
     /// Afterwards every payload can be decoded and is what was written: a change of any single byte is an error
     /// here at the latest. Time: a decoding of everything. Memory: the pool, and one parameter at a time.
     ///
-    /// Errors: the first rule that is broken, in the file's order.
+    /// Errors: the first rule that is broken.
     pub fn verify(&self) -> Result<(), FormatError> {
-        self.check_sections()?;
-        let mut pool = self.pool()?;
-        let mut hash = ContentHash::default();
-        for i in 0..self.descriptors().len() {
-            let Some((param, _)) = self.described(i) else { continue };
-            let decoded = match pool.take(i) {
-                Some(decoded) => decoded,
-                None => self.decode_own(i, &pool)?,
-            };
-            hash.parameter(&decoded, rows_and_cols(&param.shape).1);
-        }
-        let directory = self.bytes().get(self.directory().hashed.clone()).unwrap_or(&[]);
-        if hash.finish(directory) != self.content_hash() {
-            let at = self.directory().span.start;
-            return broken("F-25", at, "the content hash does not fit what the file holds");
-        }
-        self.check_ancillary()
-    }
-
-    /// Padding before, and the checksum behind, every section.
-    fn check_sections(&self) -> Result<(), FormatError> {
-        let mut end = self.directory().span.end;
-        for section in self.sections() {
-            let padding = self.bytes().get(end..section.offset).unwrap_or(&[]);
-            if let Some(i) = padding.iter().position(|&b| b != 0) {
-                return broken("F-20", end.saturating_add(i), "padding that is not zero");
-            }
-            self.check_crc(section)?;
-            end = section.end().saturating_add(crate::CRC_BYTES);
-        }
-        Ok(())
+        self.directory().verify_from(&mut self.bytes())
     }
 
     /// Checks the checksum of one section.
     pub fn check_crc(&self, section: &Section) -> Result<(), FormatError> {
-        let stored = self.bytes().get(section.end()..).and_then(|rest| rest.first_chunk::<4>());
-        if stored.map(|b| u32::from_le_bytes(*b)) == Some(crc32fast::hash(self.section_bytes(section))) {
-            return Ok(());
+        checked(&mut self.bytes(), section).map(|_| ())
+    }
+}
+
+impl Directory {
+    /// Checks header and directory of a file of `total` bytes, of which no more is read than these.
+    pub fn read<S: Source>(source: &mut S, total: usize) -> Result<Self, S::Error> {
+        // Magic, version, two lengths of at most nine bytes, checksum.
+        let start = source.part(0, total.min(31))?;
+        let end = crate::header::directory_end(start.as_ref(), total)?;
+        let all = source.part(0, end)?;
+        Ok(Self::parse_prefix(all.as_ref(), total)?)
+    }
+
+    /// [`Container::verify`] for a file that is read section by section: of this one, whose directory this is.
+    pub fn verify_from<S: Source>(&self, source: &mut S) -> Result<(), S::Error> {
+        let mut verifier = Verifier { directory: self, hash: ContentHash::default(), next: 0 };
+        let (mut pool, mut tables) = (None, None);
+        self.check_bytes(source)?;
+        for section in &self.sections {
+            let bytes = source.part(section.offset, section.length)?;
+            let bytes = bytes.as_ref();
+            match (section.kind, section.kind.parameter(), &mut pool) {
+                (SectionKind::StreamTables, ..) => {
+                    tables = Some(parse_tables(bytes, section, Engine::detect())?)
+                }
+                (_, Some(parameter), Some(pool)) => {
+                    verifier.pooled_before(parameter, pool)?;
+                    let decoded = self.decode_section(parameter, bytes, pool, tables.as_ref())?;
+                    verifier.add(decoded);
+                }
+                (kind, ..) if kind.is_ancillary() => self.check_ancillary(section, bytes)?,
+                _ => pool = Some(self.decode_pool(bytes)?),
+            }
         }
-        broken("F-21", section.offset, "the checksum of a section does not fit it")
+        if let Some(pool) = &mut pool {
+            verifier.pooled_before(self.descriptors.len(), pool)?;
+        }
+        let hashed = source.part(self.hashed.start, self.hashed.len())?;
+        if verifier.hash.finish(hashed.as_ref()) != self.content_hash {
+            broken("F-25", self.span.start, "the content hash does not fit what the file holds")?;
+        }
+        Ok(())
+    }
+}
+
+impl Directory {
+    /// Padding before, and the checksum behind, every section.
+    fn check_bytes<S: Source>(&self, source: &mut S) -> Result<(), S::Error> {
+        let mut end = self.span.end;
+        for section in &self.sections {
+            let padding = source.part(end, section.offset.saturating_sub(end))?;
+            if let Some(i) = padding.as_ref().iter().position(|&b| b != 0) {
+                broken("F-20", end.saturating_add(i), "padding that is not zero")?;
+            }
+            checked(source, section)?;
+            end = section.end().saturating_add(CRC_BYTES);
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a section whose checksum fits them.
+pub(crate) fn checked<S: Source>(source: &mut S, section: &Section) -> Result<S::Bytes, S::Error> {
+    let bytes = source.part(section.offset, section.length)?;
+    let stored = source.part(section.end(), CRC_BYTES)?;
+    if stored.as_ref() != crc32fast::hash(bytes.as_ref()).to_le_bytes() {
+        broken("F-21", section.offset, "the checksum of a section does not fit it")?;
+    }
+    Ok(bytes)
+}
+
+/// Hashes parameters in the graph's order, wherever they come from.
+struct Verifier<'d> {
+    directory: &'d Directory,
+    hash: ContentHash,
+    /// The parameter that comes next.
+    next: usize,
+}
+
+impl Verifier<'_> {
+    fn add(&mut self, decoded: Decoded) {
+        if let Some((param, _)) = self.directory.described(self.next) {
+            self.hash.parameter(&decoded, rows_and_cols(&param.shape).1);
+        }
+        self.next = self.next.saturating_add(1);
+    }
+
+    /// Adds what the pool has up to parameter `end`.
+    fn pooled_before(&mut self, end: usize, pool: &mut Pool) -> Result<(), FormatError> {
+        while self.next < end {
+            match pool.take(self.next) {
+                Some(decoded) => self.add(decoded),
+                None => return broken("F-17", self.directory.span.start, "a parameter is nowhere"),
+            }
+        }
+        Ok(())
     }
 }

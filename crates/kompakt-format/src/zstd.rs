@@ -1,4 +1,4 @@
-//! Zstandard (RFC 8878) as ancillary sections use it: one frame of a single segment, its length known, no
+//! Zstandard (RFC 8878) as the container uses it: one frame of a single segment, its length known, no
 //! dictionary, no checksum (the section has one).
 
 use crate::error::{FormatError, broken};
@@ -9,18 +9,23 @@ const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// The `length` bytes that a frame unpacks to. Memory: `length`, which the caller has bounded, and about as much
 /// again while unpacking.
-pub(crate) fn unpack(bytes: &[u8], length: usize, at: usize) -> Result<Vec<u8>, FormatError> {
-    check_header(bytes, length, at)?;
+pub(crate) fn unpack(
+    bytes: &[u8],
+    length: usize,
+    rule: &'static str,
+    at: usize,
+) -> Result<Vec<u8>, FormatError> {
+    check_header(bytes, length, rule, at)?;
     let mut out = vec![0; length];
     match FrameDecoder::new().decode_all(bytes, &mut out) {
         Ok(n) if n == length => Ok(out),
-        _ => broken("F-26", at, "an ancillary section that cannot be unpacked"),
+        _ => broken(rule, at, "a Zstandard frame that cannot be unpacked"),
     }
 }
 
 /// A frame that says nothing but its length, and that rightly.
-fn check_header(bytes: &[u8], length: usize, at: usize) -> Result<(), FormatError> {
-    let wrong = |problem: &'static str| broken("F-26", at, problem);
+fn check_header(bytes: &[u8], length: usize, rule: &'static str, at: usize) -> Result<(), FormatError> {
+    let wrong = |problem: &'static str| broken(rule, at, problem);
     let Some((&descriptor, rest)) = bytes.strip_prefix(&MAGIC).and_then(<[u8]>::split_first) else {
         return wrong("a packed section that is no Zstandard frame");
     };
@@ -35,7 +40,7 @@ fn check_header(bytes: &[u8], length: usize, at: usize) -> Result<(), FormatErro
     };
     let size = rest.get(..width).map(|b| b.iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte)));
     if size.map(|n| n.saturating_add(base)) != u64::try_from(length).ok() {
-        return wrong("a Zstandard frame of another length than the section table says");
+        return wrong("a Zstandard frame of another length than it should have");
     }
     Ok(())
 }

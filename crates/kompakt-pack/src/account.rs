@@ -177,9 +177,11 @@ fn parameter_row(
     row.overhead_bytes = CRC_BYTES + padding;
     match section.kind {
         SectionKind::Raw { .. } => {
-            row.coder = "raw";
-            row.map_bytes =
-                decoded.mask().map(|_| param.shape[0] * (param.len() / param.shape[0]).div_ceil(8));
+            row.coder = if section.unpacked.is_some() { "zstd" } else { "raw" };
+            row.map_bytes = decoded
+                .mask()
+                .filter(|_| section.unpacked.is_none())
+                .map(|_| param.shape[0] * (param.len() / param.shape[0]).div_ceil(8));
             row.numbers_bytes = section.length - row.map_bytes.unwrap_or(0);
         }
         SectionKind::Adaptive { .. } => {

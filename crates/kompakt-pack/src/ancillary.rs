@@ -36,21 +36,22 @@ fn packed(kind: SectionKind, bytes: Vec<u8>) -> Result<Section, PackError> {
     if bytes.len() > MAX_ANCILLARY_BYTES {
         return Err(PackError::unsupported(format!("{kind:?}"), "more than 16 MiB: pack with --minimal"));
     }
-    let frame = compress(&bytes).map_err(PackError::io("compressing an ancillary section"))?;
+    let frame = compress(&bytes, LEVEL).map_err(PackError::io("compressing an ancillary section"))?;
     // The table says the unpacked length in at most five bytes.
-    let is_single = frame.get(4).is_some_and(|descriptor| descriptor & SINGLE_SEGMENT != 0);
-    if !is_single || frame.len() + 5 >= bytes.len() {
+    let Some(frame) = frame.filter(|frame| frame.len() + 5 < bytes.len()) else {
         return Ok(Section::new(kind, bytes));
-    }
+    };
     let mut section = Section::new(kind, frame);
     section.unpacked = Some(bytes.len());
     Ok(section)
 }
 
-fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+/// A frame as rule F-26 wants it; `None` if it does not come out as one segment.
+pub(crate) fn compress(bytes: &[u8], level: i32) -> std::io::Result<Option<Vec<u8>>> {
+    let mut compressor = zstd::bulk::Compressor::new(level)?;
     compressor.include_checksum(false)?;
     compressor.include_contentsize(true)?;
     compressor.include_dictid(false)?;
-    compressor.compress(bytes)
+    let frame = compressor.compress(bytes)?;
+    Ok(frame.get(4).is_some_and(|descriptor| descriptor & SINGLE_SEGMENT != 0).then_some(frame))
 }

@@ -22,6 +22,7 @@ mod directory;
 mod error;
 mod operators;
 mod order;
+mod planes;
 mod raw;
 pub mod reference;
 mod sections;

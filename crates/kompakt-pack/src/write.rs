@@ -6,15 +6,18 @@ use crate::{
     content::{About, Source},
     convert, directory,
     error::PackError,
-    raw,
+    planes, raw,
     sections::{Section, Spool},
     tiles,
 };
-use kompakt_format::{
-    Container, ContentHash, Decoded, Descriptor, FormatError, SectionKind, Tier, rows_and_cols,
-};
+use kompakt_format::{ContentHash, Decoded, Descriptor, Directory, SectionKind, Tier, rows_and_cols};
 use rayon::prelude::*;
-use std::{fs::File, io::BufWriter, io::Write, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io::{BufWriter, Read, Seek, SeekFrom, Write},
+    path::Path,
+    sync::Arc,
+};
 
 /// Weights that are coded at once.
 const BATCH_ELEMENTS: usize = 1 << 25;
@@ -210,7 +213,12 @@ impl<'a> Packing<'a> {
             (Decoded::Dense { .. }, ..) => {
                 let mut bytes = Vec::new();
                 raw::dense(decoded, rows_and_cols(&param.shape).1, &mut bytes);
-                Ok(Section::new(SectionKind::Raw { parameter: index }, bytes))
+                let kind = SectionKind::Raw { parameter: index };
+                let n_planes = kompakt_format::n_planes(convert::descriptor(decoded).format);
+                match planes::pack(&bytes, n_planes)? {
+                    Some(packed) => Ok(Section { unpacked: Some(bytes.len()), ..Section::new(kind, packed) }),
+                    None => Ok(Section::new(kind, bytes)),
+                }
             }
             (Decoded::Shared { weights, .. }, Tier::Direct, _) => {
                 tiles::direct(&param.name, index, weights, self.layout.tile_rows)
@@ -255,15 +263,34 @@ impl<'a> Packing<'a> {
     }
 }
 
-/// Checks the file as any reader would, down to the content hash.
+/// Checks the file as any reader would, down to the content hash, one section in memory at a time.
 fn read_back(path: &Path, content_hash: [u8; 8]) -> Result<(), PackError> {
-    let bytes = std::fs::read(path).map_err(PackError::io("reading the container back"))?;
-    let differs = |e: FormatError| PackError::ReadBack(e.to_string());
-    let container = Container::parse(&bytes).map_err(differs)?;
-    container.verify().map_err(differs)?;
-    if container.content_hash() == content_hash {
-        Ok(())
-    } else {
-        Err(PackError::ReadBack("the content hash".to_string()))
+    let io = || PackError::io("reading the container back");
+    let file = File::open(path).map_err(io())?;
+    let total = file.metadata().map_err(io())?.len() as usize;
+    let checked = Directory::read(&mut Parts(&file), total)
+        .and_then(|directory| directory.verify_from(&mut Parts(&file)).map(|()| directory));
+    match checked {
+        Ok(directory) if directory.content_hash() == content_hash => Ok(()),
+        Ok(_) => Err(PackError::ReadBack("the content hash".to_string())),
+        Err(PackError::Format(e)) => Err(PackError::ReadBack(e.to_string())),
+        Err(other) => Err(other),
+    }
+}
+
+/// An open file, read part by part.
+struct Parts<'f>(&'f File);
+
+impl kompakt_format::Source for Parts<'_> {
+    type Bytes = Vec<u8>;
+    type Error = PackError;
+
+    fn part(&mut self, offset: usize, length: usize) -> Result<Vec<u8>, PackError> {
+        let io = || PackError::io("reading the container back");
+        // The header's length was compared with the file's, so this is never more than there is.
+        let mut bytes = vec![0; length];
+        self.0.seek(SeekFrom::Start(offset as u64)).map_err(io())?;
+        self.0.read_exact(&mut bytes).map_err(io())?;
+        Ok(bytes)
     }
 }

@@ -294,6 +294,9 @@ class Container:
             section.rows, section.lengths = rest
             need(sum(section.lengths) == length, "F-19", at, "the tiles do not add up to their section")
             rest = []
+        if kind == RAW and len(rest) == 1:
+            need(is_size(rest[0]), "F-7", at, "no length")
+            section.unpacked, rest = rest[0], []
         if SELF_TESTS <= kind < 0 and len(rest) == 1:
             need(is_size(rest[0]), "F-7", at, "no length")
             need(rest[0] <= MAX_ANCILLARY_BYTES, "F-15", at, "an ancillary section that is too long")

@@ -3,7 +3,7 @@
 import struct
 from math import prod
 
-from . import direct, smallest, stream
+from . import direct, smallest, stream, zstd
 from .container import ADAPTIVE, RAW, STREAM_TABLES, STREAM_TILES, Decoded, Numbers, all_finite
 from .refused import Refused, need
 
@@ -23,6 +23,8 @@ def decode(container):
                 pool[index] = adaptive(decoder, parameter, descriptor, None, grid)
                 decoder.finish()
         elif section.kind == RAW:
+            if section.unpacked is not None:
+                data = unpack_planes(data, section.unpacked, parameter, descriptor, section.offset)
             reader = Reader(data, section.offset)
             pool[index] = reader.dense(parameter, descriptor)
             reader.finish()
@@ -140,6 +142,30 @@ class Reader:
         mask = self.mask(parameter) if descriptor.is_masked else None
         n = sum(mask) if mask else parameter.rows * parameter.cols
         return Decoded(parameter, mask, self.numbers(descriptor.form, n))
+
+
+FRAME_BYTES = 1 << 22
+PLANES = {"f32": 4, "f16": 2, "scaled": 1}
+
+
+def unpack_planes(data, length, parameter, descriptor, offset):
+    """A raw section that is packed: frames of planes."""
+    rows, cols = parameter.rows, parameter.cols
+    need(length <= rows * (4 * cols + (cols + 7) // 8) + 5, "F-22", offset, "more bytes than the parameter has")
+    planes, at = b"", 0
+    while len(planes) < length:
+        size = int.from_bytes(data[at : at + 4], "little")
+        need(at + 4 + size <= len(data) and at + 4 <= len(data), "F-22", offset, "a section ends before its last frame")
+        wanted = min(length - len(planes), FRAME_BYTES)
+        planes += zstd.frame(data[at + 4 : at + 4 + size], wanted, offset, "F-22")
+        at += 4 + size
+    need(at == len(data), "F-22", offset, "bytes after the last frame")
+    out, at, n = bytearray(length), 0, PLANES[descriptor.form]
+    for p in range(n):
+        size = len(range(p, length, n))
+        out[p::n] = planes[at : at + size]
+        at += size
+    return bytes(out)
 
 
 def raw_pool(container):

@@ -1,4 +1,4 @@
-"""One Zstandard frame as rule F-26 allows it. RFC 8878; section numbers in the comments are its."""
+"""Zstandard frames as rules F-22 and F-26 allow them. RFC 8878; section numbers in the comments are its."""
 
 from .refused import Refused, need
 
@@ -10,18 +10,18 @@ class Corrupt(Exception):
     """Bytes that are no frame."""
 
 
-def frame(data, length, at):
-    """The bytes that a frame of a single segment unpacks to; length is what the section table says."""
-    need(data[:4] == MAGIC and len(data) > 4, "F-26", at, "no Zstandard frame")
+def frame(data, length, at, rule="F-26"):
+    """The bytes that a frame of a single segment unpacks to, which are so many."""
+    need(data[:4] == MAGIC and len(data) > 4, rule, at, "no Zstandard frame")
     descriptor = data[4]
-    need(descriptor & 0x3F == 0x20, "F-26", at, "several segments, a checksum or a dictionary")
+    need(descriptor & 0x3F == 0x20, rule, at, "several segments, a checksum or a dictionary")
     width = 1 << (descriptor >> 6)
     size = int.from_bytes(data[5 : 5 + width], "little") + (256 if width == 2 else 0)
-    need(size == length, "F-26", at, "another length than the section table says")
+    need(size == length, rule, at, "another length than it should have")
     try:
         out = blocks(data, 5 + width, length)
     except (Corrupt, IndexError):
-        raise Refused("F-26", at, "a frame that cannot be unpacked") from None
+        raise Refused(rule, at, "a frame that cannot be unpacked") from None
     return bytes(out)
 
 

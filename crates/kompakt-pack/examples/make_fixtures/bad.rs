@@ -230,6 +230,15 @@ fn payloads(bad: &mut Bad<'_>) {
     // Rows of 12 columns: the upper half of every second byte is filled up.
     bad.changed("F-22-mask-filled-up-with-ones", "dense-direct", |e| e.payload(0, |b| b[1] |= 0x80));
     bad.changed("F-22-raw-section-too-long", "dense-raw-sections", |e| e.payload(1, |b| b.push(0)));
+    let frame_cut = |e: Editor| e.payload(1, |b| b.truncate(b.len() - 1));
+    bad.changed("F-22-packed-section-cut-off", "dense-packed-section", frame_cut);
+    bad.changed("F-22-packed-section-too-long", "dense-packed-section", |e| e.payload(1, |b| b.push(0)));
+    bad.changed("F-22-packed-section-of-another-length", "dense-packed-section", |e| {
+        e.change(|e| e.parts[1].rest = vec![0.into(), 5000.into()])
+    });
+    bad.changed("F-22-packed-section-that-unpacks-to-too-much", "dense-packed-section", |e| {
+        e.change(|e| e.parts[1].rest = vec![0.into(), (1 << 26).into()])
+    });
     bad.changed("F-23-codebook-not-ascending", "aligned-direct", |e| {
         e.payload(0, |b| b.copy_within(4..8, 0))
     });

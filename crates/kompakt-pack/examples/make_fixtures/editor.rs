@@ -98,6 +98,7 @@ impl Editor {
                 rest.push(Item::Int(tiles.rows_per_tile() as i64));
                 rest.push(Item::Array(tiles.iter().map(|t| Item::Int(t.bytes.len() as i64)).collect()));
             }
+            rest.extend(section.unpacked.map(|n| Item::Int(n as i64)));
             Part { kind: section.kind.code(), rest, bytes: container.section_bytes(section).to_vec() }
         };
         let parts = container.sections().iter().map(part).collect();

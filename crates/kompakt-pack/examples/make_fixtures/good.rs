@@ -2,7 +2,7 @@
 
 use kompakt_checkpoint::{Model, Parameter, StageRecord, graph_from_json};
 use kompakt_format::{Container, Tier};
-use kompakt_graph::Graph;
+use kompakt_graph::{Graph, Op};
 use kompakt_pack::{
     InMemory, Layout, Options, order_units,
     synthetic::{self, NumberChoice, Recipe},
@@ -133,7 +133,10 @@ fn dense(files: &mut Files) -> Result<()> {
     }
     let layout = Layout { raw_from: 10, ..Layout::default() };
     let options = Options { layout, ..Options::new(Tier::Smallest) };
-    add(files, "dense-raw-sections", &model, &options, 0)
+    add(files, "dense-raw-sections", &model, &options, 0)?;
+    let graph = Graph::chain(&[50], vec![Op::Linear { out_features: 41, bias: true }])?;
+    let model = synthetic::model(graph, Recipe { density: 0.5, ..recipe })?;
+    add(files, "dense-packed-section", &model, &Options { layout, ..Options::new(Tier::Direct) }, 0)
 }
 
 /// Each operator once, two inputs, every kind of attribute.

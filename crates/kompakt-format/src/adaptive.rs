@@ -1,0 +1,87 @@
+//! Parameters out of adaptive streams.
+
+use crate::{
+    check::check_codebook,
+    decoded::{Decoded, coder_shape},
+    descriptor::{Descriptor, Form},
+    error::FormatError,
+    numbers::{NumberFormat, Numbers},
+};
+use alloc::vec;
+use kompakt_entropy::{
+    WeightsBuf,
+    smallest::{Hints, StreamDecoder},
+};
+use kompakt_graph::Param;
+
+/// Reads one parameter of an adaptive stream: its numbers' scale, its codebook, its mask and codes, its numbers.
+pub(crate) fn adaptive(
+    decoder: &mut StreamDecoder<'_>,
+    param: &Param,
+    descriptor: &Descriptor,
+    hints: Hints<'_>,
+    at: usize,
+) -> Result<Decoded, FormatError> {
+    let coded = |e| FormatError::coded(e, at);
+    match descriptor.form {
+        Form::Shared { n_levels } => {
+            let codebook = adaptive_numbers(decoder, descriptor.format, n_levels, at)?;
+            check_codebook(&codebook, at)?;
+            let mut weights = target(param, descriptor, &codebook, at)?;
+            decoder.weights(&mut weights, hints).map_err(coded)?;
+            Ok(Decoded::Shared { codebook, weights })
+        }
+        Form::Dense if descriptor.is_masked => {
+            let one = Numbers::F32(vec![1.0]);
+            let mut weights = target(param, descriptor, &one, at)?;
+            decoder.weights(&mut weights, hints).map_err(coded)?;
+            let n = weights.view().n_kept();
+            let numbers = adaptive_numbers(decoder, descriptor.format, n, at)?;
+            Ok(Decoded::Dense { numbers, mask: weights.mask })
+        }
+        Form::Dense => {
+            let numbers = adaptive_numbers(decoder, descriptor.format, param.len(), at)?;
+            Ok(Decoded::Dense { numbers, mask: None })
+        }
+    }
+}
+
+fn adaptive_numbers(
+    decoder: &mut StreamDecoder<'_>,
+    format: NumberFormat,
+    n: usize,
+    at: usize,
+) -> Result<Numbers, FormatError> {
+    let coded = |e| FormatError::coded(e, at);
+    Ok(match format {
+        NumberFormat::F32 => {
+            let mut values = vec![0.0; n];
+            decoder.numbers_f32(&mut values).map_err(coded)?;
+            Numbers::F32(values)
+        }
+        NumberFormat::F16 => {
+            let mut bits = vec![0; n];
+            decoder.numbers_f16(&mut bits).map_err(coded)?;
+            Numbers::F16(bits)
+        }
+        NumberFormat::Scaled => {
+            let mut scale = [0.0];
+            decoder.numbers_f32(&mut scale).map_err(coded)?;
+            let mut integers = vec![0; n];
+            decoder.numbers_int(&mut integers).map_err(coded)?;
+            let [scale] = scale;
+            Numbers::Scaled { scale, integers }
+        }
+    })
+}
+
+/// Weights to be filled in, shaped as the coders see a parameter: `[rows, channels, taps]`.
+pub(crate) fn target(
+    param: &Param,
+    descriptor: &Descriptor,
+    codebook: &Numbers,
+    at: usize,
+) -> Result<WeightsBuf, FormatError> {
+    WeightsBuf::new(coder_shape(&param.shape), descriptor.is_masked, codebook.len(), codebook.n_negative())
+        .map_err(|e| FormatError::coded(e, at))
+}

@@ -1,0 +1,26 @@
+//! Where the bytes of a file come from, for whoever does not hold all of them at once.
+
+use crate::error::{FormatError, broken};
+
+/// Gives parts of a file. A slice of the whole file is one; `kompakt-pack` reads an open file so.
+pub trait Source {
+    /// What a part is held in.
+    type Bytes: AsRef<[u8]>;
+    /// Why a part cannot be had.
+    type Error: From<FormatError>;
+    /// The `length` bytes at `offset`, all of them.
+    fn part(&mut self, offset: usize, length: usize) -> Result<Self::Bytes, Self::Error>;
+}
+
+impl<'a> Source for &'a [u8] {
+    type Bytes = &'a [u8];
+    type Error = FormatError;
+
+    fn part(&mut self, offset: usize, length: usize) -> Result<Self::Bytes, Self::Error> {
+        let end = offset.checked_add(length);
+        match end.and_then(|end| self.get(offset..end)) {
+            Some(bytes) => Ok(bytes),
+            None => broken("F-3", offset, "the file ends too early"),
+        }
+    }
+}
