@@ -33,9 +33,8 @@ impl DataArgs {
     /// Writes into a stage's record which examples are trained on. A path is no part of a record.
     pub fn record(&self, record: StageRecord) -> StageRecord {
         let is_known = kompakt_data::NAMES.contains(&self.data.as_str());
-        let record = record
-            .option("data", if is_known { self.data.as_str() } else { "file" })
-            .option("all", self.all);
+        let record =
+            record.option("data", if is_known { self.data.as_str() } else { "file" }).option("all", self.all);
         match self.limit {
             Some(n) => record.option("limit", n),
             None => record,
