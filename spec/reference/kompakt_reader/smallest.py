@@ -1,0 +1,719 @@
+"""Streams of the adaptive coder of the tier smallest.
+
+Slow and clear, and in whole numbers only. Logits are in 1/256, probabilities in 1/65536 where nothing else is said.
+"""
+
+import struct
+from collections import defaultdict
+
+from .refused import need
+
+
+def require(condition, rule, problem, at=0):
+    need(condition, rule, at, problem)
+
+
+def clamp(x, low, high):
+    return max(low, min(x, high))
+
+
+# 1. The binary arithmetic coder.
+
+WINDOW = 56
+LEAST = 1 << 48
+
+
+class Decoder:
+    """One bit at a time. `code` is the stream's number minus the low end of the interval."""
+
+    def __init__(self, data):
+        self.data, self.shifted, self.range = data, 0, 1 << WINDOW
+        self.code = self.window()
+
+    def byte(self, index):
+        return self.data[index] if index < len(self.data) else 0
+
+    def window(self):
+        return int.from_bytes(bytes(self.byte(self.shifted + i) for i in range(7)), "big")
+
+    def bit(self, p1):
+        split = (self.range >> 16) * p1
+        if self.code < split:
+            bit, self.range = 1, split
+        else:
+            bit, self.code, self.range = 0, self.code - split, self.range - split
+        while self.range < LEAST:
+            self.code = self.code << 8 | self.byte(self.shifted + 7)
+            self.shifted += 1
+            self.range <<= 8
+        return bit
+
+    def require(self, condition, rule, problem):
+        require(condition, rule, problem, min(self.shifted, len(self.data)))
+
+    def check(self):
+        self.require(self.shifted <= len(self.data), "S-2", "the stream ends too early")
+
+    def finish(self):
+        """The number is the one in the last interval with the fewest bytes."""
+        self.check()
+        last = self.window()
+        if last < self.code:
+            last += 1 << WINDOW
+        low = last - self.code
+        for n_bytes in (0, 1):
+            unit = 1 << (WINDOW - 8 * n_bytes)
+            shortest = -(-low // unit) * unit
+            if shortest < low + self.range:
+                break
+        at = len(self.data)
+        require(at == self.shifted + n_bytes, "S-3", "more or fewer bytes than the stream needs", at)
+        require(last == shortest, "S-3", "the final state is not the one a writer leaves", at)
+
+
+# 2. Tables.
+
+LOGIT_MAX = 3071
+INPUT_MAX = 2047
+ONE = 1 << 30
+N_COARSE = 24
+
+GEOMETRIC = [ONE]
+while len(GEOMETRIC) <= LOGIT_MAX:
+    GEOMETRIC.append(GEOMETRIC[-1] * 1077944331 >> 30)
+
+SQUASH = [(e << 16) // (e + ONE) for e in GEOMETRIC]
+
+LOG = [0]
+for _n in range(1, 4096):
+    _x = LOG[-1]
+    while GEOMETRIC[_x + 1] <= _n * ONE:
+        _x += 1
+    LOG.append(_x)
+
+
+def squash(logit):
+    """The probability of a logit."""
+    p = SQUASH[min(abs(logit), LOGIT_MAX)]
+    return 65536 - p if logit < 0 else p
+
+
+def log(n):
+    """About 256 ln n."""
+    if n < 4096:
+        return LOG[n]
+    shift = n.bit_length() - 12
+    return LOG[n >> shift] + (shift * 45426 >> 8)
+
+
+def ratio(ones, zeros):
+    return log(ones) - log(zeros)
+
+
+def coarse(n):
+    """0, 1, 2, 3, then two steps an octave."""
+    if n < 4:
+        return n
+    octave = n.bit_length() - 1
+    return min(octave * 2 + (n >> (octave - 1) & 1), N_COARSE - 1)
+
+
+# 3. Counters and mixers.
+
+
+class Counter:
+    """The chance of a one, in 1/2^22, and how many bits it has seen."""
+
+    def __init__(self):
+        self.p, self.n = 1 << 21, 0
+
+    def chance(self):
+        return clamp(self.p >> 6, 1, 65535)
+
+    def evidence(self, base, doubt):
+        """How far it would move a base prediction; the doubt is in quarters of a bit."""
+        trust = 32768 * 4 * self.n // (4 * self.n + doubt)
+        return (ratio(self.p, (1 << 22) - self.p) - base) * trust >> 15
+
+    def learn(self, bit, limit):
+        target = (1 << 22) - 1 if bit else 0
+        self.p = max(1, self.p + ((target - self.p) * (131072 // (2 * self.n + 3)) >> 16))
+        self.n += self.n < limit
+
+
+def counters():
+    """By context; each is new when it is first met."""
+    return defaultdict(Counter)
+
+
+class Mixer:
+    """Weighted sums of logits. An input's weight is the sum of those in the sets selected for a bit."""
+
+    def __init__(self, start, selected, rate, boost):
+        first = [w * 64 // selected for w in start]
+        self.sets = defaultdict(lambda: list(first))
+        self.n_bits, self.rate, self.boost = 0, rate, boost
+
+    def mix(self, sets, inputs):
+        return Mix([self.sets[s] for s in sets], [clamp(x, -INPUT_MAX, INPUT_MAX) for x in inputs])
+
+    def learn(self, mix, bit):
+        error = (bit << 16) - mix.p
+        rate = self.rate + self.rate * self.boost * 64 // (64 + self.n_bits)
+        self.n_bits = min(self.n_bits + 1, 1 << 24)
+        step = error * rate >> 7
+        for weights in mix.sets:
+            for i, x in enumerate(mix.inputs):
+                weights[i] = clamp(weights[i] + (step * x + (1 << 16) >> 17), -(1 << 18), 1 << 18)
+
+
+class Mix:
+    """What a mixer says of one bit."""
+
+    def __init__(self, sets, inputs):
+        self.sets, self.inputs = sets, inputs
+        total = sum((sum(w) >> 4) * x for x, *w in zip(inputs, *sets))
+        self.logit = clamp(total + (1 << 11) >> 12, -LOGIT_MAX, LOGIT_MAX)
+        self.p = squash(self.logit)
+
+
+# 4. Constants.
+
+KEPT_WEIGHTS = [
+    [1044, 944, 82, 431, 729, 618, 200, 416, 495, -294, 912, 606]
+    + [99, -93, 367, -94, 326, 485, 392, 62, 195, 7, 88, 142],
+    [1035, 1085, -51, 342, 417, 514, 354, 329, 293, 198, 412, 432]
+    + [261, 305, 408, 253, 372, 550, 274, 57, 362, 28, 133, 180],
+    [973, 1134, -159, 161, 360, 554, 125, 307, 307, 307, 307, 407]
+    + [63, -10, 274, 307, 307, 472, 283, 5, 574, -85, 18, 168],
+]
+SIGN_WEIGHTS = [
+    [468, -10, 157, 512, 645, 397, 377, 760, 219, 33, 180, 328, 281, 583, 1122, 1490, 515, 84, 305],
+    [502, 519, 444, 312, 229, 286, 230, 264, 213, 216, 167, 266, 223, 214, 228, 538, 276, 63, 127],
+    [537, 435, 244, 247, 203, 205, 205, 205, 205, 206, 82, 144, 205, 205, 1128, 273, 186, -4, -178],
+]
+MAGNITUDE_WEIGHTS = [977, 208, 458, 352, 33, 182, 46, 480, 384, 561, 379, 55, 260, 100]
+
+KEPT_DOUBT, SIGN_DOUBT, MAGNITUDE_DOUBT, BASE_DOUBT = 16, 8, 6, 12
+KEPT_LIMIT, SIGN_LIMIT, MAGNITUDE_LIMIT, NUMBER_LIMIT = 500, 250, 250, 60
+
+# Counts of priors, in 1/65536.
+COLUMN_PRIOR = 98304
+NEAR_PRIOR = 196608
+ROW_PRIOR = 163840
+RATIO_PRIOR = 32768
+WINDOW_PRIOR = 45875
+PRODUCER_PRIOR = 19661
+TENSOR_PRIOR = 251658
+# In 1/256.
+ROW_MEMORY = 179
+
+
+# 5. Numbers.
+
+
+class Fields:
+    """Counters of one kind of number."""
+
+    def __init__(self):
+        self.sign, self.exponent, self.zero, self.significand = counters(), counters(), Counter(), counters()
+        self.spare, self.size, self.top = counters(), counters(), defaultdict(counters)
+
+
+def number_bit(coder, counter):
+    bit = coder.bit(counter.chance())
+    counter.learn(bit, NUMBER_LIMIT)
+    return bit
+
+
+def tree(coder, nodes, width):
+    """Bits, most significant first, in a tree of counters."""
+    node = 1
+    for _ in range(width):
+        node = 2 * node + number_bit(coder, nodes[node])
+    return node - (1 << width)
+
+
+def raw(coder, width):
+    """Bits at even odds."""
+    value = 0
+    for _ in range(width):
+        value = 2 * value + coder.bit(1 << 15)
+    return value
+
+
+def read_floats(coder, fields, e, s, n):
+    """The bits of n floats with e exponent and s significand bits."""
+    if n == 0:
+        return []
+    told = tree(coder, fields.spare, 5)
+    spare = min(told, s)
+    modelled = min(3, s - spare)
+    rest = s - modelled - spare
+    last_sign, union, numbers = 2, 0, []
+    for _ in range(n):
+        last_sign = sign = number_bit(coder, fields.sign[last_sign])
+        exponent = tree(coder, fields.exponent, e)
+        bits = sign << (e + s) | exponent << s
+        if exponent > 0 or not number_bit(coder, fields.zero):
+            bits |= tree(coder, fields.significand, modelled) << (s - modelled)
+            bits |= raw(coder, rest) << spare
+        coder.check()
+        union |= bits
+        numbers.append(bits)
+    zeros = min((union & -union).bit_length() - 1, s) if union else s
+    coder.require(zeros == told, "S-4", "the spared bits are not all those that are 0")
+    return numbers
+
+
+def read_integers(coder, fields, n):
+    last_sign, numbers = 2, []
+    for _ in range(n):
+        size, value = 0, 0
+        while size < 32 and number_bit(coder, fields.size[size]):
+            size += 1
+        if size > 0:
+            last_sign = number_bit(coder, fields.sign[last_sign])
+            modelled = min(size - 1, 2)
+            rest = size - 1 - modelled
+            value = (1 << modelled | tree(coder, fields.top[size], modelled)) << rest
+            value |= raw(coder, rest)
+            value = -value if last_sign else value
+        coder.require(-(1 << 31) <= value < 1 << 31, "S-5", "an integer is too large")
+        coder.check()
+        numbers.append(value)
+    return numbers
+
+
+# 6. A row as a stack of pictures.
+
+LEFT, LEFT_2, UP, UP_RIGHT, UP_LEFT, UP_2, PLANE = range(7)
+ABOVE, ABOVE_LEFT, ABOVE_RIGHT, ABOVE_UP, ABOVE_DOWN, ABOVE_2, ABOVE_3 = range(7, 14)
+N_NEAR = 14
+ROWS_BACK = [0] * 7 + [1] * 5 + [2, 3]
+
+IMAGE, KERNEL, LINE = range(3)
+REACH = 3
+
+
+class Picture:
+    def __init__(self, channels, taps, grid):
+        if taps > 1:
+            self.kind = KERNEL
+            self.height, self.width = grid or (1, taps)
+        elif grid and grid[0] * grid[1] > 1:
+            self.kind = IMAGE
+            self.height, self.width = grid
+        else:
+            self.kind = LINE
+            self.height, self.width = 1, channels * taps
+        w = self.width
+        self.area = self.height * w
+        self.offsets = [-1, -2, -w, 1 - w, -1 - w, -2 * w, -self.area, 0, -1, 1, -w, w, 0, 0]
+
+    def present(self, row, plane, y, x):
+        """Which neighbours are there."""
+        left, right, up, down = x >= 1, x + 1 < self.width, y >= 1, y + 1 < self.height
+        here = [left, x >= 2, up, up and right, up and left, y >= 2, plane > 0]
+        above = [row >= 1 and there for there in (True, left, right, up, down)]
+        return here + above + [row >= 2, row >= 3]
+
+
+# 7. The three models of a weight.
+
+
+class KeptModel:
+    """Whether a weight is kept."""
+
+    def __init__(self):
+        self.mixers = [Mixer(start, 2, 79, 5) for start in KEPT_WEIGHTS]
+        self.contexts = [counters() for _ in range(6)]
+
+    def decode(self, coder, kind, at):
+        """The bit, and the logit it came with."""
+        kept = at.kept
+        row, column = coarse(at.in_row), coarse(at.in_column)
+        contexts = [
+            tuple(kept[LEFT : UP_LEFT + 1] + [kept[PLANE], kept[ABOVE]]),
+            (column, row),
+            (coarse(at.producer), column),
+            (at.column if kind == LINE else at.place) % 4096,
+            (row, coarse(at.column)),
+            tuple(kept[ABOVE : ABOVE_3 + 1] + [kept[LEFT], kept[UP]]),
+        ]
+        used = [table[kind, context] for table, context in zip(self.contexts, contexts)]
+        inputs = [at.column_logit, at.row_logit, 77, at.window, at.left_magnitude]
+        expected = at.p + 128 >> 8
+        for n in (LEFT, LEFT_2, UP, UP_RIGHT, UP_LEFT, PLANE, ABOVE):
+            inputs.append((kept[n] << 8) - at.present[n] * expected)
+        for n in (ABOVE_2, ABOVE_LEFT, ABOVE_RIGHT, ABOVE_UP, ABOVE_DOWN):
+            inputs.append((kept[n] << 8) - at.present[n] * expected)
+        inputs.append(at.producer_logit)
+        base = at.column_logit + at.row_logit
+        inputs += [counter.evidence(base, KEPT_DOUBT) for counter in used]
+        nearest = (kept[LEFT], kept[UP], kept[ABOVE])
+        mix = self.mixers[kind].mix([coarse(at.row), nearest], inputs)
+        bit = coder.bit(mix.p)
+        self.mixers[kind].learn(mix, bit)
+        for counter in used:
+            counter.learn(bit, KEPT_LIMIT)
+        return bit, mix.logit
+
+
+class Balance:
+    """How many weights are kept, and how many of these are positive."""
+
+    def __init__(self, kept=0, positive=0):
+        self.kept, self.positive = kept, positive
+
+    def add(self, positive):
+        if self.kept == 1 << 24:
+            self.kept //= 2
+            self.positive //= 2
+        self.kept += 1
+        self.positive += positive
+
+    def logit(self, halves):
+        return ratio(2 * self.positive + halves, 2 * (self.kept - self.positive) + halves)
+
+    def share(self, halves, steps):
+        return min((2 * self.positive + halves) * steps // (2 * self.kept + 2 * halves), steps - 1)
+
+
+class SignModel:
+    """Whether a kept weight is positive."""
+
+    def __init__(self):
+        self.mixers = [Mixer(start, 1, 197, 6) for start in SIGN_WEIGHTS]
+        self.contexts = [counters() for _ in range(3)]
+
+    def decode(self, coder, kind, tensor, row, column, around):
+        """`row` is a Row, the others are balances."""
+        base = tensor.logit(2)
+        left, up, above, plane = (around.signs[i] for i in (0, 2, 6, 10))
+        contexts = [
+            (left, up, above),
+            (row.balance.share(4, 5), column.share(3, 5)),
+            (plane, column.share(3, 6)),
+        ]
+        used = [table[kind, context] for table, context in zip(self.contexts, contexts)]
+        agreement = 512 * (row.agreed - row.disagreed) // (row.agreed + row.disagreed + 2)
+        inputs = [base, row.balance.logit(4), column.logit(3)]
+        inputs += [sign * 256 for sign in around.signs]
+        inputs += [above * agreement, ratio(around.positive + 19, around.negative + 19)]
+        inputs += [counter.evidence(base, SIGN_DOUBT) for counter in used]
+        mix = self.mixers[kind].mix([0], inputs)
+        bit = coder.bit(mix.p)
+        self.mixers[kind].learn(mix, bit)
+        for counter in used:
+            counter.learn(bit, SIGN_LIMIT)
+        return bit
+
+
+class Means:
+    """What is known about a magnitude before it is read, in 1/256 of its side's length."""
+
+    def __init__(self, kept_logit, tensor, row, column, window, near, in_column):
+        self.kept_logit, self.tensor, self.row, self.column = kept_logit, tensor, row, column
+        self.window, self.near, self.in_column = window, near, in_column
+
+
+class MagnitudeModel:
+    """How far from zero a level is among those of its sign."""
+
+    def __init__(self):
+        self.mixers = [Mixer(MAGNITUDE_WEIGHTS, 1, 197, 6) for _ in range(3)]
+        self.shared, self.signed, self.deep = counters(), counters(), counters()
+        self.contexts = [counters() for _ in range(5)]
+
+    def decode(self, coder, kind, means, side, negative):
+        """A side of levels is a binary tree, cut in the middle until one is left."""
+        low, high, node = 0, side, 1
+        size = side - 1 if side <= 16 else 11 + (side - 1).bit_length()
+        while high - low > 1:
+            middle = (low + high) // 2
+            even = log(high - middle) - log(middle - low)
+            if node < 16:
+                upper = self.cut(coder, kind, means, size, node, negative, even)
+            else:
+                counter = self.deep[size, node]
+                upper = coder.bit(counter.chance())
+                counter.learn(upper, MAGNITUDE_LIMIT)
+            low, high = (middle, high) if upper else (low, middle)
+            node = 2 * node + upper
+        return low
+
+    def cut(self, coder, kind, means, size, node, negative, even):
+        shared, signed = self.shared[size, node], self.signed[size, node, negative]
+        from_shared = even + shared.evidence(even, BASE_DOUBT)
+        base = from_shared + signed.evidence(from_shared, BASE_DOUBT)
+        third = [0 if m is None else 1 + min(m * 3 >> 8, 2) for m in means.near]
+        left, up, above, plane = third
+        contexts = [
+            clamp(means.kept_logit + 1792 >> 8, 0, 7),
+            left * 4 + up,
+            means.row * 10 >> 8,
+            (means.column * 6 >> 8) + 6 * min(means.in_column, 3),
+            above * 4 + plane,
+        ]
+        used = [table[size, node, negative, c] for table, c in zip(self.contexts, contexts)]
+        inputs = [base] + [counter.evidence(base, MAGNITUDE_DOUBT) for counter in used]
+        inputs.append((means.kept_logit + 768) * 77 >> 8)
+        inputs += [3 * (mean - means.tensor) for mean in (means.row, means.column, means.window)]
+        inputs += [0 if m is None else m - means.tensor for m in means.near]
+        mix = self.mixers[kind].mix([(size, node)], inputs)
+        bit = coder.bit(mix.p)
+        self.mixers[kind].learn(mix, bit)
+        for counter in [shared, signed] + used:
+            counter.learn(bit, MAGNITUDE_LIMIT)
+        return bit
+
+
+# 8. A tensor.
+
+
+class Tensor:
+    """Statistics over the rows so far."""
+
+    def __init__(self):
+        self.n_kept, self.balance, self.magnitude, self.n_values = 0, Balance(), 0, 0
+        self.last, self.faded = (0, 0), (0, 0)
+
+    def row_prior(self):
+        """What the next row keeps for each one expected: the last row and all of them, half each."""
+        of = [((kept + RATIO_PRIOR) << 16) // (expected + RATIO_PRIOR) for kept, expected in (self.last, self.faded)]
+        return sum(of) // 2
+
+    def end_row(self, row):
+        self.n_kept += row.n_kept
+        self.last = (row.n_kept << 16, row.expected)
+        self.faded = tuple((old * ROW_MEMORY >> 8) + new for old, new in zip(self.faded, self.last))
+
+
+class Row:
+    """Statistics over the row so far."""
+
+    def __init__(self, index, prior):
+        self.index, self.prior = index, prior
+        self.n_kept, self.expected, self.balance, self.magnitude = 0, 0, Balance(), 0
+        self.agreed, self.disagreed = 0, 0
+
+
+class Columns:
+    """Statistics over every column, and how likely its next weight is kept."""
+
+    def __init__(self, n):
+        self.kept, self.positive, self.magnitude = [0] * n, [0] * n, [0] * n
+        self.logit, self.p = [0] * n, [0] * n
+
+    def estimate(self, picture, rows, n_kept):
+        overall = ((n_kept << 16) + TENSOR_PRIOR) // (rows * len(self.kept) + 64)
+        prior = 2 * NEAR_PRIOR
+        for column, kept in enumerate(self.kept):
+            near, n_near = self.neighbours(picture, column)
+            nearby = (((near << 16) + (prior * overall >> 16)) << 16) // ((n_near * rows << 16) + prior)
+            ones = (kept << 16) + (COLUMN_PRIOR * nearby >> 16)
+            zeros = ((rows - kept) << 16) + (COLUMN_PRIOR * (65536 - nearby) >> 16)
+            self.logit[column] = clamp(ratio(ones, zeros), -INPUT_MAX, INPUT_MAX)
+            self.p[column] = squash(self.logit[column])
+
+    def neighbours(self, picture, column):
+        """Kept weights of the columns around one, and how many these are: edges count twice."""
+        y, x = divmod(column % picture.area, picture.width)
+        kept, count = 0, 0
+        for dy in (-1, 0, 1):
+            for dx in (-1, 0, 1):
+                inside = 0 <= y + dy < picture.height and 0 <= x + dx < picture.width
+                if inside and (dy or dx):
+                    weight = 1 if dy and dx else 2
+                    kept += weight * self.kept[column + dy * picture.width + dx]
+                    count += weight
+        return kept, count
+
+
+class Place:
+    """What is known about a weight before it is read."""
+
+
+class Around:
+    """The kept weights around one: signs, magnitudes (or None), and sums over the window by nearness."""
+
+
+class Layer:
+    """One tensor being read."""
+
+    def __init__(self, models, coder, shape, is_masked, levels, negative, counts, grid):
+        self.models, self.coder = models, coder
+        self.rows, channels, self.taps = shape
+        self.cols = channels * self.taps
+        self.is_masked, self.levels, self.negative, self.counts = is_masked, levels, negative, counts
+        self.picture = Picture(channels, self.taps, grid)
+        if counts is not None:
+            require(len(counts) == channels, "S-1", "the producer's counts are not one a channel")
+            mean = (sum(counts) << 16) // max(len(counts), 1)
+            steady = log(mean + PRODUCER_PRIOR)
+            self.producer_logits = [log((n << 16) + PRODUCER_PRIOR) - steady >> 1 for n in counts]
+        self.kept = [[0] * self.cols for _ in range(self.rows)]
+        self.codes = [[0] * self.cols for _ in range(self.rows)]
+
+    def decode(self):
+        if self.cols == 0:
+            return
+        self.tensor, self.columns = Tensor(), Columns(self.cols)
+        for index in range(self.rows):
+            self.columns.estimate(self.picture, index, self.tensor.n_kept)
+            self.row = Row(index, self.tensor.row_prior())
+            self.expected = [0] * self.cols
+            for column in range(self.cols):
+                self.weight(column)
+            self.tensor.end_row(self.row)
+            self.coder.check()
+
+    def weight(self, column):
+        kind, row = self.picture.kind, self.row
+        place = self.place(column)
+        row.expected += self.columns.p[column]
+        self.expected[column] = place.p
+        is_kept, kept_logit = 1, 0
+        if self.is_masked:
+            is_kept, kept_logit = self.models.kept.decode(self.coder, kind, place)
+        if is_kept:
+            self.codes[row.index][column] = self.level(place, kept_logit)
+            self.kept[row.index][column] = 1
+
+    def split(self, code):
+        """Whether a code is positive, and its magnitude."""
+        if code >= self.negative:
+            return True, relative(code - self.negative, self.levels - self.negative)
+        return False, relative(self.negative - 1 - code, self.negative)
+
+    def window(self, place):
+        """(up, across, column) of the window: three rows above, seven wide, and three on the left."""
+        for up in range(min(REACH, place.y), -1, -1):
+            last = min(place.x + REACH + 1, self.picture.width) if up else place.x
+            for x in range(max(place.x - REACH, 0), last):
+                yield up, x - place.x, place.column + x - place.x - up * self.picture.width
+
+    def place(self, column):
+        picture, row, columns = self.picture, self.row, self.columns
+        at = Place()
+        at.row, at.column = row.index, column
+        at.plane, at.place = divmod(column, picture.area)
+        at.y, at.x = divmod(at.place, picture.width)
+        at.present = picture.present(row.index, at.plane, at.y, at.x)
+        at.kept = [0] * N_NEAR
+        for n, there in enumerate(at.present):
+            if there:
+                at.kept[n] = self.kept[row.index - ROWS_BACK[n]][column + picture.offsets[n]]
+        more = (row.n_kept << 16) + (ROW_PRIOR * row.prior >> 16)
+        at.row_logit = clamp(ratio(more, row.expected + ROW_PRIOR), -INPUT_MAX, INPUT_MAX)
+        at.column_logit = columns.logit[column]
+        at.p = squash(at.column_logit + at.row_logit)
+        n_kept, expected = 0, 0
+        for _, _, other in self.window(at):
+            n_kept += self.kept[row.index][other]
+            expected += self.expected[other]
+        at.window = ratio((n_kept << 16) + WINDOW_PRIOR, expected + WINDOW_PRIOR)
+        at.left_magnitude = self.split(self.codes[row.index][column - 1])[1] if at.kept[LEFT] else 0
+        at.producer_logit, at.producer = 0, 0
+        if self.counts is not None:
+            channel = column // self.taps
+            at.producer_logit, at.producer = self.producer_logits[channel], self.counts[channel]
+        at.in_column, at.in_row = columns.kept[column], row.n_kept
+        return at
+
+    def around(self, place):
+        found = {}
+        for n in range(N_NEAR):
+            if place.kept[n]:
+                row = self.codes[self.row.index - ROWS_BACK[n]]
+                found[n] = self.split(row[place.column + self.picture.offsets[n]])
+        around = Around()
+        near = [LEFT, LEFT_2, UP, UP_LEFT, UP_RIGHT, UP_2, ABOVE, ABOVE_2, ABOVE_RIGHT, ABOVE_DOWN, PLANE]
+        around.signs = [(1 if found[n][0] else -1) if n in found else 0 for n in near]
+        around.magnitudes = [found[n][1] if n in found else None for n in (LEFT, UP, ABOVE, PLANE)]
+        around.positive, around.negative, around.magnitude = 0, 0, 0
+        for up, across, other in self.window(place):
+            if self.kept[self.row.index][other]:
+                nearness = 64 // (up * up + across * across)
+                positive, magnitude = self.split(self.codes[self.row.index][other])
+                around.positive += nearness * positive
+                around.negative += nearness * (not positive)
+                around.magnitude += nearness * magnitude
+        return around
+
+    def level(self, place, kept_logit):
+        """The code of a kept weight: its sign, then its magnitude."""
+        kind, column, row, tensor, columns = self.picture.kind, place.column, self.row, self.tensor, self.columns
+        around = self.around(place)
+        positive = int(self.negative == 0)
+        if 0 < self.negative < self.levels:
+            balance = Balance(columns.kept[column], columns.positive[column])
+            positive = self.models.sign.decode(self.coder, kind, tensor.balance, row, balance, around)
+            tensor.balance.add(positive)
+            row.balance.add(positive)
+            columns.positive[column] += positive
+            above = around.signs[6]
+            if above and (above > 0) == positive:
+                row.agreed = min(row.agreed + 1, 1 << 20)
+            elif above:
+                row.disagreed = min(row.disagreed + 1, 1 << 20)
+        side = self.levels - self.negative if positive else self.negative
+        overall = (tensor.magnitude + 128) // (tensor.n_values + 1)
+        in_column, nearness = columns.kept[column], around.positive + around.negative
+        means = Means(
+            kept_logit,
+            overall,
+            (row.magnitude + 3 * overall) // (row.n_kept + 3),
+            (columns.magnitude[column] + 2 * overall) // (in_column + 2),
+            (around.magnitude + 64 * overall) // (nearness + 64),
+            around.magnitudes,
+            in_column,
+        )
+        m = self.models.magnitude.decode(self.coder, kind, means, side, not positive)
+        magnitude = relative(m, side)
+        tensor.magnitude += magnitude
+        tensor.n_values += 1
+        row.magnitude += magnitude
+        row.n_kept += 1
+        columns.magnitude[column] += magnitude
+        columns.kept[column] += 1
+        return self.negative + m if positive else self.negative - 1 - m
+
+
+def relative(m, side):
+    """The middle of magnitude m of a side, in 1/256 of the side."""
+    return (2 * m + 1) * 128 // side
+
+
+# 9. The stream.
+
+
+class StreamDecoder:
+    """Reads tensors and numbers in the order in which they were written; the models live as long as the stream."""
+
+    def __init__(self, data):
+        self.coder = Decoder(data)
+        self.kept, self.sign, self.magnitude = KeptModel(), SignModel(), MagnitudeModel()
+        self.f32, self.f16, self.integers = Fields(), Fields(), Fields()
+
+    def weights(self, shape, is_masked, levels, negative, counts, grid):
+        """Mask (None without one) and codes, row-major; the code of a pruned weight is 0."""
+        layer = Layer(self, self.coder, shape, is_masked, levels, negative, counts, grid)
+        layer.decode()
+        mask = [bool(kept) for row in layer.kept for kept in row] if is_masked else None
+        return mask, [code for row in layer.codes for code in row]
+
+    def numbers_f32(self, n):
+        bits = read_floats(self.coder, self.f32, 8, 23, n)
+        return list(struct.unpack(f"<{n}f", struct.pack(f"<{n}I", *bits)))
+
+    def numbers_f16(self, n):
+        bits = read_floats(self.coder, self.f16, 5, 10, n)
+        return list(struct.unpack(f"<{n}e", struct.pack(f"<{n}H", *bits)))
+
+    def numbers_int(self, n):
+        return read_integers(self.coder, self.integers, n)
+
+    def finish(self):
+        self.coder.finish()
