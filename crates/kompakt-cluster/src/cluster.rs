@@ -29,8 +29,8 @@ impl Options {
     fn record(&self, graph: &Graph) -> StageRecord {
         let record = StageRecord::new("kompakt-cluster", env!("CARGO_PKG_VERSION"))
             .option("levels", graph.describe_layers(&self.n_levels))
-            .option("codebook-format", self.codebook_format)
-            .option("bias-format", self.bias_format);
+            .option("codebook_format", self.codebook_format)
+            .option("bias_format", self.bias_format);
         let mut record = match self.method {
             Method::KMeans(init) => record.option("method", "kmeans").option("init", init),
             Method::Exact => record.option("method", "exact"),

@@ -151,12 +151,12 @@ fn measured(mut record: StageRecord, outcome: &Outcome) -> StageRecord {
 /// How a network is fine-tuned if nothing else is asked for.
 fn defaults(model: &Model) -> Recipe {
     let is_convolutional = model.graph.weights().any(|p| p.shape.len() > 2);
-    let (epochs, batch) = if is_convolutional { (5, 64) } else { (10, 128) };
+    let (epochs, batch) = if is_convolutional { (4, 64) } else { (8, 128) };
     Recipe {
         options: TrainOptions {
             epochs,
             batch,
-            learning_rate: 3e-4,
+            learning_rate: 1e-3,
             optimizer: Optimizer::ADAM,
             seed: model.seed().unwrap_or(1),
             ..TrainOptions::default()

@@ -167,7 +167,7 @@ fn measured(mut record: StageRecord, outcome: &Outcome) -> StageRecord {
 /// is cheap then.
 fn defaults(model: &Model, seed: u64) -> Recipe {
     let is_convolutional = model.graph.weights().any(|p| p.shape.len() > 2);
-    let (epochs, batch) = if is_convolutional { (25, 64) } else { (60, 128) };
+    let (epochs, batch) = if is_convolutional { (15, 64) } else { (40, 128) };
     Recipe {
         options: TrainOptions {
             epochs,

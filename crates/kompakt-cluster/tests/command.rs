@@ -1,0 +1,61 @@
+//! The command line: options reach the layers, mistakes their exit codes.
+#![allow(clippy::unwrap_used)]
+
+use clap::Parser;
+use kompakt_checkpoint::{Model, Parameter, stage};
+use kompakt_cluster::args::Args;
+use kompakt_graph::networks;
+use std::{fs::File, path::Path};
+
+fn write_model(path: &Path) {
+    let graph = networks::mlp(&[20], &[30], 4).unwrap();
+    let wave = |n: usize| (0..n).map(|i| (i as f32 * 0.7).sin() + 1e-3).collect();
+    let parameters =
+        graph.params().iter().map(|p| (p.name.clone(), Parameter::dense(p.shape.clone(), wave(p.len()))));
+    Model::new(graph.clone(), parameters.collect()).unwrap().write(path).unwrap();
+}
+
+fn run(folder: &Path, options: &str) -> anyhow::Result<Model> {
+    let (input, output) = (folder.join("in.safetensors"), folder.join("out.safetensors"));
+    let words = ["kompakt-cluster", "-q", input.to_str().unwrap(), "-o", output.to_str().unwrap()];
+    Args::try_parse_from(words.into_iter().chain(options.split_whitespace()))?.run()?;
+    Ok(Model::read(File::open(output)?, None)?)
+}
+
+fn n_levels(model: &Model) -> Vec<usize> {
+    let levels = |name: &str| match &model.parameters[name] {
+        Parameter::Shared { codebook, .. } => codebook.len(),
+        Parameter::Dense { .. } => 0,
+    };
+    model.graph.weights().map(|p| levels(&p.name)).collect()
+}
+
+#[test]
+fn bits_and_levels_reach_their_layers() {
+    let folder = tempfile::tempdir().unwrap();
+    write_model(&folder.path().join("in.safetensors"));
+    let levels = |options: &str| n_levels(&run(folder.path(), options).unwrap());
+    assert_eq!(levels("--bits 3,2"), [8, 4]);
+    assert_eq!(levels("--bits 4,fc2=0"), [16, 1]);
+    assert_eq!(levels("--levels 7,5 --method kmeans --init density"), [7, 5]);
+    assert_eq!(levels(""), [32, 32]);
+    let both = run(folder.path(), "--method ecsq --levels 32 --lambda 0.1").unwrap();
+    assert!(n_levels(&both).iter().all(|&n| n < 32));
+    assert_eq!(both.provenance[0].options["lambda"], "0.1");
+}
+
+#[test]
+fn mistakes_end_with_their_exit_codes() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.safetensors");
+    let code = |options: &str| stage::exit_code(&run(folder.path(), options).unwrap_err());
+    assert_eq!(code(""), stage::exit::IO);
+    write_model(&input);
+    assert_eq!(code("--bits 9"), stage::exit::USAGE);
+    assert_eq!(code("--bits 1,2,3"), stage::exit::USAGE);
+    assert_eq!(code("--method ecsq --lambda=-1"), stage::exit::USAGE);
+    assert!(run(folder.path(), "--bits many").is_err());
+    assert!(!folder.path().join("out.safetensors").exists(), "a failed stage leaves nothing");
+    run(folder.path(), "").unwrap().write(&input).unwrap();
+    assert_eq!(code(""), stage::exit::INPUT);
+}
