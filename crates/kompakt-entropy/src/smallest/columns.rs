@@ -3,7 +3,7 @@
 
 use super::{
     mixer::INPUT_MAX,
-    picture::Picture,
+    picture::{Kind, Picture},
     priors,
     tables::{ratio, squash},
 };
@@ -18,12 +18,10 @@ pub(crate) struct Columns {
     pub(crate) logit: Vec<i32>,
     /// The same as a probability, in 1/65536.
     pub(crate) p: Vec<u32>,
-    /// Kept weights of three picture rows, with an empty column on either side.
-    sums: Vec<u64>,
 }
 
 impl Columns {
-    pub(crate) fn new(row_len: usize, picture: &Picture) -> Self {
+    pub(crate) fn new(row_len: usize) -> Self {
         let zeros = || vec![0; row_len];
         Self {
             kept: zeros(),
@@ -31,57 +29,52 @@ impl Columns {
             magnitude: vec![0; row_len],
             logit: vec![0; row_len],
             p: zeros(),
-            sums: vec![0; picture.width + 2],
         }
     }
 
     /// Estimates every column from the `row` rows so far: its own count, its neighbours' and the whole tensor's.
-    ///
-    /// Neighbours beside, above and below count twice, those at the corners once:
-    ///
-    /// ```text
-    /// 1 2 1
-    /// 2 . 2     what is left of 1 2 1 times 1 2 1 without four times the middle
-    /// 1 2 1
-    /// ```
     pub(crate) fn estimate(&mut self, picture: &Picture, row: usize, n_kept: u64) {
         let rows = row as u64;
         let seen = rows * self.kept.len() as u64;
         let overall = ((n_kept << 16) + priors::TENSOR_PRIOR) / (seen + 64);
         let prior = 2 * priors::NEAR_PRIOR;
-        let added = (prior * overall) >> 16;
-        // One over the rows of the neighbourhood, by its weight; in 1/2^60.
-        let shares: [u64; 13] = core::array::from_fn(|n| (1 << 60) / (((n as u64 * rows) << 16) + prior));
-        for start in (0..self.kept.len()).step_by(picture.area()) {
-            for y in 0..picture.height {
-                self.sum_rows(picture, start, y);
-                for x in 0..picture.width {
-                    let column = start + y * picture.width + x;
-                    let kept = u64::from(self.kept[column]);
-                    let near = self.sums[x] + 2 * self.sums[x + 1] + self.sums[x + 2] - 4 * kept;
-                    let nearby = (((near << 16) + added) * shares[picture.n_near(y, x)]) >> 44;
-                    let ones = (kept << 16) + ((priors::COLUMN_PRIOR * nearby) >> 16);
-                    let zeros = ((rows - kept) << 16) + ((priors::COLUMN_PRIOR * (65536 - nearby)) >> 16);
-                    self.logit[column] = ratio(ones, zeros).clamp(-INPUT_MAX, INPUT_MAX);
-                    self.p[column] = squash(self.logit[column]);
-                }
+        for start in (0..self.kept.len()).step_by(picture.area().max(1)) {
+            for place in 0..picture.area() {
+                let (near, n_near) = self.neighbours(picture, start, place);
+                let nearby =
+                    (((near << 16) + ((prior * overall) >> 16)) << 16) / (((n_near * rows) << 16) + prior);
+                let (kept, column) = (u64::from(self.kept[start + place]), start + place);
+                let ones = (kept << 16) + ((priors::COLUMN_PRIOR * nearby) >> 16);
+                let zeros = ((rows - kept) << 16) + ((priors::COLUMN_PRIOR * (65536 - nearby)) >> 16);
+                self.logit[column] = ratio(ones, zeros).clamp(-INPUT_MAX, INPUT_MAX);
+                self.p[column] = squash(self.logit[column]);
             }
         }
     }
 
-    /// Puts picture row `y` twice, and the rows above and below it, into `sums[1..]`.
-    fn sum_rows(&mut self, picture: &Picture, start: usize, y: usize) {
-        let at = |y: usize| start + y * picture.width..start + (y + 1) * picture.width;
-        let sums = &mut self.sums[1..=picture.width];
-        for (sum, &kept) in sums.iter_mut().zip(&self.kept[at(y)]) {
-            *sum = 2 * u64::from(kept);
-        }
-        for beside in [y.wrapping_sub(1), y + 1] {
-            if beside < picture.height {
-                for (sum, &kept) in sums.iter_mut().zip(&self.kept[at(beside)]) {
-                    *sum += u64::from(kept);
-                }
+    /// Kept weights of the columns around one, and how many columns they are: edges count twice, corners once.
+    fn neighbours(&self, picture: &Picture, start: usize, place: usize) -> (u64, u64) {
+        let (width, height) = (picture.width, picture.height);
+        let (y, x) = (place / width, place % width);
+        let (mut kept, mut count) = (0, 0);
+        let mut add = |there: bool, column: usize, weight: u64| {
+            if there {
+                kept += weight * u64::from(self.kept[column]);
+                count += weight;
             }
+        };
+        let column = start + place;
+        let (left, right, up, down) = (x > 0, x + 1 < width, y > 0, y + 1 < height);
+        add(left, column.wrapping_sub(1), 2);
+        add(right, column + 1, 2);
+        if picture.kind != Kind::Line {
+            add(up, column.wrapping_sub(width), 2);
+            add(down, column + width, 2);
+            add(up && left, column.wrapping_sub(width + 1), 1);
+            add(up && right, (column + 1).wrapping_sub(width), 1);
+            add(down && left, (column + width).wrapping_sub(1), 1);
+            add(down && right, column + width + 1, 1);
         }
+        (kept, count)
     }
 }

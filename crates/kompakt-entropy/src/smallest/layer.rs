@@ -11,7 +11,7 @@ use super::{
     priors,
     sign::{self, Balance, SignModel},
     stream::Hints,
-    tables::log,
+    tables::{log, ratio},
     window::Window,
 };
 use crate::EntropyError;
@@ -57,26 +57,11 @@ struct Row {
     /// What the rows before say this one keeps for each one expected, in 1/65536.
     prior: u64,
     n_kept: u64,
-    /// In 1/65536.
     expected: u64,
-    /// The logarithm of what is kept and what the rows before say.
-    log_kept: i32,
     balance: Balance,
     magnitude: u64,
     agreed: u32,
     disagreed: u32,
-}
-
-impl Row {
-    /// Takes notice of a change in `n_kept` or `prior`.
-    fn count(&mut self) {
-        self.log_kept = log((self.n_kept << 16) + ((priors::ROW_PRIOR * self.prior) >> 16));
-    }
-
-    /// The logarithm of kept against expected.
-    fn logit(&self) -> i32 {
-        (self.log_kept - log(self.expected + priors::ROW_PRIOR)).clamp(-INPUT_MAX, INPUT_MAX)
-    }
 }
 
 /// The flags of this row and the three before, each with a margin that reads as zero.
@@ -145,15 +130,14 @@ impl WeightModel {
         if layer.row_len == 0 {
             return Ok(());
         }
-        let mut columns = Columns::new(layer.row_len, &layer.picture);
+        let mut columns = Columns::new(layer.row_len);
         let mut flags = Flags::new(layer.row_len, layer.picture.margin());
         let mut window = Window::new(layer.row_len, &layer.picture);
         let mut tensor = Tensor::default();
         for index in 0..rows {
             columns.estimate(&layer.picture, index, tensor.n_kept);
             flags.advance();
-            let mut row = Row { index, prior: tensor.row_prior(), ..Row::default() };
-            row.count();
+            let row = Row { index, prior: tensor.row_prior(), ..Row::default() };
             self.code_row(coder, cells, &layer, &mut tensor, row, &mut columns, &mut flags, &mut window);
             coder.check()?;
         }
@@ -181,6 +165,7 @@ impl WeightModel {
                     let position = Position { plane, y, x, column };
                     let place = place(layer, &row, columns, flags, window, &position, cells);
                     row.expected += u64::from(columns.p[column]);
+                    window.expect(column, place.p);
                     let at = row.index * layer.row_len + column;
                     let mut kept_logit = 0;
                     let mut is_kept = true;
@@ -197,7 +182,6 @@ impl WeightModel {
                         level = self.code_level(coder, cells, &mut value, kept_logit);
                         flags.keep(column);
                     }
-                    window.push(column, is_kept, place.p);
                     cells.set(at, is_kept, level);
                     column += 1;
                 }
@@ -325,8 +309,11 @@ fn place<D: Cells>(
     let in_picture = position.y * picture.width + position.x;
     let present = picture.present(row.index, position.plane, in_picture);
     let kept = flags.near(picture, column) & present;
-    let row_logit = row.logit();
+    let more = (row.n_kept << 16) + ((priors::ROW_PRIOR * row.prior) >> 16);
+    let row_logit = ratio(more, row.expected + priors::ROW_PRIOR).clamp(-INPUT_MAX, INPUT_MAX);
     let column_logit = columns.logit[column];
+    let (n_near, expected) = window.sums(picture, position.x, column, flags.current());
+    let prior = priors::WINDOW_PRIOR;
     let left_magnitude = if kept >> near::LEFT & 1 == 1 {
         layer.split(cells.level(row.index * layer.row_len + column - 1)).1
     } else {
@@ -342,7 +329,7 @@ fn place<D: Cells>(
         column_logit,
         row_logit,
         p: kept::base(column_logit, row_logit),
-        window: window.surprise(picture, position.x),
+        window: ratio((u64::from(n_near) << 16) + prior, expected + prior),
         left_magnitude,
         producer_logit: layer.producer_logits.get(channel).copied().unwrap_or(0),
         producer: layer.producer.map_or(0, |counts| counts[channel]),
@@ -457,7 +444,6 @@ impl Value<'_, '_> {
         self.tensor.n_values += 1;
         self.row.magnitude += magnitude;
         self.row.n_kept += 1;
-        self.row.count();
         self.columns.magnitude[column] += magnitude;
         self.columns.kept[column] += 1;
     }

@@ -9,6 +9,8 @@ use alloc::{vec, vec::Vec};
 
 /// Inputs lie within plus and minus this (8 in units of 1/256).
 pub(crate) const INPUT_MAX: i32 = 2047;
+/// Weights lie within plus and minus this (4 in units of 1/65536).
+const WEIGHT_MAX: i32 = 1 << 18;
 
 /// How fast the weights of a mixer move.
 #[derive(Debug, Clone, Copy)]
@@ -17,14 +19,6 @@ pub(crate) struct Rate {
     pub(crate) last: u32,
     /// How much faster at first: `last * (1 + boost / (1 + bits / 64))`.
     pub(crate) boost: u32,
-}
-
-impl Rate {
-    /// Errors, rates and inputs multiply within 32 bits up to here.
-    pub(crate) const fn new(last: u32, boost: u32) -> Self {
-        assert!(last * (1 + boost) < 2048);
-        Self { last, boost }
-    }
 }
 
 /// Mixes `N` inputs. The weight of an input is the sum of those in the `K` sets that are selected for a bit.
@@ -55,22 +49,15 @@ impl<const N: usize, const K: usize> Mixer<N, K> {
     }
 
     /// The probability of a one.
-    ///
-    /// All sums wrap around in 32 bits. What training leaves behind never comes near that; hostile bytes may.
     #[inline]
     pub(crate) fn mix(&self, sets: [usize; K], mut inputs: [i32; N]) -> Mix<N, K> {
-        let mut weights = self.sets[sets[0]];
-        for &set in &sets[1..] {
-            for (w, v) in weights.iter_mut().zip(&self.sets[set]) {
-                *w = w.wrapping_add(*v);
-            }
-        }
-        let mut sum = 1 << 11;
-        for (w, x) in weights.iter().zip(&mut inputs) {
+        let mut sum = 0;
+        for (i, x) in inputs.iter_mut().enumerate() {
             *x = (*x).clamp(-INPUT_MAX, INPUT_MAX);
-            sum = (w >> 4).wrapping_mul(*x).wrapping_add(sum);
+            let w: i32 = sets.iter().map(|&set| self.sets[set][i]).sum();
+            sum += (w >> 4) * *x;
         }
-        let logit = (sum >> 12).clamp(-LOGIT_MAX, LOGIT_MAX);
+        let logit = ((sum + (1 << 11)) >> 12).clamp(-LOGIT_MAX, LOGIT_MAX);
         Mix { sets, inputs, p: squash(logit), logit }
     }
 
@@ -81,10 +68,9 @@ impl<const N: usize, const K: usize> Mixer<N, K> {
         let rate = self.rate.last + self.rate.last * self.rate.boost * 64 / (64 + self.n_bits);
         self.n_bits = (self.n_bits + 1).min(1 << 24);
         let step = (error * rate as i32) >> 7;
-        let steps = mix.inputs.map(|x| (step * x + (1 << 16)) >> 17);
         for &set in &mix.sets {
-            for (w, step) in self.sets[set].iter_mut().zip(&steps) {
-                *w = w.wrapping_add(*step);
+            for (w, x) in self.sets[set].iter_mut().zip(&mix.inputs) {
+                *w = (*w + ((step * x + (1 << 16)) >> 17)).clamp(-WEIGHT_MAX, WEIGHT_MAX);
             }
         }
     }

@@ -78,13 +78,6 @@ impl Picture {
         self.height * self.width
     }
 
-    /// How much the neighbours in the same plane weigh together: two each, one at a corner.
-    #[inline]
-    pub(crate) fn n_near(&self, y: usize, x: usize) -> usize {
-        let span = |at: usize, len: usize| 2 + usize::from(at > 0) + usize::from(at + 1 < len);
-        span(y, self.height) * span(x, self.width) - 4
-    }
-
     /// How many flags before and after a row must be readable.
     pub(crate) fn margin(&self) -> usize {
         self.area().max(2 * self.width).max(2) + 1

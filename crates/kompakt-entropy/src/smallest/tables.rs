@@ -60,7 +60,10 @@ pub(crate) fn squash(logit: i32) -> u32 {
 /// About `256 ln n`; 0 for 0. From 4096 on, the table's entry for the upper 12 bits plus 177.4453 for each bit more.
 #[inline]
 pub(crate) fn log(n: u64) -> i32 {
-    let shift = 52_u32.saturating_sub(n.leading_zeros());
+    if n < N_LOG as u64 {
+        return i32::from(LOG[n as usize]);
+    }
+    let shift = 52 - n.leading_zeros();
     i32::from(LOG[(n >> shift) as usize]) + ((shift * 45426) >> 8) as i32
 }
 

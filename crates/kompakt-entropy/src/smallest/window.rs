@@ -8,68 +8,56 @@
 //!   # # # x
 //! ```
 
-use super::{picture::Picture, priors, tables::ratio};
+use super::picture::Picture;
 use alloc::{vec, vec::Vec};
 
 /// How far it reaches, up and to both sides.
 const REACH: usize = 3;
-
-/// Kept weights and what was expected, in 1/65536.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sum {
-    kept: u64,
-    expected: u64,
-}
-
-impl Sum {
-    fn plus(self, kept: u8, expected: u32) -> Self {
-        Self { kept: self.kept + u64::from(kept), expected: self.expected + u64::from(expected) }
-    }
-}
 
 /// Sums over the window of what was kept and of what was expected, as the coder walks along a picture row.
 #[derive(Debug, Clone)]
 pub(crate) struct Window {
     /// Expected, for every weight of the row so far, in 1/65536.
     expected: Vec<u32>,
-    /// Over the three picture rows above, all columns before each.
-    above: Vec<Sum>,
-    /// The last three weights of this picture row, the latest first.
-    recent: [(u8, u32); REACH],
+    /// Kept and expected in the rows above, summed over all columns before each.
+    above: Vec<(u32, u64)>,
 }
 
 impl Window {
     pub(crate) fn new(row_len: usize, picture: &Picture) -> Self {
-        let above = vec![Sum::default(); picture.width + 1];
-        Self { expected: vec![0; row_len], above, recent: [(0, 0); REACH] }
+        Self { expected: vec![0; row_len], above: vec![(0, 0); picture.width + 1] }
     }
 
     /// Starts picture row `y`, whose first weight is `start`; `kept` is the row of weights so far.
     pub(crate) fn start(&mut self, picture: &Picture, y: usize, start: usize, kept: &[u8]) {
         let width = picture.width;
-        self.recent = [(0, 0); REACH];
         for x in 0..width {
-            let above = (1..=REACH.min(y)).map(|up| start + x - up * width);
-            let sum = above.fold(self.above[x], |sum, i| sum.plus(kept[i], self.expected[i]));
-            self.above[x + 1] = sum;
+            let (mut n_kept, mut expected) = self.above[x];
+            for up in 1..=REACH.min(y) {
+                n_kept += u32::from(kept[start + x - up * width]);
+                expected += u64::from(self.expected[start + x - up * width]);
+            }
+            self.above[x + 1] = (n_kept, expected);
         }
     }
 
-    /// The logarithm of kept against expected before the weight in column `x`.
+    /// Kept and expected (in 1/65536) before the weight in column `x`, whose index is `at`.
     #[inline]
-    pub(crate) fn surprise(&self, picture: &Picture, x: usize) -> i32 {
-        let (first, last) =
-            (self.above[x.saturating_sub(REACH)], self.above[(x + REACH + 1).min(picture.width)]);
-        let above = Sum { kept: last.kept - first.kept, expected: last.expected - first.expected };
-        let sum = self.recent.iter().fold(above, |sum, &(kept, expected)| sum.plus(kept, expected));
-        ratio((sum.kept << 16) + priors::WINDOW_PRIOR, sum.expected + priors::WINDOW_PRIOR)
+    pub(crate) fn sums(&self, picture: &Picture, x: usize, at: usize, kept: &[u8]) -> (u32, u64) {
+        let (first, last) = (x.saturating_sub(REACH), (x + REACH + 1).min(picture.width));
+        let (mut n_kept, mut expected) =
+            (self.above[last].0 - self.above[first].0, self.above[last].1 - self.above[first].1);
+        for back in 1..=REACH.min(x) {
+            n_kept += u32::from(kept[at - back]);
+            expected += u64::from(self.expected[at - back]);
+        }
+        (n_kept, expected)
     }
 
-    /// Moves on behind weight `at`.
+    /// Notes what was expected of weight `at`.
     #[inline]
-    pub(crate) fn push(&mut self, at: usize, kept: bool, expected: u32) {
-        self.expected[at] = expected;
-        self.recent = [(u8::from(kept), expected), self.recent[0], self.recent[1]];
+    pub(crate) fn expect(&mut self, at: usize, p: u32) {
+        self.expected[at] = p;
     }
 
     /// Calls `visit` with every kept weight of the window and its nearness, `64 / distance²`, rounded down.
