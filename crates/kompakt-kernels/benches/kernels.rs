@@ -118,13 +118,15 @@ const CONVOLUTIONS: [(&str, usize, usize, usize, usize, f32); 4] = [
 fn convolution(c: &mut Criterion) {
     for (name, out, channels, kernel, size, density) in CONVOLUTIONS {
         let layer = Layer::new(out, channels * kernel * kernel, density, 256);
-        let planes = Planes { channels, size: [size; 2], before: [0; 2], after: [0; 2], stride: [1; 2] };
+        let planes =
+            Planes { channels, size: [size; 2], before: [0; 2], after: [0; 2], stride: [1; 2], row_align: 1 }
+                .aligned_for([kernel; 2]);
         let layout = TapLayout::planar(planes.offsets(channels, [kernel; 2], [1; 2]), 1 << 14);
         let taps = TapMatrix::build(Arc::new(layout), &layer);
         let side = size - kernel + 1;
-        let x = vector(channels * size * size, 0.0);
+        let x = vector(planes.len(), 0.0);
         let mut y = vec![0.0; out * side * side];
-        let window = Window { rows: side, cols: side, x_stride: size, y_stride: side };
+        let window = Window { rows: side, cols: side, x_stride: planes.row_stride(), y_stride: side };
         let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Elements(layer.n_kept() * (side * side) as u64));
         for isa in Isa::available() {

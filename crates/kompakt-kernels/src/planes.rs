@@ -23,17 +23,36 @@ pub struct Planes {
     pub after: [usize; 2],
     /// Step of the convolution.
     pub stride: [usize; 2],
+    /// Rows begin at multiples of this many elements; 1: they follow each other. Vectors that are read at any place of
+    /// a row then cross fewer cache lines.
+    pub row_align: usize,
 }
 
+/// Floats of a cache line.
+const LINE: usize = 16;
+
 impl Planes {
-    /// Whether the input can be used where it is.
-    pub fn is_identity(&self) -> bool {
-        self.before == [0; 2] && self.after == [0; 2] && self.stride == [1; 2]
+    /// Rows as they should begin for a kernel of that size: at cache lines, unless that would be a waste or the kernel
+    /// is one place, whose window is a single line of positions.
+    pub fn aligned_for(mut self, kernel: [usize; 2]) -> Self {
+        self.row_align = 1;
+        let width = self.row_stride();
+        if kernel != [1, 1] && width.next_multiple_of(LINE) * 2 <= width * 3 {
+            self.row_align = LINE;
+        }
+        self
     }
 
-    /// Height and width of a phase.
+    /// Whether the input can be used where it is.
+    pub fn is_identity(&self) -> bool {
+        let is_plain = self.before == [0; 2] && self.after == [0; 2] && self.stride == [1; 2];
+        is_plain && self.row_stride() == self.size[1]
+    }
+
+    /// Height of a phase, and from a row of it to the next.
     fn phase(&self) -> [usize; 2] {
-        [0, 1].map(|i| (self.size[i] + self.before[i] + self.after[i]).div_ceil(self.stride[i]))
+        let [h, w] = [0, 1].map(|i| (self.size[i] + self.before[i] + self.after[i]).div_ceil(self.stride[i]));
+        [h, w.next_multiple_of(self.row_align.max(1))]
     }
 
     /// Elements of one channel, all phases.
@@ -95,7 +114,7 @@ impl Planes {
     }
 
     fn fill_padded(&self, x: &[f32], out: &mut [f32]) {
-        let ([_, w], [top, left]) = (self.size, self.before);
+        let ([_, w], [top, left], right) = (self.size, self.before, self.after[1]);
         let width = self.row_stride();
         let (above, rest) = out.split_at_mut(top * width);
         above.fill(0.0);
@@ -103,7 +122,8 @@ impl Planes {
         for (x, out) in x.chunks_exact(w).zip(rows.by_ref()) {
             out[..left].fill(0.0);
             out[left..left + w].copy_from_slice(x);
-            out[left + w..].fill(0.0);
+            // What follows, up to the next row, is never read.
+            out[left + w..left + w + right].fill(0.0);
         }
         rows.for_each(|row| row.fill(0.0));
     }

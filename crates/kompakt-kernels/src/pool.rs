@@ -39,7 +39,7 @@ impl PoolWindow {
     }
 }
 
-/// The largest element under each window. Padding never wins.
+/// The largest element under each window. Padding never wins; windows with NaN may give NaN or the largest number.
 ///
 /// Shapes: `x` `[planes, h, w]`, `y` `[planes, oh, ow]`. Panics: if they disagree.
 pub fn max_pool(isa: Isa, window: &PoolWindow, x: &[f32], y: &mut [f32]) {
@@ -75,10 +75,10 @@ per_isa! { fn max_any(window: &PoolWindow, x: &[f32], y: &mut [f32]) = max_any_b
 per_isa! { fn avg_any(window: &PoolWindow, count_pad: bool, x: &[f32], y: &mut [f32]) = avg_any_body; }
 per_isa! { fn global_avg(x: &[f32], y: &mut [f32]) = global_avg_body; }
 
-/// The larger; NaN if either is.
+/// The larger of what there is so far and the next: one instruction. NaN is never larger.
 #[inline(always)]
-fn larger(a: f32, b: f32) -> f32 {
-    if b > a || b.is_nan() { b } else { a }
+fn larger(best: f32, next: f32) -> f32 {
+    if next > best { next } else { best }
 }
 
 #[inline(always)]

@@ -81,6 +81,7 @@ fn conv(u: &mut Unstructured<'_>) -> Result<Conv> {
             before: [v[3], h[3]],
             after: [v[4], h[4]],
             stride: [v[5], h[5]],
+            row_align: *u.choose(&[1, 1, 7, 16])?,
         },
         kernel: [v[1], h[1]],
         dilation: [v[2], h[2]],

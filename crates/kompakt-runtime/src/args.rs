@@ -111,7 +111,11 @@ impl Args {
             return Err(usage("nothing to do: give images, --data NAME, --bench or --plan"));
         }
         let about_model = || self.model.display().to_string();
-        let model = Model::map(&self.model).map_err(coded)?;
+        let model = Model::map(&self.model).map_err(|error| match error {
+            // It names the file itself.
+            RuntimeError::Io { .. } => coded(error),
+            _ => coded(error).context(about_model()),
+        })?;
         if !self.no_verify {
             model.verify().map_err(coded).with_context(about_model)?;
         }

@@ -64,6 +64,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) ram_budget: Option<usize>,
     /// Bytes that are taken whatever is chosen: activations, the file if it was read, numbers of epilogues.
     pub(crate) fixed: usize,
+    /// Bytes that are taken as soon as one layer is run from the file.
+    pub(crate) tables: usize,
 }
 
 /// The form of a layer, and that which it would have if memory allowed.
@@ -80,62 +82,108 @@ impl Planner<'_> {
         FIXED_BYTES + activation_bytes + file_in_memory + epilogues
     }
 
-    /// A form for each layer: the fastest for all if memory allows, else for as many as fit, those first that gain
-    /// most a byte.
+    /// A form for each layer: the fastest for all if memory allows, else for as many weights as fit.
     ///
-    /// Errors: [`RuntimeError::Budget`] if running every layer from the file takes more than the budget.
+    /// Errors: [`RuntimeError::Budget`] if no choice takes as little as the budget.
     pub(crate) fn choose(&self, weights: &[Weights<'_>]) -> Result<Vec<Chosen>, RuntimeError> {
-        let layers = &self.program.layers;
-        let fastest: Vec<layer::Choice> = layers
-            .iter()
-            .zip(weights)
-            .map(|(spec, w)| layer::fastest(spec, w, self.isa, self.max_batch))
-            .collect();
-        let chosen = |forms: Vec<FormKind>| -> Vec<Chosen> {
-            forms.into_iter().zip(&fastest).map(|(form, f)| Chosen { form, fastest: f.form }).collect()
+        let options: Vec<Options> =
+            self.program.layers.iter().zip(weights).map(|(spec, w)| self.options(spec, w)).collect();
+        let in_memory = vec![false; options.len()];
+        let from_file = match self.ram_budget {
+            None => in_memory,
+            Some(budget) => self.within(budget, &options)?,
         };
-        let Some(budget) = self.ram_budget else {
-            return Ok(chosen(fastest.iter().map(|c| c.form).collect()));
+        let form = |(option, from_file): (&Options, bool)| Chosen {
+            form: if from_file { FormKind::FromFile } else { option.fastest.form },
+            fastest: option.fastest.form,
         };
-        let mut forms: Vec<FormKind> = weights
-            .iter()
-            .zip(&fastest)
-            .map(|(w, c)| if w.is_in_place() { FormKind::FromFile } else { c.form })
-            .collect();
-        let least = self.total(layers, weights, &forms, &fastest);
-        if least > budget {
-            return Err(RuntimeError::Budget { budget, least, max_batch: self.max_batch });
-        }
-        let mut order: Vec<usize> = (0..layers.len()).filter(|&i| forms[i] == FormKind::FromFile).collect();
-        // Unpacking costs the same for every kept weight: the fewer bytes each takes in memory, the better.
-        order.sort_by_key(|&i| (fastest[i].bytes * 256 / weights[i].n_kept.max(1), i));
-        for i in order {
-            forms[i] = fastest[i].form;
-            if self.total(layers, weights, &forms, &fastest) > budget {
-                forms[i] = FormKind::FromFile;
-            }
-        }
-        Ok(chosen(forms))
+        Ok(options.iter().zip(from_file).map(form).collect())
     }
 
-    fn total(
-        &self,
-        layers: &[LayerSpec],
-        weights: &[Weights<'_>],
-        forms: &[FormKind],
-        fastest: &[layer::Choice],
-    ) -> usize {
-        let (mut bytes, mut scratch) = (self.fixed, 0);
-        for (i, &form) in forms.iter().enumerate() {
-            if form == FormKind::FromFile {
-                let need = layer::from_file_bytes(&layers[i], &weights[i], fastest[i].form, self.max_batch);
-                bytes += need.held;
-                scratch = scratch.max(need.scratch);
-            } else {
-                bytes += fastest[i].bytes;
-            }
-            bytes += 8 * weights[i].n_rows();
+    fn options(&self, spec: &LayerSpec, weights: &Weights<'_>) -> Options {
+        let fastest = layer::fastest(spec, weights, self.isa, self.max_batch);
+        let file = layer::from_file_bytes(spec, weights, fastest.form, self.max_batch);
+        Options {
+            fastest,
+            scratch: layer::scratch_bytes(spec, weights, fastest.form, fastest.form, self.max_batch),
+            file: weights.is_in_place().then_some(file),
+            n_kept: weights.n_kept,
+            epilogue: 8 * weights.n_rows(),
         }
-        bytes + scratch * self.threads
     }
+
+    /// Which layers are run from the file so that all fits into the budget and the most weights stay in memory.
+    ///
+    /// All threads work in scratch of the largest size that any layer needs, so layers that need more of it than some
+    /// limit are kept in memory first, for every limit that makes a difference.
+    fn within(&self, budget: usize, options: &[Options]) -> Result<Vec<bool>, RuntimeError> {
+        let mut limits: Vec<usize> = options.iter().filter_map(|o| Some(o.file?.scratch)).collect();
+        limits.push(0);
+        limits.sort_unstable();
+        limits.dedup();
+        // A network of very many layers: not every limit is tried.
+        let every = limits.len().div_ceil(MAX_LIMITS);
+        let (mut least, mut best) = (usize::MAX, None);
+        for &limit in limits.iter().rev().step_by(every) {
+            let mut from_file: Vec<bool> =
+                options.iter().map(|o| o.file.is_some_and(|f| f.scratch <= limit && f.scratch > 0)).collect();
+            let mut total = self.total(options, &from_file);
+            least = least.min(total);
+            if total > budget {
+                continue;
+            }
+            let mut order: Vec<usize> = (0..options.len()).filter(|&i| from_file[i]).collect();
+            // Unpacking costs the same for every kept weight: the fewer bytes each takes in memory, the better.
+            order.sort_by_key(|&i| (options[i].fastest.bytes * 256 / options[i].n_kept.max(1), i));
+            for i in order {
+                from_file[i] = false;
+                let with = self.total(options, &from_file);
+                if with > budget {
+                    from_file[i] = true;
+                } else {
+                    total = with;
+                }
+            }
+            let kept: usize =
+                options.iter().zip(&from_file).filter(|(_, f)| !**f).map(|(o, _)| o.n_kept).sum();
+            if best.as_ref().is_none_or(|(most, bytes, _)| {
+                (kept, std::cmp::Reverse(total)) > (*most, std::cmp::Reverse(*bytes))
+            }) {
+                best = Some((kept, total, from_file));
+            }
+        }
+        match best {
+            Some((_, _, from_file)) => Ok(from_file),
+            None => Err(RuntimeError::Budget { budget, least, max_batch: self.max_batch }),
+        }
+    }
+
+    fn total(&self, options: &[Options], from_file: &[bool]) -> usize {
+        let (mut bytes, mut scratch) = (self.fixed, 0);
+        for (option, &from_file) in options.iter().zip(from_file) {
+            let (held, works_in) = match option.file {
+                Some(file) if from_file => (file.held, file.scratch),
+                _ => (option.fastest.bytes, option.scratch),
+            };
+            bytes += held + option.epilogue;
+            scratch = scratch.max(works_in);
+        }
+        let tables = if from_file.contains(&true) { self.tables } else { 0 };
+        bytes + tables + scratch * self.threads
+    }
+}
+
+/// The most limits that are tried.
+const MAX_LIMITS: usize = 64;
+
+/// The two ways to run a layer.
+struct Options {
+    fastest: layer::Choice,
+    /// Bytes that each thread works in for that form.
+    scratch: usize,
+    /// What running it from the file takes, if it can be.
+    file: Option<layer::FromFile>,
+    n_kept: usize,
+    /// Bytes of scale and bias.
+    epilogue: usize,
 }

@@ -384,7 +384,9 @@ impl Compiler<'_> {
                         before: [padding.top, padding.left],
                         after: [padding.bottom, padding.right],
                         stride: pair(*stride),
-                    },
+                        row_align: 1,
+                    }
+                    .aligned_for(pair(*kernel)),
                     kernel: pair(*kernel),
                     dilation: pair(*dilation),
                     groups: *groups,

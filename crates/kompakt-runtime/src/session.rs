@@ -135,6 +135,7 @@ impl<'m> Session<'m> {
             max_batch,
             ram_budget: options.ram_budget,
             fixed: Planner::fixed_bytes(activation_bytes, file_in_memory, &program),
+            tables: tables.n_bytes(),
         };
         let forms = planner.choose(&weights)?;
         let mut plan = Plan {
@@ -171,6 +172,9 @@ impl<'m> Session<'m> {
                 file_bytes: if is_from_file { file_bytes } else { 0 },
             });
             layers.push(layer);
+        }
+        if layers.iter().any(|l| l.weights.is_some()) {
+            plan.anonymous_bytes += planner.tables;
         }
         plan.anonymous_bytes += scratch_bytes * n_threads;
         plan.anonymous_bytes += plan.layers.iter().map(|l| l.anonymous_bytes).sum::<usize>();

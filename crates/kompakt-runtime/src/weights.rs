@@ -43,6 +43,8 @@ struct Streamed<'m> {
     tables: Arc<stream::Tables>,
     /// Levels below zero.
     n_negative: usize,
+    /// Bytes of a decoder that has decoded all of them.
+    decoder_bytes: usize,
 }
 
 /// Tables of the tier `stream`, parsed once for all layers that need them.
@@ -50,6 +52,11 @@ struct Streamed<'m> {
 pub(crate) struct SharedTables(Option<Arc<stream::Tables>>);
 
 impl SharedTables {
+    /// The bytes they hold; they are kept as long as a layer is run from the file.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |tables| tables.n_bytes())
+    }
+
     fn get(&mut self, container: &Container<'_>) -> Result<Arc<stream::Tables>, RuntimeError> {
         if let Some(tables) = &self.0 {
             return Ok(tables.clone());
@@ -162,7 +169,8 @@ impl<'m> Weights<'m> {
             self.n_kept += n_kept;
             self.max_row_kept = self.max_row_kept.max(longest);
         }
-        self.stored = Stored::Streamed(Streamed { rows_per_tile, tiles, tables, n_negative });
+        let decoder_bytes = decoder.n_bytes();
+        self.stored = Stored::Streamed(Streamed { rows_per_tile, tiles, tables, n_negative, decoder_bytes });
         Ok(())
     }
 
@@ -223,9 +231,10 @@ impl<'m> Weights<'m> {
 
     /// Bytes that unpacking takes beside the rows themselves.
     pub(crate) fn unpack_bytes(&self) -> usize {
+        let row = 5 * if self.is_full() { self.n_cols } else { self.max_row_kept };
         match &self.stored {
-            Stored::Streamed(Streamed { rows_per_tile, .. }) => 14 * rows_per_tile * self.max_row_kept,
-            _ => 5 * self.max_row_kept,
+            Stored::Streamed(streamed) => row + streamed.decoder_bytes,
+            _ => row,
         }
     }
 

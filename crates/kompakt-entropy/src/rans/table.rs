@@ -43,6 +43,15 @@ pub(super) fn entry(symbol: u8, freq: u16, bias: u32) -> u32 {
 }
 
 impl Table {
+    /// The bytes of memory that it holds beside itself.
+    pub fn n_bytes(&self) -> usize {
+        match &self.0 {
+            Kind::One(_) => 0,
+            Kind::Small(small) => size_of_val(&**small),
+            Kind::Large(slots) => size_of_val(&**slots),
+        }
+    }
+
     /// The table of a histogram, in the form that suits `engine` best.
     pub fn new(histogram: &Histogram, engine: Engine) -> Self {
         let freqs = histogram.freqs();

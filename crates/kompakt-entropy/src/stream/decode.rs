@@ -59,6 +59,13 @@ impl TileDecoder {
         }
     }
 
+    /// The bytes of memory that it holds by now.
+    pub fn n_bytes(&self) -> usize {
+        let bytes = [&self.symbols, &self.row_classes, &self.codes].map(Vec::capacity);
+        let numbers = [&self.places, &self.starts, &self.cols].map(Vec::capacity);
+        bytes.iter().sum::<usize>() + 4 * numbers.iter().sum::<usize>() + self.links.n_bytes()
+    }
+
     /// Decodes one tile of a matrix whose first `n_negative` levels are below zero.
     ///
     /// Memory: about 14 bytes a kept weight, 1 byte a weight if dense, kept for the next.

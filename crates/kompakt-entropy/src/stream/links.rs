@@ -48,6 +48,12 @@ impl List {
 }
 
 impl Links {
+    /// The bytes of memory that it holds.
+    pub(super) fn n_bytes(&self) -> usize {
+        let lists = [&self.starts].into_iter().chain(&self.now).chain(&self.next);
+        4 * lists.map(|list| list.at.capacity() + list.end.capacity()).sum::<usize>()
+    }
+
     /// Decodes the codes of a tile's kept weights: `row_starts` `[rows + 1]`, `cols` `[n_kept]`, `symbols` and
     /// `codes` `[n_kept]`; `tables` are those of starts, after a negative weight, after another.
     #[expect(clippy::too_many_arguments, reason = "it is the whole tile")]

@@ -55,6 +55,12 @@ impl Tables {
         if from.is_at_end() { Ok(this) } else { broken(&from, "S-5", "something follows the last model") }
     }
 
+    /// The bytes of memory that they hold.
+    pub fn n_bytes(&self) -> usize {
+        let models = self.models.len() * size_of::<Model>();
+        self.tables.iter().map(|table| size_of::<Table>() + 8 + table.n_bytes()).sum::<usize>() + models
+    }
+
     pub(super) fn model(&self, number: usize) -> Option<&Model> {
         self.models.get(number)
     }

@@ -1,0 +1,158 @@
+//! What a session allocates: what its plan says, and nothing once it has run.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/random_model.rs"]
+mod random_model;
+
+use kompakt_format::Tier;
+use kompakt_graph::{Graph, Op, networks};
+use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
+use random_model::{TIERS, checkpoint, numbers, pack};
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+struct Counting;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+/// Tests take turns: the counters are the process's.
+static TURN: Mutex<()> = Mutex::new(());
+
+#[expect(unsafe_code, reason = "an allocator that counts")]
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(live, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Two linear layers, 1.5 million weights.
+fn large() -> Graph {
+    let ops = vec![
+        Op::Linear { out_features: 1200, bias: true },
+        Op::Relu,
+        Op::Linear { out_features: 300, bias: true },
+    ];
+    Graph::chain(&[1000], ops).unwrap()
+}
+
+#[test]
+fn nothing_is_allocated_after_the_first_run() {
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    for graph in [networks::lenet5(&[1, 28, 28], 10).unwrap(), large()] {
+        let len: usize = graph.shape(0).iter().product();
+        let model = checkpoint(graph, 3, |_| (0.1, 16));
+        let x = numbers(2, len * 6);
+        for tier in TIERS {
+            let bytes = pack(&model, tier);
+            let opened = Model::from_bytes(&bytes).unwrap();
+            for (max_batch, threads, small) in
+                [(1, 1, false), (4, 1, false), (1, 2, false), (1, 1, true), (4, 2, true)]
+            {
+                let mut options = SessionOptions::default();
+                options.max_batch = max_batch;
+                options.threads = threads;
+                if small {
+                    options.ram_budget = Some(least(&opened, &options));
+                }
+                let mut session = Session::new(&opened, &options).unwrap();
+                // Which thread takes which chunk is chance, so each needs a few rounds to have had the largest.
+                for _ in 0..if threads == 1 { 1 } else { 20 } {
+                    session.predict(&x, 6).unwrap();
+                    session.classify(&x[..len], 3).unwrap();
+                }
+                let before = CALLS.load(Ordering::Relaxed);
+                session.predict(&x, 6).unwrap();
+                session.classify(&x[..len], 3).unwrap();
+                let calls = CALLS.load(Ordering::Relaxed) - before;
+                assert_eq!(calls, 0, "{tier:?}, batches of {max_batch}, {threads} threads, small {small}");
+            }
+        }
+    }
+}
+
+fn least(model: &Model<'_>, options: &SessionOptions) -> usize {
+    let mut options = options.clone();
+    options.ram_budget = Some(0);
+    match Session::new(model, &options) {
+        Err(RuntimeError::Budget { least, .. }) => least,
+        other => panic!("a budget of nothing: {other:?}"),
+    }
+}
+
+/// Live bytes of a session that has run, beside what its plan says.
+fn held(model: &Model<'_>, options: &SessionOptions) -> (usize, kompakt_runtime::Plan) {
+    let before = LIVE.load(Ordering::Relaxed);
+    let x = numbers(1, 1000 * options.max_batch);
+    let inputs = x.len() * 4;
+    let mut session = Session::new(model, options).unwrap();
+    session.run(&x, options.max_batch).unwrap();
+    // Inputs and results are the caller's to count.
+    let results = 300 * options.max_batch * 4;
+    (LIVE.load(Ordering::Relaxed) - before - inputs - results, session.plan().clone())
+}
+
+#[test]
+fn the_plan_is_right_to_a_tenth() {
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let model = checkpoint(large(), 3, |_| (0.1, 16));
+    for tier in TIERS {
+        let bytes = pack(&model, tier);
+        let opened = Model::from_bytes(&bytes).unwrap();
+        for max_batch in [1, 64] {
+            let mut options = SessionOptions::default();
+            options.max_batch = max_batch;
+            let all = held(&opened, &options);
+            let least = least(&opened, &options);
+            for budget in [None, Some(least), Some(all.1.anonymous_bytes + 4096)] {
+                options.ram_budget = budget;
+                let (found, plan) = held(&opened, &options);
+                // The bytes of the file are here, not the session's; a model that was read counts them.
+                let planned = plan.anonymous_bytes - bytes.len();
+                let off = found.abs_diff(planned) as f64 / planned as f64;
+                assert!(
+                    off <= 0.1 || found.abs_diff(planned) <= 20_000,
+                    "{tier:?} batches of {max_batch}, budget {budget:?}: {found} bytes, planned {planned}: {plan:?}"
+                );
+                assert!(budget.is_none_or(|b| found <= b), "{tier:?}: {found} bytes, budget {budget:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_budget_between_streams_some_layers() {
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let bytes = pack(&checkpoint(large(), 3, |_| (0.1, 16)), Tier::Direct);
+    let model = Model::from_bytes(&bytes).unwrap();
+    let mut options = SessionOptions::default();
+    let most = Session::new(&model, &options).unwrap().plan().anonymous_bytes;
+    let least = least(&model, &options);
+    assert!(least < most);
+    options.ram_budget = Some((least + most) / 2);
+    let session = Session::new(&model, &options).unwrap();
+    let plan = session.plan();
+    assert!(plan.anonymous_bytes <= (least + most) / 2);
+    let forms: Vec<&str> = plan.layers.iter().map(|l| l.form).collect();
+    assert!(forms.contains(&"from the file") && forms.iter().any(|f| *f != "from the file"), "{forms:?}");
+    options.ram_budget = Some(least - 1);
+    assert!(matches!(Session::new(&model, &options), Err(RuntimeError::Budget { .. })));
+}
