@@ -95,8 +95,8 @@ fn labels(bytes: &[u8], at: usize) -> Result<Vec<String>, FormatError> {
         cbor.finish()?;
         Ok(labels)
     };
-    // Inside a section all that is wrong with its CBOR is one rule.
-    read().map_err(|e: FormatError| FormatError { rule: "F-26", ..e })
+    // Inside a section all that is wrong with its CBOR is one rule, and a place in what was unpacked is none here.
+    read().map_err(|e: FormatError| FormatError { rule: "F-26", offset: at, ..e })
 }
 
 fn provenance(bytes: &[u8], at: usize) -> Result<String, FormatError> {

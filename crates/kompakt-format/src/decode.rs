@@ -213,9 +213,10 @@ fn raw_section(
         Some(length) => Some(planes::unpack(bytes, length, descriptor.format, shape, section.offset)?),
     };
     let mut reader = RawReader::new(unpacked.as_deref().unwrap_or(bytes), section.offset);
-    let decoded = reader.dense(descriptor.format, descriptor.is_masked, shape)?;
-    reader.finish()?;
-    Ok(decoded)
+    let read = reader.dense(descriptor.format, descriptor.is_masked, shape);
+    let read = read.and_then(|decoded| reader.finish().map(|()| decoded));
+    // A place in what was unpacked is none in the file.
+    read.map_err(|e| if unpacked.is_some() { FormatError { offset: section.offset, ..e } } else { e })
 }
 
 /// Fills a tensor from its tiles.

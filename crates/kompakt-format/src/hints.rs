@@ -5,6 +5,7 @@
 //!   └── producer of fc1's channels: unit c / (h*w) makes channel c; grid (h, w)
 //! ```
 
+use crate::limits::MAX_HINT_STEPS;
 use kompakt_graph::{Graph, Op, ParamRole};
 
 /// What the graph says about one weight parameter. Rule F-22.
@@ -51,16 +52,16 @@ impl WeightHints {
 fn walk_back(graph: &Graph, mut value: Option<usize>) -> WeightHints {
     let mut found = WeightHints::default();
     let mut span = 1usize;
-    // Each step goes to an earlier value.
-    while let Some(v) = value {
+    for _ in 0..MAX_HINT_STEPS {
+        let Some(v) = value else { return found };
         let Some(index) = graph.producer(v) else { return found };
         let Some(node) = graph.nodes().get(index) else { return found };
         let before = node.inputs.first().copied();
         match &node.op {
             Op::Linear { .. } | Op::Conv2d { .. } => {
-                let parameter =
-                    graph.params().iter().position(|p| p.node == index && p.role == ParamRole::Weight);
-                found.producer = parameter.map(|parameter| Producer { parameter, node: index, span });
+                // Parameters are in the order of their nodes, a layer's weight first.
+                let parameter = graph.params().partition_point(|p| p.node < index);
+                found.producer = Some(Producer { parameter, node: index, span });
                 return found;
             }
             Op::Flatten => {

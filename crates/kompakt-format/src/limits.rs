@@ -31,3 +31,5 @@ pub const ALIGNMENT: usize = 64;
 pub const MAX_ANCILLARY_BYTES: usize = 1 << 24;
 /// Names of classes.
 pub const MAX_LABELS: usize = 1 << 20;
+/// How many nodes are passed from a weight back to the layer that makes its inputs, at most.
+pub const MAX_HINT_STEPS: usize = 64;

@@ -68,9 +68,15 @@ impl Account {
         let pool = container.pool()?;
         let mut account = Self { others: header_and_directory(container), parameters: Vec::new() };
         let mut in_pool = PoolBytes::new(container);
-        for index in 0..container.descriptors().len() {
+        let mut own = vec![None; container.descriptors().len()];
+        for (section, padding) in sections_with_padding(container) {
+            if let Some(home) = section.kind.parameter().and_then(|p| own.get_mut(p)) {
+                *home = Some((section, padding));
+            }
+        }
+        for (index, own) in own.into_iter().enumerate() {
             let decoded = container.decode_parameter(index, &pool)?;
-            let row = parameter_row(container, index, &decoded, &mut in_pool)?;
+            let row = parameter_row(container, index, &decoded, own, &mut in_pool)?;
             account.parameters.push(row);
         }
         for (section, padding) in sections_with_padding(container) {
@@ -147,6 +153,7 @@ fn parameter_row(
     container: &Container<'_>,
     index: usize,
     decoded: &Decoded,
+    own: Option<(&Section, usize)>,
     in_pool: &mut PoolBytes<'_>,
 ) -> Result<ParameterRow, PackError> {
     let param = &container.graph().params()[index];
@@ -169,11 +176,7 @@ fn parameter_row(
     if container.tier() == Tier::Smallest {
         row.coder = "adaptive";
     }
-    let Some((section, padding)) =
-        sections_with_padding(container).find(|(s, _)| s.kind.parameter() == Some(index))
-    else {
-        return Ok(row);
-    };
+    let Some((section, padding)) = own else { return Ok(row) };
     row.overhead_bytes = CRC_BYTES + padding;
     match section.kind {
         SectionKind::Raw { .. } => {
@@ -185,8 +188,6 @@ fn parameter_row(
             row.numbers_bytes = section.length - row.map_bytes.unwrap_or(0);
         }
         SectionKind::Adaptive { .. } => {
-            let stream = adaptive::section(container.graph(), index, decoded)?;
-            debug_assert_eq!(stream.len(), section.length);
             row.numbers_bytes = adaptive::numbers_alone(decoded);
             row.codes_bytes = section.length - row.numbers_bytes;
         }

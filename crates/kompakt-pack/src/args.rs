@@ -1,12 +1,12 @@
 //! The command line of `kompakt-pack`.
 
 use crate::{InMemory, Options, PackError, Source, Streamed, account::Account, order_units, table, write};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use kompakt_checkpoint::{
     ModelFile,
-    stage::{Input, Output},
+    stage::{Failure, Input, Output, exit},
 };
 use kompakt_format::Container;
 use std::{
@@ -79,7 +79,7 @@ impl Args {
             write(source.as_mut(), &options, path, &progress).map_err(PackError::into_anyhow)?;
             bar.finish_and_clear();
             if !self.quiet {
-                print_table(path, dense_bytes)?;
+                print_table(path, source.about().graph().n_parameters(), dense_bytes)?;
             }
             Ok(())
         })
@@ -87,10 +87,11 @@ impl Args {
 
     fn source(&self, file: ModelFile) -> Result<Box<dyn Source>> {
         if file.graph().n_parameters() > IN_MEMORY_ELEMENTS {
-            anyhow::ensure!(
-                self.self_test == 0,
-                "--self-test needs the whole network in memory; this one is too large"
-            );
+            if self.self_test > 0 {
+                let message =
+                    "--self-test needs the whole network in memory; this one is too large".to_string();
+                bail!(Failure { code: exit::USAGE, message });
+            }
             return Ok(Box::new(Streamed::new(file).map_err(PackError::into_anyhow)?));
         }
         let mut model = file.into_model()?;
@@ -106,7 +107,13 @@ impl Args {
 }
 
 #[expect(clippy::print_stderr, reason = "talk of a binary")]
-fn print_table(path: &Path, dense_bytes: Option<u64>) -> Result<()> {
+fn print_table(path: &Path, n_parameters: usize, dense_bytes: Option<u64>) -> Result<()> {
+    if n_parameters > IN_MEMORY_ELEMENTS {
+        // The table decodes everything, which takes a while.
+        let bytes = path.metadata().context("reading the container back")?.len();
+        eprintln!("{bytes} bytes; `kompakt inspect` shows where they are");
+        return Ok(());
+    }
     let bytes = std::fs::read(path).context("reading the container back")?;
     let account = Account::of(&Container::parse(&bytes)?)?;
     eprint!("{}", table(&account, dense_bytes));

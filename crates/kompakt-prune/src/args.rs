@@ -158,17 +158,14 @@ pub(crate) fn usage(problem: impl ToString) -> Failure {
 
 /// Gives an error of this crate its exit code.
 pub(crate) fn explain(error: PruneError) -> Error {
-    #[cfg(feature = "retrain")]
-    if let PruneError::Retrain(error) = error {
-        return kompakt_engine::cli::failure(error).into();
-    }
-    let code = match &error {
+    let code = match error {
+        #[cfg(feature = "retrain")]
+        PruneError::Retrain(error) => return kompakt_engine::cli::failure(error).into(),
         PruneError::AlreadyShared { .. } | PruneError::NoPaperDensities | PruneError::Model(_) => exit::INPUT,
         PruneError::Density(_)
         | PruneError::Quality(_)
         | PruneError::Count { .. }
         | PruneError::Schedule(_) => exit::USAGE,
-        _ => exit::FAILURE,
     };
     Failure { code, message: error.to_string() }.into()
 }

@@ -6,6 +6,7 @@ from .cbor import Float
 from .refused import Refused, need
 
 MAX_NODES, MAX_RANK, MAX_DIM, MAX_ELEMENTS = 1 << 16, 6, 1 << 28, 1 << 34
+MAX_HINT_STEPS = 64
 REQUIRED = object()
 
 # code: name, stem of default names, attributes with kind and default
@@ -262,7 +263,9 @@ class Graph:
         """(producer's number or None, span, grid or None) of a weight. spec/format.md, "The pool"."""
         node = self.nodes[self.parameters[index].node]
         value, span, grid, producer = node.inputs[0], 1, None, None
-        while value >= self.n_inputs:
+        for _ in range(MAX_HINT_STEPS):
+            if value < self.n_inputs:
+                break
             maker = self.nodes[value - self.n_inputs]
             before = maker.inputs[0]
             if maker.op in ("linear", "conv2d"):

@@ -1,0 +1,94 @@
+//! `kompakt inspect`, `verify`, `diff`, `unpack` and `repack` as processes, over the fixtures.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn kompakt(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kompakt")).args(arguments).output().unwrap()
+}
+
+fn fixture(name: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name);
+    path.to_str().unwrap().to_string()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().unwrap().to_string()
+}
+
+#[test]
+fn inspect_accounts_for_every_byte() {
+    for name in
+        ["worked-example", "perceptron-smallest", "perceptron-stream", "aligned-direct", "every-operator"]
+    {
+        let file = fixture(&format!("good/{name}.kompakt"));
+        let json: serde_json::Value =
+            serde_json::from_str(&stdout(&kompakt(&["inspect", "--json", &file]))).unwrap();
+        let sum = |key: &str| {
+            json[key].as_array().unwrap().iter().map(|r| r["bytes"].as_u64().unwrap()).sum::<u64>()
+        };
+        let length = fs::metadata(&file).unwrap().len();
+        assert_eq!(sum("tensors") + sum("others"), length, "{name}");
+        let table = stdout(&kompakt(&["inspect", &file]));
+        assert!(
+            table.lines().any(|l| l.starts_with("file ") && l.ends_with(&format!(" {length}"))),
+            "{table}"
+        );
+    }
+}
+
+#[test]
+fn verify_names_the_rule_and_the_byte() {
+    let good = fixture("good/perceptron-direct.kompakt");
+    assert!(stdout(&kompakt(&["verify", &good])).contains("2 self-tests pass"));
+    let bad = kompakt(&["verify", &good, &fixture("bad/F-20-padding-not-zero.kompakt")]);
+    assert_eq!(bad.status.code(), Some(3));
+    let said = String::from_utf8(bad.stderr).unwrap();
+    assert!(said.contains("(rule F-20)") && said.contains("byte ") && said.lines().count() == 1, "{said}");
+    assert_eq!(kompakt(&["verify", "no-such-file"]).status.code(), Some(4));
+}
+
+#[test]
+fn diff_tells_content_from_form() {
+    let [smallest, direct, other] = ["perceptron-smallest", "perceptron-direct", "worked-example"]
+        .map(|n| fixture(&format!("good/{n}.kompakt")));
+    assert!(kompakt(&["diff", &smallest, &direct]).status.success());
+    let output = kompakt(&["diff", &smallest, &other]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("graph: differs"));
+}
+
+#[test]
+fn repack_there_and_back_gives_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (there, back) = (path(folder.path(), "there"), path(folder.path(), "back"));
+    let original = fixture("good/convolutions-smallest.kompakt");
+    for tier in ["stream", "direct", "smallest"] {
+        stdout(&kompakt(&["repack", &original, "--tier", tier, "-o", &there]));
+        stdout(&kompakt(&["diff", &original, &there]));
+        stdout(&kompakt(&["repack", &there, "--tier", "smallest", "-o", &back]));
+        assert_eq!(fs::read(&back).unwrap(), fs::read(&original).unwrap());
+    }
+}
+
+#[test]
+fn unpack_gives_what_the_stages_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, packed) = (path(folder.path(), "model.safetensors"), path(folder.path(), "again.kompakt"));
+    let original = fixture("good/perceptron-stream.kompakt");
+    stdout(&kompakt(&["unpack", &original, "-o", &model]));
+    stdout(&kompakt(&["pack", &model, "-o", &packed, "--tier", "stream", "--quiet", "--keep-order"]));
+    stdout(&kompakt(&["diff", &original, &packed]));
+    let dense = kompakt(&["unpack", "--dense", &original]);
+    assert!(dense.status.success());
+    assert!(dense.stdout.len() > 4 * (64 * 20 + 20 + 20 * 10 + 10));
+}
