@@ -1,6 +1,7 @@
 //! All automation of the workspace: `cargo xtask COMMAND`.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line program")]
 
+mod bench;
 mod ci;
 mod data;
 mod pipeline;
@@ -20,6 +21,7 @@ struct Arguments {
 enum Command {
     Pipeline(pipeline::Arguments),
     Data(data::Arguments),
+    Bench(bench::Arguments),
     /// Check formatting and lints, build, and run all tests
     Ci,
 }
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Pipeline(arguments) => pipeline::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Ci => ci::run(),
     };
     match result {

@@ -1,0 +1,23 @@
+//! `cargo xtask bench WHAT`: measurements against other programs, written to `results/`.
+
+mod codec;
+
+use anyhow::Result;
+
+/// Measure against other programs; the results go to results/
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    Codec(codec::Arguments),
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    match &arguments.what {
+        What::Codec(arguments) => codec::run(arguments),
+    }
+}
