@@ -1,6 +1,6 @@
 //! The command line of `kompakt-train`.
 
-use crate::{Plan, defaults, graph_of, preparation, train};
+use crate::{Plan, Projection, defaults, graph_of, preparation, train};
 use anyhow::Result;
 use kompakt_checkpoint::stage::{Failure, Output, exit};
 use kompakt_engine::cli::{DataArgs, RecipeArgs, failure};
@@ -31,6 +31,10 @@ pub struct Args {
     /// Preprocessing: none, normalize, deskew, features, or steps as JSON, also in a file. Recorded in the model
     #[arg(long, value_name = "NAME|FILE")]
     pub prep: Option<String>,
+    /// Begin with a linear layer `pca`: this many principal components of the prepared training images. It is trained,
+    /// pruned, shared and counted like any other
+    #[arg(long, value_name = "COMPONENTS")]
+    pub pca: Option<usize>,
     /// Probability of dropout after hidden linear layers, in training
     #[arg(long, value_name = "0..1", help_heading = "Training")]
     pub dropout: Option<f32>,
@@ -72,8 +76,24 @@ impl Args {
             let message = format!("--dropout {dropout}: must be at least 0 and below 1");
             return Err(Failure { code: exit::USAGE, message }.into());
         }
+        let projection = self.pca.map(|n| Projection::fit(&raw, steps.as_ref(), n)).transpose()?;
+        let graph = match &projection {
+            None => graph_of(&self.net, &self.hidden, &input, raw.n_classes())?,
+            Some(projection) => {
+                let behind = [projection.n_components()];
+                projection.before(&graph_of(&self.net, &self.hidden, &behind, raw.n_classes())?, &input)?
+            }
+        };
+        if let Some(projection) = projection.as_ref().filter(|_| !self.quiet) {
+            let (n, percent) = (projection.n_components(), 100.0 * projection.explained);
+            writeln!(
+                std::io::stderr().lock(),
+                "kompakt-train: {n} components hold {percent:.2} % of the variance"
+            )?;
+        }
         let plan = Plan {
-            graph: graph_of(&self.net, &self.hidden, &input, raw.n_classes())?,
+            graph,
+            projection,
             net: recorded_name(&self.net, &kompakt_graph::networks::NAMES),
             data: recorded_name(&self.data.data, &kompakt_data::NAMES),
             labels: raw.classes().to_vec(),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! --net, --hidden ─► graph (+ dropout) ─┐
+//! --pca ──────────► its first layer ────┤
 //! --prep ─────────► steps ──► images ───┤─► epochs ─► dropout and batch norms removed ─► model
 //! recipe ───────────────────────────────┘
 //! ```
@@ -12,12 +13,14 @@
 pub mod args;
 mod dropout;
 mod preparation;
+mod projection;
 mod recipes;
 mod source;
 mod train;
 
 pub use dropout::{with_dropout, without_dropout};
 pub use preparation::preparation;
+pub use projection::Projection;
 pub use recipes::{Defaults, defaults};
 pub use source::graph_of;
 pub use train::{Plan, train};

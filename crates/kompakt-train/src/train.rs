@@ -1,6 +1,9 @@
 //! The training itself, from a plan to a model.
 
-use crate::dropout::{with_dropout, without_dropout};
+use crate::{
+    dropout::{with_dropout, without_dropout},
+    projection::Projection,
+};
 use anyhow::{Context, Result};
 use kompakt_checkpoint::{Model, StageRecord, fold_batch_norm, graph_to_json};
 use kompakt_engine::{
@@ -16,6 +19,8 @@ use std::path::Path;
 pub struct Plan {
     /// The network, without dropout.
     pub graph: Graph,
+    /// How the network's first layer begins, if it is one of principal components.
+    pub projection: Option<Projection>,
     /// Its name, for the record.
     pub net: String,
     /// The data set's name, for the record.
@@ -39,6 +44,7 @@ impl Plan {
             .option("net", &self.net)
             .option("data", &self.data)
             .option("prep", steps)
+            .option("pca", self.projection.as_ref().map_or(0, Projection::n_components))
             .option("dropout", self.dropout)
             .option("keep_batch_norm", self.keep_batch_norm);
         self.recipe.record(record)
@@ -66,7 +72,10 @@ pub fn train(
 ) -> Result<Model> {
     let graph = with_dropout(&plan.graph, plan.dropout)?;
     let options = plan.recipe.options.clone();
-    let network = Network::random(&graph, options.seed).map_err(failure)?;
+    let mut network = Network::random(&graph, options.seed).map_err(failure)?;
+    if let Some(projection) = &plan.projection {
+        projection.begin(&mut network);
+    }
     let mut trainer = Trainer::new(network, options, threads).map_err(failure)?;
     let run = plan.run(data.train.len())?;
     if let Some(path) = checkpoint.filter(|p| p.exists()) {

@@ -144,3 +144,22 @@ fn a_named_pipe_is_written_to_and_stays_one() {
     assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
     assert!(reader.join().unwrap() == trained(&format!("{SMALL} --epochs 1")));
 }
+
+#[test]
+fn principal_components_are_a_first_layer() {
+    let bytes = trained(&format!("{SMALL} --pca 20 --epochs 1 --lr 1e-9 --augment none -q"));
+    let model = model(&bytes);
+    assert_eq!(model.graph.n_parameters(), 784 * 20 + 20 + 20 * 24 + 24 + 240 + 10);
+    assert_eq!(model.graph.shape(0), [1, 28, 28]);
+    // Hardly trained at all, its rows are still orthonormal.
+    let weights = &model.parameters["pca.weight"].to_f32();
+    for (i, a) in weights.chunks(784).enumerate() {
+        for (j, b) in weights.chunks(784).enumerate() {
+            let product: f32 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+            assert!((product - f32::from(u8::from(i == j))).abs() < 1e-3, "{i} {j}: {product}");
+        }
+    }
+    let refused = run(&format!("{SMALL} --pca 785"));
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--pca"));
+}
