@@ -13,6 +13,9 @@ use crate::{
 use alloc::{string::String, vec, vec::Vec};
 use kompakt_graph::{MAX_NODES, MAX_RANK, Node, Op, Padding, Pair};
 
+/// The most indices of a gather.
+const MAX_INDICES: usize = 1 << 16;
+
 /// Codes of operators. Rule F-11.
 pub mod code {
     #![allow(missing_docs, reason = "each is the operator of that name")]
@@ -33,6 +36,22 @@ pub mod code {
     pub const RESHAPE: u64 = 14;
     pub const SLICE: u64 = 15;
     pub const PAD: u64 = 16;
+    pub const MUL: u64 = 17;
+    pub const SUB: u64 = 18;
+    pub const DIV: u64 = 19;
+    pub const SCALE: u64 = 20;
+    pub const CLIP: u64 = 21;
+    pub const LEAKY_RELU: u64 = 22;
+    pub const PRELU: u64 = 23;
+    pub const HARD_SIGMOID: u64 = 24;
+    pub const HARD_SWISH: u64 = 25;
+    pub const SILU: u64 = 26;
+    pub const LOG_SOFTMAX: u64 = 27;
+    pub const TRANSPOSE: u64 = 28;
+    pub const GATHER: u64 = 29;
+    pub const RESIZE: u64 = 30;
+    pub const LOCAL_RESPONSE_NORM: u64 = 31;
+    pub const SPREAD: u64 = 32;
 }
 
 /// Reads one node; `value` is the number of the value it makes. The name is left empty.
@@ -217,6 +236,37 @@ impl<'c, 'a> Attributes<'c, 'a> {
                 Op::Slice { start: self.need(dims)?, end: self.need(dims)?, step: self.need(dims)? }
             }
             code::PAD => Op::Pad { before: self.need(dims)?, after: self.need(dims)? },
+            code::MUL => Op::Mul,
+            code::SUB => Op::Sub,
+            code::DIV => Op::Div,
+            code::SCALE => Op::Scale { factor: self.or(1.0, Cbor::f32)?, offset: self.or(0.0, Cbor::f32)? },
+            code::CLIP => {
+                Op::Clip { low: self.or(f32::MIN, Cbor::f32)?, high: self.or(f32::MAX, Cbor::f32)? }
+            }
+            code::LEAKY_RELU => Op::LeakyRelu { slope: self.need(Cbor::f32)? },
+            code::PRELU => Op::Prelu,
+            code::HARD_SIGMOID => {
+                Op::HardSigmoid { slope: self.need(Cbor::f32)?, offset: self.need(Cbor::f32)? }
+            }
+            code::HARD_SWISH => Op::HardSwish,
+            code::SILU => Op::Silu,
+            code::LOG_SOFTMAX => Op::LogSoftmax,
+            code::TRANSPOSE => Op::Transpose { axes: self.need(dims)? },
+            code::GATHER => {
+                Op::Gather { axis: self.need(Cbor::size)?, indices: self.need(|c| sizes(c, MAX_INDICES))? }
+            }
+            code::RESIZE => Op::Resize {
+                size: self.need(pair)?,
+                step: [self.need(Cbor::f32)?, self.need(Cbor::f32)?],
+                offset: [self.need(Cbor::f32)?, self.need(Cbor::f32)?],
+            },
+            code::LOCAL_RESPONSE_NORM => Op::LocalResponseNorm {
+                size: self.need(Cbor::size)?,
+                alpha: self.need(Cbor::f32)?,
+                beta: self.need(Cbor::f32)?,
+                bias: self.need(Cbor::f32)?,
+            },
+            code::SPREAD => Op::Spread { step: self.need(pair)? },
             _ => {
                 let problem = alloc::format!("operator {code} is unknown; the file needs a newer reader");
                 return broken("F-11", self.offset, problem);

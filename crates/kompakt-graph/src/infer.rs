@@ -34,8 +34,10 @@ pub(crate) fn check_limits(what: &str, shape: &[usize]) -> Result<(), GraphError
     Ok(())
 }
 
-/// The shape that `node` makes of its operands.
-pub(crate) fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, GraphError> {
+/// The shape that `node` makes of operands of these shapes, batch left out.
+///
+/// Errors: as [`crate::Graph::new`] for that node.
+pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, GraphError> {
     check_arity(node, operands.len())?;
     let x = operands[0];
     let fail = |problem: String| GraphError::Shape { node: node.name.clone(), op: node.op.name(), problem };
@@ -63,12 +65,7 @@ pub(crate) fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usi
             let (c, _, _) = image(x).map_err(fail)?;
             vec![c, 1, 1]
         }
-        Op::Add => {
-            if let Some(other) = operands.iter().find(|o| **o != x) {
-                return Err(fail(format!("shapes differ: {x:?} and {other:?}")));
-            }
-            x.to_vec()
-        }
+        Op::Add | Op::Mul | Op::Sub | Op::Div => broadcast(x, operands[1]).map_err(fail)?,
         Op::Concat => {
             let mut shape = x.to_vec();
             for other in &operands[1..] {
@@ -103,12 +100,68 @@ pub(crate) fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usi
         Op::BatchNorm { eps } if !(*eps >= 0.0 && eps.is_finite()) => {
             return Err(fail(format!("eps is {eps}, must be a number of at least 0")));
         }
+        Op::Transpose { axes } => {
+            let mut sorted = axes.clone();
+            sorted.sort_unstable();
+            if !sorted.into_iter().eq(0..x.len()) {
+                return Err(fail(format!("{axes:?} is no order of the {} dimensions of {x:?}", x.len())));
+            }
+            axes.iter().map(|&axis| x[axis]).collect()
+        }
+        Op::Gather { axis, indices } => gather_shape(x, *axis, indices).map_err(fail)?,
+        Op::Resize { size, step, offset } => {
+            let (c, _, _) = image(x).map_err(fail)?;
+            if !step.iter().chain(offset).all(|v| v.is_finite()) || step.iter().any(|&s| s < 0.0) {
+                return Err(fail(format!(
+                    "steps {step:?} must be numbers of at least 0 and offsets {offset:?} numbers"
+                )));
+            }
+            vec![c, size.h, size.w]
+        }
+        Op::Spread { step } => {
+            let (c, h, w) = image(x).map_err(fail)?;
+            if step.h == 0 || step.w == 0 {
+                return Err(fail("a distance of 0; it must be at least 1".into()));
+            }
+            let spread = |n: usize, step: usize| (n - 1).saturating_mul(step).saturating_add(1);
+            vec![c, spread(h, step.h), spread(w, step.w)]
+        }
+        Op::LocalResponseNorm { size, alpha, beta, bias } => {
+            // What is divided by must be above 0, whatever the input.
+            let is_sound =
+                *alpha >= 0.0 && *bias > 0.0 && [*alpha, *beta, *bias].iter().all(|v| v.is_finite());
+            if *size == 0 || !is_sound {
+                return Err(fail(format!(
+                    "size {size} must be at least 1, alpha {alpha} at least 0, bias {bias} above 0, beta {beta} a number"
+                )));
+            }
+            x.to_vec()
+        }
+        Op::Scale { factor: a, offset: b } | Op::HardSigmoid { slope: a, offset: b }
+            if !(a.is_finite() && b.is_finite()) =>
+        {
+            return Err(fail(format!("{a} and {b} must be numbers")));
+        }
+        Op::LeakyRelu { slope } if !slope.is_finite() => {
+            return Err(fail(format!("slope is {slope}, must be a number")));
+        }
+        Op::Clip { low, high } if !(low <= high && low.is_finite() && high.is_finite()) => {
+            return Err(fail(format!("{low} to {high} is no range")));
+        }
         Op::BatchNorm { .. }
         | Op::ScaleBias
         | Op::Relu
         | Op::Sigmoid
         | Op::Tanh
         | Op::Softmax
+        | Op::LogSoftmax
+        | Op::Scale { .. }
+        | Op::Clip { .. }
+        | Op::LeakyRelu { .. }
+        | Op::Prelu
+        | Op::HardSigmoid { .. }
+        | Op::HardSwish
+        | Op::Silu
         | Op::Dropout { .. }
         | Op::Identity => x.to_vec(),
     };
@@ -153,6 +206,7 @@ pub(crate) fn params(index: usize, node: &Node, operands: &[&[usize]]) -> Result
                 all.push(param(suffix, vec![x[0]], ParamRole::PerChannel));
             }
         }
+        Op::Prelu => all.push(param("weight", vec![x[0]], ParamRole::PerChannel)),
         _ => {}
     }
     for p in &all {
@@ -163,7 +217,7 @@ pub(crate) fn params(index: usize, node: &Node, operands: &[&[usize]]) -> Result
 
 fn check_arity(node: &Node, found: usize) -> Result<(), GraphError> {
     let (fits, expected) = match node.op {
-        Op::Add => (found == 2, "2"),
+        Op::Add | Op::Mul | Op::Sub | Op::Div => (found == 2, "2"),
         Op::Concat => (found >= 2, "2 or more"),
         _ => (found == 1, "1"),
     };
@@ -179,6 +233,25 @@ fn image(x: &[usize]) -> Result<(usize, usize, usize), String> {
         &[c, h, w] => Ok((c, h, w)),
         _ => Err(format!("needs an image [channels, height, width], got {x:?}")),
     }
+}
+
+/// The shape of an operator on two values, each repeated along the dimensions where it is 1 and the other is not.
+fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
+    let fits = a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || *a == 1 || *b == 1);
+    if !fits {
+        return Err(format!("{a:?} and {b:?} differ where neither is 1"));
+    }
+    Ok(a.iter().zip(b).map(|(a, b)| *a.max(b)).collect())
+}
+
+fn gather_shape(x: &[usize], axis: usize, indices: &[usize]) -> Result<Vec<usize>, String> {
+    let Some(&dim) = x.get(axis) else { return Err(format!("{x:?} has no dimension {axis}")) };
+    if let Some(index) = indices.iter().find(|i| **i >= dim) {
+        return Err(format!("index {index} is outside dimension {axis} of {x:?}"));
+    }
+    let mut shape = x.to_vec();
+    shape[axis] = indices.len();
+    Ok(shape)
 }
 
 /// How many windows fit along one dimension.

@@ -119,6 +119,27 @@ fn is_one(n: &usize) -> bool {
 fn batch_norm_eps() -> f32 {
     1e-5
 }
+fn unit() -> f32 {
+    1.0
+}
+fn is_unit(x: &f32) -> bool {
+    *x == 1.0
+}
+fn is_zero(x: &f32) -> bool {
+    *x == 0.0
+}
+fn lowest() -> f32 {
+    f32::MIN
+}
+fn is_lowest(x: &f32) -> bool {
+    *x == f32::MIN
+}
+fn highest() -> f32 {
+    f32::MAX
+}
+fn is_highest(x: &f32) -> bool {
+    *x == f32::MAX
+}
 
 /// One operator with its attributes. Shapes leave out the batch; `x` is the first input.
 ///
@@ -205,7 +226,7 @@ pub enum Op {
     Tanh,
     /// `exp(x) / sum exp(x)` over the first dimension (channels, or the whole vector).
     Softmax,
-    /// `y = a + b`, shapes equal.
+    /// `y = a + b`. Shapes have equally many dimensions; where they differ, one of the two is 1 and is repeated.
     Add,
     /// Joins along the first dimension (channels); two or more inputs.
     Concat,
@@ -239,6 +260,90 @@ pub enum Op {
         /// How many after, one a dimension.
         after: Vec<usize>,
     },
+    /// `y = a b`, element by element; shapes as for [`Op::Add`].
+    Mul,
+    /// `y = a - b`; shapes as for [`Op::Add`].
+    Sub,
+    /// `y = a / b`; shapes as for [`Op::Add`].
+    Div,
+    /// `y = factor x + offset`.
+    Scale {
+        /// What every element is multiplied by (default 1).
+        #[serde(default = "unit", skip_serializing_if = "is_unit")]
+        factor: f32,
+        /// What is then added (default 0).
+        #[serde(default, skip_serializing_if = "is_zero")]
+        offset: f32,
+    },
+    /// `min(max(x, low), high)`; ReLU6 is 0 and 6.
+    Clip {
+        /// The least value (default: the lowest number of single precision).
+        #[serde(default = "lowest", skip_serializing_if = "is_lowest")]
+        low: f32,
+        /// The greatest value (default: the highest number of single precision).
+        #[serde(default = "highest", skip_serializing_if = "is_highest")]
+        high: f32,
+    },
+    /// `x` where it is at least 0, else `slope x`.
+    LeakyRelu {
+        /// Usually 0.01.
+        slope: f32,
+    },
+    /// `x` where it is at least 0, else `weight x`, with one weight a channel.
+    Prelu,
+    /// `min(max(slope x + offset, 0), 1)`.
+    HardSigmoid {
+        /// 1/6 in MobileNetV3.
+        slope: f32,
+        /// Usually 0.5.
+        offset: f32,
+    },
+    /// `x min(max(x / 6 + 0.5, 0), 1)`.
+    HardSwish,
+    /// `x / (1 + exp(-x))`, also called swish.
+    Silu,
+    /// `x - log sum exp(x)` over the first dimension.
+    LogSoftmax,
+    /// Dimensions in another order: dimension `i` of `y` is dimension `axes[i]` of `x`.
+    Transpose {
+        /// A permutation of the dimensions.
+        axes: Vec<usize>,
+    },
+    /// Along dimension `axis`, element `i` of `y` is element `indices[i]` of `x`.
+    Gather {
+        /// The dimension.
+        axis: usize,
+        /// One an element of `y` along it.
+        indices: Vec<usize>,
+    },
+    /// Bilinear interpolation: pixel `i` of `y` is taken at `i step + offset` of `x`, clamped to its first and last
+    /// pixel; `x` `[c, h, w]`.
+    Resize {
+        /// Height and width of `y`.
+        size: Pair,
+        /// Vertical and horizontal distance in `x` of neighbours in `y`.
+        step: [f32; 2],
+        /// Where in `x` the first pixel of `y` lies.
+        offset: [f32; 2],
+    },
+    /// `x / (bias + alpha / size * sum x^2)^beta`, the sum over the `size` channels around each, as in AlexNet: from
+    /// `(size - 1) / 2` before to `size / 2` after, channels that are not there left out.
+    LocalResponseNorm {
+        /// Channels in a sum.
+        size: usize,
+        /// Usually 1e-4.
+        alpha: f32,
+        /// Usually 0.75.
+        beta: f32,
+        /// Usually 1.
+        bias: f32,
+    },
+    /// Pixels of `x` `[c, h, w]` moved `step` apart with zeros between: `[c, (h - 1) step + 1, (w - 1) step + 1]`. A
+    /// transposed convolution is this, a pad and a convolution with the kernel turned round.
+    Spread {
+        /// Distance of neighbours.
+        step: Pair,
+    },
 }
 
 impl Op {
@@ -264,6 +369,22 @@ impl Op {
             Self::Identity => "identity",
             Self::Slice { .. } => "slice",
             Self::Pad { .. } => "pad",
+            Self::Mul => "mul",
+            Self::Sub => "sub",
+            Self::Div => "div",
+            Self::Scale { .. } => "scale",
+            Self::Clip { .. } => "clip",
+            Self::LeakyRelu { .. } => "leaky_relu",
+            Self::Prelu => "prelu",
+            Self::HardSigmoid { .. } => "hard_sigmoid",
+            Self::HardSwish => "hard_swish",
+            Self::Silu => "silu",
+            Self::LogSoftmax => "log_softmax",
+            Self::Transpose { .. } => "transpose",
+            Self::Gather { .. } => "gather",
+            Self::Resize { .. } => "resize",
+            Self::LocalResponseNorm { .. } => "local_response_norm",
+            Self::Spread { .. } => "spread",
         }
     }
 
@@ -275,6 +396,7 @@ impl Op {
             Self::BatchNorm { .. } => "bn",
             Self::ScaleBias => "scale",
             Self::MaxPool { .. } | Self::AvgPool { .. } | Self::GlobalAvgPool => "pool",
+            Self::LocalResponseNorm { .. } => "lrn",
             other => other.name(),
         }
     }
@@ -282,6 +404,19 @@ impl Op {
     /// Whether the operator changes each element on its own and has no parameters, so that channels may be
     /// removed or reordered across it.
     pub fn is_elementwise(&self) -> bool {
-        matches!(self, Self::Relu | Self::Sigmoid | Self::Tanh | Self::Dropout { .. } | Self::Identity)
+        matches!(
+            self,
+            Self::Relu
+                | Self::Sigmoid
+                | Self::Tanh
+                | Self::Dropout { .. }
+                | Self::Identity
+                | Self::Scale { .. }
+                | Self::Clip { .. }
+                | Self::LeakyRelu { .. }
+                | Self::HardSigmoid { .. }
+                | Self::HardSwish
+                | Self::Silu
+        )
     }
 }

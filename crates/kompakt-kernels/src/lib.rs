@@ -28,6 +28,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod activations;
 pub mod columns;
 pub mod dense;
 pub mod elementwise;
@@ -35,8 +36,11 @@ mod epilogue;
 mod isa;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
+pub mod normalise;
+pub mod pairwise;
 pub mod planes;
 pub mod pool;
+pub mod rearrange;
 pub mod rows;
 pub mod sliced;
 pub mod taps;
@@ -44,6 +48,7 @@ pub mod taps;
 pub use columns::{ColumnMatrix, ColumnScratch};
 pub use epilogue::Epilogue;
 pub use isa::Isa;
+pub use pairwise::Pairwise;
 pub use planes::Planes;
 pub use pool::PoolWindow;
 pub use rows::{Codebook, RowSource, RowWeights};

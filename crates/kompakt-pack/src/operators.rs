@@ -34,6 +34,15 @@ impl Attributes {
     fn padding(&mut self, padding: Padding) -> &mut Self {
         self.put(padding == Padding::default(), |c| c.padding(padding))
     }
+    fn floats(&mut self, values: &[f32]) -> &mut Self {
+        for &value in values {
+            self.need(|c| c.float(f64::from(value)));
+        }
+        self
+    }
+    fn float_or(&mut self, value: f32, default: f32) -> &mut Self {
+        self.put(value == default, |c| c.float(f64::from(value)))
+    }
     fn bool(&mut self, value: bool, default: bool) -> &mut Self {
         self.put(value == default, |c| c.bool(value))
     }
@@ -108,6 +117,49 @@ fn operator(node: &Node) -> Result<(u64, Attributes), PackError> {
                 a.need(|c| c.sizes(list));
             }
             code::PAD
+        }
+        Op::Mul => code::MUL,
+        Op::Sub => code::SUB,
+        Op::Div => code::DIV,
+        Op::Scale { factor, offset } => {
+            a.float_or(*factor, 1.0).float_or(*offset, 0.0);
+            code::SCALE
+        }
+        Op::Clip { low, high } => {
+            a.float_or(*low, f32::MIN).float_or(*high, f32::MAX);
+            code::CLIP
+        }
+        Op::LeakyRelu { slope } => {
+            a.floats(&[*slope]);
+            code::LEAKY_RELU
+        }
+        Op::Prelu => code::PRELU,
+        Op::HardSigmoid { slope, offset } => {
+            a.floats(&[*slope, *offset]);
+            code::HARD_SIGMOID
+        }
+        Op::HardSwish => code::HARD_SWISH,
+        Op::Silu => code::SILU,
+        Op::LogSoftmax => code::LOG_SOFTMAX,
+        Op::Transpose { axes } => {
+            a.need(|c| c.sizes(axes));
+            code::TRANSPOSE
+        }
+        Op::Gather { axis, indices } => {
+            a.size(*axis).need(|c| c.sizes(indices));
+            code::GATHER
+        }
+        Op::Resize { size, step, offset } => {
+            a.pair(*size, None).floats(step).floats(offset);
+            code::RESIZE
+        }
+        Op::LocalResponseNorm { size, alpha, beta, bias } => {
+            a.size(*size).floats(&[*alpha, *beta, *bias]);
+            code::LOCAL_RESPONSE_NORM
+        }
+        Op::Spread { step } => {
+            a.pair(*step, None);
+            code::SPREAD
         }
         other => {
             let problem = format!("a container has no operator {}", other.name());

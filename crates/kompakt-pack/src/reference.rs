@@ -75,7 +75,47 @@ fn run(op: &Op, operands: &[&Value], params: &[&[f64]], shape: &[usize]) -> Vec<
         Op::Sigmoid => map(&|v| 1.0 / (1.0 + (-v).exp())),
         Op::Tanh => map(&f64::tanh),
         Op::Softmax => softmax(x),
-        Op::Add => x.data.iter().zip(&operands[1].data).map(|(a, b)| a + b).collect(),
+        Op::Add => pairwise(x, operands[1], shape, |a, b| a + b),
+        Op::Mul => pairwise(x, operands[1], shape, |a, b| a * b),
+        Op::Sub => pairwise(x, operands[1], shape, |a, b| a - b),
+        Op::Div => pairwise(x, operands[1], shape, |a, b| a / b),
+        Op::Scale { factor, offset } => map(&|v| v * f64::from(*factor) + f64::from(*offset)),
+        Op::Clip { low, high } => map(&|v| v.max(f64::from(*low)).min(f64::from(*high))),
+        Op::LeakyRelu { slope } => map(&|v| if v < 0.0 { v * f64::from(*slope) } else { v }),
+        Op::Prelu => per_channel(x, |c, v| if v < 0.0 { v * params[0][c] } else { v }),
+        Op::HardSigmoid { slope, offset } => {
+            map(&|v| (v * f64::from(*slope) + f64::from(*offset)).clamp(0.0, 1.0))
+        }
+        Op::HardSwish => map(&|v| v * (v / 6.0 + 0.5).clamp(0.0, 1.0)),
+        Op::Silu => map(&|v| v / (1.0 + (-v).exp())),
+        Op::LogSoftmax => softmax(x).into_iter().map(f64::ln).collect(),
+        Op::Transpose { axes } => {
+            let mut place = vec![0; axes.len()];
+            axes.iter().enumerate().for_each(|(to, &from)| place[from] = to);
+            elements(shape, &x.shape, |index, from| index[place[from]], &x.data)
+        }
+        Op::Gather { axis, indices } => elements(
+            shape,
+            &x.shape,
+            |index, d| if d == *axis { indices[index[d]] } else { index[d] },
+            &x.data,
+        ),
+        Op::Resize { size, step, offset } => resize(x, [size.h, size.w], *step, *offset),
+        Op::LocalResponseNorm { size, alpha, beta, bias } => {
+            let area = x.data.len() / x.shape[0];
+            let norm = |i: usize| {
+                let (c, at) = (i / area, i % area);
+                let window = c.saturating_sub((size - 1) / 2)..(c + size / 2 + 1).min(x.shape[0]);
+                let sum: f64 = window.map(|c| x.data[c * area + at].powi(2)).sum();
+                f64::from(*bias) + f64::from(*alpha) / *size as f64 * sum
+            };
+            x.data.iter().enumerate().map(|(i, v)| v / norm(i).powf(f64::from(*beta))).collect()
+        }
+        Op::Spread { step } => {
+            let step = [1, step.h, step.w];
+            let from = |i: usize, d: usize| i.is_multiple_of(step[d]).then(|| i / step[d]);
+            gather(shape, from, &x.shape, &x.data)
+        }
         Op::Concat => operands.iter().flat_map(|o| &o.data).copied().collect(),
         Op::Slice { start, step, .. } => {
             gather(shape, |i, d| Some(start[d] + i * step[d]), &x.shape, &x.data)
@@ -84,6 +124,43 @@ fn run(op: &Op, operands: &[&Value], params: &[&[f64]], shape: &[usize]) -> Vec<
         // Flatten, reshape, dropout, identity: the same elements.
         _ => x.data.clone(),
     }
+}
+
+/// `f` of the elements of two values, each repeated where it has 1 and the other has not.
+fn pairwise(a: &Value, b: &Value, shape: &[usize], f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
+    let spread = |x: &Value| elements(shape, &x.shape, |index, d| index[d].min(x.shape[d] - 1), &x.data);
+    spread(a).into_iter().zip(spread(b)).map(|(a, b)| f(a, b)).collect()
+}
+
+/// The elements of an output of shape `to` whose index in dimension `d` of the input is `source(index, d)`.
+fn elements(to: &[usize], from: &[usize], source: impl Fn(&[usize], usize) -> usize, x: &[f64]) -> Vec<f64> {
+    let mut index = vec![0; to.len()];
+    let mut y = Vec::with_capacity(to.iter().product());
+    loop {
+        y.push(x[(0..from.len()).fold(0, |at, d| at * from[d] + source(&index, d))]);
+        let Some(d) = (0..to.len()).rev().find(|&d| index[d] + 1 < to[d]) else { return y };
+        index[d] += 1;
+        index[d + 1..].fill(0);
+    }
+}
+
+fn resize(x: &Value, size: [usize; 2], step: [f32; 2], offset: [f32; 2]) -> Vec<f64> {
+    let &[_, h, w] = &x.shape[..] else { return Vec::new() };
+    // Two neighbours and the share of the second.
+    let place = |i: usize, d: usize, n: usize| {
+        let p = (i as f64 * f64::from(step[d]) + f64::from(offset[d])).clamp(0.0, (n - 1) as f64);
+        let low = p.floor() as usize;
+        (low, (low + 1).min(n - 1), p - p.floor())
+    };
+    let mut y = Vec::new();
+    for plane in x.data.chunks_exact(h * w) {
+        for (i, j) in (0..size[0]).flat_map(|i| (0..size[1]).map(move |j| (i, j))) {
+            let ((y0, y1, fy), (x0, x1, fx)) = (place(i, 0, h), place(j, 1, w));
+            let row = |r: usize| plane[r * w + x0] * (1.0 - fx) + plane[r * w + x1] * fx;
+            y.push(row(y0) * (1.0 - fy) + row(y1) * fy);
+        }
+    }
+    y
 }
 
 fn linear(x: &[f64], params: &[&[f64]], n: usize) -> Vec<f64> {

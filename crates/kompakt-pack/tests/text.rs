@@ -123,6 +123,22 @@ fn operators() {
         (code::RESHAPE, "reshape"),
         (code::SLICE, "slice"),
         (code::PAD, "pad"),
+        (code::MUL, "mul"),
+        (code::SUB, "sub"),
+        (code::DIV, "div"),
+        (code::SCALE, "scale"),
+        (code::CLIP, "clip"),
+        (code::LEAKY_RELU, "leaky_relu"),
+        (code::PRELU, "prelu"),
+        (code::HARD_SIGMOID, "hard_sigmoid"),
+        (code::HARD_SWISH, "hard_swish"),
+        (code::SILU, "silu"),
+        (code::LOG_SOFTMAX, "log_softmax"),
+        (code::TRANSPOSE, "transpose"),
+        (code::GATHER, "gather"),
+        (code::RESIZE, "resize"),
+        (code::LOCAL_RESPONSE_NORM, "local_response_norm"),
+        (code::SPREAD, "spread"),
     ];
     assert_eq!(numbered("code"), named(&codes.map(|(code, name)| (code as i64, name))));
 }

@@ -74,6 +74,12 @@ pub(crate) fn constant(
             Op::Relu => c.max(0.0),
             Op::Sigmoid => 1.0 / (1.0 + (-c).exp()),
             Op::Tanh => c.tanh(),
+            Op::Scale { factor, offset } => c * f64::from(factor) + f64::from(offset),
+            Op::Clip { low, high } => c.clamp(f64::from(low), f64::from(high)),
+            Op::LeakyRelu { slope } if c < 0.0 => c * f64::from(slope),
+            Op::HardSigmoid { slope, offset } => (c * f64::from(slope) + f64::from(offset)).clamp(0.0, 1.0),
+            Op::HardSwish => c * (c / 6.0 + 0.5).clamp(0.0, 1.0),
+            Op::Silu => c / (1.0 + (-c).exp()),
             Op::BatchNorm { eps } => {
                 let deviation = (channel(node, "running_var") + f64::from(eps)).sqrt();
                 (c - channel(node, "running_mean")) / deviation * channel(node, "weight")

@@ -3,10 +3,11 @@
 use crate::{
     arena::Arena,
     layer::{Layer, Scratch},
+    operators,
     program::{Kind, Program, Step},
     threads::Threads,
 };
-use kompakt_kernels::{Isa, elementwise, pool};
+use kompakt_kernels::{Isa, activations, elementwise, pool};
 use std::time::{Duration, Instant};
 
 /// All that a run works with.
@@ -116,6 +117,23 @@ impl Run<'_, '_> {
                             .copy_from_slice(&x[outer * width..(outer + 1) * width]);
                     });
                 }
+            }
+            Kind::Map(map) => map.run(isa, self.arena.get_mut(step.writes, n)),
+            Kind::Prelu { affine, channels, plane, is_vector } => {
+                let (slopes, _) = &self.affines[*affine];
+                let y = self.arena.get_mut(step.writes, n);
+                let len = if *is_vector { n } else { *plane };
+                for (i, y) in y.chunks_exact_mut(len).enumerate() {
+                    activations::leaky_relu(isa, slopes[i % channels], y);
+                }
+            }
+            Kind::Pairwise { op, x: from, y: to, is_vector } => {
+                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                operators::pairwise(isa, *op, (x, from), (y, to), *is_vector, n);
+            }
+            Kind::Apart(apart) => {
+                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                apart.run(isa, x, y, n);
             }
             Kind::Pad { from, before, to, is_vector } => {
                 let (x, y) = self.arena.pair(step.reads[0], step.writes, n);

@@ -9,6 +9,8 @@ pub(crate) enum Affine {
     ScaleBias { weight: usize, bias: usize },
     /// `(x - mean) / sqrt(var + eps) * weight + bias`; the four follow each other from `weight` on.
     BatchNorm { weight: usize, eps: f32 },
+    /// One weight a channel and nothing else, for a PReLU.
+    Slopes { weight: usize },
 }
 
 /// What a layer does after its sum.
@@ -65,6 +67,7 @@ impl<'g> Chain<'g> {
         match self.graph.nodes()[node].op {
             Op::ScaleBias => Some(Affine::ScaleBias { weight, bias: weight + 1 }),
             Op::BatchNorm { eps } => Some(Affine::BatchNorm { weight, eps }),
+            Op::Prelu => Some(Affine::Slopes { weight }),
             _ => None,
         }
     }

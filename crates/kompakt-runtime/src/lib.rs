@@ -34,6 +34,7 @@ mod execute;
 mod fuse;
 mod layer;
 mod model;
+mod operators;
 mod plan;
 mod program;
 mod session;

@@ -11,9 +11,12 @@
 //! How a batch lies in a buffer: vectors (one dimension) feature by feature, `[features, images]`, so that a weight
 //! meets all images at once; anything else image by image, `[images, ...]`. For one image there is no difference.
 
-use crate::fuse::{Affine, Chain};
+use crate::{
+    fuse::{Affine, Chain},
+    operators::{Apart, Map},
+};
 use kompakt_graph::{Graph, Op, Padding, Pair, ValueId};
-use kompakt_kernels::{Planes, PoolWindow};
+use kompakt_kernels::{Pairwise, Planes, PoolWindow};
 
 /// A buffer's number.
 pub(crate) type BufferId = usize;
@@ -102,6 +105,23 @@ pub(crate) enum Kind {
     Turn {
         to_vector: bool,
     },
+    /// In place.
+    Map(Map),
+    /// In place, as for [`Kind::Affine`].
+    Prelu {
+        affine: usize,
+        channels: usize,
+        plane: usize,
+        is_vector: bool,
+    },
+    /// What is read into what is written.
+    Pairwise {
+        op: Pairwise,
+        x: Vec<usize>,
+        y: Vec<usize>,
+        is_vector: bool,
+    },
+    Apart(Apart),
 }
 
 /// Geometry of a convolution.
@@ -292,7 +312,22 @@ impl Compiler<'_> {
                 let inner = from[1..].iter().product();
                 self.in_place(&node.name, x, value, Kind::Softmax { inner, is_vector });
             }
-            Op::Add => self.add(index),
+            Op::Add if graph.shape(node.inputs[1]) == from => self.add(index),
+            Op::Add => self.pairwise(index, Pairwise::Add),
+            Op::Mul => self.pairwise(index, Pairwise::Mul),
+            Op::Sub => self.pairwise(index, Pairwise::Sub),
+            Op::Div => self.pairwise(index, Pairwise::Div),
+            Op::Prelu => {
+                let Some(affine) = self.chain.affine(index) else {
+                    return Err("its parameters are missing".into());
+                };
+                self.program.affines.push(affine);
+                let affine = self.program.affines.len() - 1;
+                let plane = from[1..].iter().product();
+                let kind = Kind::Prelu { affine, channels: from[0], plane, is_vector };
+                self.in_place(&node.name, x, value, kind);
+            }
+            Op::Transpose { .. } if is_vector => self.alias(index),
             Op::Concat => {
                 let lengths = node.inputs.iter().map(|&v| graph.shape(v).iter().product()).collect();
                 self.has_zeros[value] = node.inputs.iter().all(|&v| self.has_zeros[v]);
@@ -306,7 +341,16 @@ impl Compiler<'_> {
             Op::Pad { before, .. } => {
                 self.fresh(index, Kind::Pad { from, before: before.clone(), to, is_vector })
             }
-            _ => return Err("this loader does not know the operator".into()),
+            op => {
+                if let Some(map) = Map::of(op) {
+                    self.has_zeros[value] = map.makes_zeros();
+                    self.in_place(&node.name, x, value, Kind::Map(map));
+                } else if let Some(apart) = Apart::of(op, &from) {
+                    self.fresh(index, Kind::Apart(apart));
+                } else {
+                    return Err("this loader does not know the operator".into());
+                }
+            }
         }
         Ok(())
     }
@@ -352,6 +396,34 @@ impl Compiler<'_> {
         }
         self.define(last, buffer, true);
         self.has_zeros[last] = relu;
+    }
+
+    /// One value into the other, which is copied first where somebody else reads it or it has to be repeated.
+    fn pairwise(&mut self, index: usize, op: Pairwise) {
+        let graph = self.graph;
+        let node = &graph.nodes()[index];
+        let value = graph.value_of(index);
+        let (mut a, mut b) = (node.inputs[0], node.inputs[1]);
+        let y = graph.shape(value).to_vec();
+        let is_vector = y.len() == 1;
+        let commutes = matches!(op, Pairwise::Add | Pairwise::Mul);
+        if commutes && graph.shape(a) != y && graph.shape(b) == y {
+            (a, b) = (b, a);
+        }
+        let (from_a, from_b) = (self.source(a), self.source(b));
+        let step =
+            |op, x: ValueId| Kind::Pairwise { op, x: graph.shape(x).to_vec(), y: y.clone(), is_vector };
+        let buffer = if graph.shape(a) != y {
+            let buffer = self.buffer(y.iter().product());
+            self.push(&node.name, step(Pairwise::Set, a), vec![from_a], buffer, None);
+            buffer
+        } else if self.exclusive[a] {
+            from_a
+        } else {
+            self.copy(&node.name, from_a)
+        };
+        self.push(&node.name, step(op, b), vec![from_b], buffer, None);
+        self.define(value, buffer, true);
     }
 
     /// The same elements under another shape.
@@ -456,6 +528,14 @@ impl Kind {
             Self::Slice { .. } => "slice",
             Self::Pad { .. } => "pad",
             Self::Turn { .. } => "turn",
+            Self::Map(map) => map.name(),
+            Self::Prelu { .. } => "prelu",
+            Self::Pairwise { op: Pairwise::Add, .. } => "add",
+            Self::Pairwise { op: Pairwise::Mul, .. } => "mul",
+            Self::Pairwise { op: Pairwise::Sub, .. } => "sub",
+            Self::Pairwise { op: Pairwise::Div, .. } => "div",
+            Self::Pairwise { op: Pairwise::Set, .. } => "repeat",
+            Self::Apart(apart) => apart.name(),
         }
     }
 }

@@ -449,6 +449,7 @@ fn affine(container: &Container<'_>, affine: Affine, pool: &mut Pool) -> Result<
         Affine::ScaleBias { weight, bias } => {
             Ok((numbers(container, weight, pool)?, numbers(container, bias, pool)?))
         }
+        Affine::Slopes { weight } => Ok((numbers(container, weight, pool)?, Vec::new())),
         Affine::BatchNorm { weight, eps } => {
             let mut get = |i| numbers(container, weight + i, pool);
             let (gamma, beta, mean, var) = (get(0)?, get(1)?, get(2)?, get(3)?);

@@ -7,6 +7,8 @@ from .refused import Refused, need
 
 MAX_NODES, MAX_RANK, MAX_DIM, MAX_ELEMENTS = 1 << 16, 6, 1 << 28, 1 << 34
 MAX_HINT_STEPS = 64
+MAX_INDICES = 1 << 16
+HIGHEST = (2 - 2.0**-23) * 2.0**127  # the highest finite f32
 REQUIRED = object()
 
 # code: name, stem of default names, attributes with kind and default
@@ -59,7 +61,33 @@ OPERATORS = {
     14: ("reshape", "reshape", [("shape", "sizes", REQUIRED)]),
     15: ("slice", "slice", [(name, "sizes", REQUIRED) for name in ("start", "end", "step")]),
     16: ("pad", "pad", [(name, "sizes", REQUIRED) for name in ("before", "after")]),
+    17: ("mul", "mul", []),
+    18: ("sub", "sub", []),
+    19: ("div", "div", []),
+    20: ("scale", "scale", [("factor", "float", 1.0), ("offset", "float", 0.0)]),
+    21: ("clip", "clip", [("low", "float", -HIGHEST), ("high", "float", HIGHEST)]),
+    22: ("leaky_relu", "leaky_relu", [("slope", "float", REQUIRED)]),
+    23: ("prelu", "prelu", []),
+    24: ("hard_sigmoid", "hard_sigmoid", [("slope", "float", REQUIRED), ("offset", "float", REQUIRED)]),
+    25: ("hard_swish", "hard_swish", []),
+    26: ("silu", "silu", []),
+    27: ("log_softmax", "log_softmax", []),
+    28: ("transpose", "transpose", [("axes", "sizes", REQUIRED)]),
+    29: ("gather", "gather", [("axis", "size", REQUIRED), ("indices", "indices", REQUIRED)]),
+    30: (
+        "resize",
+        "resize",
+        [("size", "pair", REQUIRED)]
+        + [(name, "float", REQUIRED) for name in ("step_v", "step_h", "offset_v", "offset_h")],
+    ),
+    31: (
+        "local_response_norm",
+        "lrn",
+        [("size", "size", REQUIRED)] + [(name, "float", REQUIRED) for name in ("alpha", "beta", "bias_term")],
+    ),
+    32: ("spread", "spread", [("step", "pair", REQUIRED)]),
 }
+ELEMENTWISE = ("relu", "sigmoid", "tanh", "scale", "clip", "leaky_relu", "hard_sigmoid", "hard_swish", "silu")
 
 
 class Node:
@@ -96,6 +124,8 @@ def attribute(kind, item, at):
     if kind == "float" and isinstance(item, Float):
         return float(item)
     if kind == "sizes" and is_sizes(item) and len(item) <= MAX_RANK:
+        return tuple(item)
+    if kind == "indices" and is_sizes(item) and len(item) <= MAX_INDICES:
         return tuple(item)
     n = {"pair": 2, "padding": 4}.get(kind)
     if n and is_size(item):
@@ -150,7 +180,8 @@ def window(size, before, after, kernel, stride, dilation, ceil):
 def output_shape(node, shapes):
     """The shape that a node makes; AssertionError if it cannot work on what it is given."""
     x = shapes[0]
-    arity = {"add": len(shapes) == 2, "concat": len(shapes) >= 2}.get(node.op, len(shapes) == 1)
+    pairwise = node.op in ("add", "mul", "sub", "div")
+    arity = len(shapes) == 2 if pairwise else len(shapes) >= 2 if node.op == "concat" else len(shapes) == 1
     assert arity, f"{node.op} has {len(shapes)} inputs"
     if node.op == "linear":
         assert len(x) == 1, "linear works on a vector"
@@ -170,8 +201,11 @@ def output_shape(node, shapes):
         h = window(x[1], top, bottom, node.kernel[0], node.stride[0], dilation[0], ceil)
         w = window(x[2], left, right, node.kernel[1], node.stride[1], dilation[1], ceil)
         return (channels, h, w)
-    if node.op == "add":
-        assert shapes[1] == x, "shapes differ"
+    if pairwise:
+        y = shapes[1]
+        fits = len(x) == len(y) and all(a == b or 1 in (a, b) for a, b in zip(x, y))
+        assert fits, "shapes differ where neither is 1"
+        return tuple(map(max, x, y))
     if node.op == "concat":
         assert all(len(s) == len(x) and s[1:] == x[1:] for s in shapes), "shapes differ beyond the first dimension"
         return (sum(s[0] for s in shapes), *x[1:])
@@ -191,6 +225,22 @@ def output_shape(node, shapes):
         return tuple(b + d + a for b, d, a in zip(node.before, x, node.after))
     if node.op == "batch_norm":
         assert node.eps >= 0, "eps below 0"
+    if node.op == "transpose":
+        assert sorted(node.axes) == list(range(len(x))), "no order of the dimensions"
+        return tuple(x[axis] for axis in node.axes)
+    if node.op == "gather":
+        assert node.axis < len(x) and max(node.indices) < x[node.axis], "an index outside its dimension"
+        return (*x[: node.axis], len(node.indices), *x[node.axis + 1 :])
+    if node.op == "resize":
+        assert len(x) == 3 and min(node.step_v, node.step_h) >= 0, "no image, or a step below 0"
+        return (x[0], *node.size)
+    if node.op == "spread":
+        assert len(x) == 3 and min(node.step) >= 1, "no image, or a distance of 0"
+        return (x[0], (x[1] - 1) * node.step[0] + 1, (x[2] - 1) * node.step[1] + 1)
+    if node.op == "local_response_norm":
+        assert node.size >= 1 and node.alpha >= 0 and node.bias_term > 0, "no divisor above 0"
+    if node.op == "clip":
+        assert node.low <= node.high, "no range"
     return x
 
 
@@ -208,6 +258,8 @@ def parameters_of(index, node, x):
         own = [("weight", (node.channels, x[0] // node.groups, *node.kernel))] + bias(node.channels)
     elif node.op == "batch_norm":
         own = [(role, (x[0],)) for role in ("weight", "bias", "running_mean", "running_var")]
+    elif node.op == "prelu":
+        own = [("weight", (x[0],))]
     elif node.op == "scale_bias":
         own = [(role, (x[0],)) for role in ("weight", "bias")]
     else:
@@ -277,9 +329,7 @@ class Graph:
                 span *= prod(rest)
                 if len(rest) == 2:
                     grid = rest
-            elif maker.op not in (
-                "batch_norm", "scale_bias", "max_pool", "avg_pool", "global_avg_pool", "relu", "sigmoid", "tanh"
-            ):  # fmt: skip
+            elif maker.op not in ("batch_norm", "scale_bias", "max_pool", "avg_pool", "global_avg_pool", *ELEMENTWISE):
                 break
             value = before
         if node.op == "conv2d":

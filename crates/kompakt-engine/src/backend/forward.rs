@@ -244,6 +244,9 @@ pub(crate) fn unsupported(graph: &Graph) -> Vec<String> {
         if !is_supported(&node.op) {
             problems.push(format!("node {:?}: operator {} is not known here", node.name, node.op.name()));
         }
+        if node.op == Op::Add && graph.shape(node.inputs[0]) != graph.shape(node.inputs[1]) {
+            problems.push(format!("node {:?}: an add of two shapes", node.name));
+        }
     }
     problems
 }

@@ -1,0 +1,127 @@
+//! Activations beyond the first few: each changes one element on its own, in place.
+
+use crate::isa::per_isa;
+
+per_isa! {
+    /// `min(max(x, low), high)`; NaN stays.
+    pub fn clip(low: f32, high: f32, x: &mut [f32]) = clip_body;
+}
+per_isa! {
+    /// `slope x` where `x` is below 0.
+    pub fn leaky_relu(slope: f32, x: &mut [f32]) = leaky_relu_body;
+}
+per_isa! {
+    /// `min(max(slope x + offset, 0), 1)`.
+    pub fn hard_sigmoid(slope: f32, offset: f32, x: &mut [f32]) = hard_sigmoid_body;
+}
+per_isa! {
+    /// `x min(max(x / 6 + 0.5, 0), 1)`.
+    pub fn hard_swish(x: &mut [f32]) = hard_swish_body;
+}
+per_isa! {
+    /// `x / (1 + exp(-x))`.
+    pub fn silu(x: &mut [f32]) = silu_body;
+}
+
+#[inline(always)]
+fn clip_body(low: f32, high: f32, x: &mut [f32]) {
+    for x in x {
+        let y = if *x < low { low } else { *x };
+        *x = if y > high { high } else { y };
+    }
+}
+
+#[inline(always)]
+fn leaky_relu_body(slope: f32, x: &mut [f32]) {
+    for x in x {
+        *x = if *x < 0.0 { *x * slope } else { *x };
+    }
+}
+
+#[inline(always)]
+fn hard_sigmoid_body(slope: f32, offset: f32, x: &mut [f32]) {
+    for x in x {
+        let y = *x * slope + offset;
+        let y = if y < 0.0 { 0.0 } else { y };
+        *x = if y > 1.0 { 1.0 } else { y };
+    }
+}
+
+#[inline(always)]
+fn hard_swish_body(x: &mut [f32]) {
+    for x in x {
+        let y = *x * (1.0 / 6.0) + 0.5;
+        let y = if y < 0.0 { 0.0 } else { y };
+        *x *= if y > 1.0 { 1.0 } else { y };
+    }
+}
+
+#[inline(always)]
+fn silu_body(x: &mut [f32]) {
+    for x in x {
+        *x /= 1.0 + exp(-*x);
+    }
+}
+
+/// `exp(x)` without a branch, so that loops of it become vectors; arguments beyond ±87 count as that.
+///
+/// `x = n ln 2 + r` with `|r| <= ln 2 / 2`, `exp(x) = 2^n (1 + r + r^2 / 2 + ...)`, six terms.
+/// Accuracy: 3 units of the last place.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// `1.5 * 2^23`: added and subtracted, it rounds to the nearest whole number.
+    const ROUND: f32 = 12_582_912.0;
+    let x = if x < -87.0 { -87.0 } else { x };
+    let x = if x > 87.0 { 87.0 } else { x };
+    let n = (x * core::f32::consts::LOG2_E + ROUND) - ROUND;
+    // ln 2 in two parts, the first with so few digits that the product is exact.
+    let r = x - n * 0.693_359_4;
+    let r = r + n * 2.121_944_4e-4;
+    let mut p = 1.0 / 720.0;
+    for coefficient in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        p = p * r + coefficient;
+    }
+    // n is a whole number of at most 126 either way.
+    let power = f32::from_bits((((n as i32) + 127) as u32) << 23);
+    p * power
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Isa;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn exp_is_that_of_the_library() {
+        for i in -8700..8700 {
+            let x = i as f32 / 100.0;
+            let (y, exact) = (f64::from(exp(x)), libm::exp(f64::from(x)));
+            assert!((y - exact).abs() <= 4e-7 * exact, "{x}: {y} {exact}");
+        }
+        assert!(exp(f32::INFINITY) > 1e37 && exp(f32::NEG_INFINITY) < 1e-37);
+    }
+
+    #[test]
+    fn every_instruction_set_agrees_with_the_formula() {
+        let x: Vec<f32> = (-50..51).map(|i| i as f32 / 7.0).collect();
+        type Case = (fn(Isa, &mut [f32]), fn(f64) -> f64);
+        let cases: [Case; 5] = [
+            (|isa, x| clip(isa, -1.5, 3.0, x), |v| v.clamp(-1.5, 3.0)),
+            (|isa, x| leaky_relu(isa, 0.125, x), |v| if v < 0.0 { v * 0.125 } else { v }),
+            (|isa, x| hard_sigmoid(isa, 0.25, 0.5, x), |v| (v * 0.25 + 0.5).clamp(0.0, 1.0)),
+            (hard_swish, |v| v * (v / 6.0 + 0.5).clamp(0.0, 1.0)),
+            (silu, |v| v / (1.0 + libm::exp(-v))),
+        ];
+        for isa in Isa::available() {
+            for (kernel, formula) in cases {
+                let mut y = x.clone();
+                kernel(isa, &mut y);
+                for (y, x) in y.iter().zip(&x) {
+                    let exact = formula(f64::from(*x));
+                    assert!((f64::from(*y) - exact).abs() <= 1e-6 * exact.abs().max(1.0), "{x}: {y} {exact}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Norms over channels.
+
+use crate::isa::per_isa;
+
+per_isa! {
+    /// `x - log sum exp(x)` over the first dimension, in place. Shapes: `x` `[n, inner]`; each of the `inner` on its
+    /// own. Panics: if `inner` does not divide the length.
+    pub fn log_softmax(inner: usize, x: &mut [f32]) = log_softmax_body;
+}
+
+/// The numbers of a local response norm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ResponseNorm {
+    /// Channels in a sum.
+    pub size: usize,
+    /// What their squares are multiplied by, over `size`; at least 0.
+    pub alpha: f32,
+    /// The power.
+    pub beta: f32,
+    /// What is added to the sum; above 0.
+    pub bias: f32,
+}
+
+per_isa! {
+    /// `y = x / (bias + alpha / size * sum x^2)^beta`, the sum over the channels from `(size - 1) / 2` before to `size / 2`
+    /// after, as far as they are there. Shapes: `x`, `y` `[channels, plane]`. Panics: if they disagree.
+    pub fn response_norm(norm: &ResponseNorm, plane: usize, x: &[f32], y: &mut [f32]) = response_norm_body;
+}
+
+#[inline(always)]
+fn log_softmax_body(inner: usize, x: &mut [f32]) {
+    assert!(inner > 0 && x.len().is_multiple_of(inner), "{inner} does not divide {}", x.len());
+    for i in 0..inner {
+        let column = || x[i..].iter().step_by(inner);
+        let largest = column().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m });
+        let sum: f32 = column().map(|v| libm::expf(*v - largest)).sum();
+        let log = libm::logf(sum) + largest;
+        x[i..].iter_mut().step_by(inner).for_each(|v| *v -= log);
+    }
+}
+
+#[inline(always)]
+fn response_norm_body(norm: &ResponseNorm, plane: usize, x: &[f32], y: &mut [f32]) {
+    assert!(plane > 0 && x.len() == y.len() && x.len().is_multiple_of(plane), "lengths and plane");
+    let channels = x.len() / plane;
+    let factor = norm.alpha / norm.size as f32;
+    for (channel, y) in y.chunks_exact_mut(plane).enumerate() {
+        let first = channel.saturating_sub((norm.size - 1) / 2);
+        let last = (channel + norm.size / 2).min(channels - 1);
+        y.fill(0.0);
+        for x in x[first * plane..(last + 1) * plane].chunks_exact(plane) {
+            y.iter_mut().zip(x).for_each(|(y, x)| *y += x * x);
+        }
+        for (y, x) in y.iter_mut().zip(&x[channel * plane..]) {
+            *y = x / libm::powf(norm.bias + factor * *y, norm.beta);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Isa;
+
+    #[test]
+    fn channels_beyond_the_ends_are_left_out() {
+        let norm = ResponseNorm { size: 3, alpha: 3.0, beta: 0.5, bias: 1.0 };
+        let x = [1.0, 2.0, 0.0, 1.0, 2.0, 2.0];
+        for isa in Isa::available() {
+            let mut y = [0.0; 6];
+            response_norm(isa, &norm, 2, &x, &mut y);
+            let exact = [
+                1.0 / 2f32.sqrt(),
+                2.0 / 6f32.sqrt(),
+                0.0,
+                1.0 / 10f32.sqrt(),
+                2.0 / 5f32.sqrt(),
+                2.0 / 6f32.sqrt(),
+            ];
+            for (y, exact) in y.iter().zip(exact) {
+                assert!((y - exact).abs() < 1e-6, "{y} {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn log_softmax_sums_to_one() {
+        for isa in Isa::available() {
+            let mut x = [1000.0, 3.0, 1001.0, 4.0];
+            log_softmax(isa, 2, &mut x);
+            let p = 1.0 / (1.0 + libm::expf(1.0));
+            assert!(
+                (x[0] - libm::logf(p)).abs() < 1e-4 && (x[3] - libm::logf(1.0 - p)).abs() < 1e-6,
+                "{x:?}"
+            );
+        }
+    }
+}
