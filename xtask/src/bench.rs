@@ -1,6 +1,7 @@
 //! `cargo xtask bench WHAT`: measurements against other programs, written to `results/`.
 
 mod codec;
+mod peers;
 
 use anyhow::Result;
 
@@ -14,10 +15,12 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum What {
     Codec(codec::Arguments),
+    Peers(peers::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.what {
         What::Codec(arguments) => codec::run(arguments),
+        What::Peers(arguments) => peers::run(arguments),
     }
 }

@@ -5,6 +5,7 @@ mod bytes;
 mod evaluate;
 mod images;
 mod report;
+mod stats;
 
 use crate::{Isa, Model, RuntimeError, Session, SessionOptions};
 use anyhow::{Context, Error, Result};
@@ -16,6 +17,7 @@ use std::{
 };
 
 pub use bytes::ByteCount;
+use stats::Stats;
 
 const AFTER_HELP: &str = "Examples:
   kompakt-run lenet5.kompakt digit.png
@@ -73,6 +75,12 @@ pub struct Args {
     /// at every run
     #[arg(long, value_name = "BYTES")]
     pub ram: Option<ByteCount>,
+    /// Run every layer from the file, even where memory would allow more: the shortest start
+    #[arg(long)]
+    pub from_file: bool,
+    /// Print to stderr what it took to start and to give the first result, and the largest memory, as JSON
+    #[arg(long, conflicts_with_all = ["data", "bench", "plan"])]
+    pub stats: bool,
     /// Use this instruction set: scalar, avx2, avx512 [default: the best there is]
     #[arg(long, value_parser = isa, value_name = "NAME")]
     pub isa: Option<Isa>,
@@ -110,6 +118,7 @@ impl Args {
         if self.images.is_empty() && self.data.is_none() && !self.bench && !self.plan {
             return Err(usage("nothing to do: give images, --data NAME, --bench or --plan"));
         }
+        let mut stats = self.stats.then(Stats::start);
         let about_model = || self.model.display().to_string();
         let model = Model::map(&self.model).map_err(|error| match error {
             // It names the file itself.
@@ -122,6 +131,7 @@ impl Args {
         let options = SessionOptions {
             threads: self.threads,
             ram_budget: self.ram.map(|ram| ram.0),
+            from_file: self.from_file,
             max_batch: self.batch.unwrap_or(if self.data.is_some() { 16 } else { 1 }),
             isa: self.isa.unwrap_or_else(Isa::best),
         };
@@ -135,7 +145,11 @@ impl Args {
         if self.bench {
             return bench::bench(&mut session, self, out);
         }
-        images::classify(&mut session, self, out)
+        if let Some(stats) = &mut stats {
+            stats.is_ready();
+        }
+        images::classify(&mut session, self, &mut stats, out)?;
+        stats.map_or(Ok(()), |stats| stats.print())
     }
 }
 

@@ -22,7 +22,8 @@
 //!
 //! # Numbers
 //! All arithmetic is f32, on the exact weights of the file. Logits differ from a dense evaluation in f64 by at most
-//! 1e-5 of the largest, on every tier and instruction set; they do not depend on the number of threads.
+//! 1e-5 of the largest (of the largest sum of absolute products, where terms cancel), on every tier and instruction
+//! set; they do not depend on the number of threads.
 //!
 //! What is not here: training, writing, and any knowledge of instruction sets (`kompakt-kernels`).
 

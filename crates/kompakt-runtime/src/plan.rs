@@ -62,6 +62,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) threads: usize,
     pub(crate) max_batch: usize,
     pub(crate) ram_budget: Option<usize>,
+    /// Whether layers are run from the file even where they fit.
+    pub(crate) prefer_file: bool,
     /// Bytes that are taken whatever is chosen: activations, the file if it was read, numbers of epilogues.
     pub(crate) fixed: usize,
     /// Bytes that are taken as soon as one layer is run from the file.
@@ -89,7 +91,10 @@ impl Planner<'_> {
         let options: Vec<Options> =
             self.program.layers.iter().zip(weights).map(|(spec, w)| self.options(spec, w)).collect();
         let in_memory = vec![false; options.len()];
+        let everything: Vec<bool> = options.iter().map(|o| o.file.is_some_and(|f| f.scratch > 0)).collect();
+        let fits = |budget| self.total(&options, &everything) <= budget;
         let from_file = match self.ram_budget {
+            budget if self.prefer_file && budget.is_none_or(fits) => everything,
             None => in_memory,
             Some(budget) => self.within(budget, &options)?,
         };

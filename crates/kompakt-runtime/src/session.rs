@@ -27,6 +27,9 @@ pub struct SessionOptions {
     /// The most memory in bytes that the session may hold (not the program, not what is mapped of the file). Layers
     /// that do not fit are unpacked from the file at every run. Default: no limit.
     pub ram_budget: Option<usize>,
+    /// Run every layer from the file that can be, whatever the budget: the shortest start and nearly the least memory,
+    /// for more time a run. Default: no.
+    pub from_file: bool,
     /// Images that are run at once: more make better use of each weight that is loaded, and take more memory. Longer
     /// batches are run in parts, so any number works. Default 1.
     pub max_batch: usize,
@@ -36,7 +39,7 @@ pub struct SessionOptions {
 
 impl Default for SessionOptions {
     fn default() -> Self {
-        Self { threads: 1, ram_budget: None, max_batch: 1, isa: Isa::best() }
+        Self { threads: 1, ram_budget: None, from_file: false, max_batch: 1, isa: Isa::best() }
     }
 }
 
@@ -134,6 +137,7 @@ impl<'m> Session<'m> {
             threads: n_threads,
             max_batch,
             ram_budget: options.ram_budget,
+            prefer_file: options.from_file,
             fixed: Planner::fixed_bytes(activation_bytes, file_in_memory, &program),
             tables: tables.n_bytes(),
         };

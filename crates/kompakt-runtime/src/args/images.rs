@@ -1,6 +1,6 @@
 //! Images from files, and their classes.
 
-use super::{Args, coded, coded_data, report, wrong_input};
+use super::{Args, Stats, coded, coded_data, report, wrong_input};
 use crate::Session;
 use anyhow::Result;
 use kompakt_data::{Images, is_picture, read_images};
@@ -11,7 +11,12 @@ use std::{
 };
 
 /// Prints the likeliest classes of every image.
-pub(super) fn classify(session: &mut Session<'_>, args: &Args, out: &mut dyn Write) -> Result<()> {
+pub(super) fn classify(
+    session: &mut Session<'_>,
+    args: &Args,
+    stats: &mut Option<Stats>,
+    out: &mut dyn Write,
+) -> Result<()> {
     let mut raw = Vec::new();
     for path in expand(&args.images)? {
         let images = read(session, &path)?;
@@ -25,6 +30,9 @@ pub(super) fn classify(session: &mut Session<'_>, args: &Args, out: &mut dyn Wri
             };
             let model = session.model();
             let best = session.classify(&raw, args.top).map_err(coded)?;
+            if let Some(stats) = stats {
+                stats.has_result();
+            }
             report::predictions(&name, best, model, args.json, out)?;
         }
     }

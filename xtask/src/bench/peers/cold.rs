@@ -1,0 +1,110 @@
+//! From the start of a process to its first result, and the memory it takes: batch 1, one thread.
+//!
+//! Files are in the page cache. Engines in Python are charged for opening the file on, their libraries loaded
+//! already; ours for its whole process too.
+
+use super::{
+    files::Files,
+    ours::WAYS,
+    record::Cold,
+    root,
+    venv::{ENGINES, Python},
+};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+/// Processes of each; the median counts.
+const RUNS: usize = 5;
+
+/// Builds `kompakt-run`.
+pub(crate) fn build_runner() -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--release", "--quiet", "-p", "kompakt-runtime", "--bin", "kompakt-run"]);
+    ensure!(cargo.current_dir(root()).status()?.success(), "kompakt-run does not build");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join("release/kompakt-run"))
+}
+
+/// All engines.
+pub(crate) fn all(files: &Files, python: &Python, runner: &Path) -> Result<Vec<Cold>> {
+    let mut all = Vec::new();
+    for engine in ENGINES {
+        let Some(interpreter) = python.of(engine) else { continue };
+        let mut command = Command::new(interpreter);
+        command.arg(&python.program).args(["once", engine]).arg(&files.folder);
+        match median(engine, &mut command) {
+            Ok(cold) => all.push(cold),
+            Err(error) => crate::say(&format!("{engine}: {error:#}")),
+        }
+    }
+    let smallest = ("kompakt, smallest", "smallest", false);
+    for (name, tier, from_file) in WAYS.iter().map(|w| (w.name, w.tier.name(), w.from_file)).chain([smallest])
+    {
+        let mut command = Command::new(runner);
+        command.arg(files.folder.join(format!("{tier}.kompakt"))).arg(files.folder.join("x1.npy"));
+        command.args(["--no-verify", "--stats"]);
+        if from_file {
+            command.arg("--from-file");
+        }
+        all.push(median(name, &mut command)?);
+    }
+    for cold in &all {
+        crate::say(&format!(
+            "  {:30} ready {:8.2} ms, first {:8.2}, whole process {:8.2}; {:7.1} MB",
+            cold.engine,
+            cold.ready_ms,
+            cold.first_ms,
+            cold.start_to_first_ms,
+            cold.peak_bytes as f64 / 1e6
+        ));
+    }
+    Ok(all)
+}
+
+fn median(engine: &str, command: &mut Command) -> Result<Cold> {
+    let mut runs = (0..=RUNS).map(|_| once(engine, command)).collect::<Result<Vec<_>>>()?;
+    // The first brings files into the cache.
+    runs.remove(0);
+    let of = |get: fn(&Cold) -> f64| {
+        let mut all: Vec<f64> = runs.iter().map(get).collect();
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    };
+    Ok(Cold {
+        engine: engine.to_string(),
+        ready_ms: of(|c| c.ready_ms),
+        first_ms: of(|c| c.first_ms),
+        start_to_first_ms: of(|c| c.start_to_first_ms),
+        peak_bytes: of(|c| c.peak_bytes as f64) as u64,
+        base_bytes: of(|c| c.base_bytes as f64) as u64,
+    })
+}
+
+/// One process. The last line of JSON that it prints, on either stream, says what it measured itself.
+fn once(engine: &str, command: &mut Command) -> Result<Cold> {
+    let start = Instant::now();
+    let output = command.stdin(Stdio::null()).output()?;
+    let whole_ms = start.elapsed().as_secs_f64() * 1e3;
+    let text =
+        [output.stdout.as_slice(), &output.stderr].map(|b| String::from_utf8_lossy(b).into_owned()).concat();
+    ensure!(output.status.success(), "{}", text.lines().last().unwrap_or("it failed"));
+    let stats: Value = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find(|v| v.get("peak_bytes").is_some())
+        .context("it does not say what it took")?;
+    let number = |name: &str| stats[name].as_f64().with_context(|| format!("no {name}"));
+    Ok(Cold {
+        engine: engine.to_string(),
+        ready_ms: number("ready_ms")?,
+        first_ms: number("first_ms")?,
+        start_to_first_ms: whole_ms,
+        peak_bytes: number("peak_bytes")? as u64,
+        base_bytes: number("import_bytes")? as u64,
+    })
+}

@@ -1,0 +1,79 @@
+//! This loader, in the ways it can run a network.
+
+use super::files::Files;
+use anyhow::Result;
+use kompakt_format::Tier;
+use kompakt_runtime::{Model, Session, SessionOptions};
+use std::time::{Duration, Instant};
+
+/// How the loader runs a network.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Way {
+    pub(crate) name: &'static str,
+    pub(crate) tier: Tier,
+    pub(crate) from_file: bool,
+}
+
+/// What is kept in memory is the same for every tier, so one way stands for all three.
+pub(crate) const WAYS: [Way; 3] = [
+    Way { name: "kompakt, unpacked once", tier: Tier::Stream, from_file: false },
+    Way { name: "kompakt, direct from the file", tier: Tier::Direct, from_file: true },
+    Way { name: "kompakt, stream from the file", tier: Tier::Stream, from_file: true },
+];
+
+/// The options of a way.
+pub(crate) fn options(way: Way, batch: usize, threads: usize) -> SessionOptions {
+    let mut options = SessionOptions::default();
+    options.threads = threads;
+    options.max_batch = batch;
+    options.from_file = way.from_file;
+    options
+}
+
+/// A network that waits for its turns.
+pub(crate) struct Ours<'m> {
+    session: Session<'m>,
+    x: Vec<f32>,
+    batch: usize,
+}
+
+impl<'m> Ours<'m> {
+    pub(crate) fn new(
+        model: &'m Model<'m>,
+        way: Way,
+        files: &Files,
+        batch: usize,
+        threads: usize,
+    ) -> Result<Self> {
+        let session = Session::new(model, &options(way, batch, threads))?;
+        let mut this = Self { session, x: files.batch(batch), batch };
+        this.session.run(&this.x, batch)?;
+        Ok(this)
+    }
+
+    /// Milliseconds of a run: the median of those that take about so long together, as for the other engines.
+    pub(crate) fn turn(&mut self, seconds: f64) -> Result<f64> {
+        self.session.run(&self.x, self.batch)?;
+        let start = Instant::now();
+        self.session.run(&self.x, self.batch)?;
+        let per = (100e-6 / start.elapsed().as_secs_f64()).clamp(1.0, 1e4) as usize;
+        let (begin, mut times) = (Instant::now(), Vec::new());
+        loop {
+            let start = Instant::now();
+            for _ in 0..per {
+                self.session.run(&self.x, self.batch)?;
+            }
+            times.push(start.elapsed().as_secs_f64() * 1e3 / per as f64);
+            if begin.elapsed() >= Duration::from_secs_f64(seconds) {
+                break;
+            }
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(times[times.len() / 2])
+    }
+
+    /// The result of the last run.
+    pub(crate) fn output(&self) -> &[f32] {
+        self.session.output(0)
+    }
+}
