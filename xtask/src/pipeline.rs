@@ -9,19 +9,16 @@
 //! be looked at afterwards; the bytes are the same either way. Their sizes, errors and costs become a table, a JSON
 //! summary and an HTML report beside the models.
 
+mod comparison;
 mod data;
+mod job;
 mod process;
 mod recipe;
 
 use anyhow::{Context, Result};
-use kompakt_checkpoint::ModelFile;
-use kompakt_report::{Row, Summary, median, thousands};
-use process::{Cost, Stage};
+use job::Job;
 use recipe::Recipe;
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Run all stages: train, prune, cluster, fine-tune, pack, and run the packed file
 #[derive(clap::Args)]
@@ -35,6 +32,10 @@ pub(crate) struct Arguments {
     /// A recipe of recipes/, or a file [default: deep-compression-NET]
     #[arg(long)]
     recipe: Option<String>,
+    /// Preprocessing: none, normalize, deskew, features, or a file of steps (spec/preprocessing.md); several are run one
+    /// after another and compared by data bytes, packed bytes and error [default: the recipe's, else none]
+    #[arg(long, value_delimiter = ',')]
+    prep: Vec<String>,
     /// Seeds, one run each; several also give the medians
     #[arg(long, value_delimiter = ',', default_value = "1")]
     seeds: Vec<u64>,
@@ -67,221 +68,52 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     process::build_all()?;
 
-    let mut summaries = Vec::new();
-    for &seed in &arguments.seeds {
-        let job = Job {
-            net: net.clone(),
-            data: data.clone(),
-            recipe_name: recipe_name.clone(),
-            recipe: recipe.clone(),
-            seed,
-            folder: arguments.out.join(run_name(&net, &data.name, &recipe_name, seed)),
-            resume: arguments.resume,
-        };
-        let summary = job.run()?;
-        println!("\n{}", summary.table());
-        summaries.push(summary);
+    let recipes_own = recipe.prep.clone().unwrap_or_else(|| job::NO_PREP.to_string());
+    let preps = if arguments.prep.is_empty() { vec![recipes_own] } else { arguments.prep.clone() };
+    let mut groups = Vec::new();
+    for prep in &preps {
+        let mut summaries = Vec::new();
+        for &seed in &arguments.seeds {
+            let name = run_name(&[&net, &data.name, &recipe_name, prep], seed);
+            let job = Job {
+                net: net.clone(),
+                data: data.clone(),
+                prep: prep.clone(),
+                recipe_name: recipe_name.clone(),
+                recipe: recipe.clone(),
+                seed,
+                folder: arguments.out.join(name),
+                resume: arguments.resume,
+            };
+            let summary = job.run()?;
+            println!("\n{}", summary.table());
+            summaries.push(summary);
+        }
+        print!("{}", comparison::of_seeds(&summaries));
+        groups.push(summaries);
     }
-    print_medians(&summaries);
+    if groups.len() > 1 {
+        print!("{}", comparison::of_preparations(&groups)?);
+    }
     if let Some(note) = &data.note {
         crate::say(note);
     }
     Ok(())
 }
 
-/// A folder name that tells runs apart: network, data, recipe and seed.
-fn run_name(net: &str, data: &str, recipe: &str, seed: u64) -> String {
-    let plain = |text: &str| {
+/// A folder name that tells runs apart: network, data, recipe, preprocessing if any, and seed.
+fn run_name(parts: &[&str], seed: u64) -> String {
+    format!("{}-seed{seed}", plain_name(parts))
+}
+
+/// Names and files, without what means something in a path; no preprocessing is not said.
+fn plain_name(parts: &[&str]) -> String {
+    let plain = |text: &&str| {
         let stem =
-            Path::new(text).file_stem().map_or_else(|| text.into(), |s| s.to_string_lossy().into_owned());
+            Path::new(text).file_stem().map_or_else(|| (*text).into(), |s| s.to_string_lossy().into_owned());
         stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect::<String>()
     };
-    format!("{}-{}-{}-seed{seed}", plain(net), plain(data), plain(recipe))
-}
-
-fn print_medians(summaries: &[Summary]) {
-    if summaries.len() < 2 {
-        return;
-    }
-    let results: Vec<(u64, f64)> = summaries.iter().filter_map(Summary::result).collect();
-    for (summary, (n_bytes, error)) in summaries.iter().zip(&results) {
-        println!(
-            "seed {:<4} {:>10} bytes   {:.2} % test error",
-            summary.seed,
-            thousands(*n_bytes),
-            error * 100.0
-        );
-    }
-    let n_bytes = median(results.iter().map(|r| r.0 as f64).collect());
-    let error = median(results.iter().map(|r| r.1).collect());
-    println!("median    {:>10} bytes   {:.2} % test error", thousands(n_bytes as u64), error * 100.0);
-}
-
-/// One run of all stages.
-struct Job {
-    net: String,
-    data: data::Choice,
-    recipe_name: String,
-    recipe: Recipe,
-    seed: u64,
-    folder: PathBuf,
-    resume: bool,
-}
-
-impl Job {
-    fn run(&self) -> Result<Summary> {
-        std::fs::create_dir_all(&self.folder)
-            .with_context(|| format!("cannot make the folder {}", self.folder.display()))?;
-        let mut summary = Summary {
-            net: self.net.clone(),
-            data: self.data.name.clone(),
-            data_note: self.data.note.clone(),
-            recipe: self.recipe_name.clone(),
-            seed: self.seed,
-            dense_bytes: 0,
-            rows: Vec::new(),
-        };
-        let seed = self.seed.to_string();
-        let data = self.data.name.as_str();
-        let train = ["--net", &self.net, "--data", data, "--seed", &seed];
-        let checkpoint = self.file("1-train.resume");
-        let train = Stage::new("kompakt-train").args(train).args(["--checkpoint", &checkpoint]);
-        self.model_stage(&mut summary, train.args(&self.recipe.train), None, "1-train")?;
-        let stages = [
-            ("prune", "2-prune", &self.recipe.prune, true),
-            ("cluster", "3-cluster", &self.recipe.cluster, false),
-            ("finetune", "4-finetune", &self.recipe.finetune, true),
-        ];
-        let mut previous = "1-train";
-        for (name, file, options, needs_data) in stages {
-            let mut stage = Stage::new(&format!("kompakt-{name}"));
-            if needs_data {
-                stage = stage.args(["--data", data]);
-            }
-            self.model_stage(&mut summary, stage.args(options), Some(previous), file)?;
-            previous = file;
-        }
-        self.pack_and_run(&mut summary, previous)?;
-        self.write_report(&summary)?;
-        Ok(summary)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
-    }
-
-    /// Runs a stage that turns one model into another and adds its row.
-    fn model_stage(
-        &self,
-        summary: &mut Summary,
-        stage: Stage,
-        input: Option<&str>,
-        output: &str,
-    ) -> Result<()> {
-        let path = self.file(&format!("{output}.safetensors"));
-        let stage = stage.args(input.map(|name| self.file(&format!("{name}.safetensors"))));
-        let stage = stage.args(["-o", &path]);
-        let cost = self.run_or_reuse(&stage, output, &path)?;
-        let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
-        let model = ModelFile::open(file, None).with_context(|| path.clone())?.without_parameters();
-        let record = model.provenance.last().context("the stage left no record of itself")?;
-        let error = record.measured.get("validation_error").copied();
-        summary.dense_bytes = model.dense_bytes();
-        let n_bytes = if input.is_none() { model.dense_bytes() } else { self.packed_size(&path, output)? };
-        let (_, name) = output.split_once('-').unwrap_or(("", output));
-        summary.rows.push(Row {
-            stage: name.to_string(),
-            file: format!("{output}.safetensors"),
-            n_nonzero: record.n_nonzero,
-            n_bytes,
-            compression_ratio: summary.dense_bytes as f64 / n_bytes as f64,
-            error,
-            error_on: error.map_or("", |_| "validation").to_string(),
-            wall_s: cost.wall_s,
-            peak_rss_bytes: cost.peak_rss_bytes,
-        });
-        Ok(())
-    }
-
-    /// What the stage's result takes on disk when it is packed as it is.
-    fn packed_size(&self, model: &str, name: &str) -> Result<u64> {
-        let packed = self.file(&format!("{name}.kompakt"));
-        Stage::new("kompakt-pack").args([model, "--minimal", "--quiet", "-o", &packed]).run()?;
-        Ok(std::fs::metadata(&packed).with_context(|| packed.clone())?.len())
-    }
-
-    fn pack_and_run(&self, summary: &mut Summary, last: &str) -> Result<()> {
-        let input = self.file(&format!("{last}.safetensors"));
-        let name =
-            format!("{}.kompakt", run_name(&self.net, &self.data.name, "", 0).trim_end_matches("--seed0"));
-        let packed = self.file(&name);
-        let pack = Stage::new("kompakt-pack").args(&self.recipe.pack).args([&input, "-o", &packed]);
-        crate::say(&pack.command_line());
-        let pack_cost = pack.run()?;
-        let n_bytes = std::fs::metadata(&packed).with_context(|| packed.clone())?.len();
-
-        let run =
-            Stage::new("kompakt-run").args([&packed, "--data", &self.data.name, "--split", "test", "--json"]);
-        crate::say(&run.command_line());
-        let (run_cost, printed) = run.output()?;
-        let result: serde_json::Value =
-            serde_json::from_str(&printed).context("reading what kompakt-run printed")?;
-        let error = result["error"].as_f64().context("kompakt-run reported no error")?;
-
-        let n_nonzero = summary.rows.last().map_or(0, |row| row.n_nonzero);
-        for (stage, cost, error) in [("pack", pack_cost, None), ("run", run_cost, Some(error))] {
-            summary.rows.push(Row {
-                stage: stage.to_string(),
-                file: name.clone(),
-                n_nonzero,
-                n_bytes,
-                compression_ratio: summary.dense_bytes as f64 / n_bytes as f64,
-                error,
-                error_on: if error.is_some() { "test" } else { "" }.to_string(),
-                wall_s: cost.wall_s,
-                peak_rss_bytes: cost.peak_rss_bytes,
-            });
-        }
-        Ok(())
-    }
-
-    fn write_report(&self, summary: &Summary) -> Result<()> {
-        let json = self.file("summary.json");
-        let text = serde_json::to_string_pretty(summary)?;
-        std::fs::write(&json, text + "\n").with_context(|| format!("cannot write {json}"))?;
-        let html = self.file("report.html");
-        Stage::new("kompakt").args(["report", &json, "-o", &html]).run()?;
-        crate::say(&format!("summary: {json}"));
-        crate::say(&format!("report:  {html}"));
-        Ok(())
-    }
-
-    /// Runs a stage, or, when resuming, takes its result from the last run if the command was the same.
-    fn run_or_reuse(&self, stage: &Stage, name: &str, result: &str) -> Result<Cost> {
-        let command = stage.command_line();
-        let note = self.file(&format!("{name}.done"));
-        if self.resume
-            && Path::new(result).exists()
-            && let Some(cost) =
-                std::fs::read_to_string(&note).ok().and_then(|text| read_note(&text, &command))
-        {
-            crate::say(&format!("{command} (done before)"));
-            return Ok(cost);
-        }
-        crate::say(&command);
-        let cost = stage.run()?;
-        std::fs::write(&note, format!("{command}\n{} {}\n", cost.wall_s, cost.peak_rss_bytes))
-            .with_context(|| format!("cannot write {note}"))?;
-        Ok(cost)
-    }
-}
-
-/// The cost in a `.done` note, if it is of this command.
-fn read_note(text: &str, command: &str) -> Option<Cost> {
-    let (first, second) = text.trim_end().split_once('\n')?;
-    let (wall_s, peak_rss_bytes) = second.split_once(' ')?;
-    (first == command)
-        .then_some(Cost { wall_s: wall_s.parse().ok()?, peak_rss_bytes: peak_rss_bytes.parse().ok()? })
+    parts.iter().filter(|part| **part != job::NO_PREP).map(plain).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -290,13 +122,7 @@ mod tests {
 
     #[test]
     fn run_names_hold_no_separators() {
-        assert_eq!(run_name("nets/my net.json", "mnist", "a", 3), "my-net-mnist-a-seed3");
-    }
-
-    #[test]
-    fn a_note_of_another_command_is_not_used() {
-        let note = "train --seed 1\n12.5 4096\n";
-        assert!(read_note(note, "train --seed 2").is_none());
-        assert_eq!(read_note(note, "train --seed 1").unwrap().peak_rss_bytes, 4096);
+        assert_eq!(run_name(&["nets/my net.json", "mnist", "a", "none"], 3), "my-net-mnist-a-seed3");
+        assert_eq!(run_name(&["lenet5", "mnist", "a", "deskew"], 1), "lenet5-mnist-a-deskew-seed1");
     }
 }

@@ -66,7 +66,10 @@ fn headline(summary: &Summary) -> Markup {
             }
             "."
         }
-        p.small { "Recipe " code { (summary.recipe) } ", seed " (summary.seed) ". Every byte of the file counts; the error is the loader's own, from the packed file." }
+        p.small {
+            "Recipe " code { (summary.recipe) } ", preprocessing " code { (summary.prep) } ", seed " (summary.seed)
+            ". Every byte of the file counts; the error is the loader's own, from the packed file."
+        }
     }
 }
 

@@ -36,6 +36,9 @@ pub struct Summary {
     /// Why another data set than the one asked for was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_note: Option<String>,
+    /// What is done to the images before the network: a preset or a file.
+    #[serde(default = "no_prep")]
+    pub prep: String,
     /// The recipe's name.
     pub recipe: String,
     /// The seed of the run.
@@ -75,6 +78,10 @@ impl Summary {
         }
         text
     }
+}
+
+fn no_prep() -> String {
+    "none".to_string()
 }
 
 /// The value in the middle; the mean of the two middle ones for an even count.

@@ -40,6 +40,7 @@ fn evidence() -> Evidence {
     };
     Evidence {
         summary: Summary {
+            prep: "none".into(),
             net: "mlp".to_string(),
             data: "digits".to_string(),
             data_note: Some("a note".to_string()),

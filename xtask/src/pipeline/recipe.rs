@@ -26,6 +26,8 @@ pub(crate) struct Recipe {
     pub(crate) net: Option<String>,
     /// The data set, where `--data` does not say.
     pub(crate) data: Option<String>,
+    /// The preprocessing, where `--prep` does not say.
+    pub(crate) prep: Option<String>,
     pub(crate) train: Vec<String>,
     pub(crate) prune: Vec<String>,
     pub(crate) cluster: Vec<String>,
