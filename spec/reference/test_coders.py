@@ -9,7 +9,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from kompakt_reader import direct, stream  # noqa: E402
+from kompakt_reader import direct, smallest, stream  # noqa: E402
 from kompakt_reader.refused import Refused  # noqa: E402
 
 FIXTURES = HERE.parent.parent / "fixtures" / "coders"
@@ -30,6 +30,63 @@ def read_rans(case):
     runs = [decoder.decode(stream.Histogram(run["freqs"]), len(run["symbols"])) for run in case["runs"]]
     decoder.finish()
     return runs
+
+
+WIDTHS = {"f32": (8, 23), "f16": (5, 10)}
+
+
+def shape_of(part):
+    return part["rows"], part["channels"], part["taps"]
+
+
+def flat_weights(mask, codes):
+    return [code if mask is None or mask[i] else -1 for i, code in enumerate(codes)]
+
+
+def read_adaptive(case):
+    """With the reader."""
+    decoder = smallest.StreamDecoder(bytes.fromhex(case["bytes"]))
+    found = []
+    for part in case["parts"]:
+        kind, ascending = part["part"], part.get("ascending", False)
+        n = part.get("count", len(part.get("numbers", [])))
+        if kind == "weights":
+            args = part["masked"], part["levels"], part["negative"], part.get("producer"), part.get("grid")
+            found.append(flat_weights(*decoder.weights(shape_of(part), *args)))
+        elif kind == "integers":
+            found.append(decoder.numbers_int(n, ascending))
+        else:
+            fields = getattr(decoder, kind)[ascending]
+            found.append(smallest.Floats(decoder.coder, fields, *WIDTHS[kind]).read(n, ascending))
+    decoder.finish()
+    return found
+
+
+def chapter():
+    """The decoder that stands in the chapter itself."""
+    text = (HERE.parent / "format-smallest.md").read_text()
+    names = {}
+    exec("\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL)), names)
+    return names
+
+
+def read_as_written(names, case):
+    """With the chapter's own code."""
+    coder, models, found = names["Decoder"](bytes.fromhex(case["bytes"])), names["Models"](), []
+    for part in case["parts"]:
+        kind, ascending = part["part"], part.get("ascending", False)
+        n = part.get("count", len(part.get("numbers", [])))
+        if kind == "weights":
+            args = part["masked"], part["levels"], part["negative"], part.get("producer"), part.get("grid")
+            kept, codes = names["Tensor"](coder, models, *shape_of(part), *args).decode()
+            found.append(flat_weights(kept, codes))
+        elif kind == "integers":
+            found.append(names["integers"](coder, models.numbers[ascending][2], n, ascending))
+        else:
+            fields = models.numbers[ascending][kind == "f16"]
+            found.append(names["floats"](coder, fields, *WIDTHS[kind], n, ascending))
+    coder.finish()
+    return found
 
 
 class Coders(unittest.TestCase):
@@ -82,8 +139,26 @@ class Coders(unittest.TestCase):
 
             self.refuses(name, case, read)
 
+    def test_adaptive(self):
+        names = chapter()
+        for name, case in cases("adaptive-"):
+            expected = [part["weights" if part["part"] == "weights" else "numbers"] for part in case["parts"]]
+            with self.subTest(name):
+                self.assertEqual(read_adaptive(case), expected)
+            with self.subTest(name + ", as the chapter has it"):
+                self.assertEqual(read_as_written(names, case), expected)
+
+    def test_bad_adaptive(self):
+        names = chapter()
+        for name, case in cases("bad-adaptive-"):
+            self.refuses(name, case, lambda: read_adaptive(case))
+            with self.subTest(name + ", as the chapter has it"):
+                with self.assertRaises(names["Refused"]) as caught:
+                    read_as_written(names, case)
+                self.assertEqual(caught.exception.args, (case["rule"],))
+
     def test_every_rule_has_a_bad_fixture(self):
-        for chapter, prefixes in [("direct", "D"), ("stream", "RS")]:
+        for chapter, prefixes in [("direct", "D"), ("stream", "RS"), ("smallest", "A")]:
             text = (HERE.parent / f"format-{chapter}.md").read_text()
             rules = set(re.findall(rf"\*\*([{prefixes}]-\d+)\*\*", text))
             broken = {case["rule"] for _, case in cases("bad-") if case["rule"][0] in prefixes}

@@ -6,14 +6,18 @@ mod columns;
 mod counter;
 mod kept;
 mod layer;
+mod level;
 mod magnitude;
 mod mixer;
+mod neighbours;
 mod numbers;
 mod picture;
 mod priors;
+mod processor;
 mod sign;
 mod stream;
 mod tables;
+mod walk;
 mod window;
 
 pub use stream::{Hints, MAX_DIM, StreamDecoder, StreamEncoder};

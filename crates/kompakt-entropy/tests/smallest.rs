@@ -123,6 +123,8 @@ struct Numbers {
     singles: Vec<u32>,
     halves: Vec<u16>,
     integers: Vec<i32>,
+    codebook: Vec<u32>,
+    half_codebook: Vec<u16>,
     ascending: Vec<i32>,
 }
 
@@ -131,9 +133,10 @@ impl Numbers {
         let singles: Vec<f32> = self.singles.iter().copied().map(f32::from_bits).collect();
         let mut encoder = StreamEncoder::new();
         encoder.numbers_f32(&singles);
-        encoder.codebook_f32(&singles);
         encoder.numbers_f16(&self.halves);
-        encoder.codebook_f16(&self.halves);
+        let singles: Vec<f32> = self.codebook.iter().copied().map(f32::from_bits).collect();
+        encoder.codebook_f32(&singles).expect("ascends");
+        encoder.codebook_f16(&self.half_codebook).expect("ascends");
         encoder.numbers_int(&self.integers);
         encoder.codebook_int(&self.ascending).expect("ascends");
         encoder.finish()
@@ -142,21 +145,14 @@ impl Numbers {
     fn decode(bytes: &[u8], like: &Self) -> Result<Self, EntropyError> {
         let mut read = like.clone();
         let mut decoder = StreamDecoder::new(bytes);
-        for codebook in [false, true] {
-            let mut singles = vec![0.0; like.singles.len()];
-            if codebook { decoder.codebook_f32(&mut singles) } else { decoder.numbers_f32(&mut singles) }?;
-            let bits: Vec<u32> = singles.into_iter().map(f32::to_bits).collect();
-            if codebook && bits != read.singles {
-                return Err(EntropyError::Weights { problem: "the two copies differ" });
-            }
-            read.singles = bits;
-        }
+        let mut singles = vec![0.0; like.singles.len()];
+        decoder.numbers_f32(&mut singles)?;
+        read.singles = singles.into_iter().map(f32::to_bits).collect();
         decoder.numbers_f16(&mut read.halves)?;
-        let mut again = vec![0; like.halves.len()];
-        decoder.codebook_f16(&mut again)?;
-        if again != read.halves {
-            return Err(EntropyError::Weights { problem: "the two copies differ" });
-        }
+        let mut singles = vec![0.0; like.codebook.len()];
+        decoder.codebook_f32(&mut singles)?;
+        read.codebook = singles.into_iter().map(f32::to_bits).collect();
+        decoder.codebook_f16(&mut read.half_codebook)?;
         decoder.numbers_int(&mut read.integers)?;
         decoder.codebook_int(&mut read.ascending)?;
         decoder.finish().map(|()| read)
@@ -170,16 +166,33 @@ fn numbers_round_trip_and_other_bytes_are_an_error_or_canonical() {
             singles: u.arbitrary()?,
             halves: u.arbitrary()?,
             integers: u.arbitrary()?,
+            codebook: u.arbitrary()?,
+            half_codebook: u.arbitrary()?,
             ascending: u.arbitrary()?,
         };
+        let n: usize = u.int_in_range(0..=60)?;
+        numbers.codebook.extend((0..n as u32).map(|i| 0x3D00_0000 + 0x0001_2340 * i));
+        numbers.half_codebook.extend((0..n as u16).map(|i| 0xB000 + 0x12 * i));
         if u.arbitrary()? {
             numbers.singles.iter_mut().for_each(|bits| *bits &= 0xFFFF_0000);
+            numbers.codebook.iter_mut().for_each(|bits| *bits &= 0xFFFF_FF00);
         } else {
             numbers.singles.extend([0, 0x8000_0000, 0x7FC0_0001, 0xFF80_0000, 1, 0x7F7F_FFFF, 0x3F80_0000]);
             numbers.halves.extend([0, 0x8000, 0x7E01, 0xFC00, 1]);
             numbers.integers.extend([0, 1, -1, i32::MAX, i32::MIN, 5, -300]);
             numbers.ascending.extend([i32::MIN, i32::MAX, 3]);
         }
+        // As a codebook ascends: by sign and magnitude, without minus zero.
+        numbers.codebook.retain(|&bits| bits != 1 << 31);
+        numbers.codebook.sort_unstable_by_key(|&bits| {
+            if bits >> 31 == 1 { -i64::from(bits & !(1 << 31)) } else { i64::from(bits) }
+        });
+        numbers.codebook.dedup();
+        numbers.half_codebook.retain(|&bits| bits != 1 << 15);
+        numbers.half_codebook.sort_unstable_by_key(|&bits| {
+            if bits >> 15 == 1 { -i32::from(bits & !(1 << 15)) } else { i32::from(bits) }
+        });
+        numbers.half_codebook.dedup();
         numbers.ascending.sort_unstable();
         numbers.ascending.dedup();
         let mut bytes = numbers.encode();
@@ -198,7 +211,12 @@ fn numbers_round_trip_and_other_bytes_are_an_error_or_canonical() {
 
 #[test]
 fn a_codebook_that_does_not_ascend_is_refused() {
-    assert!(StreamEncoder::new().codebook_int(&[1, 2, 2]).is_err());
+    let mut encoder = StreamEncoder::new();
+    assert!(encoder.codebook_int(&[1, 2, 2]).is_err());
+    assert!(encoder.codebook_f32(&[0.5, 0.25]).is_err());
+    assert!(encoder.codebook_f32(&[-0.0]).is_err());
+    assert!(encoder.codebook_f16(&[0xB800, 0xBC00]).is_err());
+    assert!(encoder.finish().is_empty());
 }
 
 #[test]

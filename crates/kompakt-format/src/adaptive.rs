@@ -5,6 +5,7 @@ use crate::{
     decoded::{Decoded, coder_shape},
     descriptor::{Descriptor, Form},
     error::FormatError,
+    limits::GAPS_FROM,
     numbers::{NumberFormat, Numbers},
 };
 use alloc::vec;
@@ -25,7 +26,8 @@ pub(crate) fn adaptive(
     let coded = |e| FormatError::coded(e, at);
     match descriptor.form {
         Form::Shared { n_levels } => {
-            let codebook = adaptive_numbers(decoder, descriptor.format, n_levels, at)?;
+            let read = if n_levels < GAPS_FROM { adaptive_numbers } else { ascending_numbers };
+            let codebook = read(decoder, descriptor.format, n_levels, at)?;
             check_codebook(&codebook, at)?;
             let mut weights = target(param, descriptor, &codebook, at)?;
             decoder.weights(&mut weights, hints).map_err(coded)?;
@@ -44,6 +46,41 @@ pub(crate) fn adaptive(
             Ok(Decoded::Dense { numbers, mask: None })
         }
     }
+}
+
+/// A list of numbers that ascend, unless a scale is not positive.
+fn ascending_numbers(
+    decoder: &mut StreamDecoder<'_>,
+    format: NumberFormat,
+    n: usize,
+    at: usize,
+) -> Result<Numbers, FormatError> {
+    let coded = |e| FormatError::coded(e, at);
+    Ok(match format {
+        NumberFormat::F32 => {
+            let mut values = vec![0.0; n];
+            decoder.codebook_f32(&mut values).map_err(coded)?;
+            Numbers::F32(values)
+        }
+        NumberFormat::F16 => {
+            let mut bits = vec![0; n];
+            decoder.codebook_f16(&mut bits).map_err(coded)?;
+            Numbers::F16(bits)
+        }
+        NumberFormat::Scaled => {
+            let mut scale = [0.0];
+            decoder.numbers_f32(&mut scale).map_err(coded)?;
+            let [scale] = scale;
+            let mut integers = vec![0; n];
+            let read = if scale > 0.0 {
+                decoder.codebook_int(&mut integers)
+            } else {
+                decoder.numbers_int(&mut integers)
+            };
+            read.map_err(coded)?;
+            Numbers::Scaled { scale, integers }
+        }
+    })
 }
 
 fn adaptive_numbers(

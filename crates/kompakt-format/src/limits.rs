@@ -23,6 +23,8 @@ pub const MAX_FIGURES: usize = 256;
 pub const MAX_KEYS: usize = 256;
 /// Entries of a codebook.
 pub const MAX_LEVELS: usize = 256;
+/// Entries from which on a codebook in an adaptive stream is coded by its gaps.
+pub const GAPS_FROM: usize = 32;
 /// Bytes of a section from which on it begins at a multiple of [`ALIGNMENT`].
 pub const ALIGNED_FROM: usize = 4096;
 /// Where large sections begin.

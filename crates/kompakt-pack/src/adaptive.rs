@@ -2,10 +2,12 @@
 
 use crate::error::PackError;
 use kompakt_entropy::{
-    Weights,
+    EntropyError, Weights,
     smallest::{Hints, StreamEncoder},
 };
-use kompakt_format::{Decoded, Numbers, WeightHints, coder_shape, rows_and_cols, unit_counts};
+use kompakt_format::{
+    Decoded, Numbers, WeightHints, coder_shape, limits::GAPS_FROM, rows_and_cols, unit_counts,
+};
 use kompakt_graph::Graph;
 
 /// Writes the pool, one parameter after the other.
@@ -54,7 +56,8 @@ pub(crate) fn section(graph: &Graph, index: usize, decoded: &Decoded) -> Result<
 pub(crate) fn numbers_alone(decoded: &Decoded) -> usize {
     let mut stream = StreamEncoder::new();
     match decoded {
-        Decoded::Shared { codebook, .. } => numbers(&mut stream, codebook),
+        // One that does not ascend is refused when the stream itself is written.
+        Decoded::Shared { codebook: levels, .. } => _ = codebook(&mut stream, levels),
         Decoded::Dense { numbers: kept, .. } => numbers(&mut stream, kept),
     }
     stream.finish().len()
@@ -65,10 +68,10 @@ fn encode(
     decoded: &Decoded,
     shape: &[usize],
     hints: Hints<'_>,
-) -> Result<(), kompakt_entropy::EntropyError> {
+) -> Result<(), EntropyError> {
     match decoded {
-        Decoded::Shared { codebook, weights } => {
-            numbers(stream, codebook);
+        Decoded::Shared { codebook: levels, weights } => {
+            codebook(stream, levels)?;
             stream.weights(&weights.view(), hints)
         }
         Decoded::Dense { numbers: kept, mask } => {
@@ -80,6 +83,26 @@ fn encode(
                 stream.weights(&map, hints)?;
             }
             numbers(stream, kept);
+            Ok(())
+        }
+    }
+}
+
+/// Adds a codebook, a long one by its gaps. Whole numbers ascend if their scale is positive.
+fn codebook(stream: &mut StreamEncoder, levels: &Numbers) -> Result<(), EntropyError> {
+    match levels {
+        _ if levels.len() < GAPS_FROM => {
+            numbers(stream, levels);
+            Ok(())
+        }
+        Numbers::F32(v) => stream.codebook_f32(v),
+        Numbers::F16(v) => stream.codebook_f16(v),
+        Numbers::Scaled { scale, integers } => {
+            stream.numbers_f32(&[*scale]);
+            if *scale > 0.0 {
+                return stream.codebook_int(integers);
+            }
+            stream.numbers_int(integers);
             Ok(())
         }
     }

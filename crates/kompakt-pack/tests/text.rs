@@ -52,6 +52,7 @@ fn limits_are_those_of_the_code() {
         ("ELEMENTS_PER_BYTE", limits::ELEMENTS_PER_BYTE),
         ("MAX_ANCILLARY_BYTES", limits::MAX_ANCILLARY_BYTES as u64),
         ("MAX_HINT_STEPS", limits::MAX_HINT_STEPS as u64),
+        ("GAPS_FROM", limits::GAPS_FROM as u64),
         ("ALIGNED_FROM", limits::ALIGNED_FROM as u64),
         ("ALIGNMENT", limits::ALIGNMENT as u64),
     ];

@@ -80,7 +80,8 @@ def adaptive(decoder, parameter, descriptor, counts, grid):
     """One parameter of an adaptive stream."""
     shape = coder_shape(parameter.shape)
     if descriptor.n_levels:
-        codebook = adaptive_numbers(decoder, descriptor.form, descriptor.n_levels)
+        n = descriptor.n_levels
+        codebook = adaptive_numbers(decoder, descriptor.form, n, ascending=n >= GAPS_FROM)
         check_codebook(codebook, 0)
         negative = sum(v < 0 for v in codebook.values())
         mask, codes = decoder.weights(shape, descriptor.is_masked, descriptor.n_levels, negative, counts, grid)
@@ -92,13 +93,17 @@ def adaptive(decoder, parameter, descriptor, counts, grid):
     return Decoded(parameter, mask, adaptive_numbers(decoder, descriptor.form, n))
 
 
-def adaptive_numbers(decoder, form, n):
+# Codebooks of so many entries are coded by their gaps.
+GAPS_FROM = 32
+
+
+def adaptive_numbers(decoder, form, n, ascending=False):
     if form == "f32":
-        return Numbers(form, decoder.numbers_f32(n))
+        return Numbers(form, decoder.numbers_f32(n, ascending))
     if form == "f16":
-        return Numbers(form, decoder.numbers_f16(n))
+        return Numbers(form, decoder.numbers_f16(n, ascending))
     (scale,) = decoder.numbers_f32(1)
-    return Numbers(form, decoder.numbers_int(n), scale)
+    return Numbers(form, decoder.numbers_int(n, ascending and scale > 0), scale)
 
 
 # Numbers as they are

@@ -52,7 +52,7 @@ class Decoder:
         require(condition, rule, problem, min(self.shifted, len(self.data)))
 
     def check(self):
-        self.require(self.shifted <= len(self.data), "S-2", "the stream ends too early")
+        self.require(self.shifted <= len(self.data), "A-2", "the stream ends too early")
 
     def finish(self):
         """The number is the one in the last interval with the fewest bytes."""
@@ -67,8 +67,8 @@ class Decoder:
             if shortest < low + self.range:
                 break
         at = len(self.data)
-        require(at == self.shifted + n_bytes, "S-3", "more or fewer bytes than the stream needs", at)
-        require(last == shortest, "S-3", "the final state is not the one a writer leaves", at)
+        require(at == self.shifted + n_bytes, "A-3", "more or fewer bytes than the stream needs", at)
+        require(last == shortest, "A-3", "the final state is not the one a writer leaves", at)
 
 
 # 2. Tables.
@@ -110,6 +110,15 @@ def ratio(ones, zeros):
     return log(ones) - log(zeros)
 
 
+def stretch(p):
+    """The logit of a probability of 22 bits, by its step of 1/4096, or of 1/2^18 below 1/128."""
+    if p >= 1 << 21:
+        return -stretch((1 << 22) - 1 - p)
+    n_bits = 18 if p < 1 << 15 else 12
+    odd = 2 * (p >> 22 - n_bits) + 1
+    return ratio(odd, (2 << n_bits) - odd)
+
+
 def coarse(n):
     """0, 1, 2, 3, then two steps an octave."""
     if n < 4:
@@ -133,7 +142,7 @@ class Counter:
     def evidence(self, base, doubt):
         """How far it would move a base prediction; the doubt is in quarters of a bit."""
         trust = 32768 * 4 * self.n // (4 * self.n + doubt)
-        return (ratio(self.p, (1 << 22) - self.p) - base) * trust >> 15
+        return (stretch(self.p) - base) * trust >> 15
 
     def learn(self, bit, limit):
         target = (1 << 22) - 1 if bit else 0
@@ -218,6 +227,7 @@ class Fields:
     def __init__(self):
         self.sign, self.exponent, self.zero, self.significand = counters(), counters(), Counter(), counters()
         self.spare, self.size, self.top = counters(), counters(), defaultdict(counters)
+        self.first_gap, self.same, self.smaller, self.change = counters(), Counter(), Counter(), counters()
 
 
 def number_bit(coder, counter):
@@ -242,44 +252,103 @@ def raw(coder, width):
     return value
 
 
-def read_floats(coder, fields, e, s, n):
-    """The bits of n floats with e exponent and s significand bits."""
-    if n == 0:
-        return []
-    told = tree(coder, fields.spare, 5)
-    spare = min(told, s)
-    modelled = min(3, s - spare)
-    rest = s - modelled - spare
-    last_sign, union, numbers = 2, 0, []
-    for _ in range(n):
-        last_sign = sign = number_bit(coder, fields.sign[last_sign])
-        exponent = tree(coder, fields.exponent, e)
-        bits = sign << (e + s) | exponent << s
+class Floats:
+    """Reads floats with e exponent and s significand bits, as their bits."""
+
+    def __init__(self, coder, fields, e, s):
+        self.coder, self.fields, self.e, self.s = coder, fields, e, s
+        self.top = (1 << (e + s)) - 1
+
+    def read(self, n, ascending):
+        if n == 0:
+            return []
+        told = tree(self.coder, self.fields.spare, 5)
+        self.spare, self.sign, self.gap_size = min(told, self.s), 2, None
+        numbers, union = [], 0
+        for i in range(n):
+            if ascending and i > 0:
+                number = self.after(self.rank(numbers[-1]))
+            else:
+                number = self.number()
+                self.coder.check()
+            if ascending:
+                self.coder.require(number != self.top + 1, "A-6", "a codebook with a minus zero")
+            union |= number
+            numbers.append(number)
+        zeros = min((union & -union).bit_length() - 1, self.s) if union else self.s
+        self.coder.require(zeros == told, "A-4", "the spared bits are not all those that are 0")
+        return numbers
+
+    def number(self):
+        coder, fields, s = self.coder, self.fields, self.s
+        self.sign = number_bit(coder, fields.sign[self.sign])
+        exponent = tree(coder, fields.exponent, self.e)
+        bits = self.sign << (self.e + s) | exponent << s
         if exponent > 0 or not number_bit(coder, fields.zero):
+            modelled = min(3, s - self.spare)
             bits |= tree(coder, fields.significand, modelled) << (s - modelled)
-            bits |= raw(coder, rest) << spare
+            bits |= raw(coder, s - modelled - self.spare) << self.spare
+        return bits
+
+    def rank(self, number):
+        """Where a number stands among all of the format."""
+        return number if number <= self.top else self.top + 1 - number
+
+    def after(self, rank):
+        """The number that a gap leads to."""
+        coder, fields = self.coder, self.fields
+        if self.gap_size is None:
+            self.gap_size = tree(coder, fields.first_gap, 6)
+        else:
+            self.gap_size = next_size(coder, fields, self.gap_size)
+        if self.gap_size <= 32:
+            rank += (small_or_below(coder, fields, self.gap_size) + 1) << self.spare
         coder.check()
-        union |= bits
-        numbers.append(bits)
-    zeros = min((union & -union).bit_length() - 1, s) if union else s
-    coder.require(zeros == told, "S-4", "the spared bits are not all those that are 0")
-    return numbers
+        coder.require(self.gap_size <= 32 and abs(rank) <= self.top, "A-5", "a number is too large")
+        return rank if rank >= 0 else self.top + 1 - rank
 
 
-def read_integers(coder, fields, n):
+def next_size(coder, fields, last):
+    """How many bits a gap has, told by the one before."""
+    if number_bit(coder, fields.same):
+        return last
+    smaller = last == 32 or (last > 0 and number_bit(coder, fields.smaller))
+    most = last if smaller else 32 - last
+    change = 1
+    while change < most and number_bit(coder, fields.change[change]):
+        change += 1
+    return last - change if smaller else last + change
+
+
+def unary_size(coder, fields):
+    size = 0
+    while size < 32 and number_bit(coder, fields.size[size]):
+        size += 1
+    return size
+
+
+def small_or_below(coder, fields, size):
+    """A number of so many bits."""
+    if size == 0:
+        return 0
+    modelled = min(size - 1, 2)
+    rest = size - 1 - modelled
+    value = (1 << modelled | tree(coder, fields.top[size], modelled)) << rest
+    return value | raw(coder, rest)
+
+
+def read_integers(coder, fields, n, ascending):
     last_sign, numbers = 2, []
-    for _ in range(n):
-        size, value = 0, 0
-        while size < 32 and number_bit(coder, fields.size[size]):
-            size += 1
-        if size > 0:
+    for i in range(n):
+        size = unary_size(coder, fields)
+        if ascending and i > 0:
+            value = numbers[-1] + 1 + small_or_below(coder, fields, size)
+        elif size > 0:
             last_sign = number_bit(coder, fields.sign[last_sign])
-            modelled = min(size - 1, 2)
-            rest = size - 1 - modelled
-            value = (1 << modelled | tree(coder, fields.top[size], modelled)) << rest
-            value |= raw(coder, rest)
-            value = -value if last_sign else value
-        coder.require(-(1 << 31) <= value < 1 << 31, "S-5", "an integer is too large")
+            value = small_or_below(coder, fields, size) * (-1 if last_sign else 1)
+        else:
+            value = 0
+        coder.require(-(1 << 31) <= value < 1 << 31, "A-5", "an integer is too large")
         coder.check()
         numbers.append(value)
     return numbers
@@ -511,7 +580,8 @@ class Columns:
         prior = 2 * NEAR_PRIOR
         for column, kept in enumerate(self.kept):
             near, n_near = self.neighbours(picture, column)
-            nearby = (((near << 16) + (prior * overall >> 16)) << 16) // ((n_near * rows << 16) + prior)
+            share = (1 << 60) // ((n_near * rows << 16) + prior)
+            nearby = ((near << 16) + (prior * overall >> 16)) * share >> 44
             ones = (kept << 16) + (COLUMN_PRIOR * nearby >> 16)
             zeros = ((rows - kept) << 16) + (COLUMN_PRIOR * (65536 - nearby) >> 16)
             self.logit[column] = clamp(ratio(ones, zeros), -INPUT_MAX, INPUT_MAX)
@@ -548,8 +618,14 @@ class Layer:
         self.cols = channels * self.taps
         self.is_masked, self.levels, self.negative, self.counts = is_masked, levels, negative, counts
         self.picture = Picture(channels, self.taps, grid)
+        require(max(self.rows, self.cols) <= 1 << 28, "A-1", "too many rows or columns")
+        require(1 <= levels <= 256 and negative <= levels, "A-1", "no such codebook")
+        if grid is not None:
+            area = grid[0] * grid[1]
+            fits = area == self.taps if self.taps > 1 else area > 0 and channels % area == 0
+            require(fits, "A-1", "the grid does not divide a row")
         if counts is not None:
-            require(len(counts) == channels, "S-1", "the producer's counts are not one a channel")
+            require(len(counts) == channels, "A-1", "the producer's counts are not one a channel")
             mean = (sum(counts) << 16) // max(len(counts), 1)
             steady = log(mean + PRODUCER_PRIOR)
             self.producer_logits = [log((n << 16) + PRODUCER_PRIOR) - steady >> 1 for n in counts]
@@ -695,7 +771,8 @@ class StreamDecoder:
     def __init__(self, data):
         self.coder = Decoder(data)
         self.kept, self.sign, self.magnitude = KeptModel(), SignModel(), MagnitudeModel()
-        self.f32, self.f16, self.integers = Fields(), Fields(), Fields()
+        # Plain lists and ascending ones.
+        self.f32, self.f16, self.integers = ((Fields(), Fields()) for _ in range(3))
 
     def weights(self, shape, is_masked, levels, negative, counts, grid):
         """Mask (None without one) and codes, row-major; the code of a pruned weight is 0."""
@@ -704,16 +781,16 @@ class StreamDecoder:
         mask = [bool(kept) for row in layer.kept for kept in row] if is_masked else None
         return mask, [code for row in layer.codes for code in row]
 
-    def numbers_f32(self, n):
-        bits = read_floats(self.coder, self.f32, 8, 23, n)
+    def numbers_f32(self, n, ascending=False):
+        bits = Floats(self.coder, self.f32[ascending], 8, 23).read(n, ascending)
         return list(struct.unpack(f"<{n}f", struct.pack(f"<{n}I", *bits)))
 
-    def numbers_f16(self, n):
-        bits = read_floats(self.coder, self.f16, 5, 10, n)
+    def numbers_f16(self, n, ascending=False):
+        bits = Floats(self.coder, self.f16[ascending], 5, 10).read(n, ascending)
         return list(struct.unpack(f"<{n}e", struct.pack(f"<{n}H", *bits)))
 
-    def numbers_int(self, n):
-        return read_integers(self.coder, self.integers, n)
+    def numbers_int(self, n, ascending=False):
+        return read_integers(self.coder, self.integers[ascending], n, ascending)
 
     def finish(self):
         self.coder.finish()

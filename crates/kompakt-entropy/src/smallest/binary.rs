@@ -77,7 +77,7 @@ impl Encoder {
 }
 
 impl Coder for Encoder {
-    #[inline]
+    #[inline(always)]
     fn code(&mut self, bit: bool, p1: u32) -> bool {
         let split = (self.range >> PROBABILITY_BITS) * u64::from(p1);
         if bit {
@@ -135,7 +135,7 @@ impl<'a> Decoder<'a> {
         (0..7).fold(0, |sum, i| (sum << 8) | self.byte(self.n_shifted.saturating_add(i)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn byte(&self, index: usize) -> u64 {
         self.bytes.get(index).copied().map_or(0, u64::from)
     }
@@ -148,7 +148,7 @@ impl<'a> Decoder<'a> {
     /// Checks that the stream ends here, and in the one way in which it may.
     pub(crate) fn finish(&self) -> Result<(), EntropyError> {
         self.check()?;
-        let wrong = |problem| Err(EntropyError::Stream { offset: self.bytes.len(), rule: "S-3", problem });
+        let wrong = |problem| Err(EntropyError::Stream { offset: self.bytes.len(), rule: "A-3", problem });
         // `v` may have carried out of the window: then `low` lies below it.
         let (low, last) = match self.window().checked_sub(self.code) {
             Some(low) => (low, self.window()),
@@ -163,7 +163,7 @@ impl<'a> Decoder<'a> {
 }
 
 impl Coder for Decoder<'_> {
-    #[inline]
+    #[inline(always)]
     fn code(&mut self, _: bool, p1: u32) -> bool {
         let split = (self.range >> PROBABILITY_BITS) * u64::from(p1);
         let bit = self.code < split;
@@ -185,7 +185,7 @@ impl Coder for Decoder<'_> {
         if self.n_shifted <= self.bytes.len() {
             return Ok(());
         }
-        Err(self.wrong("S-2", "the stream ends too early"))
+        Err(self.wrong("A-2", "the stream ends too early"))
     }
 }
 

@@ -7,7 +7,8 @@ pub(crate) trait Cells {
     fn shape(&self) -> Weights<'_>;
     fn kept(&self, index: usize) -> bool;
     fn level(&self, index: usize) -> u8;
-    fn set(&mut self, index: usize, kept: bool, level: u8);
+    /// Takes notice that a weight is kept; targets have none at first.
+    fn keep(&mut self, index: usize, level: u8);
 }
 
 /// Weights to be written.
@@ -17,16 +18,16 @@ impl Cells for Source<'_> {
     fn shape(&self) -> Weights<'_> {
         *self.0
     }
-    #[inline]
+    #[inline(always)]
     fn kept(&self, index: usize) -> bool {
         self.0.is_kept(index)
     }
-    #[inline]
+    #[inline(always)]
     fn level(&self, index: usize) -> u8 {
         self.0.codes[index]
     }
-    #[inline]
-    fn set(&mut self, _: usize, _: bool, _: u8) {}
+    #[inline(always)]
+    fn keep(&mut self, _: usize, _: u8) {}
 }
 
 /// Weights being read.
@@ -36,18 +37,18 @@ impl Cells for Target<'_> {
     fn shape(&self) -> Weights<'_> {
         self.0.view()
     }
-    #[inline]
+    #[inline(always)]
     fn kept(&self, index: usize) -> bool {
         self.0.mask.as_ref().is_none_or(|m| m[index])
     }
-    #[inline]
+    #[inline(always)]
     fn level(&self, index: usize) -> u8 {
         self.0.codes[index]
     }
-    #[inline]
-    fn set(&mut self, index: usize, kept: bool, level: u8) {
+    #[inline(always)]
+    fn keep(&mut self, index: usize, level: u8) {
         if let Some(mask) = &mut self.0.mask {
-            mask[index] = kept;
+            mask[index] = true;
         }
         self.0.codes[index] = level;
     }

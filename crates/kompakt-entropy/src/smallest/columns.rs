@@ -3,78 +3,98 @@
 
 use super::{
     mixer::INPUT_MAX,
-    picture::{Kind, Picture},
+    picture::Picture,
     priors,
-    tables::{ratio, squash},
+    tables::{coarse, ratio, squash},
 };
 use alloc::{vec, vec::Vec};
 
-pub(crate) struct Columns {
-    pub(crate) kept: Vec<u32>,
-    pub(crate) positive: Vec<u32>,
+/// One column.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Column {
+    pub(crate) kept: u32,
+    pub(crate) positive: u32,
     /// Sum of magnitudes, in 1/256 of the side's length.
-    pub(crate) magnitude: Vec<u64>,
+    pub(crate) magnitude: u64,
     /// The logit of being kept, for the row at hand.
-    pub(crate) logit: Vec<i32>,
+    pub(crate) logit: i32,
     /// The same as a probability, in 1/65536.
-    pub(crate) p: Vec<u32>,
+    pub(crate) p: u32,
+    /// `kept` as [`coarse`] has it.
+    pub(crate) coarse_kept: u8,
+}
+
+impl Column {
+    /// Counts a kept weight.
+    #[inline(always)]
+    pub(crate) fn count(&mut self) {
+        self.kept += 1;
+        self.coarse_kept = coarse(self.kept) as u8;
+    }
+}
+
+/// All columns of a layer.
+pub(crate) struct Columns {
+    pub(crate) all: Vec<Column>,
+    /// Kept weights of three picture rows, with an empty column on either side.
+    sums: Vec<u64>,
 }
 
 impl Columns {
-    pub(crate) fn new(row_len: usize) -> Self {
-        let zeros = || vec![0; row_len];
-        Self {
-            kept: zeros(),
-            positive: zeros(),
-            magnitude: vec![0; row_len],
-            logit: vec![0; row_len],
-            p: zeros(),
-        }
+    pub(crate) fn new(row_len: usize, picture: &Picture) -> Self {
+        Self { all: vec![Column::default(); row_len], sums: vec![0; picture.width + 2] }
     }
 
     /// Estimates every column from the `row` rows so far: its own count, its neighbours' and the whole tensor's.
+    ///
+    /// Neighbours beside, above and below count twice, those at the corners once:
+    ///
+    /// ```text
+    /// 1 2 1
+    /// 2 . 2     what is left of 1 2 1 times 1 2 1 without four times the middle
+    /// 1 2 1
+    /// ```
+    #[inline(always)]
     pub(crate) fn estimate(&mut self, picture: &Picture, row: usize, n_kept: u64) {
         let rows = row as u64;
-        let seen = rows * self.kept.len() as u64;
+        let seen = rows * self.all.len() as u64;
         let overall = ((n_kept << 16) + priors::TENSOR_PRIOR) / (seen + 64);
         let prior = 2 * priors::NEAR_PRIOR;
-        for start in (0..self.kept.len()).step_by(picture.area().max(1)) {
-            for place in 0..picture.area() {
-                let (near, n_near) = self.neighbours(picture, start, place);
-                let nearby =
-                    (((near << 16) + ((prior * overall) >> 16)) << 16) / (((n_near * rows) << 16) + prior);
-                let (kept, column) = (u64::from(self.kept[start + place]), start + place);
-                let ones = (kept << 16) + ((priors::COLUMN_PRIOR * nearby) >> 16);
-                let zeros = ((rows - kept) << 16) + ((priors::COLUMN_PRIOR * (65536 - nearby)) >> 16);
-                self.logit[column] = ratio(ones, zeros).clamp(-INPUT_MAX, INPUT_MAX);
-                self.p[column] = squash(self.logit[column]);
+        let added = (prior * overall) >> 16;
+        // One over the rows of the neighbourhood, by its weight; in 1/2^60.
+        let shares: [u64; 13] = core::array::from_fn(|n| (1 << 60) / (((n as u64 * rows) << 16) + prior));
+        for start in (0..self.all.len()).step_by(picture.area()) {
+            for y in 0..picture.height {
+                self.sum_rows(picture, start, y);
+                let start = start + y * picture.width;
+                let line = &mut self.all[start..start + picture.width];
+                for (x, (column, sums)) in line.iter_mut().zip(self.sums.windows(3)).enumerate() {
+                    let kept = u64::from(column.kept);
+                    let near = sums[0] + 2 * sums[1] + sums[2] - 4 * kept;
+                    let nearby = (((near << 16) + added) * shares[picture.n_near(y, x)]) >> 44;
+                    let ones = (kept << 16) + ((priors::COLUMN_PRIOR * nearby) >> 16);
+                    let zeros = ((rows - kept) << 16) + ((priors::COLUMN_PRIOR * (65536 - nearby)) >> 16);
+                    column.logit = ratio(ones, zeros).clamp(-INPUT_MAX, INPUT_MAX);
+                    column.p = squash(column.logit);
+                }
             }
         }
     }
 
-    /// Kept weights of the columns around one, and how many columns they are: edges count twice, corners once.
-    fn neighbours(&self, picture: &Picture, start: usize, place: usize) -> (u64, u64) {
-        let (width, height) = (picture.width, picture.height);
-        let (y, x) = (place / width, place % width);
-        let (mut kept, mut count) = (0, 0);
-        let mut add = |there: bool, column: usize, weight: u64| {
-            if there {
-                kept += weight * u64::from(self.kept[column]);
-                count += weight;
-            }
-        };
-        let column = start + place;
-        let (left, right, up, down) = (x > 0, x + 1 < width, y > 0, y + 1 < height);
-        add(left, column.wrapping_sub(1), 2);
-        add(right, column + 1, 2);
-        if picture.kind != Kind::Line {
-            add(up, column.wrapping_sub(width), 2);
-            add(down, column + width, 2);
-            add(up && left, column.wrapping_sub(width + 1), 1);
-            add(up && right, (column + 1).wrapping_sub(width), 1);
-            add(down && left, (column + width).wrapping_sub(1), 1);
-            add(down && right, column + width + 1, 1);
+    /// Puts picture row `y` twice, and the rows above and below it, into `sums[1..]`.
+    #[inline(always)]
+    fn sum_rows(&mut self, picture: &Picture, start: usize, y: usize) {
+        let at = |y: usize| start + y * picture.width..start + (y + 1) * picture.width;
+        let sums = &mut self.sums[1..=picture.width];
+        for (sum, column) in sums.iter_mut().zip(&self.all[at(y)]) {
+            *sum = 2 * u64::from(column.kept);
         }
-        (kept, count)
+        for beside in [y.wrapping_sub(1), y + 1] {
+            if beside < picture.height {
+                for (sum, column) in sums.iter_mut().zip(&self.all[at(beside)]) {
+                    *sum += u64::from(column.kept);
+                }
+            }
+        }
     }
 }

@@ -22,25 +22,25 @@ impl Counter {
     pub(crate) const NEW: Self = Self(1 << 31);
 
     /// The probability of a one, in 1/2^22; never 0 or 1.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn p(self) -> u32 {
         self.0 >> 10
     }
 
     /// How many bits it has seen, up to its limit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn n(self) -> u32 {
         self.0 & 1023
     }
 
     /// How far it would move a prediction of `base`: the difference of the logits, times `n / (n + doubt)`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn evidence(self, base: i32, trust: &Trust) -> i32 {
         ((stretch(self.p()) - base) * i32::from(trust.0[self.n() as usize])) >> 15
     }
 
     /// Moves by `1 / (n + 1.5)` of the way; `limit` bounds `n`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn learn(&mut self, bit: bool, limit: u32) {
         let (p, n) = (i64::from(self.p()), self.n());
         let target = if bit { (1 << 22) - 1 } else { 0 };

@@ -6,19 +6,34 @@
 
 use super::{
     counter::Counter,
-    mixer::{INPUT_MAX, Mix, Mixer},
+    mixer::{Mix, Mixer},
     picture::{Kind, near},
     priors,
-    tables::{N_COARSE, coarse, squash},
+    tables::{N_COARSE, squash},
 };
-use alloc::{vec, vec::Vec};
+use alloc::boxed::Box;
 
 pub(crate) const N_INPUTS: usize = N_DIRECT + N_CONTEXTS;
 const N_DIRECT: usize = 18;
 const N_CONTEXTS: usize = 6;
-const N_SETS: usize = N_COARSE + 8;
+const N_SETS: usize = 32;
 /// Positions of a plane that have a context of their own.
-const N_PLACES: usize = 4096;
+pub(crate) const N_PLACES: usize = 4096;
+
+const SQUARE: usize = N_COARSE * N_COARSE;
+/// Where the counters of each context begin.
+const FIRST: [usize; N_CONTEXTS] = {
+    let sizes = [1 << 7, SQUARE, SQUARE, N_PLACES, SQUARE];
+    let mut first = [0; N_CONTEXTS];
+    let mut i = 0;
+    while i < sizes.len() {
+        first[i + 1] = first[i] + sizes[i];
+        i += 1;
+    }
+    first
+};
+/// Counters of one kind of layer, filled up to a power of two so that masked indices need no check.
+const N_COUNTERS: usize = (FIRST[N_CONTEXTS - 1] + (1 << 9)).next_power_of_two();
 
 /// The neighbours that are inputs of their own, in the order of the inputs.
 const NEIGHBOURS: [u32; 12] = [
@@ -38,10 +53,16 @@ const NEIGHBOURS: [u32; 12] = [
 
 /// What is known about a weight before it is coded.
 pub(crate) struct Place {
-    pub(crate) row: u32,
-    pub(crate) column: u32,
-    /// Position within the plane.
-    pub(crate) place: u32,
+    /// The row's index as [`coarse`](super::tables::coarse) has it; so are the next five.
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+    /// The count of the unit that makes the input.
+    pub(crate) producer: usize,
+    /// Kept so far in the column and in the row.
+    pub(crate) in_column: usize,
+    pub(crate) in_row: usize,
+    /// Position within the plane, or the column of a line, of [`N_PLACES`].
+    pub(crate) place: usize,
     /// Neighbours that are there, and those of them that are kept, as bits.
     pub(crate) present: u32,
     pub(crate) kept: u32,
@@ -53,30 +74,35 @@ pub(crate) struct Place {
     pub(crate) window: i32,
     /// The magnitude on the left in 1/256, 0 if there is none.
     pub(crate) left_magnitude: i32,
-    /// The producer's count against the mean, as half a logarithm, and the count itself.
+    /// The producer's count against the mean, as half a logarithm.
     pub(crate) producer_logit: i32,
-    pub(crate) producer: u32,
-    /// Kept so far in the column and in the row.
-    pub(crate) in_column: u32,
-    pub(crate) in_row: u32,
+}
+
+/// The models of the three kinds of layers.
+#[derive(Debug, Clone)]
+pub(crate) struct KeptModel {
+    kinds: [KindModel; 3],
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct KeptModel {
-    mixers: [Mixer<N_INPUTS, 2>; 3],
-    contexts: [Vec<Counter>; N_CONTEXTS],
+struct KindModel {
+    mixer: Mixer<N_INPUTS, 2, N_SETS>,
+    /// Those of all contexts, one after the other.
+    counters: Box<[Counter; N_COUNTERS]>,
 }
 
 /// A prediction, kept until the bit is known.
 pub(crate) struct Prediction {
     mix: Mix<N_INPUTS, 2>,
-    contexts: [usize; N_CONTEXTS],
+    counters: [usize; N_CONTEXTS],
 }
 
 impl Prediction {
+    #[inline(always)]
     pub(crate) fn p(&self) -> u32 {
         self.mix.p
     }
+    #[inline(always)]
     pub(crate) fn logit(&self) -> i32 {
         self.mix.logit
     }
@@ -84,72 +110,63 @@ impl Prediction {
 
 impl KeptModel {
     pub(crate) fn new() -> Self {
-        let mixer = |kind: usize| Mixer::new(N_SETS, &priors::KEPT_WEIGHTS[kind], priors::KEPT_RATE);
-        let square = 3 * N_COARSE * N_COARSE;
-        let sizes = [3 << 7, square, square, 3 * N_PLACES, square, 3 << 9];
-        Self { mixers: core::array::from_fn(mixer), contexts: sizes.map(|n| vec![Counter::NEW; n]) }
+        let kind = |kind: usize| KindModel {
+            mixer: Mixer::new(&priors::KEPT_WEIGHTS[kind], priors::KEPT_RATE),
+            counters: Box::new([Counter::NEW; N_COUNTERS]),
+        };
+        Self { kinds: core::array::from_fn(kind) }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn predict(&self, kind: Kind, at: &Place) -> Prediction {
-        let contexts = contexts(kind, at);
+        let model = &self.kinds[kind as usize];
+        let counters = counters(at);
         let base = at.column_logit + at.row_logit;
         let mut inputs = [0; N_INPUTS];
         inputs[..5].copy_from_slice(&[at.column_logit, at.row_logit, 77, at.window, at.left_magnitude]);
         let expected = ((at.p + 128) >> 8) as i32;
-        for (input, &neighbour) in inputs[5..].iter_mut().zip(&NEIGHBOURS) {
-            let there = (at.present >> neighbour & 1) as i32;
-            let kept = (at.kept >> neighbour & 1) as i32;
-            *input = (kept << 8) - there * expected;
+        for i in 0..NEIGHBOURS.len() {
+            let there = (at.present >> NEIGHBOURS[i] & 1) as i32;
+            let kept = (at.kept >> NEIGHBOURS[i] & 1) as i32;
+            inputs[5 + i] = (kept << 8) - (-there & expected);
         }
         inputs[17] = at.producer_logit;
-        for (input, (counters, &context)) in
-            inputs[N_DIRECT..].iter_mut().zip(self.contexts.iter().zip(&contexts))
-        {
-            *input = counters[context].evidence(base, &priors::KEPT_TRUST);
+        for i in 0..N_CONTEXTS {
+            inputs[N_DIRECT + i] =
+                model.counters[counters[i] % N_COUNTERS].evidence(base, &priors::KEPT_TRUST);
         }
-        let bits = gather(at.kept, &[near::LEFT, near::UP, near::ABOVE]);
-        let sets = [coarse(at.row), N_COARSE + bits];
-        Prediction { mix: self.mixers[kind as usize].mix(sets, inputs), contexts }
+        let sets = [at.row, N_COARSE + (at.kept >> near::UP & 7) as usize];
+        Prediction { mix: model.mixer.mix(sets, inputs), counters }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn learn(&mut self, kind: Kind, prediction: &Prediction, kept: bool) {
-        self.mixers[kind as usize].learn(&prediction.mix, kept);
-        for (counters, &context) in self.contexts.iter_mut().zip(&prediction.contexts) {
-            counters[context].learn(kept, priors::KEPT_LIMIT);
+        let model = &mut self.kinds[kind as usize];
+        model.mixer.learn(&prediction.mix, kept);
+        for i in 0..N_CONTEXTS {
+            model.counters[prediction.counters[i] % N_COUNTERS].learn(kept, priors::KEPT_LIMIT);
         }
     }
 }
 
 /// The base prediction: column and row.
-#[inline]
+#[inline(always)]
 pub(crate) fn base(column_logit: i32, row_logit: i32) -> u32 {
-    squash(column_logit + row_logit.clamp(-INPUT_MAX, INPUT_MAX))
+    squash(column_logit + row_logit)
 }
 
-#[inline]
-fn contexts(kind: Kind, at: &Place) -> [usize; N_CONTEXTS] {
-    let kind_index = kind as usize;
-    let square = |a: usize, b: usize| (kind_index * N_COARSE + a) * N_COARSE + b;
-    let (row, column) = (coarse(at.in_row), coarse(at.in_column));
-    let place = if kind == Kind::Line { at.column } else { at.place } as usize % N_PLACES;
-    // LEFT, LEFT_2, UP, UP_RIGHT, UP_LEFT as they stand, then PLANE and ABOVE.
-    let around = (at.kept & 31) as usize | gather(at.kept, &[near::PLANE, near::ABOVE]) << 5;
-    // ABOVE to ABOVE_3 as they stand, then LEFT and UP.
-    let before = (at.kept >> near::ABOVE) as usize & 127 | gather(at.kept, &[near::LEFT, near::UP]) << 7;
+#[inline(always)]
+fn counters(at: &Place) -> [usize; N_CONTEXTS] {
+    // LEFT, LEFT_2, UP, UP_RIGHT, UP_LEFT, PLANE and ABOVE.
+    let around = at.kept & 127;
+    // LEFT, UP and the rows before.
+    let before = at.kept >> near::UP & 511;
     [
-        around | kind_index << 7,
-        square(column, row),
-        square(coarse(at.producer), column),
-        kind_index * N_PLACES + place,
-        square(row, coarse(at.column)),
-        before | kind_index << 9,
+        FIRST[0] + around as usize,
+        FIRST[1] + at.in_column * N_COARSE + at.in_row,
+        FIRST[2] + at.producer * N_COARSE + at.in_column,
+        FIRST[3] + at.place,
+        FIRST[4] + at.in_row * N_COARSE + at.column,
+        FIRST[5] + before as usize,
     ]
-}
-
-/// The bits of `from` that are named, packed, the first lowest.
-#[inline]
-fn gather<const N: usize>(from: u32, named: &[u32; N]) -> usize {
-    named.iter().enumerate().fold(0, |sum, (i, &bit)| sum | (from >> bit & 1) << i) as usize
 }

@@ -11,6 +11,8 @@ const N_CONTEXTS: usize = 5;
 const N_DIRECT: usize = 8;
 /// Sides of 1 to 16 levels, then of up to 32, 64, 128 and 256.
 const N_CLASSES: usize = 20;
+/// One set of weights a class and node, filled up to a power of two.
+const N_SETS: usize = (N_CLASSES * N_NODES).next_power_of_two();
 /// Nodes that are mixed, with the unused number 0.
 const N_NODES: usize = 16;
 
@@ -29,9 +31,22 @@ pub(crate) struct Surroundings {
     pub(crate) in_column: u32,
 }
 
+/// The same as inputs: what every cut is asked with.
+pub(crate) struct Known {
+    contexts: [usize; N_CONTEXTS],
+    direct: [i32; N_DIRECT],
+}
+
+impl Known {
+    #[inline(always)]
+    pub(crate) fn new(at: &Surroundings) -> Self {
+        Self { contexts: contexts(at), direct: direct(at) }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct MagnitudeModel {
-    mixers: [Mixer<N_INPUTS, 1>; 3],
+    mixers: [Mixer<N_INPUTS, 1, N_SETS>; 3],
     /// By class and node, whatever the sign.
     shared: Vec<Counter>,
     /// The same with the sign.
@@ -53,6 +68,7 @@ pub(crate) struct Cut {
 
 impl Cut {
     /// The cut of `lo..hi` at `middle` at node `node` of a side of `side` levels, at least 2.
+    #[inline(always)]
     pub(crate) fn new(side: usize, negative: bool, node: usize, [lo, middle, hi]: [usize; 3]) -> Self {
         let class = if side <= 16 { side - 1 } else { 12 + (side - 1).ilog2() as usize };
         let even = log((hi - middle) as u64) - log((middle - lo) as u64);
@@ -66,6 +82,7 @@ pub(crate) enum Prediction {
 }
 
 impl Prediction {
+    #[inline(always)]
     pub(crate) fn p(&self) -> u32 {
         match self {
             Self::Mixed { mix, .. } => mix.p,
@@ -77,7 +94,7 @@ impl Prediction {
 impl MagnitudeModel {
     pub(crate) fn new() -> Self {
         let n_nodes = N_CLASSES * N_NODES;
-        let mixer = |_| Mixer::new(n_nodes, &priors::MAGNITUDE_WEIGHTS, priors::MAGNITUDE_RATE);
+        let mixer = |_| Mixer::new(&priors::MAGNITUDE_WEIGHTS, priors::MAGNITUDE_RATE);
         let counters = |n| vec![Counter::NEW; n];
         Self {
             mixers: core::array::from_fn(mixer),
@@ -88,14 +105,15 @@ impl MagnitudeModel {
         }
     }
 
-    pub(crate) fn predict(&self, kind: Kind, at: &Surroundings, cut: Cut) -> Prediction {
+    #[inline(always)]
+    pub(crate) fn predict(&self, kind: Kind, known: &Known, cut: Cut) -> Prediction {
         if cut.node >= N_NODES {
             let index = (cut.class - 16) * 256 + cut.node;
             return Prediction::Deep { index, p: (self.deep[index].p() >> 6).clamp(1, 65535) };
         }
         let node = cut.class * N_NODES + cut.node;
         let signed = 2 * node + usize::from(cut.negative);
-        let contexts = contexts(at).map(|context| signed * 32 + context);
+        let contexts = known.contexts.map(|context| signed * 32 + context);
         let shared = cut.even + self.shared[node].evidence(cut.even, &priors::BASE_TRUST);
         let base = shared + self.signed[signed].evidence(shared, &priors::BASE_TRUST);
         let mut inputs = [0; N_INPUTS];
@@ -103,11 +121,12 @@ impl MagnitudeModel {
         for (input, (counters, &context)) in inputs[1..].iter_mut().zip(self.contexts.iter().zip(&contexts)) {
             *input = counters[context].evidence(base, &priors::MAGNITUDE_TRUST);
         }
-        inputs[1 + N_CONTEXTS..].copy_from_slice(&direct(at));
+        inputs[1 + N_CONTEXTS..].copy_from_slice(&known.direct);
         let mix = self.mixers[kind as usize].mix([node], inputs);
         Prediction::Mixed { mix, node, signed, contexts }
     }
 
+    #[inline(always)]
     pub(crate) fn learn(&mut self, kind: Kind, prediction: &Prediction, upper: bool) {
         let limit = priors::MAGNITUDE_LIMIT;
         match prediction {
@@ -125,6 +144,7 @@ impl MagnitudeModel {
 }
 
 /// Five contexts of up to 32 values.
+#[inline(always)]
 fn contexts(at: &Surroundings) -> [usize; N_CONTEXTS] {
     let three = |m: Option<i32>| m.map_or(0, |m| 1 + ((m * 3) >> 8).min(2) as usize);
     let [left, up, above, plane] = at.near;
@@ -137,6 +157,7 @@ fn contexts(at: &Surroundings) -> [usize; N_CONTEXTS] {
     ]
 }
 
+#[inline(always)]
 fn direct(at: &Surroundings) -> [i32; N_DIRECT] {
     let from_mean = |m: Option<i32>| m.map_or(0, |m| m - at.tensor);
     let [left, up, above, plane] = at.near;

@@ -5,7 +5,7 @@
 //! ```
 
 use super::tables::{LOGIT_MAX, squash};
-use alloc::{vec, vec::Vec};
+use alloc::boxed::Box;
 
 /// Inputs lie within plus and minus this (8 in units of 1/256).
 pub(crate) const INPUT_MAX: i32 = 2047;
@@ -21,11 +21,28 @@ pub(crate) struct Rate {
     pub(crate) boost: u32,
 }
 
-/// Mixes `N` inputs. The weight of an input is the sum of those in the `K` sets that are selected for a bit.
+impl Rate {
+    /// Errors, rates and inputs multiply within 32 bits up to here.
+    pub(crate) const fn new(last: u32, boost: u32) -> Self {
+        assert!(last * (1 + boost) < 2048);
+        Self { last, boost }
+    }
+
+    /// In 1/65536, after so many bits.
+    #[inline(always)]
+    fn after(self, n_bits: u32) -> u32 {
+        let more = self.last * self.boost * 64;
+        // Division takes long, and soon gives 0.
+        if n_bits < more { self.last + more / (64 + n_bits) } else { self.last }
+    }
+}
+
+/// Mixes `N` inputs. The weight of an input is the sum of those in the `K` of `S` sets that are selected for a bit.
+/// `S` is a power of two, so that masked indices need no check.
 #[derive(Debug, Clone)]
-pub(crate) struct Mixer<const N: usize, const K: usize> {
+pub(crate) struct Mixer<const N: usize, const K: usize, const S: usize> {
     /// In 1/65536.
-    sets: Vec<[i32; N]>,
+    sets: Box<[[i32; N]; S]>,
     /// How many bits it has learnt from.
     n_bits: u32,
     rate: Rate,
@@ -41,36 +58,43 @@ pub(crate) struct Mix<const N: usize, const K: usize> {
     pub(crate) logit: i32,
 }
 
-impl<const N: usize, const K: usize> Mixer<N, K> {
+impl<const N: usize, const K: usize, const S: usize> Mixer<N, K, S> {
     /// With `start`, in 1/1024, as the weights of every input.
-    pub(crate) fn new(n_sets: usize, start: &[i16; N], rate: Rate) -> Self {
+    pub(crate) fn new(start: &[i16; N], rate: Rate) -> Self {
+        const { assert!(S.is_power_of_two()) };
         let set = start.map(|w| i32::from(w) * 64 / K as i32);
-        Self { sets: vec![set; n_sets], n_bits: 0, rate }
+        Self { sets: Box::new([set; S]), n_bits: 0, rate }
     }
 
     /// The probability of a one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn mix(&self, sets: [usize; K], mut inputs: [i32; N]) -> Mix<N, K> {
-        let mut sum = 0;
-        for (i, x) in inputs.iter_mut().enumerate() {
+        let mut weights = self.sets[sets[0] % S];
+        for &set in &sets[1..] {
+            for (w, v) in weights.iter_mut().zip(&self.sets[set % S]) {
+                *w += *v;
+            }
+        }
+        let mut sum = 1 << 11;
+        for (w, x) in weights.iter().zip(&mut inputs) {
             *x = (*x).clamp(-INPUT_MAX, INPUT_MAX);
-            let w: i32 = sets.iter().map(|&set| self.sets[set][i]).sum();
             sum += (w >> 4) * *x;
         }
-        let logit = ((sum + (1 << 11)) >> 12).clamp(-LOGIT_MAX, LOGIT_MAX);
+        let logit = (sum >> 12).clamp(-LOGIT_MAX, LOGIT_MAX);
         Mix { sets, inputs, p: squash(logit), logit }
     }
 
     /// Learns from the bit that followed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn learn(&mut self, mix: &Mix<N, K>, bit: bool) {
         let error = (i32::from(bit) << 16) - mix.p as i32;
-        let rate = self.rate.last + self.rate.last * self.rate.boost * 64 / (64 + self.n_bits);
+        let rate = self.rate.after(self.n_bits);
         self.n_bits = (self.n_bits + 1).min(1 << 24);
         let step = (error * rate as i32) >> 7;
+        let steps = mix.inputs.map(|x| (step * x + (1 << 16)) >> 17);
         for &set in &mix.sets {
-            for (w, x) in self.sets[set].iter_mut().zip(&mix.inputs) {
-                *w = (*w + ((step * x + (1 << 16)) >> 17)).clamp(-WEIGHT_MAX, WEIGHT_MAX);
+            for (w, step) in self.sets[set % S].iter_mut().zip(&steps) {
+                *w = (*w + *step).clamp(-WEIGHT_MAX, WEIGHT_MAX);
             }
         }
     }

@@ -5,8 +5,11 @@
 //! integer  how many bits its magnitude has | sign | those below the first
 //! ```
 //!
-//! Codebooks have counters of their own: they ascend, so their signs are known but for one change, and whole
-//! numbers are coded as the gaps between them.
+//! Codebooks have counters of their own: they ascend, so that the gaps between them say it all:
+//!
+//! ```text
+//! gap      how many bits, against the gap before | those below the first
+//! ```
 
 use super::{binary::Coder, counter::Counter};
 use alloc::{vec, vec::Vec};
@@ -15,6 +18,9 @@ use alloc::{vec, vec::Vec};
 const N_MODELLED: u32 = 3;
 /// How many bits a counter remembers.
 const LIMIT: u32 = 60;
+
+/// A gap that is larger than any.
+const NOWHERE: i64 = 1 << 40;
 
 /// What a vector of numbers is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +42,27 @@ pub(crate) const SINGLE: Float = Float { exponent: 8, significand: 23 };
 pub(crate) const HALF: Float = Float { exponent: 5, significand: 10 };
 
 impl Float {
+    /// Where a number stands among all others; `None` for minus zero, which stands where zero does.
+    pub(crate) fn rank(self, bits: u32) -> Option<i64> {
+        let magnitude = i64::from(bits & self.top_rank());
+        match bits > self.top_rank() {
+            false => Some(magnitude),
+            true if magnitude > 0 => Some(-magnitude),
+            true => None,
+        }
+    }
+
+    /// The number of that rank; `None` if there is none.
+    pub(crate) fn number(self, rank: i64) -> Option<u32> {
+        let magnitude = u32::try_from(rank.unsigned_abs()).ok().filter(|&m| m <= self.top_rank())?;
+        Some(if rank < 0 { magnitude | (self.top_rank() + 1) } else { magnitude })
+    }
+
+    /// The largest rank: all bits but the sign.
+    fn top_rank(self) -> u32 {
+        (1 << (self.exponent + self.significand)) - 1
+    }
+
     /// How many of the lowest significand bits are 0 in all of the numbers.
     pub(crate) fn spare(self, numbers: impl Iterator<Item = u32>) -> u32 {
         let all = numbers.fold(0, |all, bits| all | bits);
@@ -54,6 +81,12 @@ struct Fields {
     spare: [Counter; 32],
     /// By the number of bits so far.
     size: [Counter; 33],
+    /// The size of a first gap, as a tree of six bits.
+    first_gap: Vec<Counter>,
+    /// Whether a gap has the size of the one before, whether it is smaller, and by how many bits.
+    same: Counter,
+    smaller: Counter,
+    change: [Counter; 33],
     /// By size, then a tree of the two bits below the first.
     top: [[Counter; 4]; 33],
 }
@@ -67,8 +100,42 @@ impl Fields {
             significand: [Counter::NEW; 1 << N_MODELLED],
             spare: [Counter::NEW; 32],
             size: [Counter::NEW; 33],
+            first_gap: vec![Counter::NEW; 64],
+            same: Counter::NEW,
+            smaller: Counter::NEW,
+            change: [Counter::NEW; 33],
             top: [[Counter::NEW; 4]; 33],
         }
+    }
+}
+
+impl Fields {
+    /// How many bits a gap has, against the `last` one.
+    fn gap_size<C: Coder>(&mut self, coder: &mut C, last: u32, wanted: u32) -> u32 {
+        if bit(coder, &mut self.same, wanted == last) {
+            return last;
+        }
+        let smaller = match last {
+            0 => false,
+            32 => true,
+            _ => bit(coder, &mut self.smaller, wanted < last),
+        };
+        let most = if smaller { last } else { 32 - last };
+        let wanted = wanted.abs_diff(last);
+        let mut change = 1;
+        while change < most && bit(coder, &mut self.change[change as usize], wanted > change) {
+            change += 1;
+        }
+        if smaller { last - change } else { last + change }
+    }
+
+    /// The bits below the first of a number of `size` bits, at least 1.
+    fn below<C: Coder>(&mut self, coder: &mut C, size: u32, value: u64) -> u64 {
+        let (below, modelled) = (size - 1, (size - 1).min(2));
+        let (rest, value) = (below - modelled, value as u32);
+        let top = tree(coder, &mut self.top[size as usize], modelled, value >> rest & ((1 << modelled) - 1));
+        let low = raw(coder, rest, value & ((1 << rest) - 1));
+        u64::from(1 << below | top << rest | low)
     }
 }
 
@@ -88,7 +155,7 @@ impl NumberModel {
     /// Starts a vector of floats.
     pub(crate) fn floats(&mut self, role: Role, float: Float) -> Floats<'_> {
         let fields = &mut self.fields[role as usize][usize::from(float.exponent == 5)];
-        Floats { fields, float, spare: 0, last_sign: 2 }
+        Floats { fields, float, spare: 0, last_sign: 2, last_gap: None }
     }
 
     /// Starts a vector of whole numbers.
@@ -104,6 +171,8 @@ pub(crate) struct Floats<'a> {
     /// Lowest significand bits that are 0 in the whole vector and not coded.
     spare: u32,
     last_sign: usize,
+    /// How many bits the last gap had.
+    last_gap: Option<u32>,
 }
 
 impl Floats<'_> {
@@ -134,6 +203,25 @@ impl Floats<'_> {
     }
 }
 
+impl Floats<'_> {
+    /// Codes the difference of two ranks that ascend. A reader may read one that leads nowhere.
+    pub(crate) fn gap<C: Coder>(&mut self, coder: &mut C, difference: i64) -> i64 {
+        let value = ((difference >> self.spare) - 1) as u64;
+        let wanted = 64 - value.leading_zeros();
+        let fields = &mut *self.fields;
+        let size = match self.last_gap {
+            None => tree(coder, &mut fields.first_gap, 6, wanted),
+            Some(last) => fields.gap_size(coder, last, wanted),
+        };
+        if size > 32 {
+            return NOWHERE;
+        }
+        self.last_gap = Some(size);
+        let value = if size == 0 { 0 } else { fields.below(coder, size, value) };
+        (value as i64 + 1) << self.spare
+    }
+}
+
 /// A vector of whole numbers being coded.
 pub(crate) struct Integers<'a> {
     fields: &'a mut Fields,
@@ -149,7 +237,7 @@ impl Integers<'_> {
         }
         let sign = bit(coder, &mut self.fields.sign[self.last_sign], value < 0);
         self.last_sign = usize::from(sign);
-        let magnitude = self.below(coder, size, value.unsigned_abs()) as i64;
+        let magnitude = self.fields.below(coder, size, value.unsigned_abs()) as i64;
         if sign { -magnitude } else { magnitude }
     }
 
@@ -157,7 +245,7 @@ impl Integers<'_> {
     pub(crate) fn unsigned<C: Coder>(&mut self, coder: &mut C, value: u64) -> u64 {
         match self.size(coder, value) {
             0 => 0,
-            size => self.below(coder, size, value),
+            size => self.fields.below(coder, size, value),
         }
     }
 
@@ -169,16 +257,6 @@ impl Integers<'_> {
             size += 1;
         }
         size
-    }
-
-    /// The bits below the first of a number of `size` bits, at least 1.
-    fn below<C: Coder>(&mut self, coder: &mut C, size: u32, value: u64) -> u64 {
-        let (below, modelled) = (size - 1, (size - 1).min(2));
-        let (rest, value) = (below - modelled, value as u32);
-        let top =
-            tree(coder, &mut self.fields.top[size as usize], modelled, value >> rest & ((1 << modelled) - 1));
-        let low = raw(coder, rest, value & ((1 << rest) - 1));
-        u64::from(1 << below | top << rest | low)
     }
 }
 

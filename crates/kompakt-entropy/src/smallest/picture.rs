@@ -13,24 +13,25 @@ use super::stream::Hints;
 use crate::Weights;
 use alloc::vec::Vec;
 
-/// Neighbours as bits, in the order of [`Picture::offsets`].
+/// Neighbours as bits, so numbered that every context is a run of them; in the order of [`Picture::offsets`].
 pub(crate) mod near {
-    pub(crate) const LEFT: u32 = 0;
-    pub(crate) const LEFT_2: u32 = 1;
-    pub(crate) const UP: u32 = 2;
-    pub(crate) const UP_RIGHT: u32 = 3;
-    pub(crate) const UP_LEFT: u32 = 4;
-    pub(crate) const UP_2: u32 = 5;
-    pub(crate) const PLANE: u32 = 6;
-    /// From here on in earlier rows.
-    pub(crate) const ABOVE: u32 = 7;
-    pub(crate) const ABOVE_LEFT: u32 = 8;
-    pub(crate) const ABOVE_RIGHT: u32 = 9;
-    pub(crate) const ABOVE_UP: u32 = 10;
-    pub(crate) const ABOVE_DOWN: u32 = 11;
-    pub(crate) const ABOVE_2: u32 = 12;
-    pub(crate) const ABOVE_3: u32 = 13;
+    pub(crate) const LEFT_2: u32 = 0;
+    pub(crate) const UP_RIGHT: u32 = 1;
+    pub(crate) const UP_LEFT: u32 = 2;
+    pub(crate) const PLANE: u32 = 3;
+    pub(crate) const UP: u32 = 4;
+    pub(crate) const LEFT: u32 = 5;
+    pub(crate) const ABOVE: u32 = 6;
+    pub(crate) const ABOVE_LEFT: u32 = 7;
+    pub(crate) const ABOVE_RIGHT: u32 = 8;
+    pub(crate) const ABOVE_UP: u32 = 9;
+    pub(crate) const ABOVE_DOWN: u32 = 10;
+    pub(crate) const ABOVE_2: u32 = 11;
+    pub(crate) const ABOVE_3: u32 = 12;
+    pub(crate) const UP_2: u32 = 13;
     pub(crate) const COUNT: usize = 14;
+    /// How many rows back each is.
+    pub(crate) const ROWS_BACK: [usize; COUNT] = [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 3, 0];
 }
 
 /// What kind of layer it is: each has its own start weights and mixers.
@@ -69,7 +70,7 @@ impl Picture {
             (_, None) => (1, shape.taps),
         };
         let (w, area) = (width as isize, (height * width) as isize);
-        let offsets = [-1, -2, -w, 1 - w, -1 - w, -2 * w, -area, 0, -1, 1, -w, w, 0, 0];
+        let offsets = [-2, 1 - w, -1 - w, -area, -w, -1, 0, -1, 1, -w, w, 0, 0, -2 * w];
         let inside = (0..height).flat_map(|y| (0..width).map(move |x| inside(y, x, height, width))).collect();
         Self { kind, height, width, offsets, inside }
     }
@@ -78,23 +79,32 @@ impl Picture {
         self.height * self.width
     }
 
-    /// How many flags before and after a row must be readable.
+    /// How much the neighbours in the same plane weigh together: two each, one at a corner.
+    #[inline(always)]
+    pub(crate) fn n_near(&self, y: usize, x: usize) -> usize {
+        let span = |at: usize, len: usize| 2 + usize::from(at > 0) + usize::from(at + 1 < len);
+        span(y, self.height) * span(x, self.width) - 4
+    }
+
+    /// How far a neighbour is away at most.
     pub(crate) fn margin(&self) -> usize {
         self.area().max(2 * self.width).max(2) + 1
     }
 
     /// Which neighbours are there, at position `place` of plane `plane` of row `row`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn present(&self, row: usize, plane: usize, place: usize) -> u32 {
         const ROW_1: u32 = (1 << near::ABOVE_2) - (1 << near::ABOVE);
-        let rows = match row {
-            0 => 0,
-            1 => ROW_1,
-            2 => ROW_1 | 1 << near::ABOVE_2,
-            _ => ROW_1 | 1 << near::ABOVE_2 | 1 << near::ABOVE_3,
+        let mut absent = match row {
+            0 => ROW_1 | 1 << near::ABOVE_2 | 1 << near::ABOVE_3,
+            1 => 1 << near::ABOVE_2 | 1 << near::ABOVE_3,
+            2 => 1 << near::ABOVE_3,
+            _ => 0,
         };
-        let planes = if plane > 0 { 1 << near::PLANE } else { 0 };
-        self.inside[place] & (rows | planes | ((1 << near::PLANE) - 1))
+        if plane == 0 {
+            absent |= 1 << near::PLANE;
+        }
+        self.inside[place] & !absent
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) static KEPT_WEIGHTS: [[i16; kept::N_INPUTS]; 3] = [
         574, -85, 18, 168,
     ],
 ];
-pub(crate) const KEPT_RATE: Rate = Rate { last: 79, boost: 5 };
+pub(crate) const KEPT_RATE: Rate = Rate::new(79, 5);
 pub(crate) const KEPT_LIMIT: u32 = 500;
 pub(crate) static KEPT_TRUST: Trust = Trust::new(16);
 
@@ -27,14 +27,14 @@ pub(crate) static SIGN_WEIGHTS: [[i16; sign::N_INPUTS]; 3] = [
     [502, 519, 444, 312, 229, 286, 230, 264, 213, 216, 167, 266, 223, 214, 228, 538, 276, 63, 127],
     [537, 435, 244, 247, 203, 205, 205, 205, 205, 206, 82, 144, 205, 205, 1128, 273, 186, -4, -178],
 ];
-pub(crate) const SIGN_RATE: Rate = Rate { last: 197, boost: 6 };
+pub(crate) const SIGN_RATE: Rate = Rate::new(197, 6);
 pub(crate) const SIGN_LIMIT: u32 = 250;
 pub(crate) static SIGN_TRUST: Trust = Trust::new(8);
 
 /// Magnitudes: inputs in the order of `magnitude.rs`, the same for all kinds of layers.
 pub(crate) static MAGNITUDE_WEIGHTS: [i16; magnitude::N_INPUTS] =
     [977, 208, 458, 352, 33, 182, 46, 480, 384, 561, 379, 55, 260, 100];
-pub(crate) const MAGNITUDE_RATE: Rate = Rate { last: 197, boost: 6 };
+pub(crate) const MAGNITUDE_RATE: Rate = Rate::new(197, 6);
 pub(crate) const MAGNITUDE_LIMIT: u32 = 250;
 pub(crate) static MAGNITUDE_TRUST: Trust = Trust::new(6);
 /// For the counters that make the base prediction.

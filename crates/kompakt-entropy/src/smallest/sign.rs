@@ -7,6 +7,8 @@ use alloc::{vec, vec::Vec};
 pub(crate) const N_INPUTS: usize = N_DIRECT + N_CONTEXTS;
 const N_DIRECT: usize = 16;
 const N_CONTEXTS: usize = 3;
+/// Neighbours whose signs are inputs.
+pub(crate) const N_NEAR: usize = 11;
 
 /// How many weights of something are kept, and how many of these are positive.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,6 +18,7 @@ pub(crate) struct Balance {
 }
 
 impl Balance {
+    #[inline(always)]
     pub(crate) fn add(&mut self, positive: bool) {
         if self.kept == 1 << 24 {
             self.kept /= 2;
@@ -26,12 +29,14 @@ impl Balance {
     }
 
     /// The logit of a positive one, each side begun with `halves / 2`.
+    #[inline(always)]
     fn logit(self, halves: u32) -> i32 {
         let count = |n: u32| u64::from(2 * n + halves);
         ratio(count(self.positive), count(self.kept - self.positive))
     }
 
     /// The share of positive ones in `steps` steps.
+    #[inline(always)]
     fn share(self, halves: u32, steps: u32) -> usize {
         ((2 * self.positive + halves) * steps / (2 * self.kept + 2 * halves)).min(steps - 1) as usize
     }
@@ -43,7 +48,7 @@ pub(crate) struct Surroundings {
     pub(crate) row: Balance,
     pub(crate) column: Balance,
     /// LEFT, LEFT_2, UP, UP_LEFT, UP_RIGHT, UP_2, ABOVE, ABOVE_2, ABOVE_RIGHT, ABOVE_DOWN, PLANE.
-    pub(crate) signs: [i32; 11],
+    pub(crate) signs: [i32; N_NEAR],
     /// How often this row's signs agreed with ABOVE's, and how often not.
     pub(crate) agreed: u32,
     pub(crate) disagreed: u32,
@@ -53,7 +58,7 @@ pub(crate) struct Surroundings {
 
 #[derive(Debug, Clone)]
 pub(crate) struct SignModel {
-    mixers: [Mixer<N_INPUTS, 1>; 3],
+    mixers: [Mixer<N_INPUTS, 1, 1>; 3],
     contexts: [Vec<Counter>; N_CONTEXTS],
 }
 
@@ -70,13 +75,14 @@ impl Prediction {
 
 impl SignModel {
     pub(crate) fn new() -> Self {
-        let mixer = |kind: usize| Mixer::new(1, &priors::SIGN_WEIGHTS[kind], priors::SIGN_RATE);
+        let mixer = |kind: usize| Mixer::new(&priors::SIGN_WEIGHTS[kind], priors::SIGN_RATE);
         Self {
             mixers: core::array::from_fn(mixer),
             contexts: [3 * 27, 3 * 25, 3 * 18].map(|n| vec![Counter::NEW; n]),
         }
     }
 
+    #[inline(always)]
     pub(crate) fn predict(&self, kind: Kind, at: &Surroundings) -> Prediction {
         let base = at.tensor.logit(2);
         let [left, _, up, _, _, _, above, _, _, _, plane] = at.signs;
@@ -105,6 +111,7 @@ impl SignModel {
         Prediction { mix: self.mixers[kind_index].mix([0], inputs), contexts }
     }
 
+    #[inline(always)]
     pub(crate) fn learn(&mut self, kind: Kind, prediction: &Prediction, positive: bool) {
         self.mixers[kind as usize].learn(&prediction.mix, positive);
         for (counters, &context) in self.contexts.iter_mut().zip(&prediction.contexts) {

@@ -3,14 +3,16 @@
 use super::{
     binary::{Coder as _, Decoder, Encoder},
     cells::{Source, Target},
-    layer::WeightModel,
     numbers::{Float, HALF, NumberModel, Role, SINGLE},
+    walk::WeightModel,
 };
 use crate::{EntropyError, Weights, WeightsBuf};
 use alloc::vec::Vec;
 
 /// The most rows, and the most weights in a row.
 pub const MAX_DIM: usize = 1 << 28;
+
+const NOT_ASCENDING: EntropyError = EntropyError::Weights { problem: "the codebook does not ascend" };
 
 /// What the graph tells about a tensor beyond its shape. Writer and reader must be given the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,14 +103,17 @@ impl StreamEncoder {
         }
     }
 
-    /// As [`Self::numbers_f32`], for numbers that ascend: cheaper if they do.
-    pub fn codebook_f32(&mut self, numbers: &[f32]) {
-        self.floats(Role::Codebook, SINGLE, numbers.iter().map(|n| n.to_bits()));
+    /// As [`Self::numbers_f32`], for numbers that ascend: cheaper from about 32 on.
+    ///
+    /// Errors: [`EntropyError::Weights`] if one is not larger than the one before, or is minus zero; nothing is
+    /// written then.
+    pub fn codebook_f32(&mut self, numbers: &[f32]) -> Result<(), EntropyError> {
+        self.codebook(SINGLE, numbers.iter().map(|n| n.to_bits()))
     }
 
-    /// As [`Self::numbers_f16`], for numbers that ascend: cheaper if they do.
-    pub fn codebook_f16(&mut self, numbers: &[u16]) {
-        self.floats(Role::Codebook, HALF, numbers.iter().map(|&n| u32::from(n)));
+    /// As [`Self::codebook_f32`], for half-precision numbers.
+    pub fn codebook_f16(&mut self, numbers: &[u16]) -> Result<(), EntropyError> {
+        self.codebook(HALF, numbers.iter().map(|&n| u32::from(n)))
     }
 
     /// Writes whole numbers that ascend.
@@ -116,7 +121,7 @@ impl StreamEncoder {
     /// Errors: [`EntropyError::Weights`] if one is not larger than the one before; nothing is written then.
     pub fn codebook_int(&mut self, numbers: &[i32]) -> Result<(), EntropyError> {
         if !numbers.is_sorted_by(|a, b| a < b) {
-            return Err(EntropyError::Weights { problem: "the codebook does not ascend" });
+            return Err(NOT_ASCENDING);
         }
         let mut integers = self.models.numbers.integers(Role::Codebook);
         for (i, &number) in numbers.iter().enumerate() {
@@ -124,6 +129,27 @@ impl StreamEncoder {
                 0 => _ = integers.signed(&mut self.coder, i64::from(number)),
                 _ => _ = integers.unsigned(&mut self.coder, u64::from(number.abs_diff(numbers[i - 1])) - 1),
             }
+        }
+        Ok(())
+    }
+
+    fn codebook(
+        &mut self,
+        float: Float,
+        numbers: impl ExactSizeIterator<Item = u32> + Clone,
+    ) -> Result<(), EntropyError> {
+        let ranks: Option<Vec<i64>> = numbers.clone().map(|bits| float.rank(bits)).collect();
+        let ranks = ranks.filter(|ranks| ranks.is_sorted_by(|a, b| a < b)).ok_or(NOT_ASCENDING)?;
+        if ranks.is_empty() {
+            return Ok(());
+        }
+        let mut floats = self.models.numbers.floats(Role::Codebook, float);
+        floats.spare(&mut self.coder, float.spare(numbers.clone()));
+        for first in numbers.take(1) {
+            floats.code(&mut self.coder, first);
+        }
+        for pair in ranks.windows(2) {
+            floats.gap(&mut self.coder, pair[1] - pair[0]);
         }
         Ok(())
     }
@@ -187,7 +213,7 @@ impl<'a> StreamDecoder<'a> {
         let mut integers = self.models.numbers.integers(Role::Plain);
         for number in numbers {
             let read = integers.signed(&mut self.coder, 0);
-            *number = i32::try_from(read).map_err(|_| self.coder.wrong("S-5", "an integer is too large"))?;
+            *number = i32::try_from(read).map_err(|_| self.coder.wrong("A-5", "an integer is too large"))?;
             self.coder.check()?;
         }
         Ok(())
@@ -212,7 +238,7 @@ impl<'a> StreamDecoder<'a> {
                 None => integers.signed(&mut self.coder, 0),
                 Some(last) => i64::from(last) + 1 + integers.unsigned(&mut self.coder, 0) as i64,
             };
-            *number = i32::try_from(read).map_err(|_| self.coder.wrong("S-5", "an integer is too large"))?;
+            *number = i32::try_from(read).map_err(|_| self.coder.wrong("A-5", "an integer is too large"))?;
             last = Some(*number);
             self.coder.check()?;
         }
@@ -226,20 +252,31 @@ impl<'a> StreamDecoder<'a> {
         numbers: impl ExactSizeIterator<Item = &'n mut T>,
         set: impl Fn(&mut T, u32),
     ) -> Result<(), EntropyError> {
+        let is_codebook = role == Role::Codebook;
         if numbers.len() == 0 {
             return Ok(());
         }
         let mut floats = self.models.numbers.floats(role, float);
         let spare = floats.spare(&mut self.coder, 0);
         let mut all = 0;
+        let mut last: Option<i64> = None;
         for number in numbers {
-            let bits = floats.code(&mut self.coder, 0);
+            let bits = match last {
+                // Plain, or the first.
+                None => Some(floats.code(&mut self.coder, 0)),
+                Some(last) => float.number(last + floats.gap(&mut self.coder, 0)),
+            };
             self.coder.check()?;
+            let bits = bits.ok_or_else(|| self.coder.wrong("A-5", "a number is too large"))?;
+            if is_codebook {
+                let rank = float.rank(bits);
+                last = Some(rank.ok_or_else(|| self.coder.wrong("A-6", "a codebook with a minus zero"))?);
+            }
             all |= bits;
             set(number, bits);
         }
         if float.spare(core::iter::once(all)) != spare {
-            return Err(self.coder.wrong("S-4", "the spared bits are not all those that are 0"));
+            return Err(self.coder.wrong("A-4", "the spared bits are not all those that are 0"));
         }
         Ok(())
     }

