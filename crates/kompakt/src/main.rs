@@ -5,6 +5,8 @@
 mod completions;
 mod data;
 mod diff;
+mod export;
+mod import;
 mod inspect;
 mod man;
 mod packed;
@@ -40,6 +42,8 @@ enum Command {
     Finetune(kompakt_finetune::args::Args),
     Pack(kompakt_pack::args::Args),
     Run(kompakt_runtime::args::Args),
+    Import(import::Arguments),
+    Export(export::Arguments),
     Inspect(inspect::Arguments),
     Verify(verify::Arguments),
     Diff(diff::Arguments),
@@ -63,6 +67,8 @@ fn main() -> ExitCode {
         Command::Finetune(args) => args.run(),
         Command::Pack(args) => args.run(),
         Command::Run(args) => args.run(),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),

@@ -1,0 +1,49 @@
+//! `kompakt export`: a model as ONNX.
+
+use crate::{import::into_anyhow, packed};
+use anyhow::{Context, Result};
+use kompakt_checkpoint::{
+    ModelFile,
+    stage::{Output, read_graph},
+};
+use kompakt_pack::PackError;
+use std::{fs::File, io::Read, path::PathBuf};
+
+/// Turn a packed file, or a model of the stages, into an ONNX model
+///
+/// Dense: every weight as the number that it stands for, so that any other runtime can check what was compressed.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  kompakt export model.kompakt -o model.onnx")]
+pub(crate) struct Arguments {
+    /// A .kompakt file or a safetensors file
+    file: PathBuf,
+    /// The network, for a safetensors file that does not carry it (see spec/interchange.md)
+    #[arg(long, value_name = "FILE")]
+    graph: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    arguments.output.check()?;
+    let path = &arguments.file;
+    let mut start = Vec::new();
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    file.take(kompakt_format::MAGIC.len() as u64)
+        .read_to_end(&mut start)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    let model = if start == kompakt_format::MAGIC {
+        let bytes = packed::read(path)?;
+        let container = packed::parse(path, &bytes)?;
+        container.verify().map_err(|e| packed::broken(path, &e))?;
+        kompakt_pack::unpack(&container, true).map_err(PackError::into_anyhow)?
+    } else {
+        let graph = arguments.graph.as_deref().map(read_graph).transpose()?;
+        let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+        ModelFile::open(file, graph)
+            .and_then(ModelFile::into_model)
+            .with_context(|| path.display().to_string())?
+    };
+    let bytes = kompakt_onnx::export(&model).map_err(into_anyhow)?;
+    arguments.output.write_with(|path| std::fs::write(path, &bytes).context("writing the ONNX model"))
+}
