@@ -1,0 +1,207 @@
+/* The loader of .kompakt files, for C. Made from crates/kompakt-capi/src by cbindgen:
+ *   cargo test -p kompakt-capi -- --ignored write_the_header
+ */
+
+#ifndef KOMPAKT_H
+#define KOMPAKT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/*
+ How a call ended.
+ */
+typedef enum kompakt_status {
+  /*
+   All is well.
+   */
+  KOMPAKT_STATUS_OK = 0,
+  /*
+   A pointer is null, a text is not UTF-8, or a number is out of range.
+   */
+  KOMPAKT_STATUS_ARGUMENT = 1,
+  /*
+   The file cannot be read.
+   */
+  KOMPAKT_STATUS_IO = 2,
+  /*
+   The file is not a sound container.
+   */
+  KOMPAKT_STATUS_FORMAT = 3,
+  /*
+   The network has nodes that cannot be run.
+   */
+  KOMPAKT_STATUS_UNSUPPORTED = 4,
+  /*
+   The RAM budget is too small, or a thread cannot be started.
+   */
+  KOMPAKT_STATUS_RESOURCES = 5,
+  /*
+   A bug of this library; the session may be closed, nothing else.
+   */
+  KOMPAKT_STATUS_INTERNAL = 6,
+} kompakt_status;
+
+/*
+ A model made ready to run.
+ */
+typedef struct kompakt_session kompakt_session;
+
+/*
+ How a session is to be made. All zero is the default.
+ */
+typedef struct kompakt_options {
+  /*
+   Threads; 0 is one.
+   */
+  size_t n_threads;
+  /*
+   Images that are run at once; 0 is one. Longer batches are run in parts.
+   */
+  size_t max_batch;
+  /*
+   Bytes that weights and activations may take in memory; 0 is no limit.
+   */
+  size_t ram_budget_bytes;
+  /*
+   Read the file into memory instead of mapping it: safe where other programs may change the file in place.
+   */
+  bool in_memory;
+  /*
+   Check every checksum and payload before the first run.
+   */
+  bool verify;
+} kompakt_options;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/*
+ What went wrong in the last call of this thread that did not return KOMPAKT_STATUS_OK, as text. Valid until the
+ thread's next call.
+ */
+const char *kompakt_last_error(void);
+
+/*
+ Opens a `.kompakt` file. `options` may be null. On success `*session` is to be given to kompakt_close.
+
+ # Safety
+ `path` is a text of UTF-8 that ends in a zero; `options` is null or points to options; `session` can be written.
+ */
+enum kompakt_status kompakt_open(const char *path,
+                                 const struct kompakt_options *options,
+                                 struct kompakt_session **session);
+
+/*
+ Opens a file whose bytes are in memory already: a part of the program, say. They are used in place and must outlive
+ the session. `options` may be null.
+
+ # Safety
+ `bytes` points to `n_bytes` bytes that stay as they are until kompakt_close; the rest as for kompakt_open.
+ */
+enum kompakt_status kompakt_open_bytes(const uint8_t *bytes,
+                                       size_t n_bytes,
+                                       const struct kompakt_options *options,
+                                       struct kompakt_session **session);
+
+/*
+ Closes a session. Null is allowed.
+
+ # Safety
+ `session` is null or comes from kompakt_open or kompakt_open_bytes, and is not used afterwards.
+ */
+void kompakt_close(struct kompakt_session *session);
+
+/*
+ Numbers of one raw input: the product of kompakt_input_shape. 0 for null.
+
+ # Safety
+ `session` is null or open.
+ */
+size_t kompakt_input_len(const struct kompakt_session *session);
+
+/*
+ Numbers of one output: the product of kompakt_output_shape. 0 for null.
+
+ # Safety
+ `session` is null or open.
+ */
+size_t kompakt_output_len(const struct kompakt_session *session);
+
+/*
+ Writes the first `capacity` dimensions of one raw input (without the batch) and returns how many there are.
+
+ # Safety
+ `session` is null or open; `dims` has room for `capacity` numbers.
+ */
+size_t kompakt_input_shape(const struct kompakt_session *session, size_t *dims, size_t capacity);
+
+/*
+ Writes the first `capacity` dimensions of one output (without the batch) and returns how many there are.
+
+ # Safety
+ `session` is null or open; `dims` has room for `capacity` numbers.
+ */
+size_t kompakt_output_shape(const struct kompakt_session *session, size_t *dims, size_t capacity);
+
+/*
+ How many classes the file names.
+
+ # Safety
+ `session` is null or open.
+ */
+size_t kompakt_n_labels(const struct kompakt_session *session);
+
+/*
+ The name of a class, or null where the file has none. Valid until kompakt_close.
+
+ # Safety
+ `session` is null or open.
+ */
+const char *kompakt_label(const struct kompakt_session *session, size_t label);
+
+/*
+ Runs raw inputs: the file's preprocessing, then the network. Bytes of pictures are divided by 255 before.
+
+ `input` is `[batch, kompakt_input_shape...]`, `output` `[batch, kompakt_output_shape...]`, row by row.
+
+ # Safety
+ `session` is open, and used by this thread alone; `input` holds `batch * kompakt_input_len` numbers, `output` has
+ room for `batch * kompakt_output_len`.
+ */
+enum kompakt_status kompakt_run(struct kompakt_session *session,
+                                const float *input,
+                                size_t batch,
+                                float *output);
+
+/*
+ As kompakt_run, with probabilities as output.
+
+ # Safety
+ As kompakt_run.
+ */
+enum kompakt_status kompakt_predict(struct kompakt_session *session,
+                                    const float *input,
+                                    size_t batch,
+                                    float *output);
+
+/*
+ As kompakt_run, on inputs that are prepared already: the network alone.
+
+ # Safety
+ As kompakt_run, but `input` holds what the network takes.
+ */
+enum kompakt_status kompakt_run_prepared(struct kompakt_session *session,
+                                         const float *input,
+                                         size_t batch,
+                                         float *output);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* KOMPAKT_H */

@@ -1,0 +1,21 @@
+//! The loader for C, and for whatever calls C.
+//!
+//! ```text
+//! kompakt_open ──► kompakt_predict(images, probabilities) ──► kompakt_close
+//! ```
+//!
+//! Every function returns a [`KompaktStatus`]; [`kompakt_last_error`] says in words what went wrong in this thread. A
+//! session is used by one thread at a time. `include/kompakt.h` is made from this file by cbindgen, and a test
+//! compares them.
+
+mod error;
+mod options;
+mod session;
+
+pub use error::{KompaktStatus, kompakt_last_error};
+pub use options::KompaktOptions;
+pub use session::{
+    KompaktSession, kompakt_close, kompakt_input_len, kompakt_input_shape, kompakt_label, kompakt_n_labels,
+    kompakt_open, kompakt_open_bytes, kompakt_output_len, kompakt_output_shape, kompakt_predict, kompakt_run,
+    kompakt_run_prepared,
+};

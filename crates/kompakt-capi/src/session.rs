@@ -1,0 +1,283 @@
+//! Sessions: opened, asked, run, closed.
+#![expect(
+    unsafe_code,
+    reason = "a C interface: pointers come from outside, their owner promises what each text says"
+)]
+
+use crate::{
+    error::{Failure, KompaktStatus, argument, guard},
+    options::KompaktOptions,
+};
+use kompakt_runtime::{Model, OwnedSession, RuntimeError, Session};
+use std::{
+    ffi::{CStr, CString, c_char},
+    slice,
+};
+
+/// A model made ready to run.
+pub struct KompaktSession {
+    session: OwnedSession,
+    /// Names of the classes, ended by a zero.
+    labels: Vec<CString>,
+    /// Numbers of one raw input, of one prepared input, of one output.
+    raw_len: usize,
+    input_len: usize,
+    output_len: usize,
+}
+
+impl KompaktSession {
+    fn new(model: Model<'static>, options: &KompaktOptions) -> Result<Self, Failure> {
+        if options.verify {
+            model.verify()?;
+        }
+        let label = |text: &String| CString::new(text.replace('\0', "")).unwrap_or_default();
+        let labels = model.labels().iter().map(label).collect();
+        let session = OwnedSession::new(model, &options.session())?;
+        let lens = session.look(|s| {
+            let len = |shape: &[usize]| shape.iter().product::<usize>();
+            [len(&s.raw_shape()), len(s.input_shape()), len(s.output_shape())]
+        });
+        Ok(Self { session, labels, raw_len: lens[0], input_len: lens[1], output_len: lens[2] })
+    }
+}
+
+/// Opens a `.kompakt` file. `options` may be null. On success `*session` is to be given to kompakt_close.
+///
+/// # Safety
+/// `path` is a text of UTF-8 that ends in a zero; `options` is null or points to options; `session` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_open(
+    path: *const c_char,
+    options: *const KompaktOptions,
+    session: *mut *mut KompaktSession,
+) -> KompaktStatus {
+    guard(|| {
+        if path.is_null() {
+            return Err(argument("path is null"));
+        }
+        // SAFETY: not null, and a text by the caller's promise.
+        let path = unsafe { CStr::from_ptr(path) }.to_str().map_err(|_| argument("path is not UTF-8"))?;
+        // SAFETY: the caller's promise.
+        let options = unsafe { options.as_ref() }.copied().unwrap_or_default();
+        let model = if options.in_memory { Model::read(path) } else { Model::map(path) }?;
+        // SAFETY: the caller's promise.
+        unsafe { put(session, KompaktSession::new(model, &options)?) }
+    })
+}
+
+/// Opens a file whose bytes are in memory already: a part of the program, say. They are used in place and must outlive
+/// the session. `options` may be null.
+///
+/// # Safety
+/// `bytes` points to `n_bytes` bytes that stay as they are until kompakt_close; the rest as for kompakt_open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_open_bytes(
+    bytes: *const u8,
+    n_bytes: usize,
+    options: *const KompaktOptions,
+    session: *mut *mut KompaktSession,
+) -> KompaktStatus {
+    guard(|| {
+        if bytes.is_null() {
+            return Err(argument("bytes is null"));
+        }
+        // SAFETY: not null; length and life by the caller's promise.
+        let bytes: &'static [u8] = unsafe { slice::from_raw_parts(bytes, n_bytes) };
+        // SAFETY: the caller's promise.
+        let options = unsafe { options.as_ref() }.copied().unwrap_or_default();
+        // SAFETY: the caller's promise.
+        unsafe { put(session, KompaktSession::new(Model::from_bytes(bytes)?, &options)?) }
+    })
+}
+
+/// Closes a session. Null is allowed.
+///
+/// # Safety
+/// `session` is null or comes from kompakt_open or kompakt_open_bytes, and is not used afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_close(session: *mut KompaktSession) {
+    if !session.is_null() {
+        // SAFETY: made by `put`, and given back once by the caller's promise.
+        drop(unsafe { Box::from_raw(session) });
+    }
+}
+
+/// Numbers of one raw input: the product of kompakt_input_shape. 0 for null.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_input_len(session: *const KompaktSession) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { session.as_ref() }.map_or(0, |s| s.raw_len)
+}
+
+/// Numbers of one output: the product of kompakt_output_shape. 0 for null.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_output_len(session: *const KompaktSession) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { session.as_ref() }.map_or(0, |s| s.output_len)
+}
+
+/// Writes the first `capacity` dimensions of one raw input (without the batch) and returns how many there are.
+///
+/// # Safety
+/// `session` is null or open; `dims` has room for `capacity` numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_input_shape(
+    session: *const KompaktSession,
+    dims: *mut usize,
+    capacity: usize,
+) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { shape(session, dims, capacity, |s| s.raw_shape()) }
+}
+
+/// Writes the first `capacity` dimensions of one output (without the batch) and returns how many there are.
+///
+/// # Safety
+/// `session` is null or open; `dims` has room for `capacity` numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_output_shape(
+    session: *const KompaktSession,
+    dims: *mut usize,
+    capacity: usize,
+) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { shape(session, dims, capacity, |s| s.output_shape().to_vec()) }
+}
+
+/// How many classes the file names.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_n_labels(session: *const KompaktSession) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { session.as_ref() }.map_or(0, |s| s.labels.len())
+}
+
+/// The name of a class, or null where the file has none. Valid until kompakt_close.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_label(session: *const KompaktSession, label: usize) -> *const c_char {
+    // SAFETY: the caller's promise.
+    let labels = unsafe { session.as_ref() }.map(|s| &s.labels);
+    labels.and_then(|labels| labels.get(label)).map_or(std::ptr::null(), |label| label.as_ptr())
+}
+
+/// Runs raw inputs: the file's preprocessing, then the network. Bytes of pictures are divided by 255 before.
+///
+/// `input` is `[batch, kompakt_input_shape...]`, `output` `[batch, kompakt_output_shape...]`, row by row.
+///
+/// # Safety
+/// `session` is open, and used by this thread alone; `input` holds `batch * kompakt_input_len` numbers, `output` has
+/// room for `batch * kompakt_output_len`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_run(
+    session: *mut KompaktSession,
+    input: *const f32,
+    batch: usize,
+    output: *mut f32,
+) -> KompaktStatus {
+    // SAFETY: the caller's promise.
+    unsafe { run(session, input, batch, output, |s| s.raw_len, |s, x, n| s.run_raw(x, n)) }
+}
+
+/// As kompakt_run, with probabilities as output.
+///
+/// # Safety
+/// As kompakt_run.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_predict(
+    session: *mut KompaktSession,
+    input: *const f32,
+    batch: usize,
+    output: *mut f32,
+) -> KompaktStatus {
+    // SAFETY: the caller's promise.
+    unsafe { run(session, input, batch, output, |s| s.raw_len, |s, x, n| s.predict(x, n)) }
+}
+
+/// As kompakt_run, on inputs that are prepared already: the network alone.
+///
+/// # Safety
+/// As kompakt_run, but `input` holds what the network takes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_run_prepared(
+    session: *mut KompaktSession,
+    input: *const f32,
+    batch: usize,
+    output: *mut f32,
+) -> KompaktStatus {
+    // SAFETY: the caller's promise.
+    unsafe { run(session, input, batch, output, |s| s.input_len, |s, x, n| s.run(x, n)) }
+}
+
+/// # Safety
+/// `place` is null or can be written.
+unsafe fn put(place: *mut *mut KompaktSession, session: KompaktSession) -> Result<(), Failure> {
+    if place.is_null() {
+        return Err(argument("session is null"));
+    }
+    // SAFETY: not null, and writable by the caller's promise.
+    unsafe { place.write(Box::into_raw(Box::new(session))) };
+    Ok(())
+}
+
+/// # Safety
+/// As [`kompakt_input_shape`].
+unsafe fn shape(
+    session: *const KompaktSession,
+    dims: *mut usize,
+    capacity: usize,
+    of: impl Fn(&Session<'_>) -> Vec<usize>,
+) -> usize {
+    // SAFETY: the caller's promise.
+    let Some(session) = (unsafe { session.as_ref() }) else { return 0 };
+    let shape = session.session.look(of);
+    if !dims.is_null() {
+        for (i, dim) in shape.iter().enumerate().take(capacity) {
+            // SAFETY: below the capacity that the caller promises.
+            unsafe { dims.add(i).write(*dim) };
+        }
+    }
+    shape.len()
+}
+
+/// # Safety
+/// As [`kompakt_run`], for inputs of `len` numbers.
+unsafe fn run(
+    session: *mut KompaktSession,
+    input: *const f32,
+    batch: usize,
+    output: *mut f32,
+    len: impl FnOnce(&KompaktSession) -> usize,
+    f: impl for<'a> FnOnce(&'a mut Session<'_>, &[f32], usize) -> Result<&'a [f32], RuntimeError>,
+) -> KompaktStatus {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let session = unsafe { session.as_mut() }.ok_or_else(|| argument("session is null"))?;
+        let n = len(session).checked_mul(batch).filter(|n| *n <= isize::MAX as usize / 4);
+        let n = n.ok_or_else(|| argument("batch is too large"))?;
+        if batch > 0 && (input.is_null() || output.is_null()) {
+            return Err(argument("input or output is null"));
+        }
+        if batch == 0 {
+            return Ok(());
+        }
+        // SAFETY: not null; length by the caller's promise.
+        let input = unsafe { slice::from_raw_parts(input, n) };
+        session.session.with(|session| {
+            let found = f(session, input, batch)?;
+            // SAFETY: not null; room for the outputs by the caller's promise; the source is the session's own.
+            unsafe { output.copy_from_nonoverlapping(found.as_ptr(), found.len()) };
+            Ok(())
+        })
+    })
+}

@@ -1,0 +1,70 @@
+//! The header fits the code, and a program in C gets what one in Rust gets.
+#![allow(clippy::unwrap_used)]
+
+use kompakt_runtime::{Model, Session, SessionOptions};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn package() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn header() -> String {
+    let mut text = Vec::new();
+    cbindgen::generate(package()).unwrap().write(&mut text);
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn the_header_is_what_cbindgen_makes() {
+    let path = package().join("include/kompakt.h");
+    assert_eq!(fs::read_to_string(path).unwrap(), header(), "run the ignored test `write_the_header`");
+}
+
+#[test]
+#[ignore = "writes include/kompakt.h"]
+fn write_the_header() {
+    fs::write(package().join("include/kompakt.h"), header()).unwrap();
+}
+
+/// The C example, compiled against the library that was built with this test.
+fn example() -> Option<PathBuf> {
+    let libraries = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
+    let program = libraries.join("kompakt-capi-example");
+    let compiled = Command::new("cc")
+        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-o"])
+        .arg(&program)
+        .arg(package().join("examples/classify.c"))
+        .arg("-I")
+        .arg(package().join("include"))
+        .arg(libraries.join("libkompakt_capi.so"))
+        .arg(format!("-Wl,-rpath,{}", libraries.display()))
+        .output()
+        .ok()?;
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    Some(program)
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "names of libraries and options of cc are those of Linux")]
+fn the_example_in_c_sees_what_rust_sees() {
+    let program = example().unwrap();
+    let run = |argument: &Path| -> Output { Command::new(&program).arg(argument).output().unwrap() };
+    let path = package().join("../../fixtures/good/perceptron-smallest.kompakt");
+    let model = Model::map(&path).unwrap();
+    let mut session = Session::new(&model, &SessionOptions::default()).unwrap();
+    let grey = vec![0.5; session.raw_shape().iter().product()];
+    let best = session.classify(&grey, 1).unwrap()[0];
+    let label = model.labels().get(best.class).map_or("-", String::as_str);
+    let found = run(&path);
+    assert!(found.status.success());
+    let expected = format!("{} {label} {:.6}\n", best.class, best.probability);
+    assert_eq!(String::from_utf8_lossy(&found.stdout), expected);
+
+    let refused = run(Path::new("absent.kompakt"));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("absent.kompakt"), "{refused:?}");
+}

@@ -1,0 +1,51 @@
+//! A session that owns its model: one thing to hold where borrowing is in the way, as in bindings to other languages.
+
+use crate::{error::RuntimeError, model::Model, session::Session, session::SessionOptions};
+
+self_cell::self_cell! {
+    struct Cell {
+        owner: Model<'static>,
+        #[not_covariant]
+        dependent: Session,
+    }
+}
+
+/// A [`Session`] together with the [`Model`] that it runs.
+///
+/// ```no_run
+/// # use kompakt_runtime::{Model, OwnedSession, SessionOptions};
+/// let model = Model::map("digits.kompakt")?;
+/// let mut session = OwnedSession::new(model, &SessionOptions::default())?;
+/// let image = vec![0.0; 784];
+/// let best = session.with(|session| session.classify(&image, 1).map(|found| found[0].class))?;
+/// # Ok::<(), kompakt_runtime::RuntimeError>(())
+/// ```
+pub struct OwnedSession(Cell);
+
+impl OwnedSession {
+    /// As [`Session::new`], taking the model along.
+    pub fn new(model: Model<'static>, options: &SessionOptions) -> Result<Self, RuntimeError> {
+        Cell::try_new(model, |model| Session::new(model, options)).map(Self)
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model<'static> {
+        self.0.borrow_owner()
+    }
+
+    /// Looks at the session.
+    pub fn look<T>(&self, f: impl FnOnce(&Session<'_>) -> T) -> T {
+        self.0.with_dependent(|_, session| f(session))
+    }
+
+    /// Uses the session.
+    pub fn with<T>(&mut self, f: impl FnOnce(&mut Session<'_>) -> T) -> T {
+        self.0.with_dependent_mut(|_, session| f(session))
+    }
+}
+
+impl std::fmt::Debug for OwnedSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.look(|session| f.debug_tuple("OwnedSession").field(session).finish())
+    }
+}
