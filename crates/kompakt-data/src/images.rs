@@ -88,5 +88,9 @@ pub fn read_images(path: &Path, dims: Option<[usize; 3]>) -> Result<Images, Data
         ([_, c, h, w], _) => vec![*c, *h, *w],
         _ => return Err(DataError::file(path, format!("{found:?} is no image and no list of images"))),
     };
+    let len = dims.iter().try_fold(1usize, |product, dim| product.checked_mul(*dim));
+    if !len.is_some_and(|len| len > 0 && len <= values.len()) {
+        return Err(DataError::file(path, format!("an array of {found:?} holds no image")));
+    }
     Ok(Images { dims, values })
 }

@@ -18,9 +18,7 @@ pub(crate) fn images(bytes: &[u8]) {
     let Ok(file) = written else { return };
     if let Ok(images) = read_images(file.path(), None) {
         let mut image = vec![0.0; images.image_len()];
-        if !images.is_empty() {
-            images.image(images.len() - 1, &mut image);
-        }
+        images.image(images.len() - 1, &mut image);
     }
 }
 
