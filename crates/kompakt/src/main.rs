@@ -40,6 +40,7 @@ enum Command {
     Cluster(kompakt_cluster::args::Args),
     #[cfg(feature = "train")]
     Finetune(kompakt_finetune::args::Args),
+    Rate(kompakt_rate::args::Args),
     Pack(kompakt_pack::args::Args),
     Run(kompakt_runtime::args::Args),
     Import(import::Arguments),
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         Command::Cluster(args) => args.run(),
         #[cfg(feature = "train")]
         Command::Finetune(args) => args.run(),
+        Command::Rate(args) => args.run(),
         Command::Pack(args) => args.run(),
         Command::Run(args) => args.run(),
         Command::Import(arguments) => import::run(&arguments),

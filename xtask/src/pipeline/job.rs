@@ -56,6 +56,17 @@ impl Job {
             train = train.args(["--prep", &self.prep]);
         }
         self.model_stage(&mut summary, train.args(&self.recipe.train), None, "1-train")?;
+        let last = match &self.recipe.rate {
+            Some(options) => self.rate_stage(&mut summary, options, &seed)?,
+            None => self.paper_stages(&mut summary)?,
+        };
+        self.pack_and_run(&mut summary, last)?;
+        self.write_report(&summary)?;
+        Ok(summary)
+    }
+
+    /// Prune, cluster and fine-tune; the name of the result.
+    fn paper_stages(&self, summary: &mut Summary) -> Result<&'static str> {
         let stages = [
             ("prune", "2-prune", &self.recipe.prune, true),
             ("cluster", "3-cluster", &self.recipe.cluster, false),
@@ -65,14 +76,30 @@ impl Job {
         for (name, file, options, needs_data) in stages {
             let mut stage = Stage::new(&format!("kompakt-{name}"));
             if needs_data {
-                stage = stage.args(["--data", data]);
+                stage = stage.args(["--data", &self.data.name]);
             }
-            self.model_stage(&mut summary, stage.args(options), Some(previous), file)?;
+            self.model_stage(summary, stage.args(options), Some(previous), file)?;
             previous = file;
         }
-        self.pack_and_run(&mut summary, previous)?;
-        self.write_report(&summary)?;
-        Ok(summary)
+        Ok(previous)
+    }
+
+    /// Train the teachers, then the network for its size; the name of the result.
+    fn rate_stage(&self, summary: &mut Summary, options: &[String], seed: &str) -> Result<&'static str> {
+        let mut stage = Stage::new("kompakt-rate").args(["--data", &self.data.name, "--seed", seed]);
+        stage = stage.args(["--checkpoint", &self.file("2-rate.resume")]);
+        for (index, teacher) in self.recipe.teachers.iter().enumerate() {
+            let name = format!("0-teacher-{}", index + 1);
+            let path = self.file(&format!("{name}.safetensors"));
+            let train = Stage::new("kompakt-train").args(["--net", &teacher.net, "--data", &self.data.name]);
+            // Teachers differ by their seeds.
+            let seed = (self.seed + 1000 * index as u64).to_string();
+            let train = train.args(["--seed", &seed, "--checkpoint", &self.file(&format!("{name}.resume"))]);
+            self.run_or_reuse(&train.args(&teacher.train).args(["-o", &path]), &name, &path)?;
+            stage = stage.args(["--teacher", &path]);
+        }
+        self.model_stage(summary, stage.args(options), Some("1-train"), "2-rate")?;
+        Ok("2-rate")
     }
 
     fn file(&self, name: &str) -> String {

@@ -9,6 +9,16 @@
 //! pack = ["--tier", "smallest"]
 //! ```
 //!
+//! A recipe with `rate` trains for a size instead of pruning, clustering and fine-tuning; its `teachers`, networks that
+//! are trained first, say what the network learns from:
+//!
+//! ```toml
+//! rate = ["--target-size", "2400"]
+//! [[teachers]]
+//! net = "lenet5"
+//! train = ["--epochs", "15"]
+//! ```
+//!
 //! Every entry may be left out; the stage then runs with its own defaults. The network, the data set, the seed and
 //! the file names are the pipeline's to fill in.
 
@@ -33,6 +43,19 @@ pub(crate) struct Recipe {
     pub(crate) cluster: Vec<String>,
     pub(crate) finetune: Vec<String>,
     pub(crate) pack: Vec<String>,
+    /// Options of the one stage that takes the place of prune, cluster and finetune.
+    pub(crate) rate: Option<Vec<String>>,
+    /// What it learns from; without any, the network as it was trained.
+    pub(crate) teachers: Vec<Teacher>,
+}
+
+/// A network to learn from. It has the run's data and seed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Teacher {
+    pub(crate) net: String,
+    #[serde(default)]
+    pub(crate) train: Vec<String>,
 }
 
 impl Recipe {

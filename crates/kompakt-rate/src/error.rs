@@ -1,0 +1,57 @@
+//! Why a network cannot be trained for a rate.
+
+/// What is wrong with a model, an option or the training.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RateError {
+    /// The network is not one that this stage can train.
+    #[error(
+        "node {node:?} ({op}): this stage trains chains of linear, conv2d (no padding, no groups, dilation 1), \
+         relu, max_pool (no padding), flatten and dropout; {problem}"
+    )]
+    Unsupported {
+        /// The node.
+        node: String,
+        /// Its operator.
+        op: &'static str,
+        /// What it has that is not known here.
+        problem: String,
+    },
+    /// An option that cannot be.
+    #[error("{name}: {problem}")]
+    Option {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Training data that do not fit the network.
+    #[error("the training data do not fit: {0}")]
+    Data(String),
+    /// The training went where no number is.
+    #[error("training diverged at step {step}: the loss is no number; try a smaller --lr")]
+    Diverged {
+        /// The step.
+        step: usize,
+    },
+    /// A checkpoint of another run, or a broken one.
+    #[error("the checkpoint is not one of this run: {0}; remove it to start anew")]
+    Snapshot(String),
+    /// The result could not be packed to be measured.
+    #[error(transparent)]
+    Pack(#[from] kompakt_pack::PackError),
+    /// The model is not consistent.
+    #[error(transparent)]
+    Model(#[from] kompakt_checkpoint::CheckpointError),
+    /// Units could not be removed.
+    #[error(transparent)]
+    Prune(#[from] kompakt_prune::PruneError),
+    /// A file could not be read or written.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which file, and what was tried.
+        what: String,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,96 @@
+//! From connections back to a model: units that are dead go, shared values become codebooks.
+
+use crate::{
+    error::RateError,
+    layer::{Geometry, Layer},
+    net::Net,
+};
+use kompakt_checkpoint::{Model, Numbers, Parameter};
+use kompakt_pack::{InMemory, Options, order_units, write};
+use kompakt_prune::{Removed, remove_dead_units};
+
+/// The model that a network with shared values is, on `template`'s graph, and the units that it lost.
+///
+/// `bias_steps` are the grids of each layer's biases.
+pub(crate) fn export(
+    net: &Net,
+    template: &Model,
+    bias_steps: &[f32],
+) -> Result<(Model, Vec<Removed>), RateError> {
+    let mut model = template.clone();
+    for (geometry, layer) in net.geometry.iter().zip(&net.layers) {
+        let weight = format!("{}.weight", geometry.name);
+        model.parameters.insert(weight, dense(geometry, layer));
+        let bias = Parameter::dense(vec![geometry.rows()], layer.bias_value.clone());
+        model.parameters.insert(format!("{}.bias", geometry.name), bias);
+    }
+    let removed = remove_dead_units(&mut model)?;
+    for ((geometry, layer), &bias_step) in net.geometry.iter().zip(&net.layers).zip(bias_steps) {
+        let weight = format!("{}.weight", geometry.name);
+        if let Some(dense) = model.parameters.get(&weight) {
+            let shared = share(dense, &layer.level_value);
+            model.parameters.insert(weight, shared);
+        }
+        if let Some(Parameter::Dense { values, .. }) =
+            model.parameters.get_mut(&format!("{}.bias", geometry.name))
+        {
+            *values = scaled(&values.to_f32(), bias_step);
+        }
+    }
+    model.check()?;
+    Ok((model, removed))
+}
+
+/// The bytes of the smallest file that holds a model.
+pub(crate) fn packed_bytes(model: &Model) -> Result<u64, RateError> {
+    let mut model = model.clone();
+    order_units(&mut model);
+    let mut source = InMemory::new(model)?;
+    let folder = tempfile::tempdir()
+        .map_err(|source| RateError::Io { what: "cannot make a temporary folder".to_string(), source })?;
+    let options = Options::new(kompakt_format::Tier::Smallest).minimal();
+    Ok(write(&mut source, &options, &folder.path().join("measured"), &|_, _| ())?.bytes)
+}
+
+fn dense(geometry: &Geometry, layer: &Layer) -> Parameter {
+    let n = geometry.rows() * geometry.cols();
+    let (mut values, mut mask) = (vec![0.0; n], vec![false; n]);
+    for (row, (column, value)) in layer.row_of().iter().zip(layer.column.iter().zip(&layer.value)) {
+        let at = *row as usize * geometry.cols() + *column as usize;
+        (values[at], mask[at]) = (*value, true);
+    }
+    Parameter::Dense { shape: geometry.shape.clone(), values: Numbers::F32(values), mask: Some(mask) }
+}
+
+/// A dense parameter whose kept numbers are all levels, with codes into those that are used.
+fn share(parameter: &Parameter, levels: &[f32]) -> Parameter {
+    let values = parameter.to_f32();
+    let mut used: Vec<f32> = levels.iter().copied().filter(|l| values.contains(l)).collect();
+    used.sort_by(f32::total_cmp);
+    used.dedup();
+    if used.is_empty() {
+        used.push(1.0);
+    }
+    let codes = values.iter().map(|v| used.iter().position(|l| l == v).unwrap_or(0) as u8).collect();
+    let mask = values.iter().map(|v| *v != 0.0).collect();
+    let step = exact_grid(&used);
+    Parameter::Shared {
+        shape: parameter.shape().to_vec(),
+        codebook: scaled(&used, step),
+        codes,
+        mask: Some(mask),
+    }
+}
+
+/// The largest power of two of which all values are multiples.
+fn exact_grid(values: &[f32]) -> f32 {
+    let mut step = crate::levels::grid(values, 2);
+    while values.iter().any(|v| (v / step).fract() != 0.0) {
+        step *= 0.5;
+    }
+    step
+}
+
+fn scaled(values: &[f32], step: f32) -> Numbers {
+    Numbers::Scaled { scale: step, integers: values.iter().map(|v| (v / step).round() as i32).collect() }
+}

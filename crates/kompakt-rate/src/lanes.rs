@@ -1,0 +1,103 @@
+//! Examples side by side: one number of a network for `8 K` examples at once.
+//!
+//! ```text
+//! acc[lane] = x[lane] * w + acc[lane]          one weight, all examples
+//! ```
+//!
+//! Sums over lanes are taken in one fixed order and products are fused everywhere, so the numbers do not depend on
+//! the machine. [`vectorized`] compiles what it is given for 256-bit vectors as well and picks at run time.
+
+use pulp::NullaryFnOnce;
+
+/// One number for `8 K` examples.
+pub(crate) type Lanes<const K: usize> = [[f32; 8]; K];
+
+/// Nothing yet.
+#[inline(always)]
+pub(crate) fn zero<const K: usize>() -> Lanes<K> {
+    [[0.0; 8]; K]
+}
+
+/// `acc += x w`.
+#[inline(always)]
+pub(crate) fn add_scaled<const K: usize>(acc: &mut Lanes<K>, x: &Lanes<K>, w: f32) {
+    for (acc, x) in acc.iter_mut().zip(x) {
+        for (acc, x) in acc.iter_mut().zip(x) {
+            *acc = x.mul_add(w, *acc);
+        }
+    }
+}
+
+/// `acc += x y`, lane by lane.
+#[inline(always)]
+pub(crate) fn add_product<const K: usize>(acc: &mut Lanes<K>, x: &Lanes<K>, y: &Lanes<K>) {
+    for (acc, (x, y)) in acc.iter_mut().zip(x.iter().zip(y)) {
+        for (acc, (x, y)) in acc.iter_mut().zip(x.iter().zip(y)) {
+            *acc = x.mul_add(*y, *acc);
+        }
+    }
+}
+
+/// `acc += x`.
+#[inline(always)]
+pub(crate) fn add<const K: usize>(acc: &mut Lanes<K>, x: &Lanes<K>) {
+    for (acc, x) in acc.iter_mut().zip(x) {
+        for (acc, x) in acc.iter_mut().zip(x) {
+            *acc += x;
+        }
+    }
+}
+
+/// The sum of all lanes: eights first, then halves.
+#[inline(always)]
+pub(crate) fn sum<const K: usize>(lanes: &Lanes<K>) -> f32 {
+    let mut x = [0.0; 8];
+    for eight in lanes {
+        for (x, lane) in x.iter_mut().zip(eight) {
+            *x += lane;
+        }
+    }
+    let four = [x[0] + x[4], x[1] + x[5], x[2] + x[6], x[3] + x[7]];
+    let two = [four[0] + four[2], four[1] + four[3]];
+    two[0] + two[1]
+}
+
+/// `e^x` from -87 to 88, to `2e-7 (1 + |x|)` of itself; the same bits everywhere.
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    let t = x.clamp(-87.0, 88.0) * std::f32::consts::LOG2_E;
+    let whole = (t + 12_582_912.0) - 12_582_912.0;
+    let f = t - whole;
+    // 2^f for f in -0.5 ..= 0.5.
+    let mut p = 1.535_336_2e-4_f32;
+    for c in [1.339_887_4e-3, 9.618_437e-3, 5.550_332_5e-2, 2.402_264_8e-1, std::f32::consts::LN_2, 1.0] {
+        p = p.mul_add(f, c);
+    }
+    p * f32::from_bits(((whole as i32 + 127) as u32) << 23)
+}
+
+/// Runs `work`, compiled for wide vectors where the machine has them. Its `call` and everything in it are to be
+/// `inline(always)`: a closure is not, and would be left as it is.
+pub(crate) fn vectorized<W: NullaryFnOnce>(work: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            return pulp::Simd::vectorize(simd, work);
+        }
+    }
+    work.call()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_that_of_double_precision() {
+        for i in -870..880 {
+            let x = i as f32 * 0.1;
+            let wanted = f64::from(x).exp();
+            assert!((f64::from(exp(x)) - wanted).abs() <= wanted * 2e-7 * (1.0 + f64::from(x.abs())), "{x}");
+        }
+    }
+}

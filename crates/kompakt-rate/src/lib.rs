@@ -1,0 +1,41 @@
+//! Rate-aware training: a dense network in, one with few connections of few values out, within a budget of bytes.
+//!
+//! ```text
+//! dense network ──► Supply ──► Run ────────────────────────────────────────► shared weights, packed size known
+//! teachers ─────────┘ copies    ├─ wiring       connections die and grow, by worth per coded bit
+//!                               ├─ levels       few values a layer, straight through, then fixed
+//!                               └─ code_length  what a connection costs, scaled by real files
+//! ```
+//!
+//! The number of steps is what makes small networks good, and a step of a network with a thousand connections is
+//! short if only those are worked on. So this stage has a trainer of its own, for chains of linear layers,
+//! convolutions and max pools: connections as lists, 64 examples side by side, augmentation and teachers done
+//! beforehand. Everything else in the workspace trains with `kompakt-engine`.
+//!
+//! The result depends on model, data, options and seed alone: not on threads, and not on the instruction set.
+//!
+//! Sources: Han 2015 (pruning, sharing, centroids by summed gradients); Evci 2020 (connections that come back);
+//! Hinton 2015 (distillation); Choi 2016 (curvature-weighted, entropy-constrained levels).
+
+pub mod args;
+mod code_length;
+mod error;
+mod export;
+mod lanes;
+mod layer;
+mod levels;
+mod loss;
+mod net;
+#[cfg(test)]
+mod net_tests;
+mod random;
+mod snapshot;
+mod stage;
+mod supply;
+mod train;
+mod wiring;
+
+pub use error::RateError;
+pub use loss::Distillation;
+pub use stage::{Data, Outcome, run};
+pub use train::{Options, Report};

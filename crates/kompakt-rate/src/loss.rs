@@ -1,0 +1,99 @@
+//! What training makes small: cross-entropy with the labels, and with a teacher's softened answers.
+//!
+//! ```text
+//! loss = (1 - share) CE(label, p) + share T^2 KL(teacher at T, p at T)
+//! ```
+//!
+//! Source: Hinton 2015, "Distilling the knowledge in a neural network".
+
+use crate::lanes::{Lanes, exp, zero};
+
+/// The parts of the loss.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Distillation {
+    /// How much of the loss is the teacher's, 0 to 1.
+    pub share: f32,
+    /// What scores are divided by before the softmax of teacher and student.
+    pub temperature: f32,
+}
+
+/// Gradients of the mean loss by the scores, into `slopes` (`soft` is room for as many); the sum of the losses on labels, and the wrong answers.
+///
+/// Shapes: `scores`, `teacher` (softened probabilities) and `slopes` `[classes]`; `labels` one a lane. `scale` is one
+/// part of the batch's number of examples.
+#[inline(always)]
+pub(crate) fn slopes<const K: usize>(
+    how: Distillation,
+    scale: f32,
+    scores: &[Lanes<K>],
+    labels: &[u8],
+    teacher: Option<&[Lanes<K>]>,
+    (soft, slopes): (&mut [Lanes<K>], &mut [Lanes<K>]),
+) -> (f32, usize) {
+    let (loss, n_wrong) = softmax(scores, labels, 1.0, slopes);
+    let share = if teacher.is_some() { how.share } else { 0.0 };
+    for slopes in slopes.iter_mut() {
+        for slopes in slopes.iter_mut() {
+            for slope in slopes.iter_mut() {
+                *slope *= (1.0 - share) * scale;
+            }
+        }
+    }
+    for (lane, &label) in labels.iter().enumerate().take(8 * K) {
+        slopes[usize::from(label)][lane / 8][lane % 8] -= (1.0 - share) * scale;
+    }
+    if let Some(teacher) = teacher {
+        // The gradient of T^2 KL is T (p - q).
+        let factor = share * scale * how.temperature;
+        softmax(scores, labels, 1.0 / how.temperature, soft);
+        for (slopes, (soft, teacher)) in slopes.iter_mut().zip(soft.iter().zip(teacher)) {
+            for k in 0..K {
+                for l in 0..8 {
+                    slopes[k][l] += factor * (soft[k][l] - teacher[k][l]);
+                }
+            }
+        }
+    }
+    (loss, n_wrong)
+}
+
+/// Probabilities of scores times `sharpness`; the sum of `-log p` of the labels, and how often another class has more.
+#[inline(always)]
+pub(crate) fn softmax<const K: usize>(
+    scores: &[Lanes<K>],
+    labels: &[u8],
+    sharpness: f32,
+    p: &mut [Lanes<K>],
+) -> (f32, usize) {
+    let mut most = scores[0];
+    for scores in scores {
+        for (most, x) in most.iter_mut().zip(scores) {
+            for (most, x) in most.iter_mut().zip(x) {
+                *most = most.max(*x);
+            }
+        }
+    }
+    let mut total = zero::<K>();
+    for (p, scores) in p.iter_mut().zip(scores) {
+        for k in 0..K {
+            for l in 0..8 {
+                p[k][l] = exp((scores[k][l] - most[k][l]) * sharpness);
+                total[k][l] += p[k][l];
+            }
+        }
+    }
+    for p in p.iter_mut() {
+        for (p, t) in p.iter_mut().zip(&total) {
+            for (p, t) in p.iter_mut().zip(t) {
+                *p /= t;
+            }
+        }
+    }
+    let (mut loss, mut n_wrong) = (0.0, 0);
+    for (lane, &label) in labels.iter().enumerate().take(8 * K) {
+        let (k, l, label) = (lane / 8, lane % 8, usize::from(label));
+        loss -= p[label][k][l].max(1e-30).ln();
+        n_wrong += usize::from(scores[label][k][l] < most[k][l]);
+    }
+    (loss, n_wrong)
+}

@@ -1,0 +1,11 @@
+//! `kompakt-rate`: see `--help`.
+
+use clap::Parser;
+use kompakt_checkpoint::stage;
+use kompakt_rate::args::Args;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    stage::run("kompakt-rate", || args.run())
+}

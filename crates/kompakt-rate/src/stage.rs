@@ -1,0 +1,160 @@
+//! The whole stage: examples are made, the network is trained, the model goes out.
+
+use crate::{
+    error::RateError,
+    net::Net,
+    supply::{Supply, Teacher},
+    train::{Options, Report, Run, error},
+};
+use kompakt_checkpoint::Model;
+use kompakt_data::{Augmentation, DataError, Dataset, Feed};
+use kompakt_prep::Pipeline;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+
+/// What a network is trained on and measured by.
+pub struct Data<'a> {
+    /// Training images as they are.
+    pub training: Dataset,
+    /// Validation images as they are; none: nothing is measured.
+    pub validation: Option<Dataset>,
+    /// How training images are moved.
+    pub augmentation: Augmentation,
+    /// How many augmented copies of the training images there are.
+    pub copies: usize,
+    /// Networks to learn from.
+    pub teachers: &'a [Model],
+    /// A folder that keeps examples for other runs on the same ones.
+    pub cache: Option<PathBuf>,
+    /// A file that a killed run goes on from.
+    pub checkpoint: Option<PathBuf>,
+}
+
+/// What the training did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    /// The network that came in, on validation data.
+    pub error_before: Option<f64>,
+    /// The teachers together, on validation data.
+    pub error_of_teachers: Option<f64>,
+    /// The end.
+    pub report: Report,
+}
+
+/// Trains `model` for its target; it has shared weights afterwards, and its dead units are gone.
+///
+/// `say` hears what is done before training, `tell` how training goes.
+/// Errors: networks of other operators than this stage knows, data that do not fit, options that cannot be.
+pub fn run(
+    model: &mut Model,
+    options: &Options,
+    data: Data<'_>,
+    say: &mut dyn FnMut(&str),
+    tell: &mut dyn FnMut(&Report),
+) -> Result<Outcome, RateError> {
+    let net = Net::of_model(model)?;
+    options.check(net.layers.len())?;
+    let steps = steps_of(model, &data.training, &net)?;
+    let plain =
+        |set: &Dataset, steps: &Pipeline| feed(set.clone(), steps, Augmentation::default(), options.seed);
+    let validation = data.validation.as_ref().map(|set| plain(set, &steps)).transpose()?;
+    let error_before = validation.as_ref().map(|feed| error(&net, feed));
+    let key = key(model, options, &data);
+    let (supply, error_of_teachers) = supply(&net, &steps, options, &data, say)?;
+    let run = Run {
+        options,
+        template: model,
+        supply: &supply,
+        validation: validation.as_ref(),
+        checkpoint: data.checkpoint.clone(),
+        key,
+    };
+    let (result, report) = run.run(net, tell)?;
+    *model = result;
+    Ok(Outcome { error_before, error_of_teachers, report })
+}
+
+/// The examples: from the cache, or made.
+fn supply(
+    net: &Net,
+    steps: &Pipeline,
+    options: &Options,
+    data: &Data<'_>,
+    say: &mut dyn FnMut(&str),
+) -> Result<(Supply, Option<f64>), RateError> {
+    let student = feed(data.training.clone(), steps, data.augmentation, options.seed)?;
+    let (mut teachers, mut wrong) = (Vec::new(), None);
+    for model in data.teachers {
+        let net_of_teacher = Net::of_model(model)?;
+        let steps = steps_of(model, &data.training, &net_of_teacher)?;
+        if net_of_teacher.n_classes() != net.n_classes() {
+            return Err(RateError::Data("a teacher has another number of classes".to_string()));
+        }
+        if let Some(set) = &data.validation {
+            let feed = feed(set.clone(), &steps, Augmentation::default(), options.seed)?;
+            let found = error(&net_of_teacher, &feed);
+            say(&format!("a teacher: validation error {:.2} %", 100.0 * found));
+            wrong = Some(wrong.map_or(found, |w: f64| w.min(found)));
+        }
+        let feed = feed(data.training.clone(), &steps, data.augmentation, options.seed)?;
+        teachers.push(Teacher { net: net_of_teacher, feed });
+    }
+    let copies = if data.augmentation.is_none() { 1 } else { data.copies.max(1) };
+    let key = supply_key(steps, options.seed, copies, data);
+    let path = data.cache.as_ref().map(|folder| folder.join(format!("examples-{}.bin", &key[..16])));
+    let kept = path.as_ref().and_then(|path| Supply::read(&key, path));
+    let mut supply = match kept {
+        Some(supply) => supply,
+        None => {
+            let tell = |n| say(&format!("examples: copy {n} of {copies}"));
+            let made = Supply::make(&student, net.n_classes(), &teachers, copies, options.seed, tell)?;
+            if let Some(path) = &path {
+                let what = || format!("cannot write {}", path.display());
+                made.write(&key, path).map_err(|source| RateError::Io { what: what(), source })?;
+            }
+            made
+        }
+    };
+    supply.soften(options.distillation.temperature);
+    Ok((supply, wrong))
+}
+
+fn feed(set: Dataset, steps: &Pipeline, augmentation: Augmentation, seed: u64) -> Result<Feed, RateError> {
+    Feed::new(set, steps, augmentation, seed).map_err(|e: DataError| RateError::Data(e.to_string()))
+}
+
+/// The steps of a model, or none for images as `set` has them; they make what `net` reads.
+fn steps_of(model: &Model, set: &Dataset, net: &Net) -> Result<Pipeline, RateError> {
+    let steps = match &model.preprocessing {
+        Some(json) => serde_json::from_value(json.clone())
+            .map_err(|e| RateError::Data(format!("the model's preprocessing is not readable: {e}")))?,
+        None => Pipeline::new(&set.dims(), vec![]).map_err(|e| RateError::Data(e.to_string()))?,
+    };
+    let n = steps.output_shape().len();
+    if n != net.n_inputs {
+        let problem = format!("an image has {n} numbers, the network reads {}", net.n_inputs);
+        return Err(RateError::Data(problem));
+    }
+    Ok(steps)
+}
+
+/// Names the examples by all that they depend on.
+fn supply_key(steps: &Pipeline, seed: u64, copies: usize, data: &Data<'_>) -> String {
+    let mut text = format!("{} {seed} {copies} {}", steps.hash_hex(), data.augmentation);
+    data.teachers.iter().for_each(|t| text += &format!(" {}", t.content_hash()));
+    text += &format!(" {}", digest(format!("{:?}", data.training.values()).as_bytes()));
+    digest(text.as_bytes())
+}
+
+/// Names a run by all that it depends on.
+fn key(model: &Model, options: &Options, data: &Data<'_>) -> String {
+    let steps = model.preprocessing.as_ref().map(ToString::to_string).unwrap_or_default();
+    let mut text = format!("{} {options:?} {} {steps}", model.content_hash(), data.copies);
+    text += &format!(" {} {}", data.augmentation, data.training.len());
+    data.teachers.iter().for_each(|t| text += &format!(" {}", t.content_hash()));
+    digest(text.as_bytes())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}

@@ -1,0 +1,237 @@
+//! Training examples, made once and read often: several augmented copies of the training set, in blocks of 64, with the
+//! teacher's answers.
+//!
+//! ```text
+//! image ──► moved ──► the network's steps ──► bytes     [block][input][64 examples]
+//!              └────► teachers ──────────────► scores    [block][class][64 examples]
+//! ```
+//!
+//! A copy is the whole training set in an order of its own, each image moved in its own way. Small sparse networks
+//! take less time for a step than augmentation takes for an image, so copies are made once, and training goes round
+//! them in a new order each time. Inputs are stored as bytes on one scale from the least to the largest number seen.
+
+use crate::{
+    error::RateError,
+    lanes::{Lanes, exp, vectorized},
+    net::{Forward, Net, Work},
+    random::Random,
+};
+use kompakt_data::Feed;
+use rayon::prelude::*;
+use std::{
+    fs::File,
+    io::{BufReader, BufWriter, Read, Write},
+    path::Path,
+};
+
+/// Examples of a block.
+pub(crate) const BLOCK: usize = 64;
+const EIGHTS: usize = BLOCK / 8;
+
+/// Augmented copies of a training set.
+pub(crate) struct Supply {
+    pub(crate) n_inputs: usize,
+    pub(crate) n_classes: usize,
+    /// A byte `b` is the input `low + step b`.
+    pub(crate) low: f32,
+    pub(crate) step: f32,
+    bytes: Vec<u8>,
+    labels: Vec<u8>,
+    /// Empty without a teacher.
+    scores: Vec<f32>,
+}
+
+/// A teacher: a network, and the images as it reads them.
+pub(crate) struct Teacher {
+    pub(crate) net: Net,
+    pub(crate) feed: Feed,
+}
+
+impl Supply {
+    pub(crate) fn n_blocks(&self) -> usize {
+        self.labels.len() / BLOCK
+    }
+
+    /// The bytes of one input, the 64 examples of a block.
+    #[inline(always)]
+    pub(crate) fn input(&self, block: usize, input: usize) -> &[u8] {
+        &self.bytes[(block * self.n_inputs + input) * BLOCK..][..BLOCK]
+    }
+
+    pub(crate) fn labels(&self, block: usize) -> &[u8] {
+        &self.labels[block * BLOCK..][..BLOCK]
+    }
+
+    pub(crate) fn has_teacher(&self) -> bool {
+        !self.scores.is_empty()
+    }
+
+    /// The teacher's scores of one class (probabilities, once softened), the 64 examples of a block.
+    pub(crate) fn score(&self, block: usize, class: usize) -> &[f32] {
+        &self.scores[(block * self.n_classes + class) * BLOCK..][..BLOCK]
+    }
+
+    /// Makes `copies` copies. `tell` hears of copies done.
+    ///
+    /// Errors: more than 256 classes, fewer than 64 examples.
+    pub(crate) fn make(
+        feed: &Feed,
+        n_classes: usize,
+        teachers: &[Teacher],
+        copies: usize,
+        seed: u64,
+        mut tell: impl FnMut(usize),
+    ) -> Result<Self, RateError> {
+        if feed.len() < BLOCK || n_classes > 256 {
+            let problem =
+                format!("{} examples of {n_classes} classes; 64 or more, of 256 at most", feed.len());
+            return Err(RateError::Data(problem));
+        }
+        let (n_inputs, n_blocks) = (feed.shape().len(), feed.len() / BLOCK);
+        let (low, high) = range(feed);
+        let step = ((high - low) / 255.0).max(f32::MIN_POSITIVE);
+        let mut supply = Self {
+            n_inputs,
+            n_classes,
+            low,
+            step,
+            bytes: vec![0; copies * n_blocks * n_inputs * BLOCK],
+            labels: Vec::with_capacity(copies * n_blocks * BLOCK),
+            scores: vec![0.0; if teachers.is_empty() { 0 } else { copies * n_blocks * n_classes * BLOCK }],
+        };
+        let bytes_a_copy = n_blocks * n_inputs * BLOCK;
+        for copy in 0..copies {
+            let order = Random::at(&[seed, copy as u64]).permutation(feed.len());
+            let order = &order[..n_blocks * BLOCK];
+            supply.labels.extend(order.iter().map(|&i| feed.labels()[i] as u8));
+            let bytes = &mut supply.bytes[copy * bytes_a_copy..][..bytes_a_copy];
+            let work = order.par_chunks(BLOCK).zip(bytes.par_chunks_mut(n_inputs * BLOCK));
+            work.for_each_init(
+                || vec![0.0f32; n_inputs * BLOCK],
+                |images, (order, bytes)| {
+                    feed.fill(copy as u64, order, images);
+                    for (lane, image) in images.chunks_exact(n_inputs).enumerate() {
+                        for (input, x) in image.iter().enumerate() {
+                            bytes[input * BLOCK + lane] = ((x - low) / step).round() as u8;
+                        }
+                    }
+                },
+            );
+            if !teachers.is_empty() {
+                let n = n_blocks * n_classes * BLOCK;
+                ask(teachers, copy as u64, order, n_classes, &mut supply.scores[copy * n..][..n]);
+            }
+            tell(copy + 1);
+        }
+        Ok(supply)
+    }
+
+    /// Turns the teacher's scores into probabilities at a temperature.
+    pub(crate) fn soften(&mut self, temperature: f32) {
+        let n_classes = self.n_classes;
+        self.scores.par_chunks_mut(n_classes * BLOCK).for_each(|block| {
+            for lane in 0..BLOCK {
+                let at = |class: usize| class * BLOCK + lane;
+                let most = (0..n_classes).fold(f32::NEG_INFINITY, |m, c| m.max(block[at(c)]));
+                let mut total = 0.0;
+                for class in 0..n_classes {
+                    let p = exp((block[at(class)] - most) / temperature);
+                    block[at(class)] = p;
+                    total += p;
+                }
+                (0..n_classes).for_each(|class| block[at(class)] /= total);
+            }
+        });
+    }
+
+    /// Writes the supply, to be read again by a run with the same `key`.
+    pub(crate) fn write(&self, key: &str, path: &Path) -> std::io::Result<()> {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut out = BufWriter::new(file);
+        let sizes = [key.len(), self.n_inputs, self.n_classes, self.bytes.len(), self.labels.len()];
+        for size in sizes.into_iter().chain([self.scores.len()]) {
+            out.write_all(&(size as u64).to_le_bytes())?;
+        }
+        out.write_all(key.as_bytes())?;
+        for x in [self.low, self.step].iter().chain(&self.scores) {
+            out.write_all(&x.to_le_bytes())?;
+        }
+        out.write_all(&self.bytes)?;
+        out.write_all(&self.labels)?;
+        out.into_inner()?.persist(path)?;
+        Ok(())
+    }
+
+    /// Reads a supply; `None` if it is of another key, or cut off.
+    pub(crate) fn read(key: &str, path: &Path) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        let total = file.metadata().ok()?.len();
+        let mut from = BufReader::new(file);
+        let mut sizes = [0usize; 6];
+        for size in &mut sizes {
+            let mut bytes = [0; 8];
+            from.read_exact(&mut bytes).ok()?;
+            *size = usize::try_from(u64::from_le_bytes(bytes)).ok()?;
+        }
+        let [key_len, n_inputs, n_classes, n_bytes, n_labels, n_scores] = sizes;
+        let wanted = key_len.checked_add(n_bytes)?.checked_add(n_labels)?;
+        let wanted = wanted.checked_add(n_scores.checked_mul(4)?)?.checked_add(56)?;
+        if key_len != key.len() || wanted as u64 != total || n_bytes != n_inputs.checked_mul(n_labels)? {
+            return None;
+        }
+        let mut read = |n: usize| {
+            let mut bytes = vec![0; n];
+            from.read_exact(&mut bytes).ok().map(|()| bytes)
+        };
+        if read(key_len)? != key.as_bytes() {
+            return None;
+        }
+        let float = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+        let scale: Vec<f32> = read(8)?.chunks_exact(4).map(float).collect();
+        let scores = read(4 * n_scores)?.chunks_exact(4).map(float).collect();
+        let (bytes, labels) = (read(n_bytes)?, read(n_labels)?);
+        Some(Self { n_inputs, n_classes, low: scale[0], step: scale[1], bytes, labels, scores })
+    }
+}
+
+/// The least and the largest input among some thousands of the first copy.
+fn range(feed: &Feed) -> (f32, f32) {
+    let indices: Vec<usize> = (0..feed.len().min(4096)).collect();
+    let mut images = vec![0.0f32; indices.len() * feed.shape().len()];
+    feed.fill(0, &indices, &mut images);
+    images.iter().fold((0.0, 0.0), |(low, high): (f32, f32), &x| (low.min(x), high.max(x)))
+}
+
+/// The mean of the teachers' scores for the images of a copy.
+fn ask(teachers: &[Teacher], copy: u64, order: &[usize], n_classes: usize, scores: &mut [f32]) {
+    let work = order.par_chunks(BLOCK).zip(scores.par_chunks_mut(n_classes * BLOCK));
+    let room = || {
+        let size = |t: &Teacher| t.net.n_inputs * BLOCK;
+        let images = vec![0.0f32; teachers.iter().map(size).max().unwrap_or(0)];
+        (images, teachers.iter().map(|t| Work::<EIGHTS>::new(&t.net)).collect::<Vec<_>>())
+    };
+    work.for_each_init(room, |(images, rooms), (order, scores)| {
+        for (teacher, work) in teachers.iter().zip(rooms) {
+            let images = &mut images[..teacher.net.n_inputs * BLOCK];
+            teacher.feed.fill(copy, order, images);
+            answer(&teacher.net, images, work);
+            for (class, found) in work.scores().iter().enumerate() {
+                for (to, from) in scores[class * BLOCK..].iter_mut().zip(found.as_flattened()) {
+                    *to += from / teachers.len() as f32;
+                }
+            }
+        }
+    });
+}
+
+/// The scores of up to `8 K` images, into `work`.
+pub(crate) fn answer<const K: usize>(net: &Net, images: &[f32], work: &mut Work<K>) {
+    let input: &mut [Lanes<K>] = &mut work.values[0];
+    for (lane, image) in images.chunks_exact(net.n_inputs).enumerate() {
+        for (to, x) in input.iter_mut().zip(image) {
+            to[lane / 8][lane % 8] = *x;
+        }
+    }
+    vectorized(Forward { net, work });
+}

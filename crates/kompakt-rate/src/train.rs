@@ -1,0 +1,522 @@
+//! The training: from a dense network to one with few connections of few values, within a budget of bytes.
+//!
+//! ```text
+//! steps   0 ─────────────── share_from ─────────── settle_from ─────── settle_to ──── end
+//! bytes   \__________ fall to the target, held there by what dies and grows ____|
+//! weights      free            │  one of a few levels, straight through   │ settle │ levels and biases only
+//! ```
+
+use crate::{
+    code_length::CodeLengths,
+    error::RateError,
+    export::{export, packed_bytes},
+    lanes::vectorized,
+    layer::{Layer, Probe},
+    levels,
+    loss::{self, Distillation},
+    net::{Net, Work},
+    random::Random,
+    snapshot::Snapshot,
+    supply::{BLOCK, Supply, answer},
+    wiring,
+};
+use kompakt_checkpoint::Model;
+use kompakt_data::Feed;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// How a network is trained for a rate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// The file to reach, packed for the smallest tier with nothing left in that is not needed.
+    pub target_bytes: u64,
+    /// Steps in all.
+    pub steps: usize,
+    /// Examples a step: a multiple of 64.
+    pub batch: usize,
+    /// Learning rate at the start; it falls along half a cosine to a hundredth.
+    pub learning_rate: f32,
+    /// Part of the largest weights kept at the start, 0 to 1.
+    pub first_density: f64,
+    /// Levels a layer; one entry for all layers or one each.
+    pub levels: Vec<usize>,
+    /// Bits of a level on its grid.
+    pub level_bits: u32,
+    /// Bits of a bias on its grid.
+    pub bias_bits: u32,
+    /// Steps between two changes of the connections.
+    pub every: usize,
+    /// Part of the connections that may come in at a change, at the start.
+    pub regrow: f64,
+    /// The part of the steps after which weights are shared.
+    pub share_from: f64,
+    /// The parts of the steps between which levels become fixed.
+    pub settle: (f64, f64),
+    /// The teacher's part.
+    pub distillation: Distillation,
+    /// All random choices.
+    pub seed: u64,
+}
+
+impl Options {
+    /// Errors: numbers that cannot be.
+    pub fn check(&self, n_layers: usize) -> Result<(), RateError> {
+        let wrong = |name, problem: &str| Err(RateError::Option { name, problem: problem.to_string() });
+        if self.batch == 0 || !self.batch.is_multiple_of(BLOCK) {
+            return wrong("--batch", "a multiple of 64 is wanted");
+        }
+        if self.steps < 100 || self.every == 0 {
+            return wrong("--steps", "100 or more are wanted, and --every at least 1");
+        }
+        if self.levels.iter().any(|n| !(1..=64).contains(n)) || ![1, n_layers].contains(&self.levels.len()) {
+            return wrong("--levels", &format!("one number of 1 to 64, or {n_layers} of them, one a layer"));
+        }
+        if !(3..=16).contains(&self.level_bits) || !(3..=16).contains(&self.bias_bits) {
+            return wrong("--level-bits, --bias-bits", "3 to 16");
+        }
+        let parts = [0.0, self.share_from, self.settle.0, self.settle.1, 1.0];
+        if !parts.is_sorted() || parts.iter().any(|p| !p.is_finite()) {
+            return wrong("--share-from, --settle", "parts of the steps from 0 to 1, in ascending order");
+        }
+        if !(0.0..=1.0).contains(&self.first_density) || !(0.0..=1.0).contains(&self.regrow) {
+            return wrong("--first-density, --regrow", "0 to 1");
+        }
+        if !(0.0..=1.0).contains(&self.distillation.share)
+            || !(0.1..=100.0).contains(&self.distillation.temperature)
+        {
+            return wrong("--distill, --temperature", "0 to 1, and 0.1 to 100");
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return wrong("--lr", "a number above 0 is wanted");
+        }
+        Ok(())
+    }
+
+    fn levels_of(&self, layer: usize) -> usize {
+        self.levels[layer.min(self.levels.len() - 1)]
+    }
+
+    fn at(&self, part: f64) -> usize {
+        (self.steps as f64 * part) as usize
+    }
+}
+
+/// How it goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Report {
+    /// Steps done.
+    pub step: usize,
+    /// Mean loss on labels since the report before.
+    pub loss: f64,
+    /// Errors on validation data, as the network is then; none without such data.
+    pub validation_error: Option<f64>,
+    /// Connections.
+    pub n_connections: usize,
+    /// The file if training ended here.
+    pub bytes: u64,
+    /// What a bit is worth in loss.
+    pub price: f64,
+}
+
+/// Everything that a run carries from step to step.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) step: usize,
+    pub(crate) layers: Vec<Layer>,
+    /// Real bits of one estimated bit.
+    scale: f64,
+    /// Estimated bits at the start.
+    first_bits: f64,
+    price: f32,
+    /// Grids of levels and biases; empty before weights are shared.
+    level_steps: Vec<f32>,
+    bias_steps: Vec<f32>,
+    loss: (f64, usize),
+}
+
+/// A run.
+pub(crate) struct Run<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) template: &'a Model,
+    pub(crate) supply: &'a Supply,
+    pub(crate) validation: Option<&'a Feed>,
+    pub(crate) checkpoint: Option<PathBuf>,
+    pub(crate) key: String,
+}
+
+/// Reports a run makes.
+const N_REPORTS: usize = 20;
+/// Blocks that a look at all weights takes.
+const PROBE_BLOCKS: usize = 8;
+
+impl Run<'_> {
+    /// Trains `net` and returns the shared model with the last report.
+    pub(crate) fn run(
+        &self,
+        mut net: Net,
+        tell: &mut dyn FnMut(&Report),
+    ) -> Result<(Model, Report), RateError> {
+        if net.is_convolutional() {
+            self.run_with::<4>(&mut net, tell)
+        } else {
+            self.run_with::<8>(&mut net, tell)
+        }
+    }
+
+    fn run_with<const K: usize>(
+        &self,
+        net: &mut Net,
+        tell: &mut dyn FnMut(&Report),
+    ) -> Result<(Model, Report), RateError> {
+        let snapshot = Snapshot::new(self.checkpoint.clone(), &self.key);
+        let mut state = match snapshot.read()? {
+            Some(state) => state,
+            None => self.begin(net)?,
+        };
+        net.layers = std::mem::take(&mut state.layers);
+        net.refresh();
+        let mut work = Work::<K>::new(net);
+        let mut inputs = net.inputs_read();
+        let a_report = (self.options.steps / N_REPORTS).max(1);
+        let mut saved = std::time::Instant::now();
+        let mut last = None;
+        while state.step < self.options.steps {
+            let loss = self.step(net, &mut work, &inputs, &state);
+            if !loss.is_finite() {
+                return Err(RateError::Diverged { step: state.step });
+            }
+            state.loss = (state.loss.0 + f64::from(loss), state.loss.1 + 1);
+            state.step += 1;
+            let is_whole = state.step.is_multiple_of(a_report) || state.step == self.options.steps;
+            if state.step.is_multiple_of(self.options.every) {
+                self.change(net, &mut work, &mut state);
+                inputs = net.inputs_read();
+            }
+            self.share(net, &mut state);
+            let report = if is_whole { Some(self.report(net, &mut state)?) } else { None };
+            if is_whole || (state.step.is_multiple_of(100) && saved.elapsed().as_secs() >= 20) {
+                state.layers.clone_from(&net.layers);
+                snapshot.write(&state)?;
+                saved = std::time::Instant::now();
+            }
+            if let Some(report) = report {
+                tell(&report);
+                last = Some(report);
+            }
+        }
+        snapshot.remove();
+        let (model, _) = export(net, self.template, &state.bias_steps)?;
+        let report = match last {
+            Some(report) => report,
+            None => self.report(net, &mut state)?,
+        };
+        Ok((model, report))
+    }
+
+    /// The largest weights stay, by the share of the largest of their layer.
+    fn begin(&self, net: &mut Net) -> Result<State, RateError> {
+        for layer in &mut net.layers {
+            let n =
+                ((layer.len() as f64 * self.options.first_density).ceil() as usize).max(64).min(layer.len());
+            let mut sizes: Vec<f32> = layer.weight.latent.iter().map(|w| w.abs()).collect();
+            if n < sizes.len() {
+                sizes.sort_by(|a, b| b.total_cmp(a));
+                let least = sizes[n];
+                let keep: Vec<bool> = layer.weight.latent.iter().map(|w| w.abs() > least).collect();
+                layer.rewire(&keep, &[]);
+            }
+        }
+        net.refresh();
+        let first_bits = CodeLengths::of(net, self.free_level_bits()).total;
+        Ok(State {
+            step: 0,
+            layers: std::mem::take(&mut net.layers),
+            scale: 1.0,
+            first_bits,
+            price: 0.0,
+            level_steps: Vec::new(),
+            bias_steps: Vec::new(),
+            loss: (0.0, 0),
+        })
+    }
+
+    /// What the level of a weight that is not shared yet will cost, sign included.
+    fn free_level_bits(&self) -> f32 {
+        let levels = self.options.levels.iter().sum::<usize>() as f32 / self.options.levels.len() as f32;
+        levels.log2().max(0.0) * 0.85
+    }
+
+    /// One step of the training; the loss.
+    fn step<const K: usize>(&self, net: &mut Net, work: &mut Work<K>, inputs: &[u32], state: &State) -> f32 {
+        let o = self.options;
+        let n_blocks = o.batch / BLOCK;
+        let progress = state.step as f32 / o.steps as f32;
+        let rate = o.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + libm_cos(std::f32::consts::PI * progress)));
+        let t = (state.step + 1) as i32;
+        let rate = rate / (1.0 - 0.9f32.powi(t));
+        let correction = 1.0 / (1.0 - 0.999f32.powi(t));
+        let mut loss = 0.0;
+        for i in 0..n_blocks {
+            let block = self.block(state.step * n_blocks + i);
+            let scale = 1.0 / o.batch as f32;
+            loss += vectorized(Pass { run: self, net, work, inputs, block, scale, probes: None });
+        }
+        vectorized(Update {
+            net,
+            rate,
+            correction,
+            level_steps: &state.level_steps,
+            bias_steps: &state.bias_steps,
+        });
+        loss / o.batch as f32
+    }
+
+    /// The block that is `count`-th to be seen.
+    fn block(&self, count: usize) -> usize {
+        let n = self.supply.n_blocks();
+        let (round, at) = (count / n, count % n);
+        // A walk over all blocks with a stride that has no divisor in common with their number.
+        let mut random = Random::at(&[self.options.seed, 0x626c_6f63, round as u64]);
+        let (start, mut stride) = (random.below(n), 1 + random.below(n));
+        while gcd(stride, n) != 1 {
+            stride += 1;
+        }
+        (start + at * stride) % n
+    }
+
+    /// Connections die and grow.
+    fn change<const K: usize>(&self, net: &mut Net, work: &mut Work<K>, state: &mut State) {
+        let o = self.options;
+        let part = state.step as f64 / o.steps as f64;
+        if part >= o.settle.0 {
+            return;
+        }
+        let left = (1.0 - part / o.share_from.max(1e-9)).max(0.0);
+        let target = self.options.target_bytes as f64 * 8.0 / state.scale;
+        let budget = target + (state.first_bits - target).max(0.0) * left.powi(3);
+        let share = o.regrow * 0.5 * (1.0 + (std::f64::consts::PI * (part / o.settle.0).min(1.0)).cos());
+        let n_grow = (share * net.n_connections() as f64) as usize;
+        let probes = (n_grow > 0).then(|| self.probe(net, work, state.step));
+        let level_bits = self.free_level_bits();
+        let growth = probes.as_deref().map(|p| (p, n_grow));
+        let change = wiring::rewire(net, budget, level_bits, o.batch, growth);
+        if change.n_died > 0 {
+            state.price = change.price;
+        }
+    }
+
+    /// What the loss says of every weight, over some blocks.
+    fn probe<const K: usize>(&self, net: &mut Net, work: &mut Work<K>, step: usize) -> Vec<Probe> {
+        let mut probes: Vec<Probe> = net.geometry.iter().map(Probe::new).collect();
+        let all: Vec<u32> = (0..net.n_inputs as u32).collect();
+        let scale = 1.0 / (PROBE_BLOCKS * BLOCK) as f32;
+        for i in 0..PROBE_BLOCKS {
+            let block = self.block(step * (self.options.batch / BLOCK) + i);
+            vectorized(Pass { run: self, net, work, inputs: &all, block, scale, probes: Some(&mut probes) });
+        }
+        for layer in &mut net.layers {
+            layer.weight.gradient.fill(0.0);
+            layer.bias.gradient.fill(0.0);
+        }
+        probes
+    }
+
+    /// What happens to levels after this step.
+    fn share(&self, net: &mut Net, state: &mut State) {
+        let o = self.options;
+        if state.step == o.at(o.share_from).max(1) {
+            for (i, layer) in net.layers.iter_mut().enumerate() {
+                let (level_step, bias_step) = begin_levels(layer, o.levels_of(i), o);
+                state.level_steps.push(level_step);
+                state.bias_steps.push(bias_step);
+            }
+        }
+        let (from, to) = (o.at(o.settle.0), o.at(o.settle.1).max(o.at(o.settle.0) + 1));
+        let rounds = 20;
+        let every = ((to - from) / rounds).max(1);
+        if state.step >= from && state.step <= to && (state.step - from).is_multiple_of(every) {
+            let part = ((state.step - from) as f64 / (to - from) as f64 * 1.05).min(1.0);
+            for layer in &mut net.layers {
+                settle(layer, part, o.batch as f32, state.price);
+            }
+        }
+    }
+
+    /// Measures the network as it is.
+    fn report(&self, net: &Net, state: &mut State) -> Result<Report, RateError> {
+        let mut shared = net.clone();
+        let mut bias_steps = state.bias_steps.clone();
+        if state.level_steps.is_empty() {
+            bias_steps.clear();
+            for (i, layer) in shared.layers.iter_mut().enumerate() {
+                bias_steps.push(begin_levels(layer, self.options.levels_of(i), self.options).1);
+            }
+        }
+        let bytes = packed_bytes(&export(&shared, self.template, &bias_steps)?.0)?;
+        let estimate = CodeLengths::of(&shared, 0.0).total;
+        state.scale = bytes as f64 * 8.0 / estimate;
+        let (sum, n) = std::mem::take(&mut state.loss);
+        Ok(Report {
+            step: state.step,
+            loss: sum / n.max(1) as f64,
+            validation_error: self.validation.map(|feed| error(net, feed)),
+            n_connections: net.n_connections(),
+            bytes,
+            price: f64::from(state.price),
+        })
+    }
+}
+
+/// Forward and backward over one block; the sum of the losses on labels.
+struct Pass<'a, const K: usize> {
+    run: &'a Run<'a>,
+    net: &'a mut Net,
+    work: &'a mut Work<K>,
+    /// Inputs that are read.
+    inputs: &'a [u32],
+    block: usize,
+    /// What an example counts.
+    scale: f32,
+    probes: Option<&'a mut [Probe]>,
+}
+
+impl<const K: usize> pulp::NullaryFnOnce for Pass<'_, K> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn call(mut self) -> f32 {
+        let supply = self.run.supply;
+        let mut total = 0.0;
+        for part in 0..BLOCK / (8 * K) {
+            let lanes = part * 8 * K;
+            for &input in self.inputs {
+                let bytes = &supply.input(self.block, input as usize)[lanes..lanes + 8 * K];
+                let x = &mut self.work.values[0][input as usize];
+                for (x, bytes) in x.iter_mut().zip(bytes.as_chunks::<8>().0) {
+                    for (x, byte) in x.iter_mut().zip(bytes) {
+                        *x = f32::from(*byte).mul_add(supply.step, supply.low);
+                    }
+                }
+            }
+            self.net.forward(self.work);
+            let labels = &supply.labels(self.block)[lanes..lanes + 8 * K];
+            let Work { values, slopes, soft, teacher } = &mut *self.work;
+            let (Some(scores), Some(slopes)) = (values.last(), slopes.last_mut()) else { return total };
+            if supply.has_teacher() {
+                for (class, to) in teacher.iter_mut().enumerate() {
+                    let from = &supply.score(self.block, class)[lanes..lanes + 8 * K];
+                    to.copy_from_slice(from.as_chunks::<8>().0);
+                }
+            }
+            let teacher = if supply.has_teacher() { Some(&teacher[..]) } else { None };
+            let how = self.run.options.distillation;
+            let (loss, _) = loss::slopes(how, self.scale, scores, labels, teacher, (soft, slopes));
+            total += loss;
+            self.net.backward(self.work, self.probes.as_deref_mut());
+        }
+        total
+    }
+}
+
+/// One step of the optimiser, and the values that follow from it.
+struct Update<'a> {
+    net: &'a mut Net,
+    rate: f32,
+    correction: f32,
+    level_steps: &'a [f32],
+    bias_steps: &'a [f32],
+}
+
+impl pulp::NullaryFnOnce for Update<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (i, layer) in self.net.layers.iter_mut().enumerate() {
+            let is_shared = i < self.level_steps.len();
+            if is_shared {
+                levels::sum_gradients(layer);
+                layer.level.step(self.rate, self.correction);
+            }
+            layer.weight.step(self.rate, self.correction);
+            layer.bias.step(self.rate, self.correction);
+            if is_shared {
+                levels::use_shared(layer, self.level_steps[i], self.bias_steps[i]);
+            } else {
+                layer.value.copy_from_slice(&layer.weight.latent);
+                layer.bias_value.copy_from_slice(&layer.bias.latent);
+            }
+        }
+    }
+}
+
+/// Gives a layer levels and its biases a grid; the two grids.
+fn begin_levels(layer: &mut Layer, n_levels: usize, options: &Options) -> (f32, f32) {
+    let curvature = layer.weight.second.clone();
+    levels::begin(layer, n_levels, &curvature, options.level_bits);
+    let level_step = levels::grid(&layer.level.latent, options.level_bits);
+    let bias_step = levels::grid(&layer.bias.latent, options.bias_bits);
+    levels::use_shared(layer, level_step, bias_step);
+    (level_step, bias_step)
+}
+
+/// Fixes the levels of a part of a layer's connections, those first that are closest to one, each at the level of
+/// least cost.
+fn settle(layer: &mut Layer, part: f64, batch: f32, price: f32) {
+    let curvature: Vec<f32> = layer.weight.second.iter().map(|v| v * batch).collect();
+    levels::assign(layer, &curvature, price);
+    let mut miss: Vec<(f32, usize)> =
+        (0..layer.len()).map(|i| ((layer.weight.latent[i] - layer.value[i]).abs(), i)).collect();
+    miss.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let wanted = (layer.len() as f64 * part).ceil() as usize;
+    let mut n = layer.is_settled.iter().filter(|s| **s).count();
+    for (_, i) in miss {
+        if n >= wanted {
+            break;
+        }
+        if !layer.is_settled[i] {
+            layer.is_settled[i] = true;
+            n += 1;
+        }
+    }
+}
+
+/// The part of the examples that a network gets wrong.
+pub(crate) fn error(net: &Net, feed: &Feed) -> f64 {
+    use rayon::prelude::*;
+    let indices: Vec<usize> = (0..feed.len()).collect();
+    let wrong: usize = indices
+        .par_chunks(BLOCK)
+        .map_init(
+            || (Work::<8>::new(net), vec![0.0f32; BLOCK * net.n_inputs]),
+            |(work, images), indices| {
+                let images = &mut images[..indices.len() * net.n_inputs];
+                feed.fill(0, indices, images);
+                answer(net, images, work);
+                let is_wrong = |lane: usize, label: u16| {
+                    let score = |class: usize| work.scores()[class][lane / 8][lane % 8];
+                    let most = (0..net.n_classes()).fold(f32::NEG_INFINITY, |m, c| m.max(score(c)));
+                    score(usize::from(label)) < most
+                };
+                indices.iter().enumerate().filter(|(lane, i)| is_wrong(*lane, feed.labels()[**i])).count()
+            },
+        )
+        .sum();
+    wrong as f64 / feed.len().max(1) as f64
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// The cosine, from the same polynomial everywhere: the learning rate is to be the same bits on every machine.
+fn libm_cos(x: f32) -> f32 {
+    // Half a period is all that is asked for.
+    let y = f64::from(x) - std::f64::consts::FRAC_PI_2;
+    let (mut term, mut sum) = (y, y);
+    for n in 1..9 {
+        term *= -y * y / f64::from((2 * n) * (2 * n + 1));
+        sum += term;
+    }
+    -(sum as f32)
+}

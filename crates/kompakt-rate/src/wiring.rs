@@ -1,0 +1,170 @@
+//! Connections die where they are worth less than their bits, and come back where the loss asks for them.
+//!
+//! ```text
+//! worth of a connection       = curvature / 2 x weight^2 / bits        the least die first
+//! promise of one that is none = gradient^2 / (2 curvature) / bits      the most come in, at zero
+//! ```
+//!
+//! The curvature of a connection is the mean square of its gradient (the empirical Fisher information); of one that
+//! is not there, the product of the mean squares of what flows in and what flows back. Rows that read nothing become
+//! part of the biases behind them; rows that nobody reads go.
+
+use crate::{
+    code_length::{CodeLengths, Counts},
+    layer::Probe,
+    net::Net,
+};
+
+/// What a change of the connections did.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Change {
+    /// The worth per bit of the best connection that died.
+    pub(crate) price: f32,
+    pub(crate) n_died: usize,
+    pub(crate) n_grown: usize,
+}
+
+/// Lets connections die until the estimate is at most `budget_bits`, and `n_grow` others in first.
+///
+/// `probes` are sums over `n_probed` steps; none: nothing grows. `spare`: curvatures are those of steps of `batch`
+/// examples.
+pub(crate) fn rewire(
+    net: &mut Net,
+    budget_bits: f64,
+    level_bits: f32,
+    batch: usize,
+    growth: Option<(&[Probe], usize)>,
+) -> Change {
+    let mut change = Change::default();
+    let lengths = CodeLengths::of(net, level_bits);
+    let mut worth: Vec<(f32, u32, u32)> = Vec::with_capacity(net.n_connections());
+    for (l, (layer, bits)) in net.layers.iter().zip(&lengths.of_connections).enumerate() {
+        for (i, bits) in bits.iter().enumerate() {
+            let w = layer.weight.latent[i];
+            let curvature = layer.weight.second[i] * batch as f32;
+            worth.push((0.5 * curvature * w * w / bits, l as u32, i as u32));
+        }
+    }
+    worth.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    let new = growth.map_or_else(Vec::new, |(probes, n)| candidates(net, probes, n, level_bits));
+    let new_bits: f64 = new.iter().map(|c| f64::from(c.bits) + std::f64::consts::LOG2_E).sum();
+    change.n_grown = new.len();
+    let mut keep: Vec<Vec<bool>> = net.layers.iter().map(|layer| vec![true; layer.len()]).collect();
+    let mut total = lengths.total + new_bits;
+    for &(value, layer, i) in &worth {
+        if total <= budget_bits {
+            break;
+        }
+        let (layer, i) = (layer as usize, i as usize);
+        keep[layer][i] = false;
+        total -= f64::from(lengths.of_connections[layer][i]) + std::f64::consts::LOG2_E;
+        change.price = value;
+        change.n_died += 1;
+    }
+    for (l, keep) in keep.iter().enumerate() {
+        let mine: Vec<(u32, u32, f32)> =
+            new.iter().filter(|c| c.layer == l).map(|c| (c.row, c.column, c.latent)).collect();
+        net.layers[l].rewire(keep, &mine);
+    }
+    settle_units(net);
+    net.refresh();
+    change
+}
+
+/// A connection that is not there.
+struct Candidate {
+    promise: f32,
+    bits: f32,
+    layer: usize,
+    row: u32,
+    column: u32,
+    /// What it begins with: next to nothing, to the side that makes the loss smaller.
+    latent: f32,
+}
+
+/// The `n` most promising connections that are not there.
+fn candidates(net: &Net, probes: &[Probe], n: usize, level_bits: f32) -> Vec<Candidate> {
+    let mut found: Vec<Candidate> = Vec::new();
+    for (l, ((layer, geometry), probe)) in net.layers.iter().zip(&net.geometry).zip(probes).enumerate() {
+        let counts = Counts::of(geometry, layer);
+        let cols = geometry.cols();
+        let mean_column = probe.of_column.iter().sum::<f32>() / cols as f32;
+        let mean_row = probe.of_row.iter().sum::<f32>() / layer.live.len().max(1) as f32;
+        for &row in &layer.live {
+            let mut own = layer.column[layer.row(row as usize)].iter().peekable();
+            let gradients = &probe.gradient[row as usize * cols..][..cols];
+            for (column, gradient) in gradients.iter().enumerate() {
+                if own.next_if(|&&c| c as usize == column).is_some() || *gradient == 0.0 {
+                    continue;
+                }
+                let flow = (probe.of_column[column] + 0.05 * mean_column)
+                    * (probe.of_row[row as usize] + 0.05 * mean_row);
+                let bits = counts.bits(row as usize, column, false) + level_bits;
+                let promise = gradient * gradient / flow.max(1e-30) / bits;
+                let latent = -1e-4 * gradient.signum();
+                found.push(Candidate { promise, bits, layer: l, row, column: column as u32, latent });
+            }
+        }
+    }
+    let n = n.min(found.len());
+    if n > 0 {
+        found.select_nth_unstable_by(n - 1, |a, b| {
+            b.promise.total_cmp(&a.promise).then((a.layer, a.row, a.column).cmp(&(b.layer, b.row, b.column)))
+        });
+    }
+    found.truncate(n);
+    found
+}
+
+/// Rows that nobody reads lose their connections; what rows without connections say goes into the biases behind.
+fn settle_units(net: &mut Net) {
+    loop {
+        let mut has_changed = false;
+        for l in 0..net.layers.len() - 1 {
+            let spread = net.geometry[l + 1].cols() / net.geometry[l].rows();
+            let n_rows = net.layers[l].rows();
+            let mut is_read = vec![false; n_rows];
+            net.layers[l + 1].column.iter().for_each(|&c| is_read[c as usize / spread] = true);
+            let is_empty = |r: usize| net.layers[l].row(r).is_empty();
+            let unread: Vec<bool> = (0..n_rows).map(|r| !is_read[r] && !is_empty(r)).collect();
+            let constant: Vec<bool> = (0..n_rows).map(|r| is_read[r] && is_empty(r)).collect();
+            if unread.contains(&true) {
+                has_changed = true;
+                let rows = net.layers[l].row_of();
+                let keep: Vec<bool> = rows.iter().map(|&r| !unread[r as usize]).collect();
+                net.layers[l].rewire(&keep, &[]);
+            }
+            if constant.contains(&true) {
+                has_changed = true;
+                let has_relu = net.steps.iter().any(|step| step.layer == l && step.relu);
+                fold(net, l, spread, &constant, has_relu);
+            }
+        }
+        if !has_changed {
+            return;
+        }
+    }
+}
+
+/// Moves what constant rows of layer `l` say into the biases of the next.
+fn fold(net: &mut Net, l: usize, spread: usize, constant: &[bool], has_relu: bool) {
+    let said: Vec<f32> =
+        net.layers[l].bias_value.iter().map(|&b| if has_relu { b.max(0.0) } else { b }).collect();
+    let reader = &mut net.layers[l + 1];
+    let rows = reader.row_of();
+    let mut keep = vec![true; reader.len()];
+    for i in 0..reader.len() {
+        let unit = reader.column[i] as usize / spread;
+        if constant[unit] {
+            let row = rows[i] as usize;
+            reader.bias.latent[row] += reader.value[i] * said[unit];
+            reader.bias_value[row] += reader.value[i] * said[unit];
+            keep[i] = false;
+        }
+    }
+    reader.rewire(&keep, &[]);
+    for (unit, _) in constant.iter().enumerate().filter(|(_, c)| **c) {
+        net.layers[l].bias.latent[unit] = 0.0;
+        net.layers[l].bias_value[unit] = 0.0;
+    }
+}

@@ -1,0 +1,161 @@
+//! Training for a size, on the embedded digits: sizes are met, runs repeat, and a killed run goes on.
+#![allow(clippy::unwrap_used)]
+
+use kompakt_checkpoint::{Model, Parameter};
+use kompakt_data::{Augmentation, Split, load};
+use kompakt_graph::{Graph, networks};
+use kompakt_rate::{Data, Distillation, Options, Outcome, RateError, Report, run};
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// A network with weights that are random enough, of the size that the common initialisations have.
+fn network(graph: Graph) -> Model {
+    let mut state = 1u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    let mut parameters = BTreeMap::new();
+    for param in graph.params() {
+        let fan_in: usize = param.shape[1..].iter().product();
+        let scale = if param.shape.len() > 1 { (6.0 / fan_in as f32).sqrt() } else { 0.0 };
+        let values = (0..param.len()).map(|_| scale * random()).collect();
+        parameters.insert(param.name.clone(), Parameter::dense(param.shape.clone(), values));
+    }
+    Model::new(graph, parameters).unwrap()
+}
+
+fn mlp() -> Model {
+    network(networks::mlp(&[1, 28, 28], &[32], 10).unwrap())
+}
+
+fn options(target_bytes: u64) -> Options {
+    Options {
+        target_bytes,
+        steps: 1500,
+        batch: 64,
+        learning_rate: 3e-3,
+        first_density: 0.3,
+        levels: vec![6],
+        level_bits: 7,
+        bias_bits: 6,
+        every: 50,
+        regrow: 0.1,
+        share_from: 0.5,
+        settle: (0.75, 0.93),
+        distillation: Distillation { share: 0.0, temperature: 2.0 },
+        seed: 1,
+    }
+}
+
+fn data(teachers: &[Model], checkpoint: Option<PathBuf>) -> Data<'_> {
+    Data {
+        training: load("digits", Split::Train).unwrap(),
+        validation: Some(load("digits", Split::Validation).unwrap()),
+        augmentation: Augmentation::default(),
+        copies: 1,
+        teachers,
+        cache: None,
+        checkpoint,
+    }
+}
+
+fn train(model: &mut Model, options: &Options, data: Data<'_>, tell: &mut dyn FnMut(&Report)) -> Outcome {
+    run(model, options, data, &mut |_| (), tell).unwrap()
+}
+
+#[test]
+fn the_size_asked_for_is_the_size_that_is_reached() {
+    for target in [1200, 600] {
+        let mut model = mlp();
+        let outcome = train(&mut model, &options(target), data(&[], None), &mut |_| ());
+        let bytes = outcome.report.bytes;
+        assert!(bytes * 20 <= target * 21 && bytes * 20 >= target * 17, "{bytes} bytes for {target}");
+        let error = outcome.report.validation_error.unwrap();
+        assert!(error < 0.2 && error < outcome.error_before.unwrap(), "{target}: {error}");
+        assert!(model.is_clustered());
+        for (name, parameter) in model.in_order().filter(|(name, _)| name.ends_with("weight")) {
+            let Parameter::Shared { codebook, .. } = parameter else { panic!("{name} is not shared") };
+            assert!(codebook.len() <= 6);
+        }
+    }
+}
+
+#[test]
+fn a_convolutional_network_learns_from_a_teacher() {
+    let mut model = network(networks::lenet5(&[1, 28, 28], 10).unwrap());
+    let mut teacher = mlp();
+    train(&mut teacher, &options(4000), data(&[], None), &mut |_| ());
+    let mut options = Options { steps: 300, every: 20, ..options(4000) };
+    options.distillation.share = 0.7;
+    let teachers = [teacher];
+    let outcome = train(&mut model, &options, data(&teachers, None), &mut |_| ());
+    assert!(outcome.report.validation_error.unwrap() < 0.3, "{outcome:?}");
+    assert!(outcome.error_of_teachers.unwrap() < 0.15, "{outcome:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_model_on_any_number_of_threads() {
+    let trained = |seed: u64, threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut model = mlp();
+        let options = Options { steps: 400, seed, ..options(900) };
+        pool.install(|| train(&mut model, &options, data(&[], None), &mut |_| ()));
+        model.content_hash()
+    };
+    let first = trained(1, 1);
+    assert_eq!(first, trained(1, 2));
+    assert_ne!(first, trained(2, 1));
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_same_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, copy) = (folder.path().join("state"), folder.path().join("copy"));
+    let options = Options { steps: 400, ..options(900) };
+    let mut whole = mlp();
+    train(&mut whole, &options, data(&[], Some(state.clone())), &mut |report| {
+        if report.step == 260 {
+            std::fs::copy(&state, &copy).unwrap();
+        }
+    });
+    assert!(!state.exists(), "a finished run leaves no state");
+    let (mut resumed, mut steps) = (mlp(), Vec::new());
+    train(&mut resumed, &options, data(&[], Some(copy.clone())), &mut |report| steps.push(report.step));
+    assert_eq!(steps[0], 280);
+    assert_eq!(resumed.content_hash(), whole.content_hash());
+
+    std::fs::write(&copy, "{").unwrap();
+    let broken = run(&mut mlp(), &options, data(&[], Some(copy)), &mut |_| (), &mut |_| ());
+    assert!(matches!(broken, Err(RateError::Snapshot(_))));
+}
+
+#[test]
+fn examples_that_were_kept_are_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { steps: 100, ..options(900) };
+    let mut hashes = Vec::new();
+    for round in 0..2 {
+        let mut model = mlp();
+        let data = Data { cache: Some(folder.path().to_path_buf()), ..data(&[], None) };
+        let mut said = 0;
+        run(&mut model, &options, data, &mut |_| said += 1, &mut |_| ()).unwrap();
+        assert_eq!(said, 1 - round, "copies made");
+        hashes.push(model.content_hash());
+    }
+    assert_eq!(hashes[0], hashes[1]);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let refused = |options: Options, model: &mut Model| {
+        run(model, &options, data(&[], None), &mut |_| (), &mut |_| ()).unwrap_err()
+    };
+    let bad = Options { batch: 60, ..options(900) };
+    assert!(matches!(refused(bad, &mut mlp()), RateError::Option { .. }));
+    let bad = Options { levels: vec![4, 4, 4], ..options(900) };
+    assert!(matches!(refused(bad, &mut mlp()), RateError::Option { .. }));
+    let mut residual = network(networks::cifar_resnet(&[1, 28, 28], 1, 10).unwrap());
+    assert!(matches!(refused(options(900), &mut residual), RateError::Unsupported { .. }));
+    let mut wide = network(networks::mlp(&[1, 30, 30], &[8], 10).unwrap());
+    assert!(matches!(refused(options(900), &mut wide), RateError::Data(_)));
+}
