@@ -12,7 +12,7 @@
 mod comparison;
 mod data;
 mod job;
-mod process;
+pub(crate) mod process;
 mod recipe;
 
 use anyhow::{Context, Result};

@@ -1,0 +1,127 @@
+//! `results/codec.md`.
+
+use super::{
+    nncodec, recipe,
+    record::{Measured, Record},
+};
+use kompakt_report::thousands;
+use std::{fmt::Write as _, process::Command};
+
+/// The whole page.
+pub(crate) fn page(records: &[Record]) -> String {
+    let mut page = String::from(INTRODUCTION);
+    _ = writeln!(page, "\n{}\n", machine());
+    page += "## Sizes\n\n";
+    page += SIZES;
+    page += "\n| network | weights | kept | zstd -19 | xz -9e | NNCodec | smallest | | stream | | direct | file |\n";
+    page += "|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+    for record in records {
+        _ = writeln!(page, "{}", sizes(record));
+    }
+    page += "\n## Speeds\n\n";
+    page += SPEEDS;
+    page += "\n| network | zstd | xz | NNCodec | smallest | stream | | direct |\n|---|---|---|---|---|---|---|---|\n";
+    for record in records {
+        _ = writeln!(page, "{}", speeds(record));
+    }
+    page += "\n## Settings that were best\n\n| network | zstd | xz | NNCodec |\n|---|---|---|---|\n";
+    for record in records {
+        let [zstd, xz, nncodec] = [&record.zstd, &record.xz, &record.nncodec].map(|m| &m.settings);
+        _ = writeln!(page, "| {} | {zstd} | {xz} | {nncodec} |", record.name);
+    }
+    page += "\n## How the LeNets were made\n\n```sh\n";
+    for line in recipe::commands() {
+        _ = writeln!(page, "{line}");
+    }
+    page += "```\n\nThe last line of each also with `--bits 2`. They are trained briefly, to be coded, not to be used.\n";
+    page
+}
+
+const INTRODUCTION: &str = "\
+# Codecs on the same tensors
+
+Made by `cargo xtask bench codec`. Every codec gets the same masks and codes and gives them back exactly; codebooks and biases,
+which are a choice of their own, are left out of all. Networks: LeNet-300-100 and LeNet-5 at 8, 3, 1 and 0.3 % of their weights
+and 2 and 4 bits (trained and pruned by the stages, below), and two large ones with made-up weights: `resnet-50` (ResNet-50's shapes,
+half of the first layer kept, 30 % of the others, 20 % of the last; 4 bits) and `vgg-16` (VGG-16's, with the densities and bits of Deep Compression,
+table 5: 22 to 58 % and 8 bits in convolutions, 4, 4 and 23 % and 5 bits in the others). A made-up weight is a normal number times
+a factor of its row and one of its input channel (log-normal, deviation 0.2); the largest are kept. Made-up weights have no structure
+beyond those factors: nothing is there for contexts to find, and all good coders come close together.
+
+| codec | how |
+|---|---|
+| zstd -19, xz -9e | on four forms of the tensors, the smallest counts: a byte a weight; a bit a weight, then a byte a kept one; the same with packed codes; a byte a gap, then a byte a kept weight |
+| NNCodec (ISO/IEC 15938-17, DeepCABAC) | whole numbers, 0 where pruned, else the code's place among those of its sign: coded as they are, so that its quantiser has no part in it; of row skipping and parameter optimisation on and off the smallest counts, and of the units' order as trained or as packed |
+| smallest, stream, direct | kompakt's tiers, cut into sections and tiles as the packer cuts them; hidden units of the LeNets in the packer's order |
+";
+
+const SIZES: &str = "\
+Bytes; after each tier its ratio to NNCodec. `file` is the whole container, `--minimal`, with codebooks, biases and graph.
+";
+
+const SPEEDS: &str = "\
+Millions of weights a second, pruned ones included, encoding / decoding, one thread, the quickest of the runs of a second (the machine
+is shared); the column after `stream` is how many times as
+fast as NNCodec it decodes. zstd and xz give back bytes (of their best form), not weights; xz and NNCodec are called from outside: on small networks what it takes to
+start them counts (a process for xz; NNCodec is called within a running Python). `stream` and `direct` decode as they do when they run: to the columns
+and codes of kept weights, tile by tile. `smallest` decodes to whole tensors, once, when a file is loaded.
+";
+
+fn machine() -> String {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let avx512 = if cpu.contains("avx512f") { ", AVX-512" } else { "" };
+    let xz =
+        Command::new("xz").arg("--version").output().map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
+    let xz =
+        xz.ok().and_then(|text| text.lines().next().map(str::to_string)).unwrap_or_else(|| "xz".to_string());
+    format!(
+        "Machine: {} ({cores} cores{avx512}). Versions: {}, {xz}, zstd {}, kompakt {}.",
+        model.unwrap_or("unknown"),
+        nncodec::PACKAGE.replace("==", " "),
+        zstd::zstd_safe::version_string(),
+        env!("CARGO_PKG_VERSION"),
+    )
+}
+
+fn sizes(record: &Record) -> String {
+    let bytes = |measured: &Measured| thousands(measured.bytes);
+    let ratio = |measured: &Measured| format!("{:.3}", measured.bytes as f64 / record.nncodec.bytes as f64);
+    let [smallest, stream, direct] = &record.ours;
+    let file = record.file_bytes.map_or_else(String::new, thousands);
+    format!(
+        "| {} | {} | {} | {} | {} | {} | **{}** | {} | {} | {} | {} | {file} |",
+        record.name,
+        thousands(record.n_weights),
+        thousands(record.n_kept),
+        bytes(&record.zstd),
+        bytes(&record.xz),
+        bytes(&record.nncodec),
+        bytes(smallest),
+        ratio(smallest),
+        bytes(stream),
+        ratio(stream),
+        bytes(direct),
+    )
+}
+
+fn speeds(record: &Record) -> String {
+    let rate = |seconds: f64| {
+        let rate = record.n_weights as f64 / seconds / 1e6;
+        if rate < 100.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
+    };
+    let both = |m: &Measured| format!("{} / {}", rate(m.encode_s), rate(m.decode_s));
+    let [smallest, stream, direct] = &record.ours;
+    format!(
+        "| {} | {} | {} | {} | {} | {} | {:.0} | {} |",
+        record.name,
+        both(&record.zstd),
+        both(&record.xz),
+        both(&record.nncodec),
+        both(smallest),
+        both(stream),
+        record.nncodec.decode_s / stream.decode_s,
+        both(direct),
+    )
+}

@@ -1,0 +1,76 @@
+//! What was measured of a network, kept as JSON.
+
+use super::network::Network;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::{path::Path, time::Instant};
+
+/// Bytes and seconds of one codec on one network.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    pub(crate) bytes: u64,
+    pub(crate) encode_s: f64,
+    pub(crate) decode_s: f64,
+    /// Which form or settings were best, where there is a choice.
+    pub(crate) settings: String,
+}
+
+/// One network.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) name: String,
+    pub(crate) n_weights: u64,
+    pub(crate) n_kept: u64,
+    /// `smallest`, `stream`, `direct`.
+    pub(crate) ours: [Measured; 3],
+    pub(crate) zstd: Measured,
+    pub(crate) xz: Measured,
+    pub(crate) nncodec: Measured,
+    /// The whole container, tier `smallest`, `--minimal`.
+    pub(crate) file_bytes: Option<u64>,
+}
+
+impl Record {
+    pub(crate) fn new(
+        network: &Network,
+        ours: [Measured; 3],
+        [zstd, xz]: [Measured; 2],
+        nncodec: Measured,
+        file_bytes: Option<u64>,
+    ) -> Self {
+        let (n_weights, n_kept) = (network.n_weights() as u64, network.n_kept() as u64);
+        Self { name: network.name.clone(), n_weights, n_kept, ours, zstd, xz, nncodec, file_bytes }
+    }
+
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(format!("{}.json", self.name));
+        std::fs::write(&path, serde_json::to_string_pretty(self)?)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// All that there are, in the order of the page.
+    pub(crate) fn read_all(folder: &Path) -> Result<Vec<Self>> {
+        let names = super::recipe::cases().into_iter().map(|case| case.name());
+        let mut records = Vec::new();
+        for name in names.chain(super::synthetic::ALL.iter().map(|make| make.name.to_string())) {
+            if let Ok(text) = std::fs::read_to_string(folder.join(format!("{name}.json"))) {
+                records.push(serde_json::from_str(&text).with_context(|| name)?);
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// The fewest seconds that `run` takes, run for about a second, at least once; and what it made last.
+pub(crate) fn timed<T>(mut run: impl FnMut() -> Result<T>) -> Result<(f64, T)> {
+    let (mut fewest, mut n_runs, start) = (f64::INFINITY, 0, Instant::now());
+    loop {
+        let from = Instant::now();
+        let made = run()?;
+        fewest = fewest.min(from.elapsed().as_secs_f64());
+        n_runs += 1;
+        if start.elapsed().as_secs_f64() > 1.0 || n_runs == 101 {
+            return Ok((fewest, made));
+        }
+    }
+}
