@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line program")]
 
 mod bench;
+mod bindings;
 mod ci;
 mod data;
 mod pipeline;
@@ -22,6 +23,8 @@ enum Command {
     Pipeline(pipeline::Arguments),
     Data(data::Arguments),
     Bench(bench::Arguments),
+    /// Build the Python wheel in an environment of its own and try its example
+    Bindings,
     /// Check formatting and lints, build, and run all tests
     Ci,
 }
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         Command::Pipeline(arguments) => pipeline::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Bindings => bindings::run(),
         Command::Ci => ci::run(),
     };
     match result {
