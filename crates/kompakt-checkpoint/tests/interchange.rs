@@ -190,3 +190,44 @@ fn graphs_by_hand_may_leave_out_what_follows() {
     let message = kompakt_checkpoint::graph_from_json(&typo).unwrap_err().to_string();
     assert!(message.contains("head") && message.contains("out_feature"), "{message}");
 }
+
+#[test]
+fn a_model_written_one_parameter_at_a_time_has_the_same_bytes() {
+    let ops =
+        vec![Op::Linear { out_features: 1100, bias: true }, Op::Linear { out_features: 1000, bias: true }];
+    let graph = Graph::chain(&[1000], ops).unwrap();
+    let n = 1_100_000;
+    let mask: Vec<bool> = (0..n).map(|i| i % 5 == 0).collect();
+    let shared = Parameter::Shared {
+        shape: vec![1100, 1000],
+        codebook: Numbers::F32(vec![-0.5, 0.25]),
+        codes: mask.iter().enumerate().map(|(i, &kept)| u8::from(kept && i % 3 == 0)).collect(),
+        mask: Some(mask.clone()),
+    };
+    let values = Numbers::F32((0..n).map(|i| i as f32).collect());
+    let masked = Parameter::Dense { shape: vec![1000, 1100], values, mask: None };
+    let bias = |n: usize| Parameter::dense(vec![n], vec![0.5; n]);
+    let parameters = BTreeMap::from([
+        ("fc1.weight".to_string(), shared),
+        ("fc1.bias".to_string(), bias(1100)),
+        ("fc2.weight".to_string(), masked),
+        ("fc2.bias".to_string(), bias(1000)),
+    ]);
+    let mut model = Model::new(graph, parameters).unwrap();
+    let whole = bytes_of(&model);
+    let parameters = std::mem::take(&mut model.parameters);
+    let path = tempfile::tempdir().unwrap().keep().join("m");
+    let fetch = |name: &str| Ok::<_, CheckpointError>(parameters[name].clone());
+    model.write_fetching(&path, fetch).unwrap();
+    assert!(fs::read(&path).unwrap() == whole);
+
+    // What fails in the middle is an error, not a file with holes.
+    let count = std::cell::Cell::new(0);
+    let failing = |name: &str| {
+        count.set(count.get() + 1);
+        let late = CheckpointError::NotSafetensors("late".to_string());
+        if count.get() > 5 { Err(late) } else { Ok(parameters[name].clone()) }
+    };
+    assert!(matches!(model.write_fetching(&path, failing), Err(CheckpointError::NotSafetensors(_))));
+    fs::remove_dir_all(path.parent().unwrap()).unwrap();
+}

@@ -38,5 +38,5 @@ pub use content::{About, InMemory, Packed, Source, Streamed};
 pub use error::PackError;
 pub use order::order_units;
 pub use table::table;
-pub use unpack::unpack;
+pub use unpack::{unpack, unpack_to};
 pub use write::{Layout, Options, Written, write};

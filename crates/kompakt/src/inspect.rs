@@ -32,7 +32,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let container = packed::parse(path, &bytes)?;
     container.verify().map_err(|e| packed::broken(path, &e))?;
     let started = Instant::now();
-    container.decode().map_err(|e| packed::broken(path, &e))?;
+    // One at a time: a large network need not fit into memory.
+    let pool = container.pool().map_err(|e| packed::broken(path, &e))?;
+    for parameter in 0..container.descriptors().len() {
+        container.decode_parameter(parameter, &pool).map_err(|e| packed::broken(path, &e))?;
+    }
     let decode_ms = started.elapsed().as_secs_f64() * 1e3;
     let account = Account::of(&container).map_err(PackError::into_anyhow)?;
     if arguments.json {

@@ -4,7 +4,7 @@ use crate::packed;
 use anyhow::Result;
 use kompakt_checkpoint::stage::Output;
 use kompakt_pack::PackError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Turn a packed file back into a safetensors file
 ///
@@ -26,6 +26,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let bytes = packed::read(&arguments.file)?;
     let container = packed::parse(&arguments.file, &bytes)?;
     container.verify().map_err(|e| packed::broken(&arguments.file, &e))?;
-    let model = kompakt_pack::unpack(&container, arguments.dense).map_err(PackError::into_anyhow)?;
-    arguments.output.write(&model)
+    let write = |path: &Path| kompakt_pack::unpack_to(&container, arguments.dense, path).map_err(PackError::into_anyhow);
+    arguments.output.write_with(write)
 }
