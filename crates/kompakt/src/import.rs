@@ -1,9 +1,12 @@
 //! `kompakt import`: an ONNX model into the interchange.
 
 use anyhow::{Context, Result};
-use kompakt_checkpoint::stage::{Failure, Output, exit};
+use kompakt_checkpoint::{
+    Model,
+    stage::{Failure, Output, exit},
+};
 use kompakt_onnx::{ImportOptions, OnnxError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Turn an ONNX model into a model that the stages work on
 ///
@@ -45,16 +48,21 @@ impl std::str::FromStr for InputShape {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.check()?;
-    let shapes = arguments.input_shape.iter().map(|s| (s.0.clone(), s.1.clone())).collect();
-    let mut model = kompakt_onnx::import(&arguments.file, &ImportOptions { input_shapes: shapes })
-        .map_err(into_anyhow)
-        .with_context(|| arguments.file.display().to_string())?;
+    let mut model = read_onnx(&arguments.file, &arguments.input_shape)?;
     if let Some(path) = &arguments.labels {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         model.labels = text.lines().map(str::to_string).collect();
     }
     arguments.output.write(&model)
+}
+
+/// Reads an ONNX file.
+pub(crate) fn read_onnx(path: &Path, input_shapes: &[InputShape]) -> Result<Model> {
+    let input_shapes = input_shapes.iter().map(|s| (s.0.clone(), s.1.clone())).collect();
+    kompakt_onnx::import(path, &ImportOptions { input_shapes })
+        .map_err(into_anyhow)
+        .with_context(|| path.display().to_string())
 }
 
 /// The error in the form that decides the exit code.

@@ -3,15 +3,18 @@
 //! The stages are the stage crates' own command lines; every other subcommand is a file here.
 
 mod completions;
+mod compress;
 mod data;
 mod diff;
 mod export;
 mod import;
 mod inspect;
 mod man;
+mod network;
 mod packed;
 mod repack;
 mod report;
+mod sense;
 mod unpack;
 mod verify;
 
@@ -43,6 +46,8 @@ enum Command {
     Rate(kompakt_rate::args::Args),
     Pack(kompakt_pack::args::Args),
     Run(kompakt_runtime::args::Args),
+    Compress(compress::Arguments),
+    Sense(sense::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
     Inspect(inspect::Arguments),
@@ -69,6 +74,8 @@ fn main() -> ExitCode {
         Command::Rate(args) => args.run(),
         Command::Pack(args) => args.run(),
         Command::Run(args) => args.run(),
+        Command::Compress(arguments) => compress::run(&arguments),
+        Command::Sense(arguments) => sense::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

@@ -128,6 +128,11 @@ impl Lowering<'_> {
 
     /// A value and a constant: a number for all, one a channel, or one an element.
     fn with_constant(&mut self, call: &Call<'_>, op: &str, x: &Act, c: &Tensor) -> Result<Act, String> {
+        if let "Max" | "Min" = op
+            && c.len() > 1
+        {
+            return self.bounded(call, op == "Max", x, c);
+        }
         if let "Max" | "Min" | "Pow" = op {
             return self.with_number(call, op, x, c.scalar().ok_or("a constant of many numbers")?);
         }
@@ -182,6 +187,22 @@ impl Lowering<'_> {
         let mut y = self.with_batch(value);
         y.dims.truncate(x.dims.len());
         Ok(y)
+    }
+
+    /// `max(x, c) = max(x - c, 0) + c`, and `min(x, c) = c - max(c - x, 0)`.
+    fn bounded(&mut self, call: &Call<'_>, is_max: bool, x: &Act, c: &Tensor) -> Result<Act, String> {
+        let turn = |lowering: &mut Self, mut x: Act| -> Result<Act, String> {
+            if !is_max {
+                let op = Op::Scale { factor: -1.0, offset: 0.0 };
+                x.value = lowering.builder.op(None, op, vec![x.value])?;
+            }
+            Ok(x)
+        };
+        let above = self.with_constant(call, "Sub", x, c)?;
+        let mut above = turn(self, above)?;
+        above.value = self.builder.op(None, Op::Relu, vec![above.value])?;
+        let above = turn(self, above)?;
+        self.with_constant(call, "Add", &above, c)
     }
 
     /// A value and one number.

@@ -98,7 +98,11 @@ impl Lowering<'_> {
     /// Sizes and scales of every dimension.
     fn directions(&self, call: &Call<'_>, dims: &[usize], is_old: bool) -> Result<Vec<Direction>, String> {
         let rank = dims.len();
-        let axes = rules::axes(call.node, None, rank)?.unwrap_or_else(|| (0..rank).collect());
+        // In the order given: sizes and scales go with them.
+        let axes = match call.node.ints("axes") {
+            None => (0..rank).collect(),
+            Some(list) => list.iter().map(|&a| rules::axis(a, rank)).collect::<Result<Vec<_>, _>>()?,
+        };
         let mut all: Vec<Direction> =
             dims.iter().map(|&d| Direction { from: d, to: d, scale: 1.0 }).collect();
         let filled = |index| -> Result<_, String> { Ok(call.constant(index)?.filter(|t| t.len() > 0)) };

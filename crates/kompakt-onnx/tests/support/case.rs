@@ -6,7 +6,7 @@ use kompakt_format::Tier;
 use kompakt_pack::{InMemory, Options, write};
 use kompakt_runtime::{Session, SessionOptions};
 use safetensors::SafeTensors;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// See the module.
 pub(crate) struct Case {
@@ -19,9 +19,13 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// All of the folder, by name.
+    /// All of the operator suite, by name.
     pub(crate) fn all() -> Vec<Self> {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/onnx");
+        Self::all_of(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/onnx"))
+    }
+
+    /// All of a folder, by name.
+    pub(crate) fn all_of(folder: &Path) -> Vec<Self> {
         let mut paths: Vec<PathBuf> =
             std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.retain(|p| p.extension().is_some_and(|e| e == "safetensors"));

@@ -1,0 +1,225 @@
+//! What goes into the layers of a network when it sees images.
+
+use crate::{Progress, error::CompressError, factor::Factor, network};
+use gemm::Parallelism;
+use kompakt_checkpoint::Model;
+use kompakt_graph::{Graph, Op};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// Columns that are factored together: those further apart are taken as unrelated.
+const BLOCK: usize = 576;
+/// Inputs of a layer that are looked at, over all images; those of a convolution are taken evenly from its positions.
+const SAMPLES: usize = 4096;
+/// Added to the diagonal, as a part of its mean.
+const DAMPING: f64 = 0.01;
+/// Images that are run at once.
+const BATCH: usize = 8;
+
+/// Prepared images, as the network's only input takes them, with their classes.
+#[derive(Debug, Clone, Default)]
+pub struct Images {
+    /// `[n, ...]`, row-major.
+    pub values: Vec<f32>,
+    /// One an image, or none at all: then what the original network says counts as true.
+    pub labels: Vec<usize>,
+    /// How many there are.
+    pub n: usize,
+}
+
+/// The inputs of one group of a layer.
+#[derive(Debug)]
+pub(crate) struct GroupMoments {
+    /// Mean of each column.
+    pub(crate) mean: Vec<f32>,
+    /// First column and factored `X Xᵀ` of each block.
+    pub(crate) blocks: Vec<(usize, Factor)>,
+}
+
+/// The inputs of one layer.
+#[derive(Debug)]
+pub(crate) struct Moments {
+    pub(crate) groups: Vec<GroupMoments>,
+}
+
+/// Collects the inputs of every weight layer from the loader's own forward pass.
+///
+/// One entry a layer, in the order of [`Graph::weights`].
+pub(crate) fn moments(
+    model: &Model,
+    images: &Images,
+    progress: &Progress<'_>,
+) -> Result<Vec<Moments>, CompressError> {
+    let graph = &model.graph;
+    let layers: Vec<usize> = graph.weights().map(|p| p.node).collect();
+    let mut values: Vec<usize> = layers.iter().map(|&node| graph.nodes()[node].inputs[0]).collect();
+    values.sort_unstable();
+    values.dedup();
+    let (inputs, nodes, _) = graph.clone().into_parts();
+    let mut probe = model.clone();
+    probe.graph =
+        Graph::new(inputs, nodes, values.clone()).map_err(kompakt_checkpoint::CheckpointError::from)?;
+    // Nodes after the last value that is looked at have no reader and are run all the same.
+    let packed = network::pack(&probe, kompakt_format::Tier::Direct)?;
+    let mut columns: BTreeMap<usize, Columns> = BTreeMap::new();
+    for &node in &layers {
+        columns.insert(node, Columns::new(graph, node, images.n));
+    }
+    network::each_batch(&packed, images, BATCH, |first, n, session| {
+        progress("looking at the layers' inputs", first as f64 / images.n as f64);
+        columns.par_iter_mut().for_each(|(&node, columns)| {
+            let value = graph.nodes()[node].inputs[0];
+            let index = values.partition_point(|&v| v < value);
+            let x = session.output(index);
+            let len = x.len() / n;
+            x.chunks_exact(len).for_each(|x| columns.add(x));
+        });
+    })?;
+    progress("factoring", 0.0);
+    let mut done: BTreeMap<usize, Moments> =
+        columns.into_par_iter().map(|(node, columns)| (node, columns.moments())).collect();
+    Ok(layers.iter().filter_map(|node| done.remove(node)).collect())
+}
+
+/// Columns of a layer's input matrix: one row a position of an image.
+struct Columns {
+    /// `[c, h, w]`; a vector is `[n, 1, 1]`.
+    size: [usize; 3],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    before: [usize; 2],
+    dilation: [usize; 2],
+    output: [usize; 2],
+    groups: usize,
+    /// Positions of an image that are taken.
+    positions: Vec<usize>,
+    /// One list of rows a group.
+    rows: Vec<Vec<f32>>,
+    /// Images seen, so that each gives other positions.
+    n_seen: usize,
+}
+
+impl Columns {
+    fn new(graph: &Graph, node: usize, n_images: usize) -> Self {
+        let from = graph.shape(graph.nodes()[node].inputs[0]);
+        let to = graph.shape(graph.value_of(node));
+        let one = Self {
+            size: [from.iter().product(), 1, 1],
+            kernel: [1, 1],
+            stride: [1, 1],
+            before: [0, 0],
+            dilation: [1, 1],
+            output: [1, 1],
+            groups: 1,
+            positions: vec![0],
+            rows: vec![Vec::new()],
+            n_seen: 0,
+        };
+        let Op::Conv2d { kernel, stride, padding, dilation, groups, .. } = &graph.nodes()[node].op else {
+            return one;
+        };
+        let n_positions = to[1] * to[2];
+        let each = SAMPLES.div_ceil(n_images.max(1)).clamp(1, n_positions);
+        Self {
+            size: [from[0], from[1], from[2]],
+            kernel: [kernel.h, kernel.w],
+            stride: [stride.h, stride.w],
+            before: [padding.top, padding.left],
+            dilation: [dilation.h, dilation.w],
+            output: [to[1], to[2]],
+            groups: *groups,
+            positions: (0..each).map(|i| i * n_positions / each).collect(),
+            rows: vec![Vec::new(); *groups],
+            n_seen: 0,
+        }
+    }
+
+    fn n_cols(&self) -> usize {
+        self.size[0] / self.groups * self.kernel[0] * self.kernel[1]
+    }
+
+    /// Takes what one image shows.
+    fn add(&mut self, x: &[f32]) {
+        let [c, h, w] = self.size;
+        let per_group = c / self.groups;
+        let n_positions = self.output[0] * self.output[1];
+        for &position in &self.positions {
+            let position = (position + self.n_seen * 7) % n_positions;
+            let (oy, ox) = (position / self.output[1], position % self.output[1]);
+            for (group, rows) in self.rows.iter_mut().enumerate() {
+                for channel in group * per_group..(group + 1) * per_group {
+                    for ky in 0..self.kernel[0] {
+                        let y = (oy * self.stride[0] + ky * self.dilation[0]).wrapping_sub(self.before[0]);
+                        for kx in 0..self.kernel[1] {
+                            let at =
+                                (ox * self.stride[1] + kx * self.dilation[1]).wrapping_sub(self.before[1]);
+                            let inside = y < h && at < w;
+                            rows.push(if inside { x[(channel * h + y) * w + at] } else { 0.0 });
+                        }
+                    }
+                }
+            }
+        }
+        self.n_seen += 1;
+    }
+
+    fn moments(self) -> Moments {
+        let n_cols = self.n_cols();
+        let group = |rows: &Vec<f32>| {
+            let n_rows = rows.len() / n_cols;
+            let mut mean = vec![0f32; n_cols];
+            for row in rows.chunks_exact(n_cols) {
+                mean.iter_mut().zip(row).for_each(|(m, x)| *m += x / n_rows as f32);
+            }
+            let blocks = (0..n_cols).step_by(BLOCK).map(|first| {
+                let n = BLOCK.min(n_cols - first);
+                (first, Factor::new(&products(rows, n_cols, first, n), n, DAMPING))
+            });
+            GroupMoments { mean, blocks: blocks.collect() }
+        };
+        Moments { groups: self.rows.iter().map(group).collect() }
+    }
+}
+
+/// `X Xᵀ` of `n` columns from `first` on: `rows` is `[samples, n_cols]`, the result `[n, n]`.
+fn products(rows: &[f32], n_cols: usize, first: usize, n: usize) -> Vec<f32> {
+    let n_rows = rows.len() / n_cols;
+    let mut part = Vec::with_capacity(n_rows * n);
+    for row in rows.chunks_exact(n_cols) {
+        part.extend_from_slice(&row[first..first + n]);
+    }
+    product(&part, n_rows, n)
+}
+
+/// `PᵀP` for `P` `[rows, n]`.
+#[expect(unsafe_code, reason = "the matrix library takes pointers")]
+fn product(part: &[f32], rows: usize, n: usize) -> Vec<f32> {
+    assert_eq!(part.len(), rows * n, "a matrix of {rows} rows and {n} columns");
+    let mut h = vec![0f32; n * n];
+    let stride = n as isize;
+    // SAFETY: `h` is `[n, n]`; `part` is `[rows, n]`, read as its transpose and as itself; lengths are checked above.
+    unsafe {
+        gemm::gemm(
+            n,
+            n,
+            rows,
+            h.as_mut_ptr(),
+            1,
+            stride,
+            false,
+            part.as_ptr(),
+            stride,
+            1,
+            part.as_ptr(),
+            1,
+            stride,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+    h
+}

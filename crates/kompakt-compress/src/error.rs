@@ -1,0 +1,35 @@
+//! Why a network cannot be compressed.
+
+use kompakt_checkpoint::CheckpointError;
+use kompakt_pack::PackError;
+use kompakt_runtime::RuntimeError;
+
+/// Why compression failed; a target that is missed is no error but an [`Outcome`](crate::Outcome).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompressError {
+    /// The model is not consistent.
+    #[error(transparent)]
+    Model(#[from] CheckpointError),
+    /// The model cannot be packed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The model cannot be run on the calibration images.
+    #[error(transparent)]
+    Run(#[from] RuntimeError),
+    /// The model's weights are shared already, or it has none.
+    #[error("{0}")]
+    WrongKind(String),
+    /// Images or labels do not fit the network.
+    #[error("{0}")]
+    Data(String),
+    /// The scan belongs to another network.
+    #[error("the scan was made for another network; leave it out, or make it again with `kompakt sense`")]
+    OtherScan,
+    /// A target asks for images and there are none.
+    #[error("{0}")]
+    NeedsImages(&'static str),
+    /// A temporary file cannot be written or read.
+    #[error("temporary file: {0}")]
+    Io(#[from] std::io::Error),
+}

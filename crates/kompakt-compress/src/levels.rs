@@ -1,0 +1,266 @@
+//! Levels of one layer: the values that its weights may take, zero among them.
+
+use kompakt_checkpoint::Numbers;
+use kompakt_cluster::{Distribution, NumberFormat, entropy_constrained};
+
+/// Above this price levels are placed one by one; below it so many are needed that even spacing is as good.
+const PLACED_FROM: f64 = 1e-3;
+/// Rounds of improvement with zero held.
+const ROUNDS: usize = 12;
+/// The most levels beside zero.
+const MAX_LEVELS: usize = 255;
+
+/// Values and the bits that each costs.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Levels {
+    /// Ascending; one is 0.
+    pub(crate) values: Vec<f64>,
+    /// Bits of each.
+    pub(crate) lengths: Vec<f64>,
+    /// How the values but zero are stored; as many as there are values less one.
+    pub(crate) codebook: Numbers,
+}
+
+/// Weights of a layer with how many each stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Sample {
+    pub(crate) pairs: Vec<(f32, f64)>,
+    pub(crate) mean_square: f64,
+    largest: f64,
+}
+
+impl Sample {
+    /// At most about `most` weights, evenly taken, and the two outermost.
+    pub(crate) fn of(weights: &[f32], most: usize) -> Self {
+        let every = weights.len().div_ceil(most).max(1);
+        // A stride that shares no factor with row lengths would repeat a pattern of columns; halves of an odd one do not.
+        let every = if every > 1 { every | 1 } else { 1 };
+        let mut pairs: Vec<(f32, f64)> = weights.iter().step_by(every).map(|&v| (v, every as f64)).collect();
+        let outermost = |a: f32, b: f32| if b.abs() > a.abs() { b } else { a };
+        let (low, high) = weights.iter().fold((0f32, 0f32), |(low, high), &v| (low.min(v), high.max(v)));
+        if every > 1 {
+            pairs.extend([(low, 1.0), (high, 1.0)]);
+        }
+        let total: f64 = pairs.iter().map(|p| p.1).sum();
+        let square: f64 = pairs.iter().map(|(v, n)| f64::from(*v).powi(2) * n).sum();
+        Self { pairs, mean_square: square / total.max(1.0), largest: f64::from(outermost(low, high)).abs() }
+    }
+}
+
+impl Levels {
+    /// Levels for weights when a bit costs `lambda` mean squared weights.
+    pub(crate) fn new(sample: &Sample, lambda: f64) -> Self {
+        let price = lambda * sample.mean_square;
+        // Error and price of evenly spaced levels: the error falls fourfold a bit.
+        let step = (12.0 * price / (2.0 * std::f64::consts::LN_2)).sqrt().max(sample.largest / 127.0);
+        if sample.mean_square == 0.0 {
+            return Self { values: vec![0.0], lengths: vec![0.0], codebook: Numbers::F32(vec![]) };
+        }
+        if lambda < PLACED_FROM {
+            return Self::even(sample, step as f32, price);
+        }
+        let k = ((2.0 * sample.largest / step).ceil() as usize | 1).clamp(3, 63);
+        let distribution = Distribution::weighted(sample.pairs.iter().copied());
+        let found = entropy_constrained(&distribution, k, lambda);
+        let mut values = found.centroids;
+        hold_zero(&mut values);
+        let mut lengths = vec![(values.len() as f64).log2(); values.len()];
+        for _ in 0..ROUNDS {
+            (values, lengths) = settle(sample, &values, &lengths, price);
+        }
+        Self::rounded(sample, &values, &lengths, price)
+    }
+
+    /// Multiples of `step`.
+    fn even(sample: &Sample, step: f32, price: f64) -> Self {
+        let n = ((sample.largest / f64::from(step)).ceil() as i32).clamp(1, (MAX_LEVELS / 2) as i32);
+        let value = |i: i32| f64::from(i as f32 * step);
+        let values: Vec<f64> = (-n..=n).map(value).collect();
+        let mut lengths = vec![(values.len() as f64).log2(); values.len()];
+        for _ in 0..3 {
+            lengths = counted(sample, &values, &lengths, price).1;
+        }
+        let integers: Vec<i32> = (-n..=n).filter(|&i| i != 0).collect();
+        Self { values, lengths, codebook: Numbers::Scaled { scale: step, integers } }
+    }
+
+    /// Rounds levels to a codebook whose rounding is small against the error that is made anyway.
+    fn rounded(sample: &Sample, values: &[f64], lengths: &[f64], price: f64) -> Self {
+        let error = counted(sample, values, lengths, price).0;
+        let largest = values.iter().fold(0f64, |m, v| m.max(v.abs()));
+        let allowed = (12.0 * 0.03 * error).sqrt().max(1e-9 * largest);
+        let bits = ((largest / allowed).log2().ceil() as u32).saturating_add(1).clamp(5, 16);
+        let plain: Vec<f32> = values.iter().filter(|v| **v != 0.0).map(|&v| v as f32).collect();
+        if plain.is_empty() {
+            return Self { values: vec![0.0], lengths: vec![0.0], codebook: Numbers::F32(vec![]) };
+        }
+        let mut codebook = NumberFormat::Int(bits).round(&Numbers::F32(plain));
+        let stored = codebook.to_f32();
+        let keep: Vec<bool> =
+            (0..stored.len()).map(|i| stored[i] != 0.0 && (i == 0 || stored[i] != stored[i - 1])).collect();
+        codebook.retain(&keep);
+        let mut values: Vec<f64> = codebook.to_f32().iter().map(|&v| f64::from(v)).collect();
+        let zero = values.partition_point(|&v| v < 0.0);
+        values.insert(zero, 0.0);
+        let even = vec![(values.len() as f64).log2(); values.len()];
+        let mut lengths = counted(sample, &values, &even, price).1;
+        for _ in 0..3 {
+            lengths = counted(sample, &values, &lengths, price).1;
+        }
+        Self { values, lengths, codebook }
+    }
+
+    /// Bits a weight and squared error a weight on a sample.
+    pub(crate) fn measure(&self, sample: &Sample, price: f64) -> (f64, f64) {
+        let choose = Chooser::new(&self.values, &self.lengths, price);
+        let (mut bits, mut error, mut total) = (0.0, 0.0, 0.0);
+        for &(v, n) in &sample.pairs {
+            let level = choose.level(f64::from(v));
+            bits += n * self.lengths[level];
+            error += n * (f64::from(v) - self.values[level]).powi(2);
+            total += n;
+        }
+        (bits / f64::max(total, 1.0), error / f64::max(total, 1.0))
+    }
+}
+
+/// Chooses the level that is best for a value: least squared error plus price times bits.
+#[derive(Debug, Clone)]
+pub(crate) struct Chooser {
+    /// Below each bound, ascending, the level of the same index is best; beyond the last bound the last level.
+    bounds: Vec<f64>,
+    levels: Vec<usize>,
+}
+
+impl Chooser {
+    pub(crate) fn new(values: &[f64], lengths: &[f64], price: f64) -> Self {
+        let mut chooser = Self { bounds: Vec::new(), levels: Vec::new() };
+        for level in (0..values.len()).filter(|&i| lengths[i].is_finite()) {
+            // Where this level becomes better than the one before; one that is never best goes.
+            while let Some(&last) = chooser.levels.last() {
+                let gap = values[level] - values[last];
+                let bound = (values[level] + values[last]) / 2.0
+                    + price * (lengths[level] - lengths[last]) / (2.0 * gap);
+                if chooser.bounds.last().is_some_and(|&before| bound <= before) {
+                    chooser.levels.pop();
+                    chooser.bounds.pop();
+                } else {
+                    chooser.bounds.push(bound);
+                    break;
+                }
+            }
+            chooser.levels.push(level);
+        }
+        chooser
+    }
+
+    pub(crate) fn level(&self, value: f64) -> usize {
+        let at = self.bounds.partition_point(|&bound| bound < value);
+        self.levels.get(at).copied().unwrap_or(0)
+    }
+}
+
+/// Puts zero among ascending levels: in the place of the one next to it, if that is near.
+fn hold_zero(values: &mut Vec<f64>) {
+    let Some(nearest) = (0..values.len()).min_by(|&a, &b| values[a].abs().total_cmp(&values[b].abs())) else {
+        values.push(0.0);
+        return;
+    };
+    let gap = |i: usize| (values[i] - values[nearest]).abs();
+    let next = (0..values.len()).filter(|&i| i != nearest).map(gap).fold(f64::INFINITY, f64::min);
+    if values[nearest].abs() < 0.4 * next {
+        values[nearest] = 0.0;
+    } else {
+        let at = values.partition_point(|&v| v < 0.0);
+        values.insert(at, 0.0);
+    }
+}
+
+/// One round: codes for the levels, then means and bits for the codes. Zero stays, levels without weights go.
+fn settle(sample: &Sample, values: &[f64], lengths: &[f64], price: f64) -> (Vec<f64>, Vec<f64>) {
+    let choose = Chooser::new(values, lengths, price);
+    let mut sums = vec![(0.0, 0.0); values.len()];
+    for &(v, n) in &sample.pairs {
+        let sum = &mut sums[choose.level(f64::from(v))];
+        *sum = (sum.0 + n, sum.1 + n * f64::from(v));
+    }
+    let total: f64 = sums.iter().map(|s| s.0).sum();
+    let (mut to, mut bits) = (Vec::new(), Vec::new());
+    for (&value, &(n, sum)) in values.iter().zip(&sums) {
+        if value == 0.0 || n > 0.0 {
+            to.push(if value == 0.0 { 0.0 } else { sum / n });
+            bits.push(-(n.max(0.5) / total).log2());
+        }
+    }
+    (to, bits)
+}
+
+/// Squared error a weight, and bits of each level by how often it is taken.
+fn counted(sample: &Sample, values: &[f64], lengths: &[f64], price: f64) -> (f64, Vec<f64>) {
+    let choose = Chooser::new(values, lengths, price);
+    let (mut counts, mut error, mut total) = (vec![0.0; values.len()], 0.0, 0.0);
+    for &(v, n) in &sample.pairs {
+        let level = choose.level(f64::from(v));
+        counts[level] += n;
+        total += n;
+        error += n * (f64::from(v) - values[level]).powi(2);
+    }
+    let bits = counts.iter().map(|n| -(f64::max(*n, 0.5) / total).log2()).collect();
+    (error / f64::max(total, 1.0), bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bell(n: usize) -> Vec<f32> {
+        let mut state = 1u64;
+        let mut uniform = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 40) as f32 / 16_777_216.0 - 0.5
+        };
+        (0..n).map(|_| (0..12).map(|_| uniform()).sum::<f32>() * 0.1).collect()
+    }
+
+    /// The choice is that of trying all levels.
+    #[test]
+    fn chooses_the_best_level() {
+        arbtest::arbtest(|u| {
+            let n = u.int_in_range(1..=9)?;
+            let mut values: Vec<f64> = Vec::new();
+            for _ in 0..n {
+                values.push(f64::from(u.int_in_range(-50..=50)?));
+            }
+            values.sort_by(f64::total_cmp);
+            values.dedup();
+            let mut lengths = Vec::new();
+            for _ in 0..values.len() {
+                lengths.push(f64::from(u.int_in_range(0..=12)?));
+            }
+            let price = f64::from(u.int_in_range(0..=40)?);
+            let choose = Chooser::new(&values, &lengths, price);
+            for x in -60..60 {
+                let x = f64::from(x) + 0.37;
+                let cost = |i: usize| (x - values[i]).powi(2) + price * lengths[i];
+                let best = (0..values.len()).map(cost).fold(f64::INFINITY, f64::min);
+                assert!(cost(choose.level(x)) <= best + 1e-6);
+            }
+            Ok(())
+        });
+    }
+
+    /// Entropy-coded scalar quantisation of a bell curve is 0.25 bits above the rate-distortion bound at high rates, and
+    /// nearer at low ones.
+    #[test]
+    fn near_the_bound_for_a_bell_curve() {
+        let weights = bell(20_000);
+        let sample = Sample::of(&weights, 1 << 13);
+        for lambda in [1e-4, 1e-3, 1e-2, 1e-1] {
+            let levels = Levels::new(&sample, lambda);
+            let (bits, error) = levels.measure(&sample, lambda * sample.mean_square);
+            let bound = 0.5 * (sample.mean_square / error).log2();
+            assert!(bits < bound + 0.29 && bits > bound - 0.05, "{lambda}: {bits} bits, bound {bound}");
+            assert!(levels.values.contains(&0.0) && levels.codebook.len() + 1 == levels.values.len());
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Compression of trained networks without training.
+//!
+//! ```text
+//! weights of a layer ──► levels for many prices of a bit ──► a curve: bits against error         (curve)
+//! curves of all layers ──► one price for the whole network ──► a point on each                   (allocate)
+//! points ──► codes, column by column, errors made good by the columns after ──► a file           (quantise)
+//! file ──► its size, its answers ──► another price, until the target is met                      (search)
+//! ```
+//!
+//! A layer's weights become codes into a small codebook, one level of which is zero: pruning and weight sharing are one
+//! step. Where a bit buys most is found with one price for all layers; what an error in a layer costs is assumed (one
+//! part in a hundred of its energy is as bad in any layer) or, with calibration images, measured ([`sense`]).
+//!
+//! With calibration images, second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is
+//! quantised knowing the errors of those before it, so that what remains is least in the layer's output; and biases are
+//! corrected by the mean error that is left.
+//!
+//! What is not here: gradients, command lines, data sets.
+//!
+//! Sources: Chou, Lookabaugh, Gray 1989 (levels with a price on bits); Frantar et al. 2022, "GPTQ", and Chee et al. 2023,
+//! "QuIP" (columns with feedback, here in the latter's form); Nagel et al. 2019 (bias correction).
+#![deny(unsafe_code)]
+
+mod allocate;
+mod calibrate;
+mod compress;
+mod curve;
+mod error;
+mod factor;
+mod levels;
+mod network;
+mod quantise;
+mod scan;
+mod search;
+
+pub use calibrate::Images;
+pub use compress::{Compressed, LayerReport, Options, Target, compress, table};
+pub use error::CompressError;
+pub use scan::{LayerScan, Scan, ScanPoint, sense};
+pub use search::Outcome;
+
+/// What is told about progress: what is being done, and how much of it is done (0 to 1).
+pub type Progress<'p> = dyn Fn(&str, f64) + Sync + 'p;

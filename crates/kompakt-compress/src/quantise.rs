@@ -1,0 +1,120 @@
+//! A layer's weights as codes.
+
+use crate::{
+    calibrate::Moments,
+    curve::Point,
+    factor::Factor,
+    levels::{Chooser, Levels},
+};
+use kompakt_checkpoint::{Numbers, Parameter};
+
+/// A layer's weights, as a matrix.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layer<'w> {
+    pub(crate) weights: &'w [f32],
+    pub(crate) shape: &'w [usize],
+    pub(crate) groups: usize,
+}
+
+/// A layer as codes, and what its bias should gain.
+#[derive(Debug, Clone)]
+pub(crate) struct Quantised {
+    pub(crate) weight: Parameter,
+    /// One an output unit; empty without calibration.
+    pub(crate) shift: Vec<f32>,
+    /// Squared error of the weights as a part of their energy.
+    pub(crate) error: f64,
+    /// Weights that are not zero.
+    pub(crate) n_kept: usize,
+}
+
+/// Takes for each weight the level of least error and price, with the errors of the columns before it in mind where
+/// `moments` of the layer's inputs are known.
+pub(crate) fn quantise(layer: Layer<'_>, point: &Point, moments: Option<&Moments>) -> Quantised {
+    let levels = &point.levels;
+    let rows = layer.shape[0];
+    let cols = layer.weights.len() / rows.max(1);
+    let square: f64 = layer.weights.iter().map(|&w| f64::from(w).powi(2)).sum();
+    let price = point.lambda * square / layer.weights.len().max(1) as f64;
+    let mut chosen = vec![0u8; layer.weights.len()];
+    match moments {
+        None => {
+            let choose = Chooser::new(&levels.values, &levels.lengths, price);
+            for (to, &w) in chosen.iter_mut().zip(layer.weights) {
+                *to = choose.level(f64::from(w)) as u8;
+            }
+        }
+        Some(moments) => {
+            let per_group = (rows / layer.groups.max(1)).max(1);
+            let each = (per_group * cols).max(1);
+            let groups = layer.weights.chunks(each).zip(chosen.chunks_mut(each));
+            for ((weights, chosen), inputs) in groups.zip(&moments.groups) {
+                for (first, factor) in &inputs.blocks {
+                    with_feedback(weights, cols, *first, factor, levels, price, chosen);
+                }
+            }
+        }
+    }
+    finish(layer, levels, &chosen, cols, square, moments)
+}
+
+/// Columns `first` to `first + n` of some rows, where `n` are factored together.
+fn with_feedback(
+    weights: &[f32],
+    cols: usize,
+    first: usize,
+    factor: &Factor,
+    levels: &Levels,
+    price: f64,
+    chosen: &mut [u8],
+) {
+    let values: Vec<f32> = levels.values.iter().map(|&v| v as f32).collect();
+    // An error in a column that matters less may cost more bits' worth.
+    let chooser = |&w: &f64| Chooser::new(&levels.values, &levels.lengths, price / w.max(1e-6));
+    let choosers: Vec<Chooser> = factor.weights.iter().map(chooser).collect();
+    let mut errors = vec![0.0; choosers.len()];
+    for (weights, chosen) in weights.chunks_exact(cols).zip(chosen.chunks_exact_mut(cols)) {
+        let (weights, chosen) = (&weights[first..], &mut chosen[first..]);
+        for (k, choose) in choosers.iter().enumerate() {
+            let level = choose.level(f64::from(weights[k] + factor.feedback(k, &errors)));
+            chosen[k] = level as u8;
+            errors[k] = weights[k] - values[level];
+        }
+    }
+}
+
+fn finish(
+    layer: Layer<'_>,
+    levels: &Levels,
+    chosen: &[u8],
+    cols: usize,
+    square: f64,
+    moments: Option<&Moments>,
+) -> Quantised {
+    let zero = levels.values.partition_point(|&v| v < 0.0);
+    let mask: Vec<bool> = chosen.iter().map(|&l| usize::from(l) != zero).collect();
+    let n_kept = mask.iter().filter(|k| **k).count();
+    let difference = |i: usize| f64::from(layer.weights[i]) - levels.values[usize::from(chosen[i])];
+    let error: f64 = (0..chosen.len()).map(|i| difference(i).powi(2)).sum();
+    let shift = moments.map(|moments| {
+        let rows = layer.shape[0];
+        let per_group = (rows / layer.groups.max(1)).max(1);
+        let sum = |row: usize| {
+            let mean = &moments.groups[(row / per_group).min(moments.groups.len() - 1)].mean;
+            (0..cols).map(|c| difference(row * cols + c) * f64::from(mean[c])).sum::<f64>() as f32
+        };
+        (0..rows).map(sum).collect()
+    });
+    let code = |level: u8| level - u8::from(usize::from(level) > zero);
+    let mut codes: Vec<u8> =
+        chosen.iter().zip(&mask).map(|(&l, &kept)| if kept { code(l) } else { 0 }).collect();
+    let mut codebook = levels.codebook.clone();
+    if codebook.is_empty() {
+        codebook = Numbers::F32(vec![1.0]);
+    }
+    let mask = mask.contains(&false).then_some(mask);
+    kompakt_cluster::drop_unused(&mut codebook, &mut codes, mask.as_deref());
+    let weight = Parameter::Shared { shape: layer.shape.to_vec(), codebook, codes, mask };
+    let error = if square > 0.0 { error / square } else { 0.0 };
+    Quantised { weight, shift: shift.unwrap_or_default(), error, n_kept }
+}

@@ -1,0 +1,176 @@
+//! Networks compressed without training: targets are met or missed aloud, and what is known of the inputs helps.
+#![allow(clippy::unwrap_used)]
+
+use kompakt_checkpoint::{Model, Parameter};
+use kompakt_compress::{CompressError, Images, Options, Scan, Target, compress, sense};
+use kompakt_format::Tier;
+use kompakt_graph::{Graph, networks};
+use std::collections::BTreeMap;
+
+/// Numbers between -1 and 1, always the same.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 40) as f32 / 8_388_608.0 - 1.0
+    }
+    fn bell(&mut self) -> f32 {
+        (0..4).map(|_| self.next()).sum::<f32>() * 0.87
+    }
+}
+
+/// A network with weights of the size that training gives them.
+fn model(graph: Graph) -> Model {
+    let mut numbers = Numbers(7);
+    let mut parameters = BTreeMap::new();
+    for param in graph.params() {
+        let fan_in: usize = param.shape[1..].iter().product();
+        let scale = if param.shape.len() > 1 { (2.0 / fan_in as f32).sqrt() } else { 0.1 };
+        let values = (0..param.len()).map(|_| scale * numbers.bell()).collect();
+        parameters.insert(param.name.clone(), Parameter::dense(param.shape.clone(), values));
+    }
+    Model::new(graph, parameters).unwrap()
+}
+
+fn mlp() -> Model {
+    model(networks::mlp(&[1, 20, 20], &[100, 50], 10).unwrap())
+}
+
+/// Images whose pixels go with their neighbours, as those of pictures do.
+fn images(n: usize, len: usize) -> Images {
+    let mut numbers = Numbers(3);
+    let mut values = Vec::new();
+    for _ in 0..n {
+        let mut at = 0.0;
+        for _ in 0..len {
+            at = 0.9 * at + 0.3 * numbers.bell();
+            values.push(f32::max(at, 0.0));
+        }
+    }
+    Images { values, labels: Vec::new(), n }
+}
+
+fn options(target: Target) -> Options {
+    Options { target, most_bytes: None, tier: Tier::Smallest }
+}
+
+fn quiet(_: &str, _: f64) {}
+
+#[test]
+fn a_size_is_met_and_an_impossible_one_is_missed_aloud() {
+    let model = mlp();
+    for bytes in [30_000, 9_000] {
+        let made = compress(&model, &options(Target::Bytes(bytes)), None, None, None, &quiet).unwrap();
+        assert!(made.outcome.met);
+        assert!(
+            made.outcome.bytes <= bytes && made.outcome.bytes * 10 >= bytes * 9,
+            "{}",
+            made.outcome.bytes
+        );
+        made.model.check().unwrap();
+    }
+    let made = compress(&model, &options(Target::Bytes(100)), None, None, None, &quiet).unwrap();
+    assert!(!made.outcome.met && made.outcome.bytes > 100);
+}
+
+#[test]
+fn the_error_that_is_allowed_is_used_and_not_exceeded() {
+    let model = mlp();
+    let mut sizes = Vec::new();
+    for noise in [0.01, 0.1, 1.0] {
+        let made = compress(&model, &options(Target::Noise(noise)), None, None, None, &quiet).unwrap();
+        let errors: f64 = made
+            .model
+            .graph
+            .weights()
+            .map(|p| {
+                let (a, b) = (model.parameters[&p.name].to_f32(), made.model.parameters[&p.name].to_f32());
+                let square = |v: f32| f64::from(v).powi(2);
+                a.iter().zip(&b).map(|(a, b)| square(a - b)).sum::<f64>()
+                    / a.iter().map(|&a| square(a)).sum::<f64>()
+            })
+            .sum();
+        assert!(errors < 1.1 * noise && errors > 0.6 * noise, "{errors} where {noise} is allowed");
+        sizes.push(made.outcome.bytes);
+    }
+    assert!(sizes.is_sorted_by(|a, b| a > b), "{sizes:?}");
+}
+
+/// With feedback between columns and corrected biases the answers are nearer at the same size.
+#[test]
+fn knowing_the_inputs_helps() {
+    let model = model(networks::mlp(&[1, 16, 16], &[64, 32], 10).unwrap());
+    let seen = images(256, 256);
+    let size = Target::Bytes(7_000);
+    let blind = compress(&model, &options(size), None, None, None, &quiet).unwrap();
+    let known = compress(&model, &options(size), Some(&seen), None, None, &quiet).unwrap();
+    assert!(blind.outcome.met && known.outcome.met);
+    // Measured with the blind network's weights put through the same images.
+    let again =
+        compress(&model, &options(Target::Bytes(1_000_000)), Some(&seen), None, None, &quiet).unwrap();
+    assert!(again.outcome.difference.unwrap() < 1e-3);
+    let blind_difference = difference(&model, &blind.model, &seen);
+    let known_difference = known.outcome.difference.unwrap();
+    assert!(known_difference < 0.7 * blind_difference, "{known_difference} {blind_difference}");
+}
+
+/// Squared difference of a plain f64 evaluation, around the mean answer.
+fn difference(a: &Model, b: &Model, images: &Images) -> f64 {
+    let answers = |m: &Model| -> Vec<Vec<f64>> {
+        let values: Vec<Vec<f64>> = m
+            .graph
+            .params()
+            .iter()
+            .map(|p| m.parameters[&p.name].to_f32().iter().map(|&v| f64::from(v)).collect())
+            .collect();
+        let len = images.values.len() / images.n;
+        images
+            .values
+            .chunks_exact(len)
+            .map(|x| {
+                let x = x.iter().map(|&v| f64::from(v)).collect();
+                kompakt_pack::reference::evaluate(&m.graph, vec![x], &|i| &values[i])[0].data.clone()
+            })
+            .collect()
+    };
+    let (a, b) = (answers(a), answers(b));
+    let mean: Vec<f64> =
+        (0..a[0].len()).map(|c| a.iter().map(|y| y[c]).sum::<f64>() / a.len() as f64).collect();
+    let energy: f64 = a.iter().flat_map(|y| y.iter().zip(&mean).map(|(v, m)| (v - m).powi(2))).sum();
+    let error: f64 = a.iter().flatten().zip(b.iter().flatten()).map(|(a, b)| (a - b).powi(2)).sum();
+    error / energy
+}
+
+#[test]
+fn accuracy_is_kept_as_asked() {
+    let model = model(networks::mlp(&[1, 12, 12], &[48], 10).unwrap());
+    let seen = images(400, 144);
+    let made = compress(&model, &options(Target::Drop(0.02)), Some(&seen), None, None, &quiet).unwrap();
+    let (before, after) = made.outcome.accuracy.unwrap();
+    assert!(made.outcome.met && before == 1.0 && after >= 0.98, "{after}");
+    // Not more accurate than it has to be.
+    assert!(after < 1.0 && made.outcome.bytes < 7_000, "{after} {}", made.outcome.bytes);
+    let error = compress(&model, &options(Target::Drop(0.02)), None, None, None, &quiet).unwrap_err();
+    assert!(matches!(error, CompressError::NeedsImages(_)));
+    let both = Options { most_bytes: Some(50), ..options(Target::Drop(0.02)) };
+    assert!(!compress(&model, &both, Some(&seen), None, None, &quiet).unwrap().outcome.met);
+}
+
+#[test]
+fn a_scan_is_kept_and_used_again() {
+    let model = model(networks::mlp(&[1, 12, 12], &[48], 10).unwrap());
+    let seen = images(64, 144);
+    let scan = sense(&model, Some(&seen), &quiet).unwrap();
+    let text = serde_json::to_string(&scan).unwrap();
+    let scan: Scan = serde_json::from_str(&text).unwrap();
+    assert!(scan.layers.iter().all(|l| l.sensitivity > 0.0) && scan.table().lines().count() == 3);
+    let target = options(Target::Bytes(4_000));
+    let with = compress(&model, &target, Some(&seen), None, Some(scan.clone()), &quiet).unwrap();
+    let without = compress(&model, &target, Some(&seen), None, None, &quiet).unwrap();
+    assert_eq!(with.model, without.model);
+    let error = compress(&mlp(), &target, None, None, Some(scan), &quiet).unwrap_err();
+    assert!(matches!(error, CompressError::OtherScan));
+    let error = compress(&with.model, &target, None, None, None, &quiet).unwrap_err();
+    assert!(matches!(error, CompressError::WrongKind(_)));
+}
