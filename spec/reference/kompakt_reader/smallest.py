@@ -189,31 +189,31 @@ class Mix:
 # 4. Constants.
 
 KEPT_WEIGHTS = [
-    [1044, 944, 82, 431, 729, 618, 200, 416, 495, -294, 912, 606]
-    + [99, -93, 367, -94, 326, 485, 392, 62, 195, 7, 88, 142],
-    [1035, 1085, -51, 342, 417, 514, 354, 329, 293, 198, 412, 432]
-    + [261, 305, 408, 253, 372, 550, 274, 57, 362, 28, 133, 180],
-    [973, 1134, -159, 161, 360, 554, 125, 307, 307, 307, 307, 407]
-    + [63, -10, 274, 307, 307, 472, 283, 5, 574, -85, 18, 168],
+    [1058, 1004, 122, 206, 933, 427, 200, 429, 453, -242, 878, 462]
+    + [82, -93, 261, -94, 242, 466, 408, 62, 166, 43, 62, 163],
+    [1032, 1092, -181, 115, 397, 317, 354, 248, 172, 8, 340, 244]
+    + [85, 305, 295, 253, 212, 668, 258, 57, 347, 6, 130, 119],
+    [935, 1155, -317, 65, 311, 284, 125, 307, 307, 307, 307, 264]
+    + [6, -10, 77, 307, 307, 489, 292, 5, 452, -127, 41, 137],
 ]
 SIGN_WEIGHTS = [
-    [468, -10, 157, 512, 645, 397, 377, 760, 219, 33, 180, 328, 281, 583, 1122, 1490, 515, 84, 305],
-    [502, 519, 444, 312, 229, 286, 230, 264, 213, 216, 167, 266, 223, 214, 228, 538, 276, 63, 127],
-    [537, 435, 244, 247, 203, 205, 205, 205, 205, 206, 82, 144, 205, 205, 1128, 273, 186, -4, -178],
+    [478, -116, 125, 644, 701, 391, 283, 1073, -20, -57, 315, 475, 361, 966, 1673, 1287, 466, 79, 537],
+    [435, 292, 143, 407, 1, 309, 7, 196, -46, 207, 80, 371, 244, 376, 467, 370, 444, -156, 132],
+    [581, 325, 57, 294, 122, 205, 205, 205, 205, 49, 44, 68, 205, 205, 1480, 304, 167, 52, -222],
 ]
-MAGNITUDE_WEIGHTS = [977, 208, 458, 352, 33, 182, 46, 480, 384, 561, 379, 55, 260, 100]
+MAGNITUDE_WEIGHTS = [1007, 319, 474, 306, 46, 193, 20, 256, 288, 273, 292, 166, 312, 308]
 
-KEPT_DOUBT, SIGN_DOUBT, MAGNITUDE_DOUBT, BASE_DOUBT = 16, 8, 6, 12
-KEPT_LIMIT, SIGN_LIMIT, MAGNITUDE_LIMIT, NUMBER_LIMIT = 500, 250, 250, 60
+KEPT_DOUBT, SIGN_DOUBT, MAGNITUDE_DOUBT, BASE_DOUBT = 8, 16, 12, 24
+KEPT_LIMIT, SIGN_LIMIT, MAGNITUDE_LIMIT, NUMBER_LIMIT = 500, 490, 128, 60
 
 # Counts of priors, in 1/65536.
-COLUMN_PRIOR = 98304
-NEAR_PRIOR = 196608
+COLUMN_PRIOR = 196608
+NEAR_PRIOR = 393216
 ROW_PRIOR = 163840
-RATIO_PRIOR = 32768
-WINDOW_PRIOR = 45875
+RATIO_PRIOR = 16384
+WINDOW_PRIOR = 23593
 PRODUCER_PRIOR = 19661
-TENSOR_PRIOR = 251658
+TENSOR_PRIOR = 209715
 # In 1/256.
 ROW_MEMORY = 179
 
@@ -395,7 +395,7 @@ class KeptModel:
     """Whether a weight is kept."""
 
     def __init__(self):
-        self.mixers = [Mixer(start, 2, 79, 5) for start in KEPT_WEIGHTS]
+        self.mixers = [Mixer(start, 2, 56, 3) for start in KEPT_WEIGHTS]
         self.contexts = [counters() for _ in range(6)]
 
     def decode(self, coder, kind, at):
@@ -453,7 +453,7 @@ class SignModel:
     """Whether a kept weight is positive."""
 
     def __init__(self):
-        self.mixers = [Mixer(start, 1, 197, 6) for start in SIGN_WEIGHTS]
+        self.mixers = [Mixer(start, 1, 341, 5) for start in SIGN_WEIGHTS]
         self.contexts = [counters() for _ in range(3)]
 
     def decode(self, coder, kind, tensor, row, column, around):
@@ -462,12 +462,12 @@ class SignModel:
         left, up, above, plane = (around.signs[i] for i in (0, 2, 6, 10))
         contexts = [
             (left, up, above),
-            (row.balance.share(4, 5), column.share(3, 5)),
-            (plane, column.share(3, 6)),
+            (row.balance.share(6, 5), column.share(4, 5)),
+            (plane, column.share(4, 6)),
         ]
         used = [table[kind, context] for table, context in zip(self.contexts, contexts)]
         agreement = 512 * (row.agreed - row.disagreed) // (row.agreed + row.disagreed + 2)
-        inputs = [base, row.balance.logit(4), column.logit(3)]
+        inputs = [base, row.balance.logit(6), column.logit(4)]
         inputs += [sign * 256 for sign in around.signs]
         inputs += [above * agreement, ratio(around.positive + 19, around.negative + 19)]
         inputs += [counter.evidence(base, SIGN_DOUBT) for counter in used]
@@ -491,7 +491,7 @@ class MagnitudeModel:
     """How far from zero a level is among those of its sign."""
 
     def __init__(self):
-        self.mixers = [Mixer(MAGNITUDE_WEIGHTS, 1, 197, 6) for _ in range(3)]
+        self.mixers = [Mixer(MAGNITUDE_WEIGHTS, 1, 328, 5) for _ in range(3)]
         self.shared, self.signed, self.deep = counters(), counters(), counters()
         self.contexts = [counters() for _ in range(5)]
 
@@ -549,9 +549,9 @@ class Tensor:
         self.last, self.faded = (0, 0), (0, 0)
 
     def row_prior(self):
-        """What the next row keeps for each one expected: the last row and all of them, half each."""
+        """What the next row keeps for each one expected: a quarter of the last row, the rest of all of them."""
         of = [((kept + RATIO_PRIOR) << 16) // (expected + RATIO_PRIOR) for kept, expected in (self.last, self.faded)]
-        return sum(of) // 2
+        return (of[0] + 3 * of[1]) // 4
 
     def end_row(self, row):
         self.n_kept += row.n_kept
@@ -740,9 +740,9 @@ class Layer:
         means = Means(
             kept_logit,
             overall,
-            (row.magnitude + 3 * overall) // (row.n_kept + 3),
-            (columns.magnitude[column] + 2 * overall) // (in_column + 2),
-            (around.magnitude + 64 * overall) // (nearness + 64),
+            (row.magnitude + 2 * overall) // (row.n_kept + 2),
+            (columns.magnitude[column] + overall) // (in_column + 1),
+            (around.magnitude + 32 * overall) // (nearness + 32),
             around.magnitudes,
             in_column,
         )

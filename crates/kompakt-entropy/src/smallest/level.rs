@@ -183,9 +183,9 @@ impl Around {
         magnitude::Surroundings {
             kept_logit: spot.logit,
             tensor: of_tensor as i32,
-            row: mean(row.magnitude, row.n_kept, 3),
-            column: mean(column.magnitude, u64::from(column.kept), 2),
-            window: mean(u64::from(self.window_magnitude), nearness, 64),
+            row: mean(row.magnitude, row.n_kept, 2),
+            column: mean(column.magnitude, u64::from(column.kept), 1),
+            window: mean(u64::from(self.window_magnitude), nearness, 32),
             near: self.magnitudes,
             in_column: column.kept,
         }

@@ -5,54 +5,54 @@ use super::{counter::Trust, kept, magnitude, mixer::Rate, sign};
 /// The kept flags: inputs in the order of `kept.rs`.
 pub(crate) static KEPT_WEIGHTS: [[i16; kept::N_INPUTS]; 3] = [
     [
-        1044, 944, 82, 431, 729, 618, 200, 416, 495, -294, 912, 606, 99, -93, 367, -94, 326, 485, 392, 62,
-        195, 7, 88, 142,
+        1058, 1004, 122, 206, 933, 427, 200, 429, 453, -242, 878, 462, 82, -93, 261, -94, 242, 466, 408, 62,
+        166, 43, 62, 163,
     ],
     [
-        1035, 1085, -51, 342, 417, 514, 354, 329, 293, 198, 412, 432, 261, 305, 408, 253, 372, 550, 274, 57,
-        362, 28, 133, 180,
+        1032, 1092, -181, 115, 397, 317, 354, 248, 172, 8, 340, 244, 85, 305, 295, 253, 212, 668, 258, 57,
+        347, 6, 130, 119,
     ],
     [
-        973, 1134, -159, 161, 360, 554, 125, 307, 307, 307, 307, 407, 63, -10, 274, 307, 307, 472, 283, 5,
-        574, -85, 18, 168,
+        935, 1155, -317, 65, 311, 284, 125, 307, 307, 307, 307, 264, 6, -10, 77, 307, 307, 489, 292, 5, 452,
+        -127, 41, 137,
     ],
 ];
-pub(crate) const KEPT_RATE: Rate = Rate::new(79, 5);
+pub(crate) const KEPT_RATE: Rate = Rate::new(56, 3);
 pub(crate) const KEPT_LIMIT: u32 = 500;
-pub(crate) static KEPT_TRUST: Trust = Trust::new(16);
+pub(crate) static KEPT_TRUST: Trust = Trust::new(8);
 
 /// Signs: inputs in the order of `sign.rs`.
 pub(crate) static SIGN_WEIGHTS: [[i16; sign::N_INPUTS]; 3] = [
-    [468, -10, 157, 512, 645, 397, 377, 760, 219, 33, 180, 328, 281, 583, 1122, 1490, 515, 84, 305],
-    [502, 519, 444, 312, 229, 286, 230, 264, 213, 216, 167, 266, 223, 214, 228, 538, 276, 63, 127],
-    [537, 435, 244, 247, 203, 205, 205, 205, 205, 206, 82, 144, 205, 205, 1128, 273, 186, -4, -178],
+    [478, -116, 125, 644, 701, 391, 283, 1073, -20, -57, 315, 475, 361, 966, 1673, 1287, 466, 79, 537],
+    [435, 292, 143, 407, 1, 309, 7, 196, -46, 207, 80, 371, 244, 376, 467, 370, 444, -156, 132],
+    [581, 325, 57, 294, 122, 205, 205, 205, 205, 49, 44, 68, 205, 205, 1480, 304, 167, 52, -222],
 ];
-pub(crate) const SIGN_RATE: Rate = Rate::new(197, 6);
-pub(crate) const SIGN_LIMIT: u32 = 250;
-pub(crate) static SIGN_TRUST: Trust = Trust::new(8);
+pub(crate) const SIGN_RATE: Rate = Rate::new(341, 5);
+pub(crate) const SIGN_LIMIT: u32 = 490;
+pub(crate) static SIGN_TRUST: Trust = Trust::new(16);
 
 /// Magnitudes: inputs in the order of `magnitude.rs`, the same for all kinds of layers.
 pub(crate) static MAGNITUDE_WEIGHTS: [i16; magnitude::N_INPUTS] =
-    [977, 208, 458, 352, 33, 182, 46, 480, 384, 561, 379, 55, 260, 100];
-pub(crate) const MAGNITUDE_RATE: Rate = Rate::new(197, 6);
-pub(crate) const MAGNITUDE_LIMIT: u32 = 250;
-pub(crate) static MAGNITUDE_TRUST: Trust = Trust::new(6);
+    [1007, 319, 474, 306, 46, 193, 20, 256, 288, 273, 292, 166, 312, 308];
+pub(crate) const MAGNITUDE_RATE: Rate = Rate::new(328, 5);
+pub(crate) const MAGNITUDE_LIMIT: u32 = 128;
+pub(crate) static MAGNITUDE_TRUST: Trust = Trust::new(12);
 /// For the counters that make the base prediction.
-pub(crate) static BASE_TRUST: Trust = Trust::new(12);
+pub(crate) static BASE_TRUST: Trust = Trust::new(24);
 
 /// Counts of priors, in 1/65536. How many rows a column's neighbourhood is worth …
-pub(crate) const COLUMN_PRIOR: u64 = 98_304;
+pub(crate) const COLUMN_PRIOR: u64 = 196_608;
 /// … how many rows of the neighbourhood the whole tensor is worth …
-pub(crate) const NEAR_PRIOR: u64 = 196_608;
+pub(crate) const NEAR_PRIOR: u64 = 393_216;
 /// … how many kept weights the earlier rows are worth for this one …
 pub(crate) const ROW_PRIOR: u64 = 163_840;
 /// … and what steadies a row's ratio of kept to expected …
-pub(crate) const RATIO_PRIOR: u64 = 32_768;
+pub(crate) const RATIO_PRIOR: u64 = 16_384;
 /// … and that of a window.
-pub(crate) const WINDOW_PRIOR: u64 = 45_875;
+pub(crate) const WINDOW_PRIOR: u64 = 23_593;
 /// … and a producer's count.
 pub(crate) const PRODUCER_PRIOR: u64 = 19_661;
 /// A tensor is taken to have begun with 64 weights of which so many (in 1/65536) were kept.
-pub(crate) const TENSOR_PRIOR: u64 = 251_658;
+pub(crate) const TENSOR_PRIOR: u64 = 209_715;
 /// How much of the rows before the last stays in their sum, in 1/256.
 pub(crate) const ROW_MEMORY: u64 = 179;

@@ -90,13 +90,13 @@ impl SignModel {
         let kind_index = kind as usize;
         let contexts = [
             three(left) + 3 * three(up) + 9 * three(above) + 27 * kind_index,
-            at.row.share(4, 5) + 5 * at.column.share(3, 5) + 25 * kind_index,
-            three(plane) + 3 * at.column.share(3, 6) + 18 * kind_index,
+            at.row.share(6, 5) + 5 * at.column.share(4, 5) + 25 * kind_index,
+            three(plane) + 3 * at.column.share(4, 6) + 18 * kind_index,
         ];
         let (agreed, disagreed) = (at.agreed as i32, at.disagreed as i32);
         let agreement = (512 * (agreed - disagreed)).div_euclid(agreed + disagreed + 2);
         let mut inputs = [0; N_INPUTS];
-        inputs[..3].copy_from_slice(&[base, at.row.logit(4), at.column.logit(3)]);
+        inputs[..3].copy_from_slice(&[base, at.row.logit(6), at.column.logit(4)]);
         for (input, &sign) in inputs[3..].iter_mut().zip(&at.signs) {
             *input = sign << 8;
         }

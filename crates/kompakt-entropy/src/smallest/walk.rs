@@ -201,12 +201,12 @@ impl Progress {
 }
 
 impl Tensor {
-    /// What the rows so far say the next one keeps for each one expected: the last row, and all of them, half each.
+    /// What the rows so far say the next one keeps for each one expected: a quarter of the last row, the rest of all.
     fn row_prior(&self) -> u64 {
         let of = |(kept, expected): (u64, u64)| {
             ((kept + priors::RATIO_PRIOR) << 16) / (expected + priors::RATIO_PRIOR)
         };
-        of(self.last).midpoint(of(self.faded))
+        (of(self.last) + 3 * of(self.faded)) / 4
     }
 
     fn end_row(&mut self, row: &Row) {
