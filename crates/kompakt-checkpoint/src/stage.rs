@@ -148,9 +148,22 @@ pub fn run(program: &str, stage: impl FnOnce() -> Result<()>) -> ExitCode {
     let Err(error) = stage() else { return ExitCode::SUCCESS };
     let code = exit_code(&error);
     if code != exit::BROKEN_PIPE {
-        eprintln!("{program}: {error:#}");
+        eprintln!("{program}: {}", in_one_line(&error));
     }
     ExitCode::from(code)
+}
+
+/// An error and its causes; a cause that the words before it say already is not said again.
+pub fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.ends_with(&cause) {
+            line += &format!(": {cause}");
+        }
+    }
+    line
 }
 
 /// The exit code that an error stands for.
@@ -217,4 +230,18 @@ fn tempfile_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder).with_context(|| format!("cannot write to the folder {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let writing = CheckpointError::Io { what: "writing the model".to_string(), source: full() };
+        let line = in_one_line(&anyhow::Error::new(writing).context("cannot write m"));
+        assert_eq!(line, format!("cannot write m: writing the model: {}", full()));
+        assert_eq!(in_one_line(&anyhow::anyhow!("b").context("a")), "a: b");
+    }
 }
