@@ -16,6 +16,7 @@ mod corpus;
 mod images;
 mod interchange;
 mod mutation;
+mod onnx;
 
 pub use container::assemble;
 pub use corpus::Fixtures;
@@ -33,7 +34,7 @@ pub struct Target {
 }
 
 /// All readers.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "container", run: container::container, corpus: container::containers },
     Target { name: "directory", run: container::directory, corpus: container::directories },
     Target { name: "smallest", run: coders::smallest, corpus: coders::smallest_corpus },
@@ -42,6 +43,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "direct", run: coders::direct, corpus: coders::direct_corpus },
     Target { name: "interchange", run: interchange::model, corpus: interchange::models },
     Target { name: "json", run: interchange::json, corpus: interchange::documents },
+    Target { name: "onnx", run: onnx::onnx, corpus: onnx::models },
     Target { name: "images", run: images::images, corpus: images::files },
 ];
 
