@@ -5,6 +5,7 @@ mod bench;
 mod bindings;
 mod ci;
 mod data;
+mod onnx;
 mod pipeline;
 
 use clap::{Parser, Subcommand};
@@ -25,6 +26,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Build the Python wheel in an environment of its own and try its example
     Bindings,
+    /// Hold import and export against ONNX Runtime and the onnx package's tests, in an environment of its own
+    Onnx,
     /// Check formatting and lints, build, and run all tests
     Ci,
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Command::Data(arguments) => data::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Bindings => bindings::run(),
+        Command::Onnx => onnx::run(),
         Command::Ci => ci::run(),
     };
     match result {

@@ -1,4 +1,5 @@
-//! Runs all cases of a folder (see `fixtures/onnx`) and counts: `cargo run --release --example cases -- FOLDER`.
+//! Runs all cases of a folder (see `fixtures/onnx`) and counts: `cargo run --release --example cases -- FOLDER
+//! [EXPORTS]`. Models that are right are exported to EXPORTS.
 //!
 //! An answer may be off by a thousandth of the largest number, as in the tests of the onnx package. A model that is refused because it mixes the images of a batch, or asks for what no network of one image at a time can give,
 //! is told apart from an answer that is wrong. Exit code 1 if any answer is wrong.
@@ -10,11 +11,12 @@ mod case;
 
 use case::Case;
 use kompakt_format::Tier;
-use kompakt_onnx::{ImportOptions, import};
+use kompakt_onnx::{ImportOptions, export, import};
 use std::{path::PathBuf, process::ExitCode};
 
 fn main() -> ExitCode {
     let folder = PathBuf::from(std::env::args().nth(1).expect("a folder of cases"));
+    let exports = std::env::args().nth(2).map(PathBuf::from);
     let cases = Case::all_of(&folder);
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("model.onnx");
@@ -26,7 +28,13 @@ fn main() -> ExitCode {
             Ok(model) => {
                 let found = case::run(&model, Tier::Direct, 2, case);
                 match found.and_then(|found| case.compare(&found, 1e-3)) {
-                    Ok(()) => right += 1,
+                    Ok(()) => {
+                        right += 1;
+                        if let Some(exports) = &exports {
+                            let to = exports.join(&case.name).with_extension("onnx");
+                            std::fs::write(to, export(&model).unwrap()).unwrap();
+                        }
+                    }
                     Err(error) => wrong.push(format!("{}: {error}", case.name)),
                 }
             }

@@ -1,0 +1,65 @@
+//! `cargo xtask onnx`: import and export held against ONNX Runtime and the onnx package's own tests.
+//!
+//! ```text
+//! onnx.backend.test.case.node ─► backend_cases.py ─► target/onnx/backend ─► example `cases` ─► right, refused, wrong
+//! fixtures/onnx ──────────────► example `cases` ──► target/onnx/exports ─► check_exports.py (ONNX Runtime)
+//! ```
+
+use anyhow::{Context, Result, bail};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// What the figures were checked with.
+const PACKAGES: [&str; 3] = ["onnx==1.23.2", "onnxruntime==1.32.0", "numpy"];
+
+/// Runs the operator suite and the onnx package's tests of single operators, in an environment of its own below
+/// `target/onnx`.
+///
+/// Errors: no Python 3.11 or newer, packages that cannot be had, any wrong answer.
+pub(crate) fn run() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
+    let folder = root.join("target/onnx");
+    let python = environment(&folder.join("venv"))?;
+    let (cases, backend, exports) =
+        (root.join("fixtures/onnx"), folder.join("backend"), folder.join("exports"));
+    if exports.exists() {
+        std::fs::remove_dir_all(&exports).context("cannot empty target/onnx/exports")?;
+    }
+    std::fs::create_dir_all(&exports).context("cannot make target/onnx/exports")?;
+
+    crate::say("the tests of the onnx package that fall in the operator set");
+    call(&python, [cases.join("backend_cases.py").as_os_str(), backend.as_os_str()])?;
+    run_cases(&[&backend])?;
+    crate::say("the operator suite, and what is exported of it in ONNX Runtime");
+    run_cases(&[&cases, &exports])?;
+    call(&python, [cases.join("check_exports.py").as_os_str(), cases.as_os_str(), exports.as_os_str()])
+}
+
+/// A virtual environment with the packages; gives its Python.
+fn environment(folder: &Path) -> Result<PathBuf> {
+    let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+    if !python.exists() {
+        call("python3", [OsStr::new("-m"), "venv".as_ref(), folder.as_os_str()])?;
+    }
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    call(&python, pip.iter().chain(&PACKAGES).map(OsStr::new))?;
+    Ok(python)
+}
+
+fn run_cases(folders: &[&Path]) -> Result<()> {
+    let cargo = ["run", "--release", "--quiet", "-p", "kompakt-onnx", "--example", "cases", "--"];
+    call(env!("CARGO"), cargo.iter().map(OsStr::new).chain(folders.iter().map(|f| f.as_os_str())))
+}
+
+fn call<'a>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {
+    let program = program.as_ref();
+    let status = Command::new(program).args(arguments).status();
+    let status = status.with_context(|| format!("cannot start {}", program.display()))?;
+    if !status.success() {
+        bail!("{} failed", program.display());
+    }
+    Ok(())
+}
