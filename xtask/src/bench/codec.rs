@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Which networks, by the start of their names [default: all]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     nets: Vec<String>,
+    /// Measure the tiers alone again, keep what the others did
+    #[arg(long, conflicts_with = "render")]
+    ours: bool,
     /// Measure nothing, write the page from what is there
     #[arg(long)]
     render: bool,
@@ -49,13 +52,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         arguments.nets.is_empty() || arguments.nets.iter().any(|start| name.starts_with(start.as_str()))
     };
     if !arguments.render {
-        let nncodec = nncodec::set_up(&folder())?;
+        let nncodec = if arguments.ours { None } else { Some(nncodec::set_up(&folder())?) };
+        let nncodec = nncodec.as_ref();
         for case in recipe::cases().into_iter().filter(|case| is_asked(&case.name())) {
             let (as_trained, ordered) = case.tensors(&folder())?;
-            measure(&nncodec, Some(&as_trained), &ordered, case.file_bytes(&folder())?)?;
+            measure(nncodec, Some(&as_trained), &ordered, case.file_bytes(&folder())?)?;
         }
         for make in synthetic::ALL.iter().filter(|make| is_asked(make.name)) {
-            measure(&nncodec, None, &make.tensors(), None)?;
+            measure(nncodec, None, &make.tensors(), None)?;
         }
     }
     let page = page::page(&Record::read_all(&folder())?);
@@ -65,15 +69,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Measures a network. `as_trained` is the same before its hidden units were put in order.
+/// Measures a network; without NNCodec, the tiers alone. `as_trained` is the same before its hidden units were put in
+/// order.
 fn measure(
-    nncodec: &nncodec::Python,
+    nncodec: Option<&nncodec::Python>,
     as_trained: Option<&Network>,
     network: &Network,
     file_bytes: Option<u64>,
 ) -> Result<()> {
     crate::say(&format!("{}: {} weights, {} kept", network.name, network.n_weights(), network.n_kept()));
     let ours = ours::measure(network)?;
+    let Some(nncodec) = nncodec else {
+        return Record::read(&network.name, &folder())?.with(ours, file_bytes).write(&folder());
+    };
     let general = general::measure(network, &folder())?;
     let mut rival = nncodec.measure(network, &folder())?;
     if let Some(other) = as_trained {

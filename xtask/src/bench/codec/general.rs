@@ -2,10 +2,11 @@
 
 use super::{
     network::Network,
-    record::{Measured, timed},
+    record::{Measured, timed, timed_by},
 };
 use anyhow::{Context, Result, ensure};
 use std::{fs::File, path::Path, process::Command};
+use wait4::Wait4;
 
 /// Level of zstd.
 const LEVEL: i32 = 19;
@@ -43,18 +44,19 @@ fn zstd(bytes: &[u8]) -> Result<Measured> {
     Ok(Measured { bytes: coded.len() as u64, encode_s, decode_s, settings: String::new() })
 }
 
-/// With the program, through files: the start of a process is in the times.
+/// With the program, through files.
 fn xz(bytes: &[u8], folder: &Path) -> Result<Measured> {
     let (plain, coded) = (folder.join("form.bin"), folder.join("form.bin.xz"));
     std::fs::write(&plain, bytes)?;
     let run = |options: &[&str], from: &Path, to: &Path| {
-        let status =
-            Command::new("xz").args(options).stdin(File::open(from)?).stdout(File::create(to)?).status();
-        ensure!(status.context("cannot start xz; is it installed?")?.success(), "xz failed");
-        Ok(())
+        let mut command = Command::new("xz");
+        let command = command.args(options).stdin(File::open(from)?).stdout(File::create(to)?);
+        let end = command.spawn().context("cannot start xz; is it installed?")?.wait4()?;
+        ensure!(end.status.success(), "xz failed");
+        Ok(((end.rusage.utime + end.rusage.stime).as_secs_f64(), ()))
     };
-    let (encode_s, ()) = timed(|| run(&["-9e", "-T1", "-c"], &plain, &coded))?;
-    let (decode_s, ()) = timed(|| run(&["-d", "-T1", "-c"], &coded, &plain))?;
+    let (encode_s, ()) = timed_by(|| run(&["-9e", "-T1", "-c"], &plain, &coded))?;
+    let (decode_s, ()) = timed_by(|| run(&["-d", "-T1", "-c"], &coded, &plain))?;
     ensure!(std::fs::read(&plain)? == bytes, "xz does not give back what it was given");
     Ok(Measured { bytes: std::fs::metadata(&coded)?.len(), encode_s, decode_s, settings: String::new() })
 }

@@ -23,12 +23,12 @@ SETTINGS = [
 
 def attempt(tensors, settings):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        start = time.perf_counter()
+        start = time.process_time()
         coded = encode(dict(tensors), args={"verbose": False, "row_skipping": True, "param_opt": True, **settings})
-        encode_s = time.perf_counter() - start
-        start = time.perf_counter()
+        encode_s = time.process_time() - start
+        start = time.process_time()
         read = decode(coded)
-        decode_s = time.perf_counter() - start
+        decode_s = time.process_time() - start
     same = all(np.array_equal(np.asarray(read[name]), tensor) for name, tensor in tensors.items())
     name = ", ".join(f"{key}={value}" for key, value in settings.items()) or "defaults"
     return {"same": same, "bytes": len(coded), "encode_s": encode_s, "decode_s": decode_s, "settings": name}

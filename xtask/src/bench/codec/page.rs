@@ -60,10 +60,10 @@ Bytes; after each tier its ratio to NNCodec. `file` is the whole container, `--m
 ";
 
 const SPEEDS: &str = "\
-Millions of weights a second, pruned ones included, encoding / decoding, one thread, the quickest of the runs of a second (the machine
-is shared); the column after `stream` is how many times as
-fast as NNCodec it decodes. zstd and xz give back bytes (of their best form), not weights; xz and NNCodec are called from outside: on small networks what it takes to
-start them counts (a process for xz; NNCodec is called within a running Python). `stream` and `direct` decode as they do when they run: to the columns
+Millions of weights a second, pruned ones included, encoding / decoding, one thread, processor time (the machine is shared), the quickest of
+the runs of 0.3 seconds; the column after `stream` is how many times as
+fast as NNCodec it decodes. zstd and xz give back bytes (of their best form), not weights; xz is a process of its own, whose start
+counts on small networks; NNCodec is called within a running Python, five times where the network is small. `stream` and `direct` decode as they do when they run: to the columns
 and codes of kept weights, tile by tile. `smallest` decodes to whole tensors, once, when a file is loaded.
 ";
 
