@@ -231,3 +231,38 @@ fn hints_that_do_not_fit_are_refused() {
         assert!(StreamEncoder::new().weights(&tensor.view(), hints).is_err());
     }
 }
+
+/// A layer in which some rows (the last, where the packer puts them) and columns keep nothing, and its length.
+fn with_dead(rows: usize, cols: usize, [live_rows, live_cols]: [usize; 2], density: u64) -> usize {
+    let mut weights = WeightsBuf::new([rows, cols, 1], true, 4, 2).expect("a layer");
+    let mut state = 7_u64;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for row in 0..live_rows {
+        for col in 0..live_cols {
+            if random(100) < density {
+                // Live columns lie evenly among the dead.
+                let at = row * cols + col * cols / live_cols;
+                weights.codes[at] = random(4) as u8;
+                weights.mask.as_mut().expect("a mask")[at] = true;
+            }
+        }
+    }
+    let mut encoder = StreamEncoder::new();
+    encoder.weights(&weights.view(), Hints::default()).expect("valid");
+    encoder.finish().len()
+}
+
+#[test]
+fn dead_rows_and_columns_cost_no_more_than_about_a_flag_each() {
+    for density in [2, 8, 20] {
+        let alive = with_dead(150, 400, [150, 400], density);
+        let dead_rows = with_dead(300, 400, [150, 400], density);
+        assert!(dead_rows <= alive + 150 / 16, "{density} %: {alive} {dead_rows}");
+        // Scattered, and nothing tells of them: a flag a column would be 75 bytes.
+        let dead_cols = with_dead(150, 600, [150, 400], density);
+        assert!(dead_cols <= alive + 75 * 5 / 4, "{density} %: {alive} {dead_cols}");
+    }
+}
