@@ -71,9 +71,12 @@ pub struct Args {
     /// Part of the weights kept at the start, the largest of each layer
     #[arg(long, value_name = "0..1", default_value_t = 0.2, help_heading = "Connections")]
     pub first_density: f64,
-    /// Steps between two changes of the connections
-    #[arg(long, value_name = "N", default_value_t = 300, help_heading = "Connections")]
-    pub every: usize,
+    /// Steps between two changes of the connections [default: a three hundredth of all]
+    #[arg(long, value_name = "N", help_heading = "Connections")]
+    pub every: Option<usize>,
+    /// The part of the steps after which the target is reached
+    #[arg(long, value_name = "0..1", default_value_t = 0.6, help_heading = "Connections")]
+    pub target_at: f64,
     /// Part of the connections that may come in at a change, at the start
     #[arg(long, value_name = "0..1", default_value_t = 0.1, help_heading = "Connections")]
     pub regrow: f64,
@@ -86,8 +89,8 @@ pub struct Args {
     /// Bits of a bias on its grid
     #[arg(long, value_name = "N", default_value_t = 6, help_heading = "Levels")]
     pub bias_bits: u32,
-    /// The part of the steps after which weights are shared and the target is reached
-    #[arg(long, value_name = "0..1", default_value_t = 0.5, help_heading = "Levels")]
+    /// The part of the steps after which weights are shared
+    #[arg(long, value_name = "0..1", default_value_t = 0.4, help_heading = "Levels")]
     pub share_from: f64,
     /// The part of the steps after which levels become fixed, bit by bit
     #[arg(long, value_name = "0..1", default_value_t = 0.75, help_heading = "Levels")]
@@ -145,7 +148,8 @@ impl Args {
             levels: self.levels.clone(),
             level_bits: self.level_bits,
             bias_bits: self.bias_bits,
-            every: self.every,
+            every: self.every.unwrap_or((self.steps / 300).max(1)),
+            target_at: self.target_at,
             regrow: self.regrow,
             share_from: self.share_from,
             settle: (self.settle_from, self.settle_to),
@@ -198,6 +202,7 @@ impl Args {
             .option("levels", levels.join(","))
             .option("level_bits", o.level_bits)
             .option("bias_bits", o.bias_bits)
+            .option("target_at", o.target_at)
             .option("share_from", o.share_from)
             .option("settle_from", o.settle.0)
             .option("settle_to", o.settle.1);
@@ -220,6 +225,9 @@ fn line(report: &Report, steps: usize, start: Instant) -> String {
     let mut text = format!("step {}/{steps}: loss {:.4}", report.step, report.loss);
     if let Some(error) = report.validation_error {
         text += &format!(", validation {:.2} %", 100.0 * error);
+    }
+    if let Some(loss) = report.validation_loss {
+        text += &format!(" ({loss:.4})");
     }
     let spent = start.elapsed().as_secs_f64();
     text + &format!(

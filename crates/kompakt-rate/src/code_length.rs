@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! p(row, column) = others in the row x others in the column / all
-//! bits           = log2 (1 - p) / p  +  sign  +  level
+//! bits           = log2 (1 - p) / p  +  sign  +  level  +  its part of the row's bias
 //! ```
 //!
 //! A connection does not count for itself: one alone in its column is dear, one among many is cheap. So rows and
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Bits of a bias, about.
-const BIAS_BITS: f64 = 6.0;
+const BIAS_BITS: f32 = 6.0;
 
 /// The bits of each connection, layer by layer.
 #[derive(Debug, Clone)]
@@ -38,16 +38,17 @@ impl CodeLengths {
                     .map(|i| {
                         let level =
                             if levels.is_empty() { level_bits } else { levels[usize::from(layer.code[i])] };
-                        counts.bits(rows[i] as usize, layer.column[i] as usize, true) + level
+                        let row = rows[i] as usize;
+                        let bias = BIAS_BITS / layer.row(row).len() as f32;
+                        counts.bits(row, layer.column[i] as usize, true) + level + bias
                     })
                     .collect()
             })
             .collect();
-        let n_rows: usize = net.layers.iter().map(|layer| layer.live.len()).sum();
         let n = net.n_connections() as f64;
         let connections: f64 = of_connections.iter().flatten().map(|&b| f64::from(b)).sum();
         // The empty places cost 1 / ln 2 bits a connection, where they are many.
-        let total = connections + n * std::f64::consts::LOG2_E + n_rows as f64 * BIAS_BITS;
+        let total = connections + n * std::f64::consts::LOG2_E;
         Self { of_connections, total }
     }
 }

@@ -21,11 +21,14 @@ pub(crate) fn zero<const K: usize>() -> Lanes<K> {
 /// `acc += x w`.
 #[inline(always)]
 pub(crate) fn add_scaled<const K: usize>(acc: &mut Lanes<K>, x: &Lanes<K>, w: f32) {
-    for (acc, x) in acc.iter_mut().zip(x) {
-        for (acc, x) in acc.iter_mut().zip(x) {
-            *acc = x.mul_add(w, *acc);
+    // In copies, so that the compiler need not ask whether the two overlap.
+    let (mut sum, x) = (*acc, *x);
+    for k in 0..K {
+        for l in 0..8 {
+            sum[k][l] = x[k][l].mul_add(w, sum[k][l]);
         }
     }
+    *acc = sum;
 }
 
 /// `acc += x y`, lane by lane.

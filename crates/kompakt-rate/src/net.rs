@@ -241,16 +241,20 @@ fn pool_back<const K: usize>(
         let (x, dx) = (&x[span.clone()], &mut dx[span]);
         let out = channel as usize * base.len()..(channel as usize + 1) * base.len();
         for ((y, dy), &base) in y[out.clone()].iter().zip(&dy[out]).zip(base) {
-            let mut left = *dy;
+            let (most, mut left) = (*y, *dy);
             for &w in window {
                 let at = (base + w) as usize;
+                let (here, mut sum) = (x[at], dx[at]);
                 for k in 0..K {
                     for l in 0..8 {
-                        let is_it = x[at][k][l] == y[k][l];
-                        dx[at][k][l] += if is_it { left[k][l] } else { 0.0 };
-                        left[k][l] = if is_it { 0.0 } else { left[k][l] };
+                        // Bits say the same as numbers here, and compare without branches.
+                        let is_it = here[k][l].to_bits() == most[k][l].to_bits();
+                        let mask = if is_it { u32::MAX } else { 0 };
+                        sum[k][l] += f32::from_bits(left[k][l].to_bits() & mask);
+                        left[k][l] = f32::from_bits(left[k][l].to_bits() & !mask);
                     }
                 }
+                dx[at] = sum;
             }
         }
     }

@@ -7,10 +7,10 @@ use crate::{
     train::{Options, Report, Run, error},
 };
 use kompakt_checkpoint::Model;
-use kompakt_data::{Augmentation, DataError, Dataset, Feed};
+use kompakt_data::{Augmentation, DataError, Dataset, Feed, Values};
 use kompakt_prep::Pipeline;
 use sha2::{Digest, Sha256};
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 /// What a network is trained on and measured by.
 pub struct Data<'a> {
@@ -58,7 +58,7 @@ pub fn run(
     let plain =
         |set: &Dataset, steps: &Pipeline| feed(set.clone(), steps, Augmentation::default(), options.seed);
     let validation = data.validation.as_ref().map(|set| plain(set, &steps)).transpose()?;
-    let error_before = validation.as_ref().map(|feed| error(&net, feed));
+    let error_before = validation.as_ref().map(|feed| error(&net, feed).0);
     let key = key(model, options, &data);
     let (supply, error_of_teachers) = supply(&net, &steps, options, &data, say)?;
     let run = Run {
@@ -92,7 +92,7 @@ fn supply(
         }
         if let Some(set) = &data.validation {
             let feed = feed(set.clone(), &steps, Augmentation::default(), options.seed)?;
-            let found = error(&net_of_teacher, &feed);
+            let (found, _) = error(&net_of_teacher, &feed);
             say(&format!("a teacher: validation error {:.2} %", 100.0 * found));
             wrong = Some(wrong.map_or(found, |w: f64| w.min(found)));
         }
@@ -142,7 +142,7 @@ fn steps_of(model: &Model, set: &Dataset, net: &Net) -> Result<Pipeline, RateErr
 fn supply_key(steps: &Pipeline, seed: u64, copies: usize, data: &Data<'_>) -> String {
     let mut text = format!("{} {seed} {copies} {}", steps.hash_hex(), data.augmentation);
     data.teachers.iter().for_each(|t| text += &format!(" {}", t.content_hash()));
-    text += &format!(" {}", digest(format!("{:?}", data.training.values()).as_bytes()));
+    text += &format!(" {:?} {}", data.training.dims(), digest(&bytes_of(data.training.values())));
     digest(text.as_bytes())
 }
 
@@ -150,9 +150,20 @@ fn supply_key(steps: &Pipeline, seed: u64, copies: usize, data: &Data<'_>) -> St
 fn key(model: &Model, options: &Options, data: &Data<'_>) -> String {
     let steps = model.preprocessing.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut text = format!("{} {options:?} {} {steps}", model.content_hash(), data.copies);
-    text += &format!(" {} {}", data.augmentation, data.training.len());
+    text += &format!(" {} {}", data.augmentation, digest(&bytes_of(data.training.values())));
     data.teachers.iter().for_each(|t| text += &format!(" {}", t.content_hash()));
     digest(text.as_bytes())
+}
+
+/// The numbers of a data set as bytes.
+fn bytes_of(values: &Values) -> Cow<'_, [u8]> {
+    match values {
+        Values::Bytes(bytes) => Cow::Borrowed(bytes),
+        Values::Scaled { bytes, low, step } => {
+            Cow::Owned([&low.to_le_bytes(), &step.to_le_bytes(), &bytes[..]].concat())
+        }
+        Values::Floats(floats) => Cow::Owned(floats.iter().flat_map(|x| x.to_le_bytes()).collect()),
+    }
 }
 
 fn digest(bytes: &[u8]) -> String {

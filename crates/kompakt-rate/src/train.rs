@@ -1,9 +1,10 @@
 //! The training: from a dense network to one with few connections of few values, within a budget of bytes.
 //!
 //! ```text
-//! steps   0 ─────────────── share_from ─────────── settle_from ─────── settle_to ──── end
-//! bytes   \__________ fall to the target, held there by what dies and grows ____|
-//! weights      free            │  one of a few levels, straight through   │ settle │ levels and biases only
+//! steps   0 ──────── share_from ───────── settle_from ─── settle_to ──── end
+//! bytes   fall to the target until target_at, held there by what dies and grows
+//! weights   free        │ one of a few levels, straight │ fixed bit  │ levels and
+//!                       │ through                       │ by bit     │ biases only
 //! ```
 
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
 };
 use kompakt_checkpoint::Model;
 use kompakt_data::Feed;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -48,6 +50,8 @@ pub struct Options {
     pub every: usize,
     /// Part of the connections that may come in at a change, at the start.
     pub regrow: f64,
+    /// The part of the steps after which the target is reached.
+    pub target_at: f64,
     /// The part of the steps after which weights are shared.
     pub share_from: f64,
     /// The parts of the steps between which levels become fixed.
@@ -75,8 +79,11 @@ impl Options {
             return wrong("--level-bits, --bias-bits", "3 to 16");
         }
         let parts = [0.0, self.share_from, self.settle.0, self.settle.1, 1.0];
-        if !parts.is_sorted() || parts.iter().any(|p| !p.is_finite()) {
-            return wrong("--share-from, --settle", "parts of the steps from 0 to 1, in ascending order");
+        if !parts.is_sorted() || !(0.0..=1.0).contains(&self.target_at) {
+            return wrong(
+                "--target-at, --share-from, --settle-from, --settle-to",
+                "parts of the steps from 0 to 1, in ascending order",
+            );
         }
         if !(0.0..=1.0).contains(&self.first_density) || !(0.0..=1.0).contains(&self.regrow) {
             return wrong("--first-density, --regrow", "0 to 1");
@@ -110,6 +117,8 @@ pub struct Report {
     pub loss: f64,
     /// Errors on validation data, as the network is then; none without such data.
     pub validation_error: Option<f64>,
+    /// Loss on the same.
+    pub validation_loss: Option<f64>,
     /// Connections.
     pub n_connections: usize,
     /// The file if training ended here.
@@ -291,7 +300,7 @@ impl Run<'_> {
         if part >= o.settle.0 {
             return;
         }
-        let left = (1.0 - part / o.share_from.max(1e-9)).max(0.0);
+        let left = (1.0 - part / o.target_at.max(1e-9)).max(0.0);
         let target = self.options.target_bytes as f64 * 8.0 / state.scale;
         let budget = target + (state.first_bits - target).max(0.0) * left.powi(3);
         let share = o.regrow * 0.5 * (1.0 + (std::f64::consts::PI * (part / o.settle.0).min(1.0)).cos());
@@ -300,9 +309,7 @@ impl Run<'_> {
         let level_bits = self.free_level_bits();
         let growth = probes.as_deref().map(|p| (p, n_grow));
         let change = wiring::rewire(net, budget, level_bits, o.batch, growth);
-        if change.n_died > 0 {
-            state.price = change.price;
-        }
+        state.price = change.price;
     }
 
     /// What the loss says of every weight, over some blocks.
@@ -356,10 +363,12 @@ impl Run<'_> {
         let estimate = CodeLengths::of(&shared, 0.0).total;
         state.scale = bytes as f64 * 8.0 / estimate;
         let (sum, n) = std::mem::take(&mut state.loss);
+        let found = self.validation.map(|feed| error(net, feed));
         Ok(Report {
             step: state.step,
             loss: sum / n.max(1) as f64,
-            validation_error: self.validation.map(|feed| error(net, feed)),
+            validation_error: found.map(|f| f.0),
+            validation_loss: found.map(|f| f.1),
             n_connections: net.n_connections(),
             bytes,
             price: f64::from(state.price),
@@ -481,11 +490,10 @@ fn settle(layer: &mut Layer, part: f64, batch: f32, price: f32) {
     }
 }
 
-/// The part of the examples that a network gets wrong.
-pub(crate) fn error(net: &Net, feed: &Feed) -> f64 {
-    use rayon::prelude::*;
+/// The part of the examples that a network gets wrong, and the mean loss.
+pub(crate) fn error(net: &Net, feed: &Feed) -> (f64, f64) {
     let indices: Vec<usize> = (0..feed.len()).collect();
-    let wrong: usize = indices
+    let found: Vec<(f32, usize)> = indices
         .par_chunks(BLOCK)
         .map_init(
             || (Work::<8>::new(net), vec![0.0f32; BLOCK * net.n_inputs]),
@@ -493,16 +501,15 @@ pub(crate) fn error(net: &Net, feed: &Feed) -> f64 {
                 let images = &mut images[..indices.len() * net.n_inputs];
                 feed.fill(0, indices, images);
                 answer(net, images, work);
-                let is_wrong = |lane: usize, label: u16| {
-                    let score = |class: usize| work.scores()[class][lane / 8][lane % 8];
-                    let most = (0..net.n_classes()).fold(f32::NEG_INFINITY, |m, c| m.max(score(c)));
-                    score(usize::from(label)) < most
-                };
-                indices.iter().enumerate().filter(|(lane, i)| is_wrong(*lane, feed.labels()[**i])).count()
+                let labels: Vec<u8> = indices.iter().map(|&i| feed.labels()[i] as u8).collect();
+                let Work { values, soft, .. } = work;
+                loss::softmax(&values[values.len() - 1], &labels, 1.0, soft)
             },
         )
-        .sum();
-    wrong as f64 / feed.len().max(1) as f64
+        .collect();
+    let n = feed.len().max(1) as f64;
+    let wrong: usize = found.iter().map(|f| f.1).sum();
+    (wrong as f64 / n, found.iter().map(|f| f64::from(f.0)).sum::<f64>() / n)
 }
 
 fn gcd(a: usize, b: usize) -> usize {

@@ -18,7 +18,7 @@ use crate::{
 /// What a change of the connections did.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Change {
-    /// The worth per bit of the best connection that died.
+    /// What a bit is worth: a tenth of the connections that stay are worth less for each of theirs.
     pub(crate) price: f32,
     pub(crate) n_died: usize,
     pub(crate) n_grown: usize,
@@ -26,7 +26,7 @@ pub(crate) struct Change {
 
 /// Lets connections die until the estimate is at most `budget_bits`, and `n_grow` others in first.
 ///
-/// `probes` are sums over `n_probed` steps; none: nothing grows. `spare`: curvatures are those of steps of `batch`
+/// `growth` is what the loss says of every weight, and how many may come in. Curvatures are those of steps of `batch`
 /// examples.
 pub(crate) fn rewire(
     net: &mut Net,
@@ -51,16 +51,18 @@ pub(crate) fn rewire(
     change.n_grown = new.len();
     let mut keep: Vec<Vec<bool>> = net.layers.iter().map(|layer| vec![true; layer.len()]).collect();
     let mut total = lengths.total + new_bits;
-    for &(value, layer, i) in &worth {
+    for &(_, layer, i) in &worth {
         if total <= budget_bits {
             break;
         }
         let (layer, i) = (layer as usize, i as usize);
         keep[layer][i] = false;
         total -= f64::from(lengths.of_connections[layer][i]) + std::f64::consts::LOG2_E;
-        change.price = value;
         change.n_died += 1;
     }
+    // The tenth part of what stays: those that came in last are among the least, whatever they will be worth.
+    let n_left = worth.len() - change.n_died;
+    change.price = worth.get(change.n_died + n_left / 10).map_or(0.0, |w| w.0);
     for (l, keep) in keep.iter().enumerate() {
         let mine: Vec<(u32, u32, f32)> =
             new.iter().filter(|c| c.layer == l).map(|c| (c.row, c.column, c.latent)).collect();

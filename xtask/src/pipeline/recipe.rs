@@ -94,3 +94,18 @@ fn names(root: &Path) -> Result<Vec<String>> {
     names.sort();
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_recipe_can_be_read() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for name in names(root).unwrap() {
+            let recipe = Recipe::read(root, &name).unwrap();
+            assert!(!recipe.about.is_empty(), "{name}");
+            assert!(recipe.rate.is_some() || recipe.teachers.is_empty(), "{name}: teachers of nobody");
+        }
+    }
+}
