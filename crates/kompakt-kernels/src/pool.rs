@@ -95,21 +95,88 @@ fn max_2x2_body(window: &PoolWindow, x: &[f32], y: &mut [f32]) {
     }
 }
 
+/// Columns that are pooled down before they are pooled across.
+const PART: usize = 256;
+
 #[inline(always)]
 fn max_any_body(window: &PoolWindow, x: &[f32], y: &mut [f32]) {
-    let ([h, w], [oh, ow]) = (window.size, window.output);
+    let ([h, w], [oh, ow], [_, step]) = (window.size, window.output, window.stride);
+    // Outputs of one part, so that their windows lie in it.
+    let part = PART.saturating_sub(window.kernel[1]) / step;
     for (x, y) in x.chunks_exact(h * w).zip(y.chunks_exact_mut(oh * ow)) {
         for (oy, y) in y.chunks_exact_mut(ow).enumerate() {
             let (y0, y1, _) = window.span(0, oy);
-            for (ox, y) in y.iter_mut().enumerate() {
-                let (x0, x1, _) = window.span(1, ox);
-                let mut best = f32::NEG_INFINITY;
-                for row in y0..y1 {
-                    best = x[row * w + x0..row * w + x1].iter().fold(best, |b, &v| larger(b, v));
+            if part == 0 {
+                max_row(window, &x[y0 * w..y1 * w], w, 0..ow, y);
+                continue;
+            }
+            for first in (0..ow).step_by(part) {
+                let last = (first + part).min(ow);
+                let (left, right) = (window.span(1, first).0, window.span(1, last - 1).1);
+                let mut down = [f32::NEG_INFINITY; PART];
+                let down = &mut down[..right.saturating_sub(left)];
+                for row in x[y0 * w..y1 * w].chunks_exact(w) {
+                    for (best, &v) in down.iter_mut().zip(&row[left..]) {
+                        *best = larger(*best, v);
+                    }
                 }
-                *y = best;
+                across(window, first, left, down, &mut y[first..last]);
             }
         }
+    }
+}
+
+/// Outputs from `first` on of one row, of `down`, the largest of each column from `left` on.
+#[inline(always)]
+fn across(window: &PoolWindow, first: usize, left: usize, down: &[f32], y: &mut [f32]) {
+    let (kernel, step) = (window.kernel[1], window.stride[1]);
+    // Windows that padding cuts, at either end, one by one.
+    let whole = |i: usize| {
+        let start = (first + i) * step;
+        start >= window.before[1] && start - window.before[1] + kernel <= left + down.len()
+    };
+    let begin = (0..y.len()).find(|&i| whole(i)).unwrap_or(y.len());
+    let end = (begin..y.len()).rev().find(|&i| whole(i)).map_or(begin, |i| i + 1);
+    for i in (0..begin).chain(end..y.len()) {
+        let (x0, x1, _) = window.span(1, first + i);
+        y[i] = down[x0 - left..x1 - left].iter().fold(f32::NEG_INFINITY, |b, &v| larger(b, v));
+    }
+    if begin == end {
+        return;
+    }
+    let x = &down[(first + begin) * step - window.before[1] - left..];
+    let y = &mut y[begin..end];
+    y.fill(f32::NEG_INFINITY);
+    for shift in 0..kernel {
+        let x = &x[shift..];
+        match step {
+            1 => y.iter_mut().zip(x).for_each(|(y, &v)| *y = larger(*y, v)),
+            2 => every::<2>(x, y),
+            3 => every::<3>(x, y),
+            _ => y.iter_mut().zip(x.iter().step_by(step)).for_each(|(y, &v)| *y = larger(*y, v)),
+        }
+    }
+}
+
+/// `y` becomes the larger of itself and of every `S`th element.
+#[inline(always)]
+fn every<const S: usize>(x: &[f32], y: &mut [f32]) {
+    let (groups, rest) = x.as_chunks::<S>();
+    for (y, group) in y.iter_mut().zip(groups) {
+        *y = larger(*y, group[0]);
+    }
+    if let (Some(&last), Some(y)) = (rest.first(), y.get_mut(groups.len())) {
+        *y = larger(*y, last);
+    }
+}
+
+/// Outputs of one row, window by window; `x` holds the rows under it.
+#[inline(always)]
+fn max_row(window: &PoolWindow, x: &[f32], w: usize, outputs: core::ops::Range<usize>, y: &mut [f32]) {
+    for ox in outputs {
+        let (x0, x1, _) = window.span(1, ox);
+        let rows = x.chunks_exact(w).flat_map(|row| &row[x0..x1]);
+        y[ox] = rows.fold(f32::NEG_INFINITY, |b, &v| larger(b, v));
     }
 }
 

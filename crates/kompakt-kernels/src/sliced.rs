@@ -21,9 +21,13 @@ use crate::{Codebook, Epilogue, Isa, RowSource, RowWeights, isa::Level};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
+#[path = "slice_buffer.rs"]
+mod buffer;
 #[cfg(target_arch = "x86_64")]
 #[path = "sliced_x86.rs"]
 mod x86;
+
+pub use buffer::SliceBuffer;
 
 /// Rows side by side.
 pub(crate) const LANES: usize = 16;
@@ -191,114 +195,6 @@ fn sums(isa: Isa, idx: &[u16], weights: Lanes<'_>, x: &[f32]) -> [f32; LANES] {
         (Lanes::Codes { codes, full, book }, level) => x86::sums_codes(level, idx, codes, full, book, x),
         #[cfg(target_arch = "x86_64")]
         (Lanes::Values(values), level) => x86::sums_values(level, idx, values, x),
-    }
-}
-
-/// Up to sixteen rows that were just unpacked and will be forgotten: [`SlicedMatrix`] for weights that stay in a file.
-/// The sums have the same bits.
-#[derive(Debug, Clone, Default)]
-pub struct SliceBuffer {
-    n_cols: usize,
-    n_rows: usize,
-    /// Steps written so far, whatever is in the buffers beyond.
-    n_steps: usize,
-    is_coded: bool,
-    /// `[steps, LANES]`, each below `n_cols`; so are all beyond `n_steps`.
-    idx: Vec<u16>,
-    codes: Vec<u8>,
-    values: Vec<f32>,
-}
-
-impl SliceBuffer {
-    /// The rows it takes.
-    pub const ROWS: usize = LANES;
-
-    /// The bytes that it takes for rows of at most `max_row_kept` weights.
-    pub fn estimate_bytes(max_row_kept: usize, n_levels: Option<usize>) -> usize {
-        let weight = if n_levels.is_some_and(|n| n <= MAX_LEVELS) { 1 } else { 4 };
-        LANES * max_row_kept * (2 + weight)
-    }
-
-    /// Forgets all rows and makes ready for rows of `n_cols` columns and at most `max_row_kept` weights.
-    ///
-    /// Panics: if there are more than [`MAX_COLS`] columns.
-    pub fn start(&mut self, n_cols: usize, max_row_kept: usize, n_levels: Option<usize>) {
-        assert!(n_cols <= MAX_COLS, "{n_cols} columns");
-        let len = max_row_kept * LANES;
-        self.is_coded = n_levels.is_some_and(|n| n <= MAX_LEVELS);
-        // Only what the last rows wrote is not a filler.
-        let used = self.n_steps * LANES;
-        self.idx[..used].fill(0);
-        self.idx.resize(len.max(self.idx.len()), 0);
-        if self.is_coded {
-            let used = used.min(self.codes.len());
-            self.codes[..used].fill(FILLER);
-            self.codes.resize(len.max(self.codes.len()), FILLER);
-        } else {
-            let used = used.min(self.values.len());
-            self.values[..used].fill(0.0);
-            self.values.resize(len.max(self.values.len()), 0.0);
-        }
-        (self.n_cols, self.n_rows, self.n_steps) = (n_cols, 0, 0);
-    }
-
-    /// Adds a row.
-    ///
-    /// Panics: if there are sixteen already, the row keeps more weights than was said, or a column is too large.
-    pub fn push(&mut self, cols: &[u32], weights: RowWeights<'_>, book: &Codebook) {
-        let lane = self.n_rows;
-        assert!(
-            lane < LANES && cols.len() * LANES <= self.idx.len() && cols.len() == weights.len(),
-            "no room for a row"
-        );
-        for ((i, &col), slot) in cols.iter().enumerate().zip(self.idx.iter_mut().skip(lane).step_by(LANES)) {
-            assert!((col as usize) < self.n_cols, "column {col} of {}", self.n_cols);
-            *slot = col as u16;
-            match weights {
-                RowWeights::Codes(codes) if self.is_coded => self.codes[i * LANES + lane] = codes[i] & 31,
-                _ => self.values[i * LANES + lane] = weights.value(book, i),
-            }
-        }
-        self.n_steps = self.n_steps.max(cols.len());
-        self.n_rows += 1;
-    }
-
-    /// Adds a row that keeps every column.
-    ///
-    /// Panics: as [`push`](Self::push).
-    pub fn push_full(&mut self, codes: &[u8], book: &Codebook) {
-        assert!(codes.len() <= self.n_cols, "{} codes, {} columns", codes.len(), self.n_cols);
-        let lane = self.n_rows;
-        assert!(lane < LANES && codes.len() * LANES <= self.idx.len(), "no room for a row");
-        for (col, &code) in codes.iter().enumerate() {
-            let at = col * LANES + lane;
-            self.idx[at] = col as u16;
-            if self.is_coded {
-                self.codes[at] = code & 31;
-            } else {
-                self.values[at] = book.value(code);
-            }
-        }
-        self.n_steps = self.n_steps.max(codes.len());
-        self.n_rows += 1;
-    }
-
-    /// `y[r] = epilogue(row r times x)` for the rows so far; `epilogue` counts from the first of them.
-    ///
-    /// Panics: if `x` is shorter than a row, or `y` than there are rows.
-    pub fn apply(&self, isa: Isa, book: &Codebook, x: &[f32], epilogue: Epilogue<'_>, y: &mut [f32]) {
-        assert!(x.len() >= self.n_cols && y.len() >= self.n_rows, "x or y is too short");
-        epilogue.check(self.n_rows);
-        let len = self.n_steps * LANES;
-        let weights = if self.is_coded {
-            Lanes::Codes { codes: &self.codes[..len], full: 0, book }
-        } else {
-            Lanes::Values(&self.values[..len])
-        };
-        let sums = sums(isa, &self.idx[..len], weights, x);
-        for (row, (y, sum)) in y.iter_mut().zip(sums).take(self.n_rows).enumerate() {
-            *y = epilogue.row(row).apply(sum);
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
 use random_model::{TIERS, checkpoint, expected, graph, numbers, pack};
 
 /// Random networks that are tried.
-const CASES: u32 = 150;
+const CASES: u32 = 60;
 
 fn options(isa: Isa, max_batch: usize) -> SessionOptions {
     let mut options = SessionOptions::default();

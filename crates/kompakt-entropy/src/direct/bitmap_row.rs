@@ -60,9 +60,9 @@ impl<'a> BitmapRow<'a> {
 
 /// The map, 64 columns at a time, each with its first column.
 fn words(map: &[u8]) -> impl Iterator<Item = (u32, u64)> {
-    map.chunks(8).zip((0..).step_by(64)).map(|(chunk, base)| {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        (base, u64::from_le_bytes(word))
-    })
+    let (whole, rest) = map.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let last = (!rest.is_empty()).then_some(last);
+    (0..).step_by(64).zip(whole.iter().copied().chain(last).map(u64::from_le_bytes))
 }

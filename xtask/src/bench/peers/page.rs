@@ -51,7 +51,8 @@ input: ONNX f32 with the pruned weights as zeros, static int8 (per channel) made
 and OpenVINO's own format made from both. MNIST's test images for the LeNets, seeded normal numbers for the others.
 
 Engines take turns of 0.1 s (one run at least) within a round, and a ratio is to ONNX Runtime f32 in the same round: \
-median of the rounds, quartiles in brackets. ONNX Runtime is called with its input and output bound, OpenVINO by its \
+median of the rounds, quartiles in brackets. With one thread, time is the processor's, which other work on this machine does not lengthen; with two, the clock's. \
+ONNX Runtime is called with its input and output bound, OpenVINO by its \
 asynchronous request, tract with its tensors made; ours as a library. Outputs agree with ONNX Runtime's f32 to 1e-4 of \
 the largest, int8 aside; the error is in each table. *Unpacked once* holds the weights in memory in the form that is \
 fastest to compute with, for every tier; *from the file* holds none: rows are unpacked (`direct`) or tiles decoded \
