@@ -2,6 +2,7 @@
 
 mod codec;
 mod peers;
+mod ptq;
 
 use anyhow::Result;
 
@@ -16,11 +17,13 @@ pub(crate) struct Arguments {
 enum What {
     Codec(codec::Arguments),
     Peers(peers::Arguments),
+    Ptq(ptq::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.what {
         What::Codec(arguments) => codec::run(arguments),
         What::Peers(arguments) => peers::run(arguments),
+        What::Ptq(arguments) => ptq::run(arguments),
     }
 }

@@ -1,7 +1,6 @@
 //! What goes into the layers of a network when it sees images.
 
 use crate::{Progress, error::CompressError, factor::Factor, network};
-use gemm::Parallelism;
 use kompakt_checkpoint::Model;
 use kompakt_graph::{Graph, Op};
 use rayon::prelude::*;
@@ -183,43 +182,19 @@ impl Columns {
 
 /// `X Xᵀ` of `n` columns from `first` on: `rows` is `[samples, n_cols]`, the result `[n, n]`.
 fn products(rows: &[f32], n_cols: usize, first: usize, n: usize) -> Vec<f32> {
-    let n_rows = rows.len() / n_cols;
-    let mut part = Vec::with_capacity(n_rows * n);
-    for row in rows.chunks_exact(n_cols) {
-        part.extend_from_slice(&row[first..first + n]);
-    }
-    product(&part, n_rows, n)
-}
-
-/// `PᵀP` for `P` `[rows, n]`.
-#[expect(unsafe_code, reason = "the matrix library takes pointers")]
-fn product(part: &[f32], rows: usize, n: usize) -> Vec<f32> {
-    assert_eq!(part.len(), rows * n, "a matrix of {rows} rows and {n} columns");
     let mut h = vec![0f32; n * n];
-    let stride = n as isize;
-    // SAFETY: `h` is `[n, n]`; `part` is `[rows, n]`, read as its transpose and as itself; lengths are checked above.
-    unsafe {
-        gemm::gemm(
-            n,
-            n,
-            rows,
-            h.as_mut_ptr(),
-            1,
-            stride,
-            false,
-            part.as_ptr(),
-            stride,
-            1,
-            part.as_ptr(),
-            1,
-            stride,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
+    for row in rows.chunks_exact(n_cols) {
+        let part = &row[first..first + n];
+        // The upper half; after a ReLU many inputs are zero.
+        for (i, &x) in part.iter().enumerate().filter(|(_, x)| **x != 0.0) {
+            let sums = &mut h[i * n + i..(i + 1) * n];
+            sums.iter_mut().zip(&part[i..]).for_each(|(h, y)| *h += x * y);
+        }
+    }
+    for i in 0..n {
+        for j in 0..i {
+            h[i * n + j] = h[j * n + i];
+        }
     }
     h
 }

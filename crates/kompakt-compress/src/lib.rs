@@ -19,7 +19,7 @@
 //!
 //! Sources: Chou, Lookabaugh, Gray 1989 (levels with a price on bits); Frantar et al. 2022, "GPTQ", and Chee et al. 2023,
 //! "QuIP" (columns with feedback, here in the latter's form); Nagel et al. 2019 (bias correction).
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 mod allocate;
 mod calibrate;

