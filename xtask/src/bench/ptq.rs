@@ -54,6 +54,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .with_context(|| format!("cannot write {}", arguments.output.display()))
 }
 
+fn call(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} failed");
+    }
+    Ok(())
+}
+
 const HEAD: &str = "# Compression without training
 
 `cargo xtask bench ptq`. The network is the MNIST network of PyPI's `digit-recognizer-py` 0.1.0; NNCodec is 2.1.3 (PyPI) with its
