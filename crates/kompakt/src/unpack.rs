@@ -26,6 +26,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let bytes = packed::read(&arguments.file)?;
     let container = packed::parse(&arguments.file, &bytes)?;
     container.verify().map_err(|e| packed::broken(&arguments.file, &e))?;
-    let write = |path: &Path| kompakt_pack::unpack_to(&container, arguments.dense, path).map_err(PackError::into_anyhow);
+    let write = |path: &Path| {
+        kompakt_pack::unpack_to(&container, arguments.dense, path).map_err(PackError::into_anyhow)
+    };
     arguments.output.write_with(write)
 }
