@@ -12,7 +12,7 @@
 //! convolutions and max pools: connections as lists, 64 examples side by side, augmentation and teachers done
 //! beforehand. Everything else in the workspace trains with `kompakt-engine`.
 //!
-//! The result depends on model, data, options and seed alone: not on threads, and not on the instruction set.
+//! The result depends on model, data, options and seed alone, on one type of machine; not on threads.
 //!
 //! Sources: Han 2015 (pruning, sharing, centroids by summed gradients); Evci 2020 (connections that come back);
 //! Hinton 2015 (distillation); Choi 2016 (curvature-weighted, entropy-constrained levels).
