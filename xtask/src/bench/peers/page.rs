@@ -62,10 +62,10 @@ fastest to compute with, for every tier; *from the file* holds none: rows are un
 
 const BOUNDS: &str = "## What bounds it
 
-One core does 58 G products of f32 a second. Convolutions reach 22 to 30 G products of kept weights a second, and 41 G \
-where input and output stay in the nearest cache and every weight has long rows to meet: each kept weight costs three loads \
-beside its 16 vectors, vectors begin anywhere in a cache line, and sums wait in the output between blocks of channels. \
-Tried and not kept: a copy of the input for each horizontal place of the kernel, so that vectors begin where they \
+One core does 58 G products of f32 a second. Single convolutions came to 22 to 30 G products of kept weights a second (41 G \
+where input and output stay in the nearest cache), measured with the layout named below that was not kept. The likely \
+reasons, which no hardware counter confirms here: each kept weight costs three loads beside its 16 vectors, vectors begin \
+anywhere in a cache line, and sums wait in the output between blocks of channels. Tried and not kept: a copy of the input for each horizontal place of the kernel, so that vectors begin where they \
 should, in blocks of channels of the nearest cache's size (VGG-16 203 to 179 ms, but ResNet-18 16.0 to 17.4 ms and \
 LeNet-5 0.021 to 0.027 ms: with few weights kept, a block has too few for its passes over the output).
 
