@@ -5,7 +5,6 @@
 //! and the tests alike.
 
 use anyhow::{Result, bail};
-use std::process::Command;
 
 /// Runs all checks; stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
@@ -19,7 +18,7 @@ pub(crate) fn run() -> Result<()> {
 
 fn cargo(arguments: &[&str]) -> Result<()> {
     crate::say(&format!("cargo {}", arguments.join(" ")));
-    let status = Command::new(env!("CARGO")).args(arguments).status()?;
+    let status = crate::cargo::cargo().args(arguments).status()?;
     if !status.success() {
         bail!("`cargo {}` failed", arguments.join(" "));
     }

@@ -3,6 +3,7 @@
 
 mod bench;
 mod bindings;
+mod cargo;
 mod ci;
 mod data;
 mod onnx;

@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     call(Command::new(&python).args(pip).args(PACKAGES))?;
-    call(Command::new(env!("CARGO")).args(["build", "--release", "-p", "kompakt"]))?;
+    call(crate::cargo::cargo().args(["build", "--release", "-p", "kompakt"]))?;
     let mnist = kompakt_data::cache_folder().join("mnist");
     if !mnist.exists() {
         bail!("MNIST is not there; fetch it with `cargo xtask data mnist`");

@@ -81,7 +81,7 @@ impl Stage {
 /// would choose other features for what the parts share and build the training engine twice.
 pub(crate) fn build_all() -> Result<()> {
     crate::say("building the stages (the first build takes some minutes: it includes the training engine)");
-    let status = Command::new(env!("CARGO"))
+    let status = crate::cargo::cargo()
         .args(["build", "--release", "--workspace", "--bins"])
         .status()
         .context("cannot start cargo")?;
