@@ -10,7 +10,7 @@ use crate::{
 };
 use alloc::vec;
 use kompakt_entropy::{
-    WeightsBuf,
+    EntropyError, WeightsBuf,
     smallest::{Hints, StreamDecoder},
 };
 use kompakt_graph::Param;
@@ -26,8 +26,8 @@ pub(crate) fn adaptive(
     let coded = |e| FormatError::coded(e, at);
     match descriptor.form {
         Form::Shared { n_levels } => {
-            let read = if n_levels < GAPS_FROM { adaptive_numbers } else { ascending_numbers };
-            let codebook = read(decoder, descriptor.format, n_levels, at)?;
+            let ascends = n_levels >= GAPS_FROM;
+            let codebook = numbers(decoder, descriptor.format, n_levels, ascends).map_err(coded)?;
             check_codebook(&codebook, at)?;
             let mut weights = target(param, descriptor, &codebook, at)?;
             decoder.weights(&mut weights, hints).map_err(coded)?;
@@ -38,75 +38,41 @@ pub(crate) fn adaptive(
             let mut weights = target(param, descriptor, &one, at)?;
             decoder.weights(&mut weights, hints).map_err(coded)?;
             let n = weights.view().n_kept();
-            let numbers = adaptive_numbers(decoder, descriptor.format, n, at)?;
+            let numbers = numbers(decoder, descriptor.format, n, false).map_err(coded)?;
             Ok(Decoded::Dense { numbers, mask: weights.mask })
         }
         Form::Dense => {
-            let numbers = adaptive_numbers(decoder, descriptor.format, param.len(), at)?;
+            let numbers = numbers(decoder, descriptor.format, param.len(), false).map_err(coded)?;
             Ok(Decoded::Dense { numbers, mask: None })
         }
     }
 }
 
-/// A list of numbers that ascend, unless a scale is not positive.
-fn ascending_numbers(
+/// A list of numbers; one that `ascends` was written as such, unless its scale is not positive.
+fn numbers(
     decoder: &mut StreamDecoder<'_>,
     format: NumberFormat,
     n: usize,
-    at: usize,
-) -> Result<Numbers, FormatError> {
-    let coded = |e| FormatError::coded(e, at);
+    ascends: bool,
+) -> Result<Numbers, EntropyError> {
     Ok(match format {
         NumberFormat::F32 => {
             let mut values = vec![0.0; n];
-            decoder.codebook_f32(&mut values).map_err(coded)?;
+            if ascends { decoder.codebook_f32(&mut values) } else { decoder.numbers_f32(&mut values) }?;
             Numbers::F32(values)
         }
         NumberFormat::F16 => {
             let mut bits = vec![0; n];
-            decoder.codebook_f16(&mut bits).map_err(coded)?;
+            if ascends { decoder.codebook_f16(&mut bits) } else { decoder.numbers_f16(&mut bits) }?;
             Numbers::F16(bits)
         }
         NumberFormat::Scaled => {
             let mut scale = [0.0];
-            decoder.numbers_f32(&mut scale).map_err(coded)?;
+            decoder.numbers_f32(&mut scale)?;
             let [scale] = scale;
             let mut integers = vec![0; n];
-            let read = if scale > 0.0 {
-                decoder.codebook_int(&mut integers)
-            } else {
-                decoder.numbers_int(&mut integers)
-            };
-            read.map_err(coded)?;
-            Numbers::Scaled { scale, integers }
-        }
-    })
-}
-
-fn adaptive_numbers(
-    decoder: &mut StreamDecoder<'_>,
-    format: NumberFormat,
-    n: usize,
-    at: usize,
-) -> Result<Numbers, FormatError> {
-    let coded = |e| FormatError::coded(e, at);
-    Ok(match format {
-        NumberFormat::F32 => {
-            let mut values = vec![0.0; n];
-            decoder.numbers_f32(&mut values).map_err(coded)?;
-            Numbers::F32(values)
-        }
-        NumberFormat::F16 => {
-            let mut bits = vec![0; n];
-            decoder.numbers_f16(&mut bits).map_err(coded)?;
-            Numbers::F16(bits)
-        }
-        NumberFormat::Scaled => {
-            let mut scale = [0.0];
-            decoder.numbers_f32(&mut scale).map_err(coded)?;
-            let mut integers = vec![0; n];
-            decoder.numbers_int(&mut integers).map_err(coded)?;
-            let [scale] = scale;
+            let ascends = ascends && scale > 0.0;
+            if ascends { decoder.codebook_int(&mut integers) } else { decoder.numbers_int(&mut integers) }?;
             Numbers::Scaled { scale, integers }
         }
     })

@@ -28,6 +28,7 @@ mod loss;
 mod net;
 #[cfg(test)]
 mod net_tests;
+mod options;
 mod random;
 mod snapshot;
 mod stage;
@@ -37,5 +38,6 @@ mod wiring;
 
 pub use error::RateError;
 pub use loss::Distillation;
+pub use options::Options;
 pub use stage::{Data, Outcome, run};
-pub use train::{Options, Report};
+pub use train::Report;

@@ -3,8 +3,9 @@
 use crate::{
     error::RateError,
     net::Net,
+    options::Options,
     supply::{Supply, Teacher},
-    train::{Options, Report, Run, error},
+    train::{Report, Run, error},
 };
 use kompakt_checkpoint::Model;
 use kompakt_data::{Augmentation, DataError, Dataset, Feed, Values};
