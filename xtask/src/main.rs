@@ -23,6 +23,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Pipeline(pipeline::Arguments),
+    Curve(pipeline::curve::Arguments),
     Data(data::Arguments),
     Bench(bench::Arguments),
     /// Build the Python wheel in an environment of its own and try its example
@@ -36,6 +37,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Pipeline(arguments) => pipeline::run(&arguments),
+        Command::Curve(arguments) => pipeline::curve::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Bindings => bindings::run(),

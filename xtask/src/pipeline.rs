@@ -10,15 +10,20 @@
 //! summary and an HTML report beside the models.
 
 mod comparison;
+pub(crate) mod curve;
 mod data;
 mod job;
+mod ledger;
 pub(crate) mod process;
 mod recipe;
+mod variation;
 
 use anyhow::{Context, Result};
 use job::Job;
+use ledger::Ledger;
 use recipe::Recipe;
 use std::path::{Path, PathBuf};
+use variation::Variation;
 
 /// Run all stages: train, prune, cluster, fine-tune, pack, and run the packed file
 #[derive(clap::Args)]
@@ -42,9 +47,16 @@ pub(crate) struct Arguments {
     /// A small run of under two minutes; needs no network
     #[arg(long, conflicts_with = "recipe")]
     quick: bool,
+    /// One run for each value of an option of a stage, and the curve of error against bytes: rate.target-size=1000,2000
+    #[arg(long, value_name = "STAGE.OPTION=VALUES")]
+    vary: Option<String>,
     /// Take up a run where it was left: finished stages are not repeated
     #[arg(long)]
     resume: bool,
+    /// A folder that keeps augmented examples for other runs on the same, with recipes that train for a size; up to
+    /// 0.5 GB for each seed, preprocessing and teacher
+    #[arg(long)]
+    cache: Option<PathBuf>,
     /// Where the models, the summary and the report go
     #[arg(long, default_value = "out")]
     out: PathBuf,
@@ -70,26 +82,44 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
     let recipes_own = recipe.prep.clone().unwrap_or_else(|| job::NO_PREP.to_string());
     let preps = if arguments.prep.is_empty() { vec![recipes_own] } else { arguments.prep.clone() };
+    let variations = match &arguments.vary {
+        Some(text) => Variation::read(text)?.into_iter().map(Some).collect(),
+        None => vec![None],
+    };
+    let ledger = Ledger::new(arguments.resume);
     let mut groups = Vec::new();
     for prep in &preps {
         let mut summaries = Vec::new();
         for &seed in &arguments.seeds {
             let name = run_name(&[&net, &data.name, &recipe_name, prep], seed);
-            let job = Job {
-                net: net.clone(),
-                data: data.clone(),
-                prep: prep.clone(),
-                recipe_name: recipe_name.clone(),
-                recipe: recipe.clone(),
-                seed,
-                folder: arguments.out.join(name),
-                resume: arguments.resume,
-            };
-            let summary = job.run()?;
-            println!("\n{}", summary.table());
-            summaries.push(summary);
+            let folder = arguments.out.join(name);
+            let mut points = Vec::new();
+            for variation in &variations {
+                let job = Job {
+                    net: net.clone(),
+                    data: data.clone(),
+                    prep: prep.clone(),
+                    recipe_name: recipe_name.clone(),
+                    recipe: variation.as_ref().map_or_else(|| Ok(recipe.clone()), |v| v.of(&recipe))?,
+                    seed,
+                    variation: variation.clone(),
+                    folder: folder.clone(),
+                    teachers: arguments.out.join("teachers"),
+                    cache: arguments.cache.as_deref(),
+                    ledger: &ledger,
+                };
+                let summary = job.run()?;
+                println!("\n{}", summary.table());
+                points.push(summary);
+            }
+            if variations.len() > 1 {
+                print!("{}", curve::draw(&folder, &variations, &points)?);
+            }
+            summaries.extend(points);
         }
-        print!("{}", comparison::of_seeds(&summaries));
+        if variations.len() == 1 {
+            print!("{}", comparison::of_seeds(&summaries));
+        }
         groups.push(summaries);
     }
     if groups.len() > 1 {

@@ -1,11 +1,13 @@
 //! The plots, each a function from data to an inline SVG.
 
 mod bytes;
+mod curve;
 mod filters;
 mod stages;
 mod weights;
 
 pub(crate) use bytes::bytes_by_layer;
+pub use curve::{Series, error_by_size};
 pub(crate) use filters::first_filters;
 pub(crate) use stages::{bytes_by_stage, error_by_stage};
 pub(crate) use weights::weights;

@@ -1,10 +1,6 @@
 //! One run of all stages, each a program of its own.
 
-use super::{
-    data, plain_name,
-    process::{Cost, Stage},
-    recipe::Recipe,
-};
+use super::{data, ledger::Ledger, plain_name, process::Stage, recipe::Recipe, variation::Variation};
 use anyhow::{Context, Result};
 use kompakt_checkpoint::ModelFile;
 use kompakt_report::{Row, Summary};
@@ -17,7 +13,7 @@ use std::{
 pub(super) const NO_PREP: &str = "none";
 
 /// One run of all stages.
-pub(super) struct Job {
+pub(super) struct Job<'a> {
     /// The network's name or graph file.
     pub(super) net: String,
     pub(super) data: data::Choice,
@@ -26,17 +22,21 @@ pub(super) struct Job {
     pub(super) recipe_name: String,
     pub(super) recipe: Recipe,
     pub(super) seed: u64,
+    /// What this run does otherwise than its recipe says; the stages before are shared with other such runs.
+    pub(super) variation: Option<Variation>,
     /// Where everything goes.
     pub(super) folder: PathBuf,
-    /// Whether finished stages are taken as they are.
-    pub(super) resume: bool,
+    /// Where teachers go, which other runs may learn from as well.
+    pub(super) teachers: PathBuf,
+    /// Where augmented examples are kept for other runs; none: they are made anew.
+    pub(super) cache: Option<&'a Path>,
+    pub(super) ledger: &'a Ledger,
 }
 
-impl Job {
+impl Job<'_> {
     /// Runs it: the summary is returned, and written beside the models with the report.
     pub(super) fn run(&self) -> Result<Summary> {
-        std::fs::create_dir_all(&self.folder)
-            .with_context(|| format!("cannot make the folder {}", self.folder.display()))?;
+        make_folder(&self.folder)?;
         let mut summary = Summary {
             net: self.net.clone(),
             data: self.data.name.clone(),
@@ -88,21 +88,32 @@ impl Job {
     fn rate_stage(&self, summary: &mut Summary, options: &[String], seed: &str) -> Result<&'static str> {
         let mut stage = Stage::new("kompakt-rate").args(["--data", &self.data.name, "--seed", seed]);
         stage = stage.args(["--checkpoint", &self.file("2-rate.resume")]);
+        if let Some(folder) = self.cache {
+            make_folder(folder)?;
+            stage = stage.args(["--cache", &folder.display().to_string()]);
+        }
         for (index, teacher) in self.recipe.teachers.iter().enumerate() {
-            let name = format!("0-teacher-{}", index + 1);
-            let path = self.file(&format!("{name}.safetensors"));
-            let train = Stage::new("kompakt-train").args(["--net", &teacher.net, "--data", &self.data.name]);
+            make_folder(&self.teachers)?;
             // Teachers differ by their seeds.
-            let seed = (self.seed + 1000 * index as u64).to_string();
-            let train = train.args(["--seed", &seed, "--checkpoint", &self.file(&format!("{name}.resume"))]);
-            self.run_or_reuse(&train.args(&teacher.train).args(["-o", &path]), &name, &path)?;
+            let seed = self.seed + 1000 * index as u64;
+            let name = format!("{}-seed{seed}", plain_name(&[&teacher.net, &self.data.name]));
+            let beside = |end: &str| self.teachers.join(format!("{name}.{end}")).display().to_string();
+            let path = beside("safetensors");
+            let train = Stage::new("kompakt-train").args(["--net", &teacher.net, "--data", &self.data.name]);
+            let train = train.args(["--seed", &seed.to_string(), "--checkpoint", &beside("resume")]);
+            self.ledger.run_or_reuse(&train.args(&teacher.train).args(["-o", &path]), Path::new(&path))?;
             stage = stage.args(["--teacher", &path]);
         }
         self.model_stage(summary, stage.args(options), Some("1-train"), "2-rate")?;
         Ok("2-rate")
     }
 
+    /// A file of this run; what the variation changes has its value in the name.
     fn file(&self, name: &str) -> String {
+        let name = match &self.variation {
+            Some(variation) => variation.name_of(name),
+            None => name.to_string(),
+        };
         self.folder.join(name).display().to_string()
     }
 
@@ -117,7 +128,7 @@ impl Job {
         let path = self.file(&format!("{output}.safetensors"));
         let stage = stage.args(input.map(|name| self.file(&format!("{name}.safetensors"))));
         let stage = stage.args(["-o", &path]);
-        let cost = self.run_or_reuse(&stage, output, &path)?;
+        let cost = self.ledger.run_or_reuse(&stage, Path::new(&path))?;
         let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
         let model = ModelFile::open(file, None).with_context(|| path.clone())?.without_parameters();
         let record = model.provenance.last().context("the stage left no record of itself")?;
@@ -190,43 +201,8 @@ impl Job {
         crate::say(&format!("report:  {html}"));
         Ok(())
     }
-
-    /// Runs a stage, or, when resuming, takes its result from the last run if the command was the same.
-    fn run_or_reuse(&self, stage: &Stage, name: &str, result: &str) -> Result<Cost> {
-        let command = stage.command_line();
-        let note = self.file(&format!("{name}.done"));
-        if self.resume
-            && Path::new(result).exists()
-            && let Some(cost) =
-                std::fs::read_to_string(&note).ok().and_then(|text| read_note(&text, &command))
-        {
-            crate::say(&format!("{command} (done before)"));
-            return Ok(cost);
-        }
-        crate::say(&command);
-        let cost = stage.run()?;
-        std::fs::write(&note, format!("{command}\n{} {}\n", cost.wall_s, cost.peak_rss_bytes))
-            .with_context(|| format!("cannot write {note}"))?;
-        Ok(cost)
-    }
 }
 
-/// The cost in a `.done` note, if it is of this command.
-fn read_note(text: &str, command: &str) -> Option<Cost> {
-    let (first, second) = text.trim_end().split_once('\n')?;
-    let (wall_s, peak_rss_bytes) = second.split_once(' ')?;
-    (first == command)
-        .then_some(Cost { wall_s: wall_s.parse().ok()?, peak_rss_bytes: peak_rss_bytes.parse().ok()? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_note_of_another_command_is_not_used() {
-        let note = "train --seed 1\n12.5 4096\n";
-        assert!(read_note(note, "train --seed 2").is_none());
-        assert_eq!(read_note(note, "train --seed 1").unwrap().peak_rss_bytes, 4096);
-    }
+fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
 }
