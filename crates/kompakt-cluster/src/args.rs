@@ -1,6 +1,6 @@
 //! The command line of `kompakt-cluster`.
 
-use crate::{CentroidInit, Method, NumberFormat, Options, cluster, table};
+use crate::{CentroidInit, Method, NumberFormat, Options, cluster, levels_within, table};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use kompakt_checkpoint::stage::{Failure, Input, Output, exit};
@@ -29,6 +29,9 @@ pub struct Args {
     /// Entries of a codebook, 1 to 256, by layer
     #[arg(long, value_name = "LEVELS")]
     levels: Option<PerLayer<usize>>,
+    /// Bytes of all codes (at their entropy) and codebooks: levels are chosen by layer for the least error within them
+    #[arg(long, value_name = "BYTES", conflicts_with_all = ["bits", "levels"])]
+    budget: Option<u64>,
     /// How centroids are found
     #[arg(long, value_enum, default_value = "exact")]
     method: MethodName,
@@ -88,13 +91,16 @@ impl Args {
                 "the weights are shared already; kompakt-finetune moves their centroids".to_string();
             return Err(Failure { code: exit::INPUT, message }.into());
         }
-        let options = Options {
+        let mut options = Options {
             method: self.method(),
             n_levels: self.n_levels(&model.graph).map_err(usage)?,
             codebook_format: self.codebook_format,
             bias_format: self.bias_format,
             seed: self.seed.or(model.seed()).unwrap_or(1),
         };
+        if let Some(budget) = self.budget {
+            options.n_levels = levels_within(&model, &options, budget).map_err(usage)?;
+        }
         let (model, layers) = cluster(model, &options).map_err(usage)?;
         let text = if self.json { serde_json::to_string(&layers)? } else { table(&layers) };
         if !self.quiet {

@@ -32,6 +32,14 @@ pub enum ClusterError {
         /// How many layers there are.
         expected: usize,
     },
+    /// Two levels a layer are more than that.
+    #[error("{budget_bytes} bytes are too few: codes and codebooks of two levels a layer take {least_bytes}")]
+    Budget {
+        /// What was given.
+        budget_bytes: u64,
+        /// The least that can be.
+        least_bytes: u64,
+    },
     /// A number format that does not exist.
     #[error("number format {0:?}; known are f32, f16 and int2 to int24")]
     NumberFormat(String),

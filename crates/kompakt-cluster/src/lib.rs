@@ -12,6 +12,8 @@
 //! optimum of the same objective ([`k_means_exact`]), and a quantiser that weighs squared error against code length
 //! ([`entropy_constrained()`]).
 //!
+//! Levels may be given by layer, or be chosen for all layers together within a number of bytes ([`levels_within`]).
+//!
 //! The result depends on the weights, the options and the seed alone. Layers are worked on in parallel; no
 //! number crosses from one to another.
 //!
@@ -20,6 +22,7 @@
 //! Source: Han, Mao, Dally 2015, "Deep Compression", section 3.
 
 pub mod args;
+mod budget;
 mod cluster;
 mod codebook;
 mod distribution;
@@ -33,6 +36,7 @@ mod number_format;
 mod partition;
 mod report;
 
+pub use budget::levels_within;
 pub use cluster::{Options, cluster};
 pub use codebook::{Settled, drop_unused, settle};
 pub use distribution::Distribution;

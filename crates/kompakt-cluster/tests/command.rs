@@ -59,3 +59,16 @@ fn mistakes_end_with_their_exit_codes() {
     run(folder.path(), "").unwrap().write(&input).unwrap();
     assert_eq!(code(""), stage::exit::INPUT);
 }
+
+#[test]
+fn a_budget_chooses_the_levels() {
+    let folder = tempfile::tempdir().unwrap();
+    write_model(&folder.path().join("in.safetensors"));
+    let levels = |budget: &str| n_levels(&run(folder.path(), &format!("--budget {budget}")).unwrap());
+    // 600 and 120 weights: a bit for each is 90 bytes, and codebooks come on top.
+    let (few, many) = (levels("150"), levels("400"));
+    assert!(few.iter().zip(&many).all(|(f, m)| f <= m) && few != many, "{few:?} {many:?}");
+    let error = run(folder.path(), "--budget 20").unwrap_err();
+    assert_eq!(stage::exit_code(&error), stage::exit::USAGE);
+    assert!(run(folder.path(), "--budget 300 --bits 4").is_err());
+}
