@@ -2,6 +2,7 @@
 
 use crate::{
     error::{OnnxError, Problem},
+    import::{LABELS, PREPROCESSING},
     proto::{
         AttributeProto, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetId, StringEntry,
         TensorProto, TensorShape, TensorType, TypeProto, ValueInfo, attribute_type, data_type,
@@ -20,7 +21,7 @@ const MAX_BYTES: usize = 2_000_000_000;
 /// Writes a model as an ONNX file of operator set 19, in bytes.
 ///
 /// Shapes are `[n, ...]`, `n` any number of images. Preprocessing is not part of the network: it is left as JSON in the
-/// file's metadata, as are names of classes.
+/// file's metadata, as are names of classes; import finds both again.
 /// Errors: an operator that ONNX has no form of; a model beyond 2 GB.
 pub fn export(model: &Model) -> Result<Vec<u8>, OnnxError> {
     let graph = &model.graph;
@@ -37,10 +38,10 @@ pub fn export(model: &Model) -> Result<Vec<u8>, OnnxError> {
     }
     let mut metadata = Vec::new();
     if let Some(preprocessing) = &model.preprocessing {
-        metadata.push(StringEntry { key: "kompakt.preprocessing".into(), value: preprocessing.to_string() });
+        metadata.push(StringEntry { key: PREPROCESSING.into(), value: preprocessing.to_string() });
     }
     if !model.labels.is_empty() {
-        metadata.push(StringEntry { key: "kompakt.labels".into(), value: model.labels.join("\n") });
+        metadata.push(StringEntry { key: LABELS.into(), value: model.labels.join("\n") });
     }
     let port =
         |value: usize, name: String| ValueInfo { name, r#type: Some(float_tensor(graph.shape(value))) };

@@ -16,6 +16,10 @@ use std::{collections::BTreeSet, path::Path};
 /// The oldest and newest operator sets that are understood.
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=22;
 
+/// Keys of the metadata for what ONNX has no place for; [`export`](crate::export()) writes them, import reads them.
+pub(crate) const PREPROCESSING: &str = "kompakt.preprocessing";
+pub(crate) const LABELS: &str = "kompakt.labels";
+
 /// Reads an ONNX file as a model of the interchange: batch norms folded, names as in the file, one record of history.
 ///
 /// Errors: a file that cannot be read or is no ONNX model; inputs whose shape is not known; everything that the model
@@ -56,6 +60,18 @@ fn import_bytes(bytes: Bytes, folder: Option<&Path>, options: &ImportOptions) ->
         .option("producer", proto.producer_name)
         .option("opset", opset);
     model.record(record, None);
+    for entry in &proto.metadata_props {
+        match entry.key.as_str() {
+            PREPROCESSING => {
+                let json = serde_json::from_str(&entry.value);
+                let no_json =
+                    |e| OnnxError::NotOnnx(format!("its metadata {PREPROCESSING:?} are no JSON: {e}"));
+                model.preprocessing = Some(json.map_err(no_json)?);
+            }
+            LABELS => model.labels = entry.value.lines().map(str::to_string).collect(),
+            _ => {}
+        }
+    }
     Ok(model)
 }
 

@@ -1,5 +1,6 @@
 //! Nodes of a file, one after the other, as operators of the interchange.
 
+mod dilated;
 mod elementwise;
 mod layers;
 mod norms;

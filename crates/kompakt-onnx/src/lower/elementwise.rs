@@ -54,12 +54,27 @@ impl Lowering<'_> {
         let value = if let Some(slope) = slope.scalar() {
             self.builder.op(call.name(), Op::LeakyRelu { slope }, vec![x.value])?
         } else {
-            let channels = self.builder.shape(x.value)[0];
-            if slope.len() != channels || aligned(slope, x)?.get(1) != Some(&channels) {
-                return Err(format!("slopes of shape {:?} for {:?}", slope.dims, x.dims));
+            let shape = self.builder.shape(x.value).to_vec();
+            let aligned = aligned(slope, x)?;
+            let wrong = || format!("slopes of shape {:?} for {:?}", slope.dims, x.dims);
+            let from =
+                aligned.get(1..).filter(|d| d.len() == shape.len() && aligned[0] == 1).ok_or_else(wrong)?;
+            let n: usize = shape.iter().product();
+            let is_per_channel = slope.len() == shape[0] && from[0] == shape[0];
+            if !is_per_channel && (rules::broadcast(&shape, from)? != shape || n > MAX_REPEATED) {
+                return Err(wrong());
             }
-            let params = vec![("weight", slope.to_floats())];
-            self.builder.push(Some(call.layer_name(1)), Op::Prelu, vec![x.value], params)?
+            // One a channel, or one an element.
+            let (numbers, seen) = match is_per_channel {
+                true => (slope.to_floats(), x.value),
+                false => {
+                    let each = slope.pick(shape.clone(), rules::repeated(from, &shape)).to_floats();
+                    (each, self.builder.reshape(x.value, vec![n])?)
+                }
+            };
+            let params = vec![("weight", numbers)];
+            let y = self.builder.push(Some(call.layer_name(1)), Op::Prelu, vec![seen], params)?;
+            self.builder.reshape(y, shape)?
         };
         Ok(Act { value, ..x.clone() })
     }
@@ -127,7 +142,13 @@ impl Lowering<'_> {
     }
 
     /// A value and a constant: a number for all, one a channel, or one an element.
-    fn with_constant(&mut self, call: &Call<'_>, op: &str, x: &Act, c: &Tensor) -> Result<Act, String> {
+    pub(super) fn with_constant(
+        &mut self,
+        call: &Call<'_>,
+        op: &str,
+        x: &Act,
+        c: &Tensor,
+    ) -> Result<Act, String> {
         if let "Max" | "Min" = op
             && c.len() > 1
         {

@@ -1,8 +1,11 @@
 //! Layers with weights.
 
 use super::{Act, Call, Lowering};
-use crate::tensor::Tensor;
+use crate::{rules, tensor::Tensor};
 use kompakt_graph::{Op, Padding, Pair};
+
+/// The most numbers that constant matrices are repeated to.
+const MAX_REPEATED: usize = 1 << 24;
 
 /// The window of a convolution or pool, always of two dimensions: one of one dimension is one of height 1.
 #[derive(Debug, Clone, Copy)]
@@ -249,7 +252,12 @@ impl Lowering<'_> {
         let (x, w) = (call.act(0)?.clone(), call.needed(1)?);
         let (k, n) = match w.dims[..] {
             [.., k, n] if w.len() == k * n => (k, n),
-            _ => return Err(format!("a product with a constant of shape {:?}", w.dims)),
+            [k] => {
+                let column = w.reshaped(vec![k, 1]);
+                let y = self.matrices(call, &x, &column)?;
+                return self.reshaped(&y, y.dims[..y.dims.len() - 1].to_vec());
+            }
+            _ => return self.matrices(call, &x, w),
         };
         if x.dims.len() < 2 || x.dims.last() != Some(&k) {
             return Err(format!("{:?} times {:?}", x.dims, w.dims));
@@ -282,6 +290,56 @@ impl Lowering<'_> {
         let y = self.builder.transpose(y, vec![1, 0])?;
         let value = self.builder.reshape(y, dims[1..].to_vec())?;
         Ok(Act { value, dims })
+    }
+}
+
+impl Lowering<'_> {
+    /// A product with many constant matrices, one for each matrix of an image: a convolution of 1x1 with a group for each.
+    fn matrices(&mut self, call: &Call<'_>, x: &Act, w: &Tensor) -> Result<Act, String> {
+        let rank = x.dims.len();
+        let wrong = || format!("{:?} times a constant of {:?}", x.dims, w.dims);
+        if rank < 3 || w.dims.len() > rank || w.dims.len() < 2 {
+            return Err(wrong());
+        }
+        let dims = rules::aligned(&w.dims, rank);
+        let (many, k, n) = (&dims[..rank - 2], dims[rank - 2], dims[rank - 1]);
+        let (r, last) = (x.dims[rank - 2], x.dims[rank - 1]);
+        if many[0] != 1 || last != k {
+            return Err(wrong());
+        }
+        let lead = rules::broadcast(&x.dims[1..rank - 2], &many[1..])?;
+        let g: usize = lead.iter().product();
+        if g.saturating_mul(k).saturating_mul(n) > MAX_REPEATED {
+            return Err(wrong());
+        }
+        let mut value = x.value;
+        for (axis, (&old, &new)) in x.dims[1..rank - 2].iter().zip(&lead).enumerate() {
+            if old != new {
+                value = self.builder.op(None, Op::Gather { axis, indices: vec![0; new] }, vec![value])?;
+            }
+        }
+        let to = [&lead[..], &[k, n]].concat();
+        let all = w.pick(to.clone(), rules::repeated(&dims[1..], &to));
+        let weight = self.weight(&all)?;
+        self.n_parameters -= (all.len() - w.len()) as u64;
+        let weight = weight.chunks_exact((k * n).max(1)).flat_map(|m| turned(m, n)).collect();
+        let value = self.builder.reshape(value, vec![g, r, k])?;
+        let value = self.builder.transpose(value, vec![0, 2, 1])?;
+        let value = self.builder.reshape(value, vec![g * k, 1, r])?;
+        let op = Op::Conv2d {
+            out_channels: g * n,
+            kernel: Pair::square(1),
+            stride: Pair::square(1),
+            padding: Padding::default(),
+            dilation: Pair::square(1),
+            groups: g,
+            bias: false,
+        };
+        let value = self.layer(call.layer_name(1), op, value, weight, None)?;
+        let value = self.builder.reshape(value, vec![g, n, r])?;
+        let value = self.builder.transpose(value, vec![0, 2, 1])?;
+        let value = self.builder.reshape(value, [&lead[..], &[r, n]].concat())?;
+        Ok(self.with_batch(value))
     }
 }
 

@@ -16,10 +16,11 @@ impl Lowering<'_> {
         }
         let kernel = call.node.sizes("kernel_shape", n, 0, 1)?;
         let window = Window::of(call, &x.dims, &kernel)?;
+        let padding = window.padding(call, n)?;
         if window.dilation != [1, 1] {
-            return Err("a pool with dilation".into());
+            return self.dilated_pool(call, &x, &window, padding, is_max);
         }
-        let padding = explicit(window.padding(call, n)?).ok_or("padding below 0")?;
+        let padding = explicit(padding).ok_or("padding below 0")?;
         let (kernel, stride) = (pair(window.kernel), pair(window.stride));
         let ceil_mode = call.node.int("ceil_mode", 0) != 0;
         let op = if is_max {

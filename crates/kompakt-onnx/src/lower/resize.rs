@@ -4,7 +4,7 @@
 //! of every pixel as `i step + offset`.
 
 use super::{Act, Call, Lowering};
-use crate::{fold, rules};
+use crate::{fold, rules, tensor::Tensor};
 use kompakt_graph::{Op, Pair};
 
 /// The most pixels along one direction.
@@ -16,6 +16,14 @@ struct Direction {
     from: usize,
     to: usize,
     scale: f64,
+    /// The part of the input that is resized, of its extent: for `tf_crop_and_resize`.
+    region: [f32; 2],
+}
+
+impl Direction {
+    fn new(from: usize, to: usize, scale: f64) -> Self {
+        Self { from, to, scale, region: [0.0, 1.0] }
+    }
 }
 
 impl Direction {
@@ -34,12 +42,28 @@ impl Direction {
             "align_corners" if self.to == 1 => (0.0, 0.0),
             "align_corners" => ((n - 1.0) / (m - 1.0), 0.0),
             "asymmetric" => (step, 0.0),
+            "tf_crop_and_resize" => {
+                let [start, end] = self.region.map(f64::from);
+                match self.to {
+                    1 => (0.0, 0.5 * (start + end) * (n - 1.0)),
+                    _ => ((end - start) * (n - 1.0) / (m - 1.0), start * (n - 1.0)),
+                }
+            }
             other => return Err(format!("coordinates {other:?}")),
         })
     }
 }
 
 impl Direction {
+    fn is_region(self) -> bool {
+        self.region != [0.0, 1.0]
+    }
+
+    /// Whether nothing happens along it.
+    fn is_same(self) -> bool {
+        self.from == self.to && !self.is_region()
+    }
+
     /// Where pixel `i` of the result lies in the input, in the arithmetic of ONNX Runtime: single precision, in this order.
     /// It decides which neighbour is nearest where two are equally near.
     fn place(self, i: usize, mode: &str) -> Result<f32, String> {
@@ -55,6 +79,13 @@ impl Direction {
             "align_corners" if self.to == 1 => 0.0,
             "align_corners" => i * (n - 1.0) / (m - 1.0),
             "asymmetric" => i / scale,
+            "tf_crop_and_resize" => {
+                let [start, end] = self.region;
+                match self.to {
+                    1 => 0.5 * (start + end) * (n - 1.0),
+                    _ => start * (n - 1.0) + (i * (end - start) * (n - 1.0)) / (m - 1.0),
+                }
+            }
             other => return Err(format!("coordinates {other:?}")),
         })
     }
@@ -68,12 +99,9 @@ impl Lowering<'_> {
         if node.int("antialias", 0) != 0 {
             return Err("smoothing (antialias)".into());
         }
-        if !matches!(node.text("keep_aspect_ratio_policy"), "" | "stretch") {
-            return Err("a policy of aspect ratios".into());
-        }
         let directions = self.directions(call, &x.dims, is_old)?;
         // Where the batch is open, exporters write the one that they tried.
-        if directions[0].from != directions[0].to && !self.batch_is_open {
+        if (directions[0].from != directions[0].to && !self.batch_is_open) || directions[0].is_region() {
             return Err("it resizes the batch".into());
         }
         let coordinates = match node.text("coordinate_transformation_mode") {
@@ -81,18 +109,45 @@ impl Lowering<'_> {
             "" => "half_pixel",
             mode => mode,
         };
-        match node.text("mode") {
+        let y = match node.text("mode") {
             "" | "nearest" => {
                 let rounding = match node.text("nearest_mode") {
                     _ if is_old => "floor",
                     "" => "round_prefer_floor",
                     mode => mode,
                 };
-                self.nearest(call, &x, &directions, coordinates, rounding)
+                self.nearest(call, &x, &directions, coordinates, rounding)?
             }
-            "linear" | "bilinear" => self.linear(call, &x, &directions, coordinates),
-            other => Err(format!("mode {other:?}")),
+            "linear" | "bilinear" => self.linear(call, &x, &directions, coordinates)?,
+            other => return Err(format!("mode {other:?}")),
+        };
+        match coordinates {
+            "tf_crop_and_resize" => self.with_outside(call, &y, &directions),
+            _ => Ok(y),
         }
+    }
+
+    /// Puts a number wherever a place lies outside the image.
+    fn with_outside(&mut self, call: &Call<'_>, y: &Act, directions: &[Direction]) -> Result<Act, String> {
+        let value = call.node.float("extrapolation_value", 0.0);
+        let (mut y, n_parameters) = (y.clone(), self.n_parameters);
+        for (axis, direction) in directions.iter().enumerate().filter(|(_, d)| d.is_region()) {
+            let inside = |i| {
+                let at = direction.place(i, "tf_crop_and_resize")?;
+                Ok(if at >= 0.0 && at <= (direction.from - 1) as f32 { 1.0 } else { 0.0 })
+            };
+            let inside = (0..direction.to).map(inside).collect::<Result<Vec<f32>, String>>()?;
+            if inside.contains(&0.0) {
+                let mut dims = vec![1; directions.len()];
+                dims[axis] = direction.to;
+                let outside = inside.iter().map(|v| (1.0 - v) * value).collect();
+                y = self.with_constant(call, "Mul", &y, &Tensor::floats(dims.clone(), inside))?;
+                y = self.with_constant(call, "Add", &y, &Tensor::floats(dims, outside))?;
+            }
+        }
+        // They are no weights of the network that came in.
+        self.n_parameters = n_parameters;
+        Ok(y)
     }
 
     /// Sizes and scales of every dimension.
@@ -103,8 +158,7 @@ impl Lowering<'_> {
             None => (0..rank).collect(),
             Some(list) => list.iter().map(|&a| rules::axis(a, rank)).collect::<Result<Vec<_>, _>>()?,
         };
-        let mut all: Vec<Direction> =
-            dims.iter().map(|&d| Direction { from: d, to: d, scale: 1.0 }).collect();
+        let mut all: Vec<Direction> = dims.iter().map(|&d| Direction::new(d, d, 1.0)).collect();
         let filled = |index| -> Result<_, String> { Ok(call.constant(index)?.filter(|t| t.len() > 0)) };
         let listed = call.node.attribute("scales").map(|a| a.floats.clone()).filter(|s| !s.is_empty());
         let scales = match listed {
@@ -118,9 +172,22 @@ impl Lowering<'_> {
                 if sizes.len() != axes.len() {
                     return Err("not one size a dimension".into());
                 }
+                let scale = |(&axis, &to): (&usize, &usize)| to as f32 / dims[axis] as f32;
+                let scales = axes.iter().zip(&sizes).map(scale);
+                let kept = match call.node.text("keep_aspect_ratio_policy") {
+                    "" | "stretch" => None,
+                    "not_larger" => scales.reduce(f32::min),
+                    "not_smaller" => scales.reduce(f32::max),
+                    other => return Err(format!("a policy of aspect ratios {other:?}")),
+                };
                 for (&axis, &to) in axes.iter().zip(&sizes) {
                     let from = dims[axis];
-                    all[axis] = Direction { from, to, scale: to as f64 / from as f64 };
+                    all[axis] = match kept {
+                        None => Direction::new(from, to, to as f64 / from as f64),
+                        Some(scale) => {
+                            Direction::new(from, (scale * from as f32).round() as usize, f64::from(scale))
+                        }
+                    };
                 }
             }
             (Some(scales), None) => {
@@ -129,10 +196,21 @@ impl Lowering<'_> {
                 }
                 for (&axis, &scale) in axes.iter().zip(&scales) {
                     let (from, scale) = (dims[axis], f64::from(scale));
-                    all[axis] = Direction { from, to: (from as f64 * scale).floor() as usize, scale };
+                    all[axis] = Direction::new(from, (from as f64 * scale).floor() as usize, scale);
                 }
             }
             (None, None) => return Err("neither scales nor sizes are constant".into()),
+        }
+        if let ("tf_crop_and_resize", Some(regions)) =
+            (call.node.text("coordinate_transformation_mode"), filled(1)?)
+        {
+            let regions = regions.to_floats();
+            if regions.len() != 2 * axes.len() || regions.iter().any(|v| v.is_nan() || v.abs() > 65536.0) {
+                return Err(format!("regions are {regions:?}"));
+            }
+            for (i, &axis) in axes.iter().enumerate() {
+                all[axis].region = [regions[i], regions[i + axes.len()]];
+            }
         }
         match all.iter().skip(1).find(|d| d.to == 0 || (d.to != d.from && d.to > MAX_PIXELS)) {
             Some(d) => Err(format!("{} pixels become {}", d.from, d.to)),
@@ -150,7 +228,7 @@ impl Lowering<'_> {
     ) -> Result<Act, String> {
         let mut value = x.value;
         for (axis, direction) in directions.iter().enumerate().skip(1) {
-            if direction.from == direction.to {
+            if direction.is_same() {
                 continue;
             }
             let last = (direction.from - 1) as f32;
@@ -178,7 +256,7 @@ impl Lowering<'_> {
         coordinates: &str,
     ) -> Result<Act, String> {
         let n = directions.len();
-        if n < 3 || directions[1..n - 2].iter().any(|d| d.from != d.to) {
+        if n < 3 || directions[1..n - 2].iter().any(|d| !d.is_same()) {
             return Err("interpolation over other dimensions than height and width".into());
         }
         let (h, w) = (directions[n - 2], directions[n - 1]);
