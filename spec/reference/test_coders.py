@@ -45,7 +45,7 @@ def flat_weights(mask, codes):
 
 def read_adaptive(case):
     """With the reader."""
-    decoder = smallest.StreamDecoder(bytes.fromhex(case["bytes"]))
+    decoder = smallest.StreamDecoder(bytes.fromhex(case["bytes"]), case.get("models") == "quick")
     found = []
     for part in case["parts"]:
         kind, ascending = part["part"], part.get("ascending", False)
@@ -72,13 +72,14 @@ def chapter():
 
 def read_as_written(names, case):
     """With the chapter's own code."""
-    coder, models, found = names["Decoder"](bytes.fromhex(case["bytes"])), names["Models"](), []
+    models, tensor = ("QuickModels", "QuickTensor") if case.get("models") == "quick" else ("Models", "Tensor")
+    coder, models, found = names["Decoder"](bytes.fromhex(case["bytes"])), names[models](), []
     for part in case["parts"]:
         kind, ascending = part["part"], part.get("ascending", False)
         n = part.get("count", len(part.get("numbers", [])))
         if kind == "weights":
             args = part["masked"], part["levels"], part["negative"], part.get("producer"), part.get("grid")
-            kept, codes = names["Tensor"](coder, models, *shape_of(part), *args).decode()
+            kept, codes = names[tensor](coder, models, *shape_of(part), *args).decode()
             found.append(flat_weights(kept, codes))
         elif kind == "integers":
             found.append(names["integers"](coder, models.numbers[ascending][2], n, ascending))

@@ -14,6 +14,7 @@ mod numbers;
 mod picture;
 mod priors;
 mod processor;
+mod quick;
 mod sign;
 mod stream;
 mod tables;

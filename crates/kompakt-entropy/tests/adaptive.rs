@@ -10,44 +10,19 @@
 use kompakt_entropy::smallest::{Hints, StreamDecoder, StreamEncoder};
 use kompakt_entropy::{EntropyError, WeightsBuf};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::{fs, str::FromStr};
+use std::fs;
+
+#[path = "fixtures/cases.rs"]
+mod cases;
+use cases::{fixtures, folder, hex, number, numbers, save, unhex};
 
 const COMMAND: &str = "cargo test -p kompakt-entropy --test adaptive -- --ignored write";
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/coders")
-}
-
-fn fixtures(start: &str) -> Vec<(String, Value)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
-        if name.starts_with(start) {
-            found.push((name, Value::from_str(&fs::read_to_string(path).unwrap()).unwrap()));
-        }
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    assert!(!found.is_empty(), "no fixture starts with {start}");
-    found
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &Value) -> Vec<u8> {
-    let text = text.as_str().unwrap();
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
-}
-
-fn numbers(value: &Value) -> Vec<i64> {
-    value.as_array().unwrap().iter().map(|n| n.as_i64().unwrap()).collect()
-}
-
-fn number(part: &Value, key: &str) -> usize {
-    usize::try_from(part[key].as_u64().unwrap()).unwrap()
+/// Which models weights are coded with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Models {
+    Rich,
+    Quick,
 }
 
 /// Shape, levels, and what the graph tells about a tensor.
@@ -89,8 +64,8 @@ impl Tensor {
 }
 
 /// Writes the parts of a case. Floats are given as their bits.
-fn write(parts: &[Value]) -> Vec<u8> {
-    let mut encoder = StreamEncoder::new();
+fn write(models: Models, parts: &[Value]) -> Vec<u8> {
+    let mut encoder = if models == Models::Rich { StreamEncoder::new() } else { StreamEncoder::quick() };
     for part in parts {
         let list = || numbers(&part["numbers"]);
         let singles = || list().iter().map(|&n| f32::from_bits(n as u32)).collect::<Vec<_>>();
@@ -113,8 +88,9 @@ fn write(parts: &[Value]) -> Vec<u8> {
 }
 
 /// Reads what the parts of a case describe.
-fn read(parts: &[Value], bytes: &[u8]) -> Result<Vec<Vec<i64>>, EntropyError> {
-    let mut decoder = StreamDecoder::new(bytes);
+fn read(models: Models, parts: &[Value], bytes: &[u8]) -> Result<Vec<Vec<i64>>, EntropyError> {
+    let mut decoder =
+        if models == Models::Rich { StreamDecoder::new(bytes) } else { StreamDecoder::quick(bytes) };
     let mut all = Vec::new();
     for part in parts {
         let n = part["count"].as_u64().map_or(part["numbers"].as_array().map_or(0, Vec::len), |n| n as usize);
@@ -145,26 +121,29 @@ fn read(parts: &[Value], bytes: &[u8]) -> Result<Vec<Vec<i64>>, EntropyError> {
     Ok(all)
 }
 
-fn parts(case: &Value) -> &[Value] {
-    case["parts"].as_array().unwrap()
+fn parts(case: &Value) -> (Models, &[Value]) {
+    let models = if case["models"] == "quick" { Models::Quick } else { Models::Rich };
+    (models, case["parts"].as_array().unwrap())
 }
 
 #[test]
 fn streams_are_written_and_read_so() {
     for (name, case) in fixtures("adaptive-") {
-        assert_eq!(hex(&write(parts(&case))), case["bytes"], "{name}");
-        let expected: Vec<_> = parts(&case)
+        let (models, parts) = parts(&case);
+        assert_eq!(hex(&write(models, parts)), case["bytes"], "{name}");
+        let expected: Vec<_> = parts
             .iter()
             .map(|part| numbers(&part[if part["part"] == "weights" { "weights" } else { "numbers" }]))
             .collect();
-        assert_eq!(read(parts(&case), &unhex(&case["bytes"])), Ok(expected), "{name}");
+        assert_eq!(read(models, parts, &unhex(&case["bytes"])), Ok(expected), "{name}");
     }
 }
 
 #[test]
 fn wrong_streams_are_refused_by_rule() {
     for (name, case) in fixtures("bad-adaptive-") {
-        let rule = match read(parts(&case), &unhex(&case["bytes"])) {
+        let (models, parts) = parts(&case);
+        let rule = match read(models, parts, &unhex(&case["bytes"])) {
             Err(EntropyError::Stream { rule, .. }) => rule,
             // What the reader is asked for, before it reads.
             Err(EntropyError::Weights { .. }) => "A-1",

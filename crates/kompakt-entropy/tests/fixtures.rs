@@ -11,44 +11,11 @@ use kompakt_entropy::rans::{Decoder, Encoder, Engine, Histogram, Slots, Table};
 use kompakt_entropy::stream::{Collector, Tables, Tile, TileDecoder};
 use kompakt_entropy::{EntropyError, Weights};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::{fs, str::FromStr};
+use std::fs;
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/coders")
-}
-
-/// Every fixture whose name starts so.
-fn fixtures(start: &str) -> Vec<(String, Value)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
-        if name.starts_with(start) {
-            found.push((name, Value::from_str(&fs::read_to_string(path).unwrap()).unwrap()));
-        }
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    assert!(!found.is_empty(), "no fixture starts with {start}");
-    found
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &Value) -> Vec<u8> {
-    let text = text.as_str().unwrap();
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
-}
-
-fn number(value: &Value, key: &str) -> usize {
-    usize::try_from(value[key].as_u64().unwrap()).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<i64> {
-    value.as_array().unwrap().iter().map(|n| n.as_i64().unwrap()).collect()
-}
+#[path = "fixtures/cases.rs"]
+mod cases;
+use cases::{fixtures, folder, hex, number, numbers, save, unhex};
 
 fn rule<T: std::fmt::Debug>(result: Result<T, EntropyError>) -> String {
     match result {

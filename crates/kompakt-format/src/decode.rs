@@ -144,7 +144,7 @@ impl Directory {
         let Some((param, descriptor)) = self.described(parameter) else {
             return broken("F-17", section.offset, "there is no such parameter");
         };
-        let mut decoder = StreamDecoder::new(bytes);
+        let mut decoder = StreamDecoder::quick(bytes);
         let hints = Hints { producer: None, grid: WeightHints::of(&self.graph, parameter).grid };
         let decoded = adaptive(&mut decoder, param, descriptor, hints, section.offset)?;
         decoder.finish().map_err(|e| FormatError::coded(e, section.offset))?;

@@ -40,13 +40,14 @@ fn same_everywhere<T: PartialEq + std::fmt::Debug>(read: impl Fn(Engine) -> Resu
 }
 
 /// Input: rows, channels, taps (a byte each), levels - 1, negative levels, flags (masked, codebook before, with a
-/// producer, with a grid), then a stream of weights and 8 numbers of each kind.
+/// producer, with a grid, quick models), then a stream of weights and 8 numbers of each kind.
 pub(crate) fn smallest(bytes: &[u8]) {
     let mut front = Front(bytes);
     let shape = [front.byte(), front.byte(), front.byte() % 26];
     let (n_levels, n_negative, flags) = (front.byte() + 1, front.byte(), front.byte());
     let Ok(mut weights) = WeightsBuf::new(shape, flags & 1 > 0, n_levels, n_negative) else { return };
-    let mut decoder = StreamDecoder::new(front.0);
+    let mut decoder =
+        if flags & 16 > 0 { StreamDecoder::quick(front.0) } else { StreamDecoder::new(front.0) };
     let _ = read_smallest(&mut decoder, &mut weights, flags);
     let _ = decoder.finish();
 }
@@ -82,7 +83,7 @@ pub(crate) fn smallest_corpus(_: &Fixtures) -> Vec<Vec<u8>> {
     let mut inputs = Vec::new();
     let shapes = [([5, 12, 1], 4), ([3, 2, 9], 8), ([20, 30, 1], 32)];
     for (([rows, channels, taps], n_levels), flags) in
-        shapes.iter().flat_map(|s| (0..16u8).map(move |f| (*s, f)))
+        shapes.iter().flat_map(|s| (0..32u8).map(move |f| (*s, f)))
     {
         if let Some(stream) = write_smallest([rows, channels, taps], n_levels, flags) {
             let head =
@@ -108,7 +109,7 @@ fn write_smallest(shape: [usize; 3], n_levels: usize, flags: u8) -> Option<Vec<u
         producer: (flags & 4 > 0).then_some(&producer),
         grid: (flags & 8 > 0).then_some((weights.taps, 1)),
     };
-    let mut encoder = StreamEncoder::new();
+    let mut encoder = if flags & 16 > 0 { StreamEncoder::quick() } else { StreamEncoder::new() };
     if flags & 2 > 0 {
         let codebook: Vec<f32> = (0..n_levels).map(|i| i as f32 - n_levels as f32 / 2.0).collect();
         encoder.codebook_f32(&codebook).ok()?;

@@ -43,11 +43,12 @@ impl PoolEncoder {
     }
 }
 
-/// One parameter as a stream of its own. Neighbouring layers do not help, so that all may be coded at once.
+/// One parameter as a stream of its own, under quick models. Neighbouring layers do not help, so that all may be coded
+/// at once.
 pub(crate) fn section(graph: &Graph, index: usize, decoded: &Decoded) -> Result<Vec<u8>, PackError> {
     let param = &graph.params()[index];
     let hints = Hints { producer: None, grid: WeightHints::of(graph, index).grid };
-    let mut stream = StreamEncoder::new();
+    let mut stream = StreamEncoder::quick();
     encode(&mut stream, decoded, &param.shape, hints).map_err(PackError::coder(&param.name))?;
     Ok(stream.finish())
 }

@@ -31,6 +31,8 @@ pub struct Options {
     pub minimal: bool,
     /// Where sections and tiles are cut.
     pub layout: Layout,
+    /// Whether the file is read back and checked, down to the content hash. Leave it out only where a size is looked for.
+    pub read_back: bool,
 }
 
 /// Where sections and tiles are cut: any choice is a valid file with the same content.
@@ -57,11 +59,15 @@ impl Default for Layout {
 impl Options {
     /// Everything that there is, in that tier, laid out as suits it.
     pub fn new(tier: Tier) -> Self {
-        Self { tier, minimal: false, layout: Layout::default() }
+        Self { tier, minimal: false, layout: Layout::default(), read_back: true }
     }
     /// Without all that is ancillary.
     pub fn minimal(self) -> Self {
         Self { minimal: true, ..self }
+    }
+    /// Without reading the file back.
+    pub fn unchecked(self) -> Self {
+        Self { read_back: false, ..self }
     }
 }
 
@@ -74,7 +80,7 @@ pub struct Written {
     pub content_hash: [u8; 8],
 }
 
-/// Writes a container to a new file at `path`, and reads it back.
+/// Writes a container to a new file at `path`, and (if not told otherwise) reads it back.
 ///
 /// `progress` is told how many weights of how many are done.
 ///
@@ -116,6 +122,7 @@ struct Packing<'a> {
     about: &'a About,
     tier: Tier,
     layout: Layout,
+    read_back: bool,
     /// The sections after the first.
     spool: Spool,
     adaptive: PoolEncoder,
@@ -136,6 +143,7 @@ impl<'a> Packing<'a> {
             about,
             tier: options.tier,
             layout: options.layout,
+            read_back: options.read_back,
             spool: Spool::new(folder),
             adaptive: PoolEncoder::new(),
             numbers: Vec::new(),
@@ -258,7 +266,9 @@ impl<'a> Packing<'a> {
         let at = pool.copy_to(&mut out, header.len() + directory.len())?;
         let end = self.spool.copy_to(&mut out, at)?;
         out.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io())?;
-        read_back(path, content_hash)?;
+        if self.read_back {
+            read_back(path, content_hash)?;
+        }
         Ok(Written { bytes: end as u64, content_hash })
     }
 }

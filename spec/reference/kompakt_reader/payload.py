@@ -18,7 +18,7 @@ def decode(container):
         data = container.bytes_of(section)
         if section.kind == ADAPTIVE:
             with coder(section):
-                decoder = smallest.StreamDecoder(data)
+                decoder = smallest.StreamDecoder(data, quick=True)
                 _, _, grid = container.graph.hints(index)
                 pool[index] = adaptive(decoder, parameter, descriptor, None, grid)
                 decoder.finish()

@@ -22,7 +22,7 @@ const LEAST: u64 = 1 << (WINDOW - 8);
 pub(crate) const PROBABILITY_BITS: u32 = 16;
 
 /// Codes bits: the writer and the reader of a stream share every model through it.
-pub(crate) trait Coder {
+pub(crate) trait Coder: Default {
     /// Codes one bit; `p1` is the probability of a one, 1 to 65535. A writer codes `bit` and gives it back; a
     /// reader ignores `bit` and gives back what it read.
     fn code(&mut self, bit: bool, p1: u32) -> bool;
@@ -39,6 +39,12 @@ pub(crate) struct Encoder {
     /// 2^48 to 2^56 between two bits.
     range: u64,
     out: Vec<u8>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Encoder {
@@ -121,6 +127,12 @@ pub(crate) struct Decoder<'a> {
     /// How many bytes have left the window.
     n_shifted: usize,
     bytes: &'a [u8],
+}
+
+impl Default for Decoder<'_> {
+    fn default() -> Self {
+        Self::new(&[])
+    }
 }
 
 impl<'a> Decoder<'a> {

@@ -163,7 +163,7 @@ fn counters(at: &Place) -> [usize; N_CONTEXTS] {
     let before = at.kept >> near::UP & 511;
     [
         FIRST[0] + around as usize,
-        FIRST[1] + at.in_column * N_COARSE + at.in_row,
+        FIRST[1] + at.row * N_COARSE + at.in_column,
         FIRST[2] + at.producer * N_COARSE + at.in_column,
         FIRST[3] + at.place,
         FIRST[4] + at.in_row * N_COARSE + at.column,

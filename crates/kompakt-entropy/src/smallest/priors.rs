@@ -17,9 +17,9 @@ pub(crate) static KEPT_WEIGHTS: [[i16; kept::N_INPUTS]; 3] = [
         -127, 41, 137,
     ],
 ];
-pub(crate) const KEPT_RATE: Rate = Rate::new(56, 3);
-pub(crate) const KEPT_LIMIT: u32 = 500;
-pub(crate) static KEPT_TRUST: Trust = Trust::new(8);
+pub(crate) const KEPT_RATE: Rate = Rate::new(150, 3);
+pub(crate) const KEPT_LIMIT: u32 = 1000;
+pub(crate) static KEPT_TRUST: Trust = Trust::new(5);
 
 /// Signs: inputs in the order of `sign.rs`.
 pub(crate) static SIGN_WEIGHTS: [[i16; sign::N_INPUTS]; 3] = [
@@ -36,7 +36,7 @@ pub(crate) static MAGNITUDE_WEIGHTS: [i16; magnitude::N_INPUTS] =
     [1007, 319, 474, 306, 46, 193, 20, 256, 288, 273, 292, 166, 312, 308];
 pub(crate) const MAGNITUDE_RATE: Rate = Rate::new(328, 5);
 pub(crate) const MAGNITUDE_LIMIT: u32 = 128;
-pub(crate) static MAGNITUDE_TRUST: Trust = Trust::new(12);
+pub(crate) static MAGNITUDE_TRUST: Trust = Trust::new(28);
 /// For the counters that make the base prediction.
 pub(crate) static BASE_TRUST: Trust = Trust::new(24);
 
@@ -45,7 +45,7 @@ pub(crate) const COLUMN_PRIOR: u64 = 196_608;
 /// … how many rows of the neighbourhood the whole tensor is worth …
 pub(crate) const NEAR_PRIOR: u64 = 393_216;
 /// … how many kept weights the earlier rows are worth for this one …
-pub(crate) const ROW_PRIOR: u64 = 163_840;
+pub(crate) const ROW_PRIOR: u64 = 131_072;
 /// … and what steadies a row's ratio of kept to expected …
 pub(crate) const RATIO_PRIOR: u64 = 16_384;
 /// … and that of a window.

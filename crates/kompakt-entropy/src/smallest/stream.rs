@@ -1,13 +1,14 @@
 //! A stream: tensors and number vectors in one arithmetic code, under models that live as long as the stream.
 
 use super::{
-    binary::{Coder as _, Decoder, Encoder},
-    cells::{Source, Target},
+    binary::{Coder, Decoder, Encoder},
+    cells::{Cells, Source, Target},
     numbers::{Float, HALF, NumberModel, Role, SINGLE},
+    quick::QuickModel,
     walk::WeightModel,
 };
 use crate::{EntropyError, Weights, WeightsBuf};
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 /// The most rows, and the most weights in a row.
 pub const MAX_DIM: usize = 1 << 28;
@@ -47,13 +48,37 @@ impl Hints<'_> {
 /// Every model of a stream.
 #[derive(Debug, Clone)]
 struct Models {
-    weights: WeightModel,
+    weights: WeightModels,
     numbers: NumberModel,
 }
 
+#[derive(Debug, Clone)]
+enum WeightModels {
+    Rich(Box<WeightModel>),
+    Quick(QuickModel),
+}
+
 impl Models {
-    fn new() -> Self {
-        Self { weights: WeightModel::new(), numbers: NumberModel::new() }
+    fn rich() -> Self {
+        Self { weights: WeightModels::Rich(Box::new(WeightModel::new())), numbers: NumberModel::new() }
+    }
+
+    fn quick() -> Self {
+        Self { weights: WeightModels::Quick(QuickModel::new()), numbers: NumberModel::new() }
+    }
+}
+
+impl WeightModels {
+    fn code<C: Coder, D: Cells>(
+        &mut self,
+        coder: &mut C,
+        cells: &mut D,
+        hints: Hints<'_>,
+    ) -> Result<(), EntropyError> {
+        match self {
+            Self::Rich(models) => models.code(coder, cells, hints),
+            Self::Quick(models) => models.code(coder, cells, hints),
+        }
     }
 }
 
@@ -71,9 +96,15 @@ impl Default for StreamEncoder {
 }
 
 impl StreamEncoder {
-    /// An empty stream.
+    /// An empty stream whose weights have rich models: the fewest bytes, for networks of up to some millions of weights.
     pub fn new() -> Self {
-        Self { coder: Encoder::new(), models: Models::new() }
+        Self { coder: Encoder::new(), models: Models::rich() }
+    }
+
+    /// An empty stream whose weights have quick models: for tensors of 100,000 weights and more about as few bytes, in
+    /// a third of the time. The reader has to know.
+    pub fn quick() -> Self {
+        Self { coder: Encoder::new(), models: Models::quick() }
     }
 
     /// Writes one layer's mask and codes; shape and levels are not written.
@@ -179,9 +210,14 @@ pub struct StreamDecoder<'a> {
 }
 
 impl<'a> StreamDecoder<'a> {
-    /// Over exactly the bytes of one stream.
+    /// Over exactly the bytes of one stream, written with rich models.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { coder: Decoder::new(bytes), models: Models::new() }
+        Self { coder: Decoder::new(bytes), models: Models::rich() }
+    }
+
+    /// The same, written with quick models.
+    pub fn quick(bytes: &'a [u8]) -> Self {
+        Self { coder: Decoder::new(bytes), models: Models::quick() }
     }
 
     /// Reads into `weights`, whose shape, levels and presence of a mask are given.

@@ -2,20 +2,20 @@
 
 use super::*;
 
-fn save(name: &str, mut case: Value) {
-    case["made_by"] = COMMAND.into();
-    let fields: Vec<String> =
-        case.as_object().unwrap().iter().map(|(key, value)| format!("  \"{key}\": {value}")).collect();
-    fs::write(folder().join(format!("{name}.json")), format!("{{\n{}\n}}\n", fields.join(",\n"))).unwrap();
+fn good(name: &str, parts: &[Value]) {
+    let case = json!({"parts": parts, "bytes": hex(&write(Models::Rich, parts))});
+    save(&format!("adaptive-{name}"), COMMAND, case);
 }
 
-fn good(name: &str, parts: &[Value]) {
-    save(&format!("adaptive-{name}"), json!({"parts": parts, "bytes": hex(&write(parts))}));
+/// The same under quick models.
+fn quick(name: &str, parts: &[Value]) {
+    let case = json!({"models": "quick", "parts": parts, "bytes": hex(&write(Models::Quick, parts))});
+    save(&format!("adaptive-quick-{name}"), COMMAND, case);
 }
 
 fn bad(name: &str, rule: &str, parts: &[Value], bytes: &[u8]) {
     let case = json!({"rule": rule, "parts": parts, "bytes": hex(bytes)});
-    save(&format!("bad-adaptive-{rule}-{name}"), case);
+    save(&format!("bad-adaptive-{rule}-{name}"), COMMAND, case);
 }
 
 fn list(kind: &str, ascending: bool, numbers: &[i64]) -> Value {
@@ -108,17 +108,28 @@ fn write_weights() {
     let image = with(grown([12, 35, 1], true, 7, 3, 30), "grid", json!([5, 7]));
     let producer: Vec<u32> = (0..12).map(|i| 18 - i).collect();
     let line = with(grown([5, 12, 1], true, 4, 2, 60), "producer", json!(producer));
-    good("image-and-line", &[image, line]);
+    good("image-and-line", &[image.clone(), line.clone()]);
+    quick("image-and-line", &[image, line]);
     let kernel = with(grown([8, 6, 9], true, 40, 19, 40), "grid", json!([3, 3]));
-    good("kernels", &[kernel, grown([4, 3, 4], true, 256, 100, 50)]);
-    good("all-kept", &[grown([9, 11, 1], false, 16, 8, 0), grown([3, 4, 1], false, 2, 0, 0)]);
-    good("one-sign", &[grown([6, 10, 1], true, 5, 0, 30), grown([6, 10, 1], true, 5, 5, 30)]);
-    good("nothing", &[grown([20, 50, 1], true, 2, 1, 0), grown([1, 1, 1], true, 1, 0, 100)]);
+    let kernels = [kernel, grown([4, 3, 4], true, 256, 100, 50)];
+    good("kernels", &kernels);
+    quick("kernels", &kernels);
+    let all_kept = [grown([9, 11, 1], false, 16, 8, 0), grown([3, 4, 1], false, 2, 0, 0)];
+    good("all-kept", &all_kept);
+    quick("all-kept", &all_kept);
+    let one_sign = [grown([6, 10, 1], true, 5, 0, 30), grown([6, 10, 1], true, 5, 5, 30)];
+    good("one-sign", &one_sign);
+    quick("one-sign", &one_sign);
+    let nothing = [grown([20, 50, 1], true, 2, 1, 0), grown([1, 1, 1], true, 1, 0, 100)];
+    good("nothing", &nothing);
+    quick("nothing", &nothing);
+    // Beyond the spans of rows and columns, in a tensor of one column too.
+    quick("spans", &[grown([40, 37, 1], true, 6, 3, 30), grown([30, 1, 1], true, 200, 90, 60)]);
 }
 
 fn write_bad() {
     let fits = shape([2, 6, 1], true, 4, 2);
-    let bytes = write(&[grown([2, 6, 1], true, 4, 2, 50)]);
+    let bytes = write(Models::Rich, &[grown([2, 6, 1], true, 4, 2, 50)]);
     bad("levels", "A-1", &[with(fits.clone(), "levels", json!(257))], &bytes);
     bad("negative", "A-1", &[with(fits.clone(), "negative", json!(5))], &bytes);
     bad("producer", "A-1", &[with(fits.clone(), "producer", json!([1, 2]))], &bytes);
@@ -126,23 +137,34 @@ fn write_bad() {
     bad("empty-grid", "A-1", &[with(fits.clone(), "grid", json!([0, 1]))], &bytes);
     bad("grid-of-a-kernel", "A-1", &[with(shape([2, 2, 3], true, 4, 2), "grid", json!([1, 2]))], &bytes);
     let long = grown([4, 60, 1], true, 4, 2, 50);
-    let right = write(std::slice::from_ref(&long));
+    let right = write(Models::Rich, std::slice::from_ref(&long));
     let asked = [shape([4, 60, 1], true, 4, 2)];
     bad("cut", "A-2", &asked, &right[..right.len() / 4]);
     bad("nothing", "A-2", &[count("f32", false, 9)], &[0xff; 3]);
     bad("more", "A-3", &asked, &[&right[..], &[0]].concat());
     // Another last byte may be the right one of other weights.
-    let is_wrong =
-        |bytes: &Vec<u8>| matches!(read(&asked, bytes), Err(EntropyError::Stream { rule: "A-3", .. }));
+    let is_wrong = |bytes: &Vec<u8>| {
+        matches!(read(Models::Rich, &asked, bytes), Err(EntropyError::Stream { rule: "A-3", .. }))
+    };
     let others =
         (1..=255).map(|flips| [&right[..right.len() - 1], &[right[right.len() - 1] ^ flips]].concat());
     bad("last-byte", "A-3", &asked, &others.into_iter().find(is_wrong).unwrap());
     // The second number, which is not asked for, has bits that the first one has not.
-    bad("spared", "A-4", &[count("f32", false, 1)], &write(&[list("f32", false, &bits(&[0.5, 0.1]))]));
-    let beyond = write(&[list("integers", false, &[i64::from(i32::MAX), 5, 5])]);
+    bad(
+        "spared",
+        "A-4",
+        &[count("f32", false, 1)],
+        &write(Models::Rich, &[list("f32", false, &bits(&[0.5, 0.1]))]),
+    );
+    let beyond = write(Models::Rich, &[list("integers", false, &[i64::from(i32::MAX), 5, 5])]);
     bad("integer", "A-5", &[count("integers", true, 2)], &beyond);
     // The first gap, a size of six ones after one number.
-    let lone = write(&[list("f32", false, &bits(&[f32::MAX]))]);
+    let lone = write(Models::Rich, &[list("f32", false, &bits(&[f32::MAX]))]);
     bad("gap", "A-5", &[count("f32", true, 40)], &[&lone[..], &[0xff; 40]].concat());
-    bad("minus-zero", "A-6", &[count("f16", true, 1)], &write(&[list("f16", false, &[0x8000])]));
+    bad(
+        "minus-zero",
+        "A-6",
+        &[count("f16", true, 1)],
+        &write(Models::Rich, &[list("f16", false, &[0x8000])]),
+    );
 }

@@ -20,24 +20,26 @@ pub(crate) fn measure(network: &Network) -> Result<[Measured; 3]> {
     Ok([smallest(network)?, stream(network)?, direct(network)?])
 }
 
-/// Layers that share a stream: the pool first, then those with sections of their own.
-fn streams(network: &Network) -> Vec<Vec<&Layer>> {
+/// Layers that share a stream: the pool first, if there is one, then those with sections of their own.
+fn streams(network: &Network) -> (bool, Vec<Vec<&Layer>>) {
     let layout = Layout::default();
     let is_large = network.n_weights() > layout.pool_elements;
     let (own, pool): (Vec<&Layer>, Vec<&Layer>) =
         network.layers.iter().partition(|layer| is_large && layer.weights.codes.len() >= layout.own_from);
-    std::iter::once(pool).chain(own.into_iter().map(|layer| vec![layer])).filter(|s| !s.is_empty()).collect()
+    let own = own.into_iter().map(|layer| vec![layer]);
+    (!pool.is_empty(), std::iter::once(pool).filter(|pool| !pool.is_empty()).chain(own).collect())
 }
 
 fn smallest(network: &Network) -> Result<Measured> {
-    let streams = streams(network);
+    let (has_pool, streams) = streams(network);
+    let is_pool = |index: usize| has_pool && index == 0;
     // A producer in another section tells nothing.
     let counts = |layer: &Layer| {
         if streams.len() == 1 { layer.producer_counts(&network.layers) } else { None }
     };
     let (encode_s, coded) = timed(|| {
-        let encode = |layers: &Vec<&Layer>| {
-            let mut encoder = StreamEncoder::new();
+        let encode = |(index, layers): (usize, &Vec<&Layer>)| {
+            let mut encoder = if is_pool(index) { StreamEncoder::new() } else { StreamEncoder::quick() };
             for layer in layers {
                 let counts = counts(layer);
                 let hints = Hints { producer: counts.as_deref(), grid: layer.grid };
@@ -45,11 +47,12 @@ fn smallest(network: &Network) -> Result<Measured> {
             }
             Ok(encoder.finish())
         };
-        streams.iter().map(encode).collect::<Result<Vec<Vec<u8>>>>()
+        streams.iter().enumerate().map(encode).collect::<Result<Vec<Vec<u8>>>>()
     })?;
     let (decode_s, ()) = timed(|| {
-        for (layers, bytes) in streams.iter().zip(&coded) {
-            let mut decoder = StreamDecoder::new(bytes);
+        for (index, (layers, bytes)) in streams.iter().zip(&coded).enumerate() {
+            let mut decoder =
+                if is_pool(index) { StreamDecoder::new(bytes) } else { StreamDecoder::quick(bytes) };
             for layer in layers {
                 let w = &layer.weights;
                 let mut read = WeightsBuf::new(
