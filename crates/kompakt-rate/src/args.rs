@@ -68,9 +68,18 @@ pub struct Args {
     /// Learning rate at the start
     #[arg(long, value_name = "RATE", default_value_t = 2e-3, help_heading = "Training")]
     pub lr: f32,
-    /// Part of the weights kept at the start, the largest of each layer
-    #[arg(long, value_name = "0..1", default_value_t = 0.2, help_heading = "Connections")]
-    pub first_density: f64,
+    /// Part of the weights kept at the start, the largest of each layer: one number, or one a layer
+    #[arg(
+        long,
+        value_name = "0..1",
+        value_delimiter = ',',
+        default_value = "0.2",
+        help_heading = "Connections"
+    )]
+    pub first_density: Vec<f64>,
+    /// What a unit costs at the start beside what it reads, in bits: the higher, the fewer and fuller units are left
+    #[arg(long, value_name = "BITS", default_value_t = 0.0, help_heading = "Connections")]
+    pub unit_bits: f32,
     /// Steps between two changes of the connections [default: a three hundredth of all]
     #[arg(long, value_name = "N", help_heading = "Connections")]
     pub every: Option<usize>,
@@ -144,10 +153,11 @@ impl Args {
             steps: self.steps,
             batch: self.batch,
             learning_rate: self.lr,
-            first_density: self.first_density,
+            first_density: self.first_density.clone(),
             levels: self.levels.clone(),
             level_bits: self.level_bits,
             bias_bits: self.bias_bits,
+            unit_bits: self.unit_bits,
             every: self.every.unwrap_or((self.steps / 300).max(1)),
             target_at: self.target_at,
             regrow: self.regrow,
@@ -183,6 +193,7 @@ impl Args {
     fn record(&self, o: &Options, augmentation: Augmentation, teachers: &[Model]) -> StageRecord {
         let is_known = kompakt_data::NAMES.contains(&self.data.as_str());
         let levels: Vec<String> = o.levels.iter().map(ToString::to_string).collect();
+        let densities: Vec<String> = o.first_density.iter().map(ToString::to_string).collect();
         let hashes: Vec<String> = teachers.iter().map(|t| t.content_hash()[..16].to_string()).collect();
         let mut record = StageRecord::new("kompakt-rate", env!("CARGO_PKG_VERSION"))
             .option("target_size", o.target_bytes)
@@ -196,7 +207,8 @@ impl Args {
             .option("steps", o.steps)
             .option("batch", o.batch)
             .option("lr", o.learning_rate)
-            .option("first_density", o.first_density)
+            .option("first_density", densities.join(","))
+            .option("unit_bits", o.unit_bits)
             .option("every", o.every)
             .option("regrow", o.regrow)
             .option("levels", levels.join(","))

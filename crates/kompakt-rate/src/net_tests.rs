@@ -5,7 +5,7 @@ use crate::{
     layer::Probe,
     loss::{Distillation, slopes, softmax},
     net::{Net, Work},
-    wiring::rewire,
+    wiring::{Budget, rewire},
 };
 use kompakt_checkpoint::{Model, Parameter};
 use kompakt_graph::{Graph, Op, Padding, Pair};
@@ -117,6 +117,10 @@ fn a_probe_agrees_with_the_gradients_of_what_is_connected() {
     }
 }
 
+fn budget(bits: f64) -> Budget {
+    Budget { bits, level_bits: 2.0, unit_bits: 0.0 }
+}
+
 #[test]
 fn connections_die_to_the_budget_and_come_back_where_the_loss_asks() {
     let mut net = net();
@@ -127,17 +131,38 @@ fn connections_die_to_the_budget_and_come_back_where_the_loss_asks() {
         layer.weight.second = layer.weight.gradient.iter().map(|g| g * g + 1e-6).collect();
     }
     let n = net.n_connections();
-    let change = rewire(&mut net, 400.0, 2.0, 8, None);
+    let change = rewire(&mut net, budget(400.0), 8, None);
     assert!(change.n_died > 0 && net.n_connections() <= n - change.n_died);
     let lengths = crate::code_length::CodeLengths::of(&net, 2.0);
     assert!(lengths.total < 440.0, "{}", lengths.total);
 
     let before = net.clone();
-    let change = rewire(&mut net, f64::INFINITY, 2.0, 8, Some((&probes, 5)));
+    let change = rewire(&mut net, budget(f64::INFINITY), 8, Some((&probes, 5)));
     assert_eq!((change.n_died, change.n_grown), (0, 5));
     assert!(
         net.n_connections() <= before.n_connections() + 5 && net.n_connections() > before.n_connections()
     );
+}
+
+#[test]
+fn where_units_cost_the_emptiest_go_first() {
+    let left = |unit_bits: f32| {
+        let mut net = net();
+        // The fuller a row of the hidden layer, the smaller its weights; what else there is, is dear.
+        net.layers.iter_mut().for_each(|layer| layer.weight.latent.fill(10.0));
+        let layer = &mut net.layers[1];
+        let keep: Vec<bool> =
+            layer.row_of().iter().zip(&layer.column).map(|(row, column)| column % 8 <= *row).collect();
+        layer.rewire(&keep, &[]);
+        layer.weight.latent = layer.row_of().iter().map(|&row| 2.0 - 0.17 * row as f32).collect();
+        net.layers.iter_mut().for_each(|layer| layer.weight.second = vec![1.0; layer.len()]);
+        net.refresh();
+        let bits = crate::code_length::CodeLengths::of(&net, 2.0).total - 40.0;
+        rewire(&mut net, Budget { bits, level_bits: 2.0, unit_bits }, 8, None);
+        net.layers[1].row(0).len()
+    };
+    assert!(left(0.0) > 0);
+    assert_eq!(left(1000.0), 0);
 }
 
 #[test]
@@ -154,7 +179,7 @@ fn dead_units_leave_without_a_change_of_the_scores() {
     // What it says as long as it is computed.
     net.layers[1].live.insert(0, 0);
     let before = loss(&net, &mut work);
-    let change = rewire(&mut net, f64::INFINITY, 2.0, 8, None);
+    let change = rewire(&mut net, budget(f64::INFINITY), 8, None);
     assert_eq!(change.n_died, 0);
     assert!(!net.layers[1].live.contains(&0) && !net.layers[1].live.contains(&1));
     assert!((loss(&net, &mut work) - before).abs() < 1e-4);

@@ -13,8 +13,8 @@ pub struct Options {
     pub batch: usize,
     /// Learning rate at the start; it falls along half a cosine to a hundredth.
     pub learning_rate: f32,
-    /// Part of the largest weights kept at the start, 0 to 1.
-    pub first_density: f64,
+    /// Part of the largest weights kept at the start, 0 to 1; one entry for all layers or one each.
+    pub first_density: Vec<f64>,
     /// Levels a layer; one entry for all layers or one each.
     pub levels: Vec<usize>,
     /// Bits of a level on its grid.
@@ -23,6 +23,9 @@ pub struct Options {
     pub bias_bits: u32,
     /// Steps between two changes of the connections.
     pub every: usize,
+    /// What a unit costs at the start beside its connections and its bias, in bits; nothing any more once the target
+    /// is reached.
+    pub unit_bits: f32,
     /// Part of the connections that may come in at a change, at the start.
     pub regrow: f64,
     /// The part of the steps after which the target is reached.
@@ -60,8 +63,18 @@ impl Options {
                 "parts of the steps from 0 to 1, in ascending order",
             );
         }
-        if !(0.0..=1.0).contains(&self.first_density) || !(0.0..=1.0).contains(&self.regrow) {
-            return wrong("--first-density, --regrow", "0 to 1");
+        let densities = &self.first_density;
+        if ![1, n_layers].contains(&densities.len()) || densities.iter().any(|d| !(0.0..=1.0).contains(d)) {
+            return wrong(
+                "--first-density",
+                &format!("one number of 0 to 1, or {n_layers} of them, one a layer"),
+            );
+        }
+        if !(self.unit_bits >= 0.0 && self.unit_bits.is_finite()) {
+            return wrong("--unit-bits", "a number of at least 0");
+        }
+        if !(0.0..=1.0).contains(&self.regrow) {
+            return wrong("--regrow", "0 to 1");
         }
         if !(0.0..=1.0).contains(&self.distillation.share)
             || !(0.1..=100.0).contains(&self.distillation.temperature)
@@ -77,6 +90,11 @@ impl Options {
     /// Levels of a layer.
     pub(crate) fn levels_of(&self, layer: usize) -> usize {
         self.levels[layer.min(self.levels.len() - 1)]
+    }
+
+    /// Part of a layer's weights kept at the start.
+    pub(crate) fn first_density_of(&self, layer: usize) -> f64 {
+        self.first_density[layer.min(self.first_density.len() - 1)]
     }
 
     /// The step after that part of them.

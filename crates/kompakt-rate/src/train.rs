@@ -19,7 +19,7 @@ use crate::{
     random::Random,
     snapshot::Snapshot,
     supply::{BLOCK, Supply, answer},
-    wiring,
+    wiring::{self, Budget},
 };
 use kompakt_checkpoint::Model;
 use kompakt_data::Feed;
@@ -143,9 +143,9 @@ impl Run<'_> {
 
     /// The largest weights stay, by the share of the largest of their layer.
     fn begin(&self, net: &mut Net) -> Result<State, RateError> {
-        for layer in &mut net.layers {
-            let n =
-                ((layer.len() as f64 * self.options.first_density).ceil() as usize).max(64).min(layer.len());
+        for (i, layer) in net.layers.iter_mut().enumerate() {
+            let share = self.options.first_density_of(i);
+            let n = ((layer.len() as f64 * share).ceil() as usize).max(64).min(layer.len());
             let mut sizes: Vec<f32> = layer.weight.latent.iter().map(|w| w.abs()).collect();
             if n < sizes.len() {
                 sizes.sort_by(|a, b| b.total_cmp(a));
@@ -221,13 +221,14 @@ impl Run<'_> {
         }
         let left = (1.0 - part / o.target_at.max(1e-9)).max(0.0);
         let target = self.options.target_bytes as f64 * 8.0 / state.scale;
-        let budget = target + (state.first_bits - target).max(0.0) * left.powi(3);
+        let bits = target + (state.first_bits - target).max(0.0) * left.powi(3);
         let share = o.regrow * 0.5 * (1.0 + (std::f64::consts::PI * (part / o.settle.0).min(1.0)).cos());
         let n_grow = (share * net.n_connections() as f64) as usize;
         let probes = (n_grow > 0).then(|| self.probe(net, work, state.step));
         let level_bits = self.free_level_bits();
         let growth = probes.as_deref().map(|p| (p, n_grow));
-        let change = wiring::rewire(net, budget, level_bits, o.batch, growth);
+        let budget = Budget { bits, level_bits, unit_bits: o.unit_bits * left as f32 };
+        let change = wiring::rewire(net, budget, o.batch, growth);
         state.price = change.price;
     }
 

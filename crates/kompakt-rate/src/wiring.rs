@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! worth of a connection       = curvature / 2 x weight^2 / bits        the least die first
+//!                               (bits: its own, and its part of its unit's)
 //! promise of one that is none = gradient^2 / (2 curvature) / bits      the most come in, at zero
 //! ```
 //!
@@ -24,25 +25,42 @@ pub(crate) struct Change {
     pub(crate) n_grown: usize,
 }
 
-/// Lets connections die until the estimate is at most `budget_bits`, and `n_grow` others in first.
+/// What connections may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// All of them, by the estimate.
+    pub(crate) bits: f64,
+    /// The level of a weight that is not shared yet.
+    pub(crate) level_bits: f32,
+    /// What a unit costs beside that, shared by the connections that it reads: only who dies first depends on it.
+    pub(crate) unit_bits: f32,
+}
+
+/// Lets connections die until the estimate is within the budget, and `n_grow` others in first.
 ///
 /// `growth` is what the loss says of every weight, and how many may come in. Curvatures are those of steps of `batch`
 /// examples.
 pub(crate) fn rewire(
     net: &mut Net,
-    budget_bits: f64,
-    level_bits: f32,
+    budget: Budget,
     batch: usize,
     growth: Option<(&[Probe], usize)>,
 ) -> Change {
     let mut change = Change::default();
+    let level_bits = budget.level_bits;
+    let last = net.layers.len() - 1;
     let lengths = CodeLengths::of(net, level_bits);
     let mut worth: Vec<(f32, u32, u32)> = Vec::with_capacity(net.n_connections());
     for (l, (layer, bits)) in net.layers.iter().zip(&lengths.of_connections).enumerate() {
-        for (i, bits) in bits.iter().enumerate() {
-            let w = layer.weight.latent[i];
-            let curvature = layer.weight.second[i] * batch as f32;
-            worth.push((0.5 * curvature * w * w / bits, l as u32, i as u32));
+        let unit_bits = if l == last { 0.0 } else { budget.unit_bits };
+        for row in 0..layer.rows() {
+            let part_of_unit = unit_bits / layer.row(row).len() as f32;
+            for i in layer.row(row) {
+                let w = layer.weight.latent[i];
+                let curvature = layer.weight.second[i] * batch as f32;
+                let price = bits[i] + part_of_unit;
+                worth.push((0.5 * curvature * w * w / price, l as u32, i as u32));
+            }
         }
     }
     worth.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
@@ -52,7 +70,7 @@ pub(crate) fn rewire(
     let mut keep: Vec<Vec<bool>> = net.layers.iter().map(|layer| vec![true; layer.len()]).collect();
     let mut total = lengths.total + new_bits;
     for &(_, layer, i) in &worth {
-        if total <= budget_bits {
+        if total <= budget.bits {
             break;
         }
         let (layer, i) = (layer as usize, i as usize);
