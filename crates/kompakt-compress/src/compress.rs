@@ -7,7 +7,7 @@ use crate::{
     network, quantise,
     quantise::Quantised,
     scan::{self, Scan},
-    search::{Outcome, Search},
+    search::{Candidate, Outcome, Search},
 };
 use kompakt_checkpoint::{Model, Numbers, Parameter, StageRecord};
 use kompakt_format::Tier;
@@ -60,6 +60,8 @@ pub struct LayerReport {
 pub struct Compressed {
     /// Every weight layer shared, biases rounded, one more record of history.
     pub model: Model,
+    /// Its file, which has not been read back.
+    pub packed: Vec<u8>,
     /// What was reached.
     pub outcome: Outcome,
     /// One a weight layer.
@@ -204,7 +206,8 @@ pub fn compress(
     let candidate = search.run()?;
     let reports =
         reports(&candidate.model.graph, &candidate.model, &curves, &candidate.choice, &candidate.errors);
-    Ok(Compressed { model: candidate.model, outcome: candidate.outcome, layers: reports, scan })
+    let Candidate { model, packed, outcome, .. } = candidate;
+    Ok(Compressed { model, packed, outcome, layers: reports, scan })
 }
 
 /// The record of history that a compressed model gets.

@@ -26,6 +26,7 @@ mod calibrate;
 mod compress;
 mod curve;
 mod error;
+mod evaluation;
 mod factor;
 mod levels;
 mod network;
@@ -36,6 +37,8 @@ mod search;
 pub use calibrate::Images;
 pub use compress::{Compressed, LayerReport, Options, Target, compress, table};
 pub use error::CompressError;
+pub use evaluation::{Against, Evaluation};
+pub use network::{answers, packed, runnable};
 pub use scan::{LayerScan, Scan, ScanPoint, sense};
 pub use search::Outcome;
 

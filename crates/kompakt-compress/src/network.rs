@@ -11,18 +11,29 @@ pub(crate) fn pack(model: &Model, tier: Tier) -> Result<Vec<u8>, CompressError> 
     let mut source = InMemory::new(model.clone())?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("model.kompakt");
-    write(&mut source, &Options::new(tier).minimal(), &path, &|_, _| ())?;
+    write(&mut source, &Options::new(tier).minimal().unchecked(), &path, &|_, _| ())?;
     Ok(std::fs::read(&path)?)
 }
 
-/// The size of the file that `kompakt pack` makes of a model, history and all.
-pub(crate) fn packed_size(model: &Model, tier: Tier) -> Result<u64, CompressError> {
+/// Any model as bytes that the loader runs: a container of the same content, without what is ancillary.
+///
+/// Errors: a model that cannot be packed.
+pub fn runnable(model: &Model) -> Result<Vec<u8>, CompressError> {
+    model.check()?;
+    pack(model, Tier::Direct)
+}
+
+/// The file that `kompakt pack` makes of a model, history and all; it is not read back.
+///
+/// Errors: a model that cannot be packed.
+pub fn packed(model: &Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
     let mut model = model.clone();
     order_units(&mut model);
     let mut source = InMemory::new(model)?;
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("model.kompakt");
-    Ok(write(&mut source, &Options::new(tier), &path, &|_, _| ())?.bytes)
+    write(&mut source, &Options::new(tier).unchecked(), &path, &|_, _| ())?;
+    Ok(std::fs::read(&path)?)
 }
 
 /// Runs a packed model over all images, some at a time; `visit` gets the number of the first, how many, and the session.
@@ -54,8 +65,10 @@ pub(crate) fn each_batch(
     Ok(())
 }
 
-/// The first output of a model for every image.
-pub(crate) fn answers(model: &Model, images: &Images) -> Result<Vec<f32>, CompressError> {
+/// The first output of a model for every image, by the loader: `[n, ...]`, row-major.
+///
+/// Errors: a model that cannot be run, images that do not fit it.
+pub fn answers(model: &Model, images: &Images) -> Result<Vec<f32>, CompressError> {
     let packed = pack(model, Tier::Direct)?;
     let mut all = Vec::new();
     each_batch(&packed, images, 16, |_, _, session| all.extend_from_slice(session.output(0)))?;

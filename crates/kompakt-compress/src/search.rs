@@ -59,6 +59,8 @@ pub(crate) struct Search<'s> {
 /// A compressed network with the points that it was made at.
 pub(crate) struct Candidate {
     pub(crate) model: Model,
+    /// Its file.
+    pub(crate) packed: Vec<u8>,
     pub(crate) choice: Vec<usize>,
     pub(crate) outcome: Outcome,
     pub(crate) errors: Vec<f64>,
@@ -219,8 +221,9 @@ impl Search<'_> {
         // The file's history is part of its size.
         let record = record(self.options, &outcome, self.n_images);
         model.record(record, Some(self.input.clone()));
-        outcome.bytes = network::packed_size(&model, self.options.tier)?;
-        Ok(Candidate { model, choice, outcome, errors })
+        let packed = network::packed(&model, self.options.tier)?;
+        outcome.bytes = packed.len() as u64;
+        Ok(Candidate { model, packed, choice, outcome, errors })
     }
 }
 

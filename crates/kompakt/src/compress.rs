@@ -1,12 +1,16 @@
 //! `kompakt compress`: a trained network into a small file, without training.
 
 use crate::network::{Calibration, Source, failed, with_bar};
-use anyhow::{Context, Result, bail};
+#[cfg(feature = "train")]
+use crate::{training::Plan, tuning::Tuning};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
-use kompakt_checkpoint::stage::{Failure, Output, exit};
-use kompakt_compress::{Compressed, Options, Scan, Target, compress, table};
-use kompakt_format::Tier;
-use kompakt_pack::{InMemory, PackError, order_units, write};
+use kompakt_checkpoint::{
+    Model,
+    stage::{Failure, Output, exit},
+};
+use kompakt_compress::{Compressed, Images, Options, Scan, Target, compress, table};
+use kompakt_format::{Container, FormatError, Tier};
 use kompakt_runtime::args::ByteCount;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +49,13 @@ pub(crate) struct Arguments {
     /// Use the scan in this file (see `kompakt sense`); if there is none, write it
     #[arg(long, value_name = "FILE")]
     scan: Option<PathBuf>,
+    /// Then train what is shared (centroids and biases; no weight comes back) for so many epochs on the training images of
+    /// --data, with the original as the teacher; the best epoch on the validation images is kept
+    #[arg(long, value_name = "EPOCHS", requires = "data")]
+    finetune: Option<usize>,
+    /// What the random numbers of --finetune come from
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "finetune")]
+    seed: u64,
     /// How weights are coded; `kompakt repack` switches without loss
     #[arg(long, value_enum, default_value_t = TierName::Smallest)]
     tier: TierName,
@@ -63,32 +74,74 @@ enum TierName {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.check()?;
+    if arguments.finetune.is_some() && cfg!(not(feature = "train")) {
+        let message = "this kompakt was built without the training engine, so there is no --finetune; build it with \
+                       `--features train`";
+        bail!(Failure { code: exit::USAGE, message: message.into() });
+    }
     let mut model = arguments.source.read()?;
     let options = options(arguments, model.dense_bytes())?;
     let images = arguments.calibration.read(&mut model)?;
     let scan = arguments.scan.as_deref().map(read_scan).transpose()?.flatten();
     let had_scan = scan.is_some();
-    let (seen, judges) = (images.as_ref().map(|i| &i.0), images.as_ref().map(|i| &i.1));
-    let made =
-        with_bar(|progress| compress(&model, &options, seen, judges, scan, progress)).map_err(failed)?;
+    let mut work = Work { model, images, scan };
+    let made = match arguments.finetune {
+        None => work.compress(&options)?,
+        Some(epochs) => work.trained(arguments, &options, epochs)?,
+    };
     if let Some(path) = arguments.scan.as_deref().filter(|_| !had_scan) {
         write_scan(path, &made.scan)?;
     }
-    let mut packed = made.model.clone();
-    order_units(&mut packed);
-    let mut source = InMemory::new(packed).map_err(PackError::into_anyhow)?;
-    let tier = kompakt_pack::Options::new(options.tier);
-    arguments.output.write_with(|path| {
-        write(&mut source, &tier, path, &|_, _| ()).map_err(PackError::into_anyhow)?;
-        Ok(())
-    })?;
+    checked(&made.packed)?;
+    arguments.output.write_with(|path| std::fs::write(path, &made.packed).context("writing the file"))?;
     if !arguments.quiet {
-        say(&made, model.dense_bytes());
+        say(&made, work.model.dense_bytes());
     }
     if !made.outcome.met {
         bail!(Failure { code: exit::TARGET_MISSED, message: missed(&made, &options) });
     }
     Ok(())
+}
+
+/// Reads a file back as any reader would.
+fn checked(packed: &[u8]) -> Result<()> {
+    let wrong =
+        |e: FormatError| anyhow!("the file that was made cannot be read back: {e}; please report this");
+    Container::parse(packed).and_then(|file| file.verify()).map_err(wrong)
+}
+
+/// A network, what it is looked at with, and what is known of it.
+pub(crate) struct Work {
+    pub(crate) model: Model,
+    /// To look at, and to judge by.
+    pub(crate) images: Option<(Images, Images)>,
+    scan: Option<Scan>,
+}
+
+impl Work {
+    /// Compresses to a target; what was found out about the layers is kept for the next.
+    pub(crate) fn compress(&mut self, options: &Options) -> Result<Compressed> {
+        let (seen, judges) = (self.images.as_ref().map(|i| &i.0), self.images.as_ref().map(|i| &i.1));
+        let scan = self.scan.take();
+        let made = with_bar(|progress| compress(&self.model, options, seen, judges, scan, progress));
+        let made = made.map_err(failed)?;
+        self.scan = Some(made.scan.clone());
+        Ok(made)
+    }
+
+    #[cfg(not(feature = "train"))]
+    fn trained(&mut self, _: &Arguments, options: &Options, _: usize) -> Result<Compressed> {
+        self.compress(options)
+    }
+
+    #[cfg(feature = "train")]
+    fn trained(&mut self, arguments: &Arguments, options: &Options, epochs: usize) -> Result<Compressed> {
+        let plan = Plan { epochs, seed: arguments.seed, quiet: arguments.quiet };
+        let Some(lessons) = arguments.calibration.lessons(&self.model, plan)? else {
+            return self.compress(options);
+        };
+        Tuning { work: self, lessons: &lessons, options }.run()
+    }
 }
 
 fn options(arguments: &Arguments, dense_bytes: u64) -> Result<Options> {

@@ -1,13 +1,13 @@
 //! `kompakt export`: a model as ONNX.
 
-use crate::{import::into_anyhow, packed};
+use crate::{import::into_anyhow, packed, runnable::is_packed};
 use anyhow::{Context, Result};
 use kompakt_checkpoint::{
     ModelFile,
     stage::{Output, read_graph},
 };
 use kompakt_pack::PackError;
-use std::{fs::File, io::Read, path::PathBuf};
+use std::{fs::File, path::PathBuf};
 
 /// Turn a packed file, or a model of the stages, into an ONNX model
 ///
@@ -27,12 +27,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.check()?;
     let path = &arguments.file;
-    let mut start = Vec::new();
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    file.take(kompakt_format::MAGIC.len() as u64)
-        .read_to_end(&mut start)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let model = if start == kompakt_format::MAGIC {
+    let model = if is_packed(path)? {
         let bytes = packed::read(path)?;
         let container = packed::parse(path, &bytes)?;
         container.verify().map_err(|e| packed::broken(path, &e))?;

@@ -1,24 +1,31 @@
-//! `kompakt import`: an ONNX model into the interchange.
+//! `kompakt import`: an ONNX model, or a file of Deep Compression's authors, into the interchange.
 
 use anyhow::{Context, Result};
 use kompakt_checkpoint::{
     Model,
-    stage::{Failure, Output, exit},
+    stage::{Failure, Output, exit, read_graph},
 };
+use kompakt_han::HanError;
 use kompakt_onnx::{ImportOptions, OnnxError};
 use std::path::{Path, PathBuf};
 
-/// Turn an ONNX model into a model that the stages work on
+/// Turn an ONNX model, or a published file of Deep Compression, into a model that the stages work on
 ///
-/// Operator sets 7 to 22, weights in the file or beside it. Batch norms, scales and biases go into the layers before
+/// ONNX: operator sets 7 to 22, weights in the file or beside it. Batch norms, scales and biases go into the layers before
 /// them. Everything that is not supported is listed at once, with the nodes' names.
+/// A .net file (codebooks, codes and gaps as the authors of Deep Compression published them): its weights stay shared. The
+/// network is SqueezeNet's unless --graph gives another.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  kompakt import model.onnx | kompakt cluster --bits 6 | kompakt pack -o model.kompakt"
+    after_help = "Examples:\n  kompakt import model.onnx | kompakt cluster --bits 6 | kompakt pack -o model.kompakt\n  kompakt \
+                  import compressed_SqueezeNet.net | kompakt pack -o squeezenet.kompakt"
 )]
 pub(crate) struct Arguments {
-    /// The .onnx file
+    /// The .onnx or .net file
     file: PathBuf,
+    /// The network of a .net file (see spec/interchange.md): the same layers in the same order, each with a bias
+    #[arg(long, value_name = "FILE", conflicts_with = "input_shape")]
+    graph: Option<PathBuf>,
     /// The shape of an input that the file leaves open: 3,224,224 or NAME=3,224,224
     #[arg(long, value_name = "SHAPE")]
     input_shape: Vec<InputShape>,
@@ -48,7 +55,15 @@ impl std::str::FromStr for InputShape {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.check()?;
-    let mut model = read_onnx(&arguments.file, &arguments.input_shape)?;
+    let is_net = arguments.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("net"));
+    let mut model = match (is_net, &arguments.graph) {
+        (true, graph) => read_net(&arguments.file, graph.as_deref())?,
+        (false, None) => read_onnx(&arguments.file, &arguments.input_shape)?,
+        (false, Some(_)) => {
+            let message = "--graph is for .net files; an ONNX model brings its network".into();
+            return Err(Failure { code: exit::USAGE, message }.into());
+        }
+    };
     if let Some(path) = &arguments.labels {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -63,6 +78,19 @@ pub(crate) fn read_onnx(path: &Path, input_shapes: &[InputShape]) -> Result<Mode
     kompakt_onnx::import(path, &ImportOptions { input_shapes })
         .map_err(into_anyhow)
         .with_context(|| path.display().to_string())
+}
+
+/// Reads a file that the authors of Deep Compression published.
+fn read_net(path: &Path, graph: Option<&Path>) -> Result<Model> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let (graph, steps) = match graph {
+        Some(graph) => (read_graph(graph)?, None),
+        None => kompakt_han::squeezenet().map(|(graph, steps)| (graph, Some(steps)))?,
+    };
+    let failed = |e: HanError| Failure { code: exit::INPUT, message: format!("{}: {e}", path.display()) };
+    let mut model = kompakt_han::read(&bytes, graph).map_err(failed)?;
+    model.preprocessing = steps;
+    Ok(model)
 }
 
 /// The error in the form that decides the exit code.

@@ -6,6 +6,7 @@ mod completions;
 mod compress;
 mod data;
 mod diff;
+mod eval;
 mod export;
 mod import;
 mod inspect;
@@ -14,7 +15,12 @@ mod network;
 mod packed;
 mod repack;
 mod report;
+mod runnable;
 mod sense;
+#[cfg(feature = "train")]
+mod training;
+#[cfg(feature = "train")]
+mod tuning;
 mod unpack;
 mod verify;
 
@@ -48,6 +54,7 @@ enum Command {
     Run(kompakt_runtime::args::Args),
     Compress(compress::Arguments),
     Sense(sense::Arguments),
+    Eval(eval::Arguments),
     Import(import::Arguments),
     Export(export::Arguments),
     Inspect(inspect::Arguments),
@@ -76,6 +83,7 @@ fn main() -> ExitCode {
         Command::Run(args) => args.run(),
         Command::Compress(arguments) => compress::run(&arguments),
         Command::Sense(arguments) => sense::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

@@ -1,6 +1,8 @@
 //! A trained network on the command line, and images to look at while it is compressed.
 
 use crate::import::{InputShape, read_onnx};
+#[cfg(feature = "train")]
+use crate::training::{Lessons, Plan};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use kompakt_checkpoint::{
@@ -53,6 +55,17 @@ pub(crate) struct Calibration {
 }
 
 impl Source {
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.model
+    }
+
+    /// Another file, with nothing else known of it but what is known of this one.
+    pub(crate) fn of(&self, path: &Path) -> Self {
+        let (graph, input_shape) = (self.graph.clone(), self.input_shape.clone());
+        Self { model: path.to_path_buf(), graph, input_shape, labels: None }
+    }
+
     /// Reads the network, its batch norms folded.
     pub(crate) fn read(&self) -> Result<Model> {
         let is_onnx = self.model != Path::new("-") && is_onnx(&self.model)?;
@@ -85,35 +98,36 @@ fn is_onnx(path: &Path) -> Result<bool> {
 }
 
 impl Calibration {
+    /// What a network is trained on after compression; call it after [`Calibration::read`].
+    #[cfg(feature = "train")]
+    pub(crate) fn lessons(&self, model: &Model, plan: Plan) -> Result<Option<Lessons>> {
+        let Some(source) = &self.data else { return Ok(None) };
+        let dims = self.dims(model, &input_shape(model)?)?;
+        let train = load_as(source, Split::Train, dims).map_err(coded)?;
+        let judges = load_as(source, Split::Validation, dims).map_err(coded)?.first(self.judges);
+        Lessons::new(plan, model, train, judges).map(Some)
+    }
+
+    /// The size that pictures are brought to.
+    fn dims(&self, model: &Model, shape: &[usize]) -> Result<Option<[usize; 3]>> {
+        let dims = match recorded(model)? {
+            Some(steps) => steps.input_shape().dims(),
+            None => shape.to_vec(),
+        };
+        Ok(<[usize; 3]>::try_from(dims.as_slice()).ok().filter(|d| d[0] == 1 || d[0] == 3))
+    }
+
     /// Images to look at and images that judge; the model learns what preprocessing it needs.
     pub(crate) fn read(&self, model: &mut Model) -> Result<Option<(Images, Images)>> {
         let Some(source) = &self.data else { return Ok(None) };
-        let shape = match model.graph.inputs() {
-            [input] => input.shape.clone(),
-            inputs => {
-                bail!(usage(format!("--data needs a network of one input; this one has {}", inputs.len())))
-            }
-        };
-        let recorded: Option<Pipeline> = match &model.preprocessing {
-            None => None,
-            Some(json) => Some(serde_json::from_value(json.clone()).context("the model's preprocessing")?),
-        };
-        let dims = match &recorded {
-            Some(steps) => steps.input_shape().dims(),
-            None => shape.clone(),
-        };
-        let dims = <[usize; 3]>::try_from(dims.as_slice()).ok().filter(|d| d[0] == 1 || d[0] == 3);
+        let shape = input_shape(model)?;
+        let dims = self.dims(model, &shape)?;
+        let recorded = recorded(model)?;
         let seen = load_as(source, Split::Train, dims).map_err(coded)?;
         let judges = load_as(source, Split::Validation, dims).map_err(coded)?.first(self.judges);
         let steps = match &self.prep {
             None => recorded,
-            Some(text) => {
-                let text = match Path::new(text).is_file() {
-                    true => std::fs::read_to_string(text).with_context(|| format!("cannot read {text}"))?,
-                    false => text.clone(),
-                };
-                Some(parse_steps(text.trim(), &seen).map_err(|e| usage(format!("--prep: {e}")))?)
-            }
+            Some(text) => Some(parse(text, &seen)?),
         };
         if let Some(steps) = steps.as_ref().filter(|s| !s.is_identity()) {
             let json = serde_json::to_value(steps).context("writing the preprocessing")?;
@@ -122,6 +136,41 @@ impl Calibration {
         let seen = images(seen.first(SEEN), steps.as_ref(), &shape)?;
         Ok(Some((seen, images(judges, steps.as_ref(), &shape)?)))
     }
+}
+
+/// The shape of the network's only input.
+fn input_shape(model: &Model) -> Result<Vec<usize>> {
+    match model.graph.inputs() {
+        [input] => Ok(input.shape.clone()),
+        inputs => bail!(usage(format!("--data needs a network of one input; this one has {}", inputs.len()))),
+    }
+}
+
+/// What the model says is done to an image.
+fn recorded(model: &Model) -> Result<Option<Pipeline>> {
+    let Some(json) = &model.preprocessing else { return Ok(None) };
+    Ok(Some(serde_json::from_value(json.clone()).context("the model's preprocessing")?))
+}
+
+/// What `--prep` says, for a data set of which `data` is a part. The preset `normalize` is that of the training images.
+pub(crate) fn steps_of(
+    text: &str,
+    source: &str,
+    data: &Dataset,
+    dims: Option<[usize; 3]>,
+) -> Result<Pipeline> {
+    match text {
+        "normalize" => parse(text, &load_as(source, Split::Train, dims).map_err(coded)?),
+        _ => parse(text, data),
+    }
+}
+
+fn parse(text: &str, images: &Dataset) -> Result<Pipeline> {
+    let text = match Path::new(text).is_file() {
+        true => std::fs::read_to_string(text).with_context(|| format!("cannot read {text}"))?,
+        false => text.to_string(),
+    };
+    Ok(parse_steps(text.trim(), images).map_err(|e| usage(format!("--prep: {e}")))?)
 }
 
 fn images(data: Dataset, steps: Option<&Pipeline>, shape: &[usize]) -> Result<Images> {
@@ -138,11 +187,11 @@ fn images(data: Dataset, steps: Option<&Pipeline>, shape: &[usize]) -> Result<Im
     Ok(Images { values: data.to_f32(), labels, n: data.len() })
 }
 
-fn usage(message: String) -> Failure {
+pub(crate) fn usage(message: String) -> Failure {
     Failure { code: exit::USAGE, message }
 }
 
-fn coded(error: DataError) -> anyhow::Error {
+pub(crate) fn coded(error: DataError) -> anyhow::Error {
     match error {
         DataError::Io { .. } => anyhow::Error::from(error),
         other => Failure { code: exit::IO, message: other.to_string() }.into(),

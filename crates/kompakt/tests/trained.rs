@@ -67,3 +67,88 @@ fn a_missed_target_is_said_and_what_came_nearest_is_written() {
     assert_eq!(output.status.code(), Some(4));
     assert!(!folder.join("x.safetensors").exists() && !folder.join("x.kompakt").exists());
 }
+
+/// One layer of a file as the authors of Deep Compression published them: 4 to 2 units, weights 0 0.5 0 0 0 0 -2 0.5.
+#[test]
+fn a_published_file_keeps_its_shared_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let graph = r#"{"inputs": [{"name": "x", "shape": [4]}], "nodes": [{"name": "fc", "op": "linear", "out_features": 2}]}"#;
+    std::fs::write(folder.join("graph.json"), graph).unwrap();
+    let mut codebook = [0f32; 16];
+    (codebook[3], codebook[9]) = (0.5, -2.0);
+    let numbers = codebook.iter().chain(&[1.5, -1.0]).flat_map(|v| v.to_le_bytes());
+    let bytes = 3u32.to_le_bytes().into_iter().chain(numbers).chain([0x93, 0x03, 0x41, 0x00]);
+    std::fs::write(folder.join("tiny.net"), bytes.collect::<Vec<u8>>()).unwrap();
+    done(folder, &["import", "tiny.net", "--graph", "graph.json", "-o", "tiny.safetensors"]);
+    let file = std::fs::File::open(folder.join("tiny.safetensors")).unwrap();
+    let model = kompakt_checkpoint::ModelFile::open(file, None).unwrap().into_model().unwrap();
+    assert_eq!(model.parameters["fc.weight"].to_f32(), [0.0, 0.5, 0.0, 0.0, 0.0, 0.0, -2.0, 0.5]);
+    assert_eq!(model.parameters["fc.bias"].to_f32(), [1.5, -1.0]);
+    assert!(model.is_clustered());
+    done(folder, &["pack", "tiny.safetensors", "-o", "tiny.kompakt", "--quiet"]);
+    done(folder, &["verify", "tiny.kompakt"]);
+    // Without --graph it would be SqueezeNet.
+    let output = kompakt(folder, &["import", "tiny.net", "-o", "x.safetensors"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--graph"));
+}
+
+/// What export leaves beside the network comes back.
+#[test]
+fn preprocessing_and_classes_survive_a_trip_to_onnx() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    model(folder, "net_lenet5");
+    std::fs::write(folder.join("classes"), "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n").unwrap();
+    done(folder, &["import", "model.onnx", "--labels", "classes", "-o", "1.safetensors"]);
+    let read = |name: &str| {
+        let file = std::fs::File::open(folder.join(name)).unwrap();
+        kompakt_checkpoint::ModelFile::open(file, None).unwrap().into_model().unwrap()
+    };
+    let mut first = read("1.safetensors");
+    let shape = first.graph.inputs()[0].shape.clone();
+    let steps = serde_json::json!({"input": shape, "steps": [{"step": "invert"}]});
+    first.preprocessing = Some(steps.clone());
+    first.write(&folder.join("2.safetensors")).unwrap();
+    done(folder, &["export", "2.safetensors", "-o", "2.onnx"]);
+    done(folder, &["import", "2.onnx", "-o", "3.safetensors"]);
+    let again = read("3.safetensors");
+    assert_eq!((again.labels.len(), again.preprocessing), (10, Some(steps)));
+}
+
+#[cfg(feature = "train")]
+#[test]
+fn training_after_compression_gains_accuracy_and_keeps_the_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    done(
+        folder,
+        &["train", "--net", "mlp", "--data", "digits", "--epochs", "8", "-o", "dense.safetensors", "-q"],
+    );
+    done(folder, &["export", "dense.safetensors", "-o", "dense.onnx"]);
+    let right = |file: &str| {
+        let json = done(folder, &["eval", file, "--data", "digits", "--against", "dense.onnx", "--json"]);
+        serde_json::from_str::<serde_json::Value>(&json).unwrap()["top1"].as_f64().unwrap()
+    };
+    let common = ["compress", "dense.onnx", "--data", "digits", "--target-size", "2000", "-q", "-o"];
+    done(folder, &[&common[..], &["plain.kompakt"]].concat());
+    done(folder, &[&common[..], &["tuned.kompakt", "--finetune", "10"]].concat());
+    let (plain, tuned) = (right("plain.kompakt"), right("tuned.kompakt"));
+    assert!(tuned > plain, "{plain} {tuned}");
+    assert!(std::fs::metadata(folder.join("tuned.kompakt")).unwrap().len() <= 2000);
+    let output = kompakt(folder, &["compress", "dense.onnx", "--finetune", "1", "-o", "x.kompakt"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[cfg(not(feature = "train"))]
+#[test]
+fn without_the_training_engine_finetune_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    model(folder, "net_lenet5");
+    let arguments = ["compress", "model.onnx", "--data", "digits", "--finetune", "1", "-o", "x.kompakt"];
+    let output = kompakt(folder, &arguments);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--features train"));
+}

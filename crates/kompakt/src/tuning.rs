@@ -1,0 +1,124 @@
+//! Compression with training after it: what is promised holds for the trained network.
+
+use crate::{compress::Work, network::failed, training::Lessons};
+use anyhow::Result;
+use kompakt_compress::{Compressed, Evaluation, Options, Target, answers, packed};
+
+/// How often a size is tried again with a little less, because training has made the file a little larger.
+const AGAIN: usize = 3;
+/// Of two sizes tried one after the other, the part that the second is of the first, while accuracy allows.
+const SMALLER: f64 = 0.8;
+/// How many smaller sizes are tried.
+const TRIALS: usize = 6;
+
+/// A network on its way to a target.
+pub(crate) struct Tuning<'t> {
+    pub(crate) work: &'t mut Work,
+    pub(crate) lessons: &'t Lessons,
+    pub(crate) options: &'t Options,
+}
+
+impl Tuning<'_> {
+    /// Compresses and trains until the target is met, or as near as it comes.
+    pub(crate) fn run(mut self) -> Result<Compressed> {
+        match self.options.target {
+            Target::Bytes(bytes) => self.within(bytes),
+            Target::Drop(drop) => self.keeping(drop),
+            Target::Noise(_) => {
+                let made = self.work.compress(self.options)?;
+                self.tuned(made)
+            }
+        }
+    }
+
+    /// The best network of at most so many bytes.
+    fn within(&mut self, bytes: u64) -> Result<Compressed> {
+        let mut aim = bytes;
+        let mut last = None;
+        for _ in 0..AGAIN {
+            let made = self.work.compress(&Options { target: Target::Bytes(aim), ..self.options.clone() })?;
+            // Training is worth its time only if what it adds to the history fits too.
+            let will_be = packed(&self.lessons.with_record(&made.model), self.options.tier)
+                .map_err(failed)?
+                .len() as u64;
+            let mut over = will_be.saturating_sub(bytes);
+            if over == 0 || !made.outcome.met {
+                let met = made.outcome.met;
+                let mut tuned = self.tuned(made)?;
+                over = tuned.outcome.bytes.saturating_sub(bytes);
+                tuned.outcome.met = over == 0;
+                if over == 0 || !met {
+                    return Ok(tuned);
+                }
+                last = Some(tuned);
+            }
+            aim = aim.saturating_sub(over + over / 8 + 16);
+        }
+        match last {
+            Some(last) => Ok(last),
+            None => {
+                let made = self.work.compress(self.options)?;
+                let mut tuned = self.tuned(made)?;
+                tuned.outcome.met = tuned.outcome.bytes <= bytes;
+                Ok(tuned)
+            }
+        }
+    }
+
+    /// The smallest network that loses at most `drop`: from what needs no training to smaller and smaller ones.
+    fn keeping(&mut self, drop: f64) -> Result<Compressed> {
+        let made = self.work.compress(self.options)?;
+        let met = made.outcome.met;
+        let mut best = self.tuned(made)?;
+        best.outcome.met = met || self.is_good(&best, drop);
+        let (mut good, mut bad) = (best.outcome.bytes, None);
+        for _ in 0..TRIALS {
+            if !best.outcome.met {
+                break;
+            }
+            let bytes = match bad {
+                None => (good as f64 * SMALLER) as u64,
+                Some(bad) if (good as f64) < 1.06 * bad as f64 => break,
+                Some(bad) => u64::midpoint(good, bad),
+            };
+            let target = Options { target: Target::Bytes(bytes), most_bytes: None, ..self.options.clone() };
+            let made = self.work.compress(&target)?;
+            let was_met = made.outcome.met;
+            let mut tuned = self.tuned(made)?;
+            if was_met && self.is_good(&tuned, drop) && tuned.outcome.bytes < good {
+                tuned.outcome.met = true;
+                good = tuned.outcome.bytes;
+                best = tuned;
+            } else {
+                bad = Some(bytes);
+            }
+        }
+        if let Some(most) = self.options.most_bytes {
+            best.outcome.met &= best.outcome.bytes <= most;
+        }
+        Ok(best)
+    }
+
+    fn is_good(&self, tuned: &Compressed, drop: f64) -> bool {
+        tuned.outcome.accuracy.is_some_and(|(before, after)| before - after <= drop + 1e-12)
+    }
+
+    /// Trains, and measures anew.
+    fn tuned(&self, mut made: Compressed) -> Result<Compressed> {
+        made.model = self.lessons.tune(&made.model)?;
+        made.packed = packed(&made.model, self.options.tier).map_err(failed)?;
+        made.outcome.bytes = made.packed.len() as u64;
+        if let Some((_, judges)) = &self.work.images {
+            let theirs = answers(&self.work.model, judges).map_err(failed)?;
+            let own = answers(&made.model, judges).map_err(failed)?;
+            let mut found = Evaluation::new(own.len() / judges.n.max(1));
+            found.add(&own, &judges.labels, Some(&theirs));
+            if let Some(against) = &found.against {
+                made.outcome.accuracy = Some((found.share(against.n_top1), found.share(found.n_top1)));
+                made.outcome.agreement = Some(found.share(against.n_same));
+                made.outcome.difference = Some(against.difference());
+            }
+        }
+        Ok(made)
+    }
+}
