@@ -1,4 +1,4 @@
-"""The reference reader against fixtures/good and fixtures/bad. Run: python3 -m unittest discover -s spec/reference"""
+"""The reference reader against fixtures/good, fixtures/compat and fixtures/bad. Run: python3 -m unittest discover -s spec/reference"""
 
 import json
 import pathlib
@@ -17,7 +17,8 @@ FIXTURES = HERE.parent.parent / "fixtures"
 
 class Containers(unittest.TestCase):
     def test_good_ones_hold_what_is_expected(self):
-        for path in sorted((FIXTURES / "good").glob("*.kompakt")):
+        kept = [*(FIXTURES / "good").glob("*.kompakt"), *(FIXTURES / "compat" / "v1").glob("*.kompakt")]
+        for path in sorted(kept):
             with self.subTest(path.name):
                 container = Container(path.read_bytes())
                 found = summary(container, container.verify())

@@ -17,6 +17,8 @@ use std::{
 
 /// The largest header that is read; safetensors' own limit.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
+/// Bytes of a tensor that are read at once.
+const PIECE_BYTES: usize = 1 << 20;
 /// The first bytes of a packed container, for a helpful message.
 const CONTAINER_MAGIC: &[u8] = b"\x89KPT";
 
@@ -155,9 +157,11 @@ impl ModelFile {
     }
 
     fn numbers(&mut self, name: &str) -> Result<(Vec<usize>, Numbers), CheckpointError> {
+        if let Some(info) = self.header.info(name).filter(|info| info.dtype == Dtype::F32).cloned() {
+            return Ok((info.shape.clone(), Numbers::F32(self.singles(name, &info)?)));
+        }
         let (info, bytes) = self.tensor(name)?;
         let numbers = match info.dtype {
-            Dtype::F32 => Numbers::F32(bytes.as_chunks().0.iter().map(|&c| f32::from_le_bytes(c)).collect()),
             Dtype::F16 => Numbers::F16(bytes.as_chunks().0.iter().map(|&c| u16::from_le_bytes(c)).collect()),
             Dtype::I8 => self.scaled(name, bytes.iter().map(|&b| i32::from(b.cast_signed())).collect())?,
             Dtype::I16 => {
@@ -195,6 +199,21 @@ impl ModelFile {
             return Err(CheckpointError::tensor(name, format!("type {:?}, expected {dtype:?}", info.dtype)));
         }
         Ok((info.shape, bytes))
+    }
+
+    /// Single precision numbers, without their bytes in memory at the same time.
+    fn singles(&mut self, name: &str, info: &TensorInfo) -> Result<Vec<f32>, CheckpointError> {
+        let (begin, end) = info.data_offsets;
+        let what = || CheckpointError::io(format!("reading tensor {name:?}"));
+        self.file.seek(SeekFrom::Start(self.data_start + begin as u64)).map_err(what())?;
+        let mut values = Vec::with_capacity((end - begin) / 4);
+        let mut piece = vec![0; PIECE_BYTES.min(end - begin)];
+        for from in (begin..end).step_by(PIECE_BYTES) {
+            let piece = &mut piece[..PIECE_BYTES.min(end - from)];
+            self.file.read_exact(piece).map_err(what())?;
+            values.extend(piece.as_chunks().0.iter().map(|&c| f32::from_le_bytes(c)));
+        }
+        Ok(values)
     }
 
     fn tensor(&mut self, name: &str) -> Result<(TensorInfo, Vec<u8>), CheckpointError> {

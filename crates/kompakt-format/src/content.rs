@@ -47,6 +47,11 @@ impl ContentHash {
         self.flush(0);
     }
 
+    /// Adds bytes of a dense parameter as a raw section has them, unpacked: of single and half precision the same.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
+        self.sha.update(bytes);
+    }
+
     /// Ends with the directory's bytes from key 2 to the end of key 6's value; the first eight bytes of the hash.
     pub fn finish(mut self, directory: &[u8]) -> [u8; 8] {
         self.sha.update(directory);

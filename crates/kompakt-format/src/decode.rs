@@ -10,8 +10,8 @@ use crate::{
     error::{FormatError, broken},
     fill::{TileTarget, fill_stream},
     hints::WeightHints,
-    numbers::Numbers,
-    planes,
+    numbers::{NumberFormat, Numbers},
+    planes::Blocks,
     pool::{Pool, Pooled},
     raw::RawReader,
     section::{Section, SectionKind},
@@ -208,15 +208,30 @@ fn raw_section(
     bytes: &[u8],
 ) -> Result<Decoded, FormatError> {
     let shape = rows_and_cols(&param.shape);
-    let unpacked = match section.unpacked {
-        None => None,
-        Some(length) => Some(planes::unpack(bytes, length, descriptor.format, shape, section.offset)?),
+    let read = |bytes: &[u8]| {
+        let mut reader = RawReader::new(bytes, section.offset);
+        let decoded = reader.dense(descriptor.format, descriptor.is_masked, shape)?;
+        reader.finish().map(|()| decoded)
     };
-    let mut reader = RawReader::new(unpacked.as_deref().unwrap_or(bytes), section.offset);
-    let read = reader.dense(descriptor.format, descriptor.is_masked, shape);
-    let read = read.and_then(|decoded| reader.finish().map(|()| decoded));
+    let Some(length) = section.unpacked else { return read(bytes) };
+    let span = (0, bytes.len());
+    let mut blocks = Blocks::new(span, section.offset, length, descriptor.format, shape)?;
+    let mut source = bytes;
+    let whole = descriptor.format == NumberFormat::F32 && !descriptor.is_masked;
+    if whole && Some(length) == param.len().checked_mul(4) {
+        // Without another copy: these may be large.
+        let mut values = Vec::with_capacity(param.len());
+        while let Some(block) = blocks.next(&mut source)? {
+            values.extend(block.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)));
+        }
+        return Ok(Decoded::Dense { numbers: Numbers::F32(values), mask: None });
+    }
+    let mut unpacked = Vec::new();
+    while let Some(block) = blocks.next(&mut source)? {
+        unpacked.extend(block);
+    }
     // A place in what was unpacked is none in the file.
-    read.map_err(|e| if unpacked.is_some() { FormatError { offset: section.offset, ..e } } else { e })
+    read(&unpacked).map_err(|e| FormatError { offset: section.offset, ..e })
 }
 
 /// Fills a tensor from its tiles.

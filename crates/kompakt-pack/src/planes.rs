@@ -1,26 +1,60 @@
-//! Dense numbers packed by Zstandard, the bytes of equal weight together; `kompakt_format` reads them back.
+//! Dense numbers packed by Zstandard, the bytes of equal weight together; `kompakt_format` reads them back. Block by
+//! block, some at once: a large tensor is not held a second time.
 
-use crate::{ancillary::compress, error::PackError};
-use kompakt_format::FRAME_BYTES;
+use crate::{ancillary::compress, error::PackError, raw, sections::Spool};
+use kompakt_format::{Decoded, SectionKind, n_planes};
 use rayon::prelude::*;
 
 /// Zstandard's effort: numbers hold little that more of it would find.
 const LEVEL: i32 = 9;
 
-/// The packed form of a raw section, or `None` where that would save less than a fiftieth.
-pub(crate) fn pack(bytes: &[u8], n_planes: usize) -> Result<Option<Vec<u8>>, PackError> {
-    let planes: Vec<u8> =
-        (0..n_planes).flat_map(|p| bytes.iter().skip(p).step_by(n_planes).copied()).collect();
-    let frames: Vec<Option<Vec<u8>>> = planes
-        .par_chunks(FRAME_BYTES)
-        .map(|chunk| compress(chunk, LEVEL))
-        .collect::<std::io::Result<_>>()
-        .map_err(PackError::io("compressing dense numbers"))?;
-    let mut packed = Vec::new();
-    for frame in frames {
-        let Some(frame) = frame else { return Ok(None) };
-        packed.extend((frame.len() as u32).to_le_bytes());
-        packed.extend(frame);
+/// Writes the raw section of a dense parameter: packed, unless that would save less than a fiftieth.
+pub(crate) fn section(
+    spool: &mut Spool,
+    kind: SectionKind,
+    decoded: &Decoded,
+    cols: usize,
+) -> Result<(), PackError> {
+    let length = raw::dense_len(decoded, cols);
+    let mut section = spool.begin(kind)?;
+    let is_packed = pack(decoded, cols, &mut |bytes| section.write(bytes))?;
+    if is_packed && section.length() + length / 50 < length {
+        section.end(Some(length));
+        return Ok(());
     }
-    Ok((packed.len() + bytes.len() / 50 < bytes.len()).then_some(packed))
+    section.undo()?;
+    let mut section = spool.begin(kind)?;
+    raw::blocks(decoded, cols).try_for_each(|block| section.write(&block))?;
+    section.end(None);
+    Ok(())
+}
+
+/// False if a block does not come out as one frame.
+fn pack(
+    decoded: &Decoded,
+    cols: usize,
+    write: &mut dyn FnMut(&[u8]) -> Result<(), PackError>,
+) -> Result<bool, PackError> {
+    let Decoded::Dense { numbers, .. } = decoded else { return Ok(false) };
+    let n_planes = n_planes(numbers.format());
+    let mut blocks = raw::blocks(decoded, cols);
+    loop {
+        let some: Vec<Vec<u8>> = blocks.by_ref().take(2 * rayon::current_num_threads()).collect();
+        if some.is_empty() {
+            return Ok(true);
+        }
+        let frames: Vec<Option<Vec<u8>>> = some
+            .par_iter()
+            .map(|block| {
+                let plane = |p: usize| block.iter().skip(p).step_by(n_planes).copied();
+                compress(&(0..n_planes).flat_map(plane).collect::<Vec<u8>>(), LEVEL)
+            })
+            .collect::<std::io::Result<_>>()
+            .map_err(PackError::io("compressing dense numbers"))?;
+        for frame in frames {
+            let Some(frame) = frame else { return Ok(false) };
+            write(&(frame.len() as u32).to_le_bytes())?;
+            write(&frame)?;
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Numbers as they are; `kompakt_format` reads them back.
 
-use kompakt_format::{Decoded, Numbers};
+use kompakt_format::{BLOCK_BYTES, Decoded, Numbers};
 
 /// Appends numbers.
 pub(crate) fn numbers(numbers: &Numbers, out: &mut Vec<u8>) {
@@ -26,6 +26,34 @@ pub(crate) fn dense(decoded: &Decoded, cols: usize, out: &mut Vec<u8>) {
     if let Decoded::Dense { numbers: kept, .. } = decoded {
         numbers(kept, out);
     }
+}
+
+/// How many bytes [`dense`] appends.
+pub(crate) fn dense_len(decoded: &Decoded, cols: usize) -> usize {
+    let mask = decoded.mask().map_or(0, |mask| mask.len() / cols * cols.div_ceil(8));
+    let kept = match decoded {
+        Decoded::Dense { numbers: Numbers::F32(v), .. } => 4 * v.len(),
+        Decoded::Dense { numbers: Numbers::F16(v), .. } => 2 * v.len(),
+        Decoded::Dense { numbers: Numbers::Scaled { integers, .. }, .. } => {
+            5 + narrowest(integers) * integers.len()
+        }
+        Decoded::Shared { .. } => 0,
+    };
+    mask + kept
+}
+
+/// The same bytes, [`BLOCK_BYTES`] at a time; of single precision numbers without a mask each block is made when it is
+/// asked for.
+pub(crate) fn blocks<'d>(decoded: &'d Decoded, cols: usize) -> Box<dyn Iterator<Item = Vec<u8>> + 'd> {
+    if let Decoded::Dense { numbers: Numbers::F32(values), mask: None } = decoded {
+        let block = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        return Box::new(values.chunks(BLOCK_BYTES / 4).map(block));
+    }
+    let mut bytes = Vec::with_capacity(dense_len(decoded, cols));
+    dense(decoded, cols, &mut bytes);
+    let n_blocks = bytes.len().div_ceil(BLOCK_BYTES);
+    let block = move |i: usize| bytes[i * BLOCK_BYTES..bytes.len().min((i + 1) * BLOCK_BYTES)].to_vec();
+    Box::new((0..n_blocks).map(block))
 }
 
 /// Bytes of the narrowest signed integer that holds all.

@@ -23,6 +23,40 @@ pub(crate) struct Entry {
     crc: u32,
 }
 
+/// A section being written, the last of its spool. Unless it is [ended](Self::end) it has to be [undone](Self::undo).
+pub(crate) struct Writing<'s> {
+    spool: &'s mut Spool,
+    kind: SectionKind,
+    start: u64,
+    length: usize,
+    crc: crc32fast::Hasher,
+}
+
+impl Writing<'_> {
+    pub(crate) fn length(&self) -> usize {
+        self.length
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), PackError> {
+        self.crc.update(bytes);
+        self.length += bytes.len();
+        self.spool.file.write_all(bytes).map_err(PackError::io("writing a temporary file"))
+    }
+
+    /// The section is whole; `unpacked` if it is packed.
+    pub(crate) fn end(self, unpacked: Option<usize>) {
+        let Self { spool, kind, length, crc, .. } = self;
+        spool.entries.push(Entry { kind, length, tiles: None, unpacked, crc: crc.finalize() });
+    }
+
+    /// Takes back what was written.
+    pub(crate) fn undo(self) -> Result<(), PackError> {
+        let io = || PackError::io("writing a temporary file");
+        self.spool.file.set_len(self.start).map_err(io())?;
+        self.spool.file.seek(SeekFrom::Start(self.start)).map(|_| ()).map_err(io())
+    }
+}
+
 /// A section with its bytes.
 #[derive(Debug)]
 pub(crate) struct Section {
@@ -56,6 +90,12 @@ impl Spool {
         self.file.write_all(&bytes).map_err(PackError::io("writing a temporary file"))?;
         self.entries.push(Entry { kind, length: bytes.len(), tiles, unpacked, crc });
         Ok(())
+    }
+
+    /// Begins a section whose bytes come piece by piece.
+    pub(crate) fn begin(&mut self, kind: SectionKind) -> Result<Writing<'_>, PackError> {
+        let start = self.file.stream_position().map_err(PackError::io("writing a temporary file"))?;
+        Ok(Writing { spool: self, kind, start, length: 0, crc: crc32fast::Hasher::new() })
     }
 
     /// Copies the sections to `out`, which stands at byte `at` of the file: with padding before and the checksum

@@ -182,6 +182,11 @@ impl<'a> Packing<'a> {
         } else if !has_own {
             raw::dense(&decoded, cols, &mut self.numbers);
         }
+        if has_own && matches!(*decoded, Decoded::Dense { .. }) {
+            // Sections lie in the order of their parameters.
+            self.code_batch()?;
+            return planes::section(&mut self.spool, SectionKind::Raw { parameter: index }, &decoded, cols);
+        }
         if has_own {
             self.batch_elements += param.len();
             self.batch.push((index, decoded));
@@ -218,23 +223,13 @@ impl<'a> Packing<'a> {
         let graph = &self.about.graph;
         let param = &graph.params()[index];
         match (decoded, self.tier, &self.plan) {
-            (Decoded::Dense { .. }, ..) => {
-                let mut bytes = Vec::new();
-                raw::dense(decoded, rows_and_cols(&param.shape).1, &mut bytes);
-                let kind = SectionKind::Raw { parameter: index };
-                let n_planes = kompakt_format::n_planes(convert::descriptor(decoded).format);
-                match planes::pack(&bytes, n_planes)? {
-                    Some(packed) => Ok(Section { unpacked: Some(bytes.len()), ..Section::new(kind, packed) }),
-                    None => Ok(Section::new(kind, bytes)),
-                }
-            }
             (Decoded::Shared { weights, .. }, Tier::Direct, _) => {
                 tiles::direct(&param.name, index, weights, self.layout.tile_rows)
             }
             (Decoded::Shared { weights, .. }, Tier::Stream, Some(plan)) => {
                 plan.section(&param.name, index, weights)
             }
-            (Decoded::Shared { .. }, ..) => {
+            _ => {
                 let bytes = adaptive::section(graph, index, decoded)?;
                 Ok(Section::new(SectionKind::Adaptive { parameter: index }, bytes))
             }

@@ -9,6 +9,7 @@ mod editor;
 mod good;
 
 use kompakt_format::{Container, FormatError};
+use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
 fn root() -> PathBuf {
@@ -53,6 +54,27 @@ fn are_what_the_generator_makes() {
 fn good_ones_are_accepted() {
     for (name, bytes) in containers("good") {
         assert_eq!(verify(&bytes), Ok(()), "{name}");
+    }
+}
+
+/// Files of earlier packers of this version of the format: as they were written, and to the same numbers.
+#[test]
+fn files_of_version_1_decode_for_ever() {
+    let kept = folder("compat/v1");
+    assert!(kept.len() >= 24, "files are missing from fixtures/compat/v1");
+    let sums = fs::read_to_string(root().join("fixtures/compat/v1/SHA256SUMS")).unwrap();
+    let hash = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>();
+    for line in sums.lines() {
+        let (sum, name) = line.split_once("  ").unwrap();
+        assert_eq!(hash(&kept[name]), sum, "fixtures/compat/v1/{name} is not what it was");
+    }
+    assert_eq!(sums.lines().count(), kept.len());
+    for (name, bytes) in containers("compat/v1") {
+        assert_eq!(verify(&bytes), Ok(()), "{name}");
+        let found = good::describe(&Container::parse(&bytes).unwrap()).unwrap();
+        let expected: serde_json::Value =
+            serde_json::from_slice(&kept[&name.replace(".kompakt", ".json")]).unwrap();
+        assert_eq!(found, expected, "{name}");
     }
 }
 

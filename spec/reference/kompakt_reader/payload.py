@@ -149,25 +149,30 @@ class Reader:
         return Decoded(parameter, mask, self.numbers(descriptor.form, n))
 
 
-FRAME_BYTES = 1 << 22
+BLOCK_BYTES = 1 << 22
 PLANES = {"f32": 4, "f16": 2, "scaled": 1}
 
 
 def unpack_planes(data, length, parameter, descriptor, offset):
-    """A raw section that is packed: frames of planes."""
+    """A raw section that is packed: block by block a frame of planes."""
     rows, cols = parameter.rows, parameter.cols
     need(length <= rows * (4 * cols + (cols + 7) // 8) + 5, "F-22", offset, "more bytes than the parameter has")
-    planes, at = b"", 0
-    while len(planes) < length:
+    out, at = b"", 0
+    while len(out) < length:
         size = int.from_bytes(data[at : at + 4], "little")
         need(at + 4 + size <= len(data) and at + 4 <= len(data), "F-22", offset, "a section ends before its last frame")
-        wanted = min(length - len(planes), FRAME_BYTES)
-        planes += zstd.frame(data[at + 4 : at + 4 + size], wanted, offset, "F-22")
+        wanted = min(length - len(out), BLOCK_BYTES)
+        planes = zstd.frame(data[at + 4 : at + 4 + size], wanted, offset, "F-22")
+        out += interleave(planes, PLANES[descriptor.form])
         at += 4 + size
     need(at == len(data), "F-22", offset, "bytes after the last frame")
-    out, at, n = bytearray(length), 0, PLANES[descriptor.form]
+    return out
+
+
+def interleave(planes, n):
+    out, at = bytearray(len(planes)), 0
     for p in range(n):
-        size = len(range(p, length, n))
+        size = len(range(p, len(planes), n))
         out[p::n] = planes[at : at + size]
         at += size
     return bytes(out)
