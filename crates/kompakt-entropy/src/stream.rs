@@ -62,7 +62,7 @@ mod tests;
 mod wire;
 
 pub use collect::Collector;
-pub use decode::{Tile, TileDecoder};
+pub use decode::{Tile, TileDecoder, TileSize};
 pub use encode::{Plan, suggested_rows};
 pub use tables::Tables;
 

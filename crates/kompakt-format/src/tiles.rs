@@ -81,6 +81,13 @@ impl<'a> Tile<'a> {
         TileRef::parse(self.bytes, self.shape).map_err(|e| FormatError::coded(e, self.offset))
     }
 
+    /// What the front of a tile of the tier `stream` says of it.
+    ///
+    /// Errors: as [`Tile::stream`], as far as the front shows.
+    pub fn stream_size(&self, tables: &stream::Tables) -> Result<stream::TileSize, FormatError> {
+        stream::TileSize::read(self.bytes, self.shape, tables).map_err(|e| FormatError::coded(e, self.offset))
+    }
+
     /// The tile of a section [`crate::SectionKind::StreamTiles`], decoded into `decoder`'s memory.
     ///
     /// `n_negative`: how many entries of the codebook are below zero ([`crate::Numbers::n_negative`]); `tables`:

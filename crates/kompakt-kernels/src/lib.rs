@@ -33,6 +33,7 @@ pub mod columns;
 pub mod dense;
 pub mod elementwise;
 mod epilogue;
+pub mod grid;
 mod isa;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
@@ -47,6 +48,7 @@ pub mod taps;
 
 pub use columns::{ColumnMatrix, ColumnScratch};
 pub use epilogue::Epilogue;
+pub use grid::{Aligned, ConvShape, Grid};
 pub use isa::Isa;
 pub use pairwise::Pairwise;
 pub use planes::Planes;

@@ -37,19 +37,19 @@ impl SliceBuffer {
     /// The rows it takes.
     pub const ROWS: usize = LANES;
 
-    /// The bytes that it takes for rows of at most `max_row_kept` weights.
-    pub fn estimate_bytes(max_row_kept: usize, n_levels: Option<usize>) -> usize {
+    /// The bytes that it takes for rows of at most `max_kept` weights together.
+    pub fn estimate_bytes(max_kept: usize, n_levels: Option<usize>) -> usize {
         let weight = if n_levels.is_some_and(|n| n <= MAX_LEVELS) { 1 } else { 4 };
-        LANES * max_row_kept * (2 + weight)
+        max_kept * (2 + weight)
     }
 
-    /// Forgets all rows and makes ready for rows of `n_cols` columns and at most `max_row_kept` weights.
+    /// Forgets all rows and makes ready for rows of `n_cols` columns and at most `max_kept` weights together.
     ///
     /// Panics: if there are more than [`MAX_COLS`] columns.
-    pub fn start(&mut self, n_cols: usize, max_row_kept: usize, n_levels: Option<usize>) {
+    pub fn start(&mut self, n_cols: usize, max_kept: usize, n_levels: Option<usize>) {
         assert!(n_cols <= MAX_COLS, "{n_cols} columns");
         (self.n_cols, self.is_coded) = (n_cols, n_levels.is_some_and(|n| n <= MAX_LEVELS));
-        let len = max_row_kept * LANES;
+        let len = max_kept;
         self.ends.clear();
         self.ends.reserve(LANES);
         self.idx.clear();

@@ -22,6 +22,21 @@ use core::ops::Range;
 #[path = "taps_x86.rs"]
 mod x86;
 
+/// The most vectors of sums that stay in registers while a row's taps go by.
+pub(crate) const MAX_SUMS: usize = 28;
+
+/// Rows of that many vectors whose sums stay in registers.
+pub(crate) const fn rows_at_once(across: usize) -> usize {
+    let rows = MAX_SUMS / across;
+    if rows > 14 {
+        14
+    } else if rows == 0 {
+        1
+    } else {
+        rows
+    }
+}
+
 /// Where the columns of a [`TapMatrix`] lie in `x`, and how they are cut into blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TapLayout {

@@ -17,9 +17,13 @@ use crate::{
     Codebook,
     epilogue::RowEpilogue,
     isa::Level,
-    lanes::{Avx2x8, Avx512x8, Avx512x16, Lanes},
+    lanes::{Avx2x8, Avx512x8, Lanes},
 };
 use core::ops::Range;
+
+#[path = "taps_whole.rs"]
+mod whole;
+use whole::{WHOLE, avx2_whole, avx512_whole};
 
 /// Weights by number.
 trait Weights: Copy {
@@ -89,10 +93,9 @@ fn run<W: Weights>(
     // layout knows lies in x, and that the window lies in the plane of y of each row.
     unsafe {
         match level {
-            Level::Avx512 if window.rows == 1 && window.cols.is_multiple_of(16) => {
-                avx512_wide(idx, weights, rows, part, y);
-            }
+            Level::Avx512 if is_whole(window) => avx512_whole(idx, weights, rows, part, y),
             Level::Avx512 => avx512(idx, weights, rows, part, y),
+            _ if is_whole(window) => avx2_whole(idx, weights, rows, part, y),
             _ => avx2(idx, weights, rows, part, y),
         }
     }
@@ -113,25 +116,37 @@ struct Taps<'a, W> {
 #[target_feature(enable = "avx2,fma")]
 unsafe fn avx2<W: Weights>(idx: &[u16], weights: W, rows: Range<usize>, part: &Part<'_>, y: &mut [f32]) {
     // SAFETY: passed on.
-    unsafe { each_row::<Avx2x8, W, 12>(idx, weights, rows, part, y) }
+    unsafe { each_row::<Masked<Avx2x8, 12>, W>(idx, weights, rows, part, y) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn avx512<W: Weights>(idx: &[u16], weights: W, rows: Range<usize>, part: &Part<'_>, y: &mut [f32]) {
     // SAFETY: passed on.
-    unsafe { each_row::<Avx512x8, W, 24>(idx, weights, rows, part, y) }
+    unsafe { each_row::<Masked<Avx512x8, 24>, W>(idx, weights, rows, part, y) }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn avx512_wide<W: Weights>(
-    idx: &[u16],
-    weights: W,
-    rows: Range<usize>,
-    part: &Part<'_>,
-    y: &mut [f32],
-) {
-    // SAFETY: passed on.
-    unsafe { each_row::<Avx512x16, W, 24>(idx, weights, rows, part, y) }
+/// Whether the window consists of whole vectors of sixteen.
+fn is_whole(window: &Window) -> bool {
+    let rows_are = [window.x_stride, window.y_stride].iter().all(|s| s.is_multiple_of(WHOLE));
+    window.cols.is_multiple_of(WHOLE) && (window.rows == 1 || rows_are)
+}
+
+/// The positions of one row.
+trait Positions {
+    /// # Safety
+    /// The features that it needs; every tap's window inside `x`, the window inside `y`.
+    unsafe fn run<W: Weights>(taps: Taps<'_, W>, x: *const f32, window: &Window, step: Step, y: *mut f32);
+}
+
+/// Any window, the last vector of a row under a mask.
+struct Masked<L, const ACC: usize>(core::marker::PhantomData<L>);
+
+impl<L: Lanes, const ACC: usize> Positions for Masked<L, ACC> {
+    #[inline(always)]
+    unsafe fn run<W: Weights>(taps: Taps<'_, W>, x: *const f32, window: &Window, step: Step, y: *mut f32) {
+        // SAFETY: passed on.
+        unsafe { positions::<L, W, ACC>(taps, x, window, step, y) }
+    }
 }
 
 /// Row after row, so that what is the same for all stays in registers.
@@ -139,7 +154,7 @@ unsafe fn avx512_wide<W: Weights>(
 /// # Safety
 /// The features of `L`; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
 #[inline(always)]
-unsafe fn each_row<L: Lanes, W: Weights, const ACC: usize>(
+unsafe fn each_row<P: Positions, W: Weights>(
     idx: &[u16],
     weights: W,
     rows: Range<usize>,
@@ -156,12 +171,13 @@ unsafe fn each_row<L: Lanes, W: Weights, const ACC: usize>(
         debug_assert!(idx[taps.clone()].iter().all(|&i| {
             usize::from(i) * part.scale + part.window.reach(part.window.x_stride) <= part.x.len()
         }));
-        let step = Step { carry: part.carry, epilogue: part.epilogue(row) };
+        let is_last = part.epilogue.is_some();
+        let step = Step { carry: part.carry, is_last, epilogue: part.epilogue(row) };
         let taps = Taps { idx, weights, first: taps.start, n: taps.len(), scale: part.scale };
         // SAFETY: the row's window lies in y, those of its taps in x, as the caller vouches.
         unsafe {
             let y = y.as_mut_ptr().add((row - first) * part.y_plane);
-            positions::<L, W, ACC>(taps, part.x.as_ptr(), &part.window, step, y);
+            P::run(taps, part.x.as_ptr(), &part.window, step, y);
         }
     }
 }
@@ -170,6 +186,8 @@ unsafe fn each_row<L: Lanes, W: Weights, const ACC: usize>(
 #[derive(Debug, Clone, Copy)]
 struct Step {
     carry: bool,
+    /// Whether the epilogue does something.
+    is_last: bool,
     epilogue: RowEpilogue,
 }
 

@@ -123,7 +123,7 @@ fn one_vector() {
             let longest = m.rows.iter().map(|r| r.0.len()).max().unwrap();
             let mut buffer = SliceBuffer::default();
             for (i, (rows, y)) in m.rows.chunks(16).zip(y.chunks(16)).enumerate() {
-                buffer.start(n_cols, longest, m.coded.then(|| m.book.n_levels()));
+                buffer.start(n_cols, longest * SliceBuffer::ROWS, m.coded.then(|| m.book.n_levels()));
                 for (cols, codes, values) in rows {
                     let weights = if m.coded { RowWeights::Codes(codes) } else { RowWeights::Values(values) };
                     buffer.push(cols, weights, &m.book);

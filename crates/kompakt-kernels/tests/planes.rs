@@ -3,8 +3,8 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    Codebook, Epilogue, Isa, Planes, PoolWindow, RowSource, RowWeights, TapLayout, TapMatrix, Window,
-    elementwise, pool,
+    Aligned, Codebook, ConvShape, Epilogue, Grid, Isa, Planes, PoolWindow, RowSource, RowWeights, TapLayout,
+    TapMatrix, Window, elementwise, grid, pool,
 };
 use std::sync::Arc;
 
@@ -154,6 +154,78 @@ fn convolutions() {
                 let bound = (4 * (n_cols + 2)) as f64 * 2f64.powi(-24) * (size + f64::from(bias[row].abs()));
                 let error = (f64::from(found) - sum - f64::from(bias[row])).abs();
                 assert!(error <= bound, "{isa} {:?} row {row} at {oy},{ox}: off by {error}", c.planes);
+            }
+        }
+        Ok(())
+    })
+    .budget_ms(4000);
+}
+
+#[test]
+fn convolutions_on_a_grid() {
+    arbtest::arbtest(|u| {
+        let c = conv(u)?;
+        let n_cols = c.channels * c.kernel[0] * c.kernel[1];
+        let n_rows = c.groups * c.out;
+        let seed: u64 = u.arbitrary()?;
+        let density: f32 = *u.choose(&[-1.0, -0.8, 0.0, 1.0])?;
+        let values: Vec<f32> = numbers(seed, n_rows * n_cols)
+            .into_iter()
+            .zip(numbers(seed ^ 5, n_rows * n_cols))
+            .map(|(v, dice)| if dice < density { v } else { 0.0 })
+            .collect();
+        let m = Weights { n_rows, n_cols, values, book: Codebook::new(&[]) };
+        let [h, w] = c.planes.size;
+        let x = numbers(seed ^ 9, c.planes.channels * h * w);
+        let bias = numbers(seed ^ 4, n_rows);
+        let grid = Grid::new(ConvShape {
+            channels: c.channels,
+            outputs: c.out,
+            size: c.planes.size,
+            output: c.output,
+            kernel: c.kernel,
+            before: c.planes.before,
+            stride: c.planes.stride,
+            dilation: c.dilation,
+        });
+        let footprint = *u.choose(&[1, 300, 4096])?;
+        let taps = TapMatrix::build(Arc::new(TapLayout::planar(grid.offsets(), footprint)), &m);
+        let [down, across] = grid.block();
+        let cols = across * grid::LANES;
+        let window = Window { rows: down, cols, x_stride: grid.row_vectors() * grid::LANES, y_stride: cols };
+        let plane = c.output[0] * c.output[1];
+        for isa in Isa::available() {
+            let (mut input, mut sums, mut line) = (Aligned::default(), Aligned::default(), Vec::new());
+            let mut y = vec![f32::NAN; n_rows * plane];
+            for group in 0..c.groups {
+                for tile in 0..grid.n_tiles() {
+                    let input = input.room(grid.room());
+                    input.fill(f32::NAN);
+                    grid.fill(&x[group * c.channels * h * w..], tile, &mut line, input);
+                    let sums = sums.room(c.out * grid.tile_len() + 4 * grid::LANES);
+                    let epilogue = Epilogue { scale: None, bias: Some(&bias), relu: false };
+                    let rows = group * c.out..(group + 1) * c.out;
+                    taps.apply(
+                        isa,
+                        rows.clone(),
+                        input,
+                        grid::LANES,
+                        window,
+                        epilogue,
+                        sums,
+                        grid.tile_len(),
+                    );
+                    for (row, sums) in rows.zip((0..).map(|i| &sums[i * grid.tile_len()..])) {
+                        grid.store(sums, tile, &mut y[row * plane..(row + 1) * plane]);
+                    }
+                }
+            }
+            for (i, &found) in y.iter().enumerate() {
+                let (row, oy, ox) = (i / plane, i % plane / c.output[1], i % c.output[1]);
+                let (sum, size) = expected(&c, &m.values, &x, row, oy, ox);
+                let bound = (4 * (n_cols + 2)) as f64 * 2f64.powi(-24) * (size + f64::from(bias[row].abs()));
+                let error = (f64::from(found) - sum - f64::from(bias[row])).abs();
+                assert!(error <= bound, "{isa} {grid:?} row {row} at {oy},{ox}: off by {error}");
             }
         }
         Ok(())

@@ -48,12 +48,12 @@ impl Run<'_, '_> {
             }
             Kind::Conv { layer, conv } => {
                 let mut from = step.reads[0];
-                if let Some(scratch) = step.scratch {
+                if let (Some(scratch), Some(planes)) = (step.scratch, conv.planes()) {
                     let (x, laid_out) = self.arena.pair(from, scratch, n);
-                    let [h, w] = conv.planes.size;
-                    let image = conv.planes.channels * h * w;
-                    for (x, out) in x.chunks_exact(image).zip(laid_out.chunks_exact_mut(conv.planes.len())) {
-                        conv.planes.fill(x, out);
+                    let images =
+                        x.chunks_exact(conv.input_len()).zip(laid_out.chunks_exact_mut(planes.len()));
+                    for (x, out) in images {
+                        planes.fill(x, out);
                     }
                     from = scratch;
                 }

@@ -9,13 +9,14 @@
 //! | `from the file` | the file | the RAM budget leaves no room: rows are unpacked (`direct`) or tiles decoded (`stream`) at every run, and forgotten |
 
 use crate::{
-    program::{Conv, LayerSpec},
+    error::RuntimeError,
+    program::{Conv, LayerSpec, Method},
     threads::{RowLayout, Threads},
     weights::{RowScratch, RowView, Weights},
 };
 use kompakt_kernels::{
-    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Isa, RowSource, RowWeights, SliceBuffer, SlicedMatrix,
-    TapLayout, TapMatrix, Window, columns, dense,
+    Aligned, Codebook, ColumnMatrix, ColumnScratch, Epilogue, Grid, Isa, RowSource, RowWeights, SliceBuffer,
+    SlicedMatrix, TapLayout, TapMatrix, Window, columns, dense, grid,
 };
 use std::{ops::Range, sync::Arc};
 
@@ -27,6 +28,18 @@ const SPARSE_INPUT: f32 = 0.35;
 const BATCH_BLOCK: usize = 1 << 15;
 /// Floats of `x` that a block of a convolution's columns reaches over.
 const PLANE_BLOCK: usize = 1 << 16;
+/// Floats of `x` that a block of a grid's columns reaches over: most of an L1.
+const GRID_BLOCK: usize = 7 << 10;
+/// Floats of a pointwise convolution's input that stay in cache while all output channels go by.
+const LINE_FLOATS: usize = 1 << 15;
+/// Positions that are multiplied at once: three rows of eight vectors.
+const LINE_POSITIONS: usize = 384;
+/// Weights that a row should keep in a block.
+const GRID_KEPT: f32 = 24.0;
+/// Floats of `x` that a block reaches over where a tile has few sums.
+const GRID_FEW: usize = 1 << 16;
+/// Floats of sums that wait for each other in a grid's tile.
+const GRID_SUMS: usize = 1 << 14;
 /// Floats of `x` that a band of a convolution's rows reaches over: half of an L2.
 const BAND_FLOATS: usize = 1 << 17;
 
@@ -97,6 +110,9 @@ pub(crate) struct Scratch {
     taps: Option<TapMatrix>,
     slices: SliceBuffer,
     codes: Vec<u8>,
+    tile: TileMemory,
+    /// The image, group and tile whose input lies there.
+    laid_out: Option<[usize; 3]>,
 }
 
 /// A layer's choice of form: what it would hold, and what a run would cost.
@@ -107,14 +123,38 @@ pub(crate) struct Choice {
 }
 
 /// The layout of a layer's columns for the tap form.
-fn tap_layout(spec: &LayerSpec, n_cols: usize, max_batch: usize) -> TapLayout {
+fn tap_layout(spec: &LayerSpec, weights: &Weights<'_>, max_batch: usize) -> TapLayout {
+    let Weights { n_rows, n_cols, n_kept, .. } = *weights;
     match &spec.conv {
         None => TapLayout::linear(n_cols, BATCH_BLOCK / max_batch),
-        Some(c) => TapLayout::planar(
-            c.planes.offsets(c.planes.channels / c.groups, c.kernel, c.dilation),
-            PLANE_BLOCK,
-        ),
+        Some(Conv { shape, method, .. }) => match method {
+            Method::Line => {
+                let plane = (shape.size[0] * shape.size[1]) as u32;
+                TapLayout::planar((0..shape.channels as u32).map(|c| c * plane).collect(), PLANE_BLOCK)
+            }
+            Method::Planes(planes) => {
+                TapLayout::planar(planes.offsets(shape.channels, shape.kernel, shape.dilation), PLANE_BLOCK)
+            }
+            Method::Grid(grid) => TapLayout::planar(
+                grid.offsets(),
+                grid_block(grid, n_kept as f32 / (n_rows * n_cols).max(1) as f32),
+            ),
+        },
     }
+}
+
+/// Vectors of a tile's input that a block reaches over: what stays in an L1, but enough channels for each row to have
+/// some kept weights among them, for sums are loaded and stored for every block.
+fn grid_block(grid: &Grid, density: f32) -> usize {
+    let [down, across] = grid.block();
+    if down * across < 8 {
+        // So few sums are added in an order that depends on the blocks, which may not depend on an estimate.
+        return GRID_FEW / grid::LANES;
+    }
+    let channel = grid.channel_len() / grid::LANES;
+    let [kh, kw] = grid.shape().kernel;
+    let kept = (kh * kw) as f32 * density.max(0.001);
+    (GRID_BLOCK / grid::LANES).max(channel * (GRID_KEPT / kept).ceil() as usize)
 }
 
 /// What running a layer from the file takes.
@@ -137,18 +177,29 @@ pub(crate) fn from_file_bytes(
     match form {
         FormKind::Sliced | FormKind::SlicedAndColumns => FromFile {
             held: 0,
-            scratch: row + SliceBuffer::estimate_bytes(weights.max_row_kept, weights.n_levels()),
+            scratch: row + SliceBuffer::estimate_bytes(slices_len(weights), weights.n_levels()),
         },
         FormKind::DenseCodes | FormKind::DenseValues => {
             FromFile { held: 1024, scratch: row + weights.n_cols }
         }
         FormKind::Taps | FormKind::FromFile => {
-            let layout = tap_layout(spec, weights.n_cols, max_batch);
+            let layout = tap_layout(spec, weights, max_batch);
             let rows = weights.rows_at_once();
             let taps =
-                TapMatrix::estimate_bytes(&layout, rows, rows * weights.max_row_kept, weights.is_coded());
-            FromFile { held: layout.n_bytes(), scratch: row + taps + 1024 }
+                TapMatrix::estimate_bytes(&layout, rows, weights.max_kept_at_once(), weights.is_coded());
+            FromFile { held: layout.n_bytes(), scratch: row + taps + 1024 + tile_bytes(spec) }
         }
+    }
+}
+
+/// Bytes of a tile's input and sums, where there are tiles.
+fn tile_bytes(spec: &LayerSpec) -> usize {
+    match spec.conv.map(|conv| conv.method) {
+        Some(Method::Grid(grid)) => {
+            let sums = grid_rows(&grid) * grid.tile_len() + GRID_SLACK;
+            Aligned::estimate_bytes(grid.room()) + Aligned::estimate_bytes(sums) + 4 * grid.pad()
+        }
+        _ => 0,
     }
 }
 
@@ -163,7 +214,7 @@ pub(crate) fn scratch_bytes(
     match form {
         FormKind::FromFile => from_file_bytes(spec, weights, fastest, max_batch).scratch,
         FormKind::SlicedAndColumns => 4 * (weights.n_cols + weights.n_rows + 17),
-        _ => 0,
+        _ => tile_bytes(spec),
     }
 }
 
@@ -171,7 +222,7 @@ pub(crate) fn scratch_bytes(
 pub(crate) fn fastest(spec: &LayerSpec, weights: &Weights<'_>, isa: Isa, max_batch: usize) -> Choice {
     let (n_rows, n_cols, n_kept) = (weights.n_rows, weights.n_cols, weights.n_kept);
     if spec.conv.is_some() || max_batch > 1 {
-        let layout = tap_layout(spec, n_cols, max_batch);
+        let layout = tap_layout(spec, weights, max_batch);
         let bytes = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded()) + layout.n_bytes();
         return Choice { form: FormKind::Taps, bytes };
     }
@@ -186,7 +237,7 @@ pub(crate) fn fastest(spec: &LayerSpec, weights: &Weights<'_>, isa: Isa, max_bat
         _ => {}
     }
     if n_cols > kompakt_kernels::sliced::MAX_COLS {
-        let layout = tap_layout(spec, n_cols, max_batch);
+        let layout = tap_layout(spec, weights, max_batch);
         let bytes = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded()) + layout.n_bytes();
         return Choice { form: FormKind::Taps, bytes };
     }
@@ -203,12 +254,22 @@ pub(crate) fn fastest(spec: &LayerSpec, weights: &Weights<'_>, isa: Isa, max_bat
 /// (5 G with AVX-512) against all weights a second in the dense one (20 to 36 G with up to 64 levels in registers, 5 G
 /// looked up).
 fn dense_from(isa: Isa, n_levels: usize) -> f64 {
-    if isa.name() == "avx512" && n_levels < 64 { 0.3 } else { 0.9 }
+    if isa.name() == "avx512" && n_levels < 64 { DENSE_FROM } else { 0.9 }
+}
+
+/// The least that [`dense_from`] gives.
+const DENSE_FROM: f64 = 0.3;
+
+/// From which density on a layer's form depends on how many weights are kept.
+pub(crate) fn exact_from(spec: &LayerSpec, max_batch: usize) -> f64 {
+    if spec.conv.is_some() || max_batch > 1 { f64::INFINITY } else { DENSE_FROM }
 }
 
 impl<'m> Layer<'m> {
     /// Builds a form of the weights, which are kept only if they are run from the file. `fastest` is what the layer
     /// would have if memory allowed.
+    ///
+    /// Errors: a tile that cannot be decoded.
     pub(crate) fn build(
         spec: LayerSpec,
         weights: Weights<'m>,
@@ -217,8 +278,8 @@ impl<'m> Layer<'m> {
         max_batch: usize,
         scale: Option<Vec<f32>>,
         bias: Option<Vec<f32>>,
-    ) -> Self {
-        let layout = || Arc::new(tap_layout(&spec, weights.n_cols, max_batch));
+    ) -> Result<Self, RuntimeError> {
+        let layout = || Arc::new(tap_layout(&spec, &weights, max_batch));
         let sliced = || SlicedMatrix::build(&weights);
         let form_data = match form {
             FormKind::Sliced => sliced().map(Form::Sliced),
@@ -235,9 +296,10 @@ impl<'m> Layer<'m> {
             })),
         };
         let form_data = form_data.unwrap_or_else(|| Form::Taps(TapMatrix::build(layout(), &weights)));
+        weights.check()?;
         let (n_kept, n_weights, n_rows) = (weights.n_kept, weights.n_rows * weights.n_cols, weights.n_rows);
         let weights = (form == FormKind::FromFile).then_some(weights);
-        Self { spec, weights, form, form_data, scale, bias, n_kept, n_weights, n_rows }
+        Ok(Self { spec, weights, form, form_data, scale, bias, n_kept, n_weights, n_rows })
     }
 
     /// The bytes of memory that its form holds.
@@ -324,7 +386,8 @@ impl<'m> Layer<'m> {
                         Unpack::Slices => slices(isa, weights, rows, scratch, x, epilogue, y),
                         Unpack::Dense(book) => dense_rows(isa, weights, book, rows, scratch, x, epilogue, y),
                         Unpack::Taps(layout) => {
-                            let taps = unpacked(layout, weights, rows.clone(), scratch);
+                            let Scratch { row, taps, .. } = scratch;
+                            let taps = unpacked(layout, weights, rows.clone(), row, taps);
                             taps.apply(isa, 0..rows.len(), x, n, Window::line(n), epilogue, y, n);
                         }
                     }
@@ -345,31 +408,53 @@ impl<'m> Layer<'m> {
         y: &mut [f32],
         n: usize,
     ) {
-        let plane = conv.output[0] * conv.output[1];
+        let plane = conv.plane();
+        let chunk_rows = match conv.method {
+            // Every chunk lays out the tiles for itself.
+            Method::Grid(grid) if grid.n_tiles() > 1 && self.weights.is_none() => {
+                self.n_rows.div_ceil(threads.len())
+            }
+            _ => self.chunk(threads, 8, plane * n),
+        };
         let layout = RowLayout {
             n_images: n,
             image_len: self.n_rows * plane,
             n_rows: self.n_rows,
             row_len: plane,
-            chunk_rows: self.chunk(threads, 8, plane * n),
+            chunk_rows,
         };
         let epilogue = self.epilogue();
+        scratch.iter_mut().for_each(|scratch| scratch.laid_out = None);
         threads.for_rows(y, &layout, scratch, |rows, mut y, scratch| {
-            match (&self.form_data, &self.weights) {
-                (Form::Taps(m), _) => {
-                    for image in 0..n {
-                        let x = &x[image * conv.planes.len()..][..conv.planes.len()];
-                        convolve(isa, m, conv, rows.clone(), 0, x, epilogue, y.image(image));
-                    }
-                }
+            let Scratch { row, taps, .. } = scratch;
+            let (taps, first) = match (&self.form_data, &self.weights) {
+                (Form::Taps(m), _) => (m, 0),
                 (Form::FromFile(Unpack::Taps(layout)), Some(weights)) => {
-                    let taps = unpacked(layout, weights, rows.clone(), scratch);
-                    for image in 0..n {
-                        let x = &x[image * conv.planes.len()..][..conv.planes.len()];
-                        convolve(isa, taps, conv, rows.clone(), rows.start, x, epilogue, y.image(image));
+                    (unpacked(layout, weights, rows.clone(), row, taps), rows.start)
+                }
+                _ => return,
+            };
+            let part = ConvRows { isa, taps, conv, rows, first, epilogue };
+            for image in 0..n {
+                match conv.method {
+                    Method::Line => {
+                        part.pointwise(image_of(x, conv.input_len(), image), y.image(image));
+                    }
+                    Method::Planes(planes) => {
+                        part.convolve(image_of(x, planes.len(), image), planes.row_stride(), y.image(image));
+                    }
+                    Method::Grid(grid) => {
+                        let x = image_of(x, conv.input_len(), image);
+                        part.on_grid(
+                            &grid,
+                            x,
+                            image,
+                            &mut scratch.tile,
+                            &mut scratch.laid_out,
+                            y.image(image),
+                        );
                     }
                 }
-                _ => {}
             }
         });
     }
@@ -386,47 +471,131 @@ impl<'m> Layer<'m> {
     }
 }
 
-/// Rows of a convolution for one image. `m` holds the layer's rows from `first` on; `y` those of `rows`.
-#[expect(clippy::too_many_arguments, reason = "a layer's operands")]
-fn convolve(
+fn image_of(x: &[f32], len: usize, image: usize) -> &[f32] {
+    &x[image * len..(image + 1) * len]
+}
+
+/// Some rows of a convolution.
+struct ConvRows<'a> {
     isa: Isa,
-    m: &TapMatrix,
-    conv: &Conv,
+    /// The layer's rows from `first` on.
+    taps: &'a TapMatrix,
+    conv: &'a Conv,
     rows: Range<usize>,
     first: usize,
-    x: &[f32],
-    epilogue: Epilogue<'_>,
-    y: &mut [f32],
-) {
-    let [oh, ow] = conv.output;
-    let (plane, stride) = (oh * ow, conv.planes.row_stride());
-    let (group_rows, group_channels) = (conv.outputs / conv.groups, conv.planes.channels / conv.groups);
-    let group_len = group_channels * conv.planes.channel_len();
-    // Bands of output rows whose part of x stays in cache while all output channels go by.
-    let band = (BAND_FLOATS / (group_channels * stride).max(1)).clamp(4, oh.max(4));
-    let mut row = rows.start;
-    while row < rows.end {
-        let group = row / group_rows;
-        let end = rows.end.min((group + 1) * group_rows);
-        let x = &x[group * group_len..(group + 1) * group_len];
-        let y = &mut y[(row - rows.start) * plane..(end - rows.start) * plane];
-        let epilogue = epilogue.from_row(first);
-        for top in (0..oh).step_by(band) {
-            let n = band.min(oh - top);
-            let window = Window { rows: n, cols: ow, x_stride: stride, y_stride: ow };
-            m.apply(
-                isa,
-                row - first..end - first,
-                &x[top * stride..],
-                1,
-                window,
-                epilogue,
-                &mut y[top * ow..],
-                plane,
-            );
-        }
-        row = end;
+    epilogue: Epilogue<'a>,
+}
+
+impl ConvRows<'_> {
+    /// The parts of the rows that share a group: the group, its rows among them.
+    fn groups(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let (rows, per_group) = (self.rows.clone(), self.conv.shape.outputs);
+        (rows.start / per_group..rows.end.div_ceil(per_group)).map(move |group| {
+            (group, rows.start.max(group * per_group)..rows.end.min((group + 1) * per_group))
+        })
     }
+
+    /// One image whose input lies in planes with that many elements from row to row.
+    fn convolve(&self, x: &[f32], stride: usize, y: &mut [f32]) {
+        let ([oh, ow], plane) = (self.conv.shape.output, self.conv.plane());
+        let group_len = x.len() / self.conv.groups;
+        // Bands of output rows whose part of x stays in cache while all output channels go by.
+        let band = (BAND_FLOATS / (self.conv.shape.channels * stride).max(1)).clamp(4, oh.max(4));
+        for (group, rows) in self.groups() {
+            let x = &x[group * group_len..(group + 1) * group_len];
+            let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
+            for top in (0..oh).step_by(band) {
+                let window = Window { rows: band.min(oh - top), cols: ow, x_stride: stride, y_stride: ow };
+                let (x, y) = (&x[top * stride..], &mut y[top * ow..]);
+                self.apply(rows.clone(), x, 1, window, y, plane);
+            }
+        }
+    }
+
+    /// One image of a kernel of one place: planes are lines.
+    fn pointwise(&self, x: &[f32], y: &mut [f32]) {
+        let (plane, channels) = (self.conv.plane(), self.conv.shape.channels);
+        let band = (LINE_FLOATS / channels).next_multiple_of(LINE_POSITIONS);
+        for (group, rows) in self.groups() {
+            let x = &x[group * channels * plane..(group + 1) * channels * plane];
+            let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
+            for at in (0..plane).step_by(band) {
+                let window = Window::line(band.min(plane - at));
+                self.apply(rows.clone(), &x[at..], 1, window, &mut y[at..], plane);
+            }
+        }
+    }
+
+    fn apply(
+        &self,
+        rows: Range<usize>,
+        x: &[f32],
+        scale: usize,
+        window: Window,
+        y: &mut [f32],
+        plane: usize,
+    ) {
+        let rows = rows.start - self.first..rows.end - self.first;
+        self.taps.apply(self.isa, rows, x, scale, window, self.epilogue.from_row(self.first), y, plane);
+    }
+
+    /// One image, tile by tile.
+    fn on_grid(
+        &self,
+        grid: &Grid,
+        x: &[f32],
+        image: usize,
+        memory: &mut TileMemory,
+        laid_out: &mut Option<[usize; 3]>,
+        y: &mut [f32],
+    ) {
+        let (plane, len) = (self.conv.plane(), grid.tile_len());
+        let group_len = x.len() / self.conv.groups;
+        let [down, across] = grid.block();
+        let cols = across * grid::LANES;
+        let window = Window { rows: down, cols, x_stride: grid.row_vectors() * grid::LANES, y_stride: cols };
+        let at_once = grid_rows(grid);
+        for (group, rows) in self.groups() {
+            let x = &x[group * group_len..(group + 1) * group_len];
+            for tile in 0..grid.n_tiles() {
+                let input = memory.input.room(grid.room());
+                if *laid_out != Some([image, group, tile]) {
+                    grid.fill(x, tile, &mut memory.line, input);
+                    *laid_out = Some([image, group, tile]);
+                }
+                for start in rows.clone().step_by(at_once) {
+                    let rows = start..rows.end.min(start + at_once);
+                    let sums = memory.sums.room(at_once * len + GRID_SLACK);
+                    self.apply(rows.clone(), input, grid::LANES, window, sums, len);
+                    for row in rows {
+                        let y = &mut y[(row - self.rows.start) * plane..][..plane];
+                        grid.store(&sums[(row - start) * len..], tile, y);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Output channels whose sums wait for each other.
+fn grid_rows(grid: &Grid) -> usize {
+    (GRID_SUMS / grid.tile_len()).max(1)
+}
+
+/// What [`Grid::store`] wants after the last sum.
+const GRID_SLACK: usize = 4 * grid::LANES;
+
+/// A tile's input and output.
+#[derive(Debug, Default)]
+pub(crate) struct TileMemory {
+    input: Aligned,
+    sums: Aligned,
+    line: Vec<f32>,
+}
+
+/// The most kept weights of rows that a [`SliceBuffer`] takes at once.
+fn slices_len(weights: &Weights<'_>) -> usize {
+    (SliceBuffer::ROWS * weights.max_row_kept).min(weights.max_kept_at_once())
 }
 
 /// Rows from the file against one vector, sixteen at a time.
@@ -442,7 +611,7 @@ fn slices(
     let Scratch { row, slices, .. } = scratch;
     let (book, first, end) = (weights.codebook(), rows.start, rows.end);
     let start =
-        |slices: &mut SliceBuffer| slices.start(weights.n_cols, weights.max_row_kept, weights.n_levels());
+        |slices: &mut SliceBuffer| slices.start(weights.n_cols, slices_len(weights), weights.n_levels());
     start(slices);
     let mut done = first;
     weights.for_rows(rows, row, &mut |row, view| {
@@ -495,13 +664,13 @@ fn unpacked<'s>(
     layout: &Arc<TapLayout>,
     weights: &Weights<'_>,
     rows: Range<usize>,
-    scratch: &'s mut Scratch,
+    row: &mut RowScratch,
+    taps: &'s mut Option<TapMatrix>,
 ) -> &'s TapMatrix {
-    let Scratch { row, taps, .. } = scratch;
     let taps = taps.get_or_insert_with(|| TapMatrix::new(layout.clone(), None));
     let book = weights.is_coded().then(|| weights.codebook());
     taps.reset(layout, book);
-    taps.reserve(rows.len(), rows.len() * weights.max_row_kept);
+    taps.reserve(rows.len(), weights.max_kept_at_once());
     weights.for_rows(rows, row, &mut |_, view| match view {
         RowView::Dense(codes) => taps.push_full_row(codes),
         RowView::Sparse(cols, weights) => taps.push_row(cols, weights),

@@ -45,7 +45,7 @@ pub struct LayerPlan {
     pub name: String,
     /// The form of its weights: see the table of the crate's page.
     pub form: &'static str,
-    /// Weights that are kept.
+    /// Weights that are kept; of a layer of tier `stream` that nothing had to count, about so many.
     pub n_kept: usize,
     /// All weights.
     pub n_weights: usize,

@@ -16,7 +16,7 @@ use crate::{
     operators::{Apart, Map},
 };
 use kompakt_graph::{Graph, Op, Padding, Pair, ValueId};
-use kompakt_kernels::{Pairwise, Planes, PoolWindow};
+use kompakt_kernels::{ConvShape, Grid, Pairwise, Planes, PoolWindow};
 
 /// A buffer's number.
 pub(crate) type BufferId = usize;
@@ -127,12 +127,60 @@ pub(crate) enum Kind {
 /// Geometry of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Conv {
-    pub(crate) planes: Planes,
-    pub(crate) kernel: [usize; 2],
-    pub(crate) dilation: [usize; 2],
+    /// One group.
+    pub(crate) shape: ConvShape,
     pub(crate) groups: usize,
-    pub(crate) outputs: usize,
-    pub(crate) output: [usize; 2],
+    pub(crate) method: Method,
+}
+
+/// How the input of a convolution lies when it is multiplied.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Method {
+    /// As it is: kernels of one place.
+    Line,
+    /// Padded, and apart by phases of the stride: where each output channel reads one input channel.
+    Planes(Planes),
+    /// See [`Grid`].
+    Grid(Grid),
+}
+
+impl Conv {
+    /// Elements of an image's input.
+    pub(crate) fn input_len(&self) -> usize {
+        self.groups * self.shape.channels * self.shape.size[0] * self.shape.size[1]
+    }
+
+    /// Elements of an output channel.
+    pub(crate) fn plane(&self) -> usize {
+        self.shape.output[0] * self.shape.output[1]
+    }
+
+    /// What is laid out before the layer runs, if that is.
+    pub(crate) fn planes(&self) -> Option<&Planes> {
+        match &self.method {
+            Method::Planes(planes) if !planes.is_identity() => Some(planes),
+            _ => None,
+        }
+    }
+
+    fn of(shape: ConvShape, groups: usize, after: [usize; 2]) -> Self {
+        let ConvShape { channels, size, before, stride, kernel, .. } = shape;
+        let is_plain = before == [0; 2] && after == [0; 2] && stride == [1; 2];
+        let method = if kernel == [1; 2] && is_plain {
+            Method::Line
+        } else {
+            let planes = Planes { channels: groups * channels, size, before, after, stride, row_align: 1 };
+            let planes = planes.aligned_for(kernel);
+            let grid = Grid::new(shape);
+            let is_one_to_one = channels == 1 && groups > 1;
+            if is_one_to_one || grid.cost() > Grid::cost_without(&shape, !planes.is_identity()) {
+                Method::Planes(planes)
+            } else {
+                Method::Grid(grid)
+            }
+        };
+        Self { shape, groups, method }
+    }
 }
 
 /// A layer with weights, by the numbers of its parameters.
@@ -449,22 +497,17 @@ impl Compiler<'_> {
         let (bias, conv) = match &node.op {
             Op::Conv2d { kernel, stride, padding, dilation, groups, bias, .. } => {
                 let (from, to) = (graph.shape(x), graph.shape(graph.value_of(index)));
-                let conv = Conv {
-                    planes: Planes {
-                        channels: from[0],
-                        size: [from[1], from[2]],
-                        before: [padding.top, padding.left],
-                        after: [padding.bottom, padding.right],
-                        stride: pair(*stride),
-                        row_align: 1,
-                    }
-                    .aligned_for(pair(*kernel)),
-                    kernel: pair(*kernel),
-                    dilation: pair(*dilation),
-                    groups: *groups,
-                    outputs: to[0],
+                let shape = ConvShape {
+                    channels: from[0] / groups,
+                    outputs: to[0] / groups,
+                    size: [from[1], from[2]],
                     output: [to[1], to[2]],
+                    kernel: pair(*kernel),
+                    before: [padding.top, padding.left],
+                    stride: pair(*stride),
+                    dilation: pair(*dilation),
                 };
+                let conv = Conv::of(shape, *groups, [padding.bottom, padding.right]);
                 (*bias, Some(conv))
             }
             Op::Linear { bias, .. } => (*bias, None),
@@ -482,7 +525,8 @@ impl Compiler<'_> {
         });
         let source = self.source(x);
         let writes = self.buffer(graph.shape(last).iter().product());
-        let scratch = conv.filter(|c| !c.planes.is_identity()).map(|c| self.buffer(c.planes.len()));
+        let planes = conv.and_then(|c| c.planes().map(Planes::len));
+        let scratch = planes.map(|len| self.buffer(len));
         let kind = match conv {
             Some(conv) => Kind::Conv { layer, conv },
             None => Kind::Linear { layer },

@@ -61,6 +61,8 @@ pub struct StepTime {
     pub kind: &'static str,
     /// The median over the rounds.
     pub time: Duration,
+    /// The least of the rounds: what it takes where nothing else runs.
+    pub least: Duration,
 }
 
 /// A model made ready to run. See [`Model`] for an example.
@@ -127,7 +129,8 @@ impl<'m> Session<'m> {
         }
         let (mut weights, mut tables) = (Vec::new(), SharedTables::default());
         for spec in &program.layers {
-            weights.push(Weights::open(&container, spec.weight, &mut pool, &mut tables)?);
+            let exact_from = crate::layer::exact_from(spec, max_batch);
+            weights.push(Weights::open(&container, spec.weight, exact_from, &mut pool, &mut tables)?);
         }
         drop(pool);
         let file_in_memory = if model.is_mapped() { 0 } else { model.n_bytes() };
@@ -165,7 +168,7 @@ impl<'m> Session<'m> {
                 form.fastest,
                 max_batch,
             ));
-            let layer = Layer::build(spec.clone(), weights, form.form, form.fastest, max_batch, scale, bias);
+            let layer = Layer::build(spec.clone(), weights, form.form, form.fastest, max_batch, scale, bias)?;
             let is_from_file = layer.weights.is_some();
             plan.layers.push(LayerPlan {
                 name: spec.name.clone(),
@@ -339,12 +342,11 @@ impl<'m> Session<'m> {
         let median = |step: usize| {
             let mut all: Vec<Duration> = rounds.iter().map(|times| times[step]).collect();
             all.sort_unstable();
-            all[all.len() / 2]
+            (all[all.len() / 2], all[0])
         };
-        let step = |(i, step): (usize, &Step)| StepTime {
-            name: step.name.clone(),
-            kind: step.kind.name(),
-            time: median(i),
+        let step = |(i, step): (usize, &Step)| {
+            let (time, least) = median(i);
+            StepTime { name: step.name.clone(), kind: step.kind.name(), time, least }
         };
         Ok(self.program.steps.iter().enumerate().map(step).collect())
     }

@@ -8,20 +8,32 @@ use kompakt_entropy::{
 };
 use kompakt_format::{Container, Decoded, FormatError, Numbers, Pool, SectionKind, Tile, rows_and_cols};
 use kompakt_kernels::{Codebook, RowSource, RowWeights};
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 /// A weight, `[rows, cols]`: rows are output units, columns all else.
 #[derive(Debug)]
 pub(crate) struct Weights<'m> {
     pub(crate) n_rows: usize,
     pub(crate) n_cols: usize,
+    /// Kept weights; about, where only decoding would tell.
     pub(crate) n_kept: usize,
-    /// The most that one row keeps.
+    /// The same, at most.
+    most_kept: usize,
+    /// Columns and codes of a row that are put together here; nothing where a tile's decoder has them.
+    row_room: usize,
+    /// Whether nothing is pruned.
+    full: bool,
+    /// The most that one row keeps, or more.
     pub(crate) max_row_kept: usize,
     /// Bytes of the file that hold its rows.
     pub(crate) file_bytes: usize,
     book: Codebook,
     stored: Stored<'m>,
+    /// A tile that could not be decoded while all rows were visited.
+    broken: OnceLock<FormatError>,
 }
 
 #[derive(Debug)]
@@ -43,6 +55,8 @@ struct Streamed<'m> {
     tables: Arc<stream::Tables>,
     /// Levels below zero.
     n_negative: usize,
+    /// The most that a tile keeps.
+    max_kept: usize,
     /// Bytes of a decoder that has decoded all of them.
     decoder_bytes: usize,
 }
@@ -98,10 +112,13 @@ pub(crate) enum RowView<'a> {
 impl<'m> Weights<'m> {
     /// Finds parameter `index` in the file. Tiles stay where they are; anything else is decoded.
     ///
+    /// `exact_from`: the density from which on the number of kept weights has to be exact.
+    ///
     /// Errors: its sections are broken.
     pub(crate) fn open(
         container: &Container<'m>,
         index: usize,
+        exact_from: f64,
         pool: &mut Pool,
         tables: &mut SharedTables,
     ) -> Result<Self, RuntimeError> {
@@ -112,15 +129,22 @@ impl<'m> Weights<'m> {
                 n_rows,
                 n_cols,
                 n_kept: 0,
+                most_kept: 0,
+                row_room: 0,
+                full: false,
                 max_row_kept: 0,
                 file_bytes: tiles.iter().map(|t| t.bytes.len()).sum(),
                 book: Codebook::new(&codebook.to_f32()),
                 stored: Stored::Tiles { rows_per_tile, tiles: Vec::new() },
+                broken: OnceLock::new(),
             };
             match kind {
                 TileKind::Direct => this.open_direct(rows_per_tile, tiles)?,
                 TileKind::Stream => {
-                    this.open_stream(rows_per_tile, tiles, tables.get(container)?, codebook)?
+                    this.open_stream(rows_per_tile, tiles, tables.get(container)?, codebook)?;
+                    if !this.full && this.most_kept as f64 >= exact_from * (n_rows * n_cols) as f64 {
+                        this.count()?;
+                    }
                 }
             }
             return Ok(this);
@@ -135,12 +159,15 @@ impl<'m> Weights<'m> {
     fn open_direct(&mut self, rows_per_tile: usize, tiles: Vec<Tile<'m>>) -> Result<(), RuntimeError> {
         let tiles: Vec<TileRef<'m>> = tiles.iter().map(Tile::direct).collect::<Result<_, _>>()?;
         self.n_kept = tiles.iter().map(TileRef::n_kept).sum();
+        self.most_kept = self.n_kept;
+        self.full = self.n_kept == self.n_rows * self.n_cols;
         self.max_row_kept = tiles.iter().map(TileRef::max_row_kept).max().unwrap_or(0);
+        self.row_room = if self.full { self.n_cols } else { self.max_row_kept };
         self.stored = Stored::Tiles { rows_per_tile, tiles };
         Ok(())
     }
 
-    /// Decodes every tile once, to check it and to count.
+    /// Reads what tiles say of themselves. Nothing is decoded: opening costs the same whatever is in them.
     fn open_stream(
         &mut self,
         rows_per_tile: usize,
@@ -149,29 +176,47 @@ impl<'m> Weights<'m> {
         codebook: &Numbers,
     ) -> Result<(), RuntimeError> {
         let n_negative = codebook.n_negative();
-        let mut decoder = TileDecoder::new(Engine::detect());
+        let (mut max_kept, mut decoder_bytes) = (0, 0);
+        self.full = true;
+        let mut has_zeros = false;
         for tile in &tiles {
-            let (mut n_kept, mut longest) = (0, 0);
-            match tile.stream(&mut decoder, n_negative, &tables)? {
-                stream::Tile::Sparse { starts, cols, .. } => {
-                    n_kept = cols.len();
-                    longest = starts.windows(2).map(|w| (w[1] - w[0]) as usize).max().unwrap_or(0);
-                }
-                stream::Tile::Dense { symbols, has_zero } => {
-                    for row in symbols.chunks_exact(self.n_cols.max(1)) {
-                        let kept =
-                            if has_zero { row.iter().filter(|&&s| s > 0).count() } else { self.n_cols };
-                        n_kept += kept;
-                        longest = longest.max(kept);
-                    }
-                }
-            }
-            self.n_kept += n_kept;
-            self.max_row_kept = self.max_row_kept.max(longest);
+            let size = tile.stream_size(&tables)?;
+            self.full &= size.is_full;
+            has_zeros |= size.is_dense && !size.is_full;
+            self.n_kept += size.about_kept;
+            self.most_kept += size.max_kept;
+            max_kept = max_kept.max(size.about_kept + size.about_kept / 64);
+            decoder_bytes = decoder_bytes.max(size.decoder_bytes);
         }
-        let decoder_bytes = decoder.n_bytes();
-        self.stored = Stored::Streamed(Streamed { rows_per_tile, tiles, tables, n_negative, decoder_bytes });
+        self.max_row_kept = self.n_cols.min(max_kept);
+        self.row_room = if has_zeros { self.n_cols } else { 0 };
+        self.stored =
+            Stored::Streamed(Streamed { rows_per_tile, tiles, tables, n_negative, max_kept, decoder_bytes });
         Ok(())
+    }
+
+    /// Decodes all to count what is kept.
+    fn count(&mut self) -> Result<(), RuntimeError> {
+        let mut n_kept = 0;
+        self.visit(&mut |_, cols, _| n_kept += cols.len());
+        (self.n_kept, self.most_kept) = (n_kept, n_kept);
+        self.full = n_kept == self.n_rows * self.n_cols;
+        self.check()
+    }
+
+    /// Whether all rows were there when they were visited.
+    ///
+    /// Errors: a tile that could not be decoded.
+    pub(crate) fn check(&self) -> Result<(), RuntimeError> {
+        self.broken.get().map_or(Ok(()), |error| Err(error.clone().into()))
+    }
+
+    /// Kept weights of the rows that are unpacked together, at most.
+    pub(crate) fn max_kept_at_once(&self) -> usize {
+        match &self.stored {
+            Stored::Streamed(streamed) => streamed.max_kept,
+            _ => self.rows_at_once() * self.max_row_kept,
+        }
     }
 
     fn decoded(decoded: Decoded, n_rows: usize, n_cols: usize) -> Self {
@@ -200,10 +245,14 @@ impl<'m> Weights<'m> {
             n_rows,
             n_cols,
             n_kept: counts.iter().sum(),
+            most_kept: counts.iter().sum(),
+            row_room: n_cols,
+            full: counts.iter().sum::<usize>() == n_rows * n_cols,
             max_row_kept: counts.iter().copied().max().unwrap_or(0),
             file_bytes: 0,
             book,
             stored,
+            broken: OnceLock::new(),
         }
     }
 
@@ -214,7 +263,7 @@ impl<'m> Weights<'m> {
 
     /// Whether nothing is pruned.
     pub(crate) fn is_full(&self) -> bool {
-        self.n_kept == self.n_rows * self.n_cols
+        self.full
     }
 
     /// Rows that are unpacked together: whole tiles where a tile is decoded as a whole, else few enough to stay in
@@ -231,7 +280,7 @@ impl<'m> Weights<'m> {
 
     /// Bytes that unpacking takes beside the rows themselves.
     pub(crate) fn unpack_bytes(&self) -> usize {
-        let row = 5 * if self.is_full() { self.n_cols } else { self.max_row_kept };
+        let row = 5 * self.row_room;
         match &self.stored {
             Stored::Streamed(streamed) => row + streamed.decoder_bytes,
             _ => row,
@@ -250,7 +299,7 @@ impl<'m> Weights<'m> {
         scratch: &mut RowScratch,
         visit: &mut dyn FnMut(usize, RowView<'_>),
     ) {
-        scratch.reserve(self.max_row_kept.max(if self.is_full() { self.n_cols } else { 0 }));
+        scratch.reserve(self.row_room);
         match &self.stored {
             Stored::Tiles { rows_per_tile, tiles } => {
                 let mut row = rows.start;
@@ -425,10 +474,15 @@ impl RowSource for Weights<'_> {
         !matches!(self.stored, Stored::Values { .. })
     }
     fn visit(&self, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>)) {
-        let all: Vec<u32> = if self.is_full() { (0..self.n_cols as u32).collect() } else { Vec::new() };
-        self.for_rows(0..self.n_rows, &mut RowScratch::default(), &mut |row, view| match view {
+        let all: Vec<u32> = (0..self.n_cols as u32).collect();
+        let mut scratch = RowScratch::default();
+        self.for_rows(0..self.n_rows, &mut scratch, &mut |row, view| match view {
             RowView::Dense(codes) => visit(row, &all, RowWeights::Codes(codes)),
             RowView::Sparse(cols, weights) => visit(row, cols, weights),
         });
+        if let Some(error) = scratch.error {
+            // Visitors count rows that are missing as empty; whoever asked has to `check`.
+            let _ = self.broken.set(error);
+        }
     }
 }

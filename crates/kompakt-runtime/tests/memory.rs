@@ -122,7 +122,7 @@ fn the_plan_is_right_to_a_tenth() {
             options.max_batch = max_batch;
             let all = held(&opened, &options);
             let least = least(&opened, &options);
-            for budget in [None, Some(least), Some(all.1.anonymous_bytes + 4096)] {
+            for budget in [None, Some(least), Some(all.1.anonymous_bytes * 51 / 50)] {
                 options.ram_budget = budget;
                 let (found, plan) = held(&opened, &options);
                 // The bytes of the file are here, not the session's; a model that was read counts them.

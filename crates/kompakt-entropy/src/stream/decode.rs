@@ -44,6 +44,63 @@ pub enum Tile<'a> {
     },
 }
 
+/// What a tile's first bytes say of it, before it is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TileSize {
+    /// Kept weights, at most; gaps that are longer than one symbol make it more than there are.
+    pub max_kept: usize,
+    /// The same as its tables have it: about how many.
+    pub about_kept: usize,
+    /// Whether every weight has a symbol.
+    pub is_dense: bool,
+    /// Whether no weight is pruned, for certain.
+    pub is_full: bool,
+    /// Bytes that a [`TileDecoder`] holds after it, about.
+    pub decoder_bytes: usize,
+}
+
+impl TileSize {
+    /// Reads the front of a tile and decodes nothing.
+    ///
+    /// Errors: as [`TileDecoder::decode`], as far as the front shows.
+    pub fn read(bytes: &[u8], shape: TileShape, tables: &Tables) -> Result<Self, EntropyError> {
+        let n_weights = n_weights(shape)?;
+        let mut header = Header { bytes, at: 0 };
+        let first = header.varint()?;
+        let sparse = match tables.model(first / 8) {
+            None => return Err(broken(0, "S-7", "the tile's model is not there")),
+            Some(Model::Dense { has_zero, .. }) => {
+                let (max_kept, is_full) = (n_weights, !has_zero);
+                let (about_kept, decoder_bytes) = (n_weights, n_weights);
+                return Ok(Self { max_kept, about_kept, is_dense: true, is_full, decoder_bytes });
+            }
+            Some(Model::Sparse(sparse)) => sparse,
+        };
+        let (mut max_kept, mut about_kept) = (0, 0);
+        for class in &sparse.classes {
+            let n = header.varint()?;
+            max_kept += n;
+            about_kept += n - n * usize::from(tables.freq(class.table, class.cap)) / 4096;
+        }
+        if max_kept > n_weights {
+            return Err(broken(header.at, "S-9", "the tile has more gaps than weights"));
+        }
+        // Symbols, places, columns and codes; starts and classes of rows; five lists of links.
+        let links = if sparse.reach == 0 { 0 } else { 40 * about_kept + 640 };
+        let decoder_bytes = 4 * max_kept + 6 * about_kept + 5 * shape.rows + 4 + links;
+        Ok(Self { max_kept, about_kept, is_dense: false, is_full: false, decoder_bytes })
+    }
+}
+
+fn n_weights(shape: TileShape) -> Result<usize, EntropyError> {
+    let n_weights = shape.rows.checked_mul(shape.cols).filter(|n| (1..=MAX_TILE_WEIGHTS).contains(n));
+    n_weights.filter(|_| (1..=256).contains(&shape.n_levels)).ok_or(broken(
+        0,
+        "S-1",
+        "a tile has 1 to 2^24 weights of 1 to 256 levels",
+    ))
+}
+
 impl TileDecoder {
     /// A decoder with nothing in its memory.
     pub fn new(engine: Engine) -> Self {
@@ -77,10 +134,7 @@ impl TileDecoder {
         n_negative: usize,
         tables: &Tables,
     ) -> Result<Tile<'a>, EntropyError> {
-        let n_weights = shape.rows.checked_mul(shape.cols).filter(|n| (1..=MAX_TILE_WEIGHTS).contains(n));
-        let Some(n_weights) = n_weights.filter(|_| (1..=256).contains(&shape.n_levels)) else {
-            return Err(broken(0, "S-1", "a tile has 1 to 2^24 weights of 1 to 256 levels"));
-        };
+        let n_weights = n_weights(shape)?;
         let mut header = Header { bytes, at: 0 };
         let first = header.varint()?;
         let Some(model) = tables.model(first / 8) else {
@@ -251,6 +305,8 @@ impl<'a> Header<'a> {
 /// The first `n` elements, made if they are not there.
 fn room<T: Clone + Default>(vec: &mut Vec<T>, n: usize) -> &mut [T] {
     if vec.len() < n {
+        // No more than that: callers plan with what a decoder holds.
+        vec.reserve_exact(n - vec.len());
         vec.resize(n, T::default());
     }
     &mut vec[..n]

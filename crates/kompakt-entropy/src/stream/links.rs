@@ -40,6 +40,7 @@ impl List {
     fn reserve(&mut self, n: usize) {
         for vec in [&mut self.at, &mut self.end] {
             if vec.len() < n + SLACK {
+                vec.reserve_exact(n + SLACK - vec.len());
                 vec.resize(n + SLACK, 0);
             }
         }

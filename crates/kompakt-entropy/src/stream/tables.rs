@@ -17,6 +17,8 @@ pub struct Tables {
     tables: Vec<Table>,
     /// The alphabet of each table.
     n_symbols: Vec<usize>,
+    /// The frequencies of each table, of 4096.
+    freqs: Vec<Vec<u16>>,
     /// Their table numbers are all in range, and the tables fit their uses, but for codes.
     models: Vec<Model>,
 }
@@ -35,12 +37,14 @@ impl Tables {
         let Some(n_tables) = count(&mut from).filter(|&n| n <= MAX_TABLES) else {
             return broken(&from, "S-2", "there are not 0 to 4096 tables");
         };
-        let mut this = Self { tables: Vec::new(), n_symbols: Vec::new(), models: Vec::new() };
+        let mut this =
+            Self { tables: Vec::new(), n_symbols: Vec::new(), freqs: Vec::new(), models: Vec::new() };
         for _ in 0..n_tables {
             let Some(histogram) = read_histogram(&mut from) else {
                 return broken(&from, "S-3", "a histogram is cut off or does not add up to 4096");
             };
             this.n_symbols.push(histogram.freqs().len());
+            this.freqs.push(histogram.freqs().to_vec());
             this.tables.push(Table::new(&histogram, engine));
         }
         let Some(n_models) = count(&mut from).filter(|&n| n <= MAX_TABLES) else {
@@ -58,7 +62,9 @@ impl Tables {
     /// The bytes of memory that they hold.
     pub fn n_bytes(&self) -> usize {
         let models = self.models.len() * size_of::<Model>();
-        self.tables.iter().map(|table| size_of::<Table>() + 8 + table.n_bytes()).sum::<usize>() + models
+        let freqs: usize = self.freqs.iter().map(|f| size_of::<Vec<u16>>() + 2 * f.capacity()).sum();
+        let tables = self.tables.iter().map(|table| size_of::<Table>() + 8 + table.n_bytes());
+        tables.sum::<usize>() + freqs + models
     }
 
     pub(super) fn model(&self, number: usize) -> Option<&Model> {
@@ -67,6 +73,11 @@ impl Tables {
 
     pub(super) fn table(&self, number: usize) -> &Table {
         &self.tables[number]
+    }
+
+    /// Of 4096.
+    pub(super) fn freq(&self, number: usize, symbol: u8) -> u16 {
+        self.freqs[number].get(usize::from(symbol)).copied().unwrap_or(0)
     }
 
     pub(super) fn n_symbols(&self, number: usize) -> usize {

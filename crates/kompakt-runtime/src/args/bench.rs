@@ -45,7 +45,7 @@ pub(super) fn bench(session: &mut Session<'_>, args: &Args, out: &mut dyn Write)
     if args.json {
         let step = |s: &crate::StepTime| {
             json!({ "name": s.name, "kind": s.kind, "form": form(&s.name),
-                    "median_ms": s.time.as_secs_f64() * 1e3 })
+                    "median_ms": s.time.as_secs_f64() * 1e3, "min_ms": s.least.as_secs_f64() * 1e3 })
         };
         let steps: Vec<_> = steps.iter().map(step).collect();
         let all = json!({
@@ -61,11 +61,20 @@ pub(super) fn bench(session: &mut Session<'_>, args: &Args, out: &mut dyn Write)
         args.threads, plan.isa
     )?;
     let width = steps.iter().map(|s| s.name.len()).max().unwrap_or(0).max(4);
-    writeln!(out, "{:width$}  {:<15}  {:<14}  {:>10}  {:>6}", "step", "kind", "form", "median ms", "%")?;
+    writeln!(
+        out,
+        "{:width$}  {:<15}  {:<14}  {:>10}  {:>10}  {:>6}",
+        "step", "kind", "form", "median ms", "min ms", "%"
+    )?;
     for s in &steps {
-        let ms = s.time.as_secs_f64() * 1e3;
+        let [ms, min] = [s.time, s.least].map(|t| t.as_secs_f64() * 1e3);
         let share = 100.0 * s.time.as_secs_f64() / total.max(f64::MIN_POSITIVE);
-        writeln!(out, "{:width$}  {:<15}  {:<14}  {ms:>10.4}  {share:>6.1}", s.name, s.kind, form(&s.name))?;
+        let form = form(&s.name);
+        writeln!(
+            out,
+            "{:width$}  {:<15}  {form:<14}  {ms:>10.4}  {min:>10.4}  {share:>6.1}",
+            s.name, s.kind
+        )?;
     }
     Ok(())
 }
