@@ -328,7 +328,7 @@ impl Grid {
 }
 
 /// Every `N`th element.
-fn every<const N: usize>(x: &[f32], to: &mut [f32]) {
+pub(crate) fn every<const N: usize>(x: &[f32], to: &mut [f32]) {
     let (whole, rest) = x.as_chunks::<N>();
     let n = whole.len().min(to.len());
     to.iter_mut().zip(whole).for_each(|(to, x)| *to = x[0]);

@@ -8,6 +8,7 @@
 //! A strided convolution reads every second element; taken apart by phase, each tap reads neighbours again, and runs
 //! as one of stride 1 does. With stride 1 and no padding the input is used where it is.
 
+use crate::grid::every;
 use alloc::vec::Vec;
 
 /// Shape, padding and stride of a convolution's input. Lengths in elements, `[vertical, horizontal]`.
@@ -120,10 +121,10 @@ impl Planes {
         above.fill(0.0);
         let mut rows = rest.chunks_exact_mut(width);
         for (x, out) in x.chunks_exact(w).zip(rows.by_ref()) {
-            out[..left].fill(0.0);
-            out[left..left + w].copy_from_slice(x);
             // What follows, up to the next row, is never read.
-            out[left + w..left + w + right].fill(0.0);
+            let out = &mut out[..left + w + right];
+            zero_ends(out, left, right);
+            copy(x, &mut out[left..left + w]);
         }
         rows.for_each(|row| row.fill(0.0));
     }
@@ -139,10 +140,52 @@ impl Planes {
                 // The first element of this phase, and where it goes.
                 let first = (phase + sw - left % sw) % sw;
                 let to = row + phase * ph * pw + (first + left) / sw;
-                for (out, &x) in out[to..].iter_mut().zip(x.iter().skip(first).step_by(sw)) {
-                    *out = x;
+                let from = x.get(first..).unwrap_or(&[]);
+                let to = &mut out[to..][..from.len().div_ceil(sw)];
+                match sw {
+                    2 => every::<2>(from, to),
+                    4 => every::<4>(from, to),
+                    _ => to.iter_mut().zip(from.iter().step_by(sw)).for_each(|(to, &x)| *to = x),
                 }
             }
         }
+    }
+}
+
+/// Zeros at both ends of a row. What is between may be overwritten too.
+#[inline(always)]
+fn zero_ends(row: &mut [f32], left: usize, right: usize) {
+    const FEW: usize = 4;
+    let n = row.len();
+    if left.max(right) <= FEW && n >= FEW {
+        // A call for one element costs more than this.
+        row[..FEW].copy_from_slice(&[0.0; FEW]);
+        row[n - FEW..].copy_from_slice(&[0.0; FEW]);
+    } else {
+        row[..left].fill(0.0);
+        row[n - right..].fill(0.0);
+    }
+}
+
+/// Copies a row: short ones without a call, the last part over the one before it.
+#[inline(always)]
+fn copy(x: &[f32], to: &mut [f32]) {
+    let n = x.len();
+    match n {
+        4..8 => parts::<4>(x, to),
+        8..128 => parts::<8>(x, to),
+        _ => to[..n].copy_from_slice(x),
+    }
+}
+
+#[inline(always)]
+fn parts<const N: usize>(x: &[f32], to: &mut [f32]) {
+    let mut at = 0;
+    loop {
+        to[at..at + N].copy_from_slice(&x[at..at + N]);
+        if at + N >= x.len() {
+            break;
+        }
+        at = (at + N).min(x.len() - N);
     }
 }
