@@ -4,7 +4,7 @@
 //! codes 3 0 0 2 ...   one register holds 16 levels: one permute turns 16 codes into 16 weights
 //! ```
 //!
-//! Up to 64 levels stay in registers; more are looked up one by one.
+//! All levels stay in registers with AVX-512; otherwise they are looked up one by one.
 
 use crate::{Codebook, Isa, isa::per_isa};
 
@@ -19,7 +19,7 @@ pub fn dot_codes(isa: Isa, codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     assert_eq!(codes.len(), x.len(), "codes and x");
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
-        crate::isa::Level::Avx512 if book.n_levels() <= 64 => x86::dot_codes(codes, book, x),
+        crate::isa::Level::Avx512 => x86::dot_codes(codes, book, x),
         _ => dot_looked_up(isa, codes, book.table(), x),
     }
 }

@@ -4,15 +4,17 @@
 use crate::Codebook;
 use core::arch::x86_64::*;
 
-/// As `dense::dot_codes`, for at most 64 levels. The caller has an AVX-512 `Isa` and has compared the lengths.
+/// As `dense::dot_codes`. The caller has an AVX-512 `Isa` and has compared the lengths.
 pub(super) fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
-    debug_assert!(codes.len() == x.len() && book.n_levels() <= 64);
+    debug_assert!(codes.len() == x.len());
     // SAFETY: only reached at that level; lengths are equal.
     unsafe {
         match book.n_levels() {
             0..=16 => dot::<1>(codes, book, x),
             17..=32 => dot::<2>(codes, book, x),
-            _ => dot::<4>(codes, book, x),
+            33..=64 => dot::<4>(codes, book, x),
+            65..=128 => dot::<8>(codes, book, x),
+            _ => dot::<16>(codes, book, x),
         }
     }
 }
@@ -31,9 +33,20 @@ unsafe fn dot<const T: usize>(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
             1 => _mm512_permutexvar_ps(code, table[0]),
             2 => _mm512_permutex2var_ps(table[0], code, table[1]),
             _ => {
-                let upper = _mm512_test_epi32_mask(code, _mm512_set1_epi32(32));
-                let low = _mm512_permutex2var_ps(table[0], code, table[1]);
-                _mm512_mask_blend_ps(upper, low, _mm512_permutex2var_ps(table[T - 2], code, table[T - 1]))
+                // The low five bits choose in each pair of registers, the others between pairs.
+                let mut found = [_mm512_setzero_ps(); T];
+                for i in 0..T / 2 {
+                    found[i] = _mm512_permutex2var_ps(table[2 * i], code, table[2 * i + 1]);
+                }
+                let (mut n, mut bit) = (T / 2, 32);
+                while n > 1 {
+                    let upper = _mm512_test_epi32_mask(code, _mm512_set1_epi32(bit));
+                    for i in 0..n / 2 {
+                        found[i] = _mm512_mask_blend_ps(upper, found[2 * i], found[2 * i + 1]);
+                    }
+                    (n, bit) = (n / 2, bit * 2);
+                }
+                found[0]
             }
         };
         let mut acc = [_mm512_setzero_ps(); 4];
