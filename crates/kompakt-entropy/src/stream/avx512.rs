@@ -67,6 +67,19 @@ fn columns_avx512(places: &[u32], start: u32, end: u32, cols: &mut [u32]) -> usi
     let (first, past) = (_mm512_set1_epi32(start as i32), _mm512_set1_epi32(end as i32));
     let len = places.len().min(cols.len());
     let mut n = 0;
+    // Whole vectors without masks, which are slow to store; what is written past the row's end is the next row's.
+    while n + 16 <= len {
+        // SAFETY: 16 lanes are in both slices.
+        let in_row = unsafe {
+            let places = _mm512_loadu_epi32(places.as_ptr().add(n).cast());
+            _mm512_storeu_epi32(cols.as_mut_ptr().add(n).cast(), _mm512_sub_epi32(places, first));
+            _mm512_cmplt_epu32_mask(places, past)
+        };
+        if in_row != 0xffff {
+            return n + in_row.count_ones() as usize;
+        }
+        n += 16;
+    }
     while n < len {
         let there = if len - n >= 16 { 0xffff } else { (1 << (len - n)) - 1 };
         // SAFETY: only lanes that are in both slices are touched.

@@ -47,7 +47,7 @@ pub(super) struct Sum {
 
 /// Moves the places of one row, those below `end`, to `cols`, counted from `start`. Returns how many.
 ///
-/// `cols` is at least as long as `places`.
+/// `cols` is at least as long as `places`. What follows the row there is overwritten.
 #[inline]
 pub(super) fn columns(engine: Engine, places: &[u32], start: u32, end: u32, cols: &mut [u32]) -> usize {
     #[cfg(all(target_arch = "x86_64", feature = "std"))]
