@@ -86,6 +86,16 @@ impl Directory {
     }
 }
 
+/// What a section of labels says, given its bytes.
+pub(crate) fn labels_of(section: &Section, bytes: &[u8]) -> Result<Vec<String>, FormatError> {
+    labels(&unpack(section, bytes)?, section.offset)
+}
+
+/// What a section of provenance says, given its bytes.
+pub(crate) fn provenance_of(section: &Section, bytes: &[u8]) -> Result<String, FormatError> {
+    provenance(&unpack(section, bytes)?, section.offset)
+}
+
 fn labels(bytes: &[u8], at: usize) -> Result<Vec<String>, FormatError> {
     let read = || {
         let mut cbor = Cbor::new(bytes, at);

@@ -15,6 +15,7 @@ use crate::{
     pool::{Pool, Pooled},
     raw::RawReader,
     section::{Section, SectionKind},
+    source::Source,
     tiles::Tiles,
 };
 use alloc::vec::Vec;
@@ -176,6 +177,26 @@ impl Directory {
         Ok(entries)
     }
 
+    /// A parameter whose section is packed and nothing but singles, block by block; `None` for any other.
+    pub(crate) fn packed_section<S: Source>(
+        &self,
+        parameter: usize,
+        section: &Section,
+        source: &mut S,
+    ) -> Result<Option<Decoded>, S::Error> {
+        let (Some((param, descriptor)), Some(length)) = (self.described(parameter), section.unpacked) else {
+            return Ok(None);
+        };
+        if !is_plain(param, descriptor, length) {
+            return Ok(None);
+        }
+        let (span, shape) = ((section.offset, section.end()), rows_and_cols(&param.shape));
+        let mut blocks = Blocks::new(span, section.offset, length, descriptor.format, shape)?;
+        let decoded = plain(param, &mut blocks, source)?;
+        check(&decoded, section.offset)?;
+        Ok(Some(decoded))
+    }
+
     fn raw_pool(&self, section: &Section, bytes: &[u8]) -> Result<Vec<Pooled>, FormatError> {
         let mut reader = RawReader::new(bytes, section.offset);
         let mut entries = Vec::new();
@@ -217,14 +238,8 @@ fn raw_section(
     let span = (0, bytes.len());
     let mut blocks = Blocks::new(span, section.offset, length, descriptor.format, shape)?;
     let mut source = bytes;
-    let whole = descriptor.format == NumberFormat::F32 && !descriptor.is_masked;
-    if whole && Some(length) == param.len().checked_mul(4) {
-        // Without another copy: these may be large.
-        let mut values = Vec::with_capacity(param.len());
-        while let Some(block) = blocks.next(&mut source)? {
-            values.extend(block.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)));
-        }
-        return Ok(Decoded::Dense { numbers: Numbers::F32(values), mask: None });
+    if is_plain(param, descriptor, length) {
+        return plain(param, &mut blocks, &mut source);
     }
     let mut unpacked = Vec::new();
     while let Some(block) = blocks.next(&mut source)? {
@@ -232,6 +247,20 @@ fn raw_section(
     }
     // A place in what was unpacked is none in the file.
     read(&unpacked).map_err(|e| FormatError { offset: section.offset, ..e })
+}
+
+/// Whether a packed section is singles and nothing else: then it is decoded block by block. These may be large.
+fn is_plain(param: &Param, descriptor: &Descriptor, length: usize) -> bool {
+    let is_single = descriptor.format == NumberFormat::F32 && !descriptor.is_masked;
+    is_single && Some(length) == param.len().checked_mul(4)
+}
+
+fn plain<S: Source>(param: &Param, blocks: &mut Blocks, source: &mut S) -> Result<Decoded, S::Error> {
+    let mut values = Vec::with_capacity(param.len());
+    while let Some(block) = blocks.next(source)? {
+        values.extend(block.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)));
+    }
+    Ok(Decoded::Dense { numbers: Numbers::F32(values), mask: None })
 }
 
 /// Fills a tensor from its tiles.

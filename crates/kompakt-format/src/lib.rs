@@ -60,6 +60,7 @@ mod hints;
 pub mod limits;
 mod numbers;
 mod operators;
+mod partial;
 mod planes;
 mod pool;
 mod raw;

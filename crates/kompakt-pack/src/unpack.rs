@@ -1,16 +1,17 @@
 //! From a container back to the interchange.
 
-use crate::{convert, error::PackError};
+use crate::{convert, error::PackError, parts::Parts};
 use kompakt_checkpoint::{Model, StageRecord};
-use kompakt_format::Container;
-use std::{collections::BTreeMap, path::Path};
+use kompakt_format::{Container, Directory};
+use std::{collections::BTreeMap, fs::File, path::Path};
 
 /// The model that a container holds: clustered as it was packed, or `dense`: every weight a single-precision number.
 ///
 /// What is not in the file (left out by `--minimal`) gets its default: names by operator and count, no history.
 /// Errors: a payload is broken, or the history is no provenance.
 pub fn unpack(container: &Container<'_>, dense: bool) -> Result<Model, PackError> {
-    let mut model = without_parameters(container)?;
+    let (labels, provenance) = (container.labels()?, container.provenance()?);
+    let mut model = without_parameters(container.directory(), labels, provenance)?;
     model.parameters = (model.graph.params().iter())
         .zip(container.decode()?)
         .map(|(param, decoded)| (param.name.clone(), convert::to_interchange(decoded, &param.shape, dense)))
@@ -19,35 +20,47 @@ pub fn unpack(container: &Container<'_>, dense: bool) -> Result<Model, PackError
     Ok(model)
 }
 
-/// Writes the model that [`unpack`] gives to a new file, decoding one parameter at a time.
+/// Checks a container in a file ([`Container::verify`]) and writes the model that [`unpack`] gives to a new file, one
+/// section in memory at a time.
 ///
-/// Memory: one parameter in the interchange's form.
-/// Errors: as [`unpack`], and a file that cannot be written.
-pub fn unpack_to(container: &Container<'_>, dense: bool, path: &Path) -> Result<(), PackError> {
-    let model = without_parameters(container)?;
-    let pool = container.pool()?;
-    model.write_fetching(path, |name| {
+/// Memory: the pool, one parameter in the interchange's form, and the bytes of one of its tensors.
+/// Errors: as [`unpack`], and a file that cannot be read or written.
+pub fn unpack_file(from: &Path, dense: bool, to: &Path) -> Result<(), PackError> {
+    let file = File::open(from).map_err(PackError::io("opening the container"))?;
+    let total = file.metadata().map_err(PackError::io("opening the container"))?.len();
+    let parts = || Parts(&file);
+    let directory = Directory::read(&mut parts(), usize::try_from(total).unwrap_or(usize::MAX))?;
+    directory.verify_from(&mut parts())?;
+    let (labels, provenance) =
+        (directory.labels_from(&mut parts())?, directory.provenance_from(&mut parts())?);
+    let model = without_parameters(&directory, labels, provenance)?;
+    let (pool, tables) = (directory.pool_from(&mut parts())?, directory.tables_from(&mut parts())?);
+    model.write_fetching(to, |name| {
         let params = model.graph.params().iter().enumerate();
         let (index, param) = params
             .into_iter()
             .find(|(_, param)| param.name == name)
             .ok_or_else(|| PackError::unsupported(name, "the graph has no such parameter".to_string()))?;
-        let decoded = container.decode_parameter(index, &pool)?;
+        let decoded = directory.parameter_from(&mut parts(), index, &pool, tables.as_ref())?;
         Ok(convert::to_interchange(decoded, &param.shape, dense))
     })
 }
 
-fn without_parameters(container: &Container<'_>) -> Result<Model, PackError> {
-    let graph = container.graph().clone();
-    let provenance: Vec<StageRecord> = match container.provenance()? {
+fn without_parameters(
+    directory: &Directory,
+    labels: Vec<String>,
+    provenance: Option<String>,
+) -> Result<Model, PackError> {
+    let graph = directory.graph().clone();
+    let provenance: Vec<StageRecord> = match provenance {
         None => Vec::new(),
         Some(json) => serde_json::from_str(&json)
             .map_err(|e| PackError::unsupported("provenance", format!("not the interchange's: {e}")))?,
     };
     Ok(Model {
-        dense_parameters: container.dense_parameters().unwrap_or(graph.n_parameters() as u64),
-        preprocessing: container.pipeline().and_then(|p| serde_json::to_value(p).ok()),
-        labels: container.labels()?,
+        dense_parameters: directory.dense_parameters().unwrap_or(graph.n_parameters() as u64),
+        preprocessing: directory.pipeline().and_then(|p| serde_json::to_value(p).ok()),
+        labels,
         parameters: BTreeMap::new(),
         provenance,
         graph,

@@ -6,6 +6,7 @@ use crate::{
     content::{About, Source},
     convert, directory,
     error::PackError,
+    parts::Parts,
     planes, raw,
     sections::{Section, Spool},
     tiles,
@@ -14,7 +15,7 @@ use kompakt_format::{ContentHash, Decoded, Descriptor, Directory, SectionKind, T
 use rayon::prelude::*;
 use std::{
     fs::File,
-    io::{BufWriter, Read, Seek, SeekFrom, Write},
+    io::{BufWriter, Write},
     path::Path,
     sync::Arc,
 };
@@ -280,22 +281,5 @@ fn read_back(path: &Path, content_hash: [u8; 8]) -> Result<(), PackError> {
         Ok(_) => Err(PackError::ReadBack("the content hash".to_string())),
         Err(PackError::Format(e)) => Err(PackError::ReadBack(e.to_string())),
         Err(other) => Err(other),
-    }
-}
-
-/// An open file, read part by part.
-struct Parts<'f>(&'f File);
-
-impl kompakt_format::Source for Parts<'_> {
-    type Bytes = Vec<u8>;
-    type Error = PackError;
-
-    fn part(&mut self, offset: usize, length: usize) -> Result<Vec<u8>, PackError> {
-        let io = || PackError::io("reading the container back");
-        // The header's length was compared with the file's, so this is never more than there is.
-        let mut bytes = vec![0; length];
-        self.0.seek(SeekFrom::Start(offset as u64)).map_err(io())?;
-        self.0.read_exact(&mut bytes).map_err(io())?;
-        Ok(bytes)
     }
 }

@@ -23,11 +23,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.check()?;
-    let bytes = packed::read(&arguments.file)?;
-    let container = packed::parse(&arguments.file, &bytes)?;
-    container.verify().map_err(|e| packed::broken(&arguments.file, &e))?;
     let write = |path: &Path| {
-        kompakt_pack::unpack_to(&container, arguments.dense, path).map_err(PackError::into_anyhow)
+        let unpacked = kompakt_pack::unpack_file(&arguments.file, arguments.dense, path);
+        unpacked.map_err(|error| match error {
+            PackError::Format(error) => packed::broken(&arguments.file, &error),
+            other => other.into_anyhow().context(format!("cannot unpack {}", arguments.file.display())),
+        })
     };
     arguments.output.write_with(write)
 }
