@@ -43,8 +43,8 @@ fn layer(density: u64, n_levels: usize, skew: f64, taps: usize) -> WeightsBuf {
     weights
 }
 
-fn encode(weights: &WeightsBuf, hints: Hints<'_>) -> Vec<u8> {
-    let mut encoder = StreamEncoder::new();
+fn encode(weights: &WeightsBuf, hints: Hints<'_>, is_quick: bool) -> Vec<u8> {
+    let mut encoder = if is_quick { StreamEncoder::quick() } else { StreamEncoder::new() };
     encoder.weights(&weights.view(), hints).expect("a layer");
     encoder.finish()
 }
@@ -61,24 +61,28 @@ fn bench(criterion: &mut Criterion) {
         ("image of 16 x 32", 80, 16, 1.3, 1, Some((16, 32))),
         ("kernels of 4 x 4", 300, 16, 1.3, 16, Some((4, 4))),
     ];
-    for (kind, density, n_levels, skew, taps, grid) in cases {
+    let both = cases.into_iter().flat_map(|case| [(false, case), (true, case)]);
+    for (is_quick, (kind, density, n_levels, skew, taps, grid)) in both {
+        let models = if is_quick { "quick" } else { "rich" };
         let weights = layer(density, n_levels, skew, taps);
         let hints = Hints { producer: None, grid };
-        let bytes = encode(&weights, hints);
+        let bytes = encode(&weights, hints, is_quick);
         let kept = weights.view().n_kept();
         let bits = bytes.len() as f64 * 8.0 / kept as f64;
         let name = format!(
-            "smallest/{kind}, {:.1} % kept, {n_levels} levels, {bits:.2} bits",
+            "smallest/{models}, {kind}, {:.1} % kept, {n_levels} levels, {bits:.2} bits",
             density as f64 / 10.0
         );
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(weights.codes.len() as u64)).sample_size(10);
         group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(800));
-        group.bench_function("encode", |b| b.iter(|| encode(black_box(&weights), hints)));
+        group.bench_function("encode", |b| b.iter(|| encode(black_box(&weights), hints, is_quick)));
         let mut read = weights.clone();
         group.bench_function("decode", |b| {
             b.iter(|| {
-                let mut decoder = StreamDecoder::new(black_box(&bytes));
+                let bytes = black_box(&bytes);
+                let mut decoder =
+                    if is_quick { StreamDecoder::quick(bytes) } else { StreamDecoder::new(bytes) };
                 decoder.weights(&mut read, hints).expect("the layer");
                 decoder.finish().expect("the end");
             });

@@ -29,6 +29,9 @@ pub(crate) struct Record {
     pub(crate) nncodec: Measured,
     /// The whole container, tier `smallest`, `--minimal`.
     pub(crate) file_bytes: Option<u64>,
+    /// The others were timed by the clock on the wall, as an earlier version of this program did.
+    #[serde(default)]
+    pub(crate) by_the_wall: bool,
 }
 
 impl Record {
@@ -40,7 +43,17 @@ impl Record {
         file_bytes: Option<u64>,
     ) -> Self {
         let (n_weights, n_kept) = (network.n_weights() as u64, network.n_kept() as u64);
-        Self { name: network.name.clone(), n_weights, n_kept, ours, zstd, xz, nncodec, file_bytes }
+        Self {
+            name: network.name.clone(),
+            n_weights,
+            n_kept,
+            ours,
+            zstd,
+            xz,
+            nncodec,
+            file_bytes,
+            by_the_wall: false,
+        }
     }
 
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
