@@ -260,6 +260,15 @@ fn dense_from(isa: Isa, n_levels: usize) -> f64 {
 /// The least that [`dense_from`] gives.
 const DENSE_FROM: f64 = 0.3;
 
+/// How many times the usual number of rows is unpacked together: where a plane is cut into tiles, every tile is laid out
+/// anew for each part of the rows.
+pub(crate) fn more_at_once(spec: &LayerSpec) -> usize {
+    match spec.conv.map(|conv| conv.method) {
+        Some(Method::Grid(grid)) if grid.n_tiles() > 1 => 8,
+        _ => 1,
+    }
+}
+
 /// From which density on a layer's form depends on how many weights are kept.
 pub(crate) fn exact_from(spec: &LayerSpec, max_batch: usize) -> f64 {
     if spec.conv.is_some() || max_batch > 1 { f64::INFINITY } else { DENSE_FROM }

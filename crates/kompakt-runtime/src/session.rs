@@ -130,7 +130,9 @@ impl<'m> Session<'m> {
         let (mut weights, mut tables) = (Vec::new(), SharedTables::default());
         for spec in &program.layers {
             let exact_from = crate::layer::exact_from(spec, max_batch);
-            weights.push(Weights::open(&container, spec.weight, exact_from, &mut pool, &mut tables)?);
+            let mut opened = Weights::open(&container, spec.weight, exact_from, &mut pool, &mut tables)?;
+            opened.more_at_once = crate::layer::more_at_once(spec);
+            weights.push(opened);
         }
         drop(pool);
         let file_in_memory = if model.is_mapped() { 0 } else { model.n_bytes() };

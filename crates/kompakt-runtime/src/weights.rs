@@ -22,6 +22,8 @@ pub(crate) struct Weights<'m> {
     pub(crate) n_kept: usize,
     /// The same, at most.
     most_kept: usize,
+    /// How many times the usual number of rows is unpacked together.
+    pub(crate) more_at_once: usize,
     /// Columns and codes of a row that are put together here; nothing where a tile's decoder has them.
     row_room: usize,
     /// Whether nothing is pruned.
@@ -130,6 +132,7 @@ impl<'m> Weights<'m> {
                 n_cols,
                 n_kept: 0,
                 most_kept: 0,
+                more_at_once: 1,
                 row_room: 0,
                 full: false,
                 max_row_kept: 0,
@@ -214,7 +217,7 @@ impl<'m> Weights<'m> {
     /// Kept weights of the rows that are unpacked together, at most.
     pub(crate) fn max_kept_at_once(&self) -> usize {
         match &self.stored {
-            Stored::Streamed(streamed) => streamed.max_kept,
+            Stored::Streamed(streamed) => streamed.max_kept * self.rows_at_once() / streamed.rows_per_tile,
             _ => self.rows_at_once() * self.max_row_kept,
         }
     }
@@ -246,6 +249,7 @@ impl<'m> Weights<'m> {
             n_cols,
             n_kept: counts.iter().sum(),
             most_kept: counts.iter().sum(),
+            more_at_once: 1,
             row_room: n_cols,
             full: counts.iter().sum::<usize>() == n_rows * n_cols,
             max_row_kept: counts.iter().copied().max().unwrap_or(0),
@@ -271,11 +275,12 @@ impl<'m> Weights<'m> {
     pub(crate) fn rows_at_once(&self) -> usize {
         const ENTRIES: usize = 1 << 14;
         let few = ENTRIES.div_ceil(self.max_row_kept.max(1));
-        match &self.stored {
+        let rows = match &self.stored {
             Stored::Streamed(Streamed { rows_per_tile, .. }) => *rows_per_tile,
             Stored::Tiles { rows_per_tile, .. } => few.min(*rows_per_tile),
             _ => few,
-        }
+        };
+        rows * self.more_at_once.min(self.n_rows.div_ceil(rows))
     }
 
     /// Bytes that unpacking takes beside the rows themselves.
