@@ -139,10 +139,17 @@ fn dense(files: &mut Files) -> Result<()> {
     add(files, "dense-packed-section", &model, &Options { layout, ..Options::new(Tier::Direct) }, 0)?;
     // A codebook of so many levels is coded by its gaps: whole numbers here.
     let long = Recipe { density: 0.6, n_levels: 120, numbers: NumberChoice::Scaled, seed: 5 };
-    add(files, "long-scaled-codebook", &synthetic::model(graph, long)?, &Options::new(Tier::Smallest).minimal(), 0)?;
+    add(
+        files,
+        "long-scaled-codebook",
+        &synthetic::model(graph, long)?,
+        &Options::new(Tier::Smallest).minimal(),
+        0,
+    )?;
     // More than a block of a packed section, and part of a second.
     let graph = Graph::chain(&[1200], vec![Op::Linear { out_features: 1000, bias: false }])?;
-    let values = (0..1_200_000_u32).map(|i| [0.5, -0.25, 1.0][(i / 7 % 3) as usize] + (i / 500_000) as f32).collect();
+    let values =
+        (0..1_200_000_u32).map(|i| [0.5, -0.25, 1.0][(i / 7 % 3) as usize] + (i / 500_000) as f32).collect();
     let mut model = synthetic::model(graph, Recipe { density: 1.0, ..recipe })?;
     model.parameters.insert("fc1.weight".into(), Parameter::dense(vec![1000, 1200], values));
     add(files, "two-blocks", &model, &Options::new(Tier::Stream).minimal(), 0)
