@@ -6,7 +6,7 @@ use kompakt_entropy::{
     direct::{TileRef, TileShape},
     rans::{Decoder, Engine, Histogram, Table},
     smallest::{Hints, StreamDecoder, StreamEncoder},
-    stream::{Tables, Tile, TileDecoder},
+    stream::{Tables, Tile, TileDecoder, TileSize},
 };
 use serde_json::Value;
 
@@ -135,8 +135,14 @@ pub(crate) fn stream(bytes: &[u8]) {
     same_everywhere(|engine| {
         let tables = Tables::parse(tables, engine)?;
         let mut decoder = TileDecoder::new(engine);
+        let size = TileSize::read(front.0, shape, &tables);
         let tile = decoder.decode(front.0, shape, n_negative, &tables)?;
         check_tile(&tile, shape);
+        let n_kept = match &tile {
+            Tile::Sparse { codes, .. } => codes.len(),
+            Tile::Dense { symbols, has_zero } => symbols.iter().filter(|&&s| !has_zero || s > 0).count(),
+        };
+        assert!(size?.max_kept >= n_kept, "a tile keeps more than its front says");
         Ok(match tile {
             Tile::Dense { symbols, has_zero } => (symbols.to_vec(), vec![u32::from(has_zero)], vec![]),
             Tile::Sparse { starts, cols, codes } => (codes.to_vec(), starts.to_vec(), cols.to_vec()),
