@@ -62,15 +62,28 @@ fastest to compute with, for every tier; *from the file* holds none: rows are un
 
 const BOUNDS: &str = "## What bounds it
 
-One core does 58 G products of f32 a second. Single convolutions came to 22 to 30 G products of kept weights a second (41 G \
-where input and output stay in the nearest cache), measured with the layout named below that was not kept. The likely \
-reasons, which no hardware counter confirms here: each kept weight costs three loads beside its 16 vectors, vectors begin \
-anywhere in a cache line, and sums wait in the output between blocks of channels. Tried and not kept: a copy of the input for each horizontal place of the kernel, so that vectors begin where they \
-should, in blocks of channels of the nearest cache's size (VGG-16 203 to 179 ms, but ResNet-18 16.0 to 17.4 ms and \
-LeNet-5 0.021 to 0.027 ms: with few weights kept, a block has too few for its passes over the output).
+All in products of f32 a second, one core, measured alone: 58 G from registers alone; 51 G with one operand from the \
+nearest cache, which is how a pruned convolution has to multiply (its weights are scattered, so no input is used by two \
+output channels at once); 47 G as rows of some 24 kept weights, each an index, a code and a look-up beside its 14 to 28 \
+vectors, with sums that wait for the next block of channels; 43 G where the input comes from the second cache; 31 G where \
+vectors begin anywhere in a cache line. Convolutions therefore run on a grid: a vector holds sixteen parts of the plane, so \
+that no load crosses a line.
 
-Layers run from the file are bound by unpacking: of a 4096x4096 layer of tier `stream`, some 40 % was entropy decoding \
-and half putting rows side by side, which is gone now; of `direct`, reading the bitmap is the largest part.
+At 47 G the kept weights of AlexNet take 6.4 ms in convolutions and those of VGG-16 107 ms, of which the paper's densities \
+leave 33 %: with 1.6 and 2.2 ms in linear layers that is 0.31 and 0.34 of ONNX Runtime, so 0.25 and 0.26 are out of reach \
+in f32 on this core without fewer weights. What lies between that and the table: planes of 13 x 13 and 7 x 7 fill 81 and \
+77 % of the lanes; laying out inputs and putting results back takes 15 to 25 % of VGG-16 and ResNet-18 (planes of many \
+channels, far apart in memory, read a few hundred bytes at a time); a row of ResNet-18's last layers has 4 vectors for each \
+kept weight, whose look-up then costs as much as they do (23 G). MobileNetV2 is bound by its layers that read one channel \
+each (2.1 of 5.6 ms, 4 to 17 G: padding and short rows) and by writing 4.8 MB after its first expansion.
+
+Tried and not kept: a copy of the input for each horizontal place of the kernel (VGG-16 203 to 179 ms, but ResNet-18 16.0 \
+to 17.4 ms and LeNet-5 0.021 to 0.027 ms); blocks of 64 and 128 kB instead of 28 (VGG-16 alike, AlexNet 5 % slower); two \
+kept weights summed apart where a row has 4 to 7 vectors (nothing); a grid for LeNet-5's planes (0.021 to 0.041 ms: laying \
+out costs more than multiplying).
+
+Layers run from the file are bound by unpacking. Of a 4096x4096 layer of tier `stream`, entropy decoding takes 37 %, gaps \
+to columns 20 %, putting rows side by side 14 % and multiplying 24 %; of `direct`, reading the bitmap is the largest part.
 ";
 
 /// Cores, processor, system.
