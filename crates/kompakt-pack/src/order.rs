@@ -52,6 +52,10 @@ pub fn order_units(model: &mut Model) {
 /// The units of weight `index`, or `None` where their order cannot be changed.
 fn find_units(graph: &Graph, index: usize) -> Option<Units> {
     let node = graph.params()[index].node;
+    // Each unit of a grouped convolution reads channels of its own group: it cannot change places alone.
+    if matches!(graph.nodes()[node].op, Op::Conv2d { groups, .. } if groups != 1) {
+        return None;
+    }
     let of_node = |node: usize| graph.params().iter().enumerate().filter(move |(_, p)| p.node == node);
     let mut units = Units { own: of_node(node).map(|(i, _)| (i, 1)).collect(), readers: Vec::new() };
     // Values whose leading dimension is the units, each `span` times.

@@ -124,10 +124,28 @@ fn logits(model: &Model, seed: u64) -> Vec<f64> {
     reference::evaluate(graph, vec![x], &|i| &parameters[i]).remove(0).data
 }
 
+/// A block as MobileNet has it: channels are kept apart in the middle and cannot change places there.
+fn depthwise() -> Graph {
+    use kompakt_graph::{Op, Padding, Pair};
+    let conv = |out_channels, kernel, groups| Op::Conv2d {
+        out_channels,
+        kernel: Pair::square(kernel),
+        stride: Pair::square(1),
+        padding: Padding::default(),
+        dilation: Pair::square(1),
+        groups,
+        bias: true,
+    };
+    let ops =
+        vec![conv(24, 3, 1), Op::Relu, conv(24, 3, 24), Op::Relu, conv(16, 1, 1), Op::Relu, Op::Flatten];
+    let ops = ops.into_iter().chain([Op::Linear { out_features: 10, bias: true }]).collect();
+    Graph::chain(&[3, 8, 8], ops).unwrap()
+}
+
 #[test]
 fn another_order_of_units_is_the_same_function() {
     let resnet = networks::cifar_resnet(&[3, 8, 8], 1, 10).unwrap();
-    for graph in [lenet("lenet5"), lenet("lenet-300-100"), resnet] {
+    for graph in [lenet("lenet5"), lenet("lenet-300-100"), resnet, depthwise()] {
         let model = synthetic::model(graph, recipe(0.1, 4, NumberChoice::F32)).unwrap();
         let mut ordered = model.clone();
         order_units(&mut ordered);
