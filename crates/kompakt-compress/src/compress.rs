@@ -6,6 +6,7 @@ use crate::{
     error::CompressError,
     network, quantise,
     quantise::Quantised,
+    rows,
     scan::{self, Scan},
     search::{Candidate, Outcome, Search},
 };
@@ -76,8 +77,10 @@ pub(crate) struct Layer {
     pub(crate) shape: Vec<usize>,
     pub(crate) weights: Vec<f32>,
     groups: usize,
-    /// The bias's name, if the layer has one.
+    /// The bias's name, if the layer has one, its own or in a scale after it.
     bias: Option<String>,
+    /// That scale.
+    scale: Option<Vec<f32>>,
 }
 
 impl Layer {
@@ -105,12 +108,17 @@ pub(crate) fn layers(model: &Model) -> Result<Vec<Layer>, CompressError> {
             Op::Linear { bias, .. } => (1, bias),
             _ => (1, false),
         };
+        let after = if has_bias { None } else { rows::scale_after(graph, param.node) };
+        let scale =
+            after.and_then(|name| model.parameters.get(&format!("{name}.weight"))).map(Parameter::to_f32);
+        let own = has_bias.then_some(node.name.as_str());
         all.push(Layer {
             name: param.name.clone(),
             shape: param.shape.clone(),
             weights: values.to_f32(),
             groups,
-            bias: has_bias.then(|| format!("{}.bias", node.name)),
+            bias: own.or(after).map(|name| format!("{name}.bias")),
+            scale,
         });
     }
     if all.is_empty() {
@@ -126,7 +134,9 @@ pub(crate) fn replace(model: &mut Model, layer: &Layer, made: Quantised) {
         && let Some(Parameter::Dense { values, .. }) = model.parameters.get_mut(bias)
         && !made.shift.is_empty()
     {
-        let sums = values.to_f32().iter().zip(&made.shift).map(|(b, s)| b + s).collect();
+        let scale = |row: usize| layer.scale.as_ref().map_or(1.0, |s| s[row]);
+        let sums =
+            values.to_f32().iter().zip(&made.shift).enumerate().map(|(i, (b, s))| b + s * scale(i)).collect();
         *values = Numbers::F32(sums);
     }
 }
@@ -177,7 +187,8 @@ pub fn compress(
 ) -> Result<Compressed, CompressError> {
     model.check()?;
     let input = model.content_hash();
-    if scan.as_ref().is_some_and(|s| s.model != input) {
+    let model = &rows::alike(model)?;
+    if scan.as_ref().is_some_and(|s| s.model != model.content_hash()) {
         return Err(CompressError::OtherScan);
     }
     let all = layers(model)?;

@@ -9,7 +9,7 @@
 //!
 //! A layer's weights become codes into a small codebook, one level of which is zero: pruning and weight sharing are one
 //! step. Where a bit buys most is found with one price for all layers; what an error in a layer costs is assumed (one
-//! part in a hundred of its energy is as bad in any layer) or, with calibration images, measured ([`sense`]).
+//! part in a hundred of its rows' energies is as bad in any layer) or, with calibration images, measured ([`sense`]).
 //!
 //! With calibration images, second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is
 //! quantised knowing the errors of those before it, so that what remains is least in the layer's output; and biases are
@@ -31,6 +31,7 @@ mod factor;
 mod levels;
 mod network;
 mod quantise;
+mod rows;
 mod scan;
 mod search;
 

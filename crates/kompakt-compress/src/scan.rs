@@ -8,6 +8,7 @@ use crate::{
     error::CompressError,
     network,
     quantise::quantise,
+    rows,
 };
 use kompakt_checkpoint::Model;
 use serde::{Deserialize, Serialize};
@@ -40,8 +41,8 @@ pub struct LayerScan {
     pub name: String,
     /// How many weights it has.
     pub n_weights: usize,
-    /// How much of the answers' energy becomes error for each part of the layer's energy that does; 1 where it was not
-    /// measured.
+    /// How much of the answers' energy becomes error for each part of the layer's energy that does. Where it was not
+    /// measured: how much of its rows' energy does, on average; 1 where all rows are alike.
     pub sensitivity: f64,
     /// Bits a weight for some errors.
     pub points: Vec<ScanPoint>,
@@ -64,6 +65,7 @@ pub struct ScanPoint {
 /// Errors: a model whose weights are shared already or that cannot be run; images that do not fit it.
 pub fn sense(model: &Model, images: Option<&Images>, progress: &Progress<'_>) -> Result<Scan, CompressError> {
     model.check()?;
+    let model = &rows::alike(model)?;
     let curves = curves(model, progress)?;
     let moments = images.map(|images| calibrate::moments(model, images, progress)).transpose()?;
     scan(model, &curves, images, moments.as_deref(), progress)
@@ -100,7 +102,7 @@ pub(crate) fn scan(
             let distance = |p: &&crate::curve::Point| (p.error.max(1e-12) / error).ln().abs();
             curve.points.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
         };
-        let mut sensitivity = 1.0;
+        let mut sensitivity = rows::spread(&layer.weights, layer.shape[0]);
         if let (Some(few), Some(original), Some(moments)) = (&few, &original, moments) {
             let (mut sum, mut n) = (0.0, 0);
             for point in TRIED.iter().filter_map(|&e| nearest(e)).filter(|p| p.error > 0.0) {

@@ -174,3 +174,26 @@ fn a_scan_is_kept_and_used_again() {
     let error = compress(&with.model, &target, None, None, None, &quiet).unwrap_err();
     assert!(matches!(error, CompressError::WrongKind(_)));
 }
+
+/// Rows a thousand times apart, as folded batch norms leave them, each keep their own precision.
+#[test]
+fn rows_far_apart_do_not_drown_each_other() {
+    let mut model = model(networks::mlp(&[1, 12, 12], &[64], 10).unwrap());
+    let Some(Parameter::Dense { values, shape, .. }) = model.parameters.get("fc1.weight") else { panic!() };
+    let scale = |row: usize| 10f32.powf(-3.0 * row as f32 / 64.0);
+    let weights: Vec<f32> = values.to_f32().iter().enumerate().map(|(i, w)| w * scale(i / 144)).collect();
+    let changed = Parameter::dense(shape.clone(), weights.clone());
+    model.parameters.insert("fc1.weight".into(), changed);
+    let made = compress(&model, &options(Target::Bytes(8_000)), None, None, None, &quiet).unwrap();
+    let (shared, scales) =
+        (made.model.parameters["fc1.weight"].to_f32(), made.model.parameters["fc1.scale.weight"].to_f32());
+    for (row, &scale) in scales.iter().enumerate() {
+        let at = row * 144..(row + 1) * 144;
+        let energy: f64 = weights[at.clone()].iter().map(|w| f64::from(*w).powi(2)).sum();
+        let error: f64 = at.map(|i| f64::from(shared[i] * scale - weights[i]).powi(2)).sum();
+        assert!(error < 0.05 * energy, "row {row}: {}", error / energy);
+    }
+    let scan = sense(&model, None, &quiet).unwrap();
+    let again = compress(&model, &options(Target::Bytes(8_000)), None, None, Some(scan), &quiet).unwrap();
+    assert_eq!(again.model, made.model);
+}
