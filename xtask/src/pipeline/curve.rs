@@ -127,7 +127,7 @@ fn picture(curves: &[Curve]) -> Result<String> {
     let others: Vec<_> = PUBLISHED.iter().filter(|p| p.net == first.net && p.data == first.data).collect();
     if !others.is_empty() {
         series.push(Series {
-            name: "published (test)".to_string(),
+            name: "published, on raw pixels (test)".to_string(),
             points: others.iter().map(|p| (p.n_bytes, p.error)).collect(),
             names: Some(others.iter().map(|p| p.name.to_string()).collect()),
         });
