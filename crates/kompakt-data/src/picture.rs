@@ -26,6 +26,9 @@ pub fn read_picture(path: &Path, dims: Option<[usize; 3]>) -> Result<Picture, Da
     let reader = ImageReader::open(path).map_err(DataError::io(path))?;
     let reader = reader.with_guessed_format().map_err(DataError::io(path))?;
     let mut picture = reader.decode().map_err(|e| DataError::file(path, e.to_string()))?;
+    if picture.width() == 0 || picture.height() == 0 {
+        return Err(DataError::file(path, "a picture of no pixels"));
+    }
     let mut channels = if picture.color().has_color() { 3 } else { 1 };
     if let Some([wanted, height, width]) = dims {
         if wanted != 1 && wanted != 3 {

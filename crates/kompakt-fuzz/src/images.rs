@@ -29,5 +29,6 @@ pub(crate) fn files(_: &Fixtures) -> Vec<Vec<u8>> {
     header.push(b'\n');
     let npy = [&b"\x93NUMPY\x01\x00"[..], &(header.len() as u16).to_le_bytes(), &header, &[0; 96]].concat();
     let pgm = b"P5 4 3 255 abcdefghijkl".to_vec();
-    [(0, idx), (1, npy), (4, pgm)].map(|(kind, file)| [&[kind][..], &file].concat()).to_vec()
+    let no_pixels = b"P5 0 3 255 ".to_vec();
+    [(0, idx), (1, npy), (4, pgm), (4, no_pixels)].map(|(kind, file)| [&[kind][..], &file].concat()).to_vec()
 }

@@ -39,31 +39,28 @@ fn no_change_of_a_byte_and_no_cut_makes_it_panic() {
     }
 }
 
+fn varint(bytes: &mut BytesMut, mut v: u64) {
+    while v >= 0x80 {
+        bytes.put_u8(v as u8 | 0x80);
+        v >>= 7;
+    }
+    bytes.put_u8(v as u8);
+}
+
 /// A field of bytes: its number and what it holds.
 fn field(number: u32, content: &[u8]) -> Vec<u8> {
     let mut bytes = BytesMut::new();
-    let mut varint = |mut v: u64| {
-        while v >= 0x80 {
-            bytes.put_u8(v as u8 | 0x80);
-            v >>= 7;
-        }
-        bytes.put_u8(v as u8);
-    };
-    varint(u64::from(number << 3 | 2));
-    varint(content.len() as u64);
+    varint(&mut bytes, u64::from(number << 3 | 2));
+    varint(&mut bytes, content.len() as u64);
     bytes.put_slice(content);
     bytes.to_vec()
 }
 
 fn number(field: u32, value: i64) -> Vec<u8> {
-    let mut bytes = vec![(field << 3) as u8];
-    let mut v = value as u64;
-    while v >= 0x80 {
-        bytes.push(v as u8 | 0x80);
-        v >>= 7;
-    }
-    bytes.push(v as u8);
-    bytes
+    let mut bytes = BytesMut::new();
+    varint(&mut bytes, u64::from(field << 3));
+    varint(&mut bytes, value as u64);
+    bytes.to_vec()
 }
 
 /// A model of operator set 13 with one input `x` `[1, 4]`, the given nodes and initialisers, and output `y`.
@@ -161,4 +158,14 @@ fn everything_unsupported_is_in_one_list() {
     };
     let named: Vec<&str> = problems.iter().map(|p| p.node.as_str()).collect();
     assert_eq!(named, ["the Einsum", "the Loop", "the Erf"]);
+}
+
+#[test]
+fn a_window_of_no_size_is_refused() {
+    let same = [field(1, b"auto_pad"), field(4, b"SAME_UPPER"), number(20, 3)].concat();
+    let nodes = [
+        node("Reshape", &["x", "shape"], "image"),
+        [node("MaxPool", &["image"], "y"), field(5, &same)].concat(),
+    ];
+    assert!(message(&model(&nodes, &[list("shape", &[1, 1, 2, 2])])).contains("the MaxPool"));
 }

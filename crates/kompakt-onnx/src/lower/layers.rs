@@ -20,7 +20,7 @@ impl Window {
     /// Reads strides and dilations; `kernel` is that of the file.
     pub(super) fn of(call: &Call<'_>, dims: &[usize], kernel: &[usize]) -> Result<Self, String> {
         let n = dims.len().saturating_sub(2);
-        if !(1..=2).contains(&n) || kernel.len() != n {
+        if !(1..=2).contains(&n) || kernel.len() != n || kernel.contains(&0) || dims[2..].contains(&0) {
             return Err(format!(
                 "a window of {kernel:?} over {dims:?}; images of one or two dimensions are supported"
             ));
