@@ -44,6 +44,14 @@ pub(crate) struct Plan {
 }
 
 impl Lessons {
+    /// Tells the person, unless all is to be quiet.
+    #[expect(clippy::print_stderr, reason = "talk of a binary")]
+    pub(crate) fn say(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("kompakt: {text}");
+        }
+    }
+
     /// Takes the images, and asks the original about them. `original` is the dense network; `judges` choose the epoch.
     ///
     /// Errors: a network that the training engine does not run, all operators of it that it does not.

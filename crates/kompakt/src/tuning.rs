@@ -103,8 +103,9 @@ impl Tuning<'_> {
         tuned.outcome.accuracy.is_some_and(|(before, after)| before - after <= drop + 1e-12)
     }
 
-    /// Trains, and measures anew.
-    fn tuned(&self, mut made: Compressed) -> Result<Compressed> {
+    /// Trains, and measures anew. What training has made worse on the images that judge stays as it was.
+    fn tuned(&self, untrained: Compressed) -> Result<Compressed> {
+        let mut made = untrained.clone();
         made.model = self.lessons.tune(&made.model)?;
         made.packed = packed(&made.model, self.options.tier).map_err(failed)?;
         made.outcome.bytes = made.packed.len() as u64;
@@ -119,6 +120,16 @@ impl Tuning<'_> {
                 made.outcome.difference = Some(against.difference());
             }
         }
-        Ok(made)
+        match (untrained.outcome.accuracy, made.outcome.accuracy) {
+            (Some((_, before)), Some((_, after))) if after < before => {
+                self.lessons.say(&format!(
+                    "training took the accuracy from {:.2} to {:.2} %: the network stays as it was; more epochs may help",
+                    before * 100.0,
+                    after * 100.0
+                ));
+                Ok(untrained)
+            }
+            _ => Ok(made),
+        }
     }
 }

@@ -133,7 +133,7 @@ fn training_after_compression_gains_accuracy_and_keeps_the_size() {
     };
     let common = ["compress", "dense.onnx", "--data", "digits", "--target-size", "2000", "-q", "-o"];
     done(folder, &[&common[..], &["plain.kompakt"]].concat());
-    done(folder, &[&common[..], &["tuned.kompakt", "--finetune", "10"]].concat());
+    done(folder, &[&common[..], &["tuned.kompakt", "--finetune", "40"]].concat());
     let (plain, tuned) = (right("plain.kompakt"), right("tuned.kompakt"));
     assert!(tuned > plain, "{plain} {tuned}");
     assert!(std::fs::metadata(folder.join("tuned.kompakt")).unwrap().len() <= 2000);
