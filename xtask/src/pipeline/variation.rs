@@ -21,13 +21,16 @@ const STAGES: [(&str, u8); 6] =
 impl Variation {
     /// Reads `STAGE.OPTION=VALUE,VALUE…`; values that have commas themselves are set apart by `;`.
     ///
-    /// Errors: another form, a stage that is none.
+    /// Errors: another form, a stage that is none, an empty value.
     pub(super) fn read(text: &str) -> Result<Vec<Self>> {
         let form = "STAGE.OPTION=VALUE,VALUE, for example rate.target-size=1000,2000";
         let (what, values) = text.split_once('=').with_context(|| format!("{text:?} is not {form}"))?;
         let (stage, option) = what.split_once('.').with_context(|| format!("{text:?} is not {form}"))?;
         if !STAGES.iter().any(|(name, _)| *name == stage) {
             bail!("no stage {stage:?}: one of {}", STAGES.map(|(name, _)| name).join(", "));
+        }
+        if values.split([',', ';']).any(|value| value.trim().is_empty()) {
+            bail!("{text:?} has an empty value: {form}");
         }
         let mark = if values.contains(';') { ';' } else { ',' };
         let one = |value: &str| Self {
@@ -85,6 +88,7 @@ mod tests {
         assert_eq!(found[0].of(&recipe).unwrap().cluster, ["--bits", "8,8,5,5"]);
         assert!(Variation::read("rate.target-size=1000").unwrap()[0].of(&recipe).is_err());
         assert!(Variation::read("bake.heat=200").is_err() && Variation::read("prune").is_err());
+        assert!(Variation::read("prune.density=0.1,").is_err());
     }
 
     #[test]
