@@ -108,13 +108,16 @@ impl Job<'_> {
         Ok("2-rate")
     }
 
-    /// A file of this run; what the variation changes has its value in the name.
-    fn file(&self, name: &str) -> String {
-        let name = match &self.variation {
+    /// The name of a file of this run; what the variation changes has its value in it.
+    fn name(&self, name: &str) -> String {
+        match &self.variation {
             Some(variation) => variation.name_of(name),
             None => name.to_string(),
-        };
-        self.folder.join(name).display().to_string()
+        }
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.join(self.name(name)).display().to_string()
     }
 
     /// Runs a stage that turns one model into another and adds its row.
@@ -138,7 +141,7 @@ impl Job<'_> {
         let (_, name) = output.split_once('-').unwrap_or(("", output));
         summary.rows.push(Row {
             stage: name.to_string(),
-            file: format!("{output}.safetensors"),
+            file: self.name(&format!("{output}.safetensors")),
             n_nonzero: record.n_nonzero,
             n_bytes,
             compression_ratio: summary.dense_bytes as f64 / n_bytes as f64,
@@ -178,7 +181,7 @@ impl Job<'_> {
         for (stage, cost, error) in [("pack", pack_cost, None), ("run", run_cost, Some(error))] {
             summary.rows.push(Row {
                 stage: stage.to_string(),
-                file: name.clone(),
+                file: self.name(&name),
                 n_nonzero,
                 n_bytes,
                 compression_ratio: summary.dense_bytes as f64 / n_bytes as f64,
