@@ -52,7 +52,7 @@ pub fn error_by_size(title: &str, series: &[Series]) -> Result<String, ReportErr
             .y_label_formatter(&|v| format!("{v:.1}"))
             .draw()?;
         for (i, one) in series.iter().enumerate() {
-            let color = PALETTE[i % PALETTE.len()];
+            let color = if one.names.is_some() { INK } else { PALETTE[i % PALETTE.len()] };
             let mut points: Vec<(f64, f64)> = one.points.iter().map(|p| (p.0 as f64, p.1 * 100.0)).collect();
             points.retain(|p| p.1 <= top);
             if one.names.is_none() {
