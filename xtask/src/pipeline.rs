@@ -72,6 +72,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !recipe.about.is_empty() {
         crate::say(&format!("recipe {recipe_name}: {}", recipe.about));
     }
+    // Before anything is fetched or built: what cannot be said at once takes minutes to be said.
+    let variations = match &arguments.vary {
+        Some(text) => Variation::read(text)?.into_iter().map(Some).collect(),
+        None => vec![None],
+    };
+    let varied = |variation: &Option<Variation>| match variation {
+        Some(variation) => variation.of(&recipe),
+        None => Ok(recipe.clone()),
+    };
+    let recipes = variations.iter().map(varied).collect::<Result<Vec<_>>>()?;
     let net = arguments.net.clone().or_else(|| recipe.net.clone()).unwrap_or_else(|| default_net.to_string());
     let wanted = arguments.data.clone().or_else(|| recipe.data.clone());
     let data = data::choose(wanted.as_deref(), arguments.data.is_some(), arguments.quick)?;
@@ -82,10 +92,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
     let recipes_own = recipe.prep.clone().unwrap_or_else(|| job::NO_PREP.to_string());
     let preps = if arguments.prep.is_empty() { vec![recipes_own] } else { arguments.prep.clone() };
-    let variations = match &arguments.vary {
-        Some(text) => Variation::read(text)?.into_iter().map(Some).collect(),
-        None => vec![None],
-    };
     let ledger = Ledger::new(arguments.resume);
     let mut groups = Vec::new();
     for prep in &preps {
@@ -94,13 +100,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             let name = run_name(&[&net, &data.name, &recipe_name, prep], seed);
             let folder = arguments.out.join(name);
             let mut points = Vec::new();
-            for variation in &variations {
+            for (variation, recipe) in variations.iter().zip(&recipes) {
                 let job = Job {
                     net: net.clone(),
                     data: data.clone(),
                     prep: prep.clone(),
                     recipe_name: recipe_name.clone(),
-                    recipe: variation.as_ref().map_or_else(|| Ok(recipe.clone()), |v| v.of(&recipe))?,
+                    recipe: recipe.clone(),
                     seed,
                     variation: variation.clone(),
                     folder: folder.clone(),

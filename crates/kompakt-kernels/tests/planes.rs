@@ -112,23 +112,28 @@ fn expected(c: &Conv, weights: &[f32], x: &[f32], row: usize, oy: usize, ox: usi
     (sum, size)
 }
 
+/// Weights of some density, an input and biases for a convolution.
+fn sparse(u: &mut Unstructured<'_>, c: &Conv) -> Result<(Weights, Vec<f32>, Vec<f32>)> {
+    let n_cols = c.channels * c.kernel[0] * c.kernel[1];
+    let n_rows = c.groups * c.out;
+    let seed: u64 = u.arbitrary()?;
+    let density: f32 = *u.choose(&[-1.0, -0.8, 0.0, 1.0])?;
+    let values: Vec<f32> = numbers(seed, n_rows * n_cols)
+        .into_iter()
+        .zip(numbers(seed ^ 5, n_rows * n_cols))
+        .map(|(v, dice)| if dice < density { v } else { 0.0 })
+        .collect();
+    let [h, w] = c.planes.size;
+    let x = numbers(seed ^ 9, c.planes.channels * h * w);
+    Ok((Weights { n_rows, n_cols, values, book: Codebook::new(&[]) }, x, numbers(seed ^ 4, n_rows)))
+}
+
 #[test]
 fn convolutions() {
     arbtest::arbtest(|u| {
         let c = conv(u)?;
-        let n_cols = c.channels * c.kernel[0] * c.kernel[1];
-        let n_rows = c.groups * c.out;
-        let seed: u64 = u.arbitrary()?;
-        let density: f32 = *u.choose(&[-1.0, -0.8, 0.0, 1.0])?;
-        let values: Vec<f32> = numbers(seed, n_rows * n_cols)
-            .into_iter()
-            .zip(numbers(seed ^ 5, n_rows * n_cols))
-            .map(|(v, dice)| if dice < density { v } else { 0.0 })
-            .collect();
-        let m = Weights { n_rows, n_cols, values, book: Codebook::new(&[]) };
-        let [h, w] = c.planes.size;
-        let x = numbers(seed ^ 9, c.planes.channels * h * w);
-        let bias = numbers(seed ^ 4, n_rows);
+        let (m, x, bias) = sparse(u, &c)?;
+        let (n_rows, n_cols) = (m.n_rows, m.n_cols);
         let mut padded = vec![f32::NAN; c.planes.len()];
         c.planes.fill(&x, &mut padded);
         if c.planes.is_identity() {
@@ -165,19 +170,9 @@ fn convolutions() {
 fn convolutions_on_a_grid() {
     arbtest::arbtest(|u| {
         let c = conv(u)?;
-        let n_cols = c.channels * c.kernel[0] * c.kernel[1];
-        let n_rows = c.groups * c.out;
-        let seed: u64 = u.arbitrary()?;
-        let density: f32 = *u.choose(&[-1.0, -0.8, 0.0, 1.0])?;
-        let values: Vec<f32> = numbers(seed, n_rows * n_cols)
-            .into_iter()
-            .zip(numbers(seed ^ 5, n_rows * n_cols))
-            .map(|(v, dice)| if dice < density { v } else { 0.0 })
-            .collect();
-        let m = Weights { n_rows, n_cols, values, book: Codebook::new(&[]) };
+        let (m, x, bias) = sparse(u, &c)?;
+        let (n_rows, n_cols) = (m.n_rows, m.n_cols);
         let [h, w] = c.planes.size;
-        let x = numbers(seed ^ 9, c.planes.channels * h * w);
-        let bias = numbers(seed ^ 4, n_rows);
         let grid = Grid::new(ConvShape {
             channels: c.channels,
             outputs: c.out,

@@ -30,7 +30,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for path in &arguments.curves {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        curves.push(serde_json::from_str(&text).with_context(|| path.display().to_string())?);
+        let what = || format!("{} is no curve.json as `pipeline --vary` leaves it", path.display());
+        curves.push(serde_json::from_str(&text).with_context(what)?);
     }
     std::fs::write(&arguments.output, picture(&curves)?)
         .with_context(|| format!("cannot write {}", arguments.output.display()))
