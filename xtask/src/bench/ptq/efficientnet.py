@@ -7,7 +7,6 @@ that scikit-image and scikit-learn bring along. Both compressors get the tensors
 
 import contextlib
 import glob
-import io
 import os
 import subprocess
 import sys
@@ -16,10 +15,9 @@ import zipfile
 
 import numpy as np
 import onnx
-import onnxruntime
-from nncodec.nn import decode, encode
 from onnx import numpy_helper
 from PIL import Image
+from rivals import answers, by_kompakt, by_nncodec, difference
 
 KOMPAKT, FOLDER = sys.argv[1:3]
 RATIOS = (5, 5.5, 6, 6.5, 7, 8, 9)
@@ -71,43 +69,27 @@ def main():
         original()
         images, n_photos = crops()
 
-    def answers(model):
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-        return np.concatenate([session.run(None, {name: images[i : i + 20]})[0] for i in range(0, CROPS, 20)])
-
     base = onnx.load("lite0.onnx")
     tensors = {t.name: numpy_helper.to_array(t) for t in base.graph.initializer}
     tensors = {name: t for name, t in tensors.items() if t.dtype == np.float32 and t.size > 1}
-    true, rows = answers(base), []
+    true, rows = answers(base, images, 20), []
 
     def row(who, size, found):
-        difference = ((found - true) ** 2).sum() / ((true - true.mean(0)) ** 2).sum()
-        rows.append((who, size, (found.argmax(1) == true.argmax(1)).mean(), difference))
+        rows.append((who, size, (found.argmax(1) == true.argmax(1)).mean(), difference(found, true)))
 
     for step in STEPS:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            coded = encode(dict(tensors), args={"qp": step, "verbose": False, "row_skipping": True, "param_opt": True})
-            read = decode(coded)
-        model = onnx.ModelProto()
-        model.CopyFrom(base)
-        for tensor in model.graph.initializer:
-            if tensor.name in read:
-                tensor.CopyFrom(numpy_helper.from_array(np.asarray(read[tensor.name], np.float32), tensor.name))
-        row(f"nncodec, qp {step}", len(coded), answers(model))
+        size, model = by_nncodec(base, tensors, step)
+        row(f"nncodec, qp {step}", size, answers(model, images, 20))
     for ratio in RATIOS:
-        command = [KOMPAKT, "compress", "lite0.onnx", "--target-ratio", str(ratio), "-q", "-o", "lite0.kompakt"]
-        if subprocess.run(command).returncode == 0:
-            subprocess.run([KOMPAKT, "export", "lite0.kompakt", "-o", "again.onnx"], check=True)
-            row(f"kompakt, no data, ratio {ratio}", os.path.getsize("lite0.kompakt"), answers(onnx.load("again.onnx")))
+        made = by_kompakt(KOMPAKT, ["lite0.onnx"], ratio)
+        if made:
+            row(f"kompakt, no data, ratio {ratio}", made[0], answers(made[1], images, 20))
 
     dense = sum(t.size for t in tensors.values()) * 4
     print(f"Original: {dense} bytes; {CROPS} crops of {n_photos} photographs.\n")
     print("| compressor | bytes | same answer | squared difference of logits |\n|---|---|---|---|")
-    for who, size, agreement, difference in rows:
-        print(f"| {who} | {size} | {100 * agreement:.1f} % | {difference:.4f} |")
+    for who, size, agreement, away in rows:
+        print(f"| {who} | {size} | {100 * agreement:.1f} % | {away:.4f} |")
     print("\n| squared difference of logits | nncodec | kompakt, no data | part |\n|---|---|---|---|")
 
     def bytes_at(start, level):

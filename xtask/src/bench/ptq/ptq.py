@@ -4,10 +4,8 @@ The network is the MNIST one of PyPI's digit-recognizer-py 0.1.0, fetched into F
 both results are run by ONNX Runtime on MNIST's test images (in the folder MNIST).
 """
 
-import contextlib
 import glob
 import gzip
-import io
 import json
 import os
 import struct
@@ -17,9 +15,7 @@ import zipfile
 
 import numpy as np
 import onnx
-import onnxruntime
-from nncodec.nn import decode, encode
-from onnx import numpy_helper
+from rivals import answers, by_kompakt, by_nncodec, difference
 
 KOMPAKT, TOOLS, FOLDER, MNIST = sys.argv[1:5]
 RATIOS = (16, 20, 25, 30, 37, 45, 52)
@@ -69,47 +65,31 @@ def main():
     images = ((idx("t10k-images") / 255 - 0.1307) / 0.3081).astype(np.float32)[:, None]
     labels = idx("t10k-labels")
 
-    def answers(model):
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return session.run(None, {session.get_inputs()[0].name: images})[0]
-
     base = onnx.load("digit.onnx")
-    original = answers(base)
+    original = answers(base, images, len(images))
     rows = []
 
     def row(who, size, found):
-        difference = ((found - original) ** 2).sum() / ((original - original.mean(0)) ** 2).sum()
         error = (found.argmax(1) != labels).mean()
         agreement = (found.argmax(1) == original.argmax(1)).mean()
-        rows.append((who, size, error, agreement, difference))
+        rows.append((who, size, error, agreement, difference(found, original)))
 
     tensors = weights("digit.safetensors")
     for step in STEPS:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            coded = encode(dict(tensors), args={"qp": step, "verbose": False, "row_skipping": True, "param_opt": True})
-            read = decode(coded)
-        model = onnx.ModelProto()
-        model.CopyFrom(base)
-        for tensor in model.graph.initializer:
-            if tensor.name in read:
-                tensor.CopyFrom(numpy_helper.from_array(np.asarray(read[tensor.name], np.float32), tensor.name))
-        row(f"nncodec, qp {step}", len(coded), answers(model))
+        size, model = by_nncodec(base, tensors, step)
+        row(f"nncodec, qp {step}", size, answers(model, images, len(images)))
     for what, more in (("512 images", ["--data", "mnist", "--prep", "normalize", "--scan", "scan.json"]), ("no data", [])):
         for ratio in RATIOS:
-            to = f"r{ratio}.kompakt"
-            command = [KOMPAKT, "compress", *source, "--target-ratio", str(ratio), "-q", "-o", to, *more]
-            if subprocess.run(command).returncode == 0:
-                subprocess.run([KOMPAKT, "export", to, "-o", "again.onnx"], check=True)
-                row(f"kompakt, {what}, ratio {ratio}", os.path.getsize(to), answers(onnx.load("again.onnx")))
+            made = by_kompakt(KOMPAKT, source, ratio, more)
+            if made:
+                row(f"kompakt, {what}, ratio {ratio}", made[0], answers(made[1], images, len(images)))
 
     error = (original.argmax(1) != labels).mean()
     dense = sum(t.size for t in tensors.values()) * 4
     print(f"Original: {dense} bytes, test error {100 * error:.2f} %.\n")
     print("| compressor | bytes | test error | same answer | squared difference of logits |\n|---|---|---|---|---|")
-    for who, size, error, agreement, difference in rows:
-        print(f"| {who} | {size} | {100 * error:.2f} % | {100 * agreement:.2f} % | {difference:.4f} |")
+    for who, size, error, agreement, away in rows:
+        print(f"| {who} | {size} | {100 * error:.2f} % | {100 * agreement:.2f} % | {away:.4f} |")
     print("\n| same answers as the original | nncodec | kompakt, 512 images | part |\n|---|---|---|---|")
     for level in (0.9985, 0.998, 0.9965, 0.995, 0.99):
         least = [

@@ -1,0 +1,49 @@
+"""What the networks of `cargo xtask bench ptq` have in common: how they are run, and how each compressor is called."""
+
+import contextlib
+import io
+import os
+import subprocess
+
+import numpy as np
+import onnx
+import onnxruntime
+from nncodec.nn import decode, encode
+from onnx import numpy_helper
+
+
+def answers(model, images, at_once):
+    """The logits of an ONNX model, `at_once` images a run."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    parts = [images[i : i + at_once] for i in range(0, len(images), at_once)]
+    return np.concatenate([session.run(None, {name: part})[0] for part in parts])
+
+
+def difference(found, true):
+    """Squared difference of logits as a part of their energy."""
+    return ((found - true) ** 2).sum() / ((true - true.mean(0)) ** 2).sum()
+
+
+def by_nncodec(base, tensors, step):
+    """Bytes of `tensors` at one step size, and the ONNX model `base` with what comes back."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        coded = encode(dict(tensors), args={"qp": step, "verbose": False, "row_skipping": True, "param_opt": True})
+        read = decode(coded)
+    model = onnx.ModelProto()
+    model.CopyFrom(base)
+    for tensor in model.graph.initializer:
+        if tensor.name in read:
+            tensor.CopyFrom(numpy_helper.from_array(np.asarray(read[tensor.name], np.float32), tensor.name))
+    return len(coded), model
+
+
+def by_kompakt(kompakt, source, ratio, more=()):
+    """Bytes of the file for one target, and the model that it holds as ONNX; None where the target is out of reach."""
+    command = [kompakt, "compress", *source, "--target-ratio", str(ratio), "-q", "-o", "made.kompakt", *more]
+    if subprocess.run(command).returncode != 0:
+        return None
+    subprocess.run([kompakt, "export", "made.kompakt", "-o", "again.onnx"], check=True)
+    return os.path.getsize("made.kompakt"), onnx.load("again.onnx")
