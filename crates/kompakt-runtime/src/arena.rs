@@ -22,13 +22,15 @@ pub(crate) struct Places {
     offsets: Vec<usize>,
     /// Elements an image.
     lens: Vec<usize>,
+    /// Whether all images have a place.
+    is_whole: Vec<bool>,
     /// Floats in all.
     pub(crate) len: usize,
 }
 
 impl Places {
     pub(crate) fn plan(buffers: &[Buffer], max_batch: usize) -> Self {
-        let size = |b: &Buffer| b.len.saturating_mul(max_batch).next_multiple_of(ALIGN);
+        let size = |b: &Buffer| b.floats(max_batch).next_multiple_of(ALIGN);
         let mut order: Vec<usize> = (0..buffers.len()).collect();
         order.sort_by_key(|&i| (std::cmp::Reverse(size(&buffers[i])), i));
         let mut offsets = vec![0; buffers.len()];
@@ -53,13 +55,15 @@ impl Places {
             let place = placed.partition_point(|&o| offsets[o] <= at);
             placed.insert(place, i);
         }
-        Self { offsets, lens: buffers.iter().map(|b| b.len).collect(), len }
+        let (lens, is_whole) = buffers.iter().map(|b| (b.len, b.n_images == usize::MAX)).unzip();
+        Self { offsets, lens, is_whole, len }
     }
 
-    /// Where a buffer lies when it holds `n` images.
-    pub(crate) fn range(&self, buffer: usize, n: usize) -> Range<usize> {
-        let start = self.offsets[buffer];
-        start..start + self.lens[buffer] * n
+    /// Where a buffer lies when it holds `n` images, from image `first` on.
+    pub(crate) fn range(&self, buffer: usize, first: usize, n: usize) -> Range<usize> {
+        let len = self.lens[buffer];
+        let start = self.offsets[buffer] + if self.is_whole[buffer] { first * len } else { 0 };
+        start..start + len * n
     }
 }
 
@@ -70,13 +74,15 @@ pub(crate) struct Arena {
     /// Floats before the first cache line.
     skip: usize,
     places: Places,
+    /// The first of the images that are run now.
+    pub(crate) first: usize,
 }
 
 impl Arena {
     pub(crate) fn new(places: Places) -> Self {
         let memory = vec![0.0; places.len + ALIGN];
         let skip = memory.as_ptr().align_offset(ALIGN * size_of::<f32>()).min(ALIGN);
-        Self { memory, skip, places }
+        Self { memory, skip, places, first: 0 }
     }
 
     fn floats(&mut self) -> &mut [f32] {
@@ -85,18 +91,18 @@ impl Arena {
 
     /// A buffer of `n` images, to be read.
     pub(crate) fn get(&self, buffer: usize, n: usize) -> &[f32] {
-        &self.memory[self.skip..][self.places.range(buffer, n)]
+        &self.memory[self.skip..][self.places.range(buffer, self.first, n)]
     }
 
     /// A buffer of `n` images, to be written.
     pub(crate) fn get_mut(&mut self, buffer: usize, n: usize) -> &mut [f32] {
-        let range = self.places.range(buffer, n);
+        let range = self.places.range(buffer, self.first, n);
         &mut self.floats()[range]
     }
 
     /// One buffer to be read and one to be written, both alive and so apart.
     pub(crate) fn pair(&mut self, read: usize, write: usize, n: usize) -> (&[f32], &mut [f32]) {
-        let (r, w) = (self.places.range(read, n), self.places.range(write, n));
+        let (r, w) = (self.places.range(read, self.first, n), self.places.range(write, self.first, n));
         let floats = self.floats();
         if r.start < w.start {
             let (low, high) = floats.split_at_mut(w.start);
@@ -120,15 +126,17 @@ mod tests {
             for _ in 0..n {
                 let first = u.int_in_range(0..=10)?;
                 let last = first + u.int_in_range(0..=5)?;
-                buffers.push(Buffer { len: u.int_in_range(1..=100)?, first, last });
+                let (len, n_images) = (u.int_in_range(1..=100)?, *u.choose(&[1, 2, usize::MAX])?);
+                buffers.push(Buffer { len, first, last, is_vector: false, n_images });
             }
             let batch = u.int_in_range(1..=3)?;
             let places = Places::plan(&buffers, batch);
             for (i, a) in buffers.iter().enumerate() {
-                let ra = places.range(i, batch);
+                let n = |b: &Buffer| b.n_images.min(batch);
+                let ra = places.range(i, 0, n(a));
                 assert!(ra.start.is_multiple_of(ALIGN) && ra.end <= places.len);
                 for (j, b) in buffers.iter().enumerate().skip(i + 1) {
-                    let rb = places.range(j, batch);
+                    let rb = places.range(j, 0, n(b));
                     let apart = ra.end <= rb.start || rb.end <= ra.start;
                     assert!(apart || a.first > b.last || b.first > a.last);
                 }

@@ -4,7 +4,7 @@ use crate::{
     arena::Arena,
     layer::{Layer, Scratch},
     operators,
-    program::{Kind, Program, Step},
+    program::{Kind, Program, Segment, Step},
     threads::Threads,
 };
 use kompakt_kernels::{Isa, activations, elementwise, pool};
@@ -26,11 +26,24 @@ pub(crate) struct Run<'r, 'm> {
 
 impl Run<'_, '_> {
     /// Runs all steps; with `times`, adds what each took.
-    pub(crate) fn run(mut self, times: Option<&mut [Duration]>) {
+    pub(crate) fn run(mut self, mut times: Option<&mut [Duration]>) {
+        let n_images = self.n;
+        for segment in &self.program.segments {
+            for first in (0..n_images).step_by(segment.n_images) {
+                self.n = segment.n_images.min(n_images - first);
+                self.arena.first = first;
+                self.steps(segment, times.as_deref_mut());
+            }
+        }
+        self.arena.first = 0;
+    }
+
+    fn steps(&mut self, segment: &Segment, times: Option<&mut [Duration]>) {
+        let steps = &self.program.steps[segment.steps.clone()];
         match times {
-            None => self.program.steps.iter().for_each(|step| self.step(step)),
+            None => steps.iter().for_each(|step| self.step(step)),
             Some(times) => {
-                for (step, time) in self.program.steps.iter().zip(times) {
+                for (step, time) in steps.iter().zip(&mut times[segment.steps.clone()]) {
                     let start = Instant::now();
                     self.step(step);
                     *time += start.elapsed();

@@ -10,6 +10,7 @@
 //!
 //! How a batch lies in a buffer: vectors (one dimension) feature by feature, `[features, images]`, so that a weight
 //! meets all images at once; anything else image by image, `[images, ...]`. For one image there is no difference.
+//! Steps on images are run for a few of them at a time, from the first step to the last before a vector is made.
 
 use crate::{
     fuse::{Affine, Chain},
@@ -17,6 +18,7 @@ use crate::{
 };
 use kompakt_graph::{Graph, Op, Padding, Pair, ValueId};
 use kompakt_kernels::{ConvShape, Grid, Pairwise, Planes, PoolWindow};
+use std::ops::Range;
 
 /// A buffer's number.
 pub(crate) type BufferId = usize;
@@ -30,6 +32,25 @@ pub(crate) struct Buffer {
     pub(crate) first: usize,
     /// The last step that uses it.
     pub(crate) last: usize,
+    /// Whether it lies feature by feature, for all images at once.
+    pub(crate) is_vector: bool,
+    /// How many images have a place in it: those of one [`Segment`]'s turn, or `usize::MAX` for all.
+    pub(crate) n_images: usize,
+}
+
+impl Buffer {
+    /// Floats that it takes where up to `max_batch` images are run at once.
+    pub(crate) fn floats(&self, max_batch: usize) -> usize {
+        self.len.saturating_mul(self.n_images.min(max_batch))
+    }
+}
+
+/// Steps that follow each other and are run together for some images, then for the next.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    pub(crate) steps: Range<usize>,
+    /// Images of a turn; `usize::MAX` for all.
+    pub(crate) n_images: usize,
 }
 
 /// One step: reads buffers, writes one.
@@ -201,6 +222,8 @@ pub(crate) struct LayerSpec {
 pub(crate) struct Program {
     pub(crate) steps: Vec<Step>,
     pub(crate) buffers: Vec<Buffer>,
+    /// All steps, in order.
+    pub(crate) segments: Vec<Segment>,
     pub(crate) layers: Vec<LayerSpec>,
     pub(crate) affines: Vec<Affine>,
     /// One an input of the graph.
@@ -243,14 +266,50 @@ impl Program {
             done: vec![false; graph.nodes().len()],
         };
         compiler.compile()?;
+        compiler.program.cut(max_batch);
         Ok(compiler.program)
     }
+
+    /// Cuts the steps into segments: those that work on images take a few at a time, so that what they write is in cache
+    /// when the next step reads it, and so that only a few have a place in memory.
+    fn cut(&mut self, max_batch: usize) {
+        let Self { steps, buffers, segments, inputs, outputs, .. } = self;
+        let used = |step: &Step| {
+            let all: Vec<BufferId> =
+                step.reads.iter().chain([&step.writes]).chain(&step.scratch).copied().collect();
+            all
+        };
+        let by_image = |step: &Step| max_batch > 1 && used(step).iter().all(|&b| !buffers[b].is_vector);
+        let mut start = 0;
+        for part in steps.chunk_by(|a, b| by_image(a) == by_image(b)) {
+            let floats = |step: &Step| used(step).iter().map(|&b| buffers[b].len).sum::<usize>();
+            let most = part.iter().map(floats).max().unwrap_or(1).max(1);
+            let n_images = if by_image(&part[0]) { (TURN_FLOATS / most).max(1) } else { usize::MAX };
+            segments.push(Segment { steps: start..start + part.len(), n_images });
+            start += part.len();
+        }
+        for segment in segments.iter().filter(|s| s.n_images < max_batch) {
+            let (first, last) = (segment.steps.start, segment.steps.end - 1);
+            for (b, buffer) in buffers.iter_mut().enumerate() {
+                let is_inside = first <= buffer.first && buffer.last <= last;
+                if is_inside && !inputs.contains(&b) && !outputs.contains(&b) {
+                    buffer.n_images = segment.n_images;
+                } else if buffer.first <= last && first <= buffer.last {
+                    // The segment starts over for the next images.
+                    (buffer.first, buffer.last) = (buffer.first.min(first), buffer.last.max(last));
+                }
+            }
+        }
+    }
 }
+
+/// Floats that the steps of a turn read and write at most, unless one image needs more: half of an L2.
+const TURN_FLOATS: usize = 1 << 17;
 
 impl Compiler<'_> {
     fn compile(&mut self) -> Result<(), Vec<String>> {
         for input in 0..self.graph.inputs().len() {
-            let buffer = self.buffer(self.graph.shape(input).iter().product());
+            let buffer = self.buffer_of(input);
             self.program.inputs.push(buffer);
             self.define(input, buffer, true);
             self.has_zeros[input] = true;
@@ -263,7 +322,7 @@ impl Compiler<'_> {
                 let Some(n) = self.graph.nodes().get(node) else { continue };
                 problems.push(format!("node {:?} ({}): {problem}", n.name, n.op.name()));
                 let value = self.graph.value_of(node);
-                let buffer = self.buffer(self.graph.shape(value).iter().product());
+                let buffer = self.buffer_of(value);
                 self.define(value, buffer, false);
             }
         }
@@ -283,15 +342,21 @@ impl Compiler<'_> {
     }
 
     /// A new buffer, as yet unused.
-    fn buffer(&mut self, len: usize) -> BufferId {
+    fn buffer(&mut self, len: usize, is_vector: bool) -> BufferId {
         let at = self.program.steps.len();
-        self.program.buffers.push(Buffer { len, first: at, last: at });
+        self.program.buffers.push(Buffer { len, first: at, last: at, is_vector, n_images: usize::MAX });
         self.program.buffers.len() - 1
     }
 
     fn define(&mut self, value: ValueId, buffer: BufferId, own: bool) {
         self.buffers[value] = Some(buffer);
         self.exclusive[value] = own && self.chain.has_one_reader(value);
+    }
+
+    /// A new buffer for a value.
+    fn buffer_of(&mut self, value: ValueId) -> BufferId {
+        let shape = self.graph.shape(value);
+        self.buffer(shape.iter().product(), shape.len() == 1)
     }
 
     /// The buffer of an earlier value. Graphs list nodes in the order they run, so it is there.
@@ -408,7 +473,7 @@ impl Compiler<'_> {
         let node = &self.graph.nodes()[index];
         let value = self.graph.value_of(index);
         let reads: Vec<BufferId> = node.inputs.iter().map(|&v| self.source(v)).collect();
-        let writes = self.buffer(self.graph.shape(value).iter().product());
+        let writes = self.buffer_of(value);
         if matches!(kind, Kind::MaxPool(_)) {
             self.has_zeros[value] = self.has_zeros[node.inputs[0]];
         }
@@ -425,7 +490,8 @@ impl Compiler<'_> {
     }
 
     fn copy(&mut self, name: &str, source: BufferId) -> BufferId {
-        let buffer = self.buffer(self.program.buffers[source].len);
+        let Buffer { len, is_vector, .. } = self.program.buffers[source];
+        let buffer = self.buffer(len, is_vector);
         self.push(name, Kind::Copy, vec![source], buffer, None);
         buffer
     }
@@ -462,7 +528,7 @@ impl Compiler<'_> {
         let step =
             |op, x: ValueId| Kind::Pairwise { op, x: graph.shape(x).to_vec(), y: y.clone(), is_vector };
         let buffer = if graph.shape(a) != y {
-            let buffer = self.buffer(y.iter().product());
+            let buffer = self.buffer_of(value);
             self.push(&node.name, step(Pairwise::Set, a), vec![from_a], buffer, None);
             buffer
         } else if self.exclusive[a] {
@@ -524,9 +590,9 @@ impl Compiler<'_> {
             input_has_zeros: self.has_zeros[x],
         });
         let source = self.source(x);
-        let writes = self.buffer(graph.shape(last).iter().product());
+        let writes = self.buffer_of(last);
         let planes = conv.and_then(|c| c.planes().map(Planes::len));
-        let scratch = planes.map(|len| self.buffer(len));
+        let scratch = planes.map(|len| self.buffer(len, false));
         let kind = match conv {
             Some(conv) => Kind::Conv { layer, conv },
             None => Kind::Linear { layer },

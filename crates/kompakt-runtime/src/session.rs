@@ -153,7 +153,7 @@ impl<'m> Session<'m> {
             max_batch,
             layers: Vec::new(),
             activation_bytes,
-            activation_bytes_unshared: program.buffers.iter().map(|b| b.len * max_batch * 4).sum(),
+            activation_bytes_unshared: program.buffers.iter().map(|b| b.floats(max_batch) * 4).sum(),
             anonymous_bytes: planner.fixed,
             file_bytes: 0,
         };
