@@ -1,11 +1,11 @@
 //! The command line of `kompakt-cluster`.
 
-use crate::{CentroidInit, Method, NumberFormat, Options, cluster, levels_within, table};
+use crate::{CentroidInit, Method, NumberFormat, Options, cluster, in_groups, levels_within, table};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use kompakt_checkpoint::stage::{Failure, Input, Output, exit};
 use kompakt_graph::{Graph, GraphError, PerLayer};
-use std::io::Write;
+use std::{io::Write, iter::repeat_n};
 
 /// Share weights: every kept weight of a layer becomes a code into the layer's small codebook.
 ///
@@ -29,6 +29,9 @@ pub struct Args {
     /// Entries of a codebook, 1 to 256, by layer
     #[arg(long, value_name = "LEVELS")]
     levels: Option<PerLayer<usize>>,
+    /// Codebooks by layer: its rows in so many groups, each of which becomes a layer of its own
+    #[arg(long, value_name = "GROUPS", default_value = "1")]
+    groups: PerLayer<usize>,
     /// Bytes of all codes (at their entropy) and codebooks: levels are chosen by layer for the least error within them
     #[arg(long, value_name = "BYTES", conflicts_with_all = ["bits", "levels"])]
     budget: Option<u64>,
@@ -91,9 +94,13 @@ impl Args {
                 "the weights are shared already; kompakt-finetune moves their centroids".to_string();
             return Err(Failure { code: exit::INPUT, message }.into());
         }
+        let groups = self.groups.resolve(&model.graph).map_err(usage)?;
+        let n_levels = self.n_levels(&model.graph).map_err(usage)?;
+        let model = in_groups(&model, &groups).map_err(usage)?;
+        let of_groups = n_levels.iter().zip(&groups).flat_map(|(&levels, &n)| repeat_n(levels, n));
         let mut options = Options {
             method: self.method(),
-            n_levels: self.n_levels(&model.graph).map_err(usage)?,
+            n_levels: of_groups.collect(),
             codebook_format: self.codebook_format,
             bias_format: self.bias_format,
             seed: self.seed.or(model.seed()).unwrap_or(1),

@@ -32,6 +32,27 @@ pub enum ClusterError {
         /// How many layers there are.
         expected: usize,
     },
+    /// Not one number of groups a layer.
+    #[error("{found} numbers of groups for {expected} weight layers")]
+    GroupCount {
+        /// How many were given.
+        found: usize,
+        /// How many layers there are.
+        expected: usize,
+    },
+    /// A layer that cannot be taken apart like that.
+    #[error("layer {name:?}: {found} groups: {problem}")]
+    Groups {
+        /// The layer's weight.
+        name: String,
+        /// What was asked for.
+        found: usize,
+        /// Why not.
+        problem: String,
+    },
+    /// The layers' parts do not make a graph: names that clash, too many nodes.
+    #[error("the network in groups: {0}")]
+    Graph(String),
     /// Two levels a layer are more than that.
     #[error("{budget_bytes} bytes are too few: codes and codebooks of two levels a layer take {least_bytes}")]
     Budget {

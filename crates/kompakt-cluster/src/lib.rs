@@ -13,6 +13,7 @@
 //! ([`entropy_constrained()`]).
 //!
 //! Levels may be given by layer, or be chosen for all layers together within a number of bytes ([`levels_within`]).
+//! A layer has one codebook, or one for each group of its rows ([`in_groups`]).
 //!
 //! The result depends on the weights, the options and the seed alone. Layers are worked on in parallel; no
 //! number crosses from one to another.
@@ -29,6 +30,7 @@ mod distribution;
 mod entropy_constrained;
 mod error;
 mod exact;
+mod groups;
 mod init;
 mod kmeans;
 mod layer;
@@ -43,6 +45,7 @@ pub use distribution::Distribution;
 pub use entropy_constrained::{Levels, entropy_constrained};
 pub use error::ClusterError;
 pub use exact::k_means_exact;
+pub use groups::in_groups;
 pub use init::CentroidInit;
 pub use kmeans::k_means;
 pub use layer::{Method, share};

@@ -72,3 +72,20 @@ fn a_budget_chooses_the_levels() {
     assert_eq!(stage::exit_code(&error), stage::exit::USAGE);
     assert!(run(folder.path(), "--budget 300 --bits 4").is_err());
 }
+
+#[test]
+fn a_layer_in_groups_has_several_codebooks() {
+    let folder = tempfile::tempdir().unwrap();
+    write_model(&folder.path().join("in.safetensors"));
+    let model = run(folder.path(), "--levels 7,5 --groups 1,fc1=4").unwrap();
+    assert_eq!(n_levels(&model), [7, 7, 7, 7, 5]);
+    let names: Vec<&str> = model.graph.nodes().iter().map(|n| n.name.as_str()).collect();
+    assert_eq!(names[..5], ["fc1.0", "fc1.1", "fc1.2", "fc1.3", "fc1"]);
+    let rows = |i: usize| model.parameters[&format!("fc1.{i}.weight")].shape()[0];
+    assert_eq!((0..4).map(rows).collect::<Vec<_>>(), [8, 8, 7, 7]);
+    for (options, word) in [("--groups 31,1", "30 rows"), ("--groups 0,1", "from 1"), ("--groups 2,2,2", "3")]
+    {
+        let error = run(folder.path(), options).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}

@@ -4,8 +4,8 @@
 use arbtest::arbtest;
 use kompakt_checkpoint::{Model, Numbers, Parameter};
 use kompakt_cluster::{
-    CentroidInit, ClusterError, Method, NumberFormat, Options, cluster, drop_unused, paper_ratio, settle,
-    share,
+    CentroidInit, ClusterError, Method, NumberFormat, Options, cluster, drop_unused, in_groups, paper_ratio,
+    settle, share,
 };
 use kompakt_graph::{Graph, Op};
 use std::collections::BTreeMap;
@@ -184,4 +184,23 @@ fn what_cannot_be_done_is_said() {
     assert!(matches!(with(&[0, 1]), Err(ClusterError::Levels { .. })));
     let method = Method::EntropyConstrained { lambda: -1.0 };
     assert!(matches!(cluster(two_layers(), &Options { method, ..options() }), Err(ClusterError::Lambda(_))));
+}
+
+#[test]
+fn groups_hold_the_rows_of_their_layer_in_order() {
+    let graph = kompakt_graph::networks::lenet5(&[1, 28, 28], 10).unwrap();
+    let values = |n: usize| (0..n).map(|i| i as f32 + 1.0).collect();
+    let parameters =
+        graph.params().iter().map(|p| (p.name.clone(), Parameter::dense(p.shape.clone(), values(p.len()))));
+    let model = Model::new(graph.clone(), parameters.collect()).unwrap();
+    let grouped = in_groups(&model, &[3, 1, 7, 10]).unwrap();
+    grouped.check().unwrap();
+    for (name, n) in [("conv1", 3), ("fc1", 7), ("fc2", 10)] {
+        for kind in ["weight", "bias"] {
+            let parts = (0..n).flat_map(|i| grouped.parameters[&format!("{name}.{i}.{kind}")].to_f32());
+            assert_eq!(parts.collect::<Vec<_>>(), model.parameters[&format!("{name}.{kind}")].to_f32());
+        }
+    }
+    let scores = |model: &Model| model.graph.shape(model.graph.outputs()[0]).to_vec();
+    assert_eq!(scores(&grouped), scores(&model));
 }
