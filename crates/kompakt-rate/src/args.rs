@@ -77,6 +77,9 @@ pub struct Args {
         help_heading = "Connections"
     )]
     pub first_density: Vec<f64>,
+    /// Units that each hidden layer keeps at the start, the strongest of them [default: all]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', help_heading = "Connections")]
+    pub first_units: Vec<usize>,
     /// What a unit costs at the start beside what it reads, in bits: the higher, the fewer and fuller units are left
     #[arg(long, value_name = "BITS", default_value_t = 0.0, help_heading = "Connections")]
     pub unit_bits: f32,
@@ -154,6 +157,7 @@ impl Args {
             batch: self.batch,
             learning_rate: self.lr,
             first_density: self.first_density.clone(),
+            first_units: self.first_units.clone(),
             levels: self.levels.clone(),
             level_bits: self.level_bits,
             bias_bits: self.bias_bits,
@@ -194,6 +198,8 @@ impl Args {
         let is_known = kompakt_data::NAMES.contains(&self.data.as_str());
         let levels: Vec<String> = o.levels.iter().map(ToString::to_string).collect();
         let densities: Vec<String> = o.first_density.iter().map(ToString::to_string).collect();
+        let units: Vec<String> = o.first_units.iter().map(ToString::to_string).collect();
+        let units = if units.is_empty() { "all".to_string() } else { units.join(",") };
         let hashes: Vec<String> = teachers.iter().map(|t| t.content_hash()[..16].to_string()).collect();
         let mut record = StageRecord::new("kompakt-rate", env!("CARGO_PKG_VERSION"))
             .option("target_size", o.target_bytes)
@@ -208,6 +214,7 @@ impl Args {
             .option("batch", o.batch)
             .option("lr", o.learning_rate)
             .option("first_density", densities.join(","))
+            .option("first_units", units)
             .option("unit_bits", o.unit_bits)
             .option("every", o.every)
             .option("regrow", o.regrow)

@@ -5,7 +5,7 @@ use crate::{
     layer::Probe,
     loss::{Distillation, slopes, softmax},
     net::{Net, Work},
-    wiring::{Budget, rewire},
+    wiring::{Budget, narrow, rewire},
 };
 use kompakt_checkpoint::{Model, Parameter};
 use kompakt_graph::{Graph, Op, Padding, Pair};
@@ -183,4 +183,19 @@ fn dead_units_leave_without_a_change_of_the_scores() {
     assert_eq!(change.n_died, 0);
     assert!(!net.layers[1].live.contains(&0) && !net.layers[1].live.contains(&1));
     assert!((loss(&net, &mut work) - before).abs() < 1e-4);
+}
+
+#[test]
+fn a_narrow_start_keeps_the_strongest_units() {
+    let mut net = net();
+    let weak = |layer: &mut crate::layer::Layer, row: usize| {
+        let span = layer.row(row);
+        layer.weight.latent[span].iter_mut().for_each(|w| *w *= 1e-3);
+    };
+    weak(&mut net.layers[0], 1);
+    (0..4).for_each(|row| weak(&mut net.layers[1], 2 * row));
+    narrow(&mut net, &[2, 3]);
+    assert_eq!((&net.layers[0].live[..], &net.layers[1].live[..]), (&[0, 2][..], &[1, 3, 5][..]));
+    assert_eq!(net.layers[2].live.len(), 3);
+    assert!(net.layers[1].column.iter().all(|column| column / 9 != 1));
 }

@@ -15,6 +15,8 @@ pub struct Options {
     pub learning_rate: f32,
     /// Part of the largest weights kept at the start, 0 to 1; one entry for all layers or one each.
     pub first_density: Vec<f64>,
+    /// Units that each hidden layer keeps at the start, the strongest; empty: all of them.
+    pub first_units: Vec<usize>,
     /// Levels a layer; one entry for all layers or one each.
     pub levels: Vec<usize>,
     /// Bits of a level on its grid.
@@ -68,6 +70,13 @@ impl Options {
             return wrong(
                 "--first-density",
                 &format!("one number of 0 to 1, or {n_layers} of them, one a layer"),
+            );
+        }
+        let units = &self.first_units;
+        if ![0, n_layers - 1].contains(&units.len()) || units.contains(&0) {
+            return wrong(
+                "--first-units",
+                &format!("{} numbers of 1 or more, one a hidden layer", n_layers - 1),
             );
         }
         if !(self.unit_bits >= 0.0 && self.unit_bits.is_finite()) {

@@ -141,8 +141,9 @@ impl Run<'_> {
         Ok((model, report))
     }
 
-    /// The largest weights stay, by the share of the largest of their layer.
+    /// The strongest units stay, and the largest weights of each layer.
     fn begin(&self, net: &mut Net) -> Result<State, RateError> {
+        wiring::narrow(net, &self.options.first_units);
         for (i, layer) in net.layers.iter_mut().enumerate() {
             let share = self.options.first_density_of(i);
             let n = ((layer.len() as f64 * share).ceil() as usize).max(64).min(layer.len());

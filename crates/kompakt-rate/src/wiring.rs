@@ -136,6 +136,36 @@ fn candidates(net: &Net, probes: &[Probe], n: usize, level_bits: f32) -> Vec<Can
     found
 }
 
+/// Leaves each hidden layer its `units` strongest rows, by the norm of what they read times that of what reads them;
+/// the others lose their connections for good.
+pub(crate) fn narrow(net: &mut Net, units: &[usize]) {
+    for (l, &n) in units.iter().enumerate().take(net.layers.len() - 1) {
+        let strength = strengths(net, l);
+        let mut order: Vec<usize> = (0..strength.len()).collect();
+        order.sort_by(|&a, &b| strength[b].total_cmp(&strength[a]).then(a.cmp(&b)));
+        let mut stays = vec![false; strength.len()];
+        order.iter().take(n).for_each(|&row| stays[row] = true);
+        let keep: Vec<bool> = net.layers[l].row_of().iter().map(|&row| stays[row as usize]).collect();
+        net.layers[l].rewire(&keep, &[]);
+    }
+    settle_units(net);
+    net.refresh();
+}
+
+/// What each row of layer `l` reads and what reads it: the product of the norms of both.
+fn strengths(net: &Net, l: usize) -> Vec<f32> {
+    let (layer, reader) = (&net.layers[l], &net.layers[l + 1]);
+    let spread = net.geometry[l + 1].cols() / layer.rows();
+    let mut squares = vec![(0.0f32, 0.0f32); layer.rows()];
+    for (row, w) in layer.row_of().iter().zip(&layer.weight.latent) {
+        squares[*row as usize].0 += w * w;
+    }
+    for (column, w) in reader.column.iter().zip(&reader.weight.latent) {
+        squares[*column as usize / spread].1 += w * w;
+    }
+    squares.into_iter().map(|(read, said)| (read * said).sqrt()).collect()
+}
+
 /// Rows that nobody reads lose their connections; what rows without connections say goes into the biases behind.
 fn settle_units(net: &mut Net) {
     loop {

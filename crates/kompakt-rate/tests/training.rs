@@ -35,6 +35,7 @@ fn options(target_bytes: u64) -> Options {
         batch: 64,
         learning_rate: 3e-3,
         first_density: vec![0.3],
+        first_units: Vec::new(),
         unit_bits: 0.0,
         levels: vec![6],
         level_bits: 7,
