@@ -389,7 +389,9 @@ fn turn(x: &[f32], from: usize, x_step: usize, y: &mut [f32], to: usize, y_step:
     // SAFETY: every x86-64 has SSE; `spread` and `collect`, who alone call this, compared the last of their elements
     // with both lengths.
     unsafe {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|j| _mm_loadu_ps(x.as_ptr().add(from + j * x_step)));
+        let from = x.as_ptr().add(from);
+        let (a, b) = (_mm_loadu_ps(from), _mm_loadu_ps(from.add(x_step)));
+        let (c, d) = (_mm_loadu_ps(from.add(2 * x_step)), _mm_loadu_ps(from.add(3 * x_step)));
         let (ab_low, ab_high) = (_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
         let (cd_low, cd_high) = (_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
         let to = y.as_mut_ptr().add(to);

@@ -30,6 +30,17 @@ pub(crate) trait Lanes: Copy {
     unsafe fn max_or_self(self, other: Self) -> Self;
 }
 
+/// What strips of a plane need besides.
+///
+/// # Safety
+/// As [`Lanes`]. Masked loads may begin anywhere: only lanes of the mask are read.
+pub(crate) trait Strips: Lanes {
+    /// Lanes `from..end`, `from <= end <= N`.
+    unsafe fn between(from: usize, end: usize) -> Self::Mask;
+    /// The even and the odd of the elements of both, end to end.
+    unsafe fn apart(low: Self, high: Self) -> [Self; 2];
+}
+
 /// Eight lanes, AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2x8(__m256);
@@ -193,5 +204,48 @@ impl Lanes for Avx512x16 {
     unsafe fn max_or_self(self, other: Self) -> Self {
         // SAFETY: as above the first block.
         Self(unsafe { _mm512_max_ps(other.0, self.0) })
+    }
+}
+
+impl Strips for Avx2x8 {
+    #[inline(always)]
+    unsafe fn between(from: usize, end: usize) -> __m256i {
+        debug_assert!(from <= end && end <= 8);
+        // SAFETY: both are at most 8, so eight i32 follow.
+        unsafe {
+            let before = _mm256_loadu_si256(ONES_THEN_ZEROS.as_ptr().add(8 - from).cast());
+            let all = _mm256_loadu_si256(ONES_THEN_ZEROS.as_ptr().add(8 - end).cast());
+            _mm256_andnot_si256(before, all)
+        }
+    }
+    #[inline(always)]
+    unsafe fn apart(low: Self, high: Self) -> [Self; 2] {
+        // SAFETY: as above the first block. Each half of a vector is taken apart; then halves change places.
+        unsafe {
+            let even = _mm256_castps_pd(_mm256_shuffle_ps::<0x88>(low.0, high.0));
+            let odd = _mm256_castps_pd(_mm256_shuffle_ps::<0xdd>(low.0, high.0));
+            let even = _mm256_castpd_ps(_mm256_permute4x64_pd::<0xd8>(even));
+            let odd = _mm256_castpd_ps(_mm256_permute4x64_pd::<0xd8>(odd));
+            [Self(even), Self(odd)]
+        }
+    }
+}
+
+impl Strips for Avx512x16 {
+    #[inline(always)]
+    unsafe fn between(from: usize, end: usize) -> __mmask16 {
+        debug_assert!(from <= end && end <= 16);
+        ((1u32 << end) - (1u32 << from)) as u16
+    }
+    #[inline(always)]
+    unsafe fn apart(low: Self, high: Self) -> [Self; 2] {
+        // SAFETY: as above the first block.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+            let even = _mm512_permutex2var_ps(low.0, even, high.0);
+            let odd = _mm512_permutex2var_ps(low.0, odd, high.0);
+            [Self(even), Self(odd)]
+        }
     }
 }

@@ -31,6 +31,7 @@ extern crate std;
 pub mod activations;
 pub mod columns;
 pub mod dense;
+pub mod depthwise;
 pub mod elementwise;
 mod epilogue;
 pub mod grid;
@@ -47,6 +48,7 @@ pub mod sliced;
 pub mod taps;
 
 pub use columns::{ColumnMatrix, ColumnScratch};
+pub use depthwise::{Depthwise, PlanesAt};
 pub use epilogue::Epilogue;
 pub use grid::{Aligned, ConvShape, Grid};
 pub use isa::Isa;

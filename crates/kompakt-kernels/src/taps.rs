@@ -324,6 +324,28 @@ impl TapMatrix {
         self.n_rows
     }
 
+    /// Columns.
+    pub(crate) fn n_cols(&self) -> usize {
+        self.layout.n_cols
+    }
+
+    /// A row's weights, zeros among them. Panics: unless columns follow each other and lie in one block.
+    #[inline(always)]
+    pub(crate) fn spread_row(&self, row: usize, to: &mut [f32]) {
+        assert!(self.layout.offsets.is_none() && self.layout.n_blocks() == 1, "a layout of one block");
+        let entries = self.starts[row] as usize..self.starts[row + 1] as usize;
+        match &self.weights {
+            TapWeights::Codes(codes, book) => {
+                let codes = &codes[entries.clone()];
+                self.idx[entries].iter().zip(codes).for_each(|(&i, &c)| to[usize::from(i)] = book.value(c));
+            }
+            TapWeights::Values(values) => {
+                let values = &values[entries.clone()];
+                self.idx[entries].iter().zip(values).for_each(|(&i, &v)| to[usize::from(i)] = v);
+            }
+        }
+    }
+
     /// Kept weights.
     pub fn n_kept(&self) -> usize {
         self.idx.len()

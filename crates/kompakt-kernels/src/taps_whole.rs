@@ -1,50 +1,42 @@
 //! Windows of whole vectors: of sixteen positions each, nothing masked, all sums in registers.
 //!
 //! ```text
-//! tile of R rows by V vectors      for each tap: w = weight in all lanes, then R * V times  acc += w * x[...]
+//! tile of R rows by V vectors      for each row of the matrix, for each tap: w = weight in all lanes,
+//!                                  then R * V times  acc += w * x[...]
 //! ```
 //!
-//! Sums that wait in `y` are where a tile starts from, so that the order of additions is that of the taps, whatever the
-//! blocks.
+//! The window is cut into tiles, and all rows go by one tile before the next: what it reads of `x` stays in cache, and
+//! what the tile's shape decides is decided once. Sums that wait in `y` are where a tile starts from, so that the order
+//! of additions is that of the taps, whatever the blocks.
 #![expect(clippy::needless_range_loop, reason = "tiles of registers are indexed by what they are")]
 #![expect(
     unsafe_code,
     reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
 )]
 
-use super::{Part, Positions, Step, Taps, Weights, Window, each_row};
+use super::{Part, Step, Taps, Weights};
 use crate::lanes::{Avx2x8, Avx512x16, Lanes};
 use crate::taps::MAX_SUMS;
 use core::ops::Range;
 
 /// Floats of a whole vector.
 pub(super) const WHOLE: usize = 16;
+/// The most vectors of a tile that has one or two across.
+const MAX_DOWN: usize = 14;
 
-struct Avx512Whole;
-struct Avx2Whole;
-
-impl Positions for Avx512Whole {
-    #[inline(always)]
-    unsafe fn run<W: Weights>(taps: Taps<'_, W>, x: *const f32, window: &Window, step: Step, y: *mut f32) {
-        // SAFETY: passed on.
-        unsafe { positions::<Avx512x16, W, MAX_SUMS>(taps, x, window, step, y) }
-    }
-}
-
-/// Each vector as two halves.
-impl Positions for Avx2Whole {
-    #[inline(always)]
-    unsafe fn run<W: Weights>(taps: Taps<'_, W>, x: *const f32, window: &Window, step: Step, y: *mut f32) {
-        // SAFETY: passed on; a vector has sixteen floats.
-        unsafe {
-            positions::<Avx2x8, W, 12>(taps, x, window, step, y);
-            positions::<Avx2x8, W, 12>(taps, x.add(8), window, step, y.add(8));
-        }
-    }
+/// Rows of a matrix against the positions of a window.
+#[derive(Clone, Copy)]
+struct Job<'a, W> {
+    idx: &'a [u16],
+    weights: W,
+    first: usize,
+    end: usize,
+    part: &'a Part<'a>,
+    y: *mut f32,
 }
 
 /// # Safety
-/// As [`each_row`].
+/// The features; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 pub(super) unsafe fn avx512_whole<W: Weights>(
     idx: &[u16],
@@ -53,12 +45,15 @@ pub(super) unsafe fn avx512_whole<W: Weights>(
     part: &Part<'_>,
     y: &mut [f32],
 ) {
+    let job = Job { idx, weights, first: rows.start, end: rows.end, part, y: y.as_mut_ptr() };
     // SAFETY: passed on.
-    unsafe { each_row::<Avx512Whole, W>(idx, weights, rows, part, y) }
+    unsafe { window::<Avx512x16, W, MAX_SUMS>(job, 0) }
 }
 
+/// Each vector as two halves.
+///
 /// # Safety
-/// As [`each_row`].
+/// As [`avx512_whole`].
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn avx2_whole<W: Weights>(
     idx: &[u16],
@@ -67,83 +62,81 @@ pub(super) unsafe fn avx2_whole<W: Weights>(
     part: &Part<'_>,
     y: &mut [f32],
 ) {
-    // SAFETY: passed on.
-    unsafe { each_row::<Avx2Whole, W>(idx, weights, rows, part, y) }
-}
-
-/// Cuts the window into tiles of at most `MAX` vectors.
-///
-/// # Safety
-/// The features of `L`; every tap's window inside `x`, the window inside `y`.
-#[inline(always)]
-unsafe fn positions<L: Lanes, W: Weights, const MAX: usize>(
-    taps: Taps<'_, W>,
-    x: *const f32,
-    window: &Window,
-    step: Step,
-    y: *mut f32,
-) {
-    let mut col = 0;
-    if window.rows == 1 && window.cols >= 2 * LINE {
-        // A line is as good as rows that follow each other.
-        let rows = window.cols / LINE;
-        let folded = Window { rows, cols: LINE, x_stride: LINE, y_stride: LINE };
-        // SAFETY: the first `rows * LINE` positions.
-        unsafe { rectangle::<L, W, MAX>(taps, x, &folded, 0, step, y) };
-        col = rows * LINE;
+    let job = Job { idx, weights, first: rows.start, end: rows.end, part, y: y.as_mut_ptr() };
+    // SAFETY: passed on; a vector has sixteen floats.
+    unsafe {
+        window::<Avx2x8, W, 12>(job, 0);
+        window::<Avx2x8, W, 12>(job, 8);
     }
-    // SAFETY: the rest.
-    unsafe { rectangle::<L, W, MAX>(taps, x, window, col, step, y) }
 }
 
-/// Floats of a row that a line is folded into.
-const LINE: usize = 8 * WHOLE;
-
-/// The columns of a window from `col` on.
+/// Cuts the window into tiles of at most `MAX` vectors, of which the lanes from `lane` on are computed.
 ///
 /// # Safety
-/// As [`positions`].
+/// As [`avx512_whole`].
 #[inline(always)]
-unsafe fn rectangle<L: Lanes, W: Weights, const MAX: usize>(
-    taps: Taps<'_, W>,
-    x: *const f32,
-    window: &Window,
-    mut col: usize,
-    step: Step,
-    y: *mut f32,
-) {
+unsafe fn window<L: Lanes, W: Weights, const MAX: usize>(job: Job<'_, W>, lane: usize) {
+    let window = &job.part.window;
+    if window.rows == 1 {
+        // A line is as good as rows that follow each other.
+        let mut col = 0;
+        while col < window.cols {
+            let [down, across] = piece::<MAX>((window.cols - col) / WHOLE);
+            let strides = [across * WHOLE; 2];
+            // SAFETY: `down * across` vectors from `col` on lie in the window.
+            unsafe { shape::<L, W, MAX>([down, across], job, [col + lane; 2], strides) };
+            col += down * across * WHOLE;
+        }
+        return;
+    }
+    let strides = [window.x_stride, window.y_stride];
+    let mut col = 0;
     while col < window.cols {
         let across = ((window.cols - col) / WHOLE).min(8);
-        let fit = (MAX / across).clamp(1, 14);
-        let (rows, strides) = (window.rows, [window.x_stride, window.y_stride]);
+        let fit = (MAX / across).clamp(1, MAX_DOWN);
         let mut row = 0;
-        while row < rows {
+        while row < window.rows {
             // As even as possible.
-            let left = rows - row;
+            let left = window.rows - row;
             let down = left.div_ceil(left.div_ceil(fit));
+            let at = strides.map(|stride| row * stride + col + lane);
             // SAFETY: `row + down` rows and `across` vectors from `col` on lie in the window.
-            unsafe {
-                let (x, y) = (x.add(row * strides[0] + col), y.add(row * strides[1] + col));
-                shape::<L, W, MAX>([down, across], taps, x, strides, step, y);
-            }
+            unsafe { shape::<L, W, MAX>([down, across], job, at, strides) };
             row += down;
         }
         col += across * WHOLE;
     }
 }
 
-/// Calls [`tile`] for that many rows and vectors, of which at most `MAX` together.
+/// The first tile of a line of that many vectors: as large as registers allow, and no small one left over.
+fn piece<const MAX: usize>(n: usize) -> [usize; 2] {
+    let single = MAX.min(MAX_DOWN);
+    if n <= single {
+        return [n, 1];
+    }
+    if n >= MAX + 4 {
+        return [MAX / 2, 2];
+    }
+    if n > MAX {
+        return piece::<MAX>(n.div_ceil(2));
+    }
+    let fits = |&across: &usize| n.is_multiple_of(across) && n / across <= MAX_DOWN;
+    match (2..=8).find(fits) {
+        Some(across) => [n / across, across],
+        None => [n.div_ceil(n.div_ceil(single)), 1],
+    }
+}
+
+/// Calls [`rows`] for tiles of that many rows and vectors, of which at most `MAX` together.
 ///
 /// # Safety
-/// As [`positions`].
+/// As [`avx512_whole`], for the tile at `at` of `x` and `y`.
 #[inline(always)]
 unsafe fn shape<L: Lanes, W: Weights, const MAX: usize>(
     shape: [usize; 2],
-    taps: Taps<'_, W>,
-    x: *const f32,
+    job: Job<'_, W>,
+    at: [usize; 2],
     strides: [usize; 2],
-    step: Step,
-    y: *mut f32,
 ) {
     macro_rules! shapes {
         ($(($($r:literal)*) x $v:literal)*) => {
@@ -152,9 +145,9 @@ unsafe fn shape<L: Lanes, W: Weights, const MAX: usize>(
                     // SAFETY: passed on.
                     [$r, $v] if $r * $v <= MAX || $r == 1 => unsafe {
                         match const { $r * $v } {
-                            1 => tile::<L, W, $r, $v, 4>(taps, x, strides, step, y),
-                            2 | 3 => tile::<L, W, $r, $v, 2>(taps, x, strides, step, y),
-                            _ => tile::<L, W, $r, $v, 1>(taps, x, strides, step, y),
+                            1 => rows::<L, W, $r, $v, 4>(job, at, strides),
+                            2 | 3 => rows::<L, W, $r, $v, 2>(job, at, strides),
+                            _ => rows::<L, W, $r, $v, 1>(job, at, strides),
                         }
                     },
                 )*)*
@@ -174,10 +167,46 @@ unsafe fn shape<L: Lanes, W: Weights, const MAX: usize>(
     );
 }
 
+/// One tile for every row of the matrix.
+///
+/// # Safety
+/// As [`shape`].
+#[inline(always)]
+unsafe fn rows<L: Lanes, W: Weights, const R: usize, const V: usize, const U: usize>(
+    job: Job<'_, W>,
+    at: [usize; 2],
+    strides: [usize; 2],
+) {
+    let part = job.part;
+    let is_last = part.epilogue.is_some();
+    // SAFETY: the tile lies in the window, which lies in `x` for every tap and in the plane of every row of `y`.
+    let (x, mut y) = unsafe { (part.x.as_ptr().add(at[0]), job.y.add(at[1])) };
+    for row in job.first..job.end {
+        let taps = part.taps(row);
+        if !taps.is_empty() || !part.carry || is_last {
+            assert!(taps.end <= job.idx.len());
+            debug_assert!(job.idx[taps.clone()].iter().all(|&i| {
+                usize::from(i) * part.scale + part.window.reach(part.window.x_stride) <= part.x.len()
+            }));
+            let step = Step { carry: part.carry, is_last, epilogue: part.epilogue(row) };
+            let taps = Taps {
+                idx: job.idx,
+                weights: job.weights,
+                first: taps.start,
+                n: taps.len(),
+                scale: part.scale,
+            };
+            // SAFETY: as above.
+            unsafe { tile::<L, W, R, V, U>(taps, x, strides, step, y) };
+        }
+        y = y.wrapping_add(part.y_plane);
+    }
+}
+
 /// One tile, `U` taps at a time where it has too few sums to keep the multipliers busy.
 ///
 /// # Safety
-/// As [`positions`], for the tile that starts at `x` and `y`.
+/// As [`rows`], for the tile that starts at `x` and `y`.
 #[inline(always)]
 unsafe fn tile<L: Lanes, W: Weights, const R: usize, const V: usize, const U: usize>(
     taps: Taps<'_, W>,

@@ -3,8 +3,8 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    Aligned, Codebook, ConvShape, Epilogue, Grid, Isa, Planes, PoolWindow, RowSource, RowWeights, TapLayout,
-    TapMatrix, Window, elementwise, grid, pool,
+    Aligned, Codebook, ConvShape, Depthwise, Epilogue, Grid, Isa, Planes, PlanesAt, PoolWindow, RowSource,
+    RowWeights, TapLayout, TapMatrix, Window, elementwise, grid, pool,
 };
 use std::sync::Arc;
 
@@ -226,6 +226,115 @@ fn convolutions_on_a_grid() {
         Ok(())
     })
     .budget_ms(4000);
+}
+
+/// A convolution of one input channel a group, in the shapes that [`Depthwise`] knows.
+fn one_to_one(u: &mut Unstructured<'_>) -> Result<Conv> {
+    let (kernel, stride): (usize, usize) = (*u.choose(&[3, 5])?, u.int_in_range(1..=2)?);
+    let mut axis = || -> Result<[usize; 4]> {
+        let (before, after) = (u.int_in_range(0..=6)?, u.int_in_range(0..=6)?);
+        let size = u.int_in_range(1..=70)?.max(kernel.saturating_sub(before + after)).max(1);
+        Ok([size, before, after, (size + before + after - kernel) / stride + 1])
+    };
+    let (v, h) = (axis()?, axis()?);
+    let groups = u.int_in_range(1..=4)?;
+    Ok(Conv {
+        groups,
+        channels: 1,
+        out: u.int_in_range(1..=2)?,
+        planes: Planes {
+            channels: groups,
+            size: [v[0], h[0]],
+            before: [v[1], h[1]],
+            after: [v[2], h[2]],
+            stride: [stride; 2],
+            row_align: 1,
+        },
+        kernel: [kernel; 2],
+        dilation: [1; 2],
+        output: [v[3], h[3]],
+    })
+}
+
+fn shape(c: &Conv) -> ConvShape {
+    ConvShape {
+        channels: c.channels,
+        outputs: c.out,
+        size: c.planes.size,
+        output: c.output,
+        kernel: c.kernel,
+        before: c.planes.before,
+        stride: c.planes.stride,
+        dilation: c.dilation,
+    }
+}
+
+#[test]
+fn convolutions_of_one_channel_each() {
+    arbtest::arbtest(|u| {
+        let c = one_to_one(u)?;
+        let (m, dense, bias) = sparse(u, &c)?;
+        let depthwise = Depthwise::new(&shape(&c)).unwrap();
+        let taps = TapMatrix::build(Arc::new(TapLayout::linear(m.n_cols, m.n_cols)), &m);
+        let (plane, len) = (c.output[0] * c.output[1], c.planes.size[0] * c.planes.size[1]);
+        // What lies between the planes is never read.
+        let at = PlanesAt { first: 0, x_plane: len + u.int_in_range(0..=3)?, y_plane: plane + 2 };
+        let mut x = vec![f32::NAN; (c.groups - 1) * at.x_plane + len];
+        for (from, to) in dense.chunks_exact(len).zip(x.chunks_mut(at.x_plane)) {
+            to[..len].copy_from_slice(from);
+        }
+        let first = u.int_in_range(0..=m.n_rows - 1)?;
+        let x = &x[first / c.out * at.x_plane..];
+        let at = PlanesAt { first: first / c.out, ..at };
+        for isa in Isa::available() {
+            let mut y = vec![f32::NAN; (m.n_rows - first - 1) * at.y_plane + plane];
+            let epilogue = Epilogue { scale: None, bias: Some(&bias), relu: false };
+            depthwise.apply(isa, &taps, first..m.n_rows, 0, x, at, epilogue, &mut y);
+            for (row, y) in (first..).zip(y.chunks(at.y_plane)) {
+                assert!(y[plane..].iter().all(|y| y.is_nan()), "{isa}: written past a plane");
+                for (i, &found) in y[..plane].iter().enumerate() {
+                    let (oy, ox) = (i / c.output[1], i % c.output[1]);
+                    let (sum, size) = expected(&c, &m.values, &dense, row, oy, ox);
+                    let bound =
+                        (4 * (m.n_cols + 2)) as f64 * 2f64.powi(-24) * (size + f64::from(bias[row].abs()));
+                    let error = (f64::from(found) - sum - f64::from(bias[row])).abs();
+                    assert!(error <= bound, "{isa} {depthwise:?} row {row} at {oy},{ox}: off by {error}");
+                }
+            }
+        }
+        Ok(())
+    })
+    .budget_ms(3000);
+}
+
+#[test]
+fn lines_of_any_number_of_vectors() {
+    let (n_rows, n_cols) = (3, 40);
+    for n in 1..=70 {
+        let pitch = n * grid::LANES;
+        let values: Vec<f32> =
+            numbers(n as u64, n_rows * n_cols).into_iter().map(|v| if v < -0.2 { 0.0 } else { v }).collect();
+        let m = Weights { n_rows, n_cols, values, book: Codebook::new(&[]) };
+        let x = numbers(7, n_cols * pitch);
+        // Where few columns are a block, sums wait between them.
+        for footprint in [7 * n, 1 << 16] {
+            let offsets = (0..n_cols as u32).map(|c| c * n as u32).collect();
+            let taps = TapMatrix::build(Arc::new(TapLayout::planar(offsets, footprint)), &m);
+            for isa in Isa::available() {
+                let mut y = vec![f32::NAN; n_rows * pitch];
+                let window = Window::line(pitch);
+                taps.apply(isa, 0..n_rows, &x, grid::LANES, window, Epilogue::default(), &mut y, pitch);
+                for (i, &found) in y.iter().enumerate() {
+                    let products = (0..n_cols).map(|c| {
+                        f64::from(m.values[i / pitch * n_cols + c]) * f64::from(x[c * pitch + i % pitch])
+                    });
+                    let (sum, size) = products.fold((0.0, 0.0), |(s, z), p| (s + p, z + p.abs()));
+                    let bound = (4 * n_cols) as f64 * 2f64.powi(-24) * size;
+                    assert!((f64::from(found) - sum).abs() <= bound, "{isa}: {n} vectors, at {i}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

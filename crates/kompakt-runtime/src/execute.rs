@@ -73,6 +73,11 @@ impl Run<'_, '_> {
                 let (x, y) = self.arena.pair(from, step.writes, n);
                 self.layers[*layer].conv(isa, self.threads, self.scratch, conv, x, y, n);
             }
+            Kind::Expanded { expand, layer, convs } => {
+                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                let (expand, layer) = (&self.layers[*expand], &self.layers[*layer]);
+                layer.expanded(expand, convs, isa, self.threads, self.scratch, x, y, n);
+            }
             Kind::MaxPool(window) => {
                 let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
                 pool::max_pool(isa, window, x, y);

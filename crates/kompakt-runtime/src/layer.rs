@@ -9,13 +9,14 @@
 //! | `from the file` | the file | the RAM budget leaves no room: rows are unpacked (`direct`) or tiles decoded (`stream`) at every run, and forgotten |
 
 use crate::{
+    convolve::{self, ConvRows, TileMemory, image_of},
     error::RuntimeError,
     program::{Conv, LayerSpec, Method},
     threads::{RowLayout, Threads},
     weights::{RowScratch, RowView, Weights},
 };
 use kompakt_kernels::{
-    Aligned, Codebook, ColumnMatrix, ColumnScratch, Epilogue, Grid, Isa, RowSource, RowWeights, SliceBuffer,
+    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Grid, Isa, PlanesAt, RowSource, RowWeights, SliceBuffer,
     SlicedMatrix, TapLayout, TapMatrix, Window, columns, dense, grid,
 };
 use std::{ops::Range, sync::Arc};
@@ -26,22 +27,14 @@ const MAX_COLUMNS_BYTES: usize = 1 << 19;
 const SPARSE_INPUT: f32 = 0.35;
 /// Floats of `x` that a block of columns of a batch reaches over: a part of an L2 that leaves room for the weights.
 const BATCH_BLOCK: usize = 1 << 15;
-/// Floats of `x` that a block of a convolution's columns reaches over.
+/// How far a block of a convolution's columns reaches: as far as a u16, in floats of planes, in vectors of lines.
 const PLANE_BLOCK: usize = 1 << 16;
 /// Floats of `x` that a block of a grid's columns reaches over: most of an L1.
 const GRID_BLOCK: usize = 7 << 10;
-/// Floats of a pointwise convolution's input that stay in cache while all output channels go by.
-const LINE_FLOATS: usize = 1 << 15;
-/// Positions that are multiplied at once: three rows of eight vectors.
-const LINE_POSITIONS: usize = 384;
 /// Weights that a row should keep in a block.
 const GRID_KEPT: f32 = 24.0;
 /// Floats of `x` that a block reaches over where a tile has few sums.
 const GRID_FEW: usize = 1 << 16;
-/// Floats of sums that wait for each other in a grid's tile.
-const GRID_SUMS: usize = 1 << 14;
-/// Floats of `x` that a band of a convolution's rows reaches over: half of an L2.
-const BAND_FLOATS: usize = 1 << 17;
 
 /// A layer that is ready to run.
 #[derive(Debug)]
@@ -111,8 +104,6 @@ pub(crate) struct Scratch {
     slices: SliceBuffer,
     codes: Vec<u8>,
     tile: TileMemory,
-    /// The image, group and tile whose input lies there.
-    laid_out: Option<[usize; 3]>,
 }
 
 /// A layer's choice of form: what it would hold, and what a run would cost.
@@ -127,11 +118,12 @@ fn tap_layout(spec: &LayerSpec, weights: &Weights<'_>, max_batch: usize) -> TapL
     let Weights { n_rows, n_cols, n_kept, .. } = *weights;
     match &spec.conv {
         None => TapLayout::linear(n_cols, BATCH_BLOCK / max_batch),
-        Some(Conv { shape, method, .. }) => match method {
+        Some(conv @ Conv { shape, method, .. }) => match method {
             Method::Line => {
-                let plane = (shape.size[0] * shape.size[1]) as u32;
-                TapLayout::planar((0..shape.channels as u32).map(|c| c * plane).collect(), PLANE_BLOCK)
+                let vectors = (convolve::pitch(conv) / grid::LANES) as u32;
+                TapLayout::planar((0..shape.channels as u32).map(|c| c * vectors).collect(), PLANE_BLOCK)
             }
+            Method::Depthwise(depthwise) => TapLayout::linear(depthwise.n_places(), depthwise.n_places()),
             Method::Planes(planes) => {
                 TapLayout::planar(planes.offsets(shape.channels, shape.kernel, shape.dilation), PLANE_BLOCK)
             }
@@ -147,7 +139,7 @@ fn tap_layout(spec: &LayerSpec, weights: &Weights<'_>, max_batch: usize) -> TapL
 /// some kept weights among them, for sums are loaded and stored for every block.
 fn grid_block(grid: &Grid, density: f32) -> usize {
     let [down, across] = grid.block();
-    if down * across < 8 {
+    if down * across < 4 {
         // So few sums are added in an order that depends on the blocks, which may not depend on an estimate.
         return GRID_FEW / grid::LANES;
     }
@@ -192,15 +184,9 @@ pub(crate) fn from_file_bytes(
     }
 }
 
-/// Bytes of a tile's input and sums, where there are tiles.
+/// Bytes of a tile's or a line's input and sums.
 fn tile_bytes(spec: &LayerSpec) -> usize {
-    match spec.conv.map(|conv| conv.method) {
-        Some(Method::Grid(grid)) => {
-            let sums = grid_rows(&grid) * grid.tile_len() + GRID_SLACK;
-            Aligned::estimate_bytes(grid.room()) + Aligned::estimate_bytes(sums) + 4 * grid.pad()
-        }
-        _ => 0,
-    }
+    spec.conv.map_or(0, |conv| convolve::memory_bytes(&conv, spec.feeds_depthwise))
 }
 
 /// Bytes that each thread works in for a layer of that form.
@@ -213,7 +199,7 @@ pub(crate) fn scratch_bytes(
 ) -> usize {
     match form {
         FormKind::FromFile => from_file_bytes(spec, weights, fastest, max_batch).scratch,
-        FormKind::SlicedAndColumns => 4 * (weights.n_cols + weights.n_rows + 17),
+        FormKind::SlicedAndColumns => 4 * (weights.n_cols + 4 * weights.n_rows + 20),
         _ => tile_bytes(spec),
     }
 }
@@ -433,39 +419,81 @@ impl<'m> Layer<'m> {
             chunk_rows,
         };
         let epilogue = self.epilogue();
-        scratch.iter_mut().for_each(|scratch| scratch.laid_out = None);
+        scratch.iter_mut().for_each(|scratch| scratch.tile.forget());
         threads.for_rows(y, &layout, scratch, |rows, mut y, scratch| {
-            let Scratch { row, taps, .. } = scratch;
-            let (taps, first) = match (&self.form_data, &self.weights) {
-                (Form::Taps(m), _) => (m, 0),
-                (Form::FromFile(Unpack::Taps(layout)), Some(weights)) => {
-                    (unpacked(layout, weights, rows.clone(), row, taps), rows.start)
-                }
-                _ => return,
-            };
+            let Scratch { row, taps, tile, .. } = scratch;
+            let Some((taps, first)) = self.taps(rows.clone(), row, taps) else { return };
             let part = ConvRows { isa, taps, conv, rows, first, epilogue };
             for image in 0..n {
+                let (x, y) = (image_of(x, x.len() / n, image), y.image(image));
                 match conv.method {
-                    Method::Line => {
-                        part.pointwise(image_of(x, conv.input_len(), image), y.image(image));
-                    }
-                    Method::Planes(planes) => {
-                        part.convolve(image_of(x, planes.len(), image), planes.row_stride(), y.image(image));
-                    }
-                    Method::Grid(grid) => {
-                        let x = image_of(x, conv.input_len(), image);
-                        part.on_grid(
-                            &grid,
-                            x,
-                            image,
-                            &mut scratch.tile,
-                            &mut scratch.laid_out,
-                            y.image(image),
-                        );
-                    }
+                    Method::Line => part.lines(x, image, tile, y),
+                    Method::Planes(planes) => part.convolve(x, planes.row_stride(), y),
+                    Method::Depthwise(depthwise) => part.depthwise(&depthwise, x, y),
+                    Method::Grid(grid) => part.on_grid(&grid, x, image, tile, y),
                 }
             }
         });
+    }
+
+    /// This layer, whose output channels read one input channel each, after the layer that makes those: some channels at
+    /// a time, so that what is between them stays in cache.
+    ///
+    /// Shapes: `x` `[n, in, h, w]`, `y` `[n, out, oh, ow]`; `convs` of the two layers.
+    #[expect(clippy::too_many_arguments, reason = "two layers' operands")]
+    pub(crate) fn expanded(
+        &self,
+        expand: &Self,
+        convs: &[Conv; 2],
+        isa: Isa,
+        threads: &Threads,
+        scratch: &mut [Scratch],
+        x: &[f32],
+        y: &mut [f32],
+        n: usize,
+    ) {
+        let (Form::Taps(own), Method::Depthwise(depthwise)) = (&self.form_data, convs[1].method) else {
+            return;
+        };
+        let plane = convs[1].plane();
+        let layout = RowLayout {
+            n_images: n,
+            image_len: self.n_rows * plane,
+            n_rows: self.n_rows,
+            row_len: plane,
+            chunk_rows: expand.chunk(threads, 8, convs[0].plane() * n),
+        };
+        scratch.iter_mut().for_each(|scratch| scratch.tile.forget());
+        threads.for_rows(y, &layout, scratch, |rows, mut y, scratch| {
+            let Scratch { row, taps, tile, .. } = scratch;
+            let Some((taps, first)) = expand.taps(rows.clone(), row, taps) else { return };
+            let epilogue = expand.epilogue();
+            let part = ConvRows { isa, taps, conv: &convs[0], rows: rows.clone(), first, epilogue };
+            for image in 0..n {
+                let (x, y) = (image_of(x, x.len() / n, image), y.image(image));
+                part.hidden(x, image, tile, |some, hidden, x_plane| {
+                    let y = &mut y[(some.start - rows.start) * plane..(some.end - rows.start) * plane];
+                    let at = PlanesAt { first: some.start, x_plane, y_plane: plane };
+                    depthwise.apply(isa, own, some, 0, hidden, at, self.epilogue(), y);
+                });
+            }
+        });
+    }
+
+    /// Rows of a convolution, and the layer's row that is their first.
+    fn taps<'s>(
+        &'s self,
+        rows: Range<usize>,
+        scratch: &mut RowScratch,
+        taps: &'s mut Option<TapMatrix>,
+    ) -> Option<(&'s TapMatrix, usize)> {
+        match (&self.form_data, &self.weights) {
+            (Form::Taps(m), _) => Some((m, 0)),
+            (Form::FromFile(Unpack::Taps(layout)), Some(weights)) => {
+                Some((unpacked(layout, weights, rows.clone(), scratch, taps), rows.start))
+            }
+            _ => None,
+        }
     }
 
     /// Rows a chunk: what is unpacked together if it comes from the file; else all of them for one thread, and for
@@ -478,128 +506,6 @@ impl<'m> Layer<'m> {
         let work_a_row = (self.n_kept / self.n_rows.max(1) + 1) * positions;
         if threads.len() == 1 { self.n_rows } else { least.max(WORTH.div_ceil(work_a_row)) }
     }
-}
-
-fn image_of(x: &[f32], len: usize, image: usize) -> &[f32] {
-    &x[image * len..(image + 1) * len]
-}
-
-/// Some rows of a convolution.
-struct ConvRows<'a> {
-    isa: Isa,
-    /// The layer's rows from `first` on.
-    taps: &'a TapMatrix,
-    conv: &'a Conv,
-    rows: Range<usize>,
-    first: usize,
-    epilogue: Epilogue<'a>,
-}
-
-impl ConvRows<'_> {
-    /// The parts of the rows that share a group: the group, its rows among them.
-    fn groups(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
-        let (rows, per_group) = (self.rows.clone(), self.conv.shape.outputs);
-        (rows.start / per_group..rows.end.div_ceil(per_group)).map(move |group| {
-            (group, rows.start.max(group * per_group)..rows.end.min((group + 1) * per_group))
-        })
-    }
-
-    /// One image whose input lies in planes with that many elements from row to row.
-    fn convolve(&self, x: &[f32], stride: usize, y: &mut [f32]) {
-        let ([oh, ow], plane) = (self.conv.shape.output, self.conv.plane());
-        let group_len = x.len() / self.conv.groups;
-        // Bands of output rows whose part of x stays in cache while all output channels go by.
-        let band = (BAND_FLOATS / (self.conv.shape.channels * stride).max(1)).clamp(4, oh.max(4));
-        for (group, rows) in self.groups() {
-            let x = &x[group * group_len..(group + 1) * group_len];
-            let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
-            for top in (0..oh).step_by(band) {
-                let window = Window { rows: band.min(oh - top), cols: ow, x_stride: stride, y_stride: ow };
-                let (x, y) = (&x[top * stride..], &mut y[top * ow..]);
-                self.apply(rows.clone(), x, 1, window, y, plane);
-            }
-        }
-    }
-
-    /// One image of a kernel of one place: planes are lines.
-    fn pointwise(&self, x: &[f32], y: &mut [f32]) {
-        let (plane, channels) = (self.conv.plane(), self.conv.shape.channels);
-        let band = (LINE_FLOATS / channels).next_multiple_of(LINE_POSITIONS);
-        for (group, rows) in self.groups() {
-            let x = &x[group * channels * plane..(group + 1) * channels * plane];
-            let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
-            for at in (0..plane).step_by(band) {
-                let window = Window::line(band.min(plane - at));
-                self.apply(rows.clone(), &x[at..], 1, window, &mut y[at..], plane);
-            }
-        }
-    }
-
-    fn apply(
-        &self,
-        rows: Range<usize>,
-        x: &[f32],
-        scale: usize,
-        window: Window,
-        y: &mut [f32],
-        plane: usize,
-    ) {
-        let rows = rows.start - self.first..rows.end - self.first;
-        self.taps.apply(self.isa, rows, x, scale, window, self.epilogue.from_row(self.first), y, plane);
-    }
-
-    /// One image, tile by tile.
-    fn on_grid(
-        &self,
-        grid: &Grid,
-        x: &[f32],
-        image: usize,
-        memory: &mut TileMemory,
-        laid_out: &mut Option<[usize; 3]>,
-        y: &mut [f32],
-    ) {
-        let (plane, len) = (self.conv.plane(), grid.tile_len());
-        let group_len = x.len() / self.conv.groups;
-        let [down, across] = grid.block();
-        let cols = across * grid::LANES;
-        let window = Window { rows: down, cols, x_stride: grid.row_vectors() * grid::LANES, y_stride: cols };
-        let at_once = grid_rows(grid);
-        for (group, rows) in self.groups() {
-            let x = &x[group * group_len..(group + 1) * group_len];
-            for tile in 0..grid.n_tiles() {
-                let input = memory.input.room(grid.room());
-                if *laid_out != Some([image, group, tile]) {
-                    grid.fill(x, tile, &mut memory.line, input);
-                    *laid_out = Some([image, group, tile]);
-                }
-                for start in rows.clone().step_by(at_once) {
-                    let rows = start..rows.end.min(start + at_once);
-                    let sums = memory.sums.room(at_once * len + GRID_SLACK);
-                    self.apply(rows.clone(), input, grid::LANES, window, sums, len);
-                    for row in rows {
-                        let y = &mut y[(row - self.rows.start) * plane..][..plane];
-                        grid.store(&sums[(row - start) * len..], tile, y);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Output channels whose sums wait for each other.
-fn grid_rows(grid: &Grid) -> usize {
-    (GRID_SUMS / grid.tile_len()).max(1)
-}
-
-/// What [`Grid::store`] wants after the last sum.
-const GRID_SLACK: usize = 4 * grid::LANES;
-
-/// A tile's input and output.
-#[derive(Debug, Default)]
-pub(crate) struct TileMemory {
-    input: Aligned,
-    sums: Aligned,
-    line: Vec<f32>,
 }
 
 /// The most kept weights of rows that a [`SliceBuffer`] takes at once.

@@ -30,6 +30,7 @@
 mod arena;
 #[cfg(feature = "cli")]
 pub mod args;
+mod convolve;
 mod error;
 mod execute;
 mod fuse;

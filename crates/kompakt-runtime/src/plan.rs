@@ -111,7 +111,7 @@ impl Planner<'_> {
         Options {
             fastest,
             scratch: layer::scratch_bytes(spec, weights, fastest.form, fastest.form, self.max_batch),
-            file: weights.is_in_place().then_some(file),
+            file: (weights.is_in_place() && !spec.stays_in_memory).then_some(file),
             n_kept: weights.n_kept,
             epilogue: 8 * weights.n_rows(),
         }

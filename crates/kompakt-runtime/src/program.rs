@@ -17,7 +17,7 @@ use crate::{
     operators::{Apart, Map},
 };
 use kompakt_graph::{Graph, Op, Padding, Pair, ValueId};
-use kompakt_kernels::{ConvShape, Grid, Pairwise, Planes, PoolWindow};
+use kompakt_kernels::{ConvShape, Depthwise, Grid, Pairwise, Planes, PoolWindow};
 use std::ops::Range;
 
 /// A buffer's number.
@@ -75,6 +75,12 @@ pub(crate) enum Kind {
     Conv {
         layer: usize,
         conv: Conv,
+    },
+    /// A convolution of one place, and one whose output channels read one of its channels each.
+    Expanded {
+        expand: usize,
+        layer: usize,
+        convs: Box<[Conv; 2]>,
     },
     MaxPool(PoolWindow),
     AvgPool(PoolWindow, bool),
@@ -159,7 +165,9 @@ pub(crate) struct Conv {
 pub(crate) enum Method {
     /// As it is: kernels of one place.
     Line,
-    /// Padded, and apart by phases of the stride: where each output channel reads one input channel.
+    /// As it is: each output channel reads one input channel. See [`Depthwise`].
+    Depthwise(Depthwise),
+    /// Padded, and apart by phases of the stride.
     Planes(Planes),
     /// See [`Grid`].
     Grid(Grid),
@@ -187,8 +195,11 @@ impl Conv {
     fn of(shape: ConvShape, groups: usize, after: [usize; 2]) -> Self {
         let ConvShape { channels, size, before, stride, kernel, .. } = shape;
         let is_plain = before == [0; 2] && after == [0; 2] && stride == [1; 2];
+        let depthwise = Depthwise::new(&shape).filter(|_| groups > 1);
         let method = if kernel == [1; 2] && is_plain {
             Method::Line
+        } else if let Some(depthwise) = depthwise {
+            Method::Depthwise(depthwise)
         } else {
             let planes = Planes { channels: groups * channels, size, before, after, stride, row_align: 1 };
             let planes = planes.aligned_for(kernel);
@@ -213,6 +224,10 @@ pub(crate) struct LayerSpec {
     pub(crate) affine: Option<Affine>,
     pub(crate) relu: bool,
     pub(crate) conv: Option<Conv>,
+    /// Whether only the next layer reads it, in the same step: see [`Kind::Expanded`].
+    pub(crate) feeds_depthwise: bool,
+    /// Whether it is the layer after such a one, which has its rows in memory.
+    pub(crate) stays_in_memory: bool,
     /// Whether zeros in its input are likely: it reads the network's input or what leaves a ReLU.
     pub(crate) input_has_zeros: bool,
 }
@@ -587,19 +602,45 @@ impl Compiler<'_> {
             affine: fused.affine,
             relu: fused.relu,
             conv,
+            feeds_depthwise: false,
+            stays_in_memory: false,
             input_has_zeros: self.has_zeros[x],
         });
         let source = self.source(x);
+        let (kind, reads) = match conv {
+            Some(conv) => match self.expanding(x, &conv) {
+                Some((expand, from, reads)) => {
+                    self.program.layers[expand].feeds_depthwise = true;
+                    self.program.layers[layer].stays_in_memory = true;
+                    (Kind::Expanded { expand, layer, convs: Box::new([from, conv]) }, reads)
+                }
+                None => (Kind::Conv { layer, conv }, vec![source]),
+            },
+            None => (Kind::Linear { layer }, vec![source]),
+        };
         let writes = self.buffer_of(last);
         let planes = conv.and_then(|c| c.planes().map(Planes::len));
         let scratch = planes.map(|len| self.buffer(len, false));
-        let kind = match conv {
-            Some(conv) => Kind::Conv { layer, conv },
-            None => Kind::Linear { layer },
-        };
-        self.push(&node.name, kind, vec![source], writes, scratch);
+        self.push(&node.name, kind, reads, writes, scratch);
         self.define(last, writes, true);
         self.has_zeros[last] = fused.relu;
+    }
+
+    /// Takes back the step that makes `x` if it is a convolution of one place that only this one reads, and each of its
+    /// channels one channel: what is between them then needs no buffer.
+    fn expanding(&mut self, x: ValueId, conv: &Conv) -> Option<(usize, Conv, Vec<BufferId>)> {
+        let (source, exclusive) = (self.source(x), self.exclusive[x]);
+        let before = self.program.steps.last().filter(|step| step.writes == source && exclusive)?;
+        let Kind::Conv { layer, conv: from } = before.kind else { return None };
+        let is_line = matches!(from.method, Method::Line) && from.groups == 1;
+        let is_depthwise = matches!(conv.method, Method::Depthwise(_)) && conv.shape.outputs == 1;
+        if !is_line || !is_depthwise {
+            return None;
+        }
+        let step = self.program.steps.pop()?;
+        let at = self.program.steps.len();
+        self.program.buffers[source] = Buffer { len: 0, first: at, last: at, ..self.program.buffers[source] };
+        Some((layer, from, step.reads))
     }
 }
 
@@ -623,7 +664,7 @@ impl Kind {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Linear { .. } => "linear",
-            Self::Conv { .. } => "conv2d",
+            Self::Conv { .. } | Self::Expanded { .. } => "conv2d",
             Self::MaxPool(_) => "max_pool",
             Self::AvgPool(..) => "avg_pool",
             Self::GlobalAvgPool => "global_avg_pool",

@@ -1,0 +1,161 @@
+//! Convolutions whose output channels read one input channel each, on planes as they are.
+//!
+//! ```text
+//! 3 x 3, step 1     rows of x    a     y0 += a b c        each row of x is loaded once for each horizontal place of
+//!                                b     y1 += b c d        the kernel, and goes into all rows of y that read it, which
+//!                                c     y2 += c d e        stay in registers: seven at a time
+//! ```
+//!
+//! Nothing is padded and nothing laid out: what lies outside a row is loaded as zeros, under a mask, and rows outside
+//! the plane are left out. With step 2 a row is loaded in pairs of vectors, whose even and odd elements are taken apart.
+//!
+//! The weights are a [`TapMatrix`] whose columns are the places of the kernel. They are spread into registers row by row,
+//! pruned ones as zeros.
+//!
+//! Other kernels than those of [`Depthwise::new`] run as any convolution does, over [`Planes`](crate::Planes).
+
+use crate::{ConvShape, Epilogue, Isa, TapMatrix, epilogue::RowEpilogue, isa::Level};
+use core::ops::Range;
+
+#[cfg(target_arch = "x86_64")]
+#[path = "depthwise_x86.rs"]
+mod x86;
+
+/// The most places of a kernel.
+const MAX_PLACES: usize = 25;
+
+/// See the [module page](self).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Depthwise {
+    /// Output channels that read the same input channel.
+    outputs: usize,
+    size: [usize; 2],
+    output: [usize; 2],
+    before: [usize; 2],
+    /// Height and width of the kernel: 3 or 5.
+    kernel: usize,
+    /// Step, down and across: 1 or 2.
+    stride: usize,
+}
+
+/// Where the planes of a run are.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanesAt {
+    /// The input channel that is first in `x`.
+    pub first: usize,
+    /// Floats from an input channel to the next.
+    pub x_plane: usize,
+    /// Floats from an output channel to the next.
+    pub y_plane: usize,
+}
+
+impl Depthwise {
+    /// A group's convolution, if it is one of these: one input channel, a kernel of 3 x 3 or 5 x 5 without dilation, and
+    /// the same step of 1 or 2 down and across.
+    pub fn new(shape: &ConvShape) -> Option<Self> {
+        let ConvShape { channels, outputs, size, output, kernel, before, stride, dilation } = *shape;
+        let is_one = channels == 1 && dilation == [1; 2] && kernel[0] == kernel[1] && stride[0] == stride[1];
+        let is_known = matches!(kernel[0], 3 | 5) && matches!(stride[0], 1 | 2) && outputs > 0;
+        (is_one && is_known).then_some(Self {
+            outputs,
+            size,
+            output,
+            before,
+            kernel: kernel[0],
+            stride: stride[0],
+        })
+    }
+
+    /// Places of the kernel: columns of the weights.
+    pub fn n_places(&self) -> usize {
+        self.kernel * self.kernel
+    }
+
+    /// `y = epilogue(w * x)` for some rows of `taps`, which are output channels of all groups.
+    ///
+    /// Shapes: `taps` `[rows, places]` in one block, column `ky * kernel + kx`; `x` input channels `[h, w]` from
+    /// `at.first` on; `y` one `[oh, ow]` for each row, first to last; `epilogue` counts rows from the matrix's first,
+    /// groups count rows from `first_row` before that.
+    /// Panics: if `x` or `y` is too short, or there are no such rows.
+    #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
+    pub fn apply(
+        &self,
+        isa: Isa,
+        taps: &TapMatrix,
+        rows: Range<usize>,
+        first_row: usize,
+        x: &[f32],
+        at: PlanesAt,
+        epilogue: Epilogue<'_>,
+        y: &mut [f32],
+    ) {
+        let ([x_len, y_len], n) = ([self.size, self.output].map(|[h, w]| h * w), rows.len());
+        if n == 0 || y_len == 0 {
+            return;
+        }
+        assert!(rows.end <= taps.n_rows() && taps.n_cols() == self.n_places(), "rows or places");
+        epilogue.check(rows.end);
+        let last = (rows.end - 1 + first_row) / self.outputs;
+        assert!((rows.start + first_row) / self.outputs >= at.first, "an input channel before the first");
+        assert!(x.len() >= (last - at.first) * at.x_plane + x_len, "x is too short");
+        assert!(n == 1 || at.y_plane >= y_len, "planes of y overlap");
+        assert!(y.len() >= (n - 1) * at.y_plane + y_len, "y is too short");
+        let job = Job { shape: self, taps, rows, first_row, x, at, epilogue };
+        match isa.level() {
+            Level::Scalar => job.run_scalar(y),
+            #[cfg(target_arch = "x86_64")]
+            level => x86::run(level, &job, y),
+        }
+    }
+}
+
+/// What [`Depthwise::apply`] has checked.
+struct Job<'a> {
+    shape: &'a Depthwise,
+    taps: &'a TapMatrix,
+    rows: Range<usize>,
+    first_row: usize,
+    x: &'a [f32],
+    at: PlanesAt,
+    epilogue: Epilogue<'a>,
+}
+
+/// One output channel.
+struct Channel<'a> {
+    weights: [f32; MAX_PLACES],
+    /// `[h, w]`.
+    x: &'a [f32],
+    epilogue: RowEpilogue,
+}
+
+impl Job<'_> {
+    #[inline(always)]
+    fn channel(&self, row: usize) -> Channel<'_> {
+        let mut weights = [0.0; MAX_PLACES];
+        self.taps.spread_row(row, &mut weights[..self.shape.n_places()]);
+        let from = ((row + self.first_row) / self.shape.outputs - self.at.first) * self.at.x_plane;
+        let x = &self.x[from..from + self.shape.size[0] * self.shape.size[1]];
+        Channel { weights, x, epilogue: self.epilogue.row(row) }
+    }
+
+    /// The definition.
+    fn run_scalar(&self, y: &mut [f32]) {
+        let Depthwise { size: [h, w], output: [oh, ow], before: [top, left], kernel, stride, .. } =
+            *self.shape;
+        for (row, y) in self.rows.clone().zip(y.chunks_mut(self.at.y_plane.max(oh * ow))) {
+            let channel = self.channel(row);
+            for (at, y) in y[..oh * ow].iter_mut().enumerate() {
+                let (oy, ox) = (at / ow * stride, at % ow * stride);
+                let mut sum = 0.0;
+                for place in 0..kernel * kernel {
+                    let iy = (oy + place / kernel).wrapping_sub(top);
+                    let ix = (ox + place % kernel).wrapping_sub(left);
+                    if iy < h && ix < w {
+                        sum += channel.weights[place] * channel.x[iy * w + ix];
+                    }
+                }
+                *y = channel.epilogue.apply(sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Convolutions of one input channel with vectors: strips of the output one vector wide.
+#![expect(clippy::needless_range_loop, reason = "registers are indexed by what they are")]
+#![expect(
+    unsafe_code,
+    reason = "loads under masks that leave out what is not there; `apply` checked the planes' lengths"
+)]
+
+use super::{Channel, Depthwise, Job, MAX_PLACES};
+use crate::{
+    isa::Level,
+    lanes::{Avx2x8, Avx512x16, Lanes, Strips},
+};
+
+/// The most loads of a row: a mask for each.
+const MAX_LOADS: usize = 6;
+
+pub(super) fn run(level: Level, job: &Job<'_>, y: &mut [f32]) {
+    // SAFETY: the level proves the features; `apply` checked that all planes lie in `x` and `y`.
+    unsafe {
+        match level {
+            Level::Avx512 => avx512(job, y),
+            _ => avx2(job, y),
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn avx512(job: &Job<'_>, y: &mut [f32]) {
+    // SAFETY: passed on.
+    unsafe { kernels::<Avx512x16>(job, y) }
+}
+
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2(job: &Job<'_>, y: &mut [f32]) {
+    // SAFETY: passed on.
+    unsafe { kernels::<Avx2x8>(job, y) }
+}
+
+/// # Safety
+/// The features of `L`; all planes of the job inside its `x` and `y`.
+#[inline(always)]
+unsafe fn kernels<L: Strips>(job: &Job<'_>, y: &mut [f32]) {
+    // SAFETY: passed on.
+    unsafe {
+        match (job.shape.kernel, job.shape.stride) {
+            (3, 1) => channels::<L, 3, 1>(job, y),
+            (3, _) => channels::<L, 3, 2>(job, y),
+            (_, 1) => channels::<L, 5, 1>(job, y),
+            _ => channels::<L, 5, 2>(job, y),
+        }
+    }
+}
+
+/// Strips whose masks are made once for all channels.
+const STRIPS: usize = 8;
+
+/// # Safety
+/// As [`kernels`].
+#[inline(always)]
+unsafe fn channels<L: Strips, const K: usize, const S: usize>(job: &Job<'_>, y: &mut [f32]) {
+    let width = job.shape.output[1];
+    for start in (0..width).step_by(STRIPS * L::N) {
+        let n = (width - start).div_ceil(L::N).min(STRIPS);
+        // SAFETY: strips of the output; a plane of `y` for each row.
+        unsafe {
+            let mut strips = [Strip::<L>::new::<S>(job.shape, start); STRIPS];
+            for (i, strip) in strips.iter_mut().enumerate().take(n).skip(1) {
+                *strip = Strip::new::<S>(job.shape, start + i * L::N);
+            }
+            let mut y = y.as_mut_ptr();
+            for row in job.rows.clone() {
+                let channel = job.channel(row);
+                plane::<L, K, S>(job.shape, &channel, &strips[..n], y);
+                y = y.wrapping_add(job.at.y_plane);
+            }
+        }
+    }
+}
+
+/// A strip of the output, one vector wide.
+#[derive(Clone, Copy)]
+struct Strip<L: Lanes> {
+    /// First column of the input, perhaps before the plane.
+    first: isize,
+    /// What each load of a row takes.
+    loads: [L::Mask; MAX_LOADS],
+    /// First column of the output.
+    to: usize,
+    /// What is stored.
+    store: L::Mask,
+}
+
+impl<L: Strips> Strip<L> {
+    /// The strip from column `to` on, which is below the output's width.
+    ///
+    /// # Safety
+    /// The features.
+    #[inline(always)]
+    unsafe fn new<const S: usize>(shape: &Depthwise, to: usize) -> Self {
+        let first = (to * S) as isize - shape.before[1] as isize;
+        // SAFETY: at most all lanes, at least one to be stored.
+        unsafe {
+            let mut loads = [L::between(0, 0); MAX_LOADS];
+            for (i, mask) in loads.iter_mut().enumerate() {
+                let col = first + at::<L, S>(i) as isize;
+                let from = (-col).clamp(0, L::N as isize) as usize;
+                let end = (shape.size[1] as isize - col).clamp(0, L::N as isize) as usize;
+                *mask = L::between(from.min(end), end);
+            }
+            Self { first, loads, to, store: L::first((shape.output[1] - to).min(L::N)) }
+        }
+    }
+}
+
+/// # Safety
+/// The features; `y` has room for the output.
+#[inline(always)]
+unsafe fn plane<L: Strips, const K: usize, const S: usize>(
+    shape: &Depthwise,
+    channel: &Channel<'_>,
+    strips: &[Strip<L>],
+    y: *mut f32,
+) {
+    let height = shape.output[0];
+    // SAFETY: rows from `row` on, as many as are left; masks take nothing outside a row.
+    unsafe {
+        let mut weights = [L::splat(0.0); MAX_PLACES];
+        for place in 0..K * K {
+            weights[place] = L::splat(channel.weights[place]);
+        }
+        for strip in strips {
+            let mut row = 0;
+            while height - row >= 7 {
+                tile::<L, K, S, 7>(shape, channel, &weights, strip, row, y);
+                row += 7;
+            }
+            while height - row >= 2 {
+                tile::<L, K, S, 2>(shape, channel, &weights, strip, row, y);
+                row += 2;
+            }
+            if row < height {
+                tile::<L, K, S, 1>(shape, channel, &weights, strip, row, y);
+            }
+        }
+    }
+}
+
+/// Where load `i` of a row begins: each place of the kernel, or pairs of vectors for each second place.
+const fn at<L: Lanes, const S: usize>(i: usize) -> usize {
+    if S == 1 { i } else { i / 2 * 2 + i % 2 * L::N }
+}
+
+/// `R` rows of a strip.
+///
+/// # Safety
+/// As [`plane`]; `row + R` rows of output.
+#[inline(always)]
+unsafe fn tile<L: Strips, const K: usize, const S: usize, const R: usize>(
+    shape: &Depthwise,
+    channel: &Channel<'_>,
+    weights: &[L; MAX_PLACES],
+    strip: &Strip<L>,
+    row: usize,
+    y: *mut f32,
+) {
+    let [h, w] = shape.size;
+    let top = (row * S).wrapping_sub(shape.before[0]);
+    // SAFETY: rows of the input are compared with the plane's, columns are left to the masks; stores as promised.
+    unsafe {
+        let mut acc = [L::splat(0.0); R];
+        macro_rules! input_rows {
+            ($($i:literal)*) => {$(
+                if $i < (R - 1) * S + K {
+                    let at = top.wrapping_add($i);
+                    if at < h {
+                        let x = channel.x.as_ptr().wrapping_offset((at * w) as isize + strip.first);
+                        input_row::<L, K, S, R, $i>(x, weights, strip, &mut acc);
+                    }
+                }
+            )*};
+        }
+        input_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+        let (scale, bias) = (L::splat(channel.epilogue.scale), L::splat(channel.epilogue.bias));
+        let floor = L::splat(channel.epilogue.floor);
+        for r in 0..R {
+            let out = acc[r].mul_add(scale, bias).max_or_self(floor);
+            out.store_masked(y.add((row + r) * shape.output[1] + strip.to), strip.store);
+        }
+    }
+}
+
+/// Row `I` of a tile's input into all rows of the output that read it.
+///
+/// # Safety
+/// As [`tile`]; the masks take only what is there.
+#[inline(always)]
+unsafe fn input_row<L: Strips, const K: usize, const S: usize, const R: usize, const I: usize>(
+    x: *const f32,
+    weights: &[L; MAX_PLACES],
+    strip: &Strip<L>,
+    acc: &mut [L; R],
+) {
+    // SAFETY: passed on.
+    unsafe {
+        let mut values = [L::splat(0.0); K];
+        if S == 1 {
+            for kx in 0..K {
+                values[kx] = L::load_masked(x.wrapping_add(kx), strip.loads[kx]);
+            }
+        } else {
+            for pair in 0..K.div_ceil(2) {
+                let (i, j) = (2 * pair, 2 * pair + 1);
+                let low = L::load_masked(x.wrapping_add(at::<L, S>(i)), strip.loads[i]);
+                let high = L::load_masked(x.wrapping_add(at::<L, S>(j)), strip.loads[j]);
+                let [even, odd] = L::apart(low, high);
+                values[2 * pair] = even;
+                if 2 * pair + 1 < K {
+                    values[2 * pair + 1] = odd;
+                }
+            }
+        }
+        for r in 0..R {
+            if I >= r * S && I - r * S < K {
+                for kx in 0..K {
+                    acc[r] = values[kx].mul_add(weights[(I - r * S) * K + kx], acc[r]);
+                }
+            }
+        }
+    }
+}
