@@ -39,10 +39,11 @@
 //! let tables = Tables::parse(&tables, Engine::detect())?;
 //! let mut decoder = TileDecoder::new(Engine::detect());
 //! let shape = TileShape { rows: 6, cols: 100, n_levels: 4 };
-//! let Tile::Sparse { starts, cols, codes: kept } = decoder.decode(&tiles[0], shape, 2, &tables)? else {
+//! let Tile::Sparse(tile) = decoder.decode(&tiles[0], shape, 2, &tables)? else {
 //!     panic!("less than a quarter of the weights is kept");
 //! };
-//! assert_eq!((starts.len(), cols[1], kept[1]), (7, 3, 3));
+//! let (cols, codes) = tile.row(0);
+//! assert_eq!((tile.rows().count(), cols[1], codes[1]), (6, 3, 3));
 //! # Ok::<(), kompakt_entropy::EntropyError>(())
 //! ```
 
@@ -62,7 +63,7 @@ mod tests;
 mod wire;
 
 pub use collect::Collector;
-pub use decode::{Tile, TileDecoder, TileSize};
+pub use decode::{SparseTile, Tile, TileDecoder, TileSize};
 pub use encode::{Plan, suggested_rows};
 pub use tables::Tables;
 

@@ -200,11 +200,11 @@ fn read_stream(
         Tile::Dense { symbols, has_zero } => {
             symbols.iter().map(|&symbol| i64::from(symbol) - i64::from(has_zero)).collect()
         }
-        Tile::Sparse { starts, cols, codes } => {
+        Tile::Sparse(tile) => {
             let mut weights = vec![-1; shape.rows * shape.cols];
-            for row in 0..shape.rows {
-                for i in starts[row] as usize..starts[row + 1] as usize {
-                    weights[row * shape.cols + cols[i] as usize] = codes[i].into();
+            for (row, (cols, codes)) in tile.rows().enumerate() {
+                for (&col, &code) in cols.iter().zip(codes) {
+                    weights[row * shape.cols + col as usize] = code.into();
                 }
             }
             weights

@@ -62,11 +62,9 @@ pub(crate) fn fill_stream(target: &mut TileTarget<'_>, decoded: &stream::Tile<'_
                 }
             }
         }
-        stream::Tile::Sparse { starts, cols, codes } => {
-            for (row, (from, to)) in starts.iter().zip(starts.iter().skip(1)).enumerate() {
-                let range = *from as usize..*to as usize;
-                let (cols, codes) = (cols.get(range.clone()), codes.get(range));
-                for (&col, &code) in cols.into_iter().flatten().zip(codes.into_iter().flatten()) {
+        stream::Tile::Sparse(tile) => {
+            for (row, (cols, codes)) in tile.rows().enumerate() {
+                for (&col, &code) in cols.iter().zip(codes) {
                     target.put(row, col, code);
                 }
             }

@@ -139,13 +139,17 @@ pub(crate) fn stream(bytes: &[u8]) {
         let tile = decoder.decode(front.0, shape, n_negative, &tables)?;
         check_tile(&tile, shape);
         let n_kept = match &tile {
-            Tile::Sparse { codes, .. } => codes.len(),
+            Tile::Sparse(tile) => tile.n_kept(),
             Tile::Dense { symbols, has_zero } => symbols.iter().filter(|&&s| !has_zero || s > 0).count(),
         };
         assert!(size?.max_kept >= n_kept, "a tile keeps more than its front says");
         Ok(match tile {
             Tile::Dense { symbols, has_zero } => (symbols.to_vec(), vec![u32::from(has_zero)], vec![]),
-            Tile::Sparse { starts, cols, codes } => (codes.to_vec(), starts.to_vec(), cols.to_vec()),
+            Tile::Sparse(tile) => {
+                let codes = tile.rows().flat_map(|(_, codes)| codes).copied().collect();
+                let ends = tile.rows().map(|(cols, _)| cols.len() as u32).collect();
+                (codes, ends, tile.rows().flat_map(|(cols, _)| cols).copied().collect())
+            }
         })
     });
 }
@@ -156,12 +160,14 @@ fn check_tile(tile: &Tile<'_>, shape: TileShape) {
             let n_symbols = shape.n_levels + usize::from(has_zero);
             assert!(symbols.iter().all(|&s| usize::from(s) < n_symbols), "a code past the codebook");
         }
-        Tile::Sparse { starts, cols, codes } => {
-            assert!(codes.iter().all(|&code| usize::from(code) < shape.n_levels), "a code past the codebook");
-            for row in starts.windows(2) {
-                let row = &cols[row[0] as usize..row[1] as usize];
-                assert!(row.windows(2).all(|w| w[0] < w[1]), "columns that do not ascend");
-                assert!(row.last().is_none_or(|&col| (col as usize) < shape.cols), "a column past the last");
+        Tile::Sparse(tile) => {
+            for (cols, codes) in tile.rows() {
+                assert!(
+                    codes.iter().all(|&code| usize::from(code) < shape.n_levels),
+                    "a code past the codebook"
+                );
+                assert!(cols.windows(2).all(|w| w[0] < w[1]), "columns that do not ascend");
+                assert!(cols.last().is_none_or(|&col| (col as usize) < shape.cols), "a column past the last");
             }
         }
     }

@@ -5,13 +5,17 @@
 //! ```
 //!
 //! An image of a digit is four fifths black, and half of what leaves a ReLU is zero: their columns are never read.
-//! Columns are padded to fours with a row that nobody asks for.
+//! Columns are padded to fours with a row that nobody asks for. Each row has [`PARTS`] sums, as in the other forms.
 
-use crate::{Epilogue, Isa, RowSource, isa::Level, isa::per_isa};
+use crate::{
+    Epilogue, Isa, RowSource,
+    isa::{Level, per_isa},
+    rows::{PARTS, whole},
+};
 use alloc::{vec, vec::Vec};
 
-/// The most rows: a row is a u16, and one number is the padding's.
-pub const MAX_ROWS: usize = (1 << 16) - 1;
+/// The most rows: the place of a row's sum is a u16, and one row is the padding's.
+pub const MAX_ROWS: usize = (1 << 16) / PARTS - 1;
 
 /// See the [module page](self).
 #[derive(Debug, Clone)]
@@ -20,8 +24,8 @@ pub struct ColumnMatrix {
     n_cols: usize,
     /// `n_cols + 1`: where each column starts.
     starts: Vec<u32>,
-    /// Each at most `n_rows`, which kernels rely on.
-    rows: Vec<u16>,
+    /// Which of the sums, `[PARTS, n_rows + 1]`: each below so many, which kernels rely on.
+    places: Vec<u16>,
     /// As many.
     values: Vec<f32>,
 }
@@ -39,8 +43,9 @@ impl ColumnScratch {
         if self.active.len() < n_cols + 16 {
             self.active.resize(n_cols + 16, 0);
         }
-        if self.sums.len() <= n_rows {
-            self.sums.resize(n_rows + 1, 0.0);
+        let n_sums = PARTS * (n_rows + 1);
+        if self.sums.len() < n_sums {
+            self.sums.resize(n_sums, 0.0);
         }
     }
 
@@ -69,18 +74,18 @@ impl ColumnMatrix {
         }
         starts.push(u32::try_from(n).ok()?);
         let mut next = starts.clone();
-        let (mut rows, mut values) = (vec![n_rows as u16; n], vec![0.0; n]);
+        let (mut places, mut values) = (vec![n_rows as u16; n], vec![0.0; n]);
         source.visit(&mut |row, cols, weights| {
             assert!(row < n_rows, "row {row} of {n_rows}");
             for (i, &col) in cols.iter().enumerate() {
                 let at = &mut next[col as usize];
                 assert!(*at < starts[col as usize + 1], "row {row} changed");
-                rows[*at as usize] = row as u16;
+                places[*at as usize] = (i % PARTS * (n_rows + 1) + row) as u16;
                 values[*at as usize] = weights.value(source.codebook(), i);
                 *at += 1;
             }
         });
-        Some(Self { n_rows, n_cols, starts, rows, values })
+        Some(Self { n_rows, n_cols, starts, places, values })
     }
 
     /// The bytes that [`build`](Self::build) would take, fillers aside.
@@ -90,7 +95,7 @@ impl ColumnMatrix {
 
     /// The bytes it holds.
     pub fn n_bytes(&self) -> usize {
-        self.starts.len() * 4 + self.rows.len() * 2 + self.values.len() * 4
+        self.starts.len() * 4 + self.places.len() * 2 + self.values.len() * 4
     }
 
     /// `y = epilogue(W x)`.
@@ -110,12 +115,26 @@ impl ColumnMatrix {
         scratch.reserve(self.n_rows, self.n_cols);
         let x = &x[..self.n_cols];
         let n_active = nonzero(isa, x, &mut scratch.active);
-        let sums = &mut scratch.sums[..=self.n_rows];
+        let sums = &mut scratch.sums[..PARTS * (self.n_rows + 1)];
         sums.fill(0.0);
         scatter(isa, self, &scratch.active[..n_active], x, sums);
-        for (row, (y, &sum)) in y.iter_mut().zip(&sums[..self.n_rows]).enumerate() {
-            *y = epilogue.row(row).apply(sum);
+        let y = &mut y[..self.n_rows];
+        add_up(isa, sums, y);
+        for (row, y) in y.iter_mut().enumerate() {
+            *y = epilogue.row(row).apply(*y);
         }
+    }
+}
+
+per_isa! { fn add_up(sums: &[f32], y: &mut [f32]) = add_up_body; }
+
+/// The parts of every row together.
+#[inline(always)]
+fn add_up_body(sums: &[f32], y: &mut [f32]) {
+    let n = sums.len() / PARTS;
+    let [a, b, c, d] = [0, 1, 2, 3].map(|k| &sums[k * n..][..y.len()]);
+    for (((y, a), b), (c, d)) in y.iter_mut().zip(a).zip(b).zip(c.iter().zip(d)) {
+        *y = whole([*a, *b, *c, *d]);
     }
 }
 
@@ -181,7 +200,7 @@ fn nonzero_avx512(x: &[f32], active: &mut [u32]) -> usize {
 
 per_isa! { fn scatter_fused(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) = scatter_body::<true>; }
 
-/// Sums in the order of the columns, as the other forms do, and so with the same bits.
+/// Adds up each row's parts in the order of the columns, as the other forms do, and so with the same bits.
 fn scatter(isa: Isa, m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) {
     match isa.level() {
         Level::Scalar => scatter_body::<false>(m, active, x, sums),
@@ -192,19 +211,19 @@ fn scatter(isa: Isa, m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f3
 
 #[inline(always)]
 fn scatter_body<const FUSED: bool>(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) {
-    assert!(sums.len() > m.n_rows);
+    assert!(sums.len() >= PARTS * (m.n_rows + 1));
     for &col in active {
         let col = col as usize;
         let factor = x[col];
         let entries = m.starts[col] as usize..m.starts[col + 1] as usize;
-        let (rows, _) = m.rows[entries.clone()].as_chunks::<4>();
+        let (places, _) = m.places[entries.clone()].as_chunks::<4>();
         let (values, _) = m.values[entries].as_chunks::<4>();
-        for (rows, values) in rows.iter().zip(values) {
-            for (&row, &value) in rows.iter().zip(values) {
-                debug_assert!(usize::from(row) < sums.len());
+        for (places, values) in places.iter().zip(values) {
+            for (&place, &value) in places.iter().zip(values) {
+                debug_assert!(usize::from(place) < sums.len());
                 #[expect(unsafe_code, reason = "the bounds check costs a third of this loop")]
-                // SAFETY: rows are at most `n_rows` since `build`, and `sums` is longer than that.
-                let sum = unsafe { sums.get_unchecked_mut(usize::from(row)) };
+                // SAFETY: places are below `PARTS * (n_rows + 1)` since `build`, and there are as many sums.
+                let sum = unsafe { sums.get_unchecked_mut(usize::from(place)) };
                 *sum = if FUSED { factor.mul_add(value, *sum) } else { *sum + factor * value };
             }
         }

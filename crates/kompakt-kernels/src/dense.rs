@@ -1,4 +1,4 @@
-//! Matrices with nothing pruned: a code, or a value, for every weight.
+//! Rows as they come: a code, or a value, for every weight, or for every kept one beside its column.
 //!
 //! ```text
 //! codes 3 0 0 2 ...   one register holds 16 levels: one permute turns 16 codes into 16 weights
@@ -6,7 +6,11 @@
 //!
 //! All levels stay in registers with AVX-512; otherwise they are looked up one by one.
 
-use crate::{Codebook, Isa, isa::per_isa};
+use crate::{
+    Codebook, Isa,
+    isa::{Level, per_isa},
+    rows::{PARTS, whole},
+};
 
 #[cfg(target_arch = "x86_64")]
 #[path = "dense_x86.rs"]
@@ -19,7 +23,7 @@ pub fn dot_codes(isa: Isa, codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     assert_eq!(codes.len(), x.len(), "codes and x");
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
-        crate::isa::Level::Avx512 => x86::dot_codes(codes, book, x),
+        Level::Avx512 => x86::dot_codes(codes, book, x),
         _ => dot_looked_up(isa, codes, book.table(), x),
     }
 }
@@ -33,16 +37,51 @@ per_isa! {
     fn dot_looked_up(codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 = dot_looked_up_body;
 }
 
-per_isa! {
-    /// `sum of weights[i] * x[cols[i]]`, for a row that was just decoded.
-    ///
-    /// Panics: if a column is not below the length of `x`, or there are not as many codes as columns.
-    pub fn dot_sparse(cols: &[u32], codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 = dot_sparse_body;
+/// `sum of book[codes[i]] * x[cols[i]]`, for a row that was just unpacked: weights that stay in a file.
+///
+/// Panics: if a column is not below the length of `x`, or there are not as many codes as columns.
+pub fn dot_sparse(isa: Isa, cols: &[u32], codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+    assert_eq!(cols.len(), codes.len(), "columns and codes");
+    match isa.level() {
+        Level::Scalar => dot_sparse_body::<false>(cols, codes, book.table(), x),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => dot_sparse_fused(isa, cols, codes, book.table(), x),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => x86::dot_sparse(cols, codes, book, x),
+    }
 }
 
+/// As [`dot_sparse`], for a row among those that keeps every column.
+///
+/// Panics: if `x` is shorter than the row.
+pub fn dot_sparse_full(isa: Isa, codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+    let x = &x[..codes.len()];
+    match isa.level() {
+        Level::Scalar => full_body::<false>(codes, book.table(), x),
+        #[cfg(target_arch = "x86_64")]
+        _ => full_fused(isa, codes, book.table(), x),
+    }
+}
+
+/// As [`dot_sparse`], over values.
+pub fn dot_sparse_values(isa: Isa, cols: &[u32], values: &[f32], x: &[f32]) -> f32 {
+    assert_eq!(cols.len(), values.len(), "columns and values");
+    match isa.level() {
+        Level::Scalar => dot_sparse_values_body::<false>(cols, values, x),
+        #[cfg(target_arch = "x86_64")]
+        _ => dot_sparse_values_fused(isa, cols, values, x),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
 per_isa! {
-    /// As [`dot_sparse`], over values.
-    pub fn dot_sparse_values(cols: &[u32], values: &[f32], x: &[f32]) -> f32 = dot_sparse_values_body;
+    fn dot_sparse_fused(cols: &[u32], codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 =
+        dot_sparse_body::<true>;
+}
+
+#[cfg(target_arch = "x86_64")]
+per_isa! {
+    fn dot_sparse_values_fused(cols: &[u32], values: &[f32], x: &[f32]) -> f32 = dot_sparse_values_body::<true>;
 }
 
 #[inline(always)]
@@ -71,29 +110,40 @@ fn dot_looked_up_body(codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 {
     rest + sums.iter().sum::<f32>()
 }
 
+#[cfg(target_arch = "x86_64")]
+per_isa! { fn full_fused(codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 = full_body::<true>; }
+
 #[inline(always)]
-fn dot_sparse_body(cols: &[u32], codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 {
-    assert_eq!(cols.len(), codes.len(), "columns and codes");
-    let mut sums = [0f32; 4];
-    let ((c, c_rest), (k, k_rest)) = (cols.as_chunks::<4>(), codes.as_chunks::<4>());
-    for (c, k) in c.iter().zip(k) {
-        for ((sum, &c), &k) in sums.iter_mut().zip(c).zip(k) {
-            *sum += table[usize::from(k)] * x[c as usize];
+fn full_body<const FUSED: bool>(codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 {
+    let mut parts = [0f32; PARTS];
+    for (codes, x) in codes.chunks(PARTS).zip(x.chunks(PARTS)) {
+        for (part, (&code, &x)) in parts.iter_mut().zip(codes.iter().zip(x)) {
+            let weight = table[usize::from(code)];
+            *part = if FUSED { x.mul_add(weight, *part) } else { *part + weight * x };
         }
     }
-    let rest: f32 = c_rest.iter().zip(k_rest).map(|(&c, &k)| table[usize::from(k)] * x[c as usize]).sum();
-    rest + sums.iter().sum::<f32>()
+    whole(parts)
 }
 
 #[inline(always)]
-fn dot_sparse_values_body(cols: &[u32], values: &[f32], x: &[f32]) -> f32 {
-    assert_eq!(cols.len(), values.len(), "columns and values");
-    let mut sums = [0f32; 4];
-    let ((c, c_rest), (v, v_rest)) = (cols.as_chunks::<4>(), values.as_chunks::<4>());
-    for (c, v) in c.iter().zip(v) {
-        for ((sum, &c), v) in sums.iter_mut().zip(c).zip(v) {
-            *sum += v * x[c as usize];
+fn dot_sparse_body<const FUSED: bool>(cols: &[u32], codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 {
+    in_parts::<FUSED>(cols, x, |i| table[usize::from(codes[i])])
+}
+
+#[inline(always)]
+fn dot_sparse_values_body<const FUSED: bool>(cols: &[u32], values: &[f32], x: &[f32]) -> f32 {
+    in_parts::<FUSED>(cols, x, |i| values[i])
+}
+
+/// The sum of a row's products in [`PARTS`].
+#[inline(always)]
+fn in_parts<const FUSED: bool>(cols: &[u32], x: &[f32], weight: impl Fn(usize) -> f32) -> f32 {
+    let mut parts = [0f32; PARTS];
+    for (at, cols) in (0..).step_by(PARTS).zip(cols.chunks(PARTS)) {
+        for (k, (part, &col)) in parts.iter_mut().zip(cols).enumerate() {
+            let (x, weight) = (x[col as usize], weight(at + k));
+            *part = if FUSED { x.mul_add(weight, *part) } else { *part + weight * x };
         }
     }
-    sums.iter().sum::<f32>() + c_rest.iter().zip(v_rest).map(|(&c, v)| v * x[c as usize]).sum::<f32>()
+    whole(parts)
 }

@@ -1,7 +1,10 @@
 //! Codes to weights in registers, AVX-512.
 #![expect(unsafe_code, reason = "vector loads through pointers; the lengths were compared by the caller")]
 
-use crate::Codebook;
+use crate::{
+    Codebook,
+    rows::{PARTS, whole as whole_of},
+};
 use core::arch::x86_64::*;
 
 /// As `dense::dot_codes`. The caller has an AVX-512 `Isa` and has compared the lengths.
@@ -19,17 +22,77 @@ pub(super) fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     }
 }
 
+/// As `dense::dot_sparse`. The caller has an AVX-512 `Isa` and has compared the lengths.
+pub(super) fn dot_sparse(cols: &[u32], codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+    debug_assert!(codes.len() == cols.len());
+    // SAFETY: only reached at that level.
+    let largest = unsafe { largest(cols) };
+    assert!(cols.is_empty() || (largest as usize) < x.len(), "column {largest} of {}", x.len());
+    // SAFETY: only reached at that level; lengths are equal, and every column is below that of `x`.
+    unsafe {
+        match book.n_levels() {
+            0..=16 => gathered::<1>(cols, codes, book, x),
+            17..=32 => gathered::<2>(cols, codes, book, x),
+            33..=64 => gathered::<4>(cols, codes, book, x),
+            65..=128 => gathered::<8>(cols, codes, book, x),
+            _ => gathered::<16>(cols, codes, book, x),
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+fn largest(cols: &[u32]) -> u32 {
+    let (groups, rest) = cols.as_chunks::<16>();
+    let mut all = _mm512_setzero_si512();
+    for group in groups {
+        // SAFETY: sixteen columns are there.
+        all = _mm512_max_epu32(all, unsafe { _mm512_loadu_epi32(group.as_ptr().cast()) });
+    }
+    rest.iter().fold(_mm512_reduce_max_epu32(all), |max, &col| max.max(col))
+}
+
+/// `x` at four columns.
+///
 /// # Safety
-/// As many codes as `x`; AVX-512 F, BW, DQ, VL.
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn dot<const T: usize>(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
-    // SAFETY: the table has 256 entries; `i + 16` is at most the length, the rest is under a mask.
+/// Four readable columns, each a valid index at `x`; AVX.
+#[inline(always)]
+unsafe fn four(cols: *const u32, x: *const f32) -> __m128 {
+    // SAFETY: promised by the caller. Two loads of eight bytes: loads are what this kernel runs out of.
+    unsafe {
+        let (low, high) = (cols.cast::<u64>().read_unaligned(), cols.add(2).cast::<u64>().read_unaligned());
+        let a = _mm_load_ss(x.add(low as u32 as usize));
+        let b = _mm_load_ss(x.add((low >> 32) as usize));
+        let c = _mm_load_ss(x.add(high as u32 as usize));
+        let d = _mm_load_ss(x.add((high >> 32) as usize));
+        _mm_insert_ps(_mm_insert_ps(_mm_insert_ps(a, b, 0x10), c, 0x20), d, 0x30)
+    }
+}
+
+/// The first `16 T` levels, in registers.
+///
+/// # Safety
+/// AVX-512 F.
+#[inline(always)]
+unsafe fn levels<const T: usize>(book: &Codebook) -> [__m512; T] {
+    // SAFETY: the table has 256 entries.
     unsafe {
         let mut table = [_mm512_setzero_ps(); T];
         for (i, part) in table.iter_mut().enumerate() {
             *part = _mm512_loadu_ps(book.table().as_ptr().add(16 * i));
         }
-        let weights = |code: __m512i| match T {
+        table
+    }
+}
+
+/// The levels of sixteen codes.
+///
+/// # Safety
+/// AVX-512 F.
+#[inline(always)]
+unsafe fn weights<const T: usize>(table: &[__m512; T], code: __m512i) -> __m512 {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match T {
             1 => _mm512_permutexvar_ps(code, table[0]),
             2 => _mm512_permutex2var_ps(table[0], code, table[1]),
             _ => {
@@ -48,14 +111,62 @@ unsafe fn dot<const T: usize>(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
                 }
                 found[0]
             }
-        };
+        }
+    }
+}
+
+/// # Safety
+/// As many codes as columns, each column a valid index at `x`; AVX-512 F, BW, DQ, VL.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn gathered<const T: usize>(cols: &[u32], codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+    // SAFETY: `i + 16` is at most the length, the rest is under a mask: column 0 is there if any is.
+    unsafe {
+        let table = levels::<T>(book);
+        let x = x.as_ptr();
+        let mut parts = _mm_setzero_ps();
+        let whole = cols.len() / 16 * 16;
+        for i in (0..whole).step_by(16) {
+            let code = _mm512_cvtepu8_epi32(_mm_loadu_si128(codes.as_ptr().add(i).cast()));
+            let weight = weights(&table, code);
+            let col = cols.as_ptr().add(i);
+            parts = _mm_fmadd_ps(four(col, x), _mm512_castps512_ps128(weight), parts);
+            parts = _mm_fmadd_ps(four(col.add(4), x), _mm512_extractf32x4_ps::<1>(weight), parts);
+            parts = _mm_fmadd_ps(four(col.add(8), x), _mm512_extractf32x4_ps::<2>(weight), parts);
+            parts = _mm_fmadd_ps(four(col.add(12), x), _mm512_extractf32x4_ps::<3>(weight), parts);
+        }
+        let n = cols.len() - whole;
+        if n > 0 {
+            let (mut last, mut values) = ([0u32; 16], [0f32; 16]);
+            last[..n].copy_from_slice(&cols[whole..]);
+            let mask: __mmask16 = 0xffff >> (16 - n);
+            let code = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, codes.as_ptr().add(whole).cast()));
+            _mm512_storeu_ps(values.as_mut_ptr(), weights(&table, code));
+            for i in (0..n).step_by(4) {
+                let weight = _mm_loadu_ps(values.as_ptr().add(i));
+                let mask = (mask >> i) as u8 & 15;
+                parts = _mm_mask3_fmadd_ps(four(last.as_ptr().add(i), x), weight, parts, mask);
+            }
+        }
+        let mut out = [0.0; PARTS];
+        _mm_storeu_ps(out.as_mut_ptr(), parts);
+        whole_of(out)
+    }
+}
+
+/// # Safety
+/// As many codes as `x`; AVX-512 F, BW, DQ, VL.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+unsafe fn dot<const T: usize>(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+    // SAFETY: the table has 256 entries; `i + 16` is at most the length, the rest is under a mask.
+    unsafe {
+        let table = levels::<T>(book);
         let mut acc = [_mm512_setzero_ps(); 4];
         let mut i = 0;
         while i + 64 <= codes.len() {
             for (u, acc) in acc.iter_mut().enumerate() {
                 let at = i + 16 * u;
                 let code = _mm512_cvtepu8_epi32(_mm_loadu_si128(codes.as_ptr().add(at).cast()));
-                *acc = _mm512_fmadd_ps(weights(code), _mm512_loadu_ps(x.as_ptr().add(at)), *acc);
+                *acc = _mm512_fmadd_ps(weights(&table, code), _mm512_loadu_ps(x.as_ptr().add(at)), *acc);
             }
             i += 64;
         }
@@ -63,7 +174,7 @@ unsafe fn dot<const T: usize>(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
             let mask: __mmask16 = 0xffff >> (16 - (codes.len() - i).min(16));
             let code = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, codes.as_ptr().add(i).cast()));
             let x = _mm512_maskz_loadu_ps(mask, x.as_ptr().add(i));
-            acc[0] = _mm512_mask3_fmadd_ps(weights(code), x, acc[0], mask);
+            acc[0] = _mm512_mask3_fmadd_ps(weights(&table, code), x, acc[0], mask);
             i += 16;
         }
         _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(acc[0], acc[1]), _mm512_add_ps(acc[2], acc[3])))

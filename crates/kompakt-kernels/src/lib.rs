@@ -8,7 +8,7 @@
 //! | [`SlicedMatrix`] | a matrix and one vector | 3 (codebook of up to 32 entries), else 6 |
 //! | [`ColumnMatrix`] | a matrix and one vector that is mostly zeros | 6 |
 //! | [`TapMatrix`] | convolutions; a matrix and a batch of vectors | 3 |
-//! | [`dense`] | matrices with nothing pruned | 1 a weight |
+//! | [`dense`] | matrices with nothing pruned; rows that were just unpacked | 1 a weight |
 //!
 //! None of them ever holds a dense matrix of f32. Zeros are neither stored nor multiplied.
 //!
@@ -56,5 +56,5 @@ pub use pairwise::Pairwise;
 pub use planes::Planes;
 pub use pool::PoolWindow;
 pub use rows::{Codebook, RowSource, RowWeights};
-pub use sliced::{SliceBuffer, SlicedMatrix};
+pub use sliced::SlicedMatrix;
 pub use taps::{TapLayout, TapMatrix, Window};

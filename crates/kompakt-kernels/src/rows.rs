@@ -2,6 +2,16 @@
 
 use alloc::boxed::Box;
 
+/// A row's products with one vector are added up in so many parts: product `i` goes to part `i % 4`, and the sum is
+/// `(part 0 + part 1) + (part 2 + part 3)`, in every form, so that they all have the same bits on an instruction set.
+pub(crate) const PARTS: usize = 4;
+
+/// The sum of the parts.
+#[inline(always)]
+pub(crate) fn whole([a, b, c, d]: [f32; PARTS]) -> f32 {
+    (a + b) + (c + d)
+}
+
 /// The values behind codes: up to 256 of them, the rest zero, so that every byte is a valid code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Codebook {

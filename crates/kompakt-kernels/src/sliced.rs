@@ -17,17 +17,17 @@
 //!
 //! Source: Kreutzer 2014, "A unified sparse matrix data format", SELL-C-sigma.
 
-use crate::{Codebook, Epilogue, Isa, RowSource, RowWeights, isa::Level};
+use crate::{
+    Codebook, Epilogue, Isa, RowSource, RowWeights,
+    isa::Level,
+    rows::{PARTS, whole},
+};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-#[path = "slice_buffer.rs"]
-mod buffer;
 #[cfg(target_arch = "x86_64")]
 #[path = "sliced_x86.rs"]
 mod x86;
-
-pub use buffer::SliceBuffer;
 
 /// Rows side by side.
 pub(crate) const LANES: usize = 16;
@@ -198,15 +198,15 @@ fn sums(isa: Isa, idx: &[u16], weights: Lanes<'_>, x: &[f32]) -> [f32; LANES] {
     }
 }
 
-/// The definition: lane by lane, step by step.
+/// The definition: lane by lane, step by step, each row in [`PARTS`].
 fn sums_scalar(idx: &[u16], x: &[f32], weight: impl Fn(usize) -> f32) -> [f32; LANES] {
-    let mut sums = [0.0; LANES];
+    let mut parts = [[0.0; PARTS]; LANES];
     for (step, columns) in idx.chunks_exact(LANES).enumerate() {
-        for (lane, (sum, &col)) in sums.iter_mut().zip(columns).enumerate() {
-            *sum += weight(step * LANES + lane) * x[usize::from(col)];
+        for (lane, (parts, &col)) in parts.iter_mut().zip(columns).enumerate() {
+            parts[step % PARTS] += weight(step * LANES + lane) * x[usize::from(col)];
         }
     }
-    sums
+    parts.map(whole)
 }
 
 /// Sorts the rows of each band by length and cuts them into slices. Also where each row's entries start in `idx`,

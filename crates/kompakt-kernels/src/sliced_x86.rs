@@ -5,7 +5,7 @@
 )]
 
 use super::{FILLER, LANES};
-use crate::{Codebook, isa::Level};
+use crate::{Codebook, isa::Level, rows::PARTS};
 use core::arch::x86_64::*;
 
 /// Sixteen sums over codes below 32 or [`FILLER`]; the first `full` steps have no filler.
@@ -75,6 +75,55 @@ unsafe fn sixteen(idx: *const u16, x: *const f32) -> __m512 {
     unsafe { _mm512_insertf32x8(_mm512_castps256_ps512(eight(idx, x)), eight(idx.add(8), x), 1) }
 }
 
+/// Lanes of as many steps as there are parts.
+const FOUR: usize = PARTS * LANES;
+
+/// The parts of sixteen sums: the next product goes to the first, which then is the last.
+#[derive(Clone, Copy)]
+struct Parts(__m512, __m512, __m512, __m512);
+
+impl Parts {
+    /// # Safety
+    /// AVX-512 F.
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: promised by the caller.
+        let zero = unsafe { _mm512_setzero_ps() };
+        Self(zero, zero, zero, zero)
+    }
+
+    /// # Safety
+    /// AVX-512 F.
+    #[inline(always)]
+    unsafe fn add(self, x: __m512, weight: __m512) -> Self {
+        // SAFETY: promised by the caller.
+        Self(self.1, self.2, self.3, unsafe { _mm512_fmadd_ps(x, weight, self.0) })
+    }
+
+    /// The same where `kept`.
+    ///
+    /// # Safety
+    /// AVX-512 F.
+    #[inline(always)]
+    unsafe fn add_kept(self, x: __m512, weight: __m512, kept: __mmask16) -> Self {
+        // SAFETY: promised by the caller.
+        Self(self.1, self.2, self.3, unsafe { _mm512_mask3_fmadd_ps(x, weight, self.0, kept) })
+    }
+
+    /// The sums after `n` products.
+    ///
+    /// # Safety
+    /// AVX-512 F.
+    #[inline(always)]
+    unsafe fn whole(mut self, n: usize) -> __m512 {
+        for _ in 0..n.wrapping_neg() % 4 {
+            self = Self(self.1, self.2, self.3, self.0);
+        }
+        // SAFETY: promised by the caller.
+        unsafe { _mm512_add_ps(_mm512_add_ps(self.0, self.1), _mm512_add_ps(self.2, self.3)) }
+    }
+}
+
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn codes_avx512(idx: &[u16], codes: &[u8], full: usize, book: &Codebook, x: &[f32]) -> [f32; LANES] {
     let mut out = [0.0; LANES];
@@ -83,19 +132,19 @@ unsafe fn codes_avx512(idx: &[u16], codes: &[u8], full: usize, book: &Codebook, 
     unsafe {
         let low = _mm512_loadu_ps(book.table().as_ptr());
         let high = _mm512_loadu_ps(book.table().as_ptr().add(16));
-        let mut acc = _mm512_setzero_ps();
+        let mut parts = Parts::zero();
         for at in (0..full * LANES).step_by(LANES) {
             let code = _mm512_cvtepu8_epi32(_mm_loadu_si128(codes.as_ptr().add(at).cast()));
             let weight = _mm512_permutex2var_ps(low, code, high);
-            acc = _mm512_fmadd_ps(sixteen(idx.as_ptr().add(at), x.as_ptr()), weight, acc);
+            parts = parts.add(sixteen(idx.as_ptr().add(at), x.as_ptr()), weight);
         }
         for at in (full * LANES..idx.len()).step_by(LANES) {
             let code = _mm512_cvtepu8_epi32(_mm_loadu_si128(codes.as_ptr().add(at).cast()));
             let kept = _mm512_cmpneq_epu32_mask(code, _mm512_set1_epi32(i32::from(FILLER)));
             let weight = _mm512_permutex2var_ps(low, code, high);
-            acc = _mm512_mask3_fmadd_ps(sixteen(idx.as_ptr().add(at), x.as_ptr()), weight, acc, kept);
+            parts = parts.add_kept(sixteen(idx.as_ptr().add(at), x.as_ptr()), weight, kept);
         }
-        _mm512_storeu_ps(out.as_mut_ptr(), acc);
+        _mm512_storeu_ps(out.as_mut_ptr(), parts.whole(idx.len() / LANES));
     }
     out
 }
@@ -105,14 +154,37 @@ unsafe fn values_avx512(idx: &[u16], values: &[f32], x: &[f32]) -> [f32; LANES] 
     let mut out = [0.0; LANES];
     // SAFETY: as in `codes_avx512`.
     unsafe {
-        let mut acc = _mm512_setzero_ps();
-        for at in (0..idx.len()).step_by(LANES) {
-            let weight = _mm512_loadu_ps(values.as_ptr().add(at));
-            acc = _mm512_fmadd_ps(sixteen(idx.as_ptr().add(at), x.as_ptr()), weight, acc);
+        let mut parts = Parts::zero();
+        // Four at a time, after which the parts are where they were.
+        for four in (0..idx.len() / FOUR * FOUR).step_by(FOUR) {
+            for at in [four, four + LANES, four + 2 * LANES, four + 3 * LANES] {
+                let weight = _mm512_loadu_ps(values.as_ptr().add(at));
+                parts = parts.add(sixteen(idx.as_ptr().add(at), x.as_ptr()), weight);
+            }
         }
-        _mm512_storeu_ps(out.as_mut_ptr(), acc);
+        for at in (idx.len() / FOUR * FOUR..idx.len()).step_by(LANES) {
+            let weight = _mm512_loadu_ps(values.as_ptr().add(at));
+            parts = parts.add(sixteen(idx.as_ptr().add(at), x.as_ptr()), weight);
+        }
+        _mm512_storeu_ps(out.as_mut_ptr(), parts.whole(idx.len() / LANES));
     }
     out
+}
+
+/// Adds up the parts of sixteen sums.
+///
+/// # Safety
+/// AVX.
+#[inline(always)]
+unsafe fn store_whole(parts: [[__m256; 2]; PARTS], out: &mut [f32; LANES]) {
+    let [a, b, c, d] = parts;
+    // SAFETY: promised by the caller; two times eight floats are there.
+    unsafe {
+        let low = _mm256_add_ps(_mm256_add_ps(a[0], b[0]), _mm256_add_ps(c[0], d[0]));
+        let high = _mm256_add_ps(_mm256_add_ps(a[1], b[1]), _mm256_add_ps(c[1], d[1]));
+        _mm256_storeu_ps(out.as_mut_ptr(), low);
+        _mm256_storeu_ps(out.as_mut_ptr().add(8), high);
+    }
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -120,14 +192,14 @@ unsafe fn values_avx2(idx: &[u16], values: &[f32], x: &[f32]) -> [f32; LANES] {
     let mut out = [0.0; LANES];
     // SAFETY: as in `codes_avx512`.
     unsafe {
-        let (mut acc0, mut acc1) = (_mm256_setzero_ps(), _mm256_setzero_ps());
-        for at in (0..idx.len()).step_by(LANES) {
+        let mut parts = [[_mm256_setzero_ps(); 2]; PARTS];
+        for (step, at) in (0..idx.len()).step_by(LANES).enumerate() {
             let (i, v) = (idx.as_ptr().add(at), values.as_ptr().add(at));
-            acc0 = _mm256_fmadd_ps(eight(i, x.as_ptr()), _mm256_loadu_ps(v), acc0);
-            acc1 = _mm256_fmadd_ps(eight(i.add(8), x.as_ptr()), _mm256_loadu_ps(v.add(8)), acc1);
+            let [low, high] = &mut parts[step % PARTS];
+            *low = _mm256_fmadd_ps(eight(i, x.as_ptr()), _mm256_loadu_ps(v), *low);
+            *high = _mm256_fmadd_ps(eight(i.add(8), x.as_ptr()), _mm256_loadu_ps(v.add(8)), *high);
         }
-        _mm256_storeu_ps(out.as_mut_ptr(), acc0);
-        _mm256_storeu_ps(out.as_mut_ptr().add(8), acc1);
+        store_whole(parts, &mut out);
     }
     out
 }
@@ -160,14 +232,14 @@ unsafe fn codes_avx2(idx: &[u16], codes: &[u8], book: &Codebook, x: &[f32]) -> [
     unsafe {
         let part = |i: usize| _mm256_loadu_ps(book.table().as_ptr().add(8 * i));
         let table = [part(0), part(1), part(2), part(3)];
-        let (mut acc0, mut acc1) = (_mm256_setzero_ps(), _mm256_setzero_ps());
-        for at in (0..idx.len()).step_by(LANES) {
+        let mut parts = [[_mm256_setzero_ps(); 2]; PARTS];
+        for (step, at) in (0..idx.len()).step_by(LANES).enumerate() {
             let (i, c) = (idx.as_ptr().add(at), codes.as_ptr().add(at));
-            acc0 = _mm256_fmadd_ps(eight(i, x.as_ptr()), eight_values(c, table), acc0);
-            acc1 = _mm256_fmadd_ps(eight(i.add(8), x.as_ptr()), eight_values(c.add(8), table), acc1);
+            let [low, high] = &mut parts[step % PARTS];
+            *low = _mm256_fmadd_ps(eight(i, x.as_ptr()), eight_values(c, table), *low);
+            *high = _mm256_fmadd_ps(eight(i.add(8), x.as_ptr()), eight_values(c.add(8), table), *high);
         }
-        _mm256_storeu_ps(out.as_mut_ptr(), acc0);
-        _mm256_storeu_ps(out.as_mut_ptr().add(8), acc1);
+        store_whole(parts, &mut out);
     }
     out
 }

@@ -3,8 +3,8 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Isa, RowSource, RowWeights, SliceBuffer, SlicedMatrix,
-    TapLayout, TapMatrix, Window, dense,
+    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Isa, RowSource, RowWeights, SlicedMatrix, TapLayout,
+    TapMatrix, Window, dense,
 };
 use std::sync::Arc;
 
@@ -120,25 +120,21 @@ fn one_vector() {
             let (mut y, mut z) = (vec![f32::NAN; n_rows], vec![f32::NAN; n_rows]);
             sliced.apply(isa, &x, epilogue, &mut y);
             columns.apply(isa, &x, epilogue, &mut ColumnScratch::default(), &mut z);
-            let longest = m.rows.iter().map(|r| r.0.len()).max().unwrap();
-            let mut buffer = SliceBuffer::default();
-            for (i, (rows, y)) in m.rows.chunks(16).zip(y.chunks(16)).enumerate() {
-                buffer.start(n_cols, longest * SliceBuffer::ROWS, m.coded.then(|| m.book.n_levels()));
-                for (cols, codes, values) in rows {
-                    let weights = if m.coded { RowWeights::Codes(codes) } else { RowWeights::Values(values) };
-                    buffer.push(cols, weights, &m.book);
-                }
-                let mut z = [0.0; 16];
-                buffer.apply(isa, &m.book, &x, epilogue.from_row(i * 16), &mut z);
-                assert_eq!(&z[..y.len()], y, "buffer {isa}");
-            }
             assert_eq!(y, z, "columns and rows have the same bits on {isa}");
             for (r, row) in m.rows.iter().enumerate() {
                 let expected = product(row, |c| x[c as usize]);
                 assert_close(&format!("sliced {isa}"), y[r], expected, row.0.len(), scale[r], bias[r], relu);
                 assert_close(&format!("columns {isa}"), z[r], expected, row.0.len(), scale[r], bias[r], relu);
-                let sparse = dense::dot_sparse(isa, &row.0, &row.1, m.book.table(), &x);
+                let sparse = dense::dot_sparse(isa, &row.0, &row.1, &m.book, &x);
                 assert_close(&format!("dot {isa}"), sparse, expected, row.0.len(), 1.0, 0.0, false);
+                assert_eq!(epilogue.apply(r, sparse), y[r], "rows on their own have the same bits on {isa}");
+                if row.0.len() == n_cols {
+                    assert_eq!(
+                        dense::dot_sparse_full(isa, &row.1, &m.book, &x),
+                        sparse,
+                        "full rows on {isa}"
+                    );
+                }
                 let sparse = dense::dot_sparse_values(isa, &row.0, &row.2, &x);
                 assert_close(&format!("dot values {isa}"), sparse, expected, row.0.len(), 1.0, 0.0, false);
                 let head = &x[..row.0.len()];

@@ -16,7 +16,7 @@ use crate::{
     weights::{RowScratch, RowView, Weights},
 };
 use kompakt_kernels::{
-    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Grid, Isa, PlanesAt, RowSource, RowWeights, SliceBuffer,
+    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Grid, Isa, PlanesAt, RowSource, RowWeights,
     SlicedMatrix, TapLayout, TapMatrix, Window, columns, dense, grid,
 };
 use std::{ops::Range, sync::Arc};
@@ -88,7 +88,8 @@ enum Form {
 /// How rows from the file are multiplied: as the form would that the layer has when memory allows, with the same bits.
 #[derive(Debug)]
 enum Unpack {
-    Slices,
+    /// Row by row as they come: putting them side by side costs more than multiplying them once.
+    Rows,
     /// Codes of all weights, the codebook with a zero for what is pruned.
     Dense(Codebook),
     Taps(Arc<TapLayout>),
@@ -101,7 +102,6 @@ pub(crate) struct Scratch {
     pub(crate) columns: ColumnScratch,
     /// Rows of a layer that is run from the file.
     taps: Option<TapMatrix>,
-    slices: SliceBuffer,
     codes: Vec<u8>,
     tile: TileMemory,
 }
@@ -167,10 +167,7 @@ pub(crate) fn from_file_bytes(
 ) -> FromFile {
     let row = weights.unpack_bytes();
     match form {
-        FormKind::Sliced | FormKind::SlicedAndColumns => FromFile {
-            held: 0,
-            scratch: row + SliceBuffer::estimate_bytes(slices_len(weights), weights.n_levels()),
-        },
+        FormKind::Sliced | FormKind::SlicedAndColumns => FromFile { held: 0, scratch: row },
         FormKind::DenseCodes | FormKind::DenseValues => {
             FromFile { held: 1024, scratch: row + weights.n_cols }
         }
@@ -285,7 +282,7 @@ impl<'m> Layer<'m> {
             FormKind::DenseValues => Some(dense_values(&weights)),
             FormKind::Taps => None,
             FormKind::FromFile => Some(Form::FromFile(match fastest {
-                FormKind::Sliced | FormKind::SlicedAndColumns => Unpack::Slices,
+                FormKind::Sliced | FormKind::SlicedAndColumns => Unpack::Rows,
                 FormKind::DenseCodes => Unpack::Dense(with_zero(&weights)),
                 FormKind::DenseValues | FormKind::Taps | FormKind::FromFile => Unpack::Taps(layout()),
             })),
@@ -307,7 +304,7 @@ impl<'m> Layer<'m> {
             Form::Taps(m) => m.n_bytes(),
             Form::FromFile(Unpack::Taps(layout)) => layout.n_bytes(),
             Form::FromFile(Unpack::Dense(_)) => 1024,
-            Form::FromFile(Unpack::Slices) => 0,
+            Form::FromFile(Unpack::Rows) => 0,
         };
         form + 4 * (self.scale.as_ref().map_or(0, Vec::len) + self.bias.as_ref().map_or(0, Vec::len))
     }
@@ -378,7 +375,7 @@ impl<'m> Layer<'m> {
                     let epilogue = epilogue.from_row(rows.start);
                     let y = y.image(0);
                     match unpack {
-                        Unpack::Slices => slices(isa, weights, rows, scratch, x, epilogue, y),
+                        Unpack::Rows => sparse_rows(isa, weights, rows, &mut scratch.row, x, epilogue, y),
                         Unpack::Dense(book) => dense_rows(isa, weights, book, rows, scratch, x, epilogue, y),
                         Unpack::Taps(layout) => {
                             let Scratch { row, taps, .. } = scratch;
@@ -508,38 +505,26 @@ impl<'m> Layer<'m> {
     }
 }
 
-/// The most kept weights of rows that a [`SliceBuffer`] takes at once.
-fn slices_len(weights: &Weights<'_>) -> usize {
-    (SliceBuffer::ROWS * weights.max_row_kept).min(weights.max_kept_at_once())
-}
-
-/// Rows from the file against one vector, sixteen at a time.
-fn slices(
+/// Rows from the file against one vector.
+fn sparse_rows(
     isa: Isa,
     weights: &Weights<'_>,
     rows: Range<usize>,
-    scratch: &mut Scratch,
+    scratch: &mut RowScratch,
     x: &[f32],
     epilogue: Epilogue<'_>,
     y: &mut [f32],
 ) {
-    let Scratch { row, slices, .. } = scratch;
-    let (book, first, end) = (weights.codebook(), rows.start, rows.end);
-    let start =
-        |slices: &mut SliceBuffer| slices.start(weights.n_cols, slices_len(weights), weights.n_levels());
-    start(slices);
-    let mut done = first;
-    weights.for_rows(rows, row, &mut |row, view| {
-        match view {
-            RowView::Sparse(cols, weights) => slices.push(cols, weights, book),
-            RowView::Dense(codes) => slices.push_full(codes, book),
-        }
-        let next = row + 1;
-        if next - done == SliceBuffer::ROWS || next == end {
-            slices.apply(isa, book, x, epilogue.from_row(done - first), &mut y[done - first..next - first]);
-            start(slices);
-            done = next;
-        }
+    let (book, first, x) = (weights.codebook(), rows.start, &x[..weights.n_cols]);
+    weights.for_rows(rows, scratch, &mut |row, view| {
+        let sum = match view {
+            RowView::Sparse(cols, RowWeights::Codes(codes)) => dense::dot_sparse(isa, cols, codes, book, x),
+            RowView::Sparse(cols, RowWeights::Values(values)) => {
+                dense::dot_sparse_values(isa, cols, values, x)
+            }
+            RowView::Dense(codes) => dense::dot_sparse_full(isa, codes, book, x),
+        };
+        y[row - first] = epilogue.apply(row - first, sum);
     });
 }
 

@@ -373,11 +373,9 @@ impl Weights<'_> {
                     *error = Some(broken);
                     return;
                 }
-                Ok(stream::Tile::Sparse { starts, cols, codes }) => {
-                    for (r, w) in starts.windows(2).enumerate().take(local.end).skip(local.start) {
-                        let at = w[0] as usize..w[1] as usize;
-                        let entries = RowWeights::Codes(&codes[at.clone()]);
-                        visit(tile.first_row + r, RowView::Sparse(&cols[at], entries));
+                Ok(stream::Tile::Sparse(sparse)) => {
+                    for (r, (cols, codes)) in sparse.rows().enumerate().take(local.end).skip(local.start) {
+                        visit(tile.first_row + r, RowView::Sparse(cols, RowWeights::Codes(codes)));
                     }
                 }
                 Ok(stream::Tile::Dense { symbols, has_zero }) => {

@@ -1,104 +1,98 @@
-//! The slow steps of a sparse tile on AVX-512: 16 gaps, columns or weights at a time.
+//! The slow steps of a sparse tile on AVX-512: 32 gaps or 16 weights at a time.
 #![expect(unsafe_code, reason = "vector intrinsics on memory")]
 
 use super::links::List;
 use super::rows::Sum;
-use crate::rans::avx512::Avx512;
+use crate::rans::avx512::{Avx512, Words};
 use core::arch::x86_64::*;
 
-/// As the loop of [`super::rows::places`], as far as 16 symbols and room for 16 places are left. Returns the
-/// symbols that are left.
-pub(super) fn places<'a>(
-    _proof: Avx512,
+/// The most columns of a row whose sums fit 16 bits, whatever the next 32 gaps.
+pub(super) const MAX_COLS: u32 = (1 << 16) - 32 * 256;
+
+/// As the loop of [`super::rows::columns`], 32 symbols at a time. Returns the symbols that are left, `None` where they
+/// lead past the last row.
+pub(super) fn columns<'a>(
+    _proof: Words,
     symbols: &'a [u8],
     cap: u8,
+    n_cols: u32,
     sum: &mut Sum,
-    places: &mut [u32],
-) -> &'a [u8] {
-    // SAFETY: the token is proof of AVX-512 F and POPCNT.
-    unsafe { places_avx512(symbols, cap, sum, places) }
+    cols: &mut [u32],
+    ends: &mut [u32],
+) -> Option<&'a [u8]> {
+    // SAFETY: the token is proof of AVX-512 F, BW, VBMI2 and POPCNT.
+    unsafe { columns_avx512(symbols, cap, n_cols, sum, cols, ends) }
 }
 
-#[target_feature(enable = "avx512f,popcnt")]
-fn places_avx512<'a>(symbols: &'a [u8], cap: u8, sum: &mut Sum, places: &mut [u32]) -> &'a [u8] {
-    let (groups, rest) = symbols.as_chunks::<16>();
-    let (cap, one) = (_mm512_set1_epi32(cap.into()), _mm512_set1_epi32(1));
-    let mut past = _mm512_set1_epi32(sum.past as i32);
-    for (i, group) in groups.iter().enumerate() {
-        let Some(room) = places.get_mut(sum.n..).and_then(|room| room.first_chunk_mut::<16>()) else {
-            sum.past = _mm512_cvtsi512_si32(past) as u32;
-            return &symbols[16 * i..];
-        };
-        // SAFETY: a group has 16 bytes.
-        let gaps = _mm512_cvtepu8_epi32(unsafe { _mm_loadu_si128(group.as_ptr().cast()) });
-        let is_kept = _mm512_cmpneq_epu32_mask(gaps, cap);
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
+fn columns_avx512<'a>(
+    symbols: &'a [u8],
+    cap: u8,
+    n_cols: u32,
+    sum: &mut Sum,
+    cols: &mut [u32],
+    ends: &mut [u32],
+) -> Option<&'a [u8]> {
+    assert!(n_cols <= MAX_COLS, "columns that do not fit");
+    let (groups, rest) = symbols.as_chunks::<32>();
+    let (cap, one) = (_mm512_set1_epi16(cap.into()), _mm512_set1_epi16(1));
+    let width = _mm512_set1_epi16(n_cols as i16);
+    let last = _mm512_set1_epi16(31);
+    let mut past = _mm512_set1_epi16(sum.past as i16);
+    for group in groups {
+        // SAFETY: a group has 32 bytes.
+        let gaps = _mm512_cvtepu8_epi16(unsafe { _mm256_loadu_si256(group.as_ptr().cast()) });
+        let is_kept = _mm512_cmpneq_epu16_mask(gaps, cap);
         // Each symbol speaks for its pruned weights, and for the kept one if it is one.
-        let own = _mm512_mask_add_epi32(gaps, is_kept, gaps, one);
-        let ends = _mm512_add_epi32(running_sum(own), past);
-        let kept = _mm512_maskz_compress_epi32(is_kept, _mm512_sub_epi32(ends, one));
-        // SAFETY: there is room for 16.
-        unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), kept) };
-        sum.n += is_kept.count_ones() as usize;
-        past = _mm512_permutexvar_epi32(_mm512_set1_epi32(15), ends);
-    }
-    sum.past = _mm512_cvtsi512_si32(past) as u32;
-    rest
-}
-
-/// Each lane plus all lanes below it.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn running_sum(x: __m512i) -> __m512i {
-    let zero = _mm512_setzero_si512();
-    let x = _mm512_add_epi32(x, _mm512_alignr_epi32::<15>(x, zero));
-    let x = _mm512_add_epi32(x, _mm512_alignr_epi32::<14>(x, zero));
-    let x = _mm512_add_epi32(x, _mm512_alignr_epi32::<12>(x, zero));
-    _mm512_add_epi32(x, _mm512_alignr_epi32::<8>(x, zero))
-}
-
-/// As [`super::rows::columns`].
-pub(super) fn columns(_proof: Avx512, places: &[u32], start: u32, end: u32, cols: &mut [u32]) -> usize {
-    // SAFETY: the token is proof of AVX-512 F and POPCNT.
-    unsafe { columns_avx512(places, start, end, cols) }
-}
-
-#[target_feature(enable = "avx512f,popcnt")]
-fn columns_avx512(places: &[u32], start: u32, end: u32, cols: &mut [u32]) -> usize {
-    let (first, past) = (_mm512_set1_epi32(start as i32), _mm512_set1_epi32(end as i32));
-    let len = places.len().min(cols.len());
-    let mut n = 0;
-    // Whole vectors without masks, which are slow to store; what is written past the row's end is the next row's.
-    while n + 16 <= len {
-        // SAFETY: 16 lanes are in both slices.
-        let in_row = unsafe {
-            let places = _mm512_loadu_epi32(places.as_ptr().add(n).cast());
-            _mm512_storeu_epi32(cols.as_mut_ptr().add(n).cast(), _mm512_sub_epi32(places, first));
-            _mm512_cmplt_epu32_mask(places, past)
-        };
-        if in_row != 0xffff {
-            return n + in_row.count_ones() as usize;
+        let own = running_sum(_mm512_mask_add_epi16(gaps, is_kept, gaps, one));
+        let places = _mm512_sub_epi16(_mm512_add_epi16(own, past), one);
+        let mut kept = _mm512_maskz_compress_epi16(is_kept, places);
+        past = _mm512_add_epi16(past, _mm512_permutexvar_epi16(last, own));
+        let n = is_kept.count_ones();
+        let mut spoken = _mm512_cvtsi512_si32(past) as u32 & 0xffff;
+        // Once a row: those past its end are the next row's.
+        while spoken >= n_cols {
+            let there = ((1u64 << n) - 1) as u32;
+            let is_next = _mm512_mask_cmpge_epu16_mask(there, kept, width);
+            sum.end_row(sum.n + (n - is_next.count_ones()) as usize, ends)?;
+            kept = _mm512_mask_sub_epi16(kept, is_next, kept, width);
+            past = _mm512_sub_epi16(past, width);
+            spoken -= n_cols;
         }
-        n += 16;
-    }
-    while n < len {
-        let there = if len - n >= 16 { 0xffff } else { (1 << (len - n)) - 1 };
-        // SAFETY: only lanes that are in both slices are touched.
-        let places = unsafe { _mm512_maskz_loadu_epi32(there, places.as_ptr().add(n).cast()) };
-        let in_row = _mm512_mask_cmplt_epu32_mask(there, places, past);
-        // SAFETY: as above.
+        let room = &mut cols[sum.n..sum.n + 32];
+        let (low, high) = (_mm512_castsi512_si256(kept), _mm512_extracti64x4_epi64::<1>(kept));
+        // SAFETY: there is room for 32.
         unsafe {
-            _mm512_mask_storeu_epi32(
-                cols.as_mut_ptr().add(n).cast(),
-                in_row,
-                _mm512_sub_epi32(places, first),
-            );
+            _mm512_storeu_epi32(room.as_mut_ptr().cast(), _mm512_cvtepu16_epi32(low));
+            _mm512_storeu_epi32(room.as_mut_ptr().add(16).cast(), _mm512_cvtepu16_epi32(high));
         }
-        n += in_row.count_ones() as usize;
-        if in_row != 0xffff {
-            break;
-        }
+        sum.n += n as usize;
     }
-    n
+    sum.past = _mm512_cvtsi512_si32(past) as u32 & 0xffff;
+    Some(rest)
+}
+
+/// Each of 32 lanes plus all lanes below it.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn running_sum(x: __m512i) -> __m512i {
+    const BELOW: [u16; 32] = {
+        let mut lanes = [0; 32];
+        let mut lane = 1;
+        while lane < 32 {
+            lanes[lane] = lane as u16 - 1;
+            lane += 1;
+        }
+        lanes
+    };
+    let zero = _mm512_setzero_si512();
+    // SAFETY: 32 lanes of 2 bytes are there.
+    let below = unsafe { _mm512_loadu_si512(BELOW.as_ptr().cast()) };
+    let x = _mm512_add_epi16(x, _mm512_maskz_permutexvar_epi16(!1, below, x));
+    let x = _mm512_add_epi16(x, _mm512_alignr_epi32::<15>(x, zero));
+    let x = _mm512_add_epi16(x, _mm512_alignr_epi32::<14>(x, zero));
+    let x = _mm512_add_epi16(x, _mm512_alignr_epi32::<12>(x, zero));
+    _mm512_add_epi16(x, _mm512_alignr_epi32::<8>(x, zero))
 }
 
 /// As [`super::links::follow_from`] the first.

@@ -1,6 +1,6 @@
 //! Decodes tiles.
 
-use super::links::Links;
+use super::links::{Links, Places};
 use super::model::{Model, Sparse};
 use super::{MAX_TILE_WEIGHTS, Tables, rows};
 use crate::EntropyError;
@@ -15,26 +15,22 @@ pub struct TileDecoder {
     /// Symbols as they come.
     symbols: Vec<u8>,
     row_classes: Vec<u8>,
-    /// For each class, the places of its kept weights, rows end to end.
-    places: Vec<u32>,
+    /// For each class, where its rows end among its columns.
+    ends: Vec<u32>,
     starts: Vec<u32>,
+    /// Where the columns of each row start.
+    firsts: Vec<u32>,
+    /// Columns of the kept weights, class by class, each row by row.
     cols: Vec<u32>,
     codes: Vec<u8>,
     links: Links,
 }
 
 /// A decoded tile, in the decoder's memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Tile<'a> {
     /// The kept weights, row by row.
-    Sparse {
-        /// `[rows + 1]`: row `r` has the weights `starts[r] .. starts[r + 1]`.
-        starts: &'a [u32],
-        /// `[n_kept]`: columns, ascending within a row, below the tile's.
-        cols: &'a [u32],
-        /// `[n_kept]`: codes, below the number of levels.
-        codes: &'a [u8],
-    },
+    Sparse(SparseTile<'a>),
     /// Every weight.
     Dense {
         /// `[rows, cols]`: codes, or with a zero, 0 for a pruned weight and `c + 1` for code `c`.
@@ -57,6 +53,41 @@ pub struct TileSize {
     pub is_full: bool,
     /// Bytes that a [`TileDecoder`] holds after it, about.
     pub decoder_bytes: usize,
+}
+
+/// The kept weights of a tile.
+#[derive(Debug, Clone, Copy)]
+pub struct SparseTile<'a> {
+    /// `[rows + 1]`: row `r` has the codes `starts[r] .. starts[r + 1]`.
+    pub(super) starts: &'a [u32],
+    /// `[rows]`: row `r` has as many columns from `firsts[r]` on.
+    pub(super) firsts: &'a [u32],
+    /// Those of the kept weights, and others.
+    pub(super) cols: &'a [u32],
+    pub(super) codes: &'a [u8],
+}
+
+impl<'a> SparseTile<'a> {
+    /// The columns of the row's kept weights, ascending and below the tile's, and their codes, below the number of
+    /// levels.
+    ///
+    /// Panics: if there is no such row.
+    #[inline]
+    pub fn row(&self, row: usize) -> (&'a [u32], &'a [u8]) {
+        let codes = &self.codes[self.starts[row] as usize..self.starts[row + 1] as usize];
+        (&self.cols[self.firsts[row] as usize..][..codes.len()], codes)
+    }
+
+    /// All rows, first to last.
+    pub fn rows(&self) -> impl Iterator<Item = (&'a [u32], &'a [u8])> + use<'a> {
+        let this = *self;
+        (0..this.firsts.len()).map(move |row| this.row(row))
+    }
+
+    /// How many weights are kept.
+    pub fn n_kept(&self) -> usize {
+        self.codes.len()
+    }
 }
 
 impl TileSize {
@@ -85,9 +116,10 @@ impl TileSize {
         if max_kept > n_weights {
             return Err(broken(header.at, "S-9", "the tile has more gaps than weights"));
         }
-        // Symbols, places, columns and codes; starts and classes of rows; five lists of links.
+        // Symbols, columns and codes; four numbers of each row; five lists of links.
         let links = if sparse.reach == 0 { 0 } else { 40 * about_kept + 640 };
-        let decoder_bytes = 4 * max_kept + 6 * about_kept + 5 * shape.rows + 4 + links;
+        let slack = 4 * rows::SLACK * sparse.classes.len();
+        let decoder_bytes = 5 * max_kept + about_kept + 13 * shape.rows + 4 + slack + links;
         Ok(Self { max_kept, about_kept, is_dense: false, is_full: false, decoder_bytes })
     }
 }
@@ -108,8 +140,9 @@ impl TileDecoder {
             engine,
             symbols: Vec::new(),
             row_classes: Vec::new(),
-            places: Vec::new(),
+            ends: Vec::new(),
             starts: Vec::new(),
+            firsts: Vec::new(),
             cols: Vec::new(),
             codes: Vec::new(),
             links: Links::default(),
@@ -119,7 +152,7 @@ impl TileDecoder {
     /// The bytes of memory that it holds by now.
     pub fn n_bytes(&self) -> usize {
         let bytes = [&self.symbols, &self.row_classes, &self.codes].map(Vec::capacity);
-        let numbers = [&self.places, &self.starts, &self.cols].map(Vec::capacity);
+        let numbers = [&self.ends, &self.starts, &self.firsts, &self.cols].map(Vec::capacity);
         bytes.iter().sum::<usize>() + 4 * numbers.iter().sum::<usize>() + self.links.n_bytes()
     }
 
@@ -152,8 +185,9 @@ impl TileDecoder {
             }
             Model::Sparse(sparse) => {
                 let n_kept = self.sparse(sparse, first, header, &shape, n_negative, tables)?;
-                let (starts, cols) = (&self.starts[..shape.rows + 1], &self.cols[..n_kept]);
-                Ok(Tile::Sparse { starts, cols, codes: &self.codes[..n_kept] })
+                let (starts, firsts) = (&self.starts[..shape.rows + 1], &self.firsts[..shape.rows]);
+                let codes = &self.codes[..n_kept];
+                Ok(Tile::Sparse(SparseTile { starts, firsts, cols: &self.cols, codes }))
             }
         }
     }
@@ -168,6 +202,7 @@ impl TileDecoder {
         tables: &Tables,
     ) -> Result<usize, EntropyError> {
         room(&mut self.starts, shape.rows + 1).fill(0);
+        room(&mut self.firsts, shape.rows).fill(0);
         if model.classes.is_empty() {
             return if header.at == header.bytes.len() {
                 Ok(0)
@@ -191,58 +226,54 @@ impl TileDecoder {
             Some(table) => decoder.decode(tables.table(table), row_classes)?,
             None => row_classes.fill(1),
         }
-        let class_starts = self.places(model, &n_symbols, shape, tables, &mut decoder)?;
-        let n_kept = self.columns(class_starts, shape);
+        let areas = self.columns(model, &n_symbols, shape, tables, &mut decoder)?;
+        let n_kept = self.rows(areas, shape);
         self.codes(model, n_kept, shape, n_negative, tables, &mut decoder)?;
         decoder.finish()?;
         Ok(n_kept)
     }
 
-    /// Decodes the gaps of each class and sums them up. Returns where each class' places start and end.
-    fn places(
+    /// Decodes the gaps of each class and sums them up. Returns where each class' columns start, and its rows' ends.
+    fn columns(
         &mut self,
         model: &Sparse,
         n_symbols: &[usize],
         shape: &TileShape,
         tables: &Tables,
         decoder: &mut Decoder<'_>,
-    ) -> Result<ClassStarts, EntropyError> {
-        let mut starts = [0; super::MAX_CLASSES + 1];
-        for (i, (class, &n)) in model.classes.iter().zip(n_symbols).enumerate() {
+    ) -> Result<Areas, EntropyError> {
+        let mut areas = [Area::default(); super::MAX_CLASSES];
+        let mut next = Area::default();
+        room(&mut self.ends, shape.rows);
+        for ((number, class), (&n, area)) in (1..).zip(&model.classes).zip(n_symbols.iter().zip(&mut areas)) {
             let symbols = room(&mut self.symbols, n);
             decoder.decode(tables.table(class.table), symbols)?;
-            let number = i as u8 + 1;
-            let rows = self.row_classes[..shape.rows].iter().filter(|&&class| class == number).count();
-            room(&mut self.places, starts[i] + n);
-            let places = &mut self.places[starts[i]..starts[i] + n];
-            let n_kept = rows::places(self.engine, symbols, class.cap, rows * shape.cols, places)
+            let n_rows = self.row_classes[..shape.rows].iter().filter(|&&class| class == number).count();
+            *area = next;
+            room(&mut self.cols, area.cols + n + rows::SLACK);
+            let cols = &mut self.cols[area.cols..];
+            let ends = &mut self.ends[area.ends..area.ends + n_rows];
+            let n_kept = rows::columns(self.engine, symbols, class.cap, shape.cols as u32, cols, ends)
                 .ok_or(broken(0, "S-10", "the gaps of a class lead past its rows"))?;
-            starts[i + 1] = starts[i] + n_kept;
+            next = Area { cols: area.cols + n_kept, ends: area.ends + n_rows, done: 0 };
         }
-        let end = starts[model.classes.len()];
-        starts[model.classes.len()..].fill(end);
-        Ok(starts)
+        Ok(areas)
     }
 
-    /// Cuts the places of each class into rows. Returns how many weights are kept.
-    fn columns(&mut self, mut class_starts: ClassStarts, shape: &TileShape) -> usize {
-        let ends = class_starts;
-        let n_kept = ends[super::MAX_CLASSES];
-        let cols = room(&mut self.cols, n_kept);
-        let mut row_starts = [0; super::MAX_CLASSES];
+    /// Finds each row's columns among those of its class. Returns how many weights are kept.
+    fn rows(&mut self, mut areas: Areas, shape: &TileShape) -> usize {
         let mut n = 0;
         for (row, &class) in self.row_classes[..shape.rows].iter().enumerate() {
             if let Some(class) = usize::from(class).checked_sub(1) {
-                let places = &self.places[class_starts[class]..ends[class + 1]];
-                let (start, end) = (row_starts[class], row_starts[class] + shape.cols as u32);
-                let n_row = rows::columns(self.engine, places, start, end, &mut cols[n..]);
-                class_starts[class] += n_row;
-                row_starts[class] = end;
-                n += n_row;
+                let area = &mut areas[class];
+                let end = self.ends[area.ends];
+                self.firsts[row] = area.cols as u32 + area.done;
+                n += end - area.done;
+                (area.ends, area.done) = (area.ends + 1, end);
             }
-            self.starts[row + 1] = n as u32;
+            self.starts[row + 1] = n;
         }
-        n
+        n as usize
     }
 
     fn codes(
@@ -262,15 +293,26 @@ impl TileDecoder {
         if model.reach == 0 {
             return decoder.decode(tables.table(model.codes[0]), codes);
         }
-        let places = (&self.starts[..shape.rows + 1], &self.cols[..n_kept], model.reach);
         let tables = model.codes.map(|table| tables.table(table));
         let symbols = room(&mut self.symbols, n_kept);
-        self.links.decode(decoder, self.engine, tables, places, n_negative, symbols, codes)
+        let (starts, firsts) = (&self.starts[..shape.rows + 1], &self.firsts[..shape.rows]);
+        let places = Places { starts, firsts, cols: &self.cols, reach: model.reach };
+        self.links.decode(decoder, self.engine, tables, &places, n_negative, symbols, codes)
     }
 }
 
-/// Where the places of each class start; the last is where all end.
-type ClassStarts = [usize; super::MAX_CLASSES + 1];
+/// What a class has of the columns and of the rows' ends.
+#[derive(Debug, Clone, Copy, Default)]
+struct Area {
+    /// Where its columns start.
+    cols: usize,
+    /// Where the ends of its rows start.
+    ends: usize,
+    /// Of its columns, those of the rows so far.
+    done: u32,
+}
+
+type Areas = [Area; super::MAX_CLASSES];
 
 /// The front of a tile.
 struct Header<'a> {

@@ -26,6 +26,15 @@ pub(super) struct List {
     pub(super) len: usize,
 }
 
+/// Where the kept weights of a tile are: as in a [`SparseTile`](super::SparseTile).
+pub(super) struct Places<'a> {
+    pub(super) starts: &'a [u32],
+    pub(super) firsts: &'a [u32],
+    pub(super) cols: &'a [u32],
+    /// A weight is linked to the one before it in its row if that is at most so many columns away.
+    pub(super) reach: u32,
+}
+
 /// The lists of a generation and of the next.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Links {
@@ -55,22 +64,22 @@ impl Links {
         4 * lists.map(|list| list.at.capacity() + list.end.capacity()).sum::<usize>()
     }
 
-    /// Decodes the codes of a tile's kept weights: `row_starts` `[rows + 1]`, `cols` `[n_kept]`, `symbols` and
-    /// `codes` `[n_kept]`; `tables` are those of starts, after a negative weight, after another.
+    /// Decodes the codes of a tile's kept weights: `symbols` and `codes`
+    /// `[n_kept]`; `tables` are those of starts, after a negative weight, after another.
     #[expect(clippy::too_many_arguments, reason = "it is the whole tile")]
     pub(super) fn decode(
         &mut self,
         decoder: &mut Decoder<'_>,
         engine: Engine,
         tables: [&Table; 3],
-        (row_starts, cols, reach): (&[u32], &[u32], u32),
+        places: &Places<'_>,
         n_negative: usize,
         symbols: &mut [u8],
         codes: &mut [u8],
     ) -> Result<(), EntropyError> {
         let lists = [&mut self.starts].into_iter().chain(&mut self.now).chain(&mut self.next);
-        lists.for_each(|list| list.reserve(cols.len()));
-        find_starts(row_starts, cols, reach, &mut self.starts);
+        lists.for_each(|list| list.reserve(codes.len()));
+        find_starts(places, &mut self.starts);
         let mut run = |list: &List, table: &Table, next: &mut [List; 2]| {
             let symbols = &mut symbols[..list.len];
             decoder.decode(table, symbols)?;
@@ -91,20 +100,21 @@ impl Links {
     }
 }
 
-fn find_starts(row_starts: &[u32], cols: &[u32], reach: u32, starts: &mut List) {
+fn find_starts(places: &Places<'_>, starts: &mut List) {
+    let Places { starts: row_starts, firsts, cols, reach } = *places;
     let at = &mut starts.at[..];
     let mut n = 0;
-    for row in row_starts.windows(2).filter(|row| row[0] < row[1]) {
+    for (row, &first) in row_starts.windows(2).zip(firsts).filter(|(row, _)| row[0] < row[1]) {
         at[n] = row[0];
         n += 1;
-        let row_cols = &cols[row[0] as usize..row[1] as usize];
+        let row_cols = &cols[first as usize..][..(row[1] - row[0]) as usize];
         // Written in any case, counted only if it is one: a branch here is a toss of a coin.
         for (weight, pair) in (row[0] + 1..).zip(row_cols.windows(2)) {
             at[n] = weight;
             n += usize::from(pair[1] - pair[0] > reach);
         }
     }
-    at[n] = cols.len() as u32;
+    at[n] = row_starts.last().copied().unwrap_or(0);
     starts.end[..n].copy_from_slice(&at[1..=n]);
     starts.len = n;
 }

@@ -1,87 +1,124 @@
-//! From gaps to columns: running sums, and rows cut from them.
+//! From gaps to columns: running sums, cut into rows as they grow.
 
 use crate::rans::Engine;
 
-/// Checks the running sum so often that it cannot pass 2^32.
-const BLOCK: usize = 1 << 16;
+/// Where summing stands.
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    /// Weights of the row under way that are spoken for, kept or not.
+    pub(super) past: u32,
+    /// Kept weights so far, of all rows.
+    pub(super) n: usize,
+    /// Rows that have ended.
+    pub(super) n_ended: usize,
+}
 
-/// Sums up gap `symbols`: the place of each kept weight, rows end to end, goes to the front of `places`.
+impl Sum {
+    /// Ends the row under way. `None` where there are no more rows.
+    #[inline]
+    pub(super) fn end_row(&mut self, n: usize, ends: &mut [u32]) -> Option<()> {
+        *ends.get_mut(self.n_ended)? = n as u32;
+        self.n_ended += 1;
+        Some(())
+    }
+}
+
+/// Sums up gap `symbols` over the rows of a class, of `n_cols` columns each: the column of each kept weight goes to the
+/// front of `cols`, and for each row how many there are up to its end to `ends`, which has a place for every row.
 ///
-/// Returns how many there are; `None` where they lead past `limit` (at most 2^24). `places` is at least as long
-/// as `symbols`.
-pub(super) fn places(
+/// Returns how many there are; `None` where they lead past the last row. `cols` is at least [`SLACK`] longer than
+/// `symbols`.
+pub(super) fn columns(
     engine: Engine,
     symbols: &[u8],
     cap: u8,
-    limit: usize,
-    places: &mut [u32],
+    n_cols: u32,
+    cols: &mut [u32],
+    ends: &mut [u32],
 ) -> Option<usize> {
-    let mut sum = Sum { past: 0, n: 0 };
-    for block in symbols.chunks(BLOCK) {
-        #[cfg(all(target_arch = "x86_64", feature = "std"))]
-        let block = match engine.avx512() {
-            Some(avx512) => super::avx512::places(avx512, block, cap, &mut sum, places),
-            None => block,
-        };
-        let _ = engine;
-        for &symbol in block {
-            let is_kept = symbol != cap;
-            places[sum.n] = sum.past + u32::from(symbol);
-            sum.past += u32::from(symbol) + u32::from(is_kept);
-            sum.n += usize::from(is_kept);
+    let mut sum = Sum::default();
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
+    let symbols = match engine.avx512().and_then(|avx512| avx512.words()) {
+        Some(words) if n_cols <= super::avx512::MAX_COLS => {
+            super::avx512::columns(words, symbols, cap, n_cols, &mut sum, cols, ends)?
         }
-        if sum.past as usize > limit {
-            return None;
+        _ => symbols,
+    };
+    let _ = engine;
+    for &symbol in symbols {
+        sum.past += u32::from(symbol);
+        while sum.past >= n_cols {
+            sum.end_row(sum.n, ends)?;
+            sum.past -= n_cols;
         }
+        // Written in any case, counted only if it is kept.
+        cols[sum.n] = sum.past;
+        let is_kept = symbol != cap;
+        sum.n += usize::from(is_kept);
+        sum.past += u32::from(is_kept);
     }
+    if sum.past == n_cols {
+        sum.end_row(sum.n, ends)?;
+        sum.past = 0;
+    }
+    if sum.n_ended == ends.len() && sum.past > 0 {
+        return None;
+    }
+    ends[sum.n_ended..].fill(sum.n as u32);
     Some(sum.n)
 }
 
-/// Where summing stands.
-pub(super) struct Sum {
-    /// Weights spoken for, kept or not.
-    pub(super) past: u32,
-    /// Kept ones.
-    pub(super) n: usize,
-}
-
-/// Moves the places of one row, those below `end`, to `cols`, counted from `start`. Returns how many.
-///
-/// `cols` is at least as long as `places`. What follows the row there is overwritten.
-#[inline]
-pub(super) fn columns(engine: Engine, places: &[u32], start: u32, end: u32, cols: &mut [u32]) -> usize {
-    #[cfg(all(target_arch = "x86_64", feature = "std"))]
-    if let Some(avx512) = engine.avx512() {
-        return super::avx512::columns(avx512, places, start, end, cols);
-    }
-    let _ = engine;
-    let mut n = 0;
-    for (&place, col) in places.iter().zip(cols) {
-        if place >= end {
-            break;
-        }
-        *col = place - start;
-        n += 1;
-    }
-    n
-}
+/// What vector code may write past the end of the columns.
+pub(super) const SLACK: usize = 32;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::{vec, vec::Vec};
 
     #[test]
     fn gaps_become_rows() {
         for engine in Engine::all() {
             // 2 pruned, kept; kept; 3 pruned (cap), 1 pruned, kept. Rows of 5: columns 2 3 | 3.
-            let mut found = [0; 4];
-            assert_eq!(places(engine, &[2, 0, 3, 1], 3, 10, &mut found), Some(3));
-            assert_eq!(found[..3], [2, 3, 8]);
-            let mut cols = [9; 3];
-            assert_eq!(columns(engine, &found[..3], 0, 5, &mut cols), 2);
-            assert_eq!(columns(engine, &found[2..3], 5, 10, &mut cols[2..]), 1);
-            assert_eq!(cols, [2, 3, 3]);
-            assert_eq!(places(engine, &[2, 0, 3, 1], 3, 8, &mut found), None);
+            let (mut cols, mut ends) = ([0; 4 + SLACK], [0; 2]);
+            assert_eq!(columns(engine, &[2, 0, 3, 1], 3, 5, &mut cols, &mut ends), Some(3));
+            assert_eq!((cols[..3].to_vec(), ends), (vec![2, 3, 3], [2, 3]));
+            assert_eq!(columns(engine, &[2, 0, 3, 1], 3, 8, &mut cols, &mut ends[..1]), None);
         }
+    }
+
+    /// Any symbols, any rows: as counting weight by weight has it, on every engine.
+    #[test]
+    fn any_gaps_become_rows() {
+        arbtest::arbtest(|u| {
+            let cap: u8 = u.int_in_range(1..=255)?;
+            let n_cols: u32 = *u.choose(&[1, 2, 31, 100, 4096, 57_344, 57_345, 1 << 20])?;
+            let n = u.int_in_range(0..=300)?;
+            let most = u.int_in_range(0..=cap)?;
+            let symbols = (0..n).map(|_| u.int_in_range(0..=most)).collect::<Result<Vec<u8>, _>>()?;
+            let (mut places, mut past) = (Vec::new(), 0u32);
+            for &symbol in &symbols {
+                past += u32::from(symbol);
+                if symbol != cap {
+                    places.push(past);
+                    past += 1;
+                }
+            }
+            let least = past.div_ceil(n_cols);
+            let n_rows = least.saturating_sub(u.int_in_range(0..=1)?) + u.int_in_range(0..=2)?;
+            for engine in Engine::all() {
+                let (mut cols, mut ends) = (vec![0; n + SLACK], vec![0; n_rows as usize]);
+                let found = columns(engine, &symbols, cap, n_cols, &mut cols, &mut ends);
+                assert_eq!(found, (n_rows >= least).then_some(places.len()), "{}", engine.name());
+                if found.is_some() {
+                    let expected: Vec<u32> = places.iter().map(|place| place % n_cols).collect();
+                    assert_eq!(cols[..places.len()], expected);
+                    for (row, &end) in (1..).zip(&ends) {
+                        assert_eq!(end as usize, places.partition_point(|&place| place < row * n_cols));
+                    }
+                }
+            }
+            Ok(())
+        });
     }
 }

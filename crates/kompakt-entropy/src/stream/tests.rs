@@ -73,17 +73,16 @@ fn expand(tile: Tile<'_>, shape: TileShape) -> (Vec<bool>, Vec<u8>) {
             let mask: Vec<bool> = symbols.iter().map(|&symbol| !has_zero || symbol > 0).collect();
             (mask, symbols.iter().map(|&symbol| symbol.saturating_sub(has_zero.into())).collect())
         }
-        Tile::Sparse { starts, cols, codes } => {
+        Tile::Sparse(tile) => {
             let (mut mask, mut all) = (vec![false; n], vec![0; n]);
-            assert_eq!(starts.len(), shape.rows + 1);
-            for row in 0..shape.rows {
-                let range = starts[row] as usize..starts[row + 1] as usize;
-                assert!(cols[range.clone()].windows(2).all(|pair| pair[0] < pair[1]));
-                for i in range {
-                    let at = row * shape.cols + cols[i] as usize;
-                    assert!((cols[i] as usize) < shape.cols && usize::from(codes[i]) < shape.n_levels);
+            assert_eq!(tile.rows().count(), shape.rows);
+            for (row, (cols, codes)) in tile.rows().enumerate() {
+                assert!(cols.windows(2).all(|pair| pair[0] < pair[1]));
+                for (&col, &code) in cols.iter().zip(codes) {
+                    let at = row * shape.cols + col as usize;
+                    assert!((col as usize) < shape.cols && usize::from(code) < shape.n_levels);
                     mask[at] = true;
-                    all[at] = codes[i];
+                    all[at] = code;
                 }
             }
             (mask, all)
