@@ -25,7 +25,10 @@ mod weights;
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 
-/// Measure the loader beside ONNX Runtime, OpenVINO, tract and DeepSparse
+/// Measure the loader beside ONNX Runtime, OpenVINO, LiteRT, tract and DeepSparse
+///
+/// What is measured is merged into what was measured before, network by network and engine by engine, so that the
+/// page can be made in parts: `--nets vgg16 --threads 2 --batches 1 --no-cold`, `--nets resnet18 --only-cold`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Which networks [default: all]
@@ -49,6 +52,9 @@ pub(crate) struct Arguments {
     /// Leave out cold start and memory
     #[arg(long)]
     no_cold: bool,
+    /// Nothing but cold start and memory
+    #[arg(long, conflicts_with = "no_cold")]
+    only_cold: bool,
     /// Only make the files of the networks
     #[arg(long, conflicts_with = "render")]
     files: bool,
@@ -58,6 +64,13 @@ pub(crate) struct Arguments {
     /// Do not write the page
     #[arg(long)]
     no_render: bool,
+}
+
+impl Arguments {
+    /// Whether that engine is measured.
+    fn wants(&self, engine: &str) -> bool {
+        self.engines.as_ref().is_none_or(|wanted| wanted.iter().any(|w| w == engine))
+    }
 }
 
 /// Where environments, networks and measurements are kept.
@@ -87,9 +100,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             }
             let mut record = record::Record::read_or_new(&folder(), &name)?;
             record.about(&network, &files, &python)?;
-            measure::all(&network, &files, &python, arguments, &mut record).with_context(|| name.clone())?;
+            if !arguments.only_cold {
+                measure::all(&network, &files, &python, arguments, &mut record)
+                    .with_context(|| name.clone())?;
+            }
             if !arguments.no_cold {
-                record.cold = cold::all(&files, &python, &runner)?;
+                record.merge_cold(cold::all(&files, &python, &runner, arguments)?);
             }
             record.write(&folder(), &name)?;
         }

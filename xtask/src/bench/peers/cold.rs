@@ -4,6 +4,7 @@
 //! already; ours for its whole process too.
 
 use super::{
+    Arguments,
     files::Files,
     ours::WAYS,
     record::Cold,
@@ -30,10 +31,10 @@ pub(crate) fn build_runner() -> Result<PathBuf> {
     Ok(target.join("release/kompakt-run"))
 }
 
-/// All engines.
-pub(crate) fn all(files: &Files, python: &Python, runner: &Path) -> Result<Vec<Cold>> {
+/// All engines that are asked for, and ours.
+pub(crate) fn all(files: &Files, python: &Python, runner: &Path, arguments: &Arguments) -> Result<Vec<Cold>> {
     let mut all = Vec::new();
-    for engine in ENGINES {
+    for engine in ENGINES.into_iter().filter(|e| arguments.wants(e)) {
         let Some(interpreter) = python.of(engine) else { continue };
         let mut command = Command::new(interpreter);
         command.arg(&python.program).args(["once", engine]).arg(&files.folder);

@@ -41,6 +41,8 @@ impl Files {
         match engine {
             "onnxruntime" | "tract" | "deepsparse" => len("model.onnx"),
             "onnxruntime-int8" => len("model.int8.onnx"),
+            "litert" => len("model.tflite"),
+            "litert-int8" => len("model.int8.tflite"),
             "openvino" => len("model.xml") + len("model.bin"),
             "openvino-int8" => len("model.int8.xml") + len("model.int8.bin"),
             tier => len(&format!("{tier}.kompakt")),
@@ -57,7 +59,12 @@ pub(crate) fn make(network: &Network, folder: &Path, python: &Python) -> Result<
     let x = images(network.input, &shape)?;
     let files = Files { folder: folder.clone(), x, image_len };
     let stamp = folder.join("edition");
+    let litert = || match folder.join("model.int8.tflite").exists() {
+        true => Ok(()),
+        false => python.call(&["litert", &folder.to_string_lossy()]),
+    };
     if std::fs::read_to_string(&stamp).is_ok_and(|found| found == EDITION) {
+        litert()?;
         return Ok(files);
     }
     crate::say(&format!("{}: making files", network.name));
@@ -71,6 +78,7 @@ pub(crate) fn make(network: &Network, folder: &Path, python: &Python) -> Result<
     }
     drop(source);
     python.call(&["make", &folder.to_string_lossy()])?;
+    litert()?;
     std::fs::write(&stamp, EDITION)?;
     Ok(files)
 }

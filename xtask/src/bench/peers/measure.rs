@@ -41,10 +41,7 @@ fn one(
     record: &mut Record,
 ) -> Result<()> {
     crate::say(&format!("{}: batch {batch}, {threads} thread(s)", record.title));
-    let is_wanted = |engine: &str| {
-        engine == "onnxruntime"
-            || arguments.engines.as_ref().is_none_or(|wanted| wanted.iter().any(|w| w == engine))
-    };
+    let is_wanted = |engine: &str| engine == "onnxruntime" || arguments.wants(engine);
     let mut rivals = Vec::new();
     for engine in ENGINES.into_iter().filter(|e| is_wanted(e)) {
         match Rival::start(engine, files, batch, threads, python) {
@@ -112,7 +109,7 @@ fn one(
         ));
         speeds.push(speed);
     }
-    record.replace(batch, threads, speeds);
+    record.merge(batch, threads, speeds);
     Ok(())
 }
 

@@ -30,6 +30,7 @@ fn page(records: &[Record]) -> Result<String> {
     writeln!(text, "Machine: {}. Engines: {}.\n", machine(), venv::versions())?;
     writeln!(text, "{METHOD}")?;
     summary(records, &mut text)?;
+    writeln!(text, "{NOTES}")?;
     writeln!(text, "![Ratios to ONNX Runtime, batch 1, one thread](peers.svg)\n")?;
     start_and_memory(records, &mut text)?;
     writeln!(text, "{BOUNDS}")?;
@@ -45,46 +46,14 @@ Written by `cargo xtask bench peers`, which makes the networks, installs the oth
 
 ";
 
-const METHOD: &str = "Networks have seeded weights at the densities and levels of Han 2015 (the LeNets, AlexNet, VGG-16), or with \
-15 % kept and 32 levels (ResNet-18; the 1x1 convolutions of MobileNetV2). AlexNet has its groups and no local response \
-normalisation; batch norms are folded; MobileNetV2 has ReLU for ReLU6. Every engine runs the same network on the same \
-input: ONNX f32 with the pruned weights as zeros, static int8 (per channel) made from it with ONNX Runtime's quantiser, \
-and OpenVINO's own format made from both. MNIST's test images for the LeNets, seeded normal numbers for the others.
+// What people wrote is in files of its own, so that writing the page again loses none of it.
 
-Engines take turns of 0.1 s (one run at least) within a round, and a ratio is to ONNX Runtime f32 in the same round: \
-median of the rounds, quartiles in brackets. With one thread, time is the processor's, which other work on this machine does not lengthen; with two, the clock's. \
-ONNX Runtime is called with its input and output bound, OpenVINO by its \
-asynchronous request, tract with its tensors made; ours as a library. Outputs agree with ONNX Runtime's f32 to 1e-4 of \
-the largest, int8 aside; the error is in each table. *Unpacked once* holds the weights in memory in the form that is \
-fastest to compute with, for every tier; *from the file* holds none: rows are unpacked (`direct`) or tiles decoded \
-(`stream`) at every run.
-";
+const METHOD: &str = include_str!("text/method.md");
 
-const BOUNDS: &str = "## What bounds it
+/// What is to be said of this edition of the measurements.
+const NOTES: &str = include_str!("text/notes.md");
 
-All in products of f32 a second, one core, measured alone: 58 G from registers alone; 51 G with one operand from the \
-nearest cache, which is how a pruned convolution has to multiply (its weights are scattered, so no input is used by two \
-output channels at once); 47 G as rows of some 24 kept weights, each an index, a code and a look-up beside its 14 to 28 \
-vectors, with sums that wait for the next block of channels; 43 G where the input comes from the second cache; 31 G where \
-vectors begin anywhere in a cache line. Convolutions therefore run on a grid: a vector holds sixteen parts of the plane, so \
-that no load crosses a line.
-
-At 47 G the kept weights of AlexNet take 6.4 ms in convolutions and those of VGG-16 107 ms, of which the paper's densities \
-leave 33 %: with 1.6 and 2.2 ms in linear layers that is 0.31 and 0.34 of ONNX Runtime, so 0.25 and 0.26 are out of reach \
-in f32 on this core without fewer weights. What lies between that and the table: planes of 13 x 13 and 7 x 7 fill 81 and \
-77 % of the lanes; laying out inputs and putting results back takes 15 to 25 % of VGG-16 and ResNet-18 (planes of many \
-channels, far apart in memory, read a few hundred bytes at a time); a row of ResNet-18's last layers has 4 vectors for each \
-kept weight, whose look-up then costs as much as they do (23 G). MobileNetV2 is bound by its layers that read one channel \
-each (2.1 of 5.6 ms, 4 to 17 G: padding and short rows) and by writing 4.8 MB after its first expansion.
-
-Tried and not kept: a copy of the input for each horizontal place of the kernel (VGG-16 203 to 179 ms, but ResNet-18 16.0 \
-to 17.4 ms and LeNet-5 0.021 to 0.027 ms); blocks of 64 and 128 kB instead of 28 (VGG-16 alike, AlexNet 5 % slower); two \
-kept weights summed apart where a row has 4 to 7 vectors (nothing); a grid for LeNet-5's planes (0.021 to 0.041 ms: laying \
-out costs more than multiplying).
-
-Layers run from the file are bound by unpacking. Of a 4096x4096 layer of tier `stream`, entropy decoding takes 37 %, gaps \
-to columns 20 %, putting rows side by side 14 % and multiplying 24 %; of `direct`, reading the bitmap is the largest part.
-";
+const BOUNDS: &str = include_str!("text/bounds.md");
 
 /// Cores, processor, system.
 fn machine() -> String {
@@ -188,13 +157,7 @@ fn start_and_memory(records: &[Record], text: &mut String) -> Result<()> {
     Ok(())
 }
 
-const START: &str = "## Start and memory
-
-Batch 1, one thread, files in the page cache, median of 5 processes. *Ready* and *first result* count from opening the \
-file, when the other engines have loaded Python and their libraries already (that is in *process*, which for ours is \
-`kompakt-run` from start to end, printing included). Peak RSS is VmHWM, mapped parts of the file included. Checksums \
-are not verified (`--no-verify`), as the others verify none.
-";
+const START: &str = include_str!("text/start.md");
 
 fn file_of(record: &Record, cold: &Cold) -> u64 {
     let name = match cold.engine.strip_prefix("kompakt, ") {

@@ -76,10 +76,28 @@ impl Record {
         Ok(())
     }
 
-    /// Replaces what was measured at that batch size and number of threads.
-    pub(crate) fn replace(&mut self, batch: usize, threads: usize, speeds: Vec<Speed>) {
-        self.speeds.retain(|s| (s.batch, s.threads) != (batch, threads));
+    /// Replaces what was measured of those engines at that batch size and number of threads; a ratio is to ONNX Runtime
+    /// in the same rounds, so those of others stand.
+    pub(crate) fn merge(&mut self, batch: usize, threads: usize, speeds: Vec<Speed>) {
+        let is_new = |s: &Speed| {
+            (s.batch, s.threads) == (batch, threads) && speeds.iter().any(|n| n.engine == s.engine)
+        };
+        self.speeds.retain(|s| !is_new(s));
         self.speeds.extend(speeds);
-        self.speeds.sort_by_key(|s| (s.threads, s.batch));
+        self.speeds.sort_by_key(|s| (s.threads, s.batch, place(&s.engine)));
     }
+
+    /// Replaces the starts of those engines.
+    pub(crate) fn merge_cold(&mut self, cold: Vec<Cold>) {
+        self.cold.retain(|c| cold.iter().all(|new| new.engine != c.engine));
+        self.cold.extend(cold);
+        self.cold.sort_by_key(|c| place(&c.engine));
+    }
+}
+
+/// Where an engine stands in a table: ours last.
+fn place(engine: &str) -> usize {
+    let engines = super::venv::ENGINES;
+    let ours = super::ours::WAYS.iter().position(|way| way.name == engine).unwrap_or(super::ours::WAYS.len());
+    engines.iter().position(|e| *e == engine).unwrap_or(engines.len() + ours)
 }

@@ -1,10 +1,11 @@
 """The rivals of `cargo xtask bench peers`, one process an engine.
 
     rivals.py make FOLDER                       model.json and weights.f32 to ONNX (f32, int8) and OpenVINO IR
+    rivals.py litert FOLDER                     model.json and model.onnx to .tflite (f32, dynamic int8)
     rivals.py serve ENGINE FOLDER BATCH THREADS answers lines on stdin: `run SECONDS`, `output PATH`, `memory`
     rivals.py once ENGINE FOLDER                loads, runs once, and says how long each took
 
-Engines: onnxruntime, onnxruntime-int8, openvino, openvino-int8, tract, deepsparse.
+Engines: onnxruntime, onnxruntime-int8, openvino, openvino-int8, litert, litert-int8, tract, deepsparse.
 """
 
 import json
@@ -93,6 +94,16 @@ def quantize(folder, name):
     )
 
 
+def make_litert(folder):
+    import litert
+    import onnx
+    from onnx import numpy_helper
+
+    weights = {t.name: numpy_helper.to_array(t) for t in onnx.load(folder / "model.onnx").graph.initializer}
+    litert.write(folder, weights, folder / "model.tflite", dynamic=False)
+    litert.write(folder, weights, folder / "model.int8.tflite", dynamic=True)
+
+
 # --- engines: `load(folder, threads, x)` gives a call that runs and one that gives the last output ------------------
 
 
@@ -134,6 +145,20 @@ def load_openvino(folder, threads, x, file="model.xml"):
     return run, lambda: request.get_output_tensor().data
 
 
+def load_litert(folder, threads, x, file="model.tflite"):
+    from ai_edge_litert.interpreter import Interpreter
+
+    # XNNPACK is on by default. Its layout is NHWC: the input is turned once, as the others' are made once.
+    x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if x.ndim == 4 else x
+    model = Interpreter(str(folder / file), num_threads=threads)
+    port = model.get_input_details()[0]["index"]
+    model.resize_tensor_input(port, list(x.shape))
+    model.allocate_tensors()
+    model.set_tensor(port, x)
+    out = model.get_output_details()[0]["index"]
+    return model.invoke, lambda: model.get_tensor(out)
+
+
 def load_tract(folder, threads, x):
     import tract
 
@@ -169,10 +194,18 @@ ENGINES = {
     "onnxruntime-int8": lambda f, t, x: load_onnxruntime(f, t, x, "model.int8.onnx"),
     "openvino": load_openvino,
     "openvino-int8": lambda f, t, x: load_openvino(f, t, x, "model.int8.xml"),
+    "litert": load_litert,
+    "litert-int8": lambda f, t, x: load_litert(f, t, x, "model.int8.tflite"),
     "tract": load_tract,
     "deepsparse": load_deepsparse,
 }
-MODULES = {"onnxruntime": "onnxruntime", "openvino": "openvino", "tract": "tract", "deepsparse": "deepsparse.engine"}
+MODULES = {
+    "onnxruntime": "onnxruntime",
+    "openvino": "openvino",
+    "litert": "ai_edge_litert.interpreter",
+    "tract": "tract",
+    "deepsparse": "deepsparse.engine",
+}
 
 
 def measure(run, seconds, threads):
@@ -235,6 +268,8 @@ def main():
     verb, *rest = sys.argv[1:]
     if verb == "make":
         make(Path(rest[0]))
+    elif verb == "litert":
+        make_litert(Path(rest[0]))
     elif verb == "serve":
         serve(rest[0], Path(rest[1]), int(rest[2]), int(rest[3]))
     elif verb == "once":
