@@ -1,6 +1,12 @@
 //! What goes into the layers of a network when it sees images.
 
-use crate::{Progress, error::CompressError, factor::Factor, network};
+use crate::{
+    Progress,
+    error::CompressError,
+    factor::Factor,
+    network,
+    product::{Matrix, add_product},
+};
 use kompakt_checkpoint::Model;
 use kompakt_graph::{Graph, Op};
 use rayon::prelude::*;
@@ -10,8 +16,6 @@ use std::collections::BTreeMap;
 const BLOCK: usize = 576;
 /// Inputs of a layer that are looked at, over all images; those of a convolution are taken evenly from its positions.
 const SAMPLES: usize = 4096;
-/// Added to the diagonal, as a part of its mean.
-const DAMPING: f64 = 0.01;
 /// Images that are run at once.
 const BATCH: usize = 8;
 
@@ -43,10 +47,11 @@ pub(crate) struct Moments {
 
 /// Collects the inputs of every weight layer from the loader's own forward pass.
 ///
-/// One entry a layer, in the order of [`Graph::weights`].
+/// One entry a layer, in the order of [`Graph::weights`]; `damping` times the mean of a diagonal is added to it.
 pub(crate) fn moments(
     model: &Model,
     images: &Images,
+    damping: f64,
     progress: &Progress<'_>,
 ) -> Result<Vec<Moments>, CompressError> {
     let graph = &model.graph;
@@ -76,7 +81,7 @@ pub(crate) fn moments(
     })?;
     progress("factoring", 0.0);
     let mut done: BTreeMap<usize, Moments> =
-        columns.into_par_iter().map(|(node, columns)| (node, columns.moments())).collect();
+        columns.into_par_iter().map(|(node, columns)| (node, columns.moments(damping))).collect();
     Ok(layers.iter().filter_map(|node| done.remove(node)).collect())
 }
 
@@ -96,6 +101,15 @@ struct Columns {
     rows: Vec<Vec<f32>>,
     /// Images seen, so that each gives other positions.
     n_seen: usize,
+}
+
+impl Moments {
+    /// The part of a layer's errors that is felt when each column makes good what it can of those before it.
+    pub(crate) fn gain(&self) -> f64 {
+        let blocks = self.groups.iter().flat_map(|g| &g.blocks);
+        let [left, whole] = blocks.fold([0.0; 2], |[a, b], (_, f)| [a + f.left[0], b + f.left[1]]);
+        if whole > 0.0 { left / whole } else { 1.0 }
+    }
 }
 
 impl Columns {
@@ -162,7 +176,7 @@ impl Columns {
         self.n_seen += 1;
     }
 
-    fn moments(self) -> Moments {
+    fn moments(self, damping: f64) -> Moments {
         let n_cols = self.n_cols();
         let group = |rows: &Vec<f32>| {
             let n_rows = rows.len() / n_cols;
@@ -172,7 +186,7 @@ impl Columns {
             }
             let blocks = (0..n_cols).step_by(BLOCK).map(|first| {
                 let n = BLOCK.min(n_cols - first);
-                (first, Factor::new(&products(rows, n_cols, first, n), n, DAMPING))
+                (first, Factor::new(&products(rows, n_cols, first, n), n, damping))
             });
             GroupMoments { mean, blocks: blocks.collect() }
         };
@@ -183,18 +197,7 @@ impl Columns {
 /// `X Xᵀ` of `n` columns from `first` on: `rows` is `[samples, n_cols]`, the result `[n, n]`.
 fn products(rows: &[f32], n_cols: usize, first: usize, n: usize) -> Vec<f32> {
     let mut h = vec![0f32; n * n];
-    for row in rows.chunks_exact(n_cols) {
-        let part = &row[first..first + n];
-        // The upper half; after a ReLU many inputs are zero.
-        for (i, &x) in part.iter().enumerate().filter(|(_, x)| **x != 0.0) {
-            let sums = &mut h[i * n + i..(i + 1) * n];
-            sums.iter_mut().zip(&part[i..]).for_each(|(h, y)| *h += x * y);
-        }
-    }
-    for i in 0..n {
-        for j in 0..i {
-            h[i * n + j] = h[j * n + i];
-        }
-    }
+    let x = Matrix::rows(&rows[first.min(rows.len())..], n_cols);
+    add_product(x.transposed(), x, [n, rows.len() / n_cols, n], &mut h);
     h
 }

@@ -1,13 +1,13 @@
 //! The whole work: from a dense model and a target to a model with shared weights.
 
 use crate::{
-    Images, Progress, calibrate,
+    Images, Progress,
     curve::Curve,
     error::CompressError,
     network, quantise,
     quantise::Quantised,
     rows,
-    scan::{self, Scan},
+    scan::{self, Scan, Seen},
     search::{Candidate, Outcome, Search},
 };
 use kompakt_checkpoint::{Model, Numbers, Parameter, StageRecord};
@@ -193,10 +193,11 @@ pub fn compress(
     }
     let all = layers(model)?;
     let curves = scan::curves(model, progress)?;
-    let moments = images.map(|images| calibrate::moments(model, images, progress)).transpose()?;
+    let seen = Seen::new(model, images)?;
+    let moments = seen.moments(model, progress)?;
     let scan = match scan {
         Some(scan) if scan.layers.len() == all.len() && (scan.n_images > 0 || images.is_none()) => scan,
-        _ => scan::scan(model, &curves, images, moments.as_deref(), progress)?,
+        _ => scan::scan(model, &curves, &seen, moments.as_deref(), progress)?,
     };
     let weights: Vec<f64> = scan.layers.iter().map(|l| l.sensitivity).collect();
     let judges = judges.or(images);

@@ -8,6 +8,8 @@ pub(crate) struct Factor {
     columns: Vec<f32>,
     /// `D`, divided by its mean.
     pub(crate) weights: Vec<f64>,
+    /// The sum of `D`, and that of the diagonal of the matrix: how much of the errors is left, and of what.
+    pub(crate) left: [f64; 2],
 }
 
 impl Factor {
@@ -38,9 +40,10 @@ impl Factor {
         for (k, row) in rows.iter().enumerate() {
             columns[k * n..k * n + k].iter_mut().zip(row).for_each(|(c, v)| *c = *v as f32);
         }
-        let mean = weights.iter().sum::<f64>() / n.max(1) as f64;
+        let total: f64 = weights.iter().sum();
+        let mean = total / n.max(1) as f64;
         weights.iter_mut().for_each(|w| *w /= mean);
-        Self { n, columns, weights }
+        Self { n, columns, weights, left: [total, trace + n as f64 * extra] }
     }
 
     /// What the errors of the columns before `k` add to column `k`: `errors` has at least `k` entries.

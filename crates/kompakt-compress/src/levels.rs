@@ -4,7 +4,7 @@ use kompakt_checkpoint::Numbers;
 use kompakt_cluster::{Distribution, NumberFormat, entropy_constrained};
 
 /// Above this price levels are placed one by one; below it so many are needed that even spacing is as good.
-const PLACED_FROM: f64 = 1e-3;
+const PLACED_FROM: f64 = 1e-2;
 /// Rounds of improvement with zero held.
 const ROUNDS: usize = 12;
 /// The most levels beside zero.

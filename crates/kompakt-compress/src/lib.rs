@@ -5,42 +5,54 @@
 //! curves of all layers ──► one price for the whole network ──► a point on each                   (allocate)
 //! points ──► codes, column by column, errors made good by the columns after ──► a file           (quantise)
 //! file ──► its size, its answers ──► another price, until the target is met                      (search)
+//!
+//! images, or pictures made up ──► what goes into each layer (calibrate), what errors in it do (fisher)
 //! ```
 //!
 //! A layer's weights become codes into a small codebook, one level of which is zero: pruning and weight sharing are one
-//! step. Where a bit buys most is found with one price for all layers; what an error in a layer costs is assumed (one
-//! part in a hundred of its rows' energies is as bad in any layer) or, with calibration images, measured ([`sense`]).
+//! step. Where a bit buys most is found with one price for all layers; what an error in a layer costs is told by gradients:
+//! how much of the answers' energy becomes error for each part of the layer's that does ([`sense`]).
 //!
-//! With calibration images, second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is
-//! quantised knowing the errors of those before it, so that what remains is least in the layer's output; and biases are
-//! corrected by the mean error that is left.
+//! Second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is quantised knowing the errors of
+//! those before it, so that what remains is least in the layer's output; and biases are corrected by the mean error that is left.
 //!
-//! What is not here: gradients, command lines, data sets.
+//! Where there are no images to look at, pictures are made up (`pictures`): they say nothing of what the network is for, but
+//! much of how its layers go together.
+//!
+//! What is not here: training, command lines, data sets.
 //!
 //! Sources: Chou, Lookabaugh, Gray 1989 (levels with a price on bits); Frantar et al. 2022, "GPTQ", and Chee et al. 2023,
-//! "QuIP" (columns with feedback, here in the latter's form); Nagel et al. 2019 (bias correction).
+//! "QuIP" (columns with feedback, here in the latter's form); Nagel et al. 2019 (bias correction); Dong et al. 2020 (layers by the
+//! trace of their curvature).
 #![forbid(unsafe_code)]
 
 mod allocate;
+mod backward;
 mod calibrate;
 mod compress;
 mod curve;
 mod error;
 mod evaluation;
 mod factor;
+mod fisher;
 mod levels;
 mod network;
+mod pictures;
+mod product;
 mod quantise;
+mod random;
+mod ranges;
 mod rows;
 mod scan;
 mod search;
+mod window;
 
 pub use calibrate::Images;
 pub use compress::{Compressed, LayerReport, Options, Target, compress, table};
 pub use error::CompressError;
 pub use evaluation::{Against, Evaluation};
 pub use network::{answers, packed, runnable};
-pub use scan::{LayerScan, Scan, ScanPoint, sense};
+pub use scan::{LayerScan, SHOWN, Scan, ScanPoint, sense};
 pub use search::Outcome;
 
 /// What is told about progress: what is being done, and how much of it is done (0 to 1).

@@ -3,22 +3,25 @@
 use crate::{
     Images, Progress,
     calibrate::{self, Moments},
-    compress::{layers, replace},
+    compress::layers,
     curve::Curve,
     error::CompressError,
-    network,
+    fisher, pictures,
     quantise::quantise,
-    rows,
+    ranges, rows,
 };
 use kompakt_checkpoint::Model;
 use serde::{Deserialize, Serialize};
 
-/// Errors at which a layer is tried, as parts of its energy.
-const TRIED: [f64; 2] = [0.003, 0.03];
-/// Errors for which the table shows bits.
-const SHOWN: [f64; 4] = [0.0003, 0.003, 0.03, 0.1];
-/// Images that every trial looks at.
-const IMAGES: usize = 64;
+/// Errors for which a scan has points and its table shows bits, as parts of a layer's energy.
+pub const SHOWN: [f64; 4] = [0.0003, 0.003, 0.03, 0.1];
+/// Added to the diagonals of `X Xᵀ`, as a part of their means: of images, and of pictures that are made up.
+const DAMPING: f64 = 0.01;
+const MADE_UP_DAMPING: f64 = 0.3;
+/// Images that gradients are taken of.
+const IMAGES: usize = 32;
+/// Pictures that are made up where there are no images.
+const PICTURES: usize = 64;
 
 /// What is known of every layer before anything is compressed. Written as JSON, read again, and good for any target of the
 /// same network.
@@ -60,15 +63,55 @@ pub struct ScanPoint {
     pub density: f64,
 }
 
-/// Scans a dense model; with images, runs it with one layer at a time compressed.
+/// Scans a dense model, with images or with pictures that are made up.
 ///
 /// Errors: a model whose weights are shared already or that cannot be run; images that do not fit it.
 pub fn sense(model: &Model, images: Option<&Images>, progress: &Progress<'_>) -> Result<Scan, CompressError> {
     model.check()?;
     let model = &rows::alike(model)?;
     let curves = curves(model, progress)?;
-    let moments = images.map(|images| calibrate::moments(model, images, progress)).transpose()?;
-    scan(model, &curves, images, moments.as_deref(), progress)
+    let seen = Seen::new(model, images)?;
+    scan(model, &curves, &seen, seen.moments(model, progress)?.as_deref(), progress)
+}
+
+/// What a network is looked at with.
+pub(crate) enum Seen<'i> {
+    Images(&'i Images),
+    Pictures(Images),
+    /// Nothing: a network of several inputs.
+    Nothing,
+}
+
+impl<'i> Seen<'i> {
+    /// Images, or in their place pictures that are made up.
+    pub(crate) fn new(model: &Model, images: Option<&'i Images>) -> Result<Self, CompressError> {
+        Ok(match (images, model.graph.inputs()) {
+            (Some(images), _) => Self::Images(images),
+            (None, [input]) => {
+                Self::Pictures(ranges::suit(model, pictures::pictures(&input.shape, PICTURES))?)
+            }
+            (None, _) => Self::Nothing,
+        })
+    }
+
+    fn images(&self) -> Option<&Images> {
+        match self {
+            Self::Images(images) => Some(images),
+            Self::Pictures(images) => Some(images),
+            Self::Nothing => None,
+        }
+    }
+
+    /// What goes into every layer.
+    pub(crate) fn moments(
+        &self,
+        model: &Model,
+        progress: &Progress<'_>,
+    ) -> Result<Option<Vec<Moments>>, CompressError> {
+        // What is made up says less of what the network will see.
+        let damping = if let Self::Images(_) = self { DAMPING } else { MADE_UP_DAMPING };
+        self.images().map(|images| calibrate::moments(model, images, damping, progress)).transpose()
+    }
 }
 
 /// The curves of all layers.
@@ -88,35 +131,30 @@ pub(crate) fn curves(model: &Model, progress: &Progress<'_>) -> Result<Vec<Curve
 pub(crate) fn scan(
     model: &Model,
     curves: &[Curve],
-    images: Option<&Images>,
+    seen: &Seen<'_>,
     moments: Option<&[Moments]>,
     progress: &Progress<'_>,
 ) -> Result<Scan, CompressError> {
     let all = layers(model)?;
-    let few = images.map(|images| first(images, IMAGES));
-    let original = few.as_ref().map(|few| network::answers(model, few)).transpose()?;
+    let few = seen.images().map(|images| first(images, IMAGES));
+    let mut felt = few.map(|few| fisher::sensitivities(model, &few, progress)).transpose()?;
+    if let (Seen::Pictures(_), Some(felt)) = (seen, &mut felt) {
+        // How layers compare is known, not how much the answers to real images would suffer: the mean is 1.
+        let sum: f64 = felt.iter().sum();
+        felt.iter_mut().for_each(|f| *f *= all.len() as f64 / sum);
+    }
     let mut scanned = Vec::new();
     for (i, (layer, curve)) in all.iter().zip(curves).enumerate() {
-        progress("measuring what errors do", i as f64 / all.len() as f64);
         let nearest = |error: f64| {
             let distance = |p: &&crate::curve::Point| (p.error.max(1e-12) / error).ln().abs();
             curve.points.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
         };
-        let mut sensitivity = rows::spread(&layer.weights, layer.shape[0]);
-        if let (Some(few), Some(original), Some(moments)) = (&few, &original, moments) {
-            let (mut sum, mut n) = (0.0, 0);
-            for point in TRIED.iter().filter_map(|&e| nearest(e)).filter(|p| p.error > 0.0) {
-                let made = quantise(layer.view(), point, Some(&moments[i]));
-                let mut tried = model.clone();
-                replace(&mut tried, layer, made);
-                let answers = network::answers(&tried, few)?;
-                sum += network::difference(original, &answers, few.n) / point.error;
-                n += 1;
+        let sensitivity = match (&felt, moments) {
+            (Some(felt), Some(moments)) if felt[i].is_finite() => {
+                (felt[i] * moments[i].gain().sqrt()).max(1e-9)
             }
-            if n > 0 {
-                sensitivity = (sum / f64::from(n)).max(1e-6);
-            }
-        }
+            _ => rows::spread(&layer.weights, layer.shape[0]),
+        };
         let points = SHOWN
             .iter()
             .filter_map(|&e| nearest(e))
@@ -133,7 +171,8 @@ pub(crate) fn scan(
             points,
         });
     }
-    Ok(Scan { model: model.content_hash(), n_images: images.map_or(0, |i| i.n), layers: scanned })
+    let n_images = if let Seen::Images(images) = seen { images.n } else { 0 };
+    Ok(Scan { model: model.content_hash(), n_images, layers: scanned })
 }
 
 /// The first `n` images.
@@ -163,9 +202,7 @@ impl Scan {
             }
             let bar = (layer.sensitivity / most).sqrt() * 20.0;
             text += &format!("  {}", layer.name);
-            if self.n_images > 0 {
-                text += &format!("  {}", "#".repeat(bar.round() as usize));
-            }
+            text += &format!("  {}", "#".repeat(bar.round() as usize));
             text.push('\n');
         }
         text

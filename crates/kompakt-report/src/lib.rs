@@ -21,5 +21,5 @@ mod summary;
 pub use error::ReportError;
 pub use evidence::{Evidence, LayerBytes};
 pub use page::html;
-pub use plot::{Series, error_by_size};
+pub use plot::{LayerNeed, Series, error_by_size, layer_needs};
 pub use summary::{Row, Summary, median, thousands};

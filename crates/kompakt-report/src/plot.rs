@@ -3,12 +3,14 @@
 mod bytes;
 mod curve;
 mod filters;
+mod layers;
 mod stages;
 mod weights;
 
 pub(crate) use bytes::bytes_by_layer;
 pub use curve::{Series, error_by_size};
 pub(crate) use filters::first_filters;
+pub use layers::{LayerNeed, layer_needs};
 pub(crate) use stages::{bytes_by_stage, error_by_stage};
 pub(crate) use weights::weights;
 

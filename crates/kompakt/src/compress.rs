@@ -15,12 +15,13 @@ use kompakt_runtime::args::ByteCount;
 use std::path::{Path, PathBuf};
 
 /// Summed error of the layers where nothing else is asked for.
-const DEFAULT_NOISE: f64 = 0.05;
+const DEFAULT_NOISE: f64 = 0.005;
 
 /// Make a trained network small without training it
 ///
-/// Each layer gets as many bits as it needs; weights that are worth nothing become zero. Without data every layer's errors
-/// count alike; with --data the errors are measured, made good by the weights after them, and accuracy is kept as asked.
+/// Each layer gets as many bits as it needs; weights that are worth nothing become zero. What an error in a layer does is told
+/// by gradients, and errors are made good by the weights after them: on images of --data, and accuracy is kept as asked; or
+/// else on pictures that are made up.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  kompakt compress model.onnx -o model.kompakt\n  kompakt compress model.onnx -o model.kompakt \
@@ -41,7 +42,7 @@ pub(crate) struct Arguments {
     /// At most the original's bytes (4 a parameter) over this
     #[arg(long, value_name = "RATIO", conflicts_with = "target_size")]
     target_ratio: Option<f64>,
-    /// Let the layers' relative squared errors sum to this [default: 0.05, if nothing else is asked for]
+    /// Let the layers' relative squared errors, each times what it does to the answers, sum to this [default: 0.005, if nothing else is asked for]
     #[arg(long, value_name = "ERROR", conflicts_with_all = ["max_drop", "target_size", "target_ratio"])]
     noise: Option<f64>,
     #[command(flatten)]

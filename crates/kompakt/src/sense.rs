@@ -4,16 +4,24 @@ use crate::{
     compress::write_scan,
     network::{Calibration, Source, failed, with_bar},
 };
-use anyhow::Result;
-use kompakt_compress::sense;
-use std::{io::Write, path::PathBuf};
+use anyhow::{Context, Result};
+use kompakt_checkpoint::stage::Output;
+use kompakt_compress::{SHOWN, Scan, sense};
+use kompakt_report::{LayerNeed, layer_needs};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
-/// Show how many bits each layer needs, and with --data what errors in it do to the answers
+/// Show how many bits each layer needs, and what errors in it do to the answers
 ///
 /// One line a layer: its weights, its sensitivity (how much of the answers' energy becomes error for each part of the layer's
-/// energy that does), and the bits a weight and the share of weights kept at some errors.
+/// energy that does), and the bits a weight and the share of weights kept at some errors. Without --data the network is looked
+/// at with pictures that are made up; then sensitivities only compare layers, and their mean is 1.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  kompakt sense model.onnx --data photos/ --scan model.scan.json")]
+#[command(
+    after_help = "Example:\n  kompakt sense model.onnx --data photos/ --scan model.scan.json --plot model.svg"
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     source: Source,
@@ -22,6 +30,9 @@ pub(crate) struct Arguments {
     /// Keep the scan in this file, for `kompakt compress --scan`
     #[arg(long, value_name = "FILE")]
     scan: Option<PathBuf>,
+    /// Plot it as an SVG file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     /// Print the scan as JSON
     #[arg(long)]
     json: bool,
@@ -34,6 +45,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.scan {
         write_scan(path, &scan)?;
     }
+    if let Some(path) = &arguments.plot {
+        plot(path, &scan)?;
+    }
     let mut out = std::io::stdout().lock();
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&scan)?)?;
@@ -41,4 +55,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         write!(out, "{}", scan.table())?;
     }
     Ok(())
+}
+
+fn plot(path: &Path, scan: &Scan) -> Result<()> {
+    let need = |layer: &kompakt_compress::LayerScan| LayerNeed {
+        name: layer.name.clone(),
+        sensitivity: layer.sensitivity,
+        bits: layer.points.iter().map(|p| p.bits_per_weight).collect(),
+    };
+    let layers: Vec<LayerNeed> = scan.layers.iter().map(need).collect();
+    let text = layer_needs(&layers, &SHOWN)?;
+    let output = Output { output: path.to_path_buf() };
+    output.write_with(|path| std::fs::write(path, &text).context("writing the plot"))
 }

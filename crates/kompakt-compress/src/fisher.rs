@@ -1,0 +1,167 @@
+//! What an error in each layer does to the network's answers, from gradients: one backward pass an image for all layers.
+//!
+//! ```text
+//! error of the answers ≈ J δ      δ: errors of a layer's weights, each as large, unrelated
+//! E |J δ|² = E (vᵀ J δ)²          v: a random sign for each answer
+//!          = E δ² · Σ (dW)²       dW: the gradient of v · answers
+//! ```
+//!
+//! Source: Hutchinson 1990 (a trace from random signs); Dong et al. 2020, "HAWQ-V2" (layers by the trace of their curvature).
+
+use crate::{Progress, backward::Step, calibrate::Images, error::CompressError, network, random::Random};
+use kompakt_checkpoint::{CheckpointError, Model, Parameter};
+use kompakt_graph::{Graph, Op};
+use rayon::prelude::*;
+
+/// For each weight layer, in the order of [`Graph::weights`]: how much of the answers' energy becomes error for each part of
+/// the layer's energy that does, spread evenly over its weights.
+pub(crate) fn sensitivities(
+    model: &Model,
+    images: &Images,
+    progress: &Progress<'_>,
+) -> Result<Vec<f64>, CompressError> {
+    let graph = &model.graph;
+    let answers = answers_of(graph);
+    let (inputs, nodes, _) = graph.clone().into_parts();
+    let all: Vec<usize> = (inputs.len()..inputs.len() + nodes.len()).collect();
+    let n_inputs = inputs.len();
+    let mut probe = model.clone();
+    probe.graph = Graph::new(inputs, nodes, all).map_err(CheckpointError::from)?;
+    let packed = network::pack(&probe, kompakt_format::Tier::Direct)?;
+    let params = parameters(model);
+    let at_once = rayon::current_num_threads().clamp(1, 4);
+    let mut sums = vec![0.0; graph.nodes().len()];
+    let mut energies: Vec<Energy> = answers.iter().map(|&v| Energy::new(graph.shape(v))).collect();
+    let len = images.values.len() / images.n.max(1);
+    // The answers' energies come first, because gradients are in parts of them.
+    network::each_batch(&packed, images, at_once, |_, n, session| {
+        for (energy, &value) in energies.iter_mut().zip(&answers) {
+            let y = if value < n_inputs { &[][..] } else { session.output(value - n_inputs) };
+            y.chunks_exact((y.len() / n).max(1)).for_each(|y| energy.add(y));
+        }
+    })?;
+    let scales: Vec<f64> = energies.iter().map(|e| 1.0 / e.around_mean()).collect();
+    network::each_batch(&packed, images, at_once, |first, n, session| {
+        progress("measuring what errors do", first as f64 / images.n as f64);
+        let value = |v: usize, i: usize| -> &[f32] {
+            if v < n_inputs {
+                &images.values[(first + i) * len..(first + i + 1) * len]
+            } else {
+                let y = session.output(v - n_inputs);
+                &y[i * (y.len() / n)..(i + 1) * (y.len() / n)]
+            }
+        };
+        let values: Vec<Vec<&[f32]>> =
+            (0..n).map(|i| (0..n_inputs + graph.nodes().len()).map(|v| value(v, i)).collect()).collect();
+        let squares: Vec<Vec<f64>> = values
+            .par_iter()
+            .enumerate()
+            .map(|(i, values)| {
+                let mut random = Random::new((first + i) as u64 + 1);
+                let mut seed = |v: usize, scale: f64| -> Vec<f32> {
+                    let size = scale.sqrt() as f32;
+                    values[v].iter().map(|_| random.sign() * size).collect()
+                };
+                let seeds = answers.iter().zip(&scales).map(|(&v, &s)| (v, seed(v, s))).collect();
+                squares(graph, &params, values, seeds)
+            })
+            .collect();
+        for image in squares {
+            sums.iter_mut().zip(image).for_each(|(s, q)| *s += q);
+        }
+    })?;
+    Ok(graph
+        .weights()
+        .map(|param| {
+            let weights = model.parameters.get(&param.name).map(Parameter::to_f32).unwrap_or_default();
+            let square: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
+            let mean = square / weights.len().max(1) as f64;
+            sums[param.node] * mean
+        })
+        .collect())
+}
+
+/// Values that count as answers: the outputs, or what goes into a softmax or sigmoid that is last.
+fn answers_of(graph: &Graph) -> Vec<usize> {
+    let before = |&value: &usize| match graph.producer(value).map(|n| &graph.nodes()[n]) {
+        Some(node) if matches!(node.op, Op::Softmax | Op::LogSoftmax | Op::Sigmoid) => node.inputs[0],
+        _ => value,
+    };
+    let mut all: Vec<usize> = graph.outputs().iter().map(before).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// The parameters of every node.
+fn parameters(model: &Model) -> Vec<Vec<Vec<f32>>> {
+    let mut all = vec![Vec::new(); model.graph.nodes().len()];
+    for param in model.graph.params() {
+        all[param.node].push(model.parameters.get(&param.name).map(Parameter::to_f32).unwrap_or_default());
+    }
+    all
+}
+
+/// The sum of squared weight gradients of every node, for one image.
+fn squares(
+    graph: &Graph,
+    params: &[Vec<Vec<f32>>],
+    values: &[&[f32]],
+    seeds: Vec<(usize, Vec<f32>)>,
+) -> Vec<f64> {
+    let n_inputs = graph.inputs().len();
+    let mut gradients: Vec<Option<Vec<f32>>> = vec![None; values.len()];
+    let add =
+        |gradients: &mut Vec<Option<Vec<f32>>>, value: usize, more: Vec<f32>| match &mut gradients[value] {
+            Some(sum) => sum.iter_mut().zip(&more).for_each(|(s, m)| *s += m),
+            empty => *empty = Some(more),
+        };
+    seeds.into_iter().for_each(|(value, seed)| add(&mut gradients, value, seed));
+    let mut found = vec![0.0; graph.nodes().len()];
+    for (index, node) in graph.nodes().iter().enumerate().rev() {
+        let value = n_inputs + index;
+        let Some(dy) = gradients[value].take() else { continue };
+        let step = Step {
+            op: &node.op,
+            inputs: node.inputs.iter().map(|&v| values[v]).collect(),
+            shapes: node.inputs.iter().map(|&v| graph.shape(v)).collect(),
+            output: values[value],
+            shape: graph.shape(value),
+            params: &params[index],
+        };
+        found[index] = step.weights(&dy).iter().map(|g| f64::from(*g).powi(2)).sum();
+        if node.inputs.iter().any(|&v| v >= n_inputs) {
+            for (&v, dx) in node.inputs.iter().zip(step.back(&dy)) {
+                add(&mut gradients, v, dx);
+            }
+        }
+    }
+    found
+}
+
+/// The energy of an answer around its mean image.
+struct Energy {
+    sums: Vec<f64>,
+    square: f64,
+    n: usize,
+}
+
+impl Energy {
+    fn new(shape: &[usize]) -> Self {
+        Self { sums: vec![0.0; shape.iter().product()], square: 0.0, n: 0 }
+    }
+
+    fn add(&mut self, y: &[f32]) {
+        for (sum, &y) in self.sums.iter_mut().zip(y) {
+            *sum += f64::from(y);
+            self.square += f64::from(y).powi(2);
+        }
+        self.n += 1;
+    }
+
+    /// Never 0.
+    fn around_mean(&self) -> f64 {
+        let mean: f64 = self.sums.iter().map(|s| s * s).sum::<f64>() / self.n.max(1) as f64;
+        (self.square - mean).max(1e-6 * self.square).max(1e-30)
+    }
+}

@@ -1,0 +1,202 @@
+//! Pictures of nothing: what a network is looked at with where there is no data.
+//!
+//! Discs and boxes of many sizes lie over each other, as leaves on the ground; each has a colour and a slope of light, and a
+//! fine texture is over all. Such pictures have edges, flat parts, shadows and a spectrum as photographs do, which noise has
+//! not: what they make a network's layers say is much nearer to what photographs do.
+//!
+//! Nothing is taken from any picture, and the same numbers are made on every machine: sums, products and roots alone.
+//!
+//! Source: Lee, Mumford, Huang 2001, "Occlusion models for natural images"; Baradad et al. 2021, "Learning to see by looking
+//! at noise".
+
+use crate::{calibrate::Images, random::Random};
+
+/// Large shapes that are laid first, so that no part stays bare.
+const GROUND: usize = 16;
+/// Shapes laid over them.
+const SHAPES: usize = 100;
+/// The radius of the smallest shape, in pixels.
+const SMALLEST: f64 = 3.0;
+/// Spread of lightness between shapes, and of colour within one.
+const LIGHT: f32 = 0.45;
+const COLOUR: f32 = 0.18;
+
+/// The most channels of an image whose channels come last.
+const MOST_CHANNELS: usize = 4;
+
+/// `n` pictures `[channels, height, width]`, or `[height, width, channels]` if the last is few, with values of -1 to 1, or for any other shape numbers of that size that go with
+/// their neighbours.
+pub(crate) fn pictures(shape: &[usize], n: usize) -> Images {
+    let len: usize = shape.iter().product();
+    let mut values = Vec::with_capacity(n * len);
+    for i in 0..n {
+        let mut random = Random::new(i as u64 + 1);
+        match *shape {
+            [h, w, c] if c <= MOST_CHANNELS && h > c && w > c => {
+                let planes = picture(c, h, w, &mut random);
+                values.extend((0..len).map(|i| planes[i % c * h * w + i / c]));
+            }
+            [c, h, w] if h > 1 && w > 1 => values.extend(picture(c, h, w, &mut random)),
+            _ => values.extend(line(len, &mut random)),
+        }
+    }
+    Images { values, labels: Vec::new(), n }
+}
+
+fn line(len: usize, random: &mut Random) -> Vec<f32> {
+    let mut at = 0.0;
+    let step = |_| {
+        at = 0.9 * at + 0.22 * random.bell();
+        at
+    };
+    (0..len).map(step).collect()
+}
+
+fn picture(channels: usize, height: usize, width: usize, random: &mut Random) -> Vec<f32> {
+    let mut pixels = vec![0f32; channels * height * width];
+    let size = height.max(width) as f64;
+    for i in 0..GROUND + SHAPES {
+        let radius = if i < GROUND {
+            size * (0.2 + 0.4 * random.uniform())
+        } else {
+            // As many of each size as keeps the picture the same when it is enlarged.
+            let u = random.uniform();
+            (u / SMALLEST.powi(2) + (1.0 - u) / (0.5 * size).powi(2)).sqrt().recip()
+        };
+        Leaf::new(radius, channels, height, width, random).lay(&mut pixels, height, width);
+    }
+    let strength = 0.02 + 0.13 * random.uniform() as f32;
+    let texture = texture(height, width, random);
+    for plane in pixels.chunks_exact_mut(height * width) {
+        plane.iter_mut().zip(&texture).for_each(|(p, t)| *p = (*p + strength * t).clamp(-1.0, 1.0));
+    }
+    for _ in 0..(random.uniform() * 4.0) as usize {
+        pixels = blurred(&pixels, height, width);
+    }
+    let (contrast, shift) = (0.6 + 0.8 * random.uniform() as f32, 0.15 * random.bell());
+    pixels.iter_mut().for_each(|p| *p = (*p * contrast + shift).clamp(-1.0, 1.0));
+    pixels
+}
+
+/// Each pixel with a share of its neighbours.
+fn blurred(pixels: &[f32], height: usize, width: usize) -> Vec<f32> {
+    let at = |i: usize| {
+        let (y, x) = (i / width % height, i % width);
+        let up = if y > 0 { i - width } else { i };
+        let down = if y + 1 < height { i + width } else { i };
+        let row = |i: usize| {
+            let left = if x > 0 { i - 1 } else { i };
+            let right = if x + 1 < width { i + 1 } else { i };
+            0.25 * pixels[left] + 0.5 * pixels[i] + 0.25 * pixels[right]
+        };
+        0.25 * row(up) + 0.5 * row(i) + 0.25 * row(down)
+    };
+    (0..pixels.len()).map(at).collect()
+}
+
+/// A shape.
+struct Leaf {
+    centre: [f64; 2],
+    /// Direction of its longer side.
+    along: [f64; 2],
+    sides: [f64; 2],
+    is_round: bool,
+    colours: Vec<f32>,
+    /// How much lighter it is at the end than in the middle.
+    slope: f32,
+}
+
+impl Leaf {
+    fn new(radius: f64, channels: usize, height: usize, width: usize, random: &mut Random) -> Self {
+        let light = LIGHT * random.bell();
+        Self {
+            centre: [random.uniform() * height as f64, random.uniform() * width as f64],
+            along: random.direction(),
+            sides: [radius, radius * (0.4 + 0.6 * random.uniform())],
+            is_round: random.uniform() < 0.5,
+            colours: (0..channels).map(|_| light + COLOUR * random.bell()).collect(),
+            slope: 0.25 * random.bell(),
+        }
+    }
+
+    fn lay(&self, pixels: &mut [f32], height: usize, width: usize) {
+        let reach = self.sides[0] + self.sides[1];
+        let range = |d: usize, n: usize| {
+            let (low, high) = (self.centre[d] - reach, self.centre[d] + reach + 1.0);
+            low.clamp(0.0, n as f64) as usize..high.clamp(0.0, n as f64) as usize
+        };
+        for y in range(0, height) {
+            for x in range(1, width) {
+                let (dy, dx) = (y as f64 - self.centre[0], x as f64 - self.centre[1]);
+                let u = (dx * self.along[0] + dy * self.along[1]) / self.sides[0];
+                let v = (dy * self.along[0] - dx * self.along[1]) / self.sides[1];
+                let inside = if self.is_round { u * u + v * v < 1.0 } else { u.abs() < 1.0 && v.abs() < 1.0 };
+                if inside {
+                    for (c, colour) in self.colours.iter().enumerate() {
+                        pixels[(c * height + y) * width + x] = colour + self.slope * u as f32;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Noise of every fineness, each as strong: `[height, width]`, about 1 in size.
+fn texture(height: usize, width: usize, random: &mut Random) -> Vec<f32> {
+    let mut sum = vec![0f32; height * width];
+    let (mut step, mut octaves) = (1, 0);
+    while step <= height.max(width) / 2 {
+        let (h, w) = (height / step + 2, width / step + 2);
+        let coarse: Vec<f32> = (0..h * w).map(|_| random.bell()).collect();
+        for y in 0..height {
+            let (y0, fy) = (y / step, (y % step) as f32 / step as f32);
+            for x in 0..width {
+                let (x0, fx) = (x / step, (x % step) as f32 / step as f32);
+                let row = |r: usize| coarse[r * w + x0] * (1.0 - fx) + coarse[r * w + x0 + 1] * fx;
+                sum[y * width + x] += row(y0) * (1.0 - fy) + row(y0 + 1) * fy;
+            }
+        }
+        step *= 2;
+        octaves += 1;
+    }
+    let scale = 1.5 / f32::max(octaves as f32, 1.0).sqrt();
+    sum.iter_mut().for_each(|s| *s *= scale);
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As in photographs, and unlike in noise, a pixel tells most of its neighbour, less of those further off, and the
+    /// differences of neighbours have a far longer tail than a bell curve's, whose fourth moment is 3.
+    #[test]
+    fn near_to_photographs() {
+        let (h, w) = (96, 96);
+        let images = pictures(&[3, h, w], 8);
+        assert!(images.values.iter().all(|v| v.abs() <= 1.0));
+        let mean = images.values.iter().sum::<f32>() / images.values.len() as f32;
+        let covariance = |by: usize| -> f64 {
+            let rows = images.values.chunks_exact(w);
+            let row = |r: &[f32]| -> f64 {
+                (0..w - by).map(|x| f64::from((r[x] - mean) * (r[x + by] - mean))).sum::<f64>()
+                    / (w - by) as f64
+            };
+            rows.map(row).sum()
+        };
+        let (near, far) = (covariance(1) / covariance(0), covariance(16) / covariance(0));
+        assert!(near > 0.8 && near < 0.99 && far > 0.1 && far < 0.8, "{near} {far}");
+        let steps: Vec<f64> = images
+            .values
+            .chunks_exact(w)
+            .flat_map(|r| r.windows(2).map(|p| f64::from(p[1] - p[0])))
+            .collect();
+        let moment = |power: i32| steps.iter().map(|s| s.powi(power)).sum::<f64>() / steps.len() as f64;
+        let tail = moment(4) / moment(2).powi(2);
+        assert!(tail > 6.0, "{tail}");
+        assert_eq!(images.values, pictures(&[3, h, w], 8).values);
+        assert_eq!(pictures(&[20], 3).values.len(), 60);
+        let last = pictures(&[h, w, 3], 1);
+        assert_eq!((last.values[0], last.values[4]), (images.values[0], images.values[h * w + 1]));
+    }
+}
