@@ -240,6 +240,34 @@ fn cifar_records_are_a_label_and_three_planes() {
     assert!(problem(folder.path()).contains("data_batch_3.bin: truncated"));
 }
 
+/// Two labels before an image, the coarse one first; the fine one is the class, and has a file with its names.
+#[test]
+fn cifar_100_has_a_coarse_and_a_fine_label() {
+    let folder = tempdir().unwrap();
+    let record = |fine: u8| {
+        let planes = [[fine; 1024], [fine + 1; 1024], [fine + 2; 1024]].concat();
+        [vec![fine / 5, fine], planes].concat()
+    };
+    fs::write(folder.path().join("train.bin"), (0..100).flat_map(record).collect::<Vec<u8>>()).unwrap();
+    fs::write(folder.path().join("test.bin"), [record(99), record(42)].concat()).unwrap();
+    let source = text(folder.path());
+    let test = load(&source, Split::Test).unwrap();
+    assert_eq!((test.dims(), test.labels()), (vec![3, 32, 32], &[99u16, 42][..]));
+    let pixels = bytes(&test);
+    assert_eq!((pixels.len(), pixels[0], pixels[1024], pixels[3071], pixels[3072]), (6144, 99, 100, 101, 42));
+    let train = load(&source, Split::TrainAndValidation).unwrap();
+    let mut labels = train.labels().to_vec();
+    labels.sort_unstable();
+    assert_eq!(labels, (0..100).collect::<Vec<u16>>());
+    assert_eq!((train.classes().len(), train.classes()[42].as_str()), (100, "42"));
+    let names: Vec<String> = (0..100).map(|i| format!("thing {i}")).collect();
+    fs::write(folder.path().join("fine_label_names.txt"), names.join("\n")).unwrap();
+    assert_eq!(load(&source, Split::Test).unwrap().classes()[99], "thing 99");
+    fs::write(folder.path().join("test.bin"), &record(3)[..3073]).unwrap();
+    let error = load(&source, Split::Test).unwrap_err().to_string();
+    assert!(error.contains("test.bin: truncated"), "{error}");
+}
+
 #[test]
 fn a_picture_is_made_what_a_network_takes() {
     let folder = tempdir().unwrap();

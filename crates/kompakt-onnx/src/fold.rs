@@ -133,10 +133,10 @@ pub(crate) fn fold(
         }
         "Range" => {
             let third = inputs.get(2).copied().flatten().ok_or("its step is missing")?;
-            let (Some(&[start]), Some(&[end]), Some(&[step])) =
-                (x.as_ints(), second()?.as_ints(), third.as_ints())
-            else {
-                return Err("a range of floats".into());
+            let limits = (x.as_ints(), second()?.as_ints(), third.as_ints());
+            let (Some(&[start]), Some(&[end]), Some(&[step])) = limits else {
+                let values = float_range([x, second()?, third], budget)?;
+                return one(Tensor::floats(vec![values.len()], values));
             };
             if step == 0 {
                 return Err("a step of 0".into());
@@ -399,6 +399,21 @@ fn binary(a: &Tensor, b: &Tensor, dims: Vec<usize>, op: &str) -> Tensor {
     }
 }
 
+/// `start`, `start + step`, … before `end`.
+fn float_range(limits: [&Tensor; 3], budget: &mut usize) -> Result<Vec<f32>, String> {
+    let [Some(start), Some(end), Some(step)] = limits.map(Tensor::scalar) else {
+        return Err("a range between lists".into());
+    };
+    let n = ((f64::from(end) - f64::from(start)) / f64::from(step)).ceil();
+    if !n.is_finite() {
+        return Err(format!("a range from {start} to {end} in steps of {step}"));
+    }
+    // Too large a number saturates, and is more than may be made.
+    let n = n.max(0.0) as usize;
+    take(Some(n), budget)?;
+    Ok((0..n).map(|i| start + i as f32 * step).collect())
+}
+
 /// `(x - zero) scale`, with one of each or one an index of `axis`.
 fn dequantised(x: &Tensor, scale: &Tensor, zero: Option<&Tensor>, axis: usize) -> Result<Tensor, String> {
     let inner: usize = x.dims.get(axis + 1..).unwrap_or_default().iter().product();
@@ -411,4 +426,27 @@ fn dequantised(x: &Tensor, scale: &Tensor, zero: Option<&Tensor>, axis: usize) -
     let of = |v: &[f32], i: usize| if v.len() == 1 { v[0] } else { v[i / inner.max(1) % size] };
     let values = x.to_floats().into_iter().enumerate().map(|(i, v)| (v - of(&zero, i)) * of(&scale, i));
     Ok(Tensor::floats(x.dims.clone(), values.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_of_floats() {
+        let range = |start: f32, end: f32, step: f32| {
+            let limits = [start, end, step].map(|v| Tensor::floats(vec![], vec![v]));
+            let node = NodeProto { op_type: "Range".into(), ..NodeProto::default() };
+            let inputs: Vec<Option<&Tensor>> = limits.iter().map(Some).collect();
+            fold(&node, &inputs, 13, &mut 1000).map(|made| made.unwrap()[0].to_floats())
+        };
+        // As in the operator's definition: the number of steps is rounded up.
+        assert_eq!(range(0.0, 3.0, 1.0).unwrap(), [0.0, 1.0, 2.0]);
+        assert_eq!(range(1.0, 2.1, 0.5).unwrap(), [1.0, 1.5, 2.0]);
+        assert_eq!(range(10.0, 6.0, -3.0).unwrap(), [10.0, 7.0]);
+        assert_eq!(range(1.0, 1.0, 2.0).unwrap(), [0f32; 0]);
+        for [start, end, step] in [[0.0, 1.0, 0.0], [0.0, f32::NAN, 1.0], [0.0, 1e9, 1.0]] {
+            assert!(range(start, end, step).is_err());
+        }
+    }
 }
