@@ -71,6 +71,16 @@ impl Depthwise {
         self.kernel * self.kernel
     }
 
+    /// The part of the plane that some rows of the output read, and this convolution on that part alone.
+    pub fn band(&self, rows: Range<usize>) -> (Range<usize>, Self) {
+        let first = (rows.start * self.stride).saturating_sub(self.before[0]);
+        let end = ((rows.end - 1) * self.stride + self.kernel).saturating_sub(self.before[0]);
+        let end = end.min(self.size[0]).max(first);
+        let before = self.before[0].saturating_sub(rows.start * self.stride);
+        let (size, output) = ([end - first, self.size[1]], [rows.len(), self.output[1]]);
+        (first..end, Self { size, output, before: [before, self.before[1]], ..*self })
+    }
+
     /// `y = epilogue(w * x)` for some rows of `taps`, which are output channels of all groups.
     ///
     /// Shapes: `taps` `[rows, places]` in one block, column `ky * kernel + kx`; `x` input channels `[h, w]` from

@@ -22,6 +22,7 @@
 //! Large planes are cut into tiles, so that the tile's input of all channels stays in cache. Padding, stride and dilation
 //! are a matter of this layout and of the taps' offsets alone.
 
+use crate::{Isa, planes::copy};
 use alloc::{vec, vec::Vec};
 
 /// Parts of the plane: the floats of a vector.
@@ -222,16 +223,31 @@ impl Grid {
     /// Lays out a tile's input. `pad` is memory to work in.
     ///
     /// Shapes: `x` `[channels, h, w]`, `out` [`room`](Self::room). Panics: if they are shorter.
-    pub fn fill(&self, x: &[f32], tile: usize, pad: &mut Vec<f32>, out: &mut [f32]) {
+    pub fn fill(&self, isa: Isa, x: &[f32], tile: usize, pad: &mut Vec<f32>, out: &mut [f32]) {
+        let s = &self.shape;
+        let [h, w] = s.size;
+        assert!(x.len() >= s.channels * h * w && out.len() >= self.room(), "a plane is too short");
+        pad.clear();
+        pad.resize(self.pad(), 0.0);
+        match isa.level() {
+            #[cfg(target_arch = "x86_64")]
+            #[expect(unsafe_code, reason = "the features are there: an Isa of this level proves it")]
+            crate::isa::Level::Avx512 => {
+                // SAFETY: `Isa::avx512` is the only maker of this level and has detected these features.
+                unsafe { wide::fill(self, x, tile, pad, out) }
+            }
+            _ => self.fill_with::<Fours>(x, tile, pad, out),
+        }
+    }
+
+    #[inline(always)]
+    fn fill_with<T: Turn>(&self, x: &[f32], tile: usize, pad: &mut [f32], out: &mut [f32]) {
         let s = &self.shape;
         let [h, w] = s.size;
         let [top, left] = self.corner(tile);
-        assert!(x.len() >= s.channels * h * w && out.len() >= self.room(), "a plane is too short");
         let [n_rows, width] = self.reach();
         let len = width + SLACK;
         let phases_x = s.phases(1);
-        pad.clear();
-        pad.resize(self.pad(), 0.0);
         // Where nothing is padded and nothing skipped, rows are used where they are.
         let inside = |i: usize, n: usize| {
             let start = [top, left][i].checked_sub(s.before[i]).filter(|_| s.stride[i] == 1)?;
@@ -242,38 +258,51 @@ impl Grid {
             let out = &mut out[channel * self.channel_len()..][..self.channel_len() + SLACK * LANES];
             let in_place = plain.map(|at| &x[channel * h * w + at..]);
             if let Some(rows) = in_place.filter(|rows| (n_rows - 1) * w + len <= rows.len()) {
-                self.spread_channel(rows, w, n_rows, 0, out);
+                self.spread_channel::<T>(rows, w, n_rows, 0, out);
                 continue;
             }
             let plane = &x[channel * h * w..(channel + 1) * h * w];
-            for (i, lines) in pad.chunks_exact_mut(phases_x * len).enumerate() {
-                let y = ((top + i % n_rows) * s.stride[0] + i / n_rows).wrapping_sub(s.before[0]);
-                if y >= h {
-                    lines.fill(0.0);
-                    continue;
-                }
-                for (phase, line) in lines.chunks_exact_mut(len).enumerate() {
-                    self.take(&plane[y * w..(y + 1) * w], left, phase, line);
+            let mut lines = pad.chunks_exact_mut(phases_x * len);
+            for phase_y in 0..s.phases(0) {
+                for (row, lines) in (0..n_rows).zip(&mut lines) {
+                    let y = ((top + row) * s.stride[0] + phase_y).wrapping_sub(s.before[0]);
+                    if y >= h {
+                        lines.fill(0.0);
+                        continue;
+                    }
+                    for (phase, line) in lines.chunks_exact_mut(len).enumerate() {
+                        self.take(&plane[y * w..(y + 1) * w], left, phase, line);
+                    }
                 }
             }
-            self.spread_channel(pad, phases_x * len, n_rows, len, out);
+            self.spread_channel::<T>(pad, phases_x * len, n_rows, len, out);
         }
     }
 
     /// Rows that begin `stride` apart, phase by phase `n_rows` of them, the phases of a row `len` apart, to the lanes of
     /// a channel.
     #[inline(always)]
-    fn spread_channel(&self, rows: &[f32], stride: usize, n_rows: usize, len: usize, out: &mut [f32]) {
+    fn spread_channel<T: Turn>(
+        &self,
+        rows: &[f32],
+        stride: usize,
+        n_rows: usize,
+        len: usize,
+        out: &mut [f32],
+    ) {
         let [down, across] = self.phase();
+        // Where the first of each four lanes begins.
+        let mut fours = [0; LANES / 4];
+        for (four, from) in fours.iter_mut().enumerate() {
+            let (part, lane) = (four * 4 / self.lanes[1], four * 4 % self.lanes[1]);
+            *from = part * self.block[0] * stride + lane * self.block[1];
+        }
         let mut at = 0;
         for phase_y in 0..self.shape.phases(0) {
             for row in 0..down {
                 for phase_x in 0..self.shape.phases(1) {
-                    for part in 0..self.lanes[0] {
-                        let from = (phase_y * n_rows + part * self.block[0] + row) * stride + phase_x * len;
-                        let lane = part * self.lanes[1];
-                        spread(&rows[from..], self.block[1], across, self.lanes[1], lane, &mut out[at..]);
-                    }
+                    let from = (phase_y * n_rows + row) * stride + phase_x * len;
+                    T::spread(&rows[from..], fours, self.block[1], across, &mut out[at..]);
                     at += across * LANES;
                 }
             }
@@ -281,28 +310,43 @@ impl Grid {
     }
 
     /// One phase of a row of the input from output column `left` on, padded.
+    #[inline(always)]
     fn take(&self, row: &[f32], left: usize, phase: usize, line: &mut [f32]) {
         let (step, before) = (self.shape.stride[1], self.shape.before[1]);
-        // Element t is `row[(left + t) * step + phase - before]`.
+        // Element t is `row[(left + t) * step + phase - before]`. Divisions by one are not for the processor.
+        let divided = |n: usize| if step == 1 { n } else { n.div_ceil(step) };
         let first = left * step + phase;
-        let skip = before.saturating_sub(first).div_ceil(step).min(line.len());
+        let skip = divided(before.saturating_sub(first)).min(line.len());
         let from = (first + skip * step).saturating_sub(before).min(row.len());
-        let n = (row.len() - from).div_ceil(step).min(line.len() - skip);
-        line[..skip].fill(0.0);
+        let n = divided(row.len() - from).min(line.len() - skip);
+        zeros(&mut line[..skip]);
         let (to, rest) = line[skip..].split_at_mut(n);
         match step {
-            1 => to.copy_from_slice(&row[from..from + n]),
+            1 => copy(&row[from..from + n], to),
             2 => every::<2>(&row[from..], to),
             4 => every::<4>(&row[from..], to),
             _ => to.iter_mut().zip(row[from..].iter().step_by(step)).for_each(|(to, &x)| *to = x),
         }
-        rest.fill(0.0);
+        zeros(rest);
     }
 
     /// Writes one channel of a tile where it belongs in the plane.
     ///
     /// Shapes: `sums` the tile and four vectors more, `y` `[oh, ow]`. Panics: if they are shorter.
-    pub fn store(&self, sums: &[f32], tile: usize, y: &mut [f32]) {
+    pub fn store(&self, isa: Isa, sums: &[f32], tile: usize, y: &mut [f32]) {
+        match isa.level() {
+            #[cfg(target_arch = "x86_64")]
+            #[expect(unsafe_code, reason = "the features are there: an Isa of this level proves it")]
+            crate::isa::Level::Avx512 => {
+                // SAFETY: `Isa::avx512` is the only maker of this level and has detected these features.
+                unsafe { wide::store(self, sums, tile, y) }
+            }
+            _ => self.store_with(sums, tile, y),
+        }
+    }
+
+    #[inline(always)]
+    fn store_with(&self, sums: &[f32], tile: usize, y: &mut [f32]) {
         let [top, left] = self.corner(tile);
         let [oh, ow] = self.shape.output;
         let [down, across] = self.block;
@@ -320,14 +364,27 @@ impl Grid {
                     collect(sums, across, self.lanes[1], part * self.lanes[1], to);
                 } else {
                     collect(sums, across, self.lanes[1], part * self.lanes[1], &mut line);
-                    to[..n].copy_from_slice(&line[..n]);
+                    copy(&line[..n], &mut to[..n]);
                 }
             }
         }
     }
 }
 
+/// Zeros, of which there are mostly few: then a call would cost more than they do.
+#[inline(always)]
+fn zeros(line: &mut [f32]) {
+    match line {
+        [] => {}
+        [a] => *a = 0.0,
+        [a, b] => (*a, *b) = (0.0, 0.0),
+        [a, b, c] => (*a, *b, *c) = (0.0, 0.0, 0.0),
+        more => more.fill(0.0),
+    }
+}
+
 /// Every `N`th element.
+#[inline(always)]
 pub(crate) fn every<const N: usize>(x: &[f32], to: &mut [f32]) {
     let (whole, rest) = x.as_chunks::<N>();
     let n = whole.len().min(to.len());
@@ -337,18 +394,39 @@ pub(crate) fn every<const N: usize>(x: &[f32], to: &mut [f32]) {
     }
 }
 
-/// `n` vectors, lanes from `lane` on: lane `j` gets the elements of `line` from `j * step` on. Up to three vectors more
-/// are written.
+/// From rows to lanes.
+trait Turn {
+    /// `n` vectors: lane `4 i + j` gets the elements of `rows` from `fours[i] + j * step` on. Up to three vectors more
+    /// are written.
+    fn spread(rows: &[f32], fours: [usize; LANES / 4], step: usize, n: usize, out: &mut [f32]);
+}
+
+/// What [`Turn::spread`] reads and writes, up to four vectors at once. Panics: if that is not there.
 #[inline(always)]
-fn spread(line: &[f32], step: usize, n: usize, lanes: usize, lane: usize, out: &mut [f32]) {
-    let n = n.next_multiple_of(4);
-    assert!((lanes - 1) * step + n <= line.len() && lane + lanes <= LANES && n * LANES <= out.len());
-    for first in (0..lanes).step_by(4) {
-        for t in (0..n).step_by(4) {
-            turn(line, first * step + t, step, out, t * LANES + lane + first, LANES);
+fn check_spread(rows: &[f32], fours: [usize; LANES / 4], step: usize, n: usize, out: &[f32]) {
+    let last = fours[0].max(fours[1]).max(fours[2]).max(fours[3]);
+    assert!(last + 3 * step + n <= rows.len() && n * LANES <= out.len(), "a row is too short");
+}
+
+/// Four lanes at a time.
+struct Fours;
+
+impl Turn for Fours {
+    #[inline(always)]
+    fn spread(rows: &[f32], fours: [usize; LANES / 4], step: usize, n: usize, out: &mut [f32]) {
+        let n = n.next_multiple_of(4);
+        check_spread(rows, fours, step, n, out);
+        for (i, from) in fours.into_iter().enumerate() {
+            for t in (0..n).step_by(4) {
+                turn(rows, from + t, step, out, t * LANES + 4 * i, LANES);
+            }
         }
     }
 }
+
+#[cfg(target_arch = "x86_64")]
+#[path = "grid_wide.rs"]
+mod wide;
 
 /// The other way round: `n` elements from each lane, end to end. Up to four more are written.
 #[inline(always)]
@@ -386,7 +464,7 @@ fn turn(x: &[f32], from: usize, x_step: usize, y: &mut [f32], to: usize, y_step:
 fn turn(x: &[f32], from: usize, x_step: usize, y: &mut [f32], to: usize, y_step: usize) {
     use core::arch::x86_64::*;
     debug_assert!(from + 3 * x_step + 4 <= x.len() && to + 3 * y_step + 4 <= y.len());
-    // SAFETY: every x86-64 has SSE; `spread` and `collect`, who alone call this, compared the last of their elements
+    // SAFETY: every x86-64 has SSE; `Fours` and `collect`, who alone call this, compared the last of their elements
     // with both lengths.
     unsafe {
         let from = x.as_ptr().add(from);

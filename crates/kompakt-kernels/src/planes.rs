@@ -169,11 +169,12 @@ fn zero_ends(row: &mut [f32], left: usize, right: usize) {
 
 /// Copies a row: short ones without a call, the last part over the one before it.
 #[inline(always)]
-fn copy(x: &[f32], to: &mut [f32]) {
+pub(crate) fn copy(x: &[f32], to: &mut [f32]) {
     let n = x.len();
     match n {
         4..8 => parts::<4>(x, to),
-        8..128 => parts::<8>(x, to),
+        8..16 => parts::<8>(x, to),
+        16..128 => parts::<16>(x, to),
         _ => to[..n].copy_from_slice(x),
     }
 }

@@ -307,7 +307,8 @@ impl TapMatrix {
 
     /// The bytes that [`build`](Self::build) would take, the layout aside.
     pub fn estimate_bytes(layout: &TapLayout, n_rows: usize, n_kept: usize, is_coded: bool) -> usize {
-        n_kept * if is_coded { 3 } else { 6 } + (n_rows * layout.n_blocks() + 1) * 4
+        let weights = if is_coded { n_kept * 3 + 1024 } else { n_kept * 6 };
+        weights + (n_rows * layout.n_blocks() + 1) * 4
     }
 
     /// The bytes it holds, the layout aside.

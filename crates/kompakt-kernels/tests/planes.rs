@@ -196,7 +196,7 @@ fn convolutions_on_a_grid() {
                 for tile in 0..grid.n_tiles() {
                     let input = input.room(grid.room());
                     input.fill(f32::NAN);
-                    grid.fill(&x[group * c.channels * h * w..], tile, &mut line, input);
+                    grid.fill(isa, &x[group * c.channels * h * w..], tile, &mut line, input);
                     let sums = sums.room(c.out * grid.tile_len() + 4 * grid::LANES);
                     let epilogue = Epilogue { scale: None, bias: Some(&bias), relu: false };
                     let rows = group * c.out..(group + 1) * c.out;
@@ -211,7 +211,7 @@ fn convolutions_on_a_grid() {
                         grid.tile_len(),
                     );
                     for (row, sums) in rows.zip((0..).map(|i| &sums[i * grid.tile_len()..])) {
-                        grid.store(sums, tile, &mut y[row * plane..(row + 1) * plane]);
+                        grid.store(isa, sums, tile, &mut y[row * plane..(row + 1) * plane]);
                     }
                 }
             }

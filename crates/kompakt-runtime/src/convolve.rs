@@ -17,6 +17,10 @@ const SUMS: usize = 1 << 14;
 const HIDDEN: usize = 1 << 16;
 /// Floats of `x` that a band of a convolution's rows reaches over: half of an L2.
 const BAND_FLOATS: usize = 1 << 17;
+/// Floats of a pointwise convolution's input from which on it is worth cutting into bands.
+const BAND_INPUT: usize = 1 << 14;
+/// Rows of a band: twice what the depthwise kernel makes at once. Bands overlap by what its kernel reaches.
+const BAND_ROWS: usize = 14;
 /// What [`Grid::store`] wants after the last sum.
 const GRID_SLACK: usize = 4 * grid::LANES;
 
@@ -44,6 +48,17 @@ pub(crate) fn memory_bytes(conv: &Conv, feeds_depthwise: bool) -> usize {
     let [input, sums] = memory_floats(conv, feeds_depthwise);
     let line = if let Method::Grid(grid) = conv.method { 4 * grid.pad() } else { 0 };
     if input + sums == 0 { 0 } else { Aligned::estimate_bytes(TileMemory::len(input, sums)) + line }
+}
+
+/// Rows of the output of a depthwise layer that are made at a time from the layer before it, `expand`: all, unless the
+/// input of that is large, whose part for a band then stays in cache while all channels go by.
+pub(crate) fn band_rows(expand: &Conv, to: &Conv) -> usize {
+    let ([h, w], [oh, _]) = (to.shape.size, to.shape.output);
+    let is_large = expand.shape.channels * expand.plane() > BAND_INPUT && w.is_multiple_of(grid::LANES);
+    let (before, stride, kernel) = (to.shape.before[0], to.shape.stride[0], to.shape.kernel[0]);
+    // Every row of the output reads a row of the input.
+    let reads = before < kernel && oh > 0 && (oh - 1) * stride < h + before;
+    if is_large && reads { BAND_ROWS.min(oh) } else { oh.max(1) }
 }
 
 /// How many rows of that many floats, at least one.
@@ -122,22 +137,24 @@ impl ConvRows<'_> {
         }
     }
 
-    /// The same of one group, a few rows at a time, for somebody who takes them where they are: rows, planes, and floats
-    /// from a plane to the next.
+    /// The same of one group and of some positions, whole vectors or all, a few rows at a time, for somebody who takes
+    /// them where they are: rows, planes, and floats from a plane to the next.
     pub(crate) fn hidden(
         &self,
         x: &[f32],
         image: usize,
+        positions: Range<usize>,
         memory: &mut TileMemory,
         mut take: impl FnMut(Range<usize>, &[f32], usize),
     ) {
         let (plane, pitch) = (self.conv.plane(), pitch(self.conv));
         let [_, sums_len] = memory_floats(self.conv, true);
         let (x, sums) = memory.lines(x, [image, 0, 0], [plane, pitch], sums_len);
-        for start in self.rows.clone().step_by(sums_len / pitch) {
-            let rows = start..self.rows.end.min(start + sums_len / pitch);
-            self.apply(rows.clone(), x, grid::LANES, Window::line(pitch), sums, pitch);
-            take(rows, sums, pitch);
+        let (x, len) = (&x[positions.start..], positions.len().max(1).next_multiple_of(grid::LANES));
+        for start in self.rows.clone().step_by(sums_len / len) {
+            let rows = start..self.rows.end.min(start + sums_len / len);
+            self.apply(rows.clone(), x, grid::LANES, Window::line(len), sums, len);
+            take(rows, sums, len);
         }
     }
 
@@ -184,7 +201,7 @@ impl ConvRows<'_> {
                 let TileMemory { memory, line, laid_out } = &mut *memory;
                 let (input, sums) = TileMemory::split(memory, input_len, sums_len);
                 if *laid_out != Some([image, group, tile]) {
-                    grid.fill(x, tile, line, input);
+                    grid.fill(self.isa, x, tile, line, input);
                     *laid_out = Some([image, group, tile]);
                 }
                 for start in rows.clone().step_by(at_once) {
@@ -192,7 +209,7 @@ impl ConvRows<'_> {
                     self.apply(rows.clone(), input, grid::LANES, window, sums, len);
                     for row in rows {
                         let y = &mut y[(row - self.rows.start) * plane..][..plane];
-                        grid.store(&sums[(row - start) * len..], tile, y);
+                        grid.store(self.isa, &sums[(row - start) * len..], tile, y);
                     }
                 }
             }

@@ -452,7 +452,8 @@ impl<'m> Layer<'m> {
         let (Form::Taps(own), Method::Depthwise(depthwise)) = (&self.form_data, convs[1].method) else {
             return;
         };
-        let plane = convs[1].plane();
+        let (plane, band_rows) = (convs[1].plane(), convolve::band_rows(&convs[0], &convs[1]));
+        let ([height, across], width) = (convs[1].shape.output, convs[1].shape.size[1]);
         let layout = RowLayout {
             n_images: n,
             image_len: self.n_rows * plane,
@@ -468,11 +469,15 @@ impl<'m> Layer<'m> {
             let part = ConvRows { isa, taps, conv: &convs[0], rows: rows.clone(), first, epilogue };
             for image in 0..n {
                 let (x, y) = (image_of(x, x.len() / n, image), y.image(image));
-                part.hidden(x, image, tile, |some, hidden, x_plane| {
-                    let y = &mut y[(some.start - rows.start) * plane..(some.end - rows.start) * plane];
-                    let at = PlanesAt { first: some.start, x_plane, y_plane: plane };
-                    depthwise.apply(isa, own, some, 0, hidden, at, self.epilogue(), y);
-                });
+                for top in (0..height).step_by(band_rows) {
+                    let (from, band) = depthwise.band(top..height.min(top + band_rows));
+                    let positions = from.start * width..from.end * width;
+                    part.hidden(x, image, positions, tile, |some, hidden, x_plane| {
+                        let y = &mut y[(some.start - rows.start) * plane..(some.end - rows.start) * plane];
+                        let at = PlanesAt { first: some.start, x_plane, y_plane: plane };
+                        band.apply(isa, own, some, 0, hidden, at, self.epilogue(), &mut y[top * across..]);
+                    });
+                }
             }
         });
     }

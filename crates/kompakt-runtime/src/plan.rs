@@ -3,13 +3,15 @@
 use crate::{
     error::RuntimeError,
     layer::{self, FormKind},
-    program::{LayerSpec, Program},
+    program::{Conv, LayerSpec, Program, Step},
     weights::Weights,
 };
 use kompakt_kernels::{Isa, RowSource};
 
-/// Fixed memory of a session that is not worth counting piece by piece: steps, names, tables.
+/// Fixed memory of a session that is not worth counting piece by piece.
 const FIXED_BYTES: usize = 16 << 10;
+/// Names and short lists of a layer or a step.
+const NAMES_BYTES: usize = 256;
 
 /// How a network will be run, known before it is: forms and bytes.
 ///
@@ -80,8 +82,10 @@ pub(crate) struct Chosen {
 impl Planner<'_> {
     /// The bytes that are fixed before any layer's form is chosen.
     pub(crate) fn fixed_bytes(activation_bytes: usize, file_in_memory: usize, program: &Program) -> usize {
-        let epilogues: usize = 64 * program.layers.len();
-        FIXED_BYTES + activation_bytes + file_in_memory + epilogues
+        // A layer is there twice, with its name; a step has a name and lists of buffers, perhaps two convolutions.
+        let layers = program.layers.len() * (2 * size_of::<LayerSpec>() + NAMES_BYTES);
+        let steps = program.steps.len() * (size_of::<Step>() + 2 * size_of::<Conv>() + NAMES_BYTES);
+        FIXED_BYTES + activation_bytes + file_in_memory + layers + steps
     }
 
     /// A form for each layer: the fastest for all if memory allows, else for as many weights as fit.

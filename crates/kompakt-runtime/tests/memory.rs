@@ -1,9 +1,12 @@
 //! What a session allocates: what its plan says, and nothing once it has run.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/inverted_residuals.rs"]
+mod inverted_residuals;
 #[path = "support/random_model.rs"]
 mod random_model;
 
+use inverted_residuals::inverted_residuals;
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Op, networks};
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
@@ -57,7 +60,7 @@ fn large() -> Graph {
 #[test]
 fn nothing_is_allocated_after_the_first_run() {
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
-    for graph in [networks::lenet5(&[1, 28, 28], 10).unwrap(), large()] {
+    for graph in [networks::lenet5(&[1, 28, 28], 10).unwrap(), large(), inverted_residuals(30)] {
         let len: usize = graph.shape(0).iter().product();
         let model = checkpoint(graph, 3, |_| (0.1, 16));
         let x = numbers(2, len * 6);
@@ -101,21 +104,20 @@ fn least(model: &Model<'_>, options: &SessionOptions) -> usize {
 /// Live bytes of a session that has run, beside what its plan says.
 fn held(model: &Model<'_>, options: &SessionOptions) -> (usize, kompakt_runtime::Plan) {
     let before = LIVE.load(Ordering::Relaxed);
-    let x = numbers(1, 1000 * options.max_batch);
-    let inputs = x.len() * 4;
     let mut session = Session::new(model, options).unwrap();
+    let x = numbers(1, session.input_shape().iter().product::<usize>() * options.max_batch);
     session.run(&x, options.max_batch).unwrap();
     // Inputs and results are the caller's to count.
-    let results = 300 * options.max_batch * 4;
-    (LIVE.load(Ordering::Relaxed) - before - inputs - results, session.plan().clone())
+    let results: usize = (0..2).map(|output| session.output(output).len()).sum();
+    (LIVE.load(Ordering::Relaxed) - before - (x.len() + results) * 4, session.plan().clone())
 }
 
 #[test]
 fn the_plan_is_right_to_a_tenth() {
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
-    let model = checkpoint(large(), 3, |_| (0.1, 16));
-    for tier in TIERS {
-        let bytes = pack(&model, tier);
+    let models = [large(), inverted_residuals(96)].map(|graph| checkpoint(graph, 3, |_| (0.1, 16)));
+    for (model, tier) in models.iter().flat_map(|model| TIERS.map(|tier| (model, tier))) {
+        let bytes = pack(model, tier);
         let opened = Model::from_bytes(&bytes).unwrap();
         for max_batch in [1, 64] {
             let mut options = SessionOptions::default();
