@@ -33,7 +33,7 @@ pub struct Images {
 /// The inputs of one group of a layer.
 #[derive(Debug)]
 pub(crate) struct GroupMoments {
-    /// Mean of each column.
+    /// Mean of each column; empty where it is not to be relied on.
     pub(crate) mean: Vec<f32>,
     /// First column and factored `X Xᵀ` of each block.
     pub(crate) blocks: Vec<(usize, Factor)>,

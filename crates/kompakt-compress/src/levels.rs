@@ -9,6 +9,10 @@ const PLACED_FROM: f64 = 1e-2;
 const ROUNDS: usize = 12;
 /// The most levels beside zero.
 const MAX_LEVELS: usize = 255;
+/// The most steps from zero to the outermost weight.
+const FINEST: f64 = 4096.0;
+/// Steps from zero that all have a level, where not all steps can have one.
+const DENSE: i32 = 64;
 
 /// Values and the bits that each costs.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +56,7 @@ impl Levels {
     pub(crate) fn new(sample: &Sample, lambda: f64) -> Self {
         let price = lambda * sample.mean_square;
         // Error and price of evenly spaced levels: the error falls fourfold a bit.
-        let step = (12.0 * price / (2.0 * std::f64::consts::LN_2)).sqrt().max(sample.largest / 127.0);
+        let step = (12.0 * price / (2.0 * std::f64::consts::LN_2)).sqrt().max(sample.largest / FINEST);
         if sample.mean_square == 0.0 {
             return Self { values: vec![0.0], lengths: vec![0.0], codebook: Numbers::F32(vec![]) };
         }
@@ -71,16 +75,17 @@ impl Levels {
         Self::rounded(sample, &values, &lengths, price)
     }
 
-    /// Multiples of `step`.
+    /// Multiples of `step`: all of them, or where they are too many, all near zero and fewer and fewer beyond.
     fn even(sample: &Sample, step: f32, price: f64) -> Self {
-        let n = ((sample.largest / f64::from(step)).ceil() as i32).clamp(1, (MAX_LEVELS / 2) as i32);
-        let value = |i: i32| f64::from(i as f32 * step);
-        let values: Vec<f64> = (-n..=n).map(value).collect();
+        let magnitudes = magnitudes((sample.largest / f64::from(step)).ceil().max(1.0) as i32);
+        let mut integers: Vec<i32> = magnitudes.iter().rev().map(|m| -m).collect();
+        integers.extend(&magnitudes);
+        let mut values: Vec<f64> = integers.iter().map(|&i| f64::from(i as f32 * step)).collect();
+        values.insert(magnitudes.len(), 0.0);
         let mut lengths = vec![(values.len() as f64).log2(); values.len()];
         for _ in 0..3 {
             lengths = counted(sample, &values, &lengths, price).1;
         }
-        let integers: Vec<i32> = (-n..=n).filter(|&i| i != 0).collect();
         Self { values, lengths, codebook: Numbers::Scaled { scale: step, integers } }
     }
 
@@ -122,6 +127,21 @@ impl Levels {
         }
         (bits / f64::max(total, 1.0), error / f64::max(total, 1.0))
     }
+}
+
+/// 1 to `n`, or if those are too many, 1 to [`DENSE`] and then ever larger steps, the last at least `n`.
+fn magnitudes(n: i32) -> Vec<i32> {
+    let most = (MAX_LEVELS / 2) as i32;
+    let mut all: Vec<i32> = (1..=n.min(if n <= most { most } else { DENSE })).collect();
+    if n > most {
+        let growth = (f64::from(n) / f64::from(DENSE)).powf(1.0 / f64::from(most - DENSE));
+        let mut at = f64::from(DENSE);
+        for _ in DENSE..most {
+            at *= growth;
+            all.push((at.ceil() as i32).max(all[all.len() - 1] + 1));
+        }
+    }
+    all
 }
 
 /// Chooses the level that is best for a value: least squared error plus price times bits.
@@ -247,6 +267,23 @@ mod tests {
             }
             Ok(())
         });
+    }
+
+    #[test]
+    fn few_outliers_do_not_make_the_steps_of_all_coarse() {
+        assert_eq!(magnitudes(5), [1, 2, 3, 4, 5]);
+        assert_eq!(magnitudes(127).len(), 127);
+        for n in [128, 300, 4096] {
+            let all = magnitudes(n);
+            assert!(all.len() == 127 && all.is_sorted_by(|a, b| a < b) && all[63] == 64 && all[126] >= n);
+            assert!(all[126] <= n + n / 20 + 1, "{n}: {}", all[126]);
+        }
+        let mut weights = bell(20_000);
+        weights[17] = 8.0;
+        let sample = Sample::of(&weights, usize::MAX);
+        let levels = Levels::new(&sample, 1e-4);
+        let (_, error) = levels.measure(&sample, 1e-4 * sample.mean_square);
+        assert!(error < 6e-4 * sample.mean_square, "{}", error / sample.mean_square);
     }
 
     /// Entropy-coded scalar quantisation of a bell curve is 0.25 bits above the rate-distortion bound at high rates, and

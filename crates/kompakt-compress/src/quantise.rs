@@ -96,7 +96,8 @@ fn finish(
     let n_kept = mask.iter().filter(|k| **k).count();
     let difference = |i: usize| f64::from(layer.weights[i]) - levels.values[usize::from(chosen[i])];
     let error: f64 = (0..chosen.len()).map(|i| difference(i).powi(2)).sum();
-    let shift = moments.map(|moments| {
+    let has_means = |m: &&Moments| m.groups.iter().all(|g| !g.mean.is_empty());
+    let shift = moments.filter(has_means).map(|moments| {
         let rows = layer.shape[0];
         let per_group = (rows / layer.groups.max(1)).max(1);
         let sum = |row: usize| {

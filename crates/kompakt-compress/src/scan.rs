@@ -108,9 +108,14 @@ impl<'i> Seen<'i> {
         model: &Model,
         progress: &Progress<'_>,
     ) -> Result<Option<Vec<Moments>>, CompressError> {
-        // What is made up says less of what the network will see.
-        let damping = if let Self::Images(_) = self { DAMPING } else { MADE_UP_DAMPING };
-        self.images().map(|images| calibrate::moments(model, images, damping, progress)).transpose()
+        let Some(images) = self.images() else { return Ok(None) };
+        if let Self::Images(_) = self {
+            return calibrate::moments(model, images, DAMPING, progress).map(Some);
+        }
+        // What is made up says less of what the network will see, and of means nothing that biases should follow.
+        let mut moments = calibrate::moments(model, images, MADE_UP_DAMPING, progress)?;
+        moments.iter_mut().flat_map(|m| &mut m.groups).for_each(|g| g.mean.clear());
+        Ok(Some(moments))
     }
 }
 
