@@ -10,6 +10,7 @@
 
 use crate::{
     convolve::{self, ConvRows, TileMemory, image_of},
+    costs::{self, Candidate, Costs},
     error::RuntimeError,
     program::{Conv, LayerSpec, Method},
     threads::{RowLayout, Threads},
@@ -23,8 +24,6 @@ use std::{ops::Range, sync::Arc};
 
 /// The largest column form that is kept beside the row form.
 const MAX_COLUMNS_BYTES: usize = 1 << 19;
-/// Columns pay where less than this part of the input is not zero.
-const SPARSE_INPUT: f32 = 0.35;
 /// Floats of `x` that a block of columns of a batch reaches over: a part of an L2 that leaves room for the weights.
 const BATCH_BLOCK: usize = 1 << 15;
 /// How far a block of a convolution's columns reaches: as far as a u16, in floats of planes, in vectors of lines.
@@ -78,7 +77,8 @@ impl FormKind {
 #[derive(Debug)]
 enum Form {
     Sliced(SlicedMatrix),
-    SlicedAndColumns(SlicedMatrix, ColumnMatrix),
+    /// And below which part of the input columns pay.
+    SlicedAndColumns(SlicedMatrix, ColumnMatrix, f32),
     DenseCodes(Vec<u8>, Codebook, usize),
     DenseValues(Vec<f32>, usize),
     Taps(TapMatrix),
@@ -107,10 +107,12 @@ pub(crate) struct Scratch {
 }
 
 /// A layer's choice of form: what it would hold, and what a run would cost.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Choice {
     pub(crate) form: FormKind,
     pub(crate) bytes: usize,
+    /// The forms that it was chosen from, and nanoseconds of a run by the table; none where there is no other.
+    pub(crate) costs: Vec<(FormKind, f64)>,
 }
 
 /// The layout of a layer's columns for the tap form.
@@ -207,41 +209,49 @@ pub(crate) fn fastest(spec: &LayerSpec, weights: &Weights<'_>, isa: Isa, max_bat
     if spec.conv.is_some() || max_batch > 1 {
         let layout = tap_layout(spec, weights, max_batch);
         let bytes = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded()) + layout.n_bytes();
-        return Choice { form: FormKind::Taps, bytes };
+        return Choice { form: FormKind::Taps, bytes, costs: Vec::new() };
     }
-    let total = n_rows * n_cols;
-    match weights.n_levels() {
-        // A pruned weight takes one more code.
-        Some(levels) if levels < 256 && n_kept as f64 >= total as f64 * dense_from(isa, levels) => {
-            return Choice { form: FormKind::DenseCodes, bytes: total + 1024 };
-        }
-        Some(256) if weights.is_full() => return Choice { form: FormKind::DenseCodes, bytes: total + 1024 },
-        None if weights.is_full() => return Choice { form: FormKind::DenseValues, bytes: total * 4 },
+    let (costs, levels, total) = (Costs::of(isa), weights.n_levels(), n_rows * n_cols);
+    let mut candidates = Vec::new();
+    if n_cols <= kompakt_kernels::sliced::MAX_COLS {
+        let sliced = SlicedMatrix::estimate_bytes(n_rows, n_kept, levels);
+        let columns = ColumnMatrix::estimate_bytes(n_cols, n_kept);
+        let has_columns = spec.input_has_zeros && columns <= MAX_COLUMNS_BYTES && n_rows <= columns::MAX_ROWS;
+        let (form, bytes) = match has_columns {
+            true => (FormKind::SlicedAndColumns, sliced + columns),
+            false => (FormKind::Sliced, sliced),
+        };
+        candidates.push(Candidate { form, bytes, ns: costs.sliced(n_kept, levels) });
+    }
+    // A pruned weight takes one more code.
+    let all_levels = levels.map(|n| n + usize::from(!weights.is_full()));
+    match all_levels {
+        Some(n) if n <= 256 => candidates.push(Candidate {
+            form: FormKind::DenseCodes,
+            bytes: total + 1024,
+            ns: costs.dense_codes(total, n),
+        }),
+        None if weights.is_full() => candidates.push(Candidate {
+            form: FormKind::DenseValues,
+            bytes: total * 4,
+            ns: costs.dense_values(total),
+        }),
         _ => {}
     }
-    if n_cols > kompakt_kernels::sliced::MAX_COLS {
-        let layout = tap_layout(spec, weights, max_batch);
-        let bytes = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded()) + layout.n_bytes();
-        return Choice { form: FormKind::Taps, bytes };
-    }
-    let sliced = SlicedMatrix::estimate_bytes(n_rows, n_kept, weights.n_levels());
-    let columns = ColumnMatrix::estimate_bytes(n_cols, n_kept);
-    if spec.input_has_zeros && columns <= MAX_COLUMNS_BYTES && n_rows <= columns::MAX_ROWS {
-        Choice { form: FormKind::SlicedAndColumns, bytes: sliced + columns }
-    } else {
-        Choice { form: FormKind::Sliced, bytes: sliced }
+    // A dense form of a matrix that is too wide for others would be large where little is kept.
+    let is_wide_and_pruned = n_cols > kompakt_kernels::sliced::MAX_COLS && n_kept * 3 < total;
+    match costs::best(&candidates) {
+        Some(best) if !is_wide_and_pruned => {
+            let costs = candidates.iter().map(|c| (c.form, c.ns)).collect();
+            Choice { form: best.form, bytes: best.bytes, costs }
+        }
+        _ => {
+            let layout = tap_layout(spec, weights, max_batch);
+            let taps = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded());
+            Choice { form: FormKind::Taps, bytes: taps + layout.n_bytes(), costs: Vec::new() }
+        }
     }
 }
-
-/// From which density on all weights are multiplied. Measured: products of kept weights a second in the sliced form
-/// (5 G with AVX-512) against all weights a second in the dense one (20 to 36 G with up to 64 levels in registers, 5 G
-/// looked up).
-fn dense_from(isa: Isa, n_levels: usize) -> f64 {
-    if isa.name() == "avx512" && n_levels < 64 { DENSE_FROM } else { 0.9 }
-}
-
-/// The least that [`dense_from`] gives.
-const DENSE_FROM: f64 = 0.3;
 
 /// How many times the usual number of rows is unpacked together: where a plane is cut into tiles, every tile is laid out
 /// anew for each part of the rows.
@@ -253,8 +263,8 @@ pub(crate) fn more_at_once(spec: &LayerSpec) -> usize {
 }
 
 /// From which density on a layer's form depends on how many weights are kept.
-pub(crate) fn exact_from(spec: &LayerSpec, max_batch: usize) -> f64 {
-    if spec.conv.is_some() || max_batch > 1 { f64::INFINITY } else { DENSE_FROM }
+pub(crate) fn exact_from(spec: &LayerSpec, isa: Isa, max_batch: usize, n_levels: usize) -> f64 {
+    if spec.conv.is_some() || max_batch > 1 { f64::INFINITY } else { Costs::of(isa).dense_from(n_levels) }
 }
 
 impl<'m> Layer<'m> {
@@ -262,11 +272,13 @@ impl<'m> Layer<'m> {
     /// would have if memory allowed.
     ///
     /// Errors: a tile that cannot be decoded.
+    #[expect(clippy::too_many_arguments, reason = "what a layer is made of")]
     pub(crate) fn build(
         spec: LayerSpec,
         weights: Weights<'m>,
         form: FormKind,
         fastest: FormKind,
+        isa: Isa,
         max_batch: usize,
         scale: Option<Vec<f32>>,
         bias: Option<Vec<f32>>,
@@ -276,7 +288,8 @@ impl<'m> Layer<'m> {
         let form_data = match form {
             FormKind::Sliced => sliced().map(Form::Sliced),
             FormKind::SlicedAndColumns => {
-                sliced().zip(ColumnMatrix::build(&weights)).map(|(s, c)| Form::SlicedAndColumns(s, c))
+                let below = Costs::of(isa).columns_below(weights.n_cols, weights.n_kept, weights.n_levels());
+                sliced().zip(ColumnMatrix::build(&weights)).map(|(s, c)| Form::SlicedAndColumns(s, c, below))
             }
             FormKind::DenseCodes => Some(dense_codes(&weights)),
             FormKind::DenseValues => Some(dense_values(&weights)),
@@ -298,7 +311,7 @@ impl<'m> Layer<'m> {
     pub(crate) fn n_bytes(&self) -> usize {
         let form = match &self.form_data {
             Form::Sliced(m) => m.n_bytes(),
-            Form::SlicedAndColumns(m, c) => m.n_bytes() + c.n_bytes(),
+            Form::SlicedAndColumns(m, c, _) => m.n_bytes() + c.n_bytes(),
             Form::DenseCodes(codes, _, _) => codes.len() + 1024,
             Form::DenseValues(values, _) => values.len() * 4,
             Form::Taps(m) => m.n_bytes(),
@@ -332,12 +345,12 @@ impl<'m> Layer<'m> {
             chunk_rows: self.chunk(threads, chunk_rows, n),
         };
         match &self.form_data {
-            Form::SlicedAndColumns(_, columns)
-                if (columns::count_nonzero(isa, x) as f32) < SPARSE_INPUT * x.len() as f32 =>
+            Form::SlicedAndColumns(_, columns, below)
+                if (columns::count_nonzero(isa, x) as f32) < below * x.len() as f32 =>
             {
                 columns.apply(isa, x, epilogue, &mut scratch[0].columns, y);
             }
-            Form::Sliced(m) | Form::SlicedAndColumns(m, _) => {
+            Form::Sliced(m) | Form::SlicedAndColumns(m, ..) => {
                 let band = kompakt_kernels::sliced::BAND_ROWS;
                 let layout =
                     RowLayout { chunk_rows: self.chunk(threads, band, n).next_multiple_of(band), ..rows(1) };

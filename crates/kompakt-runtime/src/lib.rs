@@ -31,6 +31,7 @@ mod arena;
 #[cfg(feature = "cli")]
 pub mod args;
 mod convolve;
+mod costs;
 mod error;
 mod execute;
 mod fuse;

@@ -55,6 +55,9 @@ pub struct LayerPlan {
     pub anonymous_bytes: usize,
     /// Bytes of the file that every run reads.
     pub file_bytes: usize,
+    /// The forms that it could have had in memory, and nanoseconds of a run by the table of costs of the instruction
+    /// set, which decided; empty where there is but one.
+    pub costs: Vec<(&'static str, f64)>,
 }
 
 /// What the planner decides with.
@@ -73,10 +76,12 @@ pub(crate) struct Planner<'a> {
 }
 
 /// The form of a layer, and that which it would have if memory allowed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Chosen {
     pub(crate) form: FormKind,
     pub(crate) fastest: FormKind,
+    /// As in [`LayerPlan`].
+    pub(crate) costs: Vec<(&'static str, f64)>,
 }
 
 impl Planner<'_> {
@@ -105,6 +110,7 @@ impl Planner<'_> {
         let form = |(option, from_file): (&Options, bool)| Chosen {
             form: if from_file { FormKind::FromFile } else { option.fastest.form },
             fastest: option.fastest.form,
+            costs: option.fastest.costs.iter().map(|&(form, ns)| (form.name(), ns)).collect(),
         };
         Ok(options.iter().zip(from_file).map(form).collect())
     }
@@ -113,8 +119,8 @@ impl Planner<'_> {
         let fastest = layer::fastest(spec, weights, self.isa, self.max_batch);
         let file = layer::from_file_bytes(spec, weights, fastest.form, self.max_batch);
         Options {
-            fastest,
             scratch: layer::scratch_bytes(spec, weights, fastest.form, fastest.form, self.max_batch),
+            fastest,
             file: (weights.is_in_place() && !spec.stays_in_memory).then_some(file),
             n_kept: weights.n_kept,
             epilogue: 8 * weights.n_rows(),

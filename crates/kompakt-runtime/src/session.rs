@@ -129,8 +129,8 @@ impl<'m> Session<'m> {
         }
         let (mut weights, mut tables) = (Vec::new(), SharedTables::default());
         for spec in &program.layers {
-            let exact_from = crate::layer::exact_from(spec, max_batch);
-            let mut opened = Weights::open(&container, spec.weight, exact_from, &mut pool, &mut tables)?;
+            let exact_from = |n_levels| crate::layer::exact_from(spec, options.isa, max_batch, n_levels);
+            let mut opened = Weights::open(&container, spec.weight, &exact_from, &mut pool, &mut tables)?;
             opened.more_at_once = crate::layer::more_at_once(spec);
             weights.push(opened);
         }
@@ -170,7 +170,16 @@ impl<'m> Session<'m> {
                 form.fastest,
                 max_batch,
             ));
-            let layer = Layer::build(spec.clone(), weights, form.form, form.fastest, max_batch, scale, bias)?;
+            let layer = Layer::build(
+                spec.clone(),
+                weights,
+                form.form,
+                form.fastest,
+                options.isa,
+                max_batch,
+                scale,
+                bias,
+            )?;
             let is_from_file = layer.weights.is_some();
             plan.layers.push(LayerPlan {
                 name: spec.name.clone(),
@@ -179,6 +188,7 @@ impl<'m> Session<'m> {
                 n_weights: layer.n_weights,
                 anonymous_bytes: layer.n_bytes(),
                 file_bytes: if is_from_file { file_bytes } else { 0 },
+                costs: form.costs,
             });
             layers.push(layer);
         }

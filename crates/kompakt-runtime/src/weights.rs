@@ -114,13 +114,14 @@ pub(crate) enum RowView<'a> {
 impl<'m> Weights<'m> {
     /// Finds parameter `index` in the file. Tiles stay where they are; anything else is decoded.
     ///
-    /// `exact_from`: the density from which on the number of kept weights has to be exact.
+    /// `exact_from`: the density from which on the number of kept weights has to be exact, by how many levels there
+    /// are.
     ///
     /// Errors: its sections are broken.
     pub(crate) fn open(
         container: &Container<'m>,
         index: usize,
-        exact_from: f64,
+        exact_from: &dyn Fn(usize) -> f64,
         pool: &mut Pool,
         tables: &mut SharedTables,
     ) -> Result<Self, RuntimeError> {
@@ -145,6 +146,7 @@ impl<'m> Weights<'m> {
                 TileKind::Direct => this.open_direct(rows_per_tile, tiles)?,
                 TileKind::Stream => {
                     this.open_stream(rows_per_tile, tiles, tables.get(container)?, codebook)?;
+                    let exact_from = exact_from(this.book.n_levels());
                     if !this.full && this.most_kept as f64 >= exact_from * (n_rows * n_cols) as f64 {
                         this.count()?;
                     }

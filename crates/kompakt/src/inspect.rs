@@ -20,6 +20,11 @@ use std::{path::PathBuf, time::Instant};
 pub(crate) struct Arguments {
     /// The .kompakt file
     file: PathBuf,
+    /// Show how the file would be run instead: the form of each layer, the costs that it is chosen by, and memory
+    ///
+    /// As `kompakt run --plan`, which takes threads, batch size, memory and instruction set.
+    #[arg(long)]
+    plan: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -28,6 +33,9 @@ pub(crate) struct Arguments {
 #[expect(clippy::print_stdout, reason = "data of a binary")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let path = &arguments.file;
+    if arguments.plan {
+        return kompakt_runtime::args::Args::plan_of(path.clone(), arguments.json)?.run();
+    }
     let bytes = packed::read(path)?;
     let container = packed::parse(path, &bytes)?;
     container.verify().map_err(|e| packed::broken(path, &e))?;

@@ -34,6 +34,7 @@ pub(super) fn plan(plan: &Plan, model: &Model<'_>, json: bool, out: &mut dyn Wri
             json!({
                 "name": l.name, "form": l.form, "kept": l.n_kept, "weights": l.n_weights,
                 "anonymous_bytes": l.anonymous_bytes, "file_bytes": l.file_bytes,
+                "costs": l.costs.iter().map(|(form, ns)| json!({ "form": form, "ns": ns })).collect::<Vec<_>>(),
             })
         };
         let layers: Vec<_> = plan.layers.iter().map(layer).collect();
@@ -48,12 +49,15 @@ pub(super) fn plan(plan: &Plan, model: &Model<'_>, json: bool, out: &mut dyn Wri
     let width = plan.layers.iter().map(|l| l.name.len()).max().unwrap_or(0).max(5);
     writeln!(
         out,
-        "{:width$}  {:>14}  {:>12}  {:>10}  {:>10}",
+        "{:width$}  {:>14}  {:>12}  {:>10}  {:>10}  costs it was chosen by",
         "layer", "form", "kept", "memory B", "file B"
     )?;
     for l in &plan.layers {
         let (name, form, kept, memory, file) = (&l.name, l.form, l.n_kept, l.anonymous_bytes, l.file_bytes);
-        writeln!(out, "{name:width$}  {form:>14}  {kept:>12}  {memory:>10}  {file:>10}")?;
+        let costs: Vec<String> =
+            l.costs.iter().map(|(form, ns)| format!("{form} {:.1} us", ns / 1e3)).collect();
+        let costs = if costs.is_empty() { "no other form".into() } else { costs.join(", ") };
+        writeln!(out, "{name:width$}  {form:>14}  {kept:>12}  {memory:>10}  {file:>10}  {costs}")?;
     }
     writeln!(
         out,
