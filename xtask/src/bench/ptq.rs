@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let digits = printed("ptq.py", &[&root.join("tools"), &folder, &mnist])?;
     let photographs = printed("efficientnet.py", &[&folder])?;
-    let page = format!("{HEAD}{digits}{LITE0}{photographs}");
+    let page = format!("{HEAD}{digits}{LITE0}{photographs}{NOTES}");
     print!("{page}");
     std::fs::write(&arguments.output, page)
         .with_context(|| format!("cannot write {}", arguments.output.display()))
@@ -82,6 +82,9 @@ fn call(command: &mut Command) -> Result<()> {
     }
     Ok(())
 }
+
+/// What is written by hand, kept apart so that it is not lost when the page is made again.
+const NOTES: &str = include_str!("ptq/notes.md");
 
 const HEAD: &str = "# Compression without training
 

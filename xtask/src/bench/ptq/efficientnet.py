@@ -20,8 +20,8 @@ from PIL import Image
 from rivals import answers, by_kompakt, by_nncodec, difference
 
 KOMPAKT, FOLDER = sys.argv[1:3]
-RATIOS = (5, 5.5, 6, 6.5, 7, 8, 9)
-STEPS = (-36, -34, -32, -30, -28, -26, -24)
+RATIOS = (5.5, 6, 7, 8, 9)
+STEPS = (-40, -38, -36, -34, -32, -30, -28, -26, -24)
 CROPS = 300
 
 
@@ -100,7 +100,7 @@ def main():
                 return np.exp(np.interp(np.log(level), np.log([d0, d1]), np.log([s0, s1])))
         return None
 
-    for level in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2):
+    for level in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2):
         sizes = [bytes_at(start, level) for start in ("nncodec", "kompakt")]
         if all(sizes):
             print(f"| {level} | {sizes[0]:.0f} | {sizes[1]:.0f} | {sizes[1] / sizes[0]:.2f} |")
