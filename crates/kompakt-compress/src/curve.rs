@@ -46,9 +46,11 @@ impl Curve {
         Self { points: (0..N_POINTS).into_par_iter().map(point).collect() }
     }
 
-    /// The point of least error times `weight` plus `price` times bits.
+    /// The point of least error times `weight` plus `price` times bits. An error that is no longer small counts for more than
+    /// its size: `weight` tells what small ones do, and a layer without most of its energy is another layer.
     pub(crate) fn best(&self, weight: f64, price: f64) -> usize {
-        let cost = |p: &Point| weight * p.error + price * p.bits;
+        let felt = |error: f64| error / (1.0 - error).max(1e-3).powi(2);
+        let cost = |p: &Point| weight * felt(p.error) + price * p.bits;
         (0..self.points.len())
             .min_by(|&a, &b| cost(&self.points[a]).total_cmp(&cost(&self.points[b])))
             .unwrap_or(0)
