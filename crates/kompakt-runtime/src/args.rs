@@ -108,9 +108,8 @@ fn isa(name: &str) -> Result<Isa, String> {
 impl Args {
     /// The command that only prints how a file would be run, with all options as they are by default.
     pub fn plan_of(model: PathBuf, json: bool) -> Result<Self> {
-        let mut this = <Self as clap::Parser>::try_parse_from(["kompakt-run", "", "--plan"])?;
-        (this.model, this.json) = (model, json);
-        Ok(this)
+        let this = <Self as clap::Parser>::try_parse_from(["kompakt-run", "MODEL", "--plan"])?;
+        Ok(Self { model, json, ..this })
     }
 
     /// Does what the command line says; results go to stdout.

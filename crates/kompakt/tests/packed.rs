@@ -47,6 +47,16 @@ fn inspect_accounts_for_every_byte() {
 }
 
 #[test]
+fn inspect_shows_how_a_file_would_be_run() {
+    let file = fixture("good/perceptron-stream.kompakt");
+    let table = stdout(&kompakt(&["inspect", "--plan", &file]));
+    assert!(table.contains("costs it was chosen by") && table.contains(" us"), "{table}");
+    let json: serde_json::Value =
+        serde_json::from_str(&stdout(&kompakt(&["inspect", "--plan", "--json", &file]))).unwrap();
+    assert!(json["layers"][0]["costs"][0]["ns"].as_f64().unwrap() > 0.0, "{json}");
+}
+
+#[test]
 fn verify_names_the_rule_and_the_byte() {
     let good = fixture("good/perceptron-direct.kompakt");
     assert!(stdout(&kompakt(&["verify", &good])).contains("2 self-tests pass"));
