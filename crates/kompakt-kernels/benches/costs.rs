@@ -4,66 +4,16 @@
 //! `cargo bench -p kompakt-kernels --bench costs`
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
-use kompakt_kernels::{
-    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Isa, RowSource, RowWeights, SlicedMatrix, columns, dense,
-};
+#[path = "support/layer.rs"]
+mod layer;
+
+use kompakt_kernels::{ColumnMatrix, ColumnScratch, Epilogue, Isa, SlicedMatrix, columns, dense};
+use layer::Layer;
 use std::{hint::black_box, time::Instant};
 
 const N_ROWS: usize = 1024;
 const N_COLS: usize = 1024;
 const DENSITY: f32 = 0.2;
-
-/// Seeded rows with codes of so many levels.
-struct Layer {
-    rows: Vec<(Vec<u32>, Vec<u8>)>,
-    book: Codebook,
-}
-
-impl Layer {
-    fn new(n_levels: usize) -> Self {
-        let mut next = dice();
-        let row = |_| {
-            let cols: Vec<u32> = (0..N_COLS as u32).filter(|_| next() < DENSITY).collect();
-            let codes = cols.iter().map(|_| (next() * n_levels as f32) as u8).collect();
-            (cols, codes)
-        };
-        let rows = (0..N_ROWS).map(row).collect();
-        Self { rows, book: Codebook::new(&(0..n_levels).map(|i| i as f32 - 7.5).collect::<Vec<_>>()) }
-    }
-
-    fn n_kept(&self) -> usize {
-        self.rows.iter().map(|row| row.0.len()).sum()
-    }
-}
-
-impl RowSource for Layer {
-    fn n_rows(&self) -> usize {
-        N_ROWS
-    }
-    fn n_cols(&self) -> usize {
-        N_COLS
-    }
-    fn codebook(&self) -> &Codebook {
-        &self.book
-    }
-    fn is_coded(&self) -> bool {
-        true
-    }
-    fn visit(&self, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>)) {
-        for (i, (cols, codes)) in self.rows.iter().enumerate() {
-            visit(i, cols, RowWeights::Codes(codes));
-        }
-    }
-}
-
-/// Numbers in 0..1.
-fn dice() -> impl FnMut() -> f32 {
-    let mut state = 1u64;
-    move || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1u64 << 24) as f32
-    }
-}
 
 /// Picoseconds for each of `n_units`.
 fn cost(n_units: usize, mut run: impl FnMut()) -> f64 {
@@ -81,20 +31,21 @@ fn main() {
     let mut y = vec![0.0; N_ROWS];
     for isa in Isa::available() {
         let sliced = [32, 64].map(|n_levels| {
-            let layer = Layer::new(n_levels);
+            let layer = Layer::new(N_ROWS, N_COLS, DENSITY, n_levels);
             let m = SlicedMatrix::build(&layer).unwrap();
-            cost(layer.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut y))
+            cost(layer.n_kept() as usize, || m.apply(isa, black_box(&x), Epilogue::default(), &mut y))
         });
-        let layer = Layer::new(32);
+        let layer = Layer::new(N_ROWS, N_COLS, DENSITY, 32);
         let (m, mut scratch) = (ColumnMatrix::build(&layer).unwrap(), ColumnScratch::default());
-        let scattered =
-            cost(layer.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut scratch, &mut y));
+        let scattered = cost(layer.n_kept() as usize, || {
+            m.apply(isa, black_box(&x), Epilogue::default(), &mut scratch, &mut y)
+        });
         let looked = cost(N_COLS, || {
             black_box(columns::count_nonzero(isa, black_box(&x)));
         });
         let codes = vec![1u8; N_COLS];
         let dense_codes = [16, 32, 64, 128, 256].map(|n_levels| {
-            let book = Layer::new(n_levels).book;
+            let book = Layer::new(N_ROWS, N_COLS, DENSITY, n_levels).book;
             cost(64 * N_COLS, || {
                 (0..64).for_each(|r| y[r] = dense::dot_codes(isa, black_box(&codes), &book, black_box(&x)));
             })

@@ -173,16 +173,7 @@ fn convolutions_on_a_grid() {
         let (m, x, bias) = sparse(u, &c)?;
         let (n_rows, n_cols) = (m.n_rows, m.n_cols);
         let [h, w] = c.planes.size;
-        let grid = Grid::new(ConvShape {
-            channels: c.channels,
-            outputs: c.out,
-            size: c.planes.size,
-            output: c.output,
-            kernel: c.kernel,
-            before: c.planes.before,
-            stride: c.planes.stride,
-            dilation: c.dilation,
-        });
+        let grid = Grid::new(shape(&c));
         let footprint = *u.choose(&[1, 300, 4096])?;
         let taps = TapMatrix::build(Arc::new(TapLayout::planar(grid.offsets(), footprint)), &m);
         let [down, across] = grid.block();
