@@ -13,6 +13,9 @@ use kompakt_checkpoint::{CheckpointError, Model, Parameter};
 use kompakt_graph::{Graph, Op};
 use rayon::prelude::*;
 
+/// Images of a pass. However many threads there are: the loader sums in another order for one image than for several.
+const AT_ONCE: usize = 4;
+
 /// For each weight layer, in the order of [`Graph::weights`]: how much of the answers' energy becomes error for each part of
 /// the layer's energy that does, spread evenly over its weights.
 pub(crate) fn sensitivities(
@@ -29,19 +32,18 @@ pub(crate) fn sensitivities(
     probe.graph = Graph::new(inputs, nodes, all).map_err(CheckpointError::from)?;
     let packed = network::pack(&probe, kompakt_format::Tier::Direct)?;
     let params = parameters(model);
-    let at_once = rayon::current_num_threads().clamp(1, 4);
     let mut sums = vec![0.0; graph.nodes().len()];
     let mut energies: Vec<Energy> = answers.iter().map(|&v| Energy::new(graph.shape(v))).collect();
     let len = images.values.len() / images.n.max(1);
     // The answers' energies come first, because gradients are in parts of them.
-    network::each_batch(&packed, images, at_once, |_, n, session| {
+    network::each_batch(&packed, images, AT_ONCE, |_, n, session| {
         for (energy, &value) in energies.iter_mut().zip(&answers) {
             let y = if value < n_inputs { &[][..] } else { session.output(value - n_inputs) };
             y.chunks_exact((y.len() / n).max(1)).for_each(|y| energy.add(y));
         }
     })?;
     let scales: Vec<f64> = energies.iter().map(|e| 1.0 / e.around_mean()).collect();
-    network::each_batch(&packed, images, at_once, |first, n, session| {
+    network::each_batch(&packed, images, AT_ONCE, |first, n, session| {
         progress("measuring what errors do", first as f64 / images.n as f64);
         let value = |v: usize, i: usize| -> &[f32] {
             if v < n_inputs {

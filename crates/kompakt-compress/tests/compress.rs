@@ -197,6 +197,17 @@ fn a_scan_is_kept_and_used_again() {
 
 /// Rows a thousand times apart, as folded batch norms leave them, each keep their own precision.
 #[test]
+fn threads_change_nothing() {
+    let model = model(networks::lenet5(&[1, 28, 28], 10).unwrap());
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| compress(&model, &options(Target::Noise(0.01)), None, None, None, &quiet).unwrap())
+    };
+    let (one, three) = (with(1), with(3));
+    assert!(one.scan == three.scan && one.packed == three.packed);
+}
+
+#[test]
 fn rows_far_apart_do_not_drown_each_other() {
     let mut model = model(networks::mlp(&[1, 12, 12], &[64], 10).unwrap());
     let Some(Parameter::Dense { values, shape, .. }) = model.parameters.get("fc1.weight") else { panic!() };
