@@ -50,7 +50,7 @@ fn environment(folder: &Path) -> Result<PathBuf> {
 }
 
 fn run_cases(folders: &[&Path]) -> Result<()> {
-    let cargo = ["run", "--release", "--quiet", "-p", "kompakt-onnx", "--example", "cases", "--"];
+    let cargo = ["run", "--release", "--quiet", "-p", "kompakt-import", "--example", "cases", "--"];
     call(env!("CARGO"), cargo.iter().map(OsStr::new).chain(folders.iter().map(|f| f.as_os_str())))
 }
 

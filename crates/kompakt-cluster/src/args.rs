@@ -3,7 +3,7 @@
 use crate::{CentroidInit, Method, NumberFormat, Options, cluster, in_groups, levels_within, table};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use kompakt_checkpoint::stage::{Failure, Input, Output, exit};
+use kompakt_model::stage::{Failure, Input, Output, exit};
 use kompakt_graph::{Graph, GraphError, PerLayer};
 use std::{io::Write, iter::repeat_n};
 

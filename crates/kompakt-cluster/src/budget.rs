@@ -12,7 +12,7 @@
 use crate::{
     cluster::Options, error::ClusterError, layer::share, number_format::NumberFormat, report::LayerReport,
 };
-use kompakt_checkpoint::{Model, Parameter};
+use kompakt_model::{Model, Parameter};
 use rayon::prelude::*;
 
 /// The codebook sizes that are tried.

@@ -6,7 +6,7 @@ use crate::{
     number_format::NumberFormat,
     report::LayerReport,
 };
-use kompakt_checkpoint::{Model, Parameter, StageRecord};
+use kompakt_model::{Model, Parameter, StageRecord};
 use kompakt_graph::{Graph, Op, ParamRole};
 use rayon::prelude::*;
 

@@ -1,7 +1,7 @@
 //! From centroids to a codebook: rounded, strictly ascending, without a zero and without an idle entry.
 
 use crate::number_format::NumberFormat;
-use kompakt_checkpoint::Numbers;
+use kompakt_model::Numbers;
 
 /// A codebook made of centroids.
 #[derive(Debug, Clone, PartialEq)]

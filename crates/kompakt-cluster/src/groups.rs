@@ -10,7 +10,7 @@
 //! where they cannot be equal.
 
 use crate::error::ClusterError;
-use kompakt_checkpoint::{Model, Numbers, Parameter};
+use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_graph::{Graph, Node, Op};
 use std::ops::Range;
 

@@ -13,7 +13,7 @@ use crate::{
     partition::Partition,
     report::LayerReport,
 };
-use kompakt_checkpoint::{Numbers, Parameter};
+use kompakt_model::{Numbers, Parameter};
 
 /// How centroids are found.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,7 +1,7 @@
 //! The formats in which codebooks and biases are stored.
 
 use crate::error::ClusterError;
-use kompakt_checkpoint::Numbers;
+use kompakt_model::Numbers;
 use std::{fmt, str::FromStr};
 
 /// How a list of numbers is stored: the choice behind [`Numbers`].

@@ -1,6 +1,6 @@
 //! What clustering did to each layer.
 
-use kompakt_checkpoint::Parameter;
+use kompakt_model::Parameter;
 use serde::Serialize;
 use std::fmt::Write as _;
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use clap::Parser;
-use kompakt_checkpoint::{Model, Parameter, stage};
+use kompakt_model::{Model, Parameter, stage};
 use kompakt_cluster::args::Args;
 use kompakt_graph::networks;
 use std::{fs::File, path::Path};

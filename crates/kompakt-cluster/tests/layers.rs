@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use arbtest::arbtest;
-use kompakt_checkpoint::{Model, Numbers, Parameter};
+use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_cluster::{
     CentroidInit, ClusterError, Method, NumberFormat, Options, cluster, drop_unused, in_groups, paper_ratio,
     settle, share,

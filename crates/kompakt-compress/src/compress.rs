@@ -10,7 +10,7 @@ use crate::{
     scan::{self, Scan, Seen},
     search::{Candidate, Outcome, Search},
 };
-use kompakt_checkpoint::{Model, Numbers, Parameter, StageRecord};
+use kompakt_model::{Model, Numbers, Parameter, StageRecord};
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Op, ParamRole};
 

@@ -1,6 +1,6 @@
 //! Why a network cannot be compressed.
 
-use kompakt_checkpoint::CheckpointError;
+use kompakt_model::CheckpointError;
 use kompakt_pack::PackError;
 use kompakt_runtime::RuntimeError;
 

@@ -1,6 +1,6 @@
 //! Levels of one layer: the values that its weights may take, zero among them.
 
-use kompakt_checkpoint::Numbers;
+use kompakt_model::Numbers;
 use kompakt_cluster::{Distribution, NumberFormat, entropy_constrained};
 
 /// Above this price levels are placed one by one; below it so many are needed that even spacing is as good.

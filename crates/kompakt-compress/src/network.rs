@@ -1,7 +1,7 @@
 //! Networks packed and run.
 
 use crate::{calibrate::Images, error::CompressError};
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 use kompakt_format::Tier;
 use kompakt_pack::{InMemory, Options, order_units, write};
 use kompakt_runtime::{Model as Packed, Session, SessionOptions};

@@ -6,7 +6,7 @@ use crate::{
     factor::Factor,
     levels::{Chooser, Levels},
 };
-use kompakt_checkpoint::{Numbers, Parameter};
+use kompakt_model::{Numbers, Parameter};
 
 /// A layer's weights, as a matrix.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@
 //! from zero. For inputs much too small the biases are all that is left, for inputs much too large they are nothing.
 
 use crate::{calibrate::Images, error::CompressError, network};
-use kompakt_checkpoint::{CheckpointError, Model, Parameter};
+use kompakt_model::{CheckpointError, Model, Parameter};
 use kompakt_graph::{Graph, Op};
 
 /// What -1 to 1 is multiplied by, and what is added. The first of equals is taken.

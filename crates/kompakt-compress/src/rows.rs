@@ -8,7 +8,7 @@
 //! convolutions: the small ones would be lost between two levels. Weights before rounding stay what they are.
 
 use crate::error::CompressError;
-use kompakt_checkpoint::{CheckpointError, Model, Parameter};
+use kompakt_model::{CheckpointError, Model, Parameter};
 use kompakt_cluster::NumberFormat;
 use kompakt_graph::{Graph, Node, Op};
 
@@ -28,7 +28,7 @@ pub(crate) fn alike(model: &Model) -> Result<Model, CompressError> {
         let weights = values.to_f32();
         if spread(&weights, param.shape[0]) > FAR_APART {
             let scales = NumberFormat::Int(12)
-                .round(&kompakt_checkpoint::Numbers::F32(sizes(&weights, param.shape[0])));
+                .round(&kompakt_model::Numbers::F32(sizes(&weights, param.shape[0])));
             let factors = scales.to_f32();
             let each = weights.len() / param.shape[0];
             let divided =

@@ -10,7 +10,7 @@ use crate::{
     quantise::quantise,
     ranges, rows,
 };
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 use serde::{Deserialize, Serialize};
 
 /// Errors for which a scan has points and its table shows bits, as parts of a layer's energy.

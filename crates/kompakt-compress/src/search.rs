@@ -10,7 +10,7 @@ use crate::{
     network,
     quantise::{Quantised, quantise},
 };
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Networks compressed without training: targets are met or missed aloud, and what is known of the inputs helps.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_checkpoint::{Model, Parameter};
+use kompakt_model::{Model, Parameter};
 use kompakt_compress::{CompressError, Images, Options, Scan, Target, compress, sense};
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, networks};

@@ -49,7 +49,7 @@ pub enum EngineError {
     Graph(#[from] kompakt_graph::GraphError),
     /// The model that results is not one.
     #[error(transparent)]
-    Model(#[from] kompakt_checkpoint::CheckpointError),
+    Model(#[from] kompakt_model::CheckpointError),
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     Io {

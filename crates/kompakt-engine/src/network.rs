@@ -5,7 +5,7 @@ use crate::{
     random::Random,
     weights::{CentroidGradient, Weights},
 };
-use kompakt_checkpoint::{Model, Numbers, Parameter};
+use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_graph::{Graph, Op, ParamRole};
 
 /// One parameter of a network.

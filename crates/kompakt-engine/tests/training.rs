@@ -317,7 +317,7 @@ fn batch_norms_fold_away() {
     let graph = Graph::chain(&[1, 8, 8], ops).unwrap();
     let trained = train(Network::random(&graph, 5).unwrap(), &options(), 2);
     let model = trained.to_model().unwrap();
-    let folded = kompakt_checkpoint::fold_batch_norm(&model).unwrap();
+    let folded = kompakt_model::fold_batch_norm(&model).unwrap();
     let count = |graph: &Graph, name: &str| graph.nodes().iter().filter(|n| n.op.name() == name).count();
     assert_eq!(count(&folded.graph, "batch_norm"), 0);
     assert_eq!(count(&folded.graph, "scale_bias"), 1);

@@ -1,7 +1,7 @@
 //! What flows between the stages: models as safetensors, graphs and steps as JSON.
 
 use crate::Fixtures;
-use kompakt_checkpoint::{Model, Parameter, graph_from_json, graph_to_json};
+use kompakt_model::{Model, Parameter, graph_from_json, graph_to_json};
 use kompakt_graph::networks;
 use kompakt_prep::{Pipeline, preset};
 use std::{
@@ -58,7 +58,7 @@ fn small_model(is_clustered: bool) -> Option<Model> {
         if is_clustered && param.name.ends_with("weight") {
             parameter = Parameter::Shared {
                 shape: param.shape.clone(),
-                codebook: kompakt_checkpoint::Numbers::F32(vec![-1.0, 0.5, 2.0]),
+                codebook: kompakt_model::Numbers::F32(vec![-1.0, 0.5, 2.0]),
                 codes: (0..n).map(|i| if i % 2 == 0 { (i % 3) as u8 } else { 0 }).collect(),
                 mask: Some((0..n).map(|i| i % 2 == 0).collect()),
             };

@@ -1,7 +1,7 @@
 //! Networks of strangers, as ONNX.
 
 use crate::Fixtures;
-use kompakt_onnx::{ImportOptions, import};
+use kompakt_import::onnx::{ImportOptions, import};
 use safetensors::SafeTensors;
 use std::io::Write;
 

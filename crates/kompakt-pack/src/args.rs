@@ -4,7 +4,7 @@ use crate::{InMemory, Options, PackError, Source, Streamed, account::Account, or
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
-use kompakt_checkpoint::{
+use kompakt_model::{
     ModelFile,
     stage::{Failure, Input, Output, exit},
 };

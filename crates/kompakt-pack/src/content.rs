@@ -1,7 +1,7 @@
 //! What is to be packed, wherever it comes from.
 
 use crate::{convert, directory, error::PackError, self_test, simplify};
-use kompakt_checkpoint::{Model, ModelFile};
+use kompakt_model::{Model, ModelFile};
 use kompakt_format::{Container, Decoded, SelfTest};
 use kompakt_graph::Graph;
 use kompakt_prep::Pipeline;

@@ -1,6 +1,6 @@
 //! Between the interchange's parameters and the container's.
 
-use kompakt_checkpoint::{Numbers as Loose, Parameter};
+use kompakt_model::{Numbers as Loose, Parameter};
 use kompakt_entropy::WeightsBuf;
 use kompakt_format::{Decoded, Descriptor, Form, Numbers, coder_shape};
 

@@ -1,6 +1,6 @@
 //! Why a model cannot be packed.
 
-use kompakt_checkpoint::{
+use kompakt_model::{
     CheckpointError,
     stage::{Failure, exit},
 };

@@ -1,7 +1,7 @@
 //! `kompakt-pack`: see `--help`.
 
 use clap::Parser;
-use kompakt_checkpoint::stage;
+use kompakt_model::stage;
 use kompakt_pack::args::Args;
 use std::process::ExitCode;
 

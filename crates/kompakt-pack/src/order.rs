@@ -8,7 +8,7 @@
 //!
 //! The network computes the same. Where units meet other values (add, concat) or leave the network they stay.
 
-use kompakt_checkpoint::{Model, Numbers, Parameter};
+use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_entropy::{Weights, order::unit_order};
 use kompakt_format::coder_shape;
 use kompakt_graph::{Graph, Op, Param, ParamRole};

@@ -1,6 +1,6 @@
 //! Clustered networks with random weights that depend on a seed alone: for fixtures, tests and benches.
 
-use kompakt_checkpoint::{CheckpointError, Model, Numbers, Parameter};
+use kompakt_model::{CheckpointError, Model, Numbers, Parameter};
 use kompakt_graph::{Graph, Param, ParamRole};
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! From a container back to the interchange.
 
 use crate::{convert, error::PackError, parts::Parts};
-use kompakt_checkpoint::{Model, StageRecord};
+use kompakt_model::{Model, StageRecord};
 use kompakt_format::{Container, Directory};
 use std::{collections::BTreeMap, fs::File, path::Path};
 

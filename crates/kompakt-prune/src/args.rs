@@ -2,7 +2,7 @@
 
 use crate::{PruneError, Rule, Target, density_text, prune, remove_dead_units, weights_of};
 use anyhow::{Error, Result};
-use kompakt_checkpoint::{
+use kompakt_model::{
     Model, StageRecord,
     stage::{Failure, Input, Output, exit},
 };

@@ -6,7 +6,7 @@ use crate::{
     retrain,
 };
 use anyhow::Result;
-use kompakt_checkpoint::{Model, StageRecord};
+use kompakt_model::{Model, StageRecord};
 use kompakt_engine::{
     Examples, Optimizer, TrainOptions,
     cli::{DataArgs, EpochProgress, Recipe, RecipeArgs, failure},

@@ -12,7 +12,7 @@ use crate::{
     error::PruneError,
     reach::{self, Consumer},
 };
-use kompakt_checkpoint::{Model, Numbers, Parameter};
+use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_graph::{Graph, Op, Padding};
 use std::collections::BTreeSet;
 
@@ -156,7 +156,7 @@ fn shrink(model: &mut Model, node: usize, readers: &[Consumer], keep: &[bool]) -
     if let Op::Linear { out_features: n, .. } | Op::Conv2d { out_channels: n, .. } = &mut nodes[node].op {
         *n = keep.iter().filter(|k| **k).count();
     }
-    model.graph = Graph::new(inputs, nodes, outputs).map_err(kompakt_checkpoint::CheckpointError::from)?;
+    model.graph = Graph::new(inputs, nodes, outputs).map_err(kompakt_model::CheckpointError::from)?;
     Ok(())
 }
 

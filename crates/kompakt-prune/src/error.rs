@@ -1,6 +1,6 @@
 //! Why a model cannot be pruned.
 
-use kompakt_checkpoint::CheckpointError;
+use kompakt_model::CheckpointError;
 
 /// What is wrong with a model or with the options, and what to do about it.
 #[derive(Debug, thiserror::Error)]

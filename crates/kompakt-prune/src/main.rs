@@ -1,7 +1,7 @@
 //! `kompakt-prune`: see `--help`.
 
 use clap::Parser;
-use kompakt_checkpoint::stage;
+use kompakt_model::stage;
 use kompakt_prune::args::Args;
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! Which weights are kept: the largest.
 
 use crate::{error::PruneError, target::Target};
-use kompakt_checkpoint::{Model, Numbers, Parameter};
+use kompakt_model::{Model, Numbers, Parameter};
 
 /// Keeps the `n` weights of largest magnitude; on a tie the earlier one. Zeros are never kept.
 pub fn largest(weights: &[f32], n: usize) -> Vec<bool> {

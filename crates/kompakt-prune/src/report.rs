@@ -1,6 +1,6 @@
 //! What is left, layer by layer.
 
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 
 /// One line: how much each weight layer keeps, and all together.
 pub fn density_text(model: &Model) -> String {

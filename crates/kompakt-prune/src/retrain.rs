@@ -7,7 +7,7 @@ use crate::{
     schedule::Schedule,
     target::Target,
 };
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 use kompakt_engine::{
     Engine, EpochReport, Evaluation, Examples, Gradients, Hooks, Loss, Network, Step, TrainOptions, Trainer,
     Weights, cli::EpochProgress,

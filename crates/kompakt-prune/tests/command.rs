@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use clap::Parser;
-use kompakt_checkpoint::{Model, Numbers, Parameter, stage};
+use kompakt_model::{Model, Numbers, Parameter, stage};
 use kompakt_prune::args::Args;
 use safetensors::tensor::{Dtype, TensorView};
 use std::{

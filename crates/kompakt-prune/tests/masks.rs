@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use arbtest::arbtest;
-use kompakt_checkpoint::{Model, Parameter};
+use kompakt_model::{Model, Parameter};
 use kompakt_graph::{Graph, networks};
 use kompakt_prune::{PruneError, Rule, Schedule, Target, largest, prune};
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "retrain")]
 
-use kompakt_checkpoint::{Model, Parameter};
+use kompakt_model::{Model, Parameter};
 use kompakt_engine::{
     CrossEntropy, Engine, ExampleTable, Network, Optimizer, TrainOptions, cli::EpochProgress,
 };

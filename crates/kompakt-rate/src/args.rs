@@ -2,7 +2,7 @@
 
 use crate::{Data, Distillation, Options, Outcome, RateError, Report, run};
 use anyhow::{Context, Result};
-use kompakt_checkpoint::{
+use kompakt_model::{
     Model, ModelFile, StageRecord,
     stage::{Failure, Input, Output, exit},
 };

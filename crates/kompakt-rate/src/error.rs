@@ -42,7 +42,7 @@ pub enum RateError {
     Pack(#[from] kompakt_pack::PackError),
     /// The model is not consistent.
     #[error(transparent)]
-    Model(#[from] kompakt_checkpoint::CheckpointError),
+    Model(#[from] kompakt_model::CheckpointError),
     /// Units could not be removed.
     #[error(transparent)]
     Prune(#[from] kompakt_prune::PruneError),

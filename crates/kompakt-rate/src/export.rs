@@ -5,7 +5,7 @@ use crate::{
     layer::{Geometry, Layer},
     net::Net,
 };
-use kompakt_checkpoint::{Model, Numbers, Parameter};
+use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_pack::{InMemory, Options, order_units, write};
 use kompakt_prune::{Removed, remove_dead_units};
 

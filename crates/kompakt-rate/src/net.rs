@@ -9,7 +9,7 @@ use crate::{
     lanes::{Lanes, zero},
     layer::{Geometry, Layer, Probe, clear},
 };
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 use kompakt_graph::{Graph, Op, Padding};
 
 /// What a step does.
@@ -77,7 +77,7 @@ impl Net {
     /// Errors: operators that this stage does not know.
     pub(crate) fn of_model(model: &Model) -> Result<Self, RateError> {
         let (geometry, steps) = chain(&model.graph)?;
-        let values = |name: String| model.parameters.get(&name).map(kompakt_checkpoint::Parameter::to_f32);
+        let values = |name: String| model.parameters.get(&name).map(kompakt_model::Parameter::to_f32);
         let layers = geometry.iter().map(|g| {
             let weights = values(format!("{}.weight", g.name)).unwrap_or_default();
             let bias = values(format!("{}.bias", g.name)).unwrap_or_else(|| vec![0.0; g.rows()]);

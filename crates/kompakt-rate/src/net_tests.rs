@@ -7,7 +7,7 @@ use crate::{
     net::{Net, Work},
     wiring::{Budget, narrow, rewire},
 };
-use kompakt_checkpoint::{Model, Parameter};
+use kompakt_model::{Model, Parameter};
 use kompakt_graph::{Graph, Op, Padding, Pair};
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@ use crate::{
     supply::{Supply, Teacher},
     train::{Report, Run, error},
 };
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 use kompakt_data::{Augmentation, DataError, Dataset, Feed, Values};
 use kompakt_prep::Pipeline;
 use sha2::{Digest, Sha256};

@@ -21,7 +21,7 @@ use crate::{
     supply::{BLOCK, Supply, answer},
     wiring::{self, Budget},
 };
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 use kompakt_data::Feed;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! What can go wrong while a report is made.
 
-use kompakt_checkpoint::CheckpointError;
+use kompakt_model::CheckpointError;
 use std::path::PathBuf;
 
 /// Why there is no report.

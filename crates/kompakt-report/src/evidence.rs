@@ -1,7 +1,7 @@
 //! The files of one run, read.
 
 use crate::{error::ReportError, summary::Summary};
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 use std::{
     fs::{self, File},
     path::Path,

@@ -6,7 +6,7 @@ use crate::{
     plot,
     summary::{Summary, thousands},
 };
-use kompakt_checkpoint::{Model, Parameter, StageRecord};
+use kompakt_model::{Model, Parameter, StageRecord};
 use kompakt_graph::ParamRole;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

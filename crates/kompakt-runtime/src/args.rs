@@ -9,7 +9,7 @@ mod stats;
 
 use crate::{Isa, Model, RuntimeError, Session, SessionOptions};
 use anyhow::{Context, Error, Result};
-use kompakt_checkpoint::stage::{Failure, exit};
+use kompakt_model::stage::{Failure, exit};
 use kompakt_data::{DataError, Split};
 use std::{
     io::{self, BufWriter, Write},

@@ -1,7 +1,7 @@
 //! `kompakt-run`: see `--help`.
 
 use clap::Parser;
-use kompakt_checkpoint::stage;
+use kompakt_model::stage;
 use kompakt_runtime::args::Args;
 use std::process::ExitCode;
 

@@ -5,7 +5,7 @@ use crate::network::{Calibration, Source, failed, with_bar};
 use crate::{training::Plan, tuning::Tuning};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
-use kompakt_checkpoint::{
+use kompakt_model::{
     Model,
     stage::{Failure, Output, exit},
 };

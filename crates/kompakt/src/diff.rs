@@ -2,7 +2,7 @@
 
 use crate::packed;
 use anyhow::{Result, bail};
-use kompakt_checkpoint::stage::{Failure, exit};
+use kompakt_model::stage::{Failure, exit};
 use kompakt_format::{Container, Decoded, FormatError};
 use kompakt_graph::Graph;
 use std::path::PathBuf;

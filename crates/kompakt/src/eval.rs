@@ -5,7 +5,7 @@ use crate::{
     runnable::Runnable,
 };
 use anyhow::{Result, bail};
-use kompakt_checkpoint::stage::{Failure, exit};
+use kompakt_model::stage::{Failure, exit};
 use kompakt_compress::{CompressError, Evaluation};
 use kompakt_data::{Dataset, Reconciled, Split, load_as, reconcile};
 use kompakt_prep::{Pipeline, Scratch};

@@ -2,7 +2,7 @@
 
 use crate::{import::into_anyhow, packed, runnable::is_packed};
 use anyhow::{Context, Result};
-use kompakt_checkpoint::{
+use kompakt_model::{
     ModelFile,
     stage::{Output, read_graph},
 };
@@ -39,6 +39,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             .and_then(ModelFile::into_model)
             .with_context(|| path.display().to_string())?
     };
-    let bytes = kompakt_onnx::export(&model).map_err(into_anyhow)?;
+    let bytes = kompakt_import::onnx::export(&model).map_err(into_anyhow)?;
     arguments.output.write_with(|path| std::fs::write(path, &bytes).context("writing the ONNX model"))
 }

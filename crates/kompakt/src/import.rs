@@ -1,12 +1,12 @@
 //! `kompakt import`: an ONNX model, or a file of Deep Compression's authors, into the interchange.
 
 use anyhow::{Context, Result};
-use kompakt_checkpoint::{
+use kompakt_model::{
     Model,
     stage::{Failure, Output, exit, read_graph},
 };
-use kompakt_han::HanError;
-use kompakt_onnx::{ImportOptions, OnnxError};
+use kompakt_import::han::HanError;
+use kompakt_import::onnx::{ImportOptions, OnnxError};
 use std::path::{Path, PathBuf};
 
 /// Turn an ONNX model, or a published file of Deep Compression, into a model that the stages work on
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// Reads an ONNX file.
 pub(crate) fn read_onnx(path: &Path, input_shapes: &[InputShape]) -> Result<Model> {
     let input_shapes = input_shapes.iter().map(|s| (s.0.clone(), s.1.clone())).collect();
-    kompakt_onnx::import(path, &ImportOptions { input_shapes })
+    kompakt_import::onnx::import(path, &ImportOptions { input_shapes })
         .map_err(into_anyhow)
         .with_context(|| path.display().to_string())
 }
@@ -85,10 +85,10 @@ fn read_net(path: &Path, graph: Option<&Path>) -> Result<Model> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let (graph, steps) = match graph {
         Some(graph) => (read_graph(graph)?, None),
-        None => kompakt_han::squeezenet().map(|(graph, steps)| (graph, Some(steps)))?,
+        None => kompakt_import::han::squeezenet().map(|(graph, steps)| (graph, Some(steps)))?,
     };
     let failed = |e: HanError| Failure { code: exit::INPUT, message: format!("{}: {e}", path.display()) };
-    let mut model = kompakt_han::read(&bytes, graph).map_err(failed)?;
+    let mut model = kompakt_import::han::read(&bytes, graph).map_err(failed)?;
     model.preprocessing = steps;
     Ok(model)
 }

@@ -25,7 +25,7 @@ mod unpack;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use kompakt_checkpoint::stage;
+use kompakt_model::stage;
 use std::process::ExitCode;
 
 #[cfg(feature = "train")]
@@ -43,12 +43,12 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     #[cfg(feature = "train")]
-    Train(kompakt_train::args::Args),
+    Train(kompakt_training::train::args::Args),
     #[cfg(feature = "train")]
     Prune(kompakt_prune::args::Args),
     Cluster(kompakt_cluster::args::Args),
     #[cfg(feature = "train")]
-    Finetune(kompakt_finetune::args::Args),
+    Finetune(kompakt_training::finetune::args::Args),
     Rate(kompakt_rate::args::Args),
     Pack(kompakt_pack::args::Args),
     Run(kompakt_runtime::args::Args),

@@ -5,7 +5,7 @@ use crate::import::{InputShape, read_onnx};
 use crate::training::{Lessons, Plan};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use kompakt_checkpoint::{
+use kompakt_model::{
     Model, fold_batch_norm,
     stage::{Failure, Input, exit},
 };

@@ -1,7 +1,7 @@
 //! A container on the command line: read whole, with errors that name the file.
 
 use anyhow::{Context, Result};
-use kompakt_checkpoint::stage::{Failure, exit};
+use kompakt_model::stage::{Failure, exit};
 use kompakt_format::{Container, FormatError};
 use std::path::Path;
 

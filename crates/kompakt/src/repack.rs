@@ -3,7 +3,7 @@
 use crate::packed;
 use anyhow::Result;
 use clap::ValueEnum;
-use kompakt_checkpoint::stage::Output;
+use kompakt_model::stage::Output;
 use kompakt_pack::{Options, PackError, Packed};
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@
 
 use crate::packed;
 use anyhow::{Context, Result};
-use kompakt_checkpoint::stage::Output;
+use kompakt_model::stage::Output;
 use kompakt_pack::{
     PackError,
     account::{Account, ParameterRow},

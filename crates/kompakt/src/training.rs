@@ -2,7 +2,7 @@
 
 use crate::network::{coded, failed};
 use anyhow::{Context, Result, bail};
-use kompakt_checkpoint::{
+use kompakt_model::{
     Model, StageRecord,
     stage::{Failure, exit},
 };
@@ -12,7 +12,7 @@ use kompakt_engine::{
     Batch, CrossEntropy, Distillation, EngineError, Optimizer, TrainOptions,
     cli::{EpochProgress, failure},
 };
-use kompakt_finetune::{Data, FinetuneError, Options, Select, finetune};
+use kompakt_training::finetune::{Data, FinetuneError, Options, Select, finetune};
 use kompakt_graph::{Graph, Op};
 use kompakt_prep::Pipeline;
 

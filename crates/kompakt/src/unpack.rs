@@ -2,7 +2,7 @@
 
 use crate::packed;
 use anyhow::Result;
-use kompakt_checkpoint::stage::Output;
+use kompakt_model::stage::Output;
 use kompakt_pack::PackError;
 use std::path::{Path, PathBuf};
 

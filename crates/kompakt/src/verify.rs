@@ -2,7 +2,7 @@
 
 use crate::packed;
 use anyhow::{Result, bail};
-use kompakt_checkpoint::stage::{Failure, exit};
+use kompakt_model::stage::{Failure, exit};
 use kompakt_format::{Container, self_test_input};
 use kompakt_pack::reference;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! `kompakt eval` over every kind of data set that has no colours, held against an evaluation in double precision.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_checkpoint::{Model, Parameter};
+use kompakt_model::{Model, Parameter};
 use kompakt_graph::networks;
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::Path, process::Command};

@@ -82,7 +82,7 @@ fn a_published_file_keeps_its_shared_weights() {
     std::fs::write(folder.join("tiny.net"), bytes.collect::<Vec<u8>>()).unwrap();
     done(folder, &["import", "tiny.net", "--graph", "graph.json", "-o", "tiny.safetensors"]);
     let file = std::fs::File::open(folder.join("tiny.safetensors")).unwrap();
-    let model = kompakt_checkpoint::ModelFile::open(file, None).unwrap().into_model().unwrap();
+    let model = kompakt_model::ModelFile::open(file, None).unwrap().into_model().unwrap();
     assert_eq!(model.parameters["fc.weight"].to_f32(), [0.0, 0.5, 0.0, 0.0, 0.0, 0.0, -2.0, 0.5]);
     assert_eq!(model.parameters["fc.bias"].to_f32(), [1.5, -1.0]);
     assert!(model.is_clustered());
@@ -104,7 +104,7 @@ fn preprocessing_and_classes_survive_a_trip_to_onnx() {
     done(folder, &["import", "model.onnx", "--labels", "classes", "-o", "1.safetensors"]);
     let read = |name: &str| {
         let file = std::fs::File::open(folder.join(name)).unwrap();
-        kompakt_checkpoint::ModelFile::open(file, None).unwrap().into_model().unwrap()
+        kompakt_model::ModelFile::open(file, None).unwrap().into_model().unwrap()
     };
     let mut first = read("1.safetensors");
     let shape = first.graph.inputs()[0].shape.clone();

@@ -2,7 +2,7 @@
 
 use super::{data, ledger::Ledger, plain_name, process::Stage, recipe::Recipe, variation::Variation};
 use anyhow::{Context, Result};
-use kompakt_checkpoint::ModelFile;
+use kompakt_model::ModelFile;
 use kompakt_report::{Row, Summary};
 use std::{
     fs::File,

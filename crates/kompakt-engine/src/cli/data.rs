@@ -1,7 +1,7 @@
 //! The data set that a program trains on.
 
 use super::failure::{data_failure, input_failure};
-use kompakt_checkpoint::{Model, StageRecord, stage::Failure};
+use kompakt_model::{Model, StageRecord, stage::Failure};
 use kompakt_data::{Augmentation, Dataset, Feed, Split, load};
 use kompakt_prep::Pipeline;
 

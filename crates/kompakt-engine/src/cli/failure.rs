@@ -1,7 +1,7 @@
 //! The exit codes that errors of training and of data stand for.
 
 use crate::error::EngineError;
-use kompakt_checkpoint::stage::{Failure, exit};
+use kompakt_model::stage::{Failure, exit};
 use kompakt_data::DataError;
 
 /// Gives an error of the engine its exit code.

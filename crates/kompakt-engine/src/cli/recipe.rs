@@ -4,7 +4,7 @@ use crate::{
     loss::CrossEntropy,
     options::{Optimizer, Schedule, TrainOptions},
 };
-use kompakt_checkpoint::{Model, StageRecord};
+use kompakt_model::{Model, StageRecord};
 use kompakt_data::Augmentation;
 
 /// All that decides how a network is trained.

@@ -1,6 +1,6 @@
 //! Small containers that must decode, each with what it holds as JSON beside it.
 
-use kompakt_checkpoint::{Model, Parameter, StageRecord, graph_from_json};
+use kompakt_model::{Model, Parameter, StageRecord, graph_from_json};
 use kompakt_format::{Container, Tier};
 use kompakt_graph::{Graph, Op};
 use kompakt_pack::{

@@ -2,7 +2,7 @@
 
 use super::{FAINT, svg};
 use crate::error::ReportError;
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 use kompakt_graph::{Op, ParamRole};
 use plotters::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use super::{FAINT, INK, PALETTE, label, svg};
 use crate::error::ReportError;
-use kompakt_checkpoint::Parameter;
+use kompakt_model::Parameter;
 use plotters::prelude::*;
 
 const N_BINS: usize = 120;
@@ -94,7 +94,7 @@ fn shared_values(parameter: &Parameter) -> Vec<(f32, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kompakt_checkpoint::Numbers;
+    use kompakt_model::Numbers;
 
     #[test]
     fn bins_hold_every_weight_within_reach() {

@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use arbtest::arbitrary::{Result, Unstructured};
-use kompakt_checkpoint::{Model as Checkpoint, Numbers, Parameter};
+use kompakt_model::{Model as Checkpoint, Numbers, Parameter};
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair, ParamRole};
 use kompakt_pack::{InMemory, Options, reference, write};

@@ -3,7 +3,7 @@
 use super::network::Network;
 use crate::pipeline::process::Stage;
 use anyhow::{Context, Result};
-use kompakt_checkpoint::Model;
+use kompakt_model::Model;
 use kompakt_pack::order_units;
 use std::{fs::File, path::Path};
 

@@ -2,7 +2,7 @@
 
 use super::networks::Network;
 use anyhow::Result;
-use kompakt_checkpoint::{Model, Numbers, Parameter};
+use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_graph::ParamRole;
 use std::collections::BTreeMap;
 

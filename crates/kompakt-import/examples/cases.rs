@@ -1,0 +1,47 @@
+//! Runs all cases of a folder (see `fixtures/onnx`) and counts: `cargo run --release --example cases -- FOLDER
+//! [EXPORTS]`. Models that are right are exported to EXPORTS.
+//!
+//! An answer may be off by a thousandth of the largest number, as in the tests of the onnx package. A model that is refused because it mixes the images of a batch, or asks for what no network of one image at a time can give,
+//! is told apart from an answer that is wrong. Exit code 1 if any answer is wrong.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+#[path = "../tests/support/case.rs"]
+#[allow(dead_code)]
+mod case;
+
+use case::Case;
+use kompakt_format::Tier;
+use kompakt_import::onnx::{ImportOptions, export, import};
+use std::{path::PathBuf, process::ExitCode};
+
+fn main() -> ExitCode {
+    let folder = PathBuf::from(std::env::args().nth(1).expect("a folder of cases"));
+    let exports = std::env::args().nth(2).map(PathBuf::from);
+    let cases = Case::all_of(&folder);
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("model.onnx");
+    let (mut right, mut refused, mut wrong) = (0, Vec::new(), Vec::new());
+    for case in &cases {
+        std::fs::write(&path, &case.model).unwrap();
+        match import(&path, &ImportOptions::default()) {
+            Err(error) => refused.push(format!("{}: {error}", case.name)),
+            Ok(model) => {
+                let found = case::run(&model, Tier::Direct, 2, case);
+                match found.and_then(|found| case.compare(&found, 1e-3)) {
+                    Ok(()) => {
+                        right += 1;
+                        if let Some(exports) = &exports {
+                            let to = exports.join(&case.name).with_extension("onnx");
+                            std::fs::write(to, export(&model).unwrap()).unwrap();
+                        }
+                    }
+                    Err(error) => wrong.push(format!("{}: {error}", case.name)),
+                }
+            }
+        }
+    }
+    refused.iter().for_each(|line| println!("refused  {line}"));
+    wrong.iter().for_each(|line| println!("WRONG    {line}"));
+    println!("{} cases: {right} right, {} refused, {} wrong", cases.len(), refused.len(), wrong.len());
+    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,43 @@
+//! ONNX in and out.
+//!
+//! ```text
+//! model.onnx ──► proto ──► constants folded ──► operators lowered ──► affine steps folded ──► Model
+//!                          shapes, casts        one image at a time    into the layer before
+//! ```
+//!
+//! [`import`] reads a network of operator sets 7 to 22 as a model of the interchange, ready to be pruned, compressed or
+//! packed. [`export`] writes a model as ONNX again, dense, so that any other runtime can check it.
+//!
+//! # The batch
+//! Graphs of this project work on one image; ONNX's carry the batch as their first dimension. Importing takes the
+//! first dimension of every input as the batch and follows it; a model that mixes images is refused.
+//!
+//! # What is done on the way
+//! Arithmetic on shapes and constants is carried out. Batch norms, scales and biases go into the layer before them.
+//! Padding becomes explicit. Operators that the interchange lacks become several that it has: a transposed
+//! convolution is a spread, a pad and a convolution; an average over dimensions is a transpose and a pool.
+//!
+//! # Hostile input
+//! No bytes make this crate panic. Weights are read from the file itself or from files below its folder, never from
+//! elsewhere; constants that a model computes are bounded by what it holds.
+//!
+//! What is not here: running networks, command lines.
+
+mod attributes;
+mod builder;
+mod error;
+mod export;
+mod external;
+mod fold;
+mod import;
+mod lower;
+mod options;
+mod proto;
+mod rules;
+mod simplify;
+mod tensor;
+
+pub use error::{OnnxError, Problem};
+pub use export::export;
+pub use import::import;
+pub use options::ImportOptions;

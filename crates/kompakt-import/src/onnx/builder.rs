@@ -1,0 +1,155 @@
+//! The network being made: nodes with their shapes and parameters.
+
+use crate::onnx::error::OnnxError;
+use kompakt_model::{Model, Parameter};
+use kompakt_graph::{Graph, Input, Node, Op, default_names, output_shape};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The number of a value: inputs first, then one a node.
+pub(crate) type Value = usize;
+
+/// Names of parameters as suffixes, with their numbers.
+pub(crate) type Params = Vec<(&'static str, Vec<f32>)>;
+
+/// A node with its parameters.
+#[derive(Debug, Clone)]
+pub(crate) struct Built {
+    /// What it is called in the source, if anything.
+    pub(crate) name: Option<String>,
+    pub(crate) op: Op,
+    pub(crate) inputs: Vec<Value>,
+    pub(crate) params: Params,
+}
+
+/// See the [module page](self).
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) nodes: Vec<Built>,
+    /// One a value.
+    shapes: Vec<Vec<usize>>,
+}
+
+impl Builder {
+    /// Adds an input; all of them come before the first node.
+    pub(crate) fn input(&mut self, name: &str, shape: Vec<usize>) -> Value {
+        self.inputs.push(Input { name: name.to_string(), shape: shape.clone() });
+        self.shapes.push(shape);
+        self.shapes.len() - 1
+    }
+
+    /// The shape of a value, batch left out.
+    pub(crate) fn shape(&self, value: Value) -> &[usize] {
+        &self.shapes[value]
+    }
+
+    /// Adds an operator without parameters.
+    pub(crate) fn op(&mut self, name: Option<&str>, op: Op, inputs: Vec<Value>) -> Result<Value, String> {
+        self.push(name, op, inputs, Vec::new())
+    }
+
+    /// Adds an operator. Errors: it cannot work on these shapes.
+    pub(crate) fn push(
+        &mut self,
+        name: Option<&str>,
+        op: Op,
+        inputs: Vec<Value>,
+        params: Params,
+    ) -> Result<Value, String> {
+        let node = Node { name: name.unwrap_or("").to_string(), op, inputs };
+        let operands: Vec<&[usize]> = node.inputs.iter().map(|&v| self.shapes[v].as_slice()).collect();
+        let shape = output_shape(&node, &operands).map_err(|e| e.to_string())?;
+        self.shapes.push(shape);
+        let name = name.filter(|n| !n.is_empty()).map(clean);
+        self.nodes.push(Built { name, op: node.op, inputs: node.inputs, params });
+        Ok(self.shapes.len() - 1)
+    }
+
+    /// The same elements under another shape; nothing where it has that shape already.
+    pub(crate) fn reshape(&mut self, x: Value, shape: Vec<usize>) -> Result<Value, String> {
+        if self.shapes[x] == shape {
+            return Ok(x);
+        }
+        let op = if shape.len() == 1 { Op::Flatten } else { Op::Reshape { shape } };
+        self.op(None, op, vec![x])
+    }
+
+    /// Dimensions in another order; nothing where it is the order that they have.
+    pub(crate) fn transpose(&mut self, x: Value, axes: Vec<usize>) -> Result<Value, String> {
+        if axes.iter().copied().eq(0..axes.len()) {
+            return Ok(x);
+        }
+        // Where only dimensions of 1 move, elements stay where they are.
+        let shape = self.shapes[x].clone();
+        let moved = |axes: &[usize]| axes.iter().copied().filter(|&a| shape[a] > 1).collect::<Vec<_>>();
+        if axes.iter().all(|&a| a < shape.len()) && moved(&axes).is_sorted() {
+            return self.reshape(x, axes.iter().map(|&a| shape[a]).collect());
+        }
+        self.op(None, Op::Transpose { axes }, vec![x])
+    }
+
+    /// Brings dimension `axis` to the front; gives the order that undoes it too.
+    pub(crate) fn front(&mut self, x: Value, axis: usize) -> Result<(Value, Vec<usize>), String> {
+        let n = self.shapes[x].len();
+        let mut axes: Vec<usize> = (0..n).collect();
+        axes.remove(axis);
+        axes.insert(0, axis);
+        let mut back = vec![0; n];
+        axes.iter().enumerate().for_each(|(to, &from)| back[from] = to);
+        Ok((self.transpose(x, axes)?, back))
+    }
+
+    /// The finished model. `outputs` are the values that leave it.
+    pub(crate) fn finish(self, outputs: Vec<Value>) -> Result<Model, OnnxError> {
+        let names = names(&self.inputs, &self.nodes);
+        let mut parameters = BTreeMap::new();
+        let mut nodes = Vec::with_capacity(self.nodes.len());
+        let mut values = Vec::new();
+        for (built, name) in self.nodes.into_iter().zip(names) {
+            nodes.push(Node { name, op: built.op, inputs: built.inputs });
+            values.push(built.params);
+        }
+        let graph =
+            Graph::new(self.inputs, nodes, outputs).map_err(kompakt_model::CheckpointError::from)?;
+        for param in graph.params() {
+            let name = &graph.nodes()[param.node].name;
+            let suffix = param.name.strip_prefix(&format!("{name}.")).unwrap_or("");
+            let found = values[param.node].iter_mut().find(|(s, _)| *s == suffix);
+            let numbers = found.map(|(_, v)| std::mem::take(v)).unwrap_or_default();
+            parameters.insert(param.name.clone(), Parameter::dense(param.shape.clone(), numbers));
+        }
+        Ok(Model::new(graph, parameters)?)
+    }
+}
+
+/// A name that a graph takes: no control characters, not too long.
+fn clean(name: &str) -> String {
+    let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
+    while name.len() > 200 {
+        name.pop();
+    }
+    name
+}
+
+/// A name for each node: its own if nobody before has it, else one by kind and count.
+fn names(inputs: &[Input], nodes: &[Built]) -> Vec<String> {
+    let mut taken: BTreeSet<String> = inputs.iter().map(|i| i.name.clone()).collect();
+    let mut own = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let name = node.name.clone().filter(|n| !n.is_empty() && taken.insert(n.clone()));
+        own.push(name);
+    }
+    let defaults = default_names(nodes.iter().map(|n| &n.op));
+    own.into_iter()
+        .zip(defaults)
+        .map(|(own, default)| {
+            own.unwrap_or_else(|| {
+                let more = (2..).map(|i| format!("{default}_{i}"));
+                let free = std::iter::once(default.clone()).chain(more).find(|n| !taken.contains(n));
+                let name = free.unwrap_or_default();
+                taken.insert(name.clone());
+                name
+            })
+        })
+        .collect()
+}

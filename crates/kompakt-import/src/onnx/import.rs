@@ -1,0 +1,191 @@
+//! From a file to a model.
+
+use crate::onnx::{
+    error::{OnnxError, Problem},
+    lower::{Act, Lowering, Slot},
+    options::ImportOptions,
+    proto::{GraphProto, ModelProto, ValueInfo, data_type},
+    simplify,
+    tensor::Tensor,
+};
+use bytes::Bytes;
+use kompakt_model::{Model, StageRecord};
+use prost::Message;
+use std::{collections::BTreeSet, path::Path};
+
+/// The oldest and newest operator sets that are understood.
+const OPSETS: std::ops::RangeInclusive<i64> = 7..=22;
+
+/// Keys of the metadata for what ONNX has no place for; [`export`](crate::onnx::export()) writes them, import reads them.
+pub(crate) const PREPROCESSING: &str = "kompakt.preprocessing";
+pub(crate) const LABELS: &str = "kompakt.labels";
+
+/// Reads an ONNX file as a model of the interchange: batch norms folded, names as in the file, one record of history.
+///
+/// Errors: a file that cannot be read or is no ONNX model; inputs whose shape is not known; everything that the model
+/// asks for and that is not supported, in one list.
+pub fn import(path: &Path, options: &ImportOptions) -> Result<Model, OnnxError> {
+    let io = |source| OnnxError::Io { path: path.to_path_buf(), source };
+    let bytes = std::fs::read(path).map_err(io)?;
+    let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
+    import_bytes(bytes.into(), folder, options)
+}
+
+fn import_bytes(bytes: Bytes, folder: Option<&Path>, options: &ImportOptions) -> Result<Model, OnnxError> {
+    let n_bytes = bytes.len();
+    let proto = ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(e.to_string()))?;
+    let Some(graph) = &proto.graph else {
+        return Err(OnnxError::NotOnnx("it has no graph".into()));
+    };
+    let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
+    let opset = proto.opset_import.iter().find(|o| standard(&o.domain)).map_or(1, |o| o.version);
+    if !OPSETS.contains(&opset) {
+        let (oldest, newest) = OPSETS.into_inner();
+        return Err(OnnxError::NotOnnx(format!(
+            "it uses operator set {opset}; {oldest} to {newest} are understood (onnx.version_converter changes it)"
+        )));
+    }
+    let mut lowering = Lowering::new(graph, opset, folder, n_bytes)?;
+    ports(graph, options, &mut lowering)?;
+    let problems: Vec<Problem> = graph.node.iter().filter_map(|node| lowering.node(node)).collect();
+    if !problems.is_empty() {
+        return Err(OnnxError::Unsupported(problems));
+    }
+    let outputs = outputs(graph, &lowering)?;
+    let n_parameters = lowering.n_parameters;
+    let (builder, outputs) = simplify::simplify(lowering.builder, outputs);
+    let mut model = builder.finish(outputs)?;
+    model.dense_parameters = n_parameters.max(1);
+    let record = StageRecord::new("kompakt-onnx", env!("CARGO_PKG_VERSION"))
+        .option("producer", proto.producer_name)
+        .option("opset", opset);
+    model.record(record, None);
+    for entry in &proto.metadata_props {
+        match entry.key.as_str() {
+            PREPROCESSING => {
+                let json = serde_json::from_str(&entry.value);
+                let no_json =
+                    |e| OnnxError::NotOnnx(format!("its metadata {PREPROCESSING:?} are no JSON: {e}"));
+                model.preprocessing = Some(json.map_err(no_json)?);
+            }
+            LABELS => model.labels = entry.value.lines().map(str::to_string).collect(),
+            _ => {}
+        }
+    }
+    Ok(model)
+}
+
+/// Declares the inputs.
+fn ports<'a>(
+    graph: &'a GraphProto,
+    options: &ImportOptions,
+    lowering: &mut Lowering<'a>,
+) -> Result<(), OnnxError> {
+    let initial: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    let inputs: Vec<&ValueInfo> = graph.input.iter().filter(|i| !initial.contains(i.name.as_str())).collect();
+    if inputs.is_empty() {
+        return Err(OnnxError::Port("the model has no input".into()));
+    }
+    if let Some((name, _)) =
+        options.input_shapes.iter().find(|(n, _)| !n.is_empty() && !inputs.iter().any(|i| i.name == *n))
+    {
+        return Err(OnnxError::Port(format!("the model has no input {name:?}")));
+    }
+    let mut dims = Vec::new();
+    for (index, input) in inputs.iter().enumerate() {
+        let given = options
+            .input_shapes
+            .iter()
+            .find(|(n, _)| *n == input.name || (n.is_empty() && index == 0))
+            .map(|(_, shape)| shape.as_slice());
+        dims.push(input_dims(input, given)?);
+    }
+    let fixed: Vec<usize> = dims.iter().filter_map(|d| d.first().copied().flatten()).collect();
+    if let Some(other) = fixed.iter().find(|b| **b != fixed[0]) {
+        return Err(OnnxError::Port(format!(
+            "inputs have {} and {other} as their first dimension, which is taken as the batch",
+            fixed[0]
+        )));
+    }
+    lowering.batch = fixed.first().copied().unwrap_or(1);
+    lowering.batch_is_open = fixed.is_empty();
+    for (input, dims) in inputs.iter().zip(dims) {
+        let rest: Vec<usize> = dims[1..].iter().copied().flatten().collect();
+        if rest.len() + 1 != dims.len() || rest.contains(&0) {
+            return Err(OnnxError::Port(format!(
+                "input {:?} has a dimension without a size; give its shape (--input-shape {}=3,224,224)",
+                input.name, input.name
+            )));
+        }
+        let shape = if rest.is_empty() { vec![1] } else { rest.clone() };
+        let value = lowering.builder.input(&input.name, shape);
+        let mut dims = vec![lowering.batch];
+        dims.extend(rest);
+        lowering.set(&input.name, Slot::Act(Act { value, dims }));
+    }
+    Ok(())
+}
+
+/// The dimensions of an input, the batch first; `None` where nothing is known.
+fn input_dims(input: &ValueInfo, given: Option<&[usize]>) -> Result<Vec<Option<usize>>, OnnxError> {
+    let port = |problem: &str| OnnxError::Port(format!("input {:?} {problem}", input.name));
+    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    let tensor = tensor.ok_or_else(|| port("is no tensor"))?;
+    let is_float = [data_type::FLOAT, data_type::FLOAT16, data_type::DOUBLE, data_type::BFLOAT16];
+    if !is_float.contains(&tensor.elem_type) {
+        return Err(port("does not hold floats"));
+    }
+    let declared: Option<Vec<Option<usize>>> = tensor.shape.as_ref().map(|shape| {
+        shape.dim.iter().map(|d| usize::try_from(d.dim_value).ok().filter(|&v| v > 0)).collect()
+    });
+    let dims = match (declared, given) {
+        (Some(declared), None) => declared,
+        (Some(declared), Some(given)) if given.len() == declared.len() => {
+            given.iter().map(|&d| Some(d)).collect()
+        }
+        (Some(declared), Some(given)) if given.len() + 1 == declared.len() => {
+            declared.first().copied().into_iter().chain(given.iter().map(|&d| Some(d))).collect()
+        }
+        (None, Some(given)) => given.iter().map(|&d| Some(d)).collect(),
+        (Some(_), Some(_)) => {
+            return Err(port("has another number of dimensions than the shape that is given"));
+        }
+        (None, None) => return Err(port("has no shape; give it (--input-shape 1,3,224,224)")),
+    };
+    if dims.is_empty() {
+        return Err(port("is a single number; its first dimension would be the batch"));
+    }
+    Ok(dims)
+}
+
+fn outputs(graph: &GraphProto, lowering: &Lowering<'_>) -> Result<Vec<usize>, OnnxError> {
+    if graph.output.is_empty() {
+        return Err(OnnxError::Port("the model has no output".into()));
+    }
+    graph
+        .output
+        .iter()
+        .map(|output| match lowering.get(&output.name) {
+            Some(Slot::Act(act)) => Ok(act.value),
+            Some(_) => Err(OnnxError::Port(format!("output {:?} does not depend on the input", output.name))),
+            None => Err(OnnxError::Port(format!("no node makes output {:?}", output.name))),
+        })
+        .collect()
+}
+
+/// The sparse initialisers, zeros filled in.
+pub(crate) fn sparse(
+    graph: &GraphProto,
+    folder: Option<&Path>,
+    budget: &mut usize,
+) -> Result<Vec<(String, Tensor)>, OnnxError> {
+    graph
+        .sparse_initializer
+        .iter()
+        .map(|proto| {
+            let (name, tensor) = Tensor::read_sparse(proto, folder, *budget)?;
+            *budget -= tensor.len().min(*budget);
+            Ok((name, tensor))
+        })
+        .collect()
+}

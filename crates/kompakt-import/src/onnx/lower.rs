@@ -1,0 +1,392 @@
+//! Nodes of a file, one after the other, as operators of the interchange.
+
+mod dilated;
+mod elementwise;
+mod layers;
+mod norms;
+mod pools;
+mod resize;
+mod shapes;
+
+use crate::onnx::{
+    builder::{Builder, Value},
+    error::{OnnxError, Problem},
+    fold, import,
+    proto::{GraphProto, NodeProto, TensorProto},
+    tensor::Tensor,
+};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
+
+/// Elements of constants that may be computed beside what the file holds.
+const SPARE_ELEMENTS: usize = 1 << 26;
+
+/// A value that depends on the input.
+#[derive(Debug, Clone)]
+pub(crate) struct Act {
+    pub(crate) value: Value,
+    /// The shape as the file has it: the batch, then the rest. A value without a rest is a vector of one here.
+    pub(crate) dims: Vec<usize>,
+}
+
+/// What a name in the file stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum Slot<'a> {
+    /// An initialiser, read when it is needed.
+    Stored(&'a TensorProto),
+    /// A constant that was computed.
+    Const(std::rc::Rc<Tensor>),
+    Act(Act),
+    /// The result of a node that could not be lowered.
+    Unknown,
+}
+
+/// See the [module page](self).
+pub(crate) struct Lowering<'a> {
+    pub(crate) builder: Builder,
+    pub(crate) batch: usize,
+    /// Whether the file leaves the batch open; it counts as 1 then.
+    pub(crate) batch_is_open: bool,
+    /// Numbers of all parameters, as the file has them.
+    pub(crate) n_parameters: u64,
+    opset: i64,
+    folder: Option<&'a Path>,
+    slots: BTreeMap<&'a str, Slot<'a>>,
+    /// Elements of constants that may still be computed.
+    budget: usize,
+}
+
+/// One node while it is lowered.
+pub(crate) struct Call<'n> {
+    node: &'n NodeProto,
+    /// One an input; `None` where it is left out.
+    inputs: Vec<Option<Operand<'n>>>,
+}
+
+/// An input of a node.
+#[derive(Debug, Clone)]
+pub(crate) enum Operand<'n> {
+    Act(Act),
+    Const(Cow<'n, Tensor>),
+}
+
+impl<'n> Call<'n> {
+    /// Input `index`, which must depend on the network's input.
+    fn act(&self, index: usize) -> Result<&Act, String> {
+        match self.inputs.get(index) {
+            Some(Some(Operand::Act(act))) => Ok(act),
+            Some(Some(Operand::Const(_))) => Err(format!("input {index} is constant")),
+            _ => Err(format!("input {index} is missing")),
+        }
+    }
+
+    /// Input `index`, if it is there; it must be constant then.
+    fn constant(&self, index: usize) -> Result<Option<&Tensor>, String> {
+        match self.inputs.get(index) {
+            Some(Some(Operand::Const(tensor))) => Ok(Some(tensor)),
+            Some(Some(Operand::Act(_))) => {
+                Err(format!("input {index} ({:?}) is not constant", self.node.input[index]))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Input `index`, which must be constant.
+    fn needed(&self, index: usize) -> Result<&Tensor, String> {
+        self.constant(index)?.ok_or_else(|| format!("input {index} is missing"))
+    }
+
+    /// All inputs that are constant, the others left out.
+    fn constants(&self) -> Vec<Option<&Tensor>> {
+        let get = |operand: &'_ Option<Operand<'_>>| matches!(operand, Some(Operand::Const(_)));
+        (0..self.inputs.len())
+            .map(|i| if get(&self.inputs[i]) { self.constant(i).ok().flatten() } else { None })
+            .collect()
+    }
+
+    /// What the layer whose weight is input `index` is called.
+    fn layer_name(&self, index: usize) -> &str {
+        match self.node.input.get(index).and_then(|n| n.strip_suffix(".weight")) {
+            Some(name) if !name.is_empty() => name,
+            _ => &self.node.name,
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.node.name)
+    }
+}
+
+impl<'a> Lowering<'a> {
+    pub(crate) fn new(
+        graph: &'a GraphProto,
+        opset: i64,
+        folder: Option<&'a Path>,
+        n_bytes: usize,
+    ) -> Result<Self, OnnxError> {
+        let mut budget = SPARE_ELEMENTS.saturating_add(n_bytes);
+        let mut slots = BTreeMap::new();
+        let sparse = import::sparse(graph, folder, &mut budget)?;
+        for (proto, (_, tensor)) in graph.sparse_initializer.iter().zip(sparse) {
+            if let Some(values) = &proto.values {
+                slots.insert(values.name.as_str(), Slot::Const(tensor.into()));
+            }
+        }
+        for tensor in &graph.initializer {
+            slots.insert(tensor.name.as_str(), Slot::Stored(tensor));
+        }
+        Ok(Self {
+            builder: Builder::default(),
+            batch: 1,
+            batch_is_open: true,
+            n_parameters: 0,
+            opset,
+            folder,
+            slots,
+            budget,
+        })
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Slot<'a>> {
+        self.slots.get(name)
+    }
+
+    pub(crate) fn set(&mut self, name: &'a str, slot: Slot<'a>) {
+        if !name.is_empty() {
+            self.slots.insert(name, slot);
+        }
+    }
+
+    /// Lowers one node; gives what stands in the way.
+    pub(crate) fn node(&mut self, node: &'a NodeProto) -> Option<Problem> {
+        let result = self.try_node(node);
+        let made = match &result {
+            Ok(outputs) => outputs.clone(),
+            Err(_) => Vec::new(),
+        };
+        for (i, name) in node.output.iter().enumerate() {
+            self.set(name, made.get(i).cloned().unwrap_or(Slot::Unknown));
+        }
+        let problem = match result {
+            Ok(_) => return None,
+            Err(None) => return None,
+            Err(Some(problem)) => problem,
+        };
+        Some(Problem { node: node.title().to_string(), operator: node.op_type.clone(), problem })
+    }
+
+    /// The slots of the node's outputs; an error without a text where an earlier node has failed already.
+    fn try_node(&mut self, node: &'a NodeProto) -> Result<Vec<Slot<'a>>, Option<String>> {
+        if !(node.domain.is_empty() || node.domain == "ai.onnx") {
+            return Err(Some(format!("operators of domain {:?} are not supported", node.domain)));
+        }
+        if !is_known(&node.op_type) {
+            return Err(Some("the operator is not supported".into()));
+        }
+        if node.op_type == "Constant" {
+            let tensor = self.constant_node(node)?;
+            return Ok(vec![Slot::Const(tensor.into())]);
+        }
+        let mut inputs = Vec::with_capacity(node.input.len());
+        for name in &node.input {
+            inputs.push(match self.slots.get(name.as_str()) {
+                _ if name.is_empty() => None,
+                None => return Err(Some(format!("nothing before it makes its input {name:?}"))),
+                Some(Slot::Unknown) => return Err(None),
+                Some(Slot::Act(act)) => Some(Operand::Act(act.clone())),
+                Some(Slot::Const(tensor)) => Some(Operand::Const(Cow::Owned((**tensor).clone()))),
+                Some(Slot::Stored(proto)) => {
+                    let tensor = Tensor::read(proto, self.folder).map_err(|e| Some(e.to_string()))?;
+                    Some(Operand::Const(Cow::Owned(tensor)))
+                }
+            });
+        }
+        let call = Call { node, inputs };
+        if let Some(made) = self.folded(&call)? {
+            return Ok(made.into_iter().map(|t| Slot::Const(t.into())).collect());
+        }
+        let acts = self.lower(&call)?;
+        Ok(acts.into_iter().map(Slot::Act).collect())
+    }
+
+    /// The results of a node that does not depend on the network's input.
+    fn folded(&mut self, call: &Call<'_>) -> Result<Option<Vec<Tensor>>, String> {
+        if let Some(Some(Operand::Act(x))) = call.inputs.first() {
+            match call.node.op_type.as_str() {
+                "Shape" => return Ok(Some(vec![fold::shape_of(call.node, &x.dims)])),
+                "Size" => {
+                    let n = x.dims.iter().product::<usize>() as i64;
+                    return Ok(Some(vec![Tensor::ints(vec![], vec![n])]));
+                }
+                _ => {}
+            }
+        }
+        if call.inputs.iter().any(|i| matches!(i, Some(Operand::Act(_)))) {
+            return Ok(None);
+        }
+        let inputs = call.constants();
+        match fold::fold(call.node, &inputs, self.opset, &mut self.budget)? {
+            Some(made) => Ok(Some(made)),
+            None => Err("it works on constants alone, which is not supported for this operator".into()),
+        }
+    }
+
+    fn constant_node(&self, node: &NodeProto) -> Result<Tensor, String> {
+        let Some(attribute) = node.attribute.first() else { return Err("it has no value".into()) };
+        let read = |e: OnnxError| e.to_string();
+        match attribute.name.as_str() {
+            "value" => match &attribute.t {
+                Some(tensor) => Tensor::read(tensor, self.folder).map_err(read),
+                None => Err("it has no value".into()),
+            },
+            "sparse_value" => match &attribute.sparse_tensor {
+                Some(sparse) => {
+                    Ok(Tensor::read_sparse(sparse, self.folder, SPARE_ELEMENTS >> 4).map_err(read)?.1)
+                }
+                None => Err("it has no value".into()),
+            },
+            "value_float" => Ok(Tensor::floats(vec![], vec![attribute.f])),
+            "value_floats" => Ok(Tensor::floats(vec![attribute.floats.len()], attribute.floats.clone())),
+            "value_int" => Ok(Tensor::ints(vec![], vec![attribute.i])),
+            "value_ints" => Ok(Tensor::list(attribute.ints.clone())),
+            other => Err(format!("a constant of kind {other:?}")),
+        }
+    }
+
+    /// Lowers a node that depends on the network's input; gives its outputs.
+    fn lower(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
+        let one = match call.node.op_type.as_str() {
+            "Conv" => self.convolution(call)?,
+            "ConvTranspose" => self.transposed_convolution(call)?,
+            "Gemm" => self.gemm(call)?,
+            "MatMul" => self.matmul(call)?,
+            "MaxPool" => self.pool(call, true)?,
+            "AveragePool" => self.pool(call, false)?,
+            "GlobalAveragePool" => self.global_pool(call, false)?,
+            "GlobalMaxPool" => self.global_pool(call, true)?,
+            "ReduceMean" | "ReduceSum" => self.reduce(call)?,
+            "BatchNormalization" => self.batch_norm(call)?,
+            "LRN" => self.response_norm(call)?,
+            "Softmax" | "LogSoftmax" => self.softmax(call)?,
+            "Relu" | "Sigmoid" | "Tanh" | "LeakyRelu" | "HardSigmoid" | "HardSwish" | "Clip" | "Neg"
+            | "PRelu" => self.activation(call)?,
+            "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Mean" | "Max" | "Min" | "Pow" => {
+                self.arithmetic(call)?
+            }
+            "Identity" | "Cast" | "Dropout" => self.identity(call)?,
+            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => self.reshape_node(call)?,
+            "Transpose" => self.transpose_node(call)?,
+            "Concat" => self.concat(call)?,
+            "Split" => return self.split(call),
+            "Slice" => self.slice(call)?,
+            "Gather" => self.gather(call)?,
+            "Expand" | "Tile" => self.repeat(call)?,
+            "Pad" => self.pad(call)?,
+            "DepthToSpace" | "SpaceToDepth" => self.depth_and_space(call)?,
+            "Resize" | "Upsample" => self.resize(call)?,
+            other => return Err(format!("{other} is supported on constants only")),
+        };
+        Ok(vec![one])
+    }
+
+    /// The dimensions of a value of this project with the batch before them.
+    fn with_batch(&self, value: Value) -> Act {
+        let mut dims = vec![self.batch];
+        dims.extend_from_slice(self.builder.shape(value));
+        Act { value, dims }
+    }
+
+    /// The same elements under another shape; the first dimension stays the batch.
+    fn reshaped(&mut self, x: &Act, dims: Vec<usize>) -> Result<Act, String> {
+        if dims.first() != Some(&self.batch) {
+            return Err(format!("from {:?} to {dims:?} images of a batch are mixed", x.dims));
+        }
+        let rest = dims[1..].to_vec();
+        if rest.iter().product::<usize>() != x.dims[1..].iter().product::<usize>() {
+            return Err(format!("from {:?} to {dims:?} images of a batch are mixed", x.dims));
+        }
+        let value = self.builder.reshape(x.value, if rest.is_empty() { vec![1] } else { rest })?;
+        Ok(Act { value, dims })
+    }
+}
+
+/// Whether an operator is supported, on constants at least.
+fn is_known(op: &str) -> bool {
+    const KNOWN: &[&str] = &[
+        "Abs",
+        "Add",
+        "And",
+        "AveragePool",
+        "BatchNormalization",
+        "Cast",
+        "Ceil",
+        "Clip",
+        "Concat",
+        "Constant",
+        "ConstantOfShape",
+        "Conv",
+        "ConvTranspose",
+        "DepthToSpace",
+        "DequantizeLinear",
+        "Div",
+        "Dropout",
+        "Equal",
+        "Exp",
+        "Expand",
+        "Flatten",
+        "Floor",
+        "Gather",
+        "Gemm",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "Greater",
+        "HardSigmoid",
+        "HardSwish",
+        "Identity",
+        "LRN",
+        "LeakyRelu",
+        "Less",
+        "Log",
+        "LogSoftmax",
+        "MatMul",
+        "Max",
+        "MaxPool",
+        "Mean",
+        "Min",
+        "Mod",
+        "Mul",
+        "Neg",
+        "Not",
+        "Or",
+        "PRelu",
+        "Pad",
+        "Pow",
+        "Range",
+        "Reciprocal",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceMin",
+        "ReduceProd",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Resize",
+        "Shape",
+        "Sigmoid",
+        "Size",
+        "Slice",
+        "Softmax",
+        "SpaceToDepth",
+        "Split",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Sum",
+        "Tanh",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+        "Upsample",
+        "Where",
+    ];
+    KNOWN.contains(&op)
+}

@@ -1,0 +1,91 @@
+//! A case of the operator suite: a model with inputs and the outputs that ONNX Runtime gives. See
+//! `fixtures/onnx/make_cases.py`.
+
+use kompakt_model::Model;
+use kompakt_format::Tier;
+use kompakt_pack::{InMemory, Options, write};
+use kompakt_runtime::{Session, SessionOptions};
+use safetensors::SafeTensors;
+use std::path::{Path, PathBuf};
+
+/// See the module.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) model: Vec<u8>,
+    pub(crate) inputs: Vec<Vec<f32>>,
+    pub(crate) outputs: Vec<Vec<f32>>,
+    /// Images.
+    pub(crate) batch: usize,
+}
+
+impl Case {
+    /// All of the operator suite, by name.
+    pub(crate) fn all() -> Vec<Self> {
+        Self::all_of(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/onnx"))
+    }
+
+    /// All of a folder, by name.
+    pub(crate) fn all_of(folder: &Path) -> Vec<Self> {
+        let mut paths: Vec<PathBuf> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|p| p.extension().is_some_and(|e| e == "safetensors"));
+        paths.sort();
+        paths.iter().map(Self::read).collect()
+    }
+
+    fn read(path: &PathBuf) -> Self {
+        let bytes = std::fs::read(path).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let list = |kind: &str| -> Vec<Vec<f32>> {
+            (0..)
+                .map_while(|i| tensors.tensor(&format!("{kind}.{i}")).ok())
+                .map(|t| t.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect())
+                .collect()
+        };
+        Self {
+            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            model: tensors.tensor("model").unwrap().data().to_vec(),
+            inputs: list("input"),
+            outputs: list("output"),
+            batch: tensors.tensor("input.0").unwrap().shape()[0],
+        }
+    }
+
+    /// Compares answers. Errors: the first that is too far off.
+    pub(crate) fn compare(&self, found: &[Vec<f32>], tolerance: f32) -> Result<(), String> {
+        if found.len() != self.outputs.len() {
+            return Err(format!("{} outputs, {} expected", found.len(), self.outputs.len()));
+        }
+        for (i, (found, expected)) in found.iter().zip(&self.outputs).enumerate() {
+            if found.len() != expected.len() {
+                return Err(format!("output {i}: {} numbers, {} expected", found.len(), expected.len()));
+            }
+            let largest = expected.iter().fold(0f32, |m, v| m.max(v.abs()));
+            let off = found
+                .iter()
+                .zip(expected)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0f32, |m, d| if d > m || d.is_nan() { d } else { m });
+            if off.is_nan() || off > tolerance * largest.max(1e-6) {
+                return Err(format!("output {i}: off by {off} where the largest is {largest}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Packs a model and runs it.
+pub(crate) fn run(model: &Model, tier: Tier, max_batch: usize, case: &Case) -> Result<Vec<Vec<f32>>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.kompakt");
+    let mut source = InMemory::new(model.clone()).map_err(|e| e.to_string())?;
+    write(&mut source, &Options::new(tier), &path, &|_, _| ()).map_err(|e| e.to_string())?;
+    let bytes = std::fs::read(&path).unwrap();
+    let model = kompakt_runtime::Model::from_bytes(&bytes).map_err(|e| e.to_string())?;
+    let mut options = SessionOptions::default();
+    options.max_batch = max_batch;
+    let mut session = Session::new(&model, &options).map_err(|e| e.to_string())?;
+    let inputs: Vec<&[f32]> = case.inputs.iter().map(Vec::as_slice).collect();
+    session.run_all(&inputs, case.batch).map_err(|e| e.to_string())?;
+    Ok((0..case.outputs.len()).map(|i| session.output(i).to_vec()).collect())
+}

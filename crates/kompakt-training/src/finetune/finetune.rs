@@ -1,0 +1,101 @@
+//! The training itself.
+
+use crate::finetune::{error::FinetuneError, settled::settled};
+use kompakt_model::Model;
+use kompakt_engine::{
+    CentroidGradient, Engine, EpochReport, Evaluation, Examples, Loss, Network, TrainOptions, Trainer,
+    Weights, cli::EpochProgress,
+};
+
+/// How a model is fine-tuned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// What a centroid's gradient is made of.
+    pub centroid_gradient: CentroidGradient,
+    /// Which epoch's numbers go out.
+    pub select: Select,
+    /// Epochs, optimiser, schedule, seed.
+    pub train: TrainOptions,
+    /// Threads to train on, 0 for all; the result does not depend on it.
+    pub threads: usize,
+}
+
+/// Which numbers go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Select {
+    /// Those after the last epoch.
+    Last,
+    /// Those of least validation error, then least validation loss, rounded as they go out; the model as it came in
+    /// is among them.
+    Best,
+}
+
+/// What training is done on and measured by.
+pub struct Data<'a> {
+    /// Examples to train on.
+    pub training: &'a dyn Examples,
+    /// Examples to measure on; none: the last epoch goes out, and nothing is measured.
+    pub validation: Option<&'a dyn Examples>,
+    /// What training makes small.
+    pub loss: &'a dyn Loss,
+}
+
+/// What fine-tuning did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// On validation data, as the model came in.
+    pub before: Option<Evaluation>,
+    /// On validation data, as it went out.
+    pub after: Option<Evaluation>,
+    /// The epoch that went out; 0 is the model as it came in.
+    pub epoch: usize,
+    /// The last epoch, if there was one.
+    pub last: Option<EpochReport>,
+}
+
+/// Moves the centroids and biases of a model; codes and masks stay.
+///
+/// Errors: a model without shared weights, whatever training says.
+pub fn finetune(
+    model: &mut Model,
+    options: &Options,
+    data: &Data<'_>,
+    progress: &mut EpochProgress,
+) -> Result<Outcome, FinetuneError> {
+    if !model.is_clustered() {
+        return Err(FinetuneError::NotShared);
+    }
+    let mut network = Network::from_model(model)?;
+    for parameter in network.parameters_mut() {
+        if let Weights::Shared { gradient, .. } = &mut parameter.weights {
+            *gradient = options.centroid_gradient;
+        }
+    }
+    let measure = |model: &Model| -> Result<Option<Evaluation>, FinetuneError> {
+        let Some(validation) = data.validation else { return Ok(None) };
+        let engine = Engine::new(&Network::from_model(model)?, options.threads)?;
+        Ok(Some(engine.evaluate(validation)?))
+    };
+    let before = measure(model)?;
+    let mut trainer = Trainer::new(network, options.train.clone(), options.threads)?;
+    let mut chosen = (0, model.clone(), before);
+    while !trainer.is_finished() {
+        let report = trainer.epoch(data.training, data.loss, progress)?;
+        let candidate = settled(model, trainer.network())?;
+        let found = measure(&candidate)?;
+        progress.epoch(&report, found.as_ref());
+        if options.select == Select::Last || is_better(found, chosen.2) {
+            chosen = (report.epoch, candidate, found);
+        }
+    }
+    let (epoch, result, after) = chosen;
+    *model = result;
+    Ok(Outcome { before, after, epoch, last: trainer.last_report() })
+}
+
+fn is_better(new: Option<Evaluation>, old: Option<Evaluation>) -> bool {
+    match (new, old) {
+        (Some(new), Some(old)) => (new.n_errors, new.loss) < (old.n_errors, old.loss),
+        _ => true,
+    }
+}

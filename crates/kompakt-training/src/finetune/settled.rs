@@ -1,0 +1,56 @@
+//! From numbers in training back to a model whose codebooks and formats are as the interchange wants them.
+
+use crate::finetune::error::FinetuneError;
+use kompakt_model::{Model, Numbers, Parameter};
+use kompakt_cluster::{NumberFormat, drop_unused, settle};
+use kompakt_engine::{Network, Weights};
+
+/// `model` with the network's numbers, each parameter rounded to the format that it has in `model`.
+///
+/// Centroids that crossed change places, with their codes; those that met become one; one that reached zero stays
+/// next to it. Masks are the network's.
+///
+/// Errors: a network of another graph.
+pub fn settled(model: &Model, network: &Network) -> Result<Model, FinetuneError> {
+    let mut result = model.clone();
+    network.store(&mut result)?;
+    for parameter in network.parameters() {
+        let Some(before) = model.parameters.get(&parameter.name) else { continue };
+        let found = match (&parameter.weights, before) {
+            (Weights::Shared { codebook, codes, mask, .. }, Parameter::Shared { codebook: format, .. }) => {
+                let shared = (codebook.as_slice(), codes.as_slice(), mask.as_deref());
+                share(&parameter.shape, shared, NumberFormat::of(format))
+            }
+            (_, Parameter::Dense { values, .. }) => {
+                let format = NumberFormat::of(values);
+                match result.parameters.remove(&parameter.name) {
+                    Some(Parameter::Dense { shape, values, mask }) => {
+                        Parameter::Dense { shape, values: format.round(&values), mask }
+                    }
+                    _ => continue,
+                }
+            }
+            _ => continue,
+        };
+        result.parameters.insert(parameter.name.clone(), found);
+    }
+    result.check()?;
+    Ok(result)
+}
+
+fn share(
+    shape: &[usize],
+    (centroids, codes, mask): (&[f32], &[u8], Option<&[bool]>),
+    format: NumberFormat,
+) -> Parameter {
+    let settled = settle(centroids, format);
+    let is_kept = |i: usize| mask.is_none_or(|m| m[i]);
+    let mut codebook: Numbers = settled.codebook;
+    let mut codes: Vec<u8> = codes
+        .iter()
+        .enumerate()
+        .map(|(i, &code)| if is_kept(i) { settled.entry_of[usize::from(code)] } else { 0 })
+        .collect();
+    drop_unused(&mut codebook, &mut codes, mask);
+    Parameter::Shared { shape: shape.to_vec(), codebook, codes, mask: mask.map(<[bool]>::to_vec) }
+}
