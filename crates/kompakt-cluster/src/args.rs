@@ -3,8 +3,8 @@
 use crate::{CentroidInit, Method, NumberFormat, Options, cluster, in_groups, levels_within, table};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use kompakt_model::stage::{Failure, Input, Output, exit};
 use kompakt_graph::{Graph, GraphError, PerLayer};
+use kompakt_model::stage::{Failure, Input, Output, exit};
 use std::{io::Write, iter::repeat_n};
 
 /// Share weights: every kept weight of a layer becomes a code into the layer's small codebook.

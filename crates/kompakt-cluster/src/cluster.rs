@@ -6,8 +6,8 @@ use crate::{
     number_format::NumberFormat,
     report::LayerReport,
 };
-use kompakt_model::{Model, Parameter, StageRecord};
 use kompakt_graph::{Graph, Op, ParamRole};
+use kompakt_model::{Model, Parameter, StageRecord};
 use rayon::prelude::*;
 
 /// What to do to a model.

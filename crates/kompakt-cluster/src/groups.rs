@@ -10,8 +10,8 @@
 //! where they cannot be equal.
 
 use crate::error::ClusterError;
-use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_graph::{Graph, Node, Op};
+use kompakt_model::{Model, Numbers, Parameter};
 use std::ops::Range;
 
 /// The model with every layer's rows in that many groups, in the order of [`Graph::weights`]; a layer of one group

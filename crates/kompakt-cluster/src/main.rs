@@ -1,8 +1,8 @@
 //! `kompakt-cluster`: see `--help`.
 
 use clap::Parser;
-use kompakt_model::stage;
 use kompakt_cluster::args::Args;
+use kompakt_model::stage;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use clap::Parser;
-use kompakt_model::{Model, Parameter, stage};
 use kompakt_cluster::args::Args;
 use kompakt_graph::networks;
+use kompakt_model::{Model, Parameter, stage};
 use std::{fs::File, path::Path};
 
 fn write_model(path: &Path) {

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use arbtest::arbtest;
-use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_cluster::{
     CentroidInit, ClusterError, Method, NumberFormat, Options, cluster, drop_unused, in_groups, paper_ratio,
     settle, share,
 };
 use kompakt_graph::{Graph, Op};
+use kompakt_model::{Model, Numbers, Parameter};
 use std::collections::BTreeMap;
 
 const METHODS: [Method; 5] = [

@@ -7,8 +7,8 @@ use crate::{
     network,
     product::{Matrix, add_product},
 };
-use kompakt_model::Model;
 use kompakt_graph::{Graph, Op};
+use kompakt_model::Model;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -61,8 +61,7 @@ pub(crate) fn moments(
     values.dedup();
     let (inputs, nodes, _) = graph.clone().into_parts();
     let mut probe = model.clone();
-    probe.graph =
-        Graph::new(inputs, nodes, values.clone()).map_err(kompakt_model::CheckpointError::from)?;
+    probe.graph = Graph::new(inputs, nodes, values.clone()).map_err(kompakt_model::CheckpointError::from)?;
     // Nodes after the last value that is looked at have no reader and are run all the same.
     let packed = network::pack(&probe, kompakt_format::Tier::Direct)?;
     let mut columns: BTreeMap<usize, Columns> = BTreeMap::new();

@@ -10,9 +10,9 @@ use crate::{
     scan::{self, Scan, Seen},
     search::{Candidate, Outcome, Search},
 };
-use kompakt_model::{Model, Numbers, Parameter, StageRecord};
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Op, ParamRole};
+use kompakt_model::{Model, Numbers, Parameter, StageRecord};
 
 /// Bits of the whole numbers that biases and scales become.
 const VECTOR_BITS: u32 = 12;

@@ -9,8 +9,8 @@
 //! Source: Hutchinson 1990 (a trace from random signs); Dong et al. 2020, "HAWQ-V2" (layers by the trace of their curvature).
 
 use crate::{Progress, backward::Step, calibrate::Images, error::CompressError, network, random::Random};
-use kompakt_model::{CheckpointError, Model, Parameter};
 use kompakt_graph::{Graph, Op};
+use kompakt_model::{CheckpointError, Model, Parameter};
 use rayon::prelude::*;
 
 /// Images of a pass. However many threads there are: the loader sums in another order for one image than for several.

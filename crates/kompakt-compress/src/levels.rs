@@ -1,7 +1,7 @@
 //! Levels of one layer: the values that its weights may take, zero among them.
 
-use kompakt_model::Numbers;
 use kompakt_cluster::{Distribution, NumberFormat, entropy_constrained};
+use kompakt_model::Numbers;
 
 /// Above this price levels are placed one by one; below it so many are needed that even spacing is as good.
 const PLACED_FROM: f64 = 1e-2;

@@ -1,8 +1,8 @@
 //! Networks packed and run.
 
 use crate::{calibrate::Images, error::CompressError};
-use kompakt_model::Model;
 use kompakt_format::Tier;
+use kompakt_model::Model;
 use kompakt_pack::{InMemory, Options, order_units, write};
 use kompakt_runtime::{Model as Packed, Session, SessionOptions};
 

@@ -5,8 +5,8 @@
 //! from zero. For inputs much too small the biases are all that is left, for inputs much too large they are nothing.
 
 use crate::{calibrate::Images, error::CompressError, network};
-use kompakt_model::{CheckpointError, Model, Parameter};
 use kompakt_graph::{Graph, Op};
+use kompakt_model::{CheckpointError, Model, Parameter};
 
 /// What -1 to 1 is multiplied by, and what is added. The first of equals is taken.
 const RANGES: [[f32; 2]; 4] = [[1.0, 0.0], [0.5, 0.5], [128.0, 0.0], [127.5, 127.5]];

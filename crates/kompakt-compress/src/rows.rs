@@ -8,9 +8,9 @@
 //! convolutions: the small ones would be lost between two levels. Weights before rounding stay what they are.
 
 use crate::error::CompressError;
-use kompakt_model::{CheckpointError, Model, Parameter};
 use kompakt_cluster::NumberFormat;
 use kompakt_graph::{Graph, Node, Op};
+use kompakt_model::{CheckpointError, Model, Parameter};
 
 /// Rows are set apart where their energies, as parts of the mean, spread further than this.
 const FAR_APART: f64 = 4.0;
@@ -27,8 +27,8 @@ pub(crate) fn alike(model: &Model) -> Result<Model, CompressError> {
         let Some(Parameter::Dense { values, .. }) = model.parameters.get(&param.name) else { continue };
         let weights = values.to_f32();
         if spread(&weights, param.shape[0]) > FAR_APART {
-            let scales = NumberFormat::Int(12)
-                .round(&kompakt_model::Numbers::F32(sizes(&weights, param.shape[0])));
+            let scales =
+                NumberFormat::Int(12).round(&kompakt_model::Numbers::F32(sizes(&weights, param.shape[0])));
             let factors = scales.to_f32();
             let each = weights.len() / param.shape[0];
             let divided =

@@ -1,10 +1,10 @@
 //! Networks compressed without training: targets are met or missed aloud, and what is known of the inputs helps.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_model::{Model, Parameter};
 use kompakt_compress::{CompressError, Images, Options, Scan, Target, compress, sense};
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, networks};
+use kompakt_model::{Model, Parameter};
 use std::collections::BTreeMap;
 
 /// Numbers between -1 and 1, always the same.

@@ -5,8 +5,8 @@ use crate::{
     random::Random,
     weights::{CentroidGradient, Weights},
 };
-use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_graph::{Graph, Op, ParamRole};
+use kompakt_model::{Model, Numbers, Parameter};
 
 /// One parameter of a network.
 #[derive(Debug, Clone)]

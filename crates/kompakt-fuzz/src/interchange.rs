@@ -1,8 +1,8 @@
 //! What flows between the stages: models as safetensors, graphs and steps as JSON.
 
 use crate::Fixtures;
-use kompakt_model::{Model, Parameter, graph_from_json, graph_to_json};
 use kompakt_graph::networks;
+use kompakt_model::{Model, Parameter, graph_from_json, graph_to_json};
 use kompakt_prep::{Pipeline, preset};
 use std::{
     collections::BTreeMap,

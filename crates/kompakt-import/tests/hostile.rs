@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use bytes::{BufMut, BytesMut};
-use kompakt_model::Model;
 use kompakt_import::onnx::{ImportOptions, OnnxError, import};
+use kompakt_model::Model;
 use std::path::{Path, PathBuf};
 
 fn case(name: &str) -> Vec<u8> {

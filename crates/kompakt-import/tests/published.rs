@@ -1,9 +1,9 @@
 //! Files written here by the layout, another way than they are read: weights first, then entries, then bytes.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_model::Parameter;
 use kompakt_graph::{Graph, Op, Padding, Pair};
 use kompakt_import::han::{HanError, read, squeezenet};
+use kompakt_model::Parameter;
 
 /// Always the same numbers.
 struct Numbers(u64);

@@ -1,8 +1,8 @@
 //! The interchange against the safetensors crate, against itself, and against damage.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_model::{CheckpointError, Model, ModelFile, Numbers, Parameter, StageRecord};
 use kompakt_graph::{Graph, Op};
+use kompakt_model::{CheckpointError, Model, ModelFile, Numbers, Parameter, StageRecord};
 use std::{
     collections::BTreeMap,
     fs::{self, File},

@@ -4,11 +4,11 @@ use crate::{InMemory, Options, PackError, Source, Streamed, account::Account, or
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
+use kompakt_format::Container;
 use kompakt_model::{
     ModelFile,
     stage::{Failure, Input, Output, exit},
 };
-use kompakt_format::Container;
 use std::{
     io::IsTerminal,
     path::Path,

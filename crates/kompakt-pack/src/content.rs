@@ -1,9 +1,9 @@
 //! What is to be packed, wherever it comes from.
 
 use crate::{convert, directory, error::PackError, self_test, simplify};
-use kompakt_model::{Model, ModelFile};
 use kompakt_format::{Container, Decoded, SelfTest};
 use kompakt_graph::Graph;
+use kompakt_model::{Model, ModelFile};
 use kompakt_prep::Pipeline;
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,8 +1,8 @@
 //! Between the interchange's parameters and the container's.
 
-use kompakt_model::{Numbers as Loose, Parameter};
 use kompakt_entropy::WeightsBuf;
 use kompakt_format::{Decoded, Descriptor, Form, Numbers, coder_shape};
+use kompakt_model::{Numbers as Loose, Parameter};
 
 /// The container's form of a parameter. A mask that keeps everything goes.
 pub(crate) fn to_container(parameter: Parameter) -> Decoded {

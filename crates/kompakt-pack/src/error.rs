@@ -1,12 +1,12 @@
 //! Why a model cannot be packed.
 
+use kompakt_entropy::EntropyError;
+use kompakt_format::FormatError;
+use kompakt_graph::GraphError;
 use kompakt_model::{
     CheckpointError,
     stage::{Failure, exit},
 };
-use kompakt_entropy::EntropyError;
-use kompakt_format::FormatError;
-use kompakt_graph::GraphError;
 
 /// Why a container was not written, or not turned back. Messages name the tensor and what would be right.
 #[derive(Debug, thiserror::Error)]

@@ -8,10 +8,10 @@
 //!
 //! The network computes the same. Where units meet other values (add, concat) or leave the network they stay.
 
-use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_entropy::{Weights, order::unit_order};
 use kompakt_format::coder_shape;
 use kompakt_graph::{Graph, Op, Param, ParamRole};
+use kompakt_model::{Model, Numbers, Parameter};
 
 /// Where the units of a layer are found: parameters that have them along a dimension.
 struct Units {

@@ -1,7 +1,7 @@
 //! Clustered networks with random weights that depend on a seed alone: for fixtures, tests and benches.
 
-use kompakt_model::{CheckpointError, Model, Numbers, Parameter};
 use kompakt_graph::{Graph, Param, ParamRole};
+use kompakt_model::{CheckpointError, Model, Numbers, Parameter};
 use std::collections::BTreeMap;
 
 /// SplitMix64.

@@ -1,8 +1,8 @@
 //! From a container back to the interchange.
 
 use crate::{convert, error::PackError, parts::Parts};
-use kompakt_model::{Model, StageRecord};
 use kompakt_format::{Container, Directory};
+use kompakt_model::{Model, StageRecord};
 use std::{collections::BTreeMap, fs::File, path::Path};
 
 /// The model that a container holds: clustered as it was packed, or `dense`: every weight a single-precision number.

@@ -1,9 +1,9 @@
 //! What is packed comes out as it went in, in every tier.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_model::Model;
 use kompakt_format::{Container, Tier};
 use kompakt_graph::{Graph, networks};
+use kompakt_model::Model;
 use kompakt_pack::{
     InMemory, Options, Packed,
     account::Account,

@@ -2,11 +2,11 @@
 
 use crate::{PruneError, Rule, Target, density_text, prune, remove_dead_units, weights_of};
 use anyhow::{Error, Result};
+use kompakt_graph::PerLayer;
 use kompakt_model::{
     Model, StageRecord,
     stage::{Failure, Input, Output, exit},
 };
-use kompakt_graph::PerLayer;
 use std::io::Write;
 
 #[cfg(feature = "retrain")]

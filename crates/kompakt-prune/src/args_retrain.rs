@@ -6,11 +6,11 @@ use crate::{
     retrain,
 };
 use anyhow::Result;
-use kompakt_model::{Model, StageRecord};
 use kompakt_engine::{
     Examples, Optimizer, TrainOptions,
     cli::{DataArgs, EpochProgress, Recipe, RecipeArgs, failure},
 };
+use kompakt_model::{Model, StageRecord};
 use std::fmt;
 
 /// Options of retraining.

@@ -12,8 +12,8 @@ use crate::{
     error::PruneError,
     reach::{self, Consumer},
 };
-use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_graph::{Graph, Op, Padding};
+use kompakt_model::{Model, Numbers, Parameter};
 use std::collections::BTreeSet;
 
 /// How many units a layer lost.

@@ -7,11 +7,11 @@ use crate::{
     schedule::Schedule,
     target::Target,
 };
-use kompakt_model::Model;
 use kompakt_engine::{
     Engine, EpochReport, Evaluation, Examples, Gradients, Hooks, Loss, Network, Step, TrainOptions, Trainer,
     Weights, cli::EpochProgress,
 };
+use kompakt_model::Model;
 
 /// How a network is pruned and retrained.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use arbtest::{arbitrary, arbtest};
-use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair};
+use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_prune::{PruneError, Removed, remove_dead_units};
 use std::collections::BTreeMap;
 

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use arbtest::arbtest;
-use kompakt_model::{Model, Parameter};
 use kompakt_graph::{Graph, networks};
+use kompakt_model::{Model, Parameter};
 use kompakt_prune::{PruneError, Rule, Schedule, Target, largest, prune};
 
 /// Weights whose spread differs from layer to layer.

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(feature = "retrain")]
 
-use kompakt_model::{Model, Parameter};
 use kompakt_engine::{
     CrossEntropy, Engine, ExampleTable, Network, Optimizer, TrainOptions, cli::EpochProgress,
 };
 use kompakt_graph::networks;
+use kompakt_model::{Model, Parameter};
 use kompakt_prune::{
     Data, Options, Outcome, PruneError, Regrowth, Rule, Schedule, Target, remove_dead_units, retrain,
 };

@@ -2,11 +2,11 @@
 
 use crate::{Data, Distillation, Options, Outcome, RateError, Report, run};
 use anyhow::{Context, Result};
+use kompakt_data::{Augmentation, Dataset, Split, load};
 use kompakt_model::{
     Model, ModelFile, StageRecord,
     stage::{Failure, Input, Output, exit},
 };
-use kompakt_data::{Augmentation, Dataset, Split, load};
 use std::{
     fs::File,
     io::Write,

@@ -9,8 +9,8 @@ use crate::{
     lanes::{Lanes, zero},
     layer::{Geometry, Layer, Probe, clear},
 };
-use kompakt_model::Model;
 use kompakt_graph::{Graph, Op, Padding};
+use kompakt_model::Model;
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use crate::{
     net::{Net, Work},
     wiring::{Budget, narrow, rewire},
 };
-use kompakt_model::{Model, Parameter};
 use kompakt_graph::{Graph, Op, Padding, Pair};
+use kompakt_model::{Model, Parameter};
 use std::collections::BTreeMap;
 
 const LABELS: [u8; 8] = [0, 1, 2, 0, 1, 2, 0, 1];

@@ -7,8 +7,8 @@ use crate::{
     supply::{Supply, Teacher},
     train::{Report, Run, error},
 };
-use kompakt_model::Model;
 use kompakt_data::{Augmentation, DataError, Dataset, Feed, Values};
+use kompakt_model::Model;
 use kompakt_prep::Pipeline;
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, path::PathBuf};

@@ -21,8 +21,8 @@ use crate::{
     supply::{BLOCK, Supply, answer},
     wiring::{self, Budget},
 };
-use kompakt_model::Model;
 use kompakt_data::Feed;
+use kompakt_model::Model;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

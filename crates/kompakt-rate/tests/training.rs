@@ -1,9 +1,9 @@
 //! Training for a size, on the embedded digits: sizes are met, runs repeat, and a killed run goes on.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_model::{Model, Parameter};
 use kompakt_data::{Augmentation, Split, load};
 use kompakt_graph::{Graph, networks};
+use kompakt_model::{Model, Parameter};
 use kompakt_rate::{Data, Distillation, Options, Outcome, RateError, Report, run};
 use std::{collections::BTreeMap, path::PathBuf};
 

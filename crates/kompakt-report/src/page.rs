@@ -6,8 +6,8 @@ use crate::{
     plot,
     summary::{Summary, thousands},
 };
-use kompakt_model::{Model, Parameter, StageRecord};
 use kompakt_graph::ParamRole;
+use kompakt_model::{Model, Parameter, StageRecord};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The report on one run.

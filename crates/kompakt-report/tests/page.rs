@@ -1,8 +1,8 @@
 //! A report of a small made-up run: complete, self-contained, and safe against names that look like HTML.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_model::{Model, Numbers, Parameter, StageRecord};
 use kompakt_graph::{Graph, Op};
+use kompakt_model::{Model, Numbers, Parameter, StageRecord};
 use kompakt_report::{Evidence, LayerBytes, Row, Summary, html};
 use std::collections::BTreeMap;
 

@@ -9,8 +9,8 @@ mod stats;
 
 use crate::{Isa, Model, RuntimeError, Session, SessionOptions};
 use anyhow::{Context, Error, Result};
-use kompakt_model::stage::{Failure, exit};
 use kompakt_data::{DataError, Split};
+use kompakt_model::stage::{Failure, exit};
 use std::{
     io::{self, BufWriter, Write},
     path::PathBuf,

@@ -11,10 +11,10 @@
 //! Source: Han, Mao, Dally 2015, "Deep Compression", section 3.3.
 
 pub mod args;
+mod centroids;
 mod error;
-mod finetune;
 mod settled;
 
+pub use centroids::{Data, Options, Outcome, Select, finetune};
 pub use error::FinetuneError;
-pub use finetune::{Data, Options, Outcome, Select, finetune};
 pub use settled::settled;

@@ -12,15 +12,15 @@
 
 pub mod args;
 mod dropout;
+mod epochs;
 mod preparation;
 mod projection;
 mod recipes;
 mod source;
-mod train;
 
 pub use dropout::{with_dropout, without_dropout};
+pub use epochs::{Plan, train};
 pub use preparation::preparation;
 pub use projection::Projection;
 pub use recipes::{Defaults, defaults};
 pub use source::graph_of;
-pub use train::{Plan, train};

@@ -1,14 +1,14 @@
 //! Centroids in training: their gradient, and what comes out.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_cluster::NumberFormat;
 use kompakt_engine::{
     CentroidGradient, CrossEntropy, Engine, ExampleTable, Network, Optimizer, Schedule, TrainOptions,
     Weights, cli::EpochProgress,
 };
-use kompakt_training::finetune::{Data, FinetuneError, Options, Select, finetune, settled};
 use kompakt_graph::networks;
+use kompakt_model::{Model, Numbers, Parameter};
+use kompakt_training::finetune::{Data, FinetuneError, Options, Select, finetune, settled};
 use std::collections::BTreeMap;
 
 /// Two layers of shared weights, one of them pruned, on 6 inputs and 3 classes.

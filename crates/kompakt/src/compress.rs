@@ -5,12 +5,12 @@ use crate::network::{Calibration, Source, failed, with_bar};
 use crate::{training::Plan, tuning::Tuning};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
+use kompakt_compress::{Compressed, Images, Options, Scan, Target, compress, table};
+use kompakt_format::{Container, FormatError, Tier};
 use kompakt_model::{
     Model,
     stage::{Failure, Output, exit},
 };
-use kompakt_compress::{Compressed, Images, Options, Scan, Target, compress, table};
-use kompakt_format::{Container, FormatError, Tier};
 use kompakt_runtime::args::ByteCount;
 use std::path::{Path, PathBuf};
 

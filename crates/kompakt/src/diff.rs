@@ -2,9 +2,9 @@
 
 use crate::packed;
 use anyhow::{Result, bail};
-use kompakt_model::stage::{Failure, exit};
 use kompakt_format::{Container, Decoded, FormatError};
 use kompakt_graph::Graph;
+use kompakt_model::stage::{Failure, exit};
 use std::path::PathBuf;
 
 /// Compare two packed files: is it the same network, and if not, where do they differ

@@ -5,9 +5,9 @@ use crate::{
     runnable::Runnable,
 };
 use anyhow::{Result, bail};
-use kompakt_model::stage::{Failure, exit};
 use kompakt_compress::{CompressError, Evaluation};
 use kompakt_data::{Dataset, Reconciled, Split, load_as, reconcile};
+use kompakt_model::stage::{Failure, exit};
 use kompakt_prep::{Pipeline, Scratch};
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
 use std::{io::Write, path::PathBuf};

@@ -5,12 +5,12 @@ use crate::import::{InputShape, read_onnx};
 use crate::training::{Lessons, Plan};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use kompakt_compress::{CompressError, Images};
+use kompakt_data::{DataError, Dataset, Split, load_as, parse_steps, prepare};
 use kompakt_model::{
     Model, fold_batch_norm,
     stage::{Failure, Input, exit},
 };
-use kompakt_compress::{CompressError, Images};
-use kompakt_data::{DataError, Dataset, Split, load_as, parse_steps, prepare};
 use kompakt_prep::Pipeline;
 use std::{
     io::{IsTerminal, Read},

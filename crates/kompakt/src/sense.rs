@@ -5,8 +5,8 @@ use crate::{
     network::{Calibration, Source, failed, with_bar},
 };
 use anyhow::{Context, Result};
-use kompakt_model::stage::Output;
 use kompakt_compress::{SHOWN, Scan, sense};
+use kompakt_model::stage::Output;
 use kompakt_report::{LayerNeed, layer_needs};
 use std::{
     io::Write,

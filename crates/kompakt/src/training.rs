@@ -2,19 +2,19 @@
 
 use crate::network::{coded, failed};
 use anyhow::{Context, Result, bail};
-use kompakt_model::{
-    Model, StageRecord,
-    stage::{Failure, exit},
-};
 use kompakt_compress::{Images, answers};
 use kompakt_data::{Augmentation, Dataset, Feed};
 use kompakt_engine::{
     Batch, CrossEntropy, Distillation, EngineError, Optimizer, TrainOptions,
     cli::{EpochProgress, failure},
 };
-use kompakt_training::finetune::{Data, FinetuneError, Options, Select, finetune};
 use kompakt_graph::{Graph, Op};
+use kompakt_model::{
+    Model, StageRecord,
+    stage::{Failure, exit},
+};
 use kompakt_prep::Pipeline;
+use kompakt_training::finetune::{Data, FinetuneError, Options, Select, finetune};
 
 /// How much the teacher counts, beside the labels.
 const SHARE: f32 = 0.7;

@@ -2,8 +2,8 @@
 
 use crate::packed;
 use anyhow::{Result, bail};
-use kompakt_model::stage::{Failure, exit};
 use kompakt_format::{Container, self_test_input};
+use kompakt_model::stage::{Failure, exit};
 use kompakt_pack::reference;
 use std::path::{Path, PathBuf};
 

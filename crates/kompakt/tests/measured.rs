@@ -1,8 +1,8 @@
 //! `kompakt eval` over every kind of data set that has no colours, held against an evaluation in double precision.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_model::{Model, Parameter};
 use kompakt_graph::networks;
+use kompakt_model::{Model, Parameter};
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 

@@ -1,8 +1,8 @@
 //! The data set that a program trains on.
 
 use super::failure::{data_failure, input_failure};
-use kompakt_model::{Model, StageRecord, stage::Failure};
 use kompakt_data::{Augmentation, Dataset, Feed, Split, load};
+use kompakt_model::{Model, StageRecord, stage::Failure};
 use kompakt_prep::Pipeline;
 
 /// Which data set. Failures bring the exit code that a stage ends with.

@@ -1,8 +1,8 @@
 //! The exit codes that errors of training and of data stand for.
 
 use crate::error::EngineError;
-use kompakt_model::stage::{Failure, exit};
 use kompakt_data::DataError;
+use kompakt_model::stage::{Failure, exit};
 
 /// Gives an error of the engine its exit code.
 pub fn failure(error: EngineError) -> Failure {

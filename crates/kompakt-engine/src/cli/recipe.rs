@@ -4,8 +4,8 @@ use crate::{
     loss::CrossEntropy,
     options::{Optimizer, Schedule, TrainOptions},
 };
-use kompakt_model::{Model, StageRecord};
 use kompakt_data::Augmentation;
+use kompakt_model::{Model, StageRecord};
 
 /// All that decides how a network is trained.
 #[derive(Debug, Clone, PartialEq)]

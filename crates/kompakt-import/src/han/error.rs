@@ -1,7 +1,7 @@
 //! Why a published file cannot be read.
 
-use kompakt_model::CheckpointError;
 use kompakt_graph::GraphError;
+use kompakt_model::CheckpointError;
 
 /// What is wrong with a file, or with the network that it is read for.
 #[derive(Debug, thiserror::Error)]

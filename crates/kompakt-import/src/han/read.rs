@@ -1,8 +1,8 @@
 //! From bytes to a model with shared weights.
 
 use crate::han::error::HanError;
-use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_graph::{Graph, Op};
+use kompakt_model::{Model, Numbers, Parameter};
 use std::collections::BTreeMap;
 
 /// A layer as the network describes it.

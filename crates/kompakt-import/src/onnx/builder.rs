@@ -1,8 +1,8 @@
 //! The network being made: nodes with their shapes and parameters.
 
 use crate::onnx::error::OnnxError;
-use kompakt_model::{Model, Parameter};
 use kompakt_graph::{Graph, Input, Node, Op, default_names, output_shape};
+use kompakt_model::{Model, Parameter};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The number of a value: inputs first, then one a node.
@@ -109,8 +109,7 @@ impl Builder {
             nodes.push(Node { name, op: built.op, inputs: built.inputs });
             values.push(built.params);
         }
-        let graph =
-            Graph::new(self.inputs, nodes, outputs).map_err(kompakt_model::CheckpointError::from)?;
+        let graph = Graph::new(self.inputs, nodes, outputs).map_err(kompakt_model::CheckpointError::from)?;
         for param in graph.params() {
             let name = &graph.nodes()[param.node].name;
             let suffix = param.name.strip_prefix(&format!("{name}.")).unwrap_or("");

@@ -8,8 +8,8 @@ use crate::onnx::{
         TensorProto, TensorShape, TensorType, TypeProto, ValueInfo, attribute_type, data_type,
     },
 };
-use kompakt_model::Model;
 use kompakt_graph::{Graph, Node, Op, Padding, Pair};
+use kompakt_model::Model;
 use prost::Message;
 
 /// The operator set that is written, and the version of the file that goes with it.

@@ -1,8 +1,8 @@
 //! A case of the operator suite: a model with inputs and the outputs that ONNX Runtime gives. See
 //! `fixtures/onnx/make_cases.py`.
 
-use kompakt_model::Model;
 use kompakt_format::Tier;
+use kompakt_model::Model;
 use kompakt_pack::{InMemory, Options, write};
 use kompakt_runtime::{Session, SessionOptions};
 use safetensors::SafeTensors;

@@ -1,8 +1,8 @@
 //! Small containers that must decode, each with what it holds as JSON beside it.
 
-use kompakt_model::{Model, Parameter, StageRecord, graph_from_json};
 use kompakt_format::{Container, Tier};
 use kompakt_graph::{Graph, Op};
+use kompakt_model::{Model, Parameter, StageRecord, graph_from_json};
 use kompakt_pack::{
     InMemory, Layout, Options, order_units,
     synthetic::{self, NumberChoice, Recipe},

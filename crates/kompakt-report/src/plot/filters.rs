@@ -2,8 +2,8 @@
 
 use super::{FAINT, svg};
 use crate::error::ReportError;
-use kompakt_model::Model;
 use kompakt_graph::{Op, ParamRole};
+use kompakt_model::Model;
 use plotters::prelude::*;
 
 const N_COLUMNS: usize = 20;

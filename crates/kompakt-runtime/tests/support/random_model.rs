@@ -2,9 +2,9 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use arbtest::arbitrary::{Result, Unstructured};
-use kompakt_model::{Model as Checkpoint, Numbers, Parameter};
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair, ParamRole};
+use kompakt_model::{Model as Checkpoint, Numbers, Parameter};
 use kompakt_pack::{InMemory, Options, reference, write};
 use std::collections::BTreeMap;
 

@@ -2,13 +2,13 @@
 
 use crate::finetune::{Data, FinetuneError, Options, Outcome, Select, finetune};
 use anyhow::Result;
-use kompakt_model::{
-    Model, StageRecord,
-    stage::{Failure, Input, Output, exit},
-};
 use kompakt_engine::{
     CentroidGradient, Examples, Optimizer, TrainOptions,
     cli::{DataArgs, EpochProgress, Recipe, RecipeArgs, failure},
+};
+use kompakt_model::{
+    Model, StageRecord,
+    stage::{Failure, Input, Output, exit},
 };
 use std::io::Write;
 

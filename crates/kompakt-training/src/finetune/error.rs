@@ -1,7 +1,7 @@
 //! Why a model cannot be fine-tuned.
 
-use kompakt_model::CheckpointError;
 use kompakt_engine::EngineError;
+use kompakt_model::CheckpointError;
 
 /// What is wrong with a model or with the training.
 #[derive(Debug, thiserror::Error)]

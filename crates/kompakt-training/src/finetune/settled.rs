@@ -1,9 +1,9 @@
 //! From numbers in training back to a model whose codebooks and formats are as the interchange wants them.
 
 use crate::finetune::error::FinetuneError;
-use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_cluster::{NumberFormat, drop_unused, settle};
 use kompakt_engine::{Network, Weights};
+use kompakt_model::{Model, Numbers, Parameter};
 
 /// `model` with the network's numbers, each parameter rounded to the format that it has in `model`.
 ///

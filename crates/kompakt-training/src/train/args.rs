@@ -2,8 +2,8 @@
 
 use crate::train::{Plan, Projection, defaults, graph_of, preparation, train};
 use anyhow::Result;
-use kompakt_model::stage::{Failure, Output, exit};
 use kompakt_engine::cli::{DataArgs, RecipeArgs, failure};
+use kompakt_model::stage::{Failure, Output, exit};
 use std::{
     io::Write,
     path::{Path, PathBuf},

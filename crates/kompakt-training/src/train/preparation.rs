@@ -1,8 +1,8 @@
 //! The steps that `--prep` asks for.
 
 use anyhow::{Context, Result};
-use kompakt_model::stage::{Failure, exit};
 use kompakt_data::{Dataset, parse_steps};
+use kompakt_model::stage::{Failure, exit};
 use kompakt_prep::Pipeline;
 use std::path::Path;
 

@@ -7,10 +7,10 @@
 //! It is a layer like any other: trained with the rest, pruned, shared, coded and counted.
 
 use anyhow::{Context, Result, bail};
-use kompakt_model::stage::{Failure, exit};
 use kompakt_data::{Dataset, fit_pca};
 use kompakt_engine::{Network, Weights};
 use kompakt_graph::{Graph, Node, Op};
+use kompakt_model::stage::{Failure, exit};
 use kompakt_prep::{Pipeline, pca};
 
 /// Name of the layer.

@@ -1,8 +1,8 @@
 //! The network that is asked for: a name or a graph file.
 
 use anyhow::{Context, Result, bail};
-use kompakt_model::stage::{Failure, exit, read_graph};
 use kompakt_graph::{Graph, networks};
+use kompakt_model::stage::{Failure, exit, read_graph};
 use std::path::Path;
 
 /// The network called `net`, or the one in the graph file of that path, for inputs of shape `input`.

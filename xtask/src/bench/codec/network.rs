@@ -1,9 +1,9 @@
 //! The tensors of a network that are coded: masks and codes, and what the graph tells about them.
 
 use anyhow::{Context, Result};
-use kompakt_model::{Model, Parameter};
 use kompakt_entropy::WeightsBuf;
 use kompakt_format::{WeightHints, coder_shape};
+use kompakt_model::{Model, Parameter};
 
 /// One weight tensor.
 pub(crate) struct Layer {

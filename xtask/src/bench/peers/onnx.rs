@@ -1,8 +1,8 @@
 //! A graph as a list of ONNX nodes, in JSON, and its dense weights as a row of f32: what `rivals.py` makes a file from.
 
 use anyhow::{Result, bail};
-use kompakt_model::Model;
 use kompakt_graph::{Graph, Op, Padding, Pair};
+use kompakt_model::Model;
 use serde_json::{Value, json};
 use std::{
     fs::File,

@@ -2,8 +2,8 @@
 
 use super::networks::Network;
 use anyhow::Result;
-use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_graph::ParamRole;
+use kompakt_model::{Model, Numbers, Parameter};
 use std::collections::BTreeMap;
 
 /// Normal numbers that depend on the seed alone.

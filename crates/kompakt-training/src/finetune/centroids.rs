@@ -1,11 +1,11 @@
 //! The training itself.
 
 use crate::finetune::{error::FinetuneError, settled::settled};
-use kompakt_model::Model;
 use kompakt_engine::{
     CentroidGradient, Engine, EpochReport, Evaluation, Examples, Loss, Network, TrainOptions, Trainer,
     Weights, cli::EpochProgress,
 };
+use kompakt_model::Model;
 
 /// How a model is fine-tuned.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,12 +5,12 @@ use crate::train::{
     projection::Projection,
 };
 use anyhow::{Context, Result};
-use kompakt_model::{Model, StageRecord, fold_batch_norm, graph_to_json};
 use kompakt_engine::{
     Engine, Network, Trainer,
     cli::{EpochProgress, Recipe, TrainingData, failure},
 };
 use kompakt_graph::Graph;
+use kompakt_model::{Model, StageRecord, fold_batch_norm, graph_to_json};
 use kompakt_prep::Pipeline;
 use std::path::Path;
 
