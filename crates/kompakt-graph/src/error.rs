@@ -50,14 +50,14 @@ pub enum GraphError {
     /// Values for the weight layers do not fit the layers (see [`crate::PerLayer`]).
     #[error("values by layer: {0}")]
     PerLayer(String),
-    /// A bound of [`crate::MAX_NODES`], [`crate::MAX_RANK`], [`crate::MAX_DIM`] or [`crate::MAX_ELEMENTS`].
+    /// A bound of [`crate::MAX_NODES`], [`crate::MAX_RANK`], [`crate::MAX_DIM`] or [`crate::MAX_ADDRESSABLE_ELEMENTS`].
     #[error("{what} is {found}, at most {limit} is allowed")]
     Limit {
         /// The quantity.
         what: String,
         /// Its value.
-        found: usize,
+        found: u64,
         /// Its bound.
-        limit: usize,
+        limit: u64,
     },
 }

@@ -91,8 +91,8 @@ impl Graph {
         if nodes.len() > MAX_NODES {
             return Err(GraphError::Limit {
                 what: "number of nodes".to_string(),
-                found: nodes.len(),
-                limit: MAX_NODES,
+                found: nodes.len() as u64,
+                limit: MAX_NODES as u64,
             });
         }
         check_names(inputs.iter().map(|i| &i.name).chain(nodes.iter().map(|n| &n.name)))?;

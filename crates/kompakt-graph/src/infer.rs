@@ -3,14 +3,14 @@
 use crate::{
     error::GraphError,
     graph::{Node, Param, ParamRole},
-    limits::{MAX_DIM, MAX_ELEMENTS, MAX_RANK},
+    limits::{MAX_ADDRESSABLE_ELEMENTS, MAX_DIM, MAX_RANK},
     op::{Op, Padding, Pair},
 };
 use alloc::{format, string::String, vec, vec::Vec};
 
 /// Checks a shape against the limits.
 pub(crate) fn check_limits(what: &str, shape: &[usize]) -> Result<(), GraphError> {
-    let over = |quantity: &str, found, limit| {
+    let over = |quantity: &str, found: u64, limit: u64| {
         Err(GraphError::Limit { what: format!("{what}: {quantity}"), found, limit })
     };
     if shape.is_empty() || shape.contains(&0) {
@@ -19,17 +19,17 @@ pub(crate) fn check_limits(what: &str, shape: &[usize]) -> Result<(), GraphError
         )));
     }
     if shape.len() > MAX_RANK {
-        return over("number of dimensions", shape.len(), MAX_RANK);
+        return over("number of dimensions", shape.len() as u64, MAX_RANK as u64);
     }
-    let mut elements = 1usize;
+    let mut elements = 1u64;
     for &dim in shape {
         if dim > MAX_DIM {
-            return over("dimension", dim, MAX_DIM);
+            return over("dimension", dim as u64, MAX_DIM as u64);
         }
-        elements = elements.saturating_mul(dim);
+        elements = elements.saturating_mul(dim as u64);
     }
-    if elements > MAX_ELEMENTS {
-        return over("number of elements", elements, MAX_ELEMENTS);
+    if elements > MAX_ADDRESSABLE_ELEMENTS {
+        return over("number of elements", elements, MAX_ADDRESSABLE_ELEMENTS);
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ mod per_layer;
 pub use error::GraphError;
 pub use graph::{Graph, Input, Node, Param, ParamRole, ValueId};
 pub use infer::output_shape;
-pub use limits::{MAX_DIM, MAX_ELEMENTS, MAX_NODES, MAX_RANK};
+pub use limits::{MAX_ADDRESSABLE_ELEMENTS, MAX_DIM, MAX_ELEMENTS, MAX_NODES, MAX_RANK};
 pub use names::default_names;
 pub use op::{Op, Padding, Pair};
 pub use per_layer::PerLayer;
