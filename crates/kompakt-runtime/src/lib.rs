@@ -28,8 +28,6 @@
 //! What is not here: training, writing, and any knowledge of instruction sets (`kompakt-kernels`).
 
 mod arena;
-#[cfg(feature = "cli")]
-pub mod args;
 mod convolve;
 mod costs;
 mod error;

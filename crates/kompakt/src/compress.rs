@@ -1,5 +1,6 @@
 //! `kompakt compress`: a trained network into a small file, without training.
 
+use crate::ByteCount;
 use crate::network::{Calibration, Source, failed, with_bar};
 #[cfg(feature = "train")]
 use crate::{training::Plan, tuning::Tuning};
@@ -11,7 +12,6 @@ use kompakt_model::{
     Model,
     stage::{Failure, Output, exit},
 };
-use kompakt_runtime::args::ByteCount;
 use std::path::{Path, PathBuf};
 
 /// Summed error of the layers where nothing else is asked for.

@@ -1,6 +1,9 @@
 //! `kompakt inspect`: what is in a packed file, and where its bytes are.
 
-use crate::packed;
+use crate::{
+    packed,
+    stages::{self, Stage},
+};
 use anyhow::Result;
 use kompakt_format::{Container, NumberFormat};
 use kompakt_pack::{
@@ -34,7 +37,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let path = &arguments.file;
     if arguments.plan {
-        return kompakt_runtime::args::Args::plan_of(path.clone(), arguments.json)?.run();
+        return stages::run::Args::plan_of(path.clone(), arguments.json)?.run();
     }
     let bytes = packed::read(path)?;
     let container = packed::parse(path, &bytes)?;

@@ -25,7 +25,16 @@ const RUNS: usize = 5;
 /// Builds `kompakt-run`.
 pub(crate) fn build_runner() -> Result<PathBuf> {
     let mut cargo = crate::cargo::cargo();
-    cargo.args(["build", "--release", "--quiet", "-p", "kompakt-runtime", "--bin", "kompakt-run"]);
+    cargo.args([
+        "build",
+        "--release",
+        "--quiet",
+        "-p",
+        "kompakt",
+        "--no-default-features",
+        "--bin",
+        "kompakt-run",
+    ]);
     ensure!(cargo.current_dir(root()).status()?.success(), "kompakt-run does not build");
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     Ok(target.join("release/kompakt-run"))

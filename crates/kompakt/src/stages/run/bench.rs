@@ -1,8 +1,8 @@
 //! The time of a run.
 
 use super::{Args, coded, images};
-use crate::Session;
 use anyhow::Result;
+use kompakt_runtime::Session;
 use serde_json::json;
 use std::{
     hint::black_box,
@@ -43,7 +43,7 @@ pub(super) fn bench(session: &mut Session<'_>, args: &Args, out: &mut dyn Write)
     let plan = session.plan();
     let form = |name: &str| plan.layers.iter().find(|l| l.name == name).map_or("", |l| l.form);
     if args.json {
-        let step = |s: &crate::StepTime| {
+        let step = |s: &kompakt_runtime::StepTime| {
             json!({ "name": s.name, "kind": s.kind, "form": form(&s.name),
                     "median_ms": s.time.as_secs_f64() * 1e3, "min_ms": s.least.as_secs_f64() * 1e3 })
         };

@@ -1,36 +1,15 @@
 //! `kompakt`: the front door for people.
 //!
-//! The stages are the stage crates' own command lines; every other subcommand is a file here.
+//! The stages are the stages' own command lines; every other subcommand is a file of this crate.
 
-mod completions;
-mod compress;
-mod data;
-mod diff;
-mod eval;
-mod export;
-mod import;
-mod inspect;
-mod man;
-mod network;
-mod packed;
-mod repack;
-mod report;
-mod runnable;
-mod sense;
-#[cfg(feature = "train")]
-mod training;
-#[cfg(feature = "train")]
-mod tuning;
-mod unpack;
-mod verify;
-
+use crate::{
+    completions, compress, data, diff, eval, export, import, inspect, man, repack, report, sense,
+    stages::{self, Stage},
+    unpack, verify,
+};
 use clap::{CommandFactory, Parser, Subcommand};
 use kompakt_model::stage;
 use std::process::ExitCode;
-
-#[cfg(feature = "train")]
-#[global_allocator]
-static ALLOCATOR: kompakt_engine::cli::Allocator = kompakt_engine::cli::Allocator;
 
 /// Makes trained networks 40 to 1000 times smaller, and runs them in that form
 #[derive(Parser)]
@@ -51,7 +30,7 @@ enum Command {
     Finetune(kompakt_training::finetune::args::Args),
     Rate(kompakt_rate::args::Args),
     Pack(kompakt_pack::args::Args),
-    Run(kompakt_runtime::args::Args),
+    Run(stages::run::Args),
     Compress(compress::Arguments),
     Sense(sense::Arguments),
     Eval(eval::Arguments),
@@ -68,7 +47,8 @@ enum Command {
     Man(man::Arguments),
 }
 
-fn main() -> ExitCode {
+/// The program `kompakt`, from its command line to its exit code.
+pub fn front_door() -> ExitCode {
     let command = Arguments::parse().command;
     stage::run("kompakt", || match command {
         #[cfg(feature = "train")]

@@ -1,10 +1,10 @@
 //! Images from files, and their classes.
 
 use super::{Args, Stats, coded, coded_data, report, wrong_input};
-use crate::Session;
 use anyhow::Result;
 use kompakt_data::{Images, is_picture, read_images};
 use kompakt_prep::byte_value;
+use kompakt_runtime::Session;
 use std::{
     io::Write,
     path::{Path, PathBuf},

@@ -1,8 +1,7 @@
 //! `kompakt-run` as a process: what it prints, and its exit codes.
-#![cfg(feature = "cli")]
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/random_model.rs"]
+#[path = "../../kompakt-runtime/tests/support/random_model.rs"]
 mod random_model;
 
 use kompakt_format::Tier;

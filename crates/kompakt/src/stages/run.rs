@@ -1,22 +1,22 @@
 //! The command line of `kompakt-run`.
 
 mod bench;
-mod bytes;
 mod evaluate;
 mod images;
 mod report;
 mod stats;
 
-use crate::{Isa, Model, RuntimeError, Session, SessionOptions};
+use super::Stage;
+use crate::ByteCount;
 use anyhow::{Context, Error, Result};
 use kompakt_data::{DataError, Split};
 use kompakt_model::stage::{Failure, exit};
+use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
 use std::{
     io::{self, BufWriter, Write},
     path::PathBuf,
 };
 
-pub use bytes::ByteCount;
 use stats::Stats;
 
 const AFTER_HELP: &str = "Examples:
@@ -105,6 +105,16 @@ fn isa(name: &str) -> Result<Isa, String> {
     })
 }
 
+impl Stage for Args {
+    const PROGRAM: &str = "kompakt-run";
+
+    fn run(&self) -> Result<()> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        self.run_to(&mut out)?;
+        out.flush().context("writing to stdout")
+    }
+}
+
 impl Args {
     /// The command that only prints how a file would be run, with all options as they are by default.
     pub fn plan_of(model: PathBuf, json: bool) -> Result<Self> {
@@ -112,14 +122,7 @@ impl Args {
         Ok(Self { model, json, ..this })
     }
 
-    /// Does what the command line says; results go to stdout.
-    pub fn run(&self) -> Result<()> {
-        let mut out = BufWriter::new(io::stdout().lock());
-        self.run_to(&mut out)?;
-        out.flush().context("writing to stdout")
-    }
-
-    /// [`run`](Self::run), with results to `out`.
+    /// Does what the command line says; results go to `out`.
     pub fn run_to(&self, out: &mut dyn Write) -> Result<()> {
         if self.images.is_empty() && self.data.is_none() && !self.bench && !self.plan {
             return Err(usage("nothing to do: give images, --data NAME, --bench or --plan"));
@@ -134,13 +137,12 @@ impl Args {
         if !self.no_verify {
             model.verify().map_err(coded).with_context(about_model)?;
         }
-        let options = SessionOptions {
-            threads: self.threads,
-            ram_budget: self.ram.map(|ram| ram.0),
-            from_file: self.from_file,
-            max_batch: self.batch.unwrap_or(if self.data.is_some() { 16 } else { 1 }),
-            isa: self.isa.unwrap_or_else(Isa::best),
-        };
+        let mut options = SessionOptions::default();
+        options.threads = self.threads;
+        options.ram_budget = self.ram.map(|ram| ram.0);
+        options.from_file = self.from_file;
+        options.max_batch = self.batch.unwrap_or(if self.data.is_some() { 16 } else { 1 });
+        options.isa = self.isa.unwrap_or_else(Isa::best);
         let mut session = Session::new(&model, &options).map_err(coded).with_context(about_model)?;
         if self.plan {
             return report::plan(session.plan(), &model, self.json, out);
@@ -174,7 +176,7 @@ fn coded(error: RuntimeError) -> Error {
         RuntimeError::Format(_) | RuntimeError::Unsupported(_) => exit::INPUT,
         RuntimeError::Input { .. } | RuntimeError::InputCount { .. } => exit::INPUT,
         RuntimeError::Budget { .. } => exit::USAGE,
-        RuntimeError::Thread(_) => exit::FAILURE,
+        _ => exit::FAILURE,
     };
     Failure { code, message: error.to_string() }.into()
 }

@@ -1,10 +1,10 @@
 //! The error of a network on a data set.
 
 use super::{coded, coded_data, wrong_input};
-use crate::Session;
 use anyhow::Result;
 use kompakt_data::{Dataset, Reconciled, Split, load_in_parts, reconcile};
 use kompakt_prep::Pipeline;
+use kompakt_runtime::Session;
 use std::io::Write;
 
 /// Images that are in memory at once, where the data set can be read in parts.

@@ -1,7 +1,7 @@
 //! What is printed.
 
-use crate::{Model, Plan, Prediction};
 use anyhow::Result;
+use kompakt_runtime::{Model, Plan, Prediction};
 use serde_json::json;
 use std::io::Write;
 
@@ -30,7 +30,7 @@ pub(super) fn predictions(
 /// Forms and memory.
 pub(super) fn plan(plan: &Plan, model: &Model<'_>, json: bool, out: &mut dyn Write) -> Result<()> {
     if json {
-        let layer = |l: &crate::LayerPlan| {
+        let layer = |l: &kompakt_runtime::LayerPlan| {
             json!({
                 "name": l.name, "form": l.form, "kept": l.n_kept, "weights": l.n_weights,
                 "anonymous_bytes": l.anonymous_bytes, "file_bytes": l.file_bytes,

@@ -1,0 +1,25 @@
+//! The stages as programs: their options, what they read and write, what they say.
+//!
+//! Every stage is a subcommand of `kompakt` and a binary of its own, `kompakt-STAGE`, with the same options. What a
+//! stage computes is a library; here is only its command line.
+
+pub mod run;
+
+use anyhow::Result;
+use kompakt_model::stage;
+use std::process::ExitCode;
+
+/// A stage's command line.
+pub trait Stage: clap::Parser {
+    /// The name of its binary.
+    const PROGRAM: &str;
+
+    /// Does what the command line says. Errors carry their exit code.
+    fn run(&self) -> Result<()>;
+}
+
+/// The whole of a stage's binary.
+pub fn main<S: Stage>() -> ExitCode {
+    let arguments = S::parse();
+    stage::run(S::PROGRAM, || arguments.run())
+}
