@@ -1,6 +1,6 @@
 //! `cargo xtask data`: fetches data sets into the cache folder.
 
-use kompakt_data::{Bar, NAMES, fetch};
+use kompakt_data::{NAMES, Silent, fetch};
 
 /// Fetches data sets into the cache folder ($KOMPAKT_DATA, else the user's cache), checked by hash.
 #[derive(clap::Args)]
@@ -20,7 +20,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
     }
     for name in names {
-        eprintln!("{name}: {}", fetch(name, &mut Bar::of_bytes())?);
+        eprintln!("{name}: {}", fetch(name, &mut Silent)?);
     }
     Ok(())
 }

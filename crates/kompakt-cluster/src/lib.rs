@@ -22,7 +22,6 @@
 //!
 //! Source: Han, Mao, Dally 2015, "Deep Compression", section 3.
 
-pub mod args;
 mod budget;
 mod cluster;
 mod codebook;

@@ -45,7 +45,7 @@ pub use known::NAMES;
 pub use load::{load, load_as, load_in_parts};
 pub use picture::{Picture, read_picture};
 pub use prepared::{Precision, write_prepared};
-pub use progress::{Bar, Progress, Silent};
+pub use progress::{Progress, Silent};
 pub use projection::{fit_pca, write_projection};
 pub use reconcile::{Reconciled, prepare, reconcile};
 pub use report::Figures;

@@ -18,8 +18,6 @@
 //! here: data sets, files, choices made on validation data.
 
 mod backend;
-#[cfg(feature = "cli")]
-pub mod cli;
 mod engine;
 mod error;
 mod examples;

@@ -1,4 +1,4 @@
-//! The interchange: what flows between the stages, and how a stage behaves as a process.
+//! The interchange: what flows between the stages.
 //!
 //! ```text
 //! train ──► prune ──► cluster ──► finetune ──► pack
@@ -11,8 +11,8 @@
 //! `spec/interchange.md`; [`Model::read`] and [`Model::write`] are its two directions, [`ModelFile`] reads a file
 //! too large for memory one parameter at a time.
 //!
-//! The process contract (where the model comes from and goes to, exit codes, terminals, broken pipes) is
-//! [`stage`]. This crate and the binaries are the only code that knows stdin and stdout.
+//! Where a model comes from and goes to (files, pipes, terminals) is the business of the command lines, which are the
+//! crate `kompakt`.
 
 mod error;
 mod fold;
@@ -23,7 +23,6 @@ mod numbers;
 mod parameter;
 mod provenance;
 mod read;
-pub mod stage;
 mod write;
 
 pub use error::CheckpointError;

@@ -17,7 +17,7 @@ impl Model {
     /// Writes the model to a new file at `path`; equal models give equal bytes.
     ///
     /// Errors: the model is not consistent ([`Model::check`]), or the file cannot be written. For a file that
-    /// must never be seen half-written use [`crate::stage::Output`].
+    /// must never be seen half-written write to a sibling and rename it.
     pub fn write(&self, path: &Path) -> Result<(), CheckpointError> {
         self.check()?;
         let mut tensors = Vec::new();

@@ -3,10 +3,7 @@
 use kompakt_entropy::EntropyError;
 use kompakt_format::FormatError;
 use kompakt_graph::GraphError;
-use kompakt_model::{
-    CheckpointError,
-    stage::{Failure, exit},
-};
+use kompakt_model::CheckpointError;
 
 /// Why a container was not written, or not turned back. Messages name the tensor and what would be right.
 #[derive(Debug, thiserror::Error)]
@@ -51,16 +48,6 @@ pub enum PackError {
 }
 
 impl PackError {
-    /// For binaries: the error in the form that decides the exit code.
-    pub fn into_anyhow(self) -> anyhow::Error {
-        match self {
-            Self::Model(error) => error.into(),
-            Self::Format(_) | Self::Graph(_) | Self::Unsupported { .. } => {
-                Failure { code: exit::INPUT, message: self.to_string() }.into()
-            }
-            other => other.into(),
-        }
-    }
     pub(crate) fn io(what: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { what, source }
     }

@@ -14,7 +14,6 @@
 pub mod account;
 mod adaptive;
 mod ancillary;
-pub mod args;
 mod cbor;
 mod content;
 mod convert;

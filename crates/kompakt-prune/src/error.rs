@@ -35,8 +35,4 @@ pub enum PruneError {
     /// The pruned model is not consistent.
     #[error(transparent)]
     Model(#[from] CheckpointError),
-    /// Retraining failed.
-    #[cfg(feature = "retrain")]
-    #[error(transparent)]
-    Retrain(#[from] kompakt_engine::EngineError),
 }

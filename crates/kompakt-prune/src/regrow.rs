@@ -23,7 +23,7 @@ impl Regrowth {
 
 /// Drops the smallest `share` of the kept weights and lets as many others in, those of largest gradient, at zero.
 /// Nothing happens without gradients. Ties go to the earlier weight.
-pub(crate) fn move_weights(values: &mut [f32], mask: &mut [bool], gradient: &[f32], share: f64) {
+pub fn move_weights(values: &mut [f32], mask: &mut [bool], gradient: &[f32], share: f64) {
     if gradient.len() != values.len() {
         return;
     }

@@ -88,8 +88,7 @@ impl Target {
     }
 
     /// The target that leaves everything as it is, of the same kind as this one and never below it.
-    #[cfg(feature = "retrain")]
-    pub(crate) fn of_now(&self, weights: &[&[f32]]) -> Self {
+    pub fn of_now(&self, weights: &[&[f32]]) -> Self {
         let kept = |weights: &[f32]| weights.iter().filter(|w| **w != 0.0).count() as f64;
         match self {
             Self::Layers(to) => {
@@ -105,8 +104,7 @@ impl Target {
     }
 
     /// A target between two of the same kind, density by density.
-    #[cfg(feature = "retrain")]
-    pub(crate) fn between(from: &Self, to: &Self, density: impl Fn(f64, f64) -> f64) -> Self {
+    pub fn between(from: &Self, to: &Self, density: impl Fn(f64, f64) -> f64) -> Self {
         match (from, to) {
             (Self::Layers(from), Self::Layers(to)) => {
                 Self::Layers(from.iter().zip(to).map(|(&from, &to)| density(from, to)).collect())

@@ -17,7 +17,6 @@
 //! Sources: Han 2015 (pruning, sharing, centroids by summed gradients); Evci 2020 (connections that come back);
 //! Hinton 2015 (distillation); Choi 2016 (curvature-weighted, entropy-constrained levels).
 
-pub mod args;
 mod code_length;
 mod error;
 mod export;

@@ -10,11 +10,10 @@
 //!
 //! Source: Han, Mao, Dally 2015, "Deep Compression", section 3.3.
 
-pub mod args;
 mod centroids;
 mod error;
 mod settled;
 
-pub use centroids::{Data, Options, Outcome, Select, finetune};
+pub use centroids::{Options, Select, finetune};
 pub use error::FinetuneError;
 pub use settled::settled;

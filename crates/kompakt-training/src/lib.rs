@@ -1,9 +1,23 @@
-//! Training over the engine: [`train`] makes a dense network, [`finetune`] moves the centroids of one whose weights are
-//! shared.
+//! Training over the engine: [`train`] makes a dense network, [`retrain`] prunes one while it trains, [`finetune`]
+//! moves the centroids of one whose weights are shared.
 //!
 //! ```text
-//! data ──► train ──► (prune, cluster: crates of their own) ──► finetune ──► pack
+//! data ──► train ──► retrain ──► (cluster: a crate of its own) ──► finetune ──► pack
+//!          Recipe    Target       codebooks and codes              settled
 //! ```
+//!
+//! All three take a [`Data`] (examples, validation examples, a loss) and tell a [`Progress`] how they get on; the
+//! latter two give an [`Outcome`]. No command line, no files but a checkpoint, no progress bars.
 
+mod data;
 pub mod finetune;
+mod outcome;
+mod progress;
+mod recipe;
+pub mod retrain;
 pub mod train;
+
+pub use data::Data;
+pub use outcome::Outcome;
+pub use progress::{NoProgress, Progress};
+pub use recipe::Recipe;

@@ -1,26 +1,25 @@
 //! Dense training: a network and a data set in, a model of the interchange out.
 //!
 //! ```text
-//! --net, --hidden ─► graph (+ dropout) ─┐
-//! --pca ──────────► its first layer ────┤
-//! --prep ─────────► steps ──► images ───┤─► epochs ─► dropout and batch norms removed ─► model
-//! recipe ───────────────────────────────┘
+//! graph (+ dropout) ─────┐
+//! Projection, its first layer ─┤
+//! steps ──► images ──────┤─► epochs ─► dropout and batch norms removed ─► model
+//! Recipe ────────────────┘
 //! ```
 //!
 //! Choices are made on the validation split; the test split is never read. The model carries the steps, the names
 //! of the classes, and a record of every option.
 
-pub mod args;
+mod defaults;
 mod dropout;
 mod epochs;
-mod preparation;
+mod error;
+mod plan;
 mod projection;
-mod recipes;
-mod source;
 
+pub use defaults::{Defaults, defaults};
 pub use dropout::{with_dropout, without_dropout};
-pub use epochs::{Plan, train};
-pub use preparation::preparation;
+pub use epochs::train;
+pub use error::TrainError;
+pub use plan::Plan;
 pub use projection::Projection;
-pub use recipes::{Defaults, defaults};
-pub use source::graph_of;

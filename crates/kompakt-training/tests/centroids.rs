@@ -3,12 +3,14 @@
 
 use kompakt_cluster::NumberFormat;
 use kompakt_engine::{
-    CentroidGradient, CrossEntropy, Engine, ExampleTable, Network, Optimizer, Schedule, TrainOptions,
-    Weights, cli::EpochProgress,
+    CentroidGradient, CrossEntropy, Engine, ExampleTable, Network, Optimizer, Schedule, TrainOptions, Weights,
 };
 use kompakt_graph::networks;
 use kompakt_model::{Model, Numbers, Parameter};
-use kompakt_training::finetune::{Data, FinetuneError, Options, Select, finetune, settled};
+use kompakt_training::{
+    Data, NoProgress, Outcome,
+    finetune::{FinetuneError, Options, Select, finetune, settled},
+};
 use std::collections::BTreeMap;
 
 /// Two layers of shared weights, one of them pruned, on 6 inputs and 3 classes.
@@ -76,11 +78,10 @@ fn options(epochs: usize, learning_rate: f32) -> Options {
     }
 }
 
-fn run(model: &mut Model, options: &Options) -> kompakt_training::finetune::Outcome {
+fn run(model: &mut Model, options: &Options) -> Outcome {
     let examples = examples();
     let data = Data { training: &examples, validation: Some(&examples), loss: &CrossEntropy::default() };
-    let mut progress = EpochProgress::new("test", options.train.epochs, 0, true);
-    finetune(model, options, &data, &mut progress).unwrap()
+    finetune(model, options, &data, &mut NoProgress).unwrap()
 }
 
 fn loss(model: &Model) -> f64 {
@@ -212,8 +213,7 @@ fn a_model_without_shared_weights_is_refused() {
     let mut model = Network::random(&graph, 1).unwrap().to_model().unwrap();
     let examples = examples();
     let data = Data { training: &examples, validation: None, loss: &CrossEntropy::default() };
-    let mut progress = EpochProgress::new("test", 1, 0, true);
-    let error = finetune(&mut model, &options(1, 0.1), &data, &mut progress).unwrap_err();
+    let error = finetune(&mut model, &options(1, 0.1), &data, &mut NoProgress).unwrap_err();
     assert!(matches!(error, FinetuneError::NotShared));
     assert!(error.to_string().contains("kompakt-cluster"));
 }

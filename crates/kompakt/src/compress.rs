@@ -1,17 +1,18 @@
 //! `kompakt compress`: a trained network into a small file, without training.
 
-use crate::ByteCount;
-use crate::network::{Calibration, Source, failed, with_bar};
+use crate::{
+    ByteCount,
+    network::{Calibration, Source, failed, with_bar},
+    output::Output,
+    process::{Failure, exit},
+};
 #[cfg(feature = "train")]
 use crate::{training::Plan, tuning::Tuning};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use kompakt_compress::{Compressed, Images, Options, Scan, Target, compress, table};
 use kompakt_format::{Container, FormatError, Tier};
-use kompakt_model::{
-    Model,
-    stage::{Failure, Output, exit},
-};
+use kompakt_model::Model;
 use std::path::{Path, PathBuf};
 
 /// Summed error of the layers where nothing else is asked for.

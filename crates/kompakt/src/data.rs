@@ -1,7 +1,8 @@
 //! `kompakt data`: fetches data sets into the cache folder.
 
+use crate::bar::Bar;
 use anyhow::Result;
-use kompakt_data::{Bar, NAMES, fetch};
+use kompakt_data::{NAMES, fetch};
 
 /// Fetch data sets into the cache folder ($KOMPAKT_DATA, else the user's cache), checked by hash
 #[derive(clap::Args)]

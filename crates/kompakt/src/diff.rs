@@ -1,10 +1,12 @@
 //! `kompakt diff`: what two packed files have in common.
 
-use crate::packed;
+use crate::{
+    packed,
+    process::{Failure, exit},
+};
 use anyhow::{Result, bail};
 use kompakt_format::{Container, Decoded, FormatError};
 use kompakt_graph::Graph;
-use kompakt_model::stage::{Failure, exit};
 use std::path::PathBuf;
 
 /// Compare two packed files: is it the same network, and if not, where do they differ

@@ -2,12 +2,12 @@
 
 use crate::{
     network::{Source, coded, failed, steps_of, usage},
+    process::{Failure, exit},
     runnable::Runnable,
 };
 use anyhow::{Result, bail};
 use kompakt_compress::{CompressError, Evaluation};
 use kompakt_data::{Dataset, Reconciled, Split, load_as, reconcile};
-use kompakt_model::stage::{Failure, exit};
 use kompakt_prep::{Pipeline, Scratch};
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
 use std::{io::Write, path::PathBuf};

@@ -1,11 +1,10 @@
 //! `kompakt export`: a model as ONNX.
 
-use crate::{import::into_anyhow, packed, runnable::is_packed};
-use anyhow::{Context, Result};
-use kompakt_model::{
-    ModelFile,
-    stage::{Output, read_graph},
+use crate::{
+    failure::IntoAnyhow, import::into_anyhow, input::read_graph, output::Output, packed, runnable::is_packed,
 };
+use anyhow::{Context, Result};
+use kompakt_model::ModelFile;
 use kompakt_pack::PackError;
 use std::{fs::File, path::PathBuf};
 

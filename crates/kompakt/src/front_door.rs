@@ -3,12 +3,11 @@
 //! The stages are the stages' own command lines; every other subcommand is a file of this crate.
 
 use crate::{
-    completions, compress, data, diff, eval, export, import, inspect, man, repack, report, sense,
+    completions, compress, data, diff, eval, export, import, inspect, man, process, repack, report, sense,
     stages::{self, Stage},
     unpack, verify,
 };
 use clap::{CommandFactory, Parser, Subcommand};
-use kompakt_model::stage;
 use std::process::ExitCode;
 
 /// Makes trained networks 40 to 1000 times smaller, and runs them in that form
@@ -22,14 +21,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     #[cfg(feature = "train")]
-    Train(kompakt_training::train::args::Args),
+    Train(stages::train::Args),
+    Prune(stages::prune::Args),
+    Cluster(stages::cluster::Args),
     #[cfg(feature = "train")]
-    Prune(kompakt_prune::args::Args),
-    Cluster(kompakt_cluster::args::Args),
-    #[cfg(feature = "train")]
-    Finetune(kompakt_training::finetune::args::Args),
-    Rate(kompakt_rate::args::Args),
-    Pack(kompakt_pack::args::Args),
+    Finetune(stages::finetune::Args),
+    Rate(stages::rate::Args),
+    Pack(stages::pack::Args),
     Run(stages::run::Args),
     Compress(compress::Arguments),
     Sense(sense::Arguments),
@@ -50,10 +48,9 @@ enum Command {
 /// The program `kompakt`, from its command line to its exit code.
 pub fn front_door() -> ExitCode {
     let command = Arguments::parse().command;
-    stage::run("kompakt", || match command {
+    process::run("kompakt", || match command {
         #[cfg(feature = "train")]
         Command::Train(args) => args.run(),
-        #[cfg(feature = "train")]
         Command::Prune(args) => args.run(),
         Command::Cluster(args) => args.run(),
         #[cfg(feature = "train")]

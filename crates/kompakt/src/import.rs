@@ -1,12 +1,14 @@
 //! `kompakt import`: an ONNX model, or a file of Deep Compression's authors, into the interchange.
 
+use crate::{
+    input::read_graph,
+    output::Output,
+    process::{Failure, exit},
+};
 use anyhow::{Context, Result};
 use kompakt_import::han::HanError;
 use kompakt_import::onnx::{ImportOptions, OnnxError};
-use kompakt_model::{
-    Model,
-    stage::{Failure, Output, exit, read_graph},
-};
+use kompakt_model::Model;
 use std::path::{Path, PathBuf};
 
 /// Turn an ONNX model, or a published file of Deep Compression, into a model that the stages work on

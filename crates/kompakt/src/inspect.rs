@@ -1,6 +1,7 @@
 //! `kompakt inspect`: what is in a packed file, and where its bytes are.
 
 use crate::{
+    failure::IntoAnyhow,
     packed,
     stages::{self, Stage},
 };

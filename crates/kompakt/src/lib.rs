@@ -2,19 +2,27 @@
 //!
 //! The libraries know no command line, no standard streams and no progress bars; those are here.
 
+mod bar;
 mod byte_count;
 mod completions;
 mod compress;
 mod data;
 mod diff;
+#[cfg(feature = "train")]
+mod epoch_progress;
 mod eval;
 mod export;
+pub mod failure;
 mod front_door;
 mod import;
+mod input;
 mod inspect;
 mod man;
 mod network;
+pub mod options;
+mod output;
 mod packed;
+pub mod process;
 mod repack;
 mod report;
 mod runnable;
@@ -29,3 +37,10 @@ mod verify;
 
 pub use byte_count::ByteCount;
 pub use front_door::front_door;
+pub use input::{Input, read_graph};
+pub use output::Output;
+
+/// An allocator for programs that train: it keeps the pages of tensors that come and go with every step, where the
+/// system's gives them back and fetches them again (a third of the time of LeNet-300-100).
+#[cfg(feature = "train")]
+pub use mimalloc::MiMalloc as Allocator;

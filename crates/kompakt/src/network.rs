@@ -1,16 +1,18 @@
 //! A trained network on the command line, and images to look at while it is compressed.
 
-use crate::import::{InputShape, read_onnx};
+use crate::{
+    failure::IntoAnyhow,
+    import::{InputShape, read_onnx},
+    input::Input,
+    process::{Failure, exit},
+};
 #[cfg(feature = "train")]
 use crate::training::{Lessons, Plan};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use kompakt_compress::{CompressError, Images};
 use kompakt_data::{DataError, Dataset, Split, load_as, parse_steps, prepare};
-use kompakt_model::{
-    Model, fold_batch_norm,
-    stage::{Failure, Input, exit},
-};
+use kompakt_model::{Model, fold_batch_norm};
 use kompakt_prep::Pipeline;
 use std::{
     io::{IsTerminal, Read},

@@ -1,8 +1,8 @@
 //! A container on the command line: read whole, with errors that name the file.
 
+use crate::process::{Failure, exit};
 use anyhow::{Context, Result};
 use kompakt_format::{Container, FormatError};
-use kompakt_model::stage::{Failure, exit};
 use std::path::Path;
 
 /// The bytes of a file.

@@ -1,9 +1,8 @@
 //! `kompakt repack`: the same content in another tier.
 
-use crate::packed;
+use crate::{failure::IntoAnyhow, output::Output, packed};
 use anyhow::Result;
 use clap::ValueEnum;
-use kompakt_model::stage::Output;
 use kompakt_pack::{Options, PackError, Packed};
 use std::path::PathBuf;
 

@@ -1,8 +1,7 @@
 //! `kompakt report`: the HTML page of a pipeline run.
 
-use crate::packed;
+use crate::{failure::IntoAnyhow, output::Output, packed};
 use anyhow::{Context, Result};
-use kompakt_model::stage::Output;
 use kompakt_pack::{
     PackError,
     account::{Account, ParameterRow},

@@ -3,10 +3,10 @@
 use crate::{
     compress::write_scan,
     network::{Calibration, Source, failed, with_bar},
+    output::Output,
 };
 use anyhow::{Context, Result};
 use kompakt_compress::{SHOWN, Scan, sense};
-use kompakt_model::stage::Output;
 use kompakt_report::{LayerNeed, layer_needs};
 use std::{
     io::Write,

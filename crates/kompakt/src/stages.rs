@@ -3,10 +3,19 @@
 //! Every stage is a subcommand of `kompakt` and a binary of its own, `kompakt-STAGE`, with the same options. What a
 //! stage computes is a library; here is only its command line.
 
+pub mod cluster;
+#[cfg(feature = "train")]
+pub mod finetune;
+pub mod pack;
+pub mod prep;
+pub mod prune;
+pub mod rate;
 pub mod run;
+#[cfg(feature = "train")]
+pub mod train;
 
+use crate::process;
 use anyhow::Result;
-use kompakt_model::stage;
 use std::process::ExitCode;
 
 /// A stage's command line.
@@ -21,5 +30,5 @@ pub trait Stage: clap::Parser {
 /// The whole of a stage's binary.
 pub fn main<S: Stage>() -> ExitCode {
     let arguments = S::parse();
-    stage::run(S::PROGRAM, || arguments.run())
+    process::run(S::PROGRAM, || arguments.run())
 }

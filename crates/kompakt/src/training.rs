@@ -1,20 +1,22 @@
 //! Training after compression: centroids and biases move, codes and masks stay, the original is the teacher.
 
-use crate::network::{coded, failed};
+use crate::{
+    epoch_progress::EpochProgress,
+    failure::failure,
+    network::{coded, failed},
+    process::{Failure, exit},
+};
 use anyhow::{Context, Result, bail};
 use kompakt_compress::{Images, answers};
 use kompakt_data::{Augmentation, Dataset, Feed};
-use kompakt_engine::{
-    Batch, CrossEntropy, Distillation, EngineError, Optimizer, TrainOptions,
-    cli::{EpochProgress, failure},
-};
+use kompakt_engine::{Batch, CrossEntropy, Distillation, EngineError, Optimizer, TrainOptions};
 use kompakt_graph::{Graph, Op};
-use kompakt_model::{
-    Model, StageRecord,
-    stage::{Failure, exit},
-};
+use kompakt_model::{Model, StageRecord};
 use kompakt_prep::Pipeline;
-use kompakt_training::finetune::{Data, FinetuneError, Options, Select, finetune};
+use kompakt_training::{
+    Data,
+    finetune::{FinetuneError, Options, Select, finetune},
+};
 
 /// How much the teacher counts, beside the labels.
 const SHARE: f32 = 0.7;
@@ -113,7 +115,7 @@ impl Lessons {
             threads: 0,
         };
         let data = Data { training: &self.train, validation: Some(&self.judges), loss: &loss };
-        let mut progress = EpochProgress::new("kompakt", self.epochs, 0, self.quiet);
+        let mut progress = EpochProgress::new("kompakt", self.epochs, self.quiet);
         let outcome = finetune(&mut student, &options, &data, &mut progress).map_err(explain)?;
         progress.finish();
         let mut tuned = compressed.clone();

@@ -1,8 +1,7 @@
 //! `kompakt unpack`: a packed file back into the interchange.
 
-use crate::packed;
+use crate::{failure::IntoAnyhow, output::Output, packed};
 use anyhow::Result;
-use kompakt_model::stage::Output;
 use kompakt_pack::PackError;
 use std::path::{Path, PathBuf};
 

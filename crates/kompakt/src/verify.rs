@@ -1,9 +1,11 @@
 //! `kompakt verify`: every byte of a file is checked.
 
-use crate::packed;
+use crate::{
+    packed,
+    process::{Failure, exit},
+};
 use anyhow::{Result, bail};
 use kompakt_format::{Container, self_test_input};
-use kompakt_model::stage::{Failure, exit};
 use kompakt_pack::reference;
 use std::path::{Path, PathBuf};
 

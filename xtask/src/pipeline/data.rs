@@ -34,7 +34,7 @@ pub(crate) fn choose(wanted: Option<&str>, explicit: bool, quick: bool) -> Resul
         );
         return Ok(Choice { name: EMBEDDED.to_string(), note: Some(note) });
     }
-    match fetch(name, &mut kompakt_data::Bar::of_bytes()) {
+    match fetch(name, &mut kompakt_data::Silent) {
         Ok(_) => Ok(Choice { name: name.to_string(), note: None }),
         Err(error) if !explicit => {
             crate::say(&format!("{error}"));

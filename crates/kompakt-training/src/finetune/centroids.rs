@@ -1,10 +1,10 @@
 //! The training itself.
 
-use crate::finetune::{error::FinetuneError, settled::settled};
-use kompakt_engine::{
-    CentroidGradient, Engine, EpochReport, Evaluation, Examples, Loss, Network, TrainOptions, Trainer,
-    Weights, cli::EpochProgress,
+use crate::{
+    Data, Outcome, Progress,
+    finetune::{error::FinetuneError, settled::settled},
 };
+use kompakt_engine::{CentroidGradient, Engine, Evaluation, Network, TrainOptions, Trainer, Weights};
 use kompakt_model::Model;
 
 /// How a model is fine-tuned.
@@ -30,29 +30,6 @@ pub enum Select {
     Best,
 }
 
-/// What training is done on and measured by.
-pub struct Data<'a> {
-    /// Examples to train on.
-    pub training: &'a dyn Examples,
-    /// Examples to measure on; none: the last epoch goes out, and nothing is measured.
-    pub validation: Option<&'a dyn Examples>,
-    /// What training makes small.
-    pub loss: &'a dyn Loss,
-}
-
-/// What fine-tuning did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// On validation data, as the model came in.
-    pub before: Option<Evaluation>,
-    /// On validation data, as it went out.
-    pub after: Option<Evaluation>,
-    /// The epoch that went out; 0 is the model as it came in.
-    pub epoch: usize,
-    /// The last epoch, if there was one.
-    pub last: Option<EpochReport>,
-}
-
 /// Moves the centroids and biases of a model; codes and masks stay.
 ///
 /// Errors: a model without shared weights, whatever training says.
@@ -60,7 +37,7 @@ pub fn finetune(
     model: &mut Model,
     options: &Options,
     data: &Data<'_>,
-    progress: &mut EpochProgress,
+    progress: &mut dyn Progress,
 ) -> Result<Outcome, FinetuneError> {
     if !model.is_clustered() {
         return Err(FinetuneError::NotShared);
@@ -77,6 +54,7 @@ pub fn finetune(
         Ok(Some(engine.evaluate(validation)?))
     };
     let before = measure(model)?;
+    progress.begin(0);
     let mut trainer = Trainer::new(network, options.train.clone(), options.threads)?;
     let mut chosen = (0, model.clone(), before);
     while !trainer.is_finished() {

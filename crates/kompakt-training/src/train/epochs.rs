@@ -1,61 +1,16 @@
 //! The training itself, from a plan to a model.
 
-use crate::train::{
-    dropout::{with_dropout, without_dropout},
-    projection::Projection,
+use crate::{
+    Data, Progress,
+    train::{
+        dropout::{with_dropout, without_dropout},
+        error::TrainError,
+        plan::Plan,
+    },
 };
-use anyhow::{Context, Result};
-use kompakt_engine::{
-    Engine, Network, Trainer,
-    cli::{EpochProgress, Recipe, TrainingData, failure},
-};
-use kompakt_graph::Graph;
-use kompakt_model::{Model, StageRecord, fold_batch_norm, graph_to_json};
-use kompakt_prep::Pipeline;
+use kompakt_engine::{Engine, Network, Trainer};
+use kompakt_model::{Model, fold_batch_norm};
 use std::path::Path;
-
-/// Everything that decides what comes out.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// The network, without dropout.
-    pub graph: Graph,
-    /// How the network's first layer begins, if it is one of principal components.
-    pub projection: Option<Projection>,
-    /// Its name, for the record.
-    pub net: String,
-    /// The data set's name, for the record.
-    pub data: String,
-    /// What is done to a raw input.
-    pub steps: Option<Pipeline>,
-    /// Names of the classes.
-    pub labels: Vec<String>,
-    /// How it is trained.
-    pub recipe: Recipe,
-    /// Probability of dropout after hidden linear layers, in training.
-    pub dropout: f32,
-    /// Whether batch norms stay as they are.
-    pub keep_batch_norm: bool,
-}
-
-impl Plan {
-    fn record(&self) -> StageRecord {
-        let steps = self.steps.as_ref().map_or("none".to_string(), Pipeline::hash_hex);
-        let record = StageRecord::new("kompakt-train", env!("CARGO_PKG_VERSION"))
-            .option("net", &self.net)
-            .option("data", &self.data)
-            .option("prep", steps)
-            .option("pca", self.projection.as_ref().map_or(0, Projection::n_components))
-            .option("dropout", self.dropout)
-            .option("keep_batch_norm", self.keep_batch_norm);
-        self.recipe.record(record)
-    }
-
-    /// What a checkpoint must have been made with.
-    fn run(&self, n_examples: usize) -> Result<String> {
-        let record = serde_json::to_string(&self.record())?;
-        Ok(format!("{record} {} {n_examples}", graph_to_json(&self.graph)))
-    }
-}
 
 /// Trains a network.
 ///
@@ -65,41 +20,36 @@ impl Plan {
 /// Errors: what the engine refuses; a checkpoint of another run.
 pub fn train(
     plan: &Plan,
-    data: &TrainingData,
+    data: &Data<'_>,
     threads: usize,
     checkpoint: Option<&Path>,
-    quiet: bool,
-) -> Result<Model> {
+    progress: &mut dyn Progress,
+) -> Result<Model, TrainError> {
     let graph = with_dropout(&plan.graph, plan.dropout)?;
     let options = plan.recipe.options.clone();
-    let mut network = Network::random(&graph, options.seed).map_err(failure)?;
+    let mut network = Network::random(&graph, options.seed)?;
     if let Some(projection) = &plan.projection {
         projection.begin(&mut network);
     }
-    let mut trainer = Trainer::new(network, options, threads).map_err(failure)?;
-    let run = plan.run(data.train.len())?;
+    let mut trainer = Trainer::new(network, options, threads)?;
+    let run = plan.run(data.training.len())?;
     if let Some(path) = checkpoint.filter(|p| p.exists()) {
-        trainer.restore(path, &run).map_err(failure)?;
+        trainer.restore(path, &run)?;
     }
-    let epochs = plan.recipe.options.epochs;
-    let mut progress = EpochProgress::new("kompakt-train", epochs, trainer.epochs_done(), quiet);
-    if checkpoint.is_some() && trainer.epochs_done() > 0 {
-        progress.say(&format!("going on after epoch {}", trainer.epochs_done()));
-    }
+    progress.begin(trainer.epochs_done());
     while !trainer.is_finished() {
-        let report = trainer.epoch(&data.train, &plan.recipe.loss(), &mut progress).map_err(failure)?;
-        let validation = data.validation.as_ref().map(|v| trainer.evaluate(v)).transpose()?;
+        let report = trainer.epoch(data.training, data.loss, progress)?;
+        let validation = data.validation.map(|v| trainer.evaluate(v)).transpose()?;
         progress.epoch(&report, validation.as_ref());
         if let Some(path) = checkpoint {
-            trainer.save(path, &run).map_err(failure).context("cannot keep the state")?;
+            trainer.save(path, &run).map_err(TrainError::State)?;
         }
     }
-    progress.finish();
     finish(plan, data, &trainer, threads)
 }
 
 /// The model of a finished training, measured on the validation images.
-fn finish(plan: &Plan, data: &TrainingData, trainer: &Trainer, threads: usize) -> Result<Model> {
+fn finish(plan: &Plan, data: &Data<'_>, trainer: &Trainer, threads: usize) -> Result<Model, TrainError> {
     let mut model = trainer.network().to_model()?;
     model.graph = without_dropout(&model.graph)?;
     model.preprocessing = plan.steps.as_ref().map(serde_json::to_value).transpose()?;
@@ -111,7 +61,7 @@ fn finish(plan: &Plan, data: &TrainingData, trainer: &Trainer, threads: usize) -
     if let Some(report) = trainer.last_report() {
         record = record.measure("train_loss", report.loss).measure("train_error", report.error);
     }
-    if let Some(validation) = &data.validation {
+    if let Some(validation) = data.validation {
         let found = Engine::new(&Network::from_model(&model)?, threads)?.evaluate(validation)?;
         record = record.measure("validation_loss", found.loss).measure("validation_error", found.error());
     }

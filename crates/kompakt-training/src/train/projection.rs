@@ -6,11 +6,10 @@
 //!
 //! It is a layer like any other: trained with the rest, pruned, shared, coded and counted.
 
-use anyhow::{Context, Result, bail};
+use crate::train::error::TrainError;
 use kompakt_data::{Dataset, fit_pca};
 use kompakt_engine::{Network, Weights};
 use kompakt_graph::{Graph, Node, Op};
-use kompakt_model::stage::{Failure, exit};
 use kompakt_prep::{Pipeline, pca};
 
 /// Name of the layer.
@@ -28,13 +27,12 @@ impl Projection {
     /// The `n_components` directions along which the images, after `steps`, differ most.
     ///
     /// Errors: more components than numbers in an image, or more numbers than a covariance is made of.
-    pub fn fit(images: &Dataset, steps: Option<&Pipeline>, n_components: usize) -> Result<Self> {
+    pub fn fit(images: &Dataset, steps: Option<&Pipeline>, n_components: usize) -> Result<Self, TrainError> {
         let images = match steps {
             Some(steps) if images.prepared().is_none() => images.clone().apply(steps)?,
             _ => images.clone(),
         };
-        let fitted = fit_pca(&images, n_components)
-            .map_err(|e| Failure { code: exit::USAGE, message: format!("--pca: {e}") })?;
+        let fitted = fit_pca(&images, n_components).map_err(TrainError::Components)?;
         Ok(Self { explained: fitted.explained(), layer: fitted.linear(false) })
     }
 
@@ -46,8 +44,8 @@ impl Projection {
     /// The network with the layer before it; it takes inputs of shape `input` then.
     ///
     /// Errors: a network with several inputs, or with a layer of that name.
-    pub fn before(&self, graph: &Graph, input: &[usize]) -> Result<Graph> {
-        let [wanted] = graph.inputs() else { bail!("--pca: the network has several inputs") };
+    pub fn before(&self, graph: &Graph, input: &[usize]) -> Result<Graph, TrainError> {
+        let [wanted] = graph.inputs() else { return Err(TrainError::SeveralInputs) };
         let mut wanted = wanted.clone();
         wanted.shape = input.to_vec();
         let mut nodes = Vec::new();
@@ -64,7 +62,7 @@ impl Projection {
             node
         }));
         let outputs = graph.outputs().iter().map(|value| value + n_new).collect();
-        Graph::new(vec![wanted], nodes, outputs).context("--pca")
+        Ok(Graph::new(vec![wanted], nodes, outputs)?)
     }
 
     /// Puts the components into a fresh network.

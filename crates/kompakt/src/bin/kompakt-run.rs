@@ -1,7 +1,8 @@
 //! `kompakt-run`: see `--help`.
 
+use kompakt::stages::{self, run};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kompakt::stages::main::<kompakt::stages::run::Args>()
+    stages::main::<run::Args>()
 }

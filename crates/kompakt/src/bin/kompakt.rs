@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 #[cfg(feature = "train")]
 #[global_allocator]
-static ALLOCATOR: kompakt_engine::cli::Allocator = kompakt_engine::cli::Allocator;
+static ALLOCATOR: kompakt::Allocator = kompakt::Allocator;
 
 fn main() -> ExitCode {
     kompakt::front_door()

@@ -7,10 +7,12 @@ mod report;
 mod stats;
 
 use super::Stage;
-use crate::ByteCount;
+use crate::{
+    ByteCount,
+    process::{Failure, exit},
+};
 use anyhow::{Context, Error, Result};
 use kompakt_data::{DataError, Split};
-use kompakt_model::stage::{Failure, exit};
 use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
 use std::{
     io::{self, BufWriter, Write},

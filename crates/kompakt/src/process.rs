@@ -1,0 +1,111 @@
+//! How a command behaves as a process.
+//!
+//! A stage reads one model and writes one model: `a < in | b > out`, or `a in -o out`, with `-` for the standard
+//! streams (see [`Input`](crate::Input), [`Output`](crate::Output)). stdout carries data and stderr talk.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | failed for a reason that is none of the following |
+//! | 2 | the command line is wrong |
+//! | 3 | the input is not what the command can work on: not a model, cut off, of the wrong kind |
+//! | 4 | something could not be read or written: missing file or data, full disk, no permission |
+//! | 5 | the work was done but its target was missed |
+//! | 141 | whoever reads our output went away (a broken pipe); nothing is said |
+
+use anyhow::Result;
+use kompakt_model::CheckpointError;
+use std::{io, process::ExitCode};
+
+/// Exit codes, as in the table of this module.
+pub mod exit {
+    /// Failed for a reason that has no code of its own.
+    pub const FAILURE: u8 = 1;
+    /// The command line is wrong.
+    pub const USAGE: u8 = 2;
+    /// The input is not what the stage can work on.
+    pub const INPUT: u8 = 3;
+    /// Something could not be read or written.
+    pub const IO: u8 = 4;
+    /// The work was done but its target was missed.
+    pub const TARGET_MISSED: u8 = 5;
+    /// The reader of our output went away.
+    pub const BROKEN_PIPE: u8 = 141;
+}
+
+/// An error that brings its own exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// One of [`exit`].
+    pub code: u8,
+    /// What to say.
+    pub message: String,
+}
+
+impl Failure {
+    /// A wrong command line.
+    pub fn usage(message: impl ToString) -> Self {
+        Self { code: exit::USAGE, message: message.to_string() }
+    }
+
+    /// An input that the command cannot work on.
+    pub fn input(message: impl ToString) -> Self {
+        Self { code: exit::INPUT, message: message.to_string() }
+    }
+}
+
+/// Runs a stage and turns its result into an exit code and at most one line on stderr.
+#[expect(clippy::print_stderr, reason = "this is the one place where a stage's failure is reported")]
+pub fn run(program: &str, stage: impl FnOnce() -> Result<()>) -> ExitCode {
+    let Err(error) = stage() else { return ExitCode::SUCCESS };
+    let code = exit_code(&error);
+    if code != exit::BROKEN_PIPE {
+        eprintln!("{program}: {}", in_one_line(&error));
+    }
+    ExitCode::from(code)
+}
+
+/// An error and its causes; a cause that the words before it say already is not said again.
+pub fn in_one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if line.is_empty() {
+            line = cause;
+        } else if !line.ends_with(&cause) {
+            line += &format!(": {cause}");
+        }
+    }
+    line
+}
+
+/// The exit code that an error stands for.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    for cause in error.chain() {
+        if let Some(failure) = cause.downcast_ref::<Failure>() {
+            return failure.code;
+        }
+        if let Some(source) = cause.downcast_ref::<io::Error>() {
+            return if source.kind() == io::ErrorKind::BrokenPipe { exit::BROKEN_PIPE } else { exit::IO };
+        }
+    }
+    let is_input = error.chain().any(|c| {
+        c.downcast_ref::<CheckpointError>().is_some()
+            || c.downcast_ref::<kompakt_graph::GraphError>().is_some()
+    });
+    if is_input { exit::INPUT } else { exit::FAILURE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let writing = CheckpointError::Io { what: "writing the model".to_string(), source: full() };
+        let line = in_one_line(&anyhow::Error::new(writing).context("cannot write m"));
+        assert_eq!(line, format!("cannot write m: writing the model: {}", full()));
+        assert_eq!(in_one_line(&anyhow::anyhow!("b").context("a")), "a: b");
+    }
+}

@@ -1,0 +1,136 @@
+//! The command line of `kompakt-pack`.
+
+use super::Stage;
+use crate::{failure::IntoAnyhow, input::Input, output::Output, process::Failure};
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressStyle};
+use kompakt_format::Container;
+use kompakt_model::ModelFile;
+use kompakt_pack::{
+    InMemory, Options, PackError, Source, Streamed, account::Account, order_units, table, write,
+};
+use std::{
+    io::IsTerminal,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// A model of more weights than this is read tensor by tensor, and its units keep their order.
+const IN_MEMORY_ELEMENTS: usize = 1 << 26;
+
+/// Packs a model into a .kompakt file.
+///
+/// Lossless: masks, codes, codebooks and numbers come out as they went in. The file is read back before it takes its
+/// place. A table of where its bytes are goes to stderr.
+#[derive(Debug, clap::Parser)]
+#[command(version, name = "kompakt-pack")]
+pub struct Args {
+    #[command(flatten)]
+    input: Input,
+    #[command(flatten)]
+    output: Output,
+    /// How weights are coded; `kompakt repack` switches without loss
+    #[arg(long, value_enum, default_value_t = Tier::Smallest)]
+    tier: Tier,
+    /// Leave out all that the network does not need to run: names, labels, history, accuracy, self-tests
+    #[arg(long)]
+    minimal: bool,
+    /// Store N inputs with the outputs that they should give
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "minimal")]
+    self_test: usize,
+    /// Leave hidden units in the order they have
+    #[arg(long)]
+    keep_order: bool,
+    /// Do not print the table
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Tier {
+    /// Fewest bytes; decoded once, at load
+    Smallest,
+    /// Decoded tile by tile, at every inference
+    Stream,
+    /// Run as it lies, with no decoding
+    Direct,
+}
+
+impl Stage for Args {
+    const PROGRAM: &str = "kompakt-pack";
+
+    fn run(&self) -> Result<()> {
+        self.output.check()?;
+        let mut source = self.source(self.input.open()?)?;
+        let tier = match self.tier {
+            Tier::Smallest => kompakt_format::Tier::Smallest,
+            Tier::Stream => kompakt_format::Tier::Stream,
+            Tier::Direct => kompakt_format::Tier::Direct,
+        };
+        let options = Options { minimal: self.minimal, ..Options::new(tier) };
+        let dense_bytes = source.about().dense_parameters().map(|n| 4 * n);
+        self.output.write_with(|path| {
+            let (bar, started) = (progress_bar(), Instant::now());
+            let progress = |done, total| {
+                if started.elapsed() > Duration::from_secs(1) {
+                    bar.set_length(total);
+                    bar.set_position(done);
+                }
+            };
+            write(source.as_mut(), &options, path, &progress).map_err(PackError::into_anyhow)?;
+            bar.finish_and_clear();
+            if !self.quiet {
+                print_table(path, source.about().graph().n_parameters(), dense_bytes)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Args {
+    fn source(&self, file: ModelFile) -> Result<Box<dyn Source>> {
+        if file.graph().n_parameters() > IN_MEMORY_ELEMENTS {
+            if self.self_test > 0 {
+                bail!(Failure::usage("--self-test needs the whole network in memory; this one is too large"));
+            }
+            return Ok(Box::new(Streamed::new(file).map_err(PackError::into_anyhow)?));
+        }
+        let mut model = file.into_model()?;
+        if !self.keep_order {
+            order_units(&mut model);
+        }
+        let mut source = InMemory::new(model).map_err(PackError::into_anyhow)?;
+        if self.self_test > 0 {
+            source.add_self_tests(self.self_test).map_err(PackError::into_anyhow)?;
+        }
+        Ok(Box::new(source))
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "talk of a binary")]
+fn print_table(path: &Path, n_parameters: usize, dense_bytes: Option<u64>) -> Result<()> {
+    if n_parameters > IN_MEMORY_ELEMENTS {
+        // The table decodes everything, which takes a while.
+        let bytes = path.metadata().context("reading the container back")?.len();
+        eprintln!("{bytes} bytes; `kompakt inspect` shows where they are");
+        return Ok(());
+    }
+    let bytes = std::fs::read(path).context("reading the container back")?;
+    let account = Account::of(&Container::parse(&bytes)?)?;
+    eprint!("{}", table(&account, dense_bytes));
+    Ok(())
+}
+
+/// Shown on a terminal, after a second.
+fn progress_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::no_length();
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent} % of {human_len} weights, {eta} left")
+    {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,38 @@
+//! The network that is asked for: a name or a graph file.
+
+use crate::{input::read_graph, process::Failure};
+use anyhow::{Context, Result, bail};
+use kompakt_graph::{Graph, networks};
+use std::path::Path;
+
+/// The network called `net`, or the one in the graph file of that path, for inputs of shape `input`.
+///
+/// `hidden` replaces the widths of the hidden layers of `mlp` and `lenet-300-100`.
+///
+/// Errors: an unknown name, a file that is no graph, a graph that does not fit the data.
+pub(super) fn graph_of(net: &str, hidden: &[usize], input: &[usize], classes: usize) -> Result<Graph> {
+    if !hidden.is_empty() {
+        if !matches!(net, "mlp" | "lenet-300-100") {
+            bail!(Failure::usage(format!(
+                "--hidden belongs to mlp and lenet-300-100; for {net} write a graph file"
+            )));
+        }
+        return Ok(networks::mlp(input, hidden, classes)?);
+    }
+    if let Some(graph) = networks::by_name(net, input, classes) {
+        return graph.with_context(|| format!("{net} on inputs of shape {input:?}"));
+    }
+    if !Path::new(net).exists() {
+        let names = networks::NAMES.join(", ");
+        bail!(Failure::usage(format!(
+            "--net {net}: neither a network ({names}) nor a graph file that is there"
+        )));
+    }
+    let graph = read_graph(Path::new(net))?;
+    if graph.shape(0) != input {
+        let message =
+            format!("{net} takes inputs of shape {:?}; the data, prepared, have {input:?}", graph.shape(0));
+        bail!(Failure::input(message));
+    }
+    Ok(graph)
+}
