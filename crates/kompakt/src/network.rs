@@ -1,13 +1,13 @@
 //! A trained network on the command line, and images to look at while it is compressed.
 
+#[cfg(feature = "train")]
+use crate::training::{Lessons, Plan};
 use crate::{
     failure::IntoAnyhow,
     import::{InputShape, read_onnx},
     input::Input,
     process::{Failure, exit},
 };
-#[cfg(feature = "train")]
-use crate::training::{Lessons, Plan};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use kompakt_compress::{CompressError, Images};
