@@ -53,8 +53,9 @@ fn import_bytes(bytes: Bytes, folder: Option<&Path>, options: &ImportOptions) ->
     }
     let outputs = outputs(graph, &lowering)?;
     let n_parameters = lowering.n_parameters;
-    let (builder, outputs) = simplify::simplify(lowering.builder, outputs);
-    let mut model = builder.finish(outputs)?;
+    let simplified = simplify::simplify(lowering.builder, outputs);
+    let mut model = simplified.builder.finish(simplified.outputs)?;
+    drop(simplified.standing);
     model.dense_parameters = n_parameters.max(1);
     let record = StageRecord::new("kompakt-onnx", env!("CARGO_PKG_VERSION"))
         .option("producer", proto.producer_name)

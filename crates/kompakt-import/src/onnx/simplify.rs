@@ -1,18 +1,31 @@
 //! Fewer nodes for the same function: activations put together again, scales and biases folded into layers, padding
 //! into convolutions, and nothing left that nobody reads.
+//!
+//! Every pass sees only nodes that an output needs, with exact numbers of readers: both are worked out anew before each
+//! pass. A rewrite that would change the shape of a value is not done.
 
 use crate::onnx::builder::{Builder, Built, Value};
-use kompakt_graph::{Op, Padding};
+use kompakt_graph::{Node, Op, Padding, output_shape};
 
-/// Gives the network and its outputs, renumbered.
-pub(crate) fn simplify(builder: Builder, outputs: Vec<Value>) -> (Builder, Vec<Value>) {
+/// A simplified network.
+pub(crate) struct Simplified {
+    pub(crate) builder: Builder,
+    /// The values that leave it.
+    pub(crate) outputs: Vec<Value>,
+    /// For every value of the network as it came in, the value that holds the same numbers, if one is left.
+    pub(crate) standing: Vec<Option<Value>>,
+}
+
+/// Simplifies a network with the given outputs.
+pub(crate) fn simplify(builder: Builder, outputs: Vec<Value>) -> Simplified {
     let mut net = Net::new(builder, outputs);
-    for index in 0..net.nodes.len() {
-        net.recognise(index);
-    }
-    for index in 0..net.nodes.len() {
-        net.absorb_padding(index);
-        net.absorb_affine(index);
+    for pass in [Net::recognise, Net::absorb_padding, Net::absorb_affine] {
+        net.count();
+        for index in 0..net.nodes.len() {
+            if net.is_read(index) {
+                pass(&mut net, index);
+            }
+        }
     }
     net.finish()
 }
@@ -21,9 +34,11 @@ struct Net {
     builder: Builder,
     nodes: Vec<Built>,
     outputs: Vec<Value>,
-    /// For every value the one that stands for it.
+    /// For every value the one that is read in its place.
     alias: Vec<Value>,
-    /// How often each value is read; an output counts twice.
+    /// For every value as it came in, the one that holds its numbers; a layer that absorbs a scale holds others then.
+    standing: Vec<Option<Value>>,
+    /// How often each value is read by nodes that are read themselves; an output counts twice.
     uses: Vec<usize>,
 }
 
@@ -31,10 +46,28 @@ impl Net {
     fn new(mut builder: Builder, outputs: Vec<Value>) -> Self {
         let nodes = std::mem::take(&mut builder.nodes);
         let n_values = builder.inputs.len() + nodes.len();
-        let mut uses = vec![0; n_values];
-        nodes.iter().flat_map(|n| &n.inputs).for_each(|&v| uses[v] += 1);
-        outputs.iter().for_each(|&v| uses[v] += 2);
-        Self { builder, nodes, outputs, alias: (0..n_values).collect(), uses }
+        let standing = (0..n_values).map(Some).collect();
+        Self { builder, nodes, outputs, alias: (0..n_values).collect(), standing, uses: vec![0; n_values] }
+    }
+
+    /// Counts readers, from the outputs backwards: what no output needs has none and is none.
+    fn count(&mut self) {
+        self.uses.fill(0);
+        for &output in &self.outputs {
+            self.uses[self.alias[output]] += 2;
+        }
+        for index in (0..self.nodes.len()).rev() {
+            if self.is_read(index) {
+                for i in 0..self.nodes[index].inputs.len() {
+                    let value = self.input(index, i);
+                    self.uses[value] += 1;
+                }
+            }
+        }
+    }
+
+    fn is_read(&self, index: usize) -> bool {
+        self.uses[self.value(index)] > 0
     }
 
     fn value(&self, index: usize) -> Value {
@@ -57,14 +90,20 @@ impl Net {
         self.maker(value).filter(|_| self.uses[value] == 1)
     }
 
-    /// Makes a node read other values; those that it no longer reads lose a reader.
+    /// Makes a node another operator on other values, if that gives the same shape; what it no longer reads loses a
+    /// reader.
     fn reroute(&mut self, index: usize, op: Op, inputs: Vec<Value>) {
-        inputs.iter().for_each(|&v| self.uses[v] += 1);
+        let node = Node { name: String::new(), op, inputs };
+        let operands: Vec<&[usize]> = node.inputs.iter().map(|&v| self.builder.shape(v)).collect();
+        if !output_shape(&node, &operands).is_ok_and(|s| s == self.builder.shape(self.value(index))) {
+            return;
+        }
+        node.inputs.iter().for_each(|&v| self.uses[v] += 1);
         for i in 0..self.nodes[index].inputs.len() {
             self.release(self.input(index, i));
         }
-        self.nodes[index].op = op;
-        self.nodes[index].inputs = inputs;
+        self.nodes[index].op = node.op;
+        self.nodes[index].inputs = node.inputs;
     }
 
     /// Takes a reader from a value, and if it was the last, from what made it.
@@ -137,16 +176,17 @@ impl Net {
         let Some(maker) = self.own_maker(index, 0) else { return };
         let Op::Pad { before, after } = &self.nodes[maker].op else { return };
         let (&[0, top, left], &[0, bottom, right]) = (&before[..], &after[..]) else { return };
-        let x = self.input(maker, 0);
-        if let Op::Conv2d { padding: own, .. } = &mut self.nodes[index].op {
-            *own = Padding {
-                top: padding.top + top,
-                left: padding.left + left,
-                bottom: padding.bottom + bottom,
-                right: padding.right + right,
-            };
+        let all = Padding {
+            top: padding.top + top,
+            left: padding.left + left,
+            bottom: padding.bottom + bottom,
+            right: padding.right + right,
+        };
+        let mut op = self.nodes[index].op.clone();
+        if let Op::Conv2d { padding, .. } = &mut op {
+            *padding = all;
         }
-        let op = self.nodes[index].op.clone();
+        let x = self.input(maker, 0);
         self.reroute(index, op, vec![x]);
     }
 
@@ -154,16 +194,17 @@ impl Net {
     /// scale and a bias.
     fn absorb_affine(&mut self, index: usize) {
         let Some((scale, shift)) = self.affine(index) else { return };
-        let target = self.own_maker(index, 0).filter(|&m| {
-            matches!(self.nodes[m].op, Op::Linear { .. } | Op::Conv2d { .. } | Op::ScaleBias)
-                && self.uses[self.value(m)] == 1
-        });
-        match target {
-            Some(layer) => {
-                multiply(&mut self.nodes[layer], &scale, &shift);
+        let layer =
+            self.own_maker(index, 0).and_then(|m| Some((m, multiplied(&self.nodes[m], &scale, &shift)?)));
+        match layer {
+            Some((layer, built)) => {
+                self.nodes[layer] = built;
                 let (from, to) = (self.value(index), self.value(layer));
-                self.uses[to] = self.uses[from];
+                self.uses[to] = std::mem::take(&mut self.uses[from]);
                 self.alias.iter_mut().filter(|a| **a == from).for_each(|a| *a = to);
+                // The layer's own numbers are gone; those of the scale are the layer's now.
+                self.standing.iter_mut().filter(|s| **s == Some(to)).for_each(|s| *s = None);
+                self.standing.iter_mut().filter(|s| **s == Some(from)).for_each(|s| *s = Some(to));
             }
             None => {
                 let node = &mut self.nodes[index];
@@ -203,44 +244,45 @@ impl Net {
     }
 
     /// Leaves out what no output needs, and renumbers.
-    fn finish(mut self) -> (Builder, Vec<Value>) {
+    fn finish(mut self) -> Simplified {
+        self.count();
         let n_inputs = self.builder.inputs.len();
-        let outputs: Vec<Value> = self.outputs.iter().map(|&v| self.alias[v]).collect();
-        let mut needed = vec![false; self.alias.len()];
-        outputs.iter().for_each(|&v| needed[v] = true);
-        for index in (0..self.nodes.len()).rev() {
-            if needed[self.value(index)] {
-                for i in 0..self.nodes[index].inputs.len() {
-                    needed[self.input(index, i)] = true;
-                }
-            }
-        }
-        let mut new = vec![0; self.alias.len()];
-        (0..n_inputs).for_each(|v| new[v] = v);
+        let mut new: Vec<Option<Value>> = vec![None; self.alias.len()];
+        (0..n_inputs).for_each(|v| new[v] = Some(v));
+        let renumbered = |new: &[Option<Value>], v: Value| new[v].unwrap_or_default();
         for (index, mut node) in std::mem::take(&mut self.nodes).into_iter().enumerate() {
             let value = n_inputs + index;
-            if needed[value] {
-                node.inputs.iter_mut().for_each(|v| *v = new[self.alias[*v]]);
-                new[value] = n_inputs + self.builder.nodes.len();
+            if self.uses[value] > 0 {
+                node.inputs.iter_mut().for_each(|v| *v = renumbered(&new, self.alias[*v]));
+                new[value] = Some(n_inputs + self.builder.nodes.len());
                 self.builder.nodes.push(node);
             }
         }
-        let outputs: Vec<Value> = outputs.into_iter().map(|v| new[v]).collect();
+        let mut outputs: Vec<Value> = self.outputs.iter().map(|&v| renumbered(&new, self.alias[v])).collect();
+        let standing = self.standing.iter().map(|v| v.and_then(|v| new[v])).collect();
         if self.builder.nodes.is_empty() {
             // A graph has at least one node.
             let op = Op::Scale { factor: 1.0, offset: 0.0 };
             self.builder.nodes.push(Built { name: None, op, inputs: vec![outputs[0]], params: vec![] });
-            return (self.builder, std::iter::once(n_inputs).chain(outputs.into_iter().skip(1)).collect());
+            outputs[0] = n_inputs;
         }
-        (self.builder, outputs)
+        Simplified { builder: self.builder, outputs, standing }
     }
 }
 
-/// `weight[o, …] *= scale[o]`, `bias[o] = bias[o] * scale[o] + shift[o]`.
-fn multiply(layer: &mut Built, scale: &[f64], shift: &[f64]) {
+/// A layer with `weight[o, …] *= scale[o]`, `bias[o] = bias[o] * scale[o] + shift[o]`; `None` for what is no layer, has
+/// another number of channels, or would hold what is not a number.
+fn multiplied(layer: &Built, scale: &[f64], shift: &[f64]) -> Option<Built> {
+    let mut layer = layer.clone();
     let n = scale.len();
-    if let Op::Linear { bias, .. } | Op::Conv2d { bias, .. } = &mut layer.op {
-        *bias = true;
+    match &mut layer.op {
+        Op::Linear { bias, out_features: channels } | Op::Conv2d { bias, out_channels: channels, .. }
+            if *channels == n =>
+        {
+            *bias = true;
+        }
+        Op::ScaleBias if layer.params.first().is_some_and(|(_, v)| v.len() == n) => {}
+        _ => return None,
     }
     if layer.params.len() < 2 {
         layer.params.push(("bias", vec![0.0; n]));
@@ -253,6 +295,8 @@ fn multiply(layer: &mut Built, scale: &[f64], shift: &[f64]) {
     for (b, (s, t)) in layer.params[1].1.iter_mut().zip(scale.iter().zip(shift)) {
         *b = (f64::from(*b) * s + t) as f32;
     }
+    let is_finite = layer.params.iter().all(|(_, v)| v.iter().all(|x| x.is_finite()));
+    is_finite.then_some(layer)
 }
 
 fn is_near(a: f32, b: f32) -> bool {
