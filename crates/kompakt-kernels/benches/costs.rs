@@ -4,11 +4,8 @@
 //! `cargo bench -p kompakt-kernels --bench costs`
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
-#[path = "support/layer.rs"]
-mod layer;
-
 use kompakt_kernels::{ColumnMatrix, ColumnScratch, Epilogue, Isa, SlicedMatrix, columns, dense};
-use layer::Layer;
+use kompakt_testing::matrix::SparseMatrix;
 use std::{hint::black_box, time::Instant};
 
 const N_ROWS: usize = 1024;
@@ -31,13 +28,13 @@ fn main() {
     let mut y = vec![0.0; N_ROWS];
     for isa in Isa::available() {
         let sliced = [32, 64].map(|n_levels| {
-            let layer = Layer::new(N_ROWS, N_COLS, DENSITY, n_levels);
+            let layer = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, n_levels);
             let m = SlicedMatrix::build(&layer).unwrap();
-            cost(layer.n_kept() as usize, || m.apply(isa, black_box(&x), Epilogue::default(), &mut y))
+            cost(layer.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut y))
         });
-        let layer = Layer::new(N_ROWS, N_COLS, DENSITY, 32);
+        let layer = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, 32);
         let (m, mut scratch) = (ColumnMatrix::build(&layer).unwrap(), ColumnScratch::default());
-        let scattered = cost(layer.n_kept() as usize, || {
+        let scattered = cost(layer.n_kept(), || {
             m.apply(isa, black_box(&x), Epilogue::default(), &mut scratch, &mut y)
         });
         let looked = cost(N_COLS, || {
@@ -45,7 +42,7 @@ fn main() {
         });
         let codes = vec![1u8; N_COLS];
         let dense_codes = [16, 32, 64, 128, 256].map(|n_levels| {
-            let book = Layer::new(N_ROWS, N_COLS, DENSITY, n_levels).book;
+            let book = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, n_levels).book().clone();
             cost(64 * N_COLS, || {
                 (0..64).for_each(|r| y[r] = dense::dot_codes(isa, black_box(&codes), &book, black_box(&x)));
             })

@@ -3,19 +3,16 @@
 //! `cargo bench -p kompakt-kernels` (throughput counts products of kept weights).
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "support/layer.rs"]
-mod layer;
-
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kompakt_kernels::{
     ColumnMatrix, ColumnScratch, Epilogue, Isa, Planes, SlicedMatrix, TapLayout, TapMatrix, Window,
 };
-use layer::{Layer, dice};
+use kompakt_testing::{matrix::SparseMatrix, numbers};
 use std::sync::Arc;
 
 fn vector(n: usize, zeros: f32) -> Vec<f32> {
-    let mut next = dice(2);
-    (0..n).map(|_| if next() < zeros { 0.0 } else { next() - 0.5 }).collect()
+    let dice = numbers(3, n);
+    numbers(2, n).into_iter().zip(dice).map(|(v, die)| if (die + 1.0) / 2.0 < zeros { 0.0 } else { v }).collect()
 }
 
 /// The paper's densities and bits.
@@ -29,12 +26,12 @@ const LINEAR: [(&str, usize, usize, f32, usize); 5] = [
 
 fn linear(c: &mut Criterion) {
     for (name, n_rows, n_cols, density, n_levels) in LINEAR {
-        let layer = Layer::new(n_rows, n_cols, density, n_levels);
+        let layer = SparseMatrix::random(1, [n_rows, n_cols], density, n_levels);
         let (sliced, columns) = (SlicedMatrix::build(&layer).unwrap(), ColumnMatrix::build(&layer).unwrap());
         let taps = TapMatrix::build(Arc::new(TapLayout::linear(n_cols, 256)), &layer);
         let mut group = c.benchmark_group(name);
         for isa in Isa::available() {
-            group.throughput(Throughput::Elements(layer.n_kept()));
+            group.throughput(Throughput::Elements(layer.n_kept() as u64));
             let (x, mostly_zero) = (vector(n_cols, 0.0), vector(n_cols, 0.81));
             let mut y = vec![0.0; n_rows];
             group.bench_function(BenchmarkId::new("sliced", isa), |b| {
@@ -45,7 +42,7 @@ fn linear(c: &mut Criterion) {
                 b.iter(|| columns.apply(isa, &mostly_zero, Epilogue::default(), &mut scratch, &mut y));
             });
             let batch = 64;
-            group.throughput(Throughput::Elements(layer.n_kept() * batch as u64));
+            group.throughput(Throughput::Elements((layer.n_kept() * batch) as u64));
             let x = vector(n_cols * batch, 0.0);
             let mut y = vec![0.0; n_rows * batch];
             group.bench_function(BenchmarkId::new("taps, batch 64", isa), |b| {
@@ -66,7 +63,7 @@ const CONVOLUTIONS: [(&str, usize, usize, usize, usize, f32); 4] = [
 
 fn convolution(c: &mut Criterion) {
     for (name, out, channels, kernel, size, density) in CONVOLUTIONS {
-        let layer = Layer::new(out, channels * kernel * kernel, density, 256);
+        let layer = SparseMatrix::random(1, [out, channels * kernel * kernel], density, 256);
         let planes =
             Planes { channels, size: [size; 2], before: [0; 2], after: [0; 2], stride: [1; 2], row_align: 1 }
                 .aligned_for([kernel; 2]);
@@ -77,7 +74,7 @@ fn convolution(c: &mut Criterion) {
         let mut y = vec![0.0; out * side * side];
         let window = Window { rows: side, cols: side, x_stride: planes.row_stride(), y_stride: side };
         let mut group = c.benchmark_group(name);
-        group.throughput(Throughput::Elements(layer.n_kept() * (side * side) as u64));
+        group.throughput(Throughput::Elements((layer.n_kept() * side * side) as u64));
         for isa in Isa::available() {
             group.bench_function(BenchmarkId::new("taps", isa), |b| {
                 b.iter(|| taps.apply(isa, 0..out, &x, 1, window, Epilogue::default(), &mut y, side * side));

@@ -24,7 +24,8 @@ pub struct ColumnMatrix {
     n_cols: usize,
     /// `n_cols + 1`: where each column starts.
     starts: Vec<u32>,
-    /// Which of the sums, `[PARTS, n_rows + 1]`: each below so many, which kernels rely on.
+    /// Which of the sums, `[PARTS, n_rows + 1]`: each below so many, where kernels add unchecked. `build` alone writes
+    /// here and checks rows.
     places: Vec<u16>,
     /// As many.
     values: Vec<f32>,

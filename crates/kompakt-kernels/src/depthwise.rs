@@ -25,6 +25,8 @@ mod x86;
 const MAX_PLACES: usize = 25;
 
 /// See the [module page](self).
+///
+/// `kernel` and `stride` are of the few that kernels know; sizes may be any, [`apply`](Self::apply) checks them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Depthwise {
     /// Output channels that read the same input channel.
@@ -99,17 +101,21 @@ impl Depthwise {
         epilogue: Epilogue<'_>,
         y: &mut [f32],
     ) {
-        let ([x_len, y_len], n) = ([self.size, self.output].map(|[h, w]| h * w), rows.len());
+        // Products and sums that do not fit are more than any slice has.
+        let ([x_len, y_len], n) =
+            ([self.size, self.output].map(|[h, w]| h.saturating_mul(w)), rows.len());
         if n == 0 || y_len == 0 {
             return;
         }
         assert!(rows.end <= taps.n_rows() && taps.n_cols() == self.n_places(), "rows or places");
         epilogue.check(rows.end);
-        let last = (rows.end - 1 + first_row) / self.outputs;
-        assert!((rows.start + first_row) / self.outputs >= at.first, "an input channel before the first");
-        assert!(x.len() >= (last - at.first) * at.x_plane + x_len, "x is too short");
+        let [first, last] = [rows.start, rows.end - 1].map(|row| row.saturating_add(first_row) / self.outputs);
+        assert!(first >= at.first, "an input channel before the first");
+        let x_end = (last - at.first).saturating_mul(at.x_plane).saturating_add(x_len);
+        let y_end = (n - 1).saturating_mul(at.y_plane).saturating_add(y_len);
+        assert!(x.len() >= x_end, "x is too short");
         assert!(n == 1 || at.y_plane >= y_len, "planes of y overlap");
-        assert!(y.len() >= (n - 1) * at.y_plane + y_len, "y is too short");
+        assert!(y.len() >= y_end, "y is too short");
         let job = Job { shape: self, taps, rows, first_row, x, at, epilogue };
         match isa.level() {
             Level::Scalar => job.run_scalar(y),

@@ -226,7 +226,8 @@ impl Grid {
     pub fn fill(&self, isa: Isa, x: &[f32], tile: usize, pad: &mut Vec<f32>, out: &mut [f32]) {
         let s = &self.shape;
         let [h, w] = s.size;
-        assert!(x.len() >= s.channels * h * w && out.len() >= self.room(), "a plane is too short");
+        let n = s.channels.saturating_mul(h).saturating_mul(w);
+        assert!(x.len() >= n && out.len() >= self.room(), "a plane is too short");
         pad.clear();
         pad.resize(self.pad(), 0.0);
         match isa.level() {
@@ -405,7 +406,9 @@ trait Turn {
 #[inline(always)]
 fn check_spread(rows: &[f32], fours: [usize; LANES / 4], step: usize, n: usize, out: &[f32]) {
     let last = fours[0].max(fours[1]).max(fours[2]).max(fours[3]);
-    assert!(last + 3 * step + n <= rows.len() && n * LANES <= out.len(), "a row is too short");
+    // What does not fit is more than any slice has.
+    let end = last.saturating_add(step.saturating_mul(3)).saturating_add(n);
+    assert!(end <= rows.len() && n.saturating_mul(LANES) <= out.len(), "a row is too short");
 }
 
 /// Four lanes at a time.

@@ -48,7 +48,8 @@ pub struct SlicedMatrix {
     n_kept: usize,
     /// Sixteen rows each, in the order of the bands.
     slices: Vec<Slice>,
-    /// `[steps, LANES]`; each below `n_cols`, which kernels rely on.
+    /// `[steps, LANES]`; each below `n_cols`, which is above 0 if there are any: kernels load `x` there unchecked. `build`
+    /// alone writes here and checks it.
     idx: Vec<u16>,
     weights: Weights,
 }
@@ -105,6 +106,8 @@ impl SlicedMatrix {
                 }
             }
         });
+        // A filler is column 0, and so is a row that was counted and then left out.
+        assert!(idx.is_empty() || n_cols > 0, "kept weights without columns");
         Some(Self { n_rows, n_cols, n_kept: counts.iter().sum(), slices, idx, weights })
     }
 

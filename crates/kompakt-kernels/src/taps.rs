@@ -53,7 +53,10 @@ pub struct TapLayout {
 
 impl TapLayout {
     /// The columns of a linear layer, in blocks of `block_cols` (at most 65,536).
+    ///
+    /// Panics: if there are more than 2^32 - 1 columns.
     pub fn linear(n_cols: usize, block_cols: usize) -> Self {
+        assert!(u32::try_from(n_cols).is_ok(), "{n_cols} columns");
         let block_cols = block_cols.clamp(1, 1 << 16);
         let bases: Vec<u32> = (0..n_cols).step_by(block_cols).map(|c| c as u32).collect();
         let mut bounds = bases.clone();
@@ -62,7 +65,10 @@ impl TapLayout {
     }
 
     /// Columns at those offsets, in blocks that reach over at most `footprint` floats where that is possible.
+    ///
+    /// Panics: if there are more than 2^32 - 1 columns.
     pub fn planar(offsets: Vec<u32>, footprint: usize) -> Self {
+        assert!(u32::try_from(offsets.len()).is_ok(), "{} columns", offsets.len());
         let reach = footprint.clamp(1, 1 << 16) as u32;
         let (mut bounds, mut bases) = (vec![], vec![]);
         let mut first = 0;
@@ -94,7 +100,19 @@ impl TapLayout {
         4 * (self.offsets.as_ref().map_or(0, Vec::len) + self.bounds.len() + self.bases.len())
     }
 
-    /// Ascending columns cut at the blocks' bounds: every block, with its part.
+    /// Checks what [`index`](Self::index) relies on.
+    ///
+    /// Panics: unless columns ascend and are below the layout's.
+    fn check(&self, cols: &[u32]) {
+        // Without an early end, so that the loop becomes vectors.
+        let ascend = cols.windows(2).fold(true, |ascend, pair| ascend & (pair[0] < pair[1]));
+        assert!(ascend, "columns do not ascend");
+        if let Some(&last) = cols.last() {
+            assert!((last as usize) < self.n_cols, "column {last} of {}", self.n_cols);
+        }
+    }
+
+    /// Columns that passed [`check`](Self::check), cut at the blocks' bounds: every block, with its part.
     fn cut<'c>(&'c self, cols: &'c [u32]) -> impl Iterator<Item = (usize, &'c [u32])> {
         let mut rest = cols;
         self.bounds[1..].iter().enumerate().map(move |(block, &end)| {
@@ -104,9 +122,10 @@ impl TapLayout {
         })
     }
 
-    /// At most 65,535 by the choice of blocks.
+    /// How far a column of a block is from its base: at most 65,535 by the choice of blocks.
     #[inline]
     fn index(&self, block: usize, col: u32) -> u16 {
+        debug_assert!((self.bounds[block]..self.bounds[block + 1]).contains(&col));
         let offset = self.offsets.as_ref().map_or(col, |o| o[col as usize]);
         (offset - self.bases[block]) as u16
     }
@@ -134,15 +153,18 @@ impl Window {
     /// The same positions in as few rows as possible.
     fn flat(self) -> Self {
         if self.x_stride == self.cols && self.y_stride == self.cols {
-            Self::line(self.rows * self.cols)
+            Self::line(self.rows.saturating_mul(self.cols))
         } else {
             self
         }
     }
 
-    /// One past the last position at that stride.
+    /// One past the last position at that stride; `usize::MAX` if that is more.
     fn reach(&self, stride: usize) -> usize {
-        if self.rows == 0 || self.cols == 0 { 0 } else { (self.rows - 1) * stride + self.cols }
+        if self.rows == 0 || self.cols == 0 {
+            return 0;
+        }
+        (self.rows - 1).saturating_mul(stride).saturating_add(self.cols)
     }
 }
 
@@ -154,9 +176,11 @@ pub struct TapMatrix {
     /// Whether block 0 of all rows comes first: so it is when all rows are known, and memory is read in order. Rows
     /// that are added one by one have all their blocks side by side.
     by_block: bool,
-    /// Where each block of each row starts, in that order, then the end: ascending, at most `idx.len()`.
+    /// Where each block of each row starts, in that order, then the end.
     starts: Vec<u32>,
-    /// Offset of each kept weight from its block's base; base + idx is one of the layout's offsets.
+    /// Offset of each kept weight from its block's base. The base plus the offset is one of the layout's offsets, so at
+    /// most its `max_offset`: kernels load there unchecked once `x` is known to reach so far. `build`, `push_row` and
+    /// `push_full_row` alone write here, after [`TapLayout::check`].
     idx: Vec<u16>,
     weights: TapWeights,
 }
@@ -179,12 +203,13 @@ impl TapMatrix {
 
     /// All rows of `source`.
     ///
-    /// Panics: if the source breaks what [`RowSource::visit`] promises, or has other columns than the layout.
+    /// Panics: if the source breaks what [`RowSource::visit`] promises, or has other columns than the layout's.
     pub fn build(layout: Arc<TapLayout>, source: &dyn RowSource) -> Self {
         assert_eq!(layout.n_cols, source.n_cols(), "columns of layout and source");
         let (n_rows, n_blocks) = (source.n_rows(), layout.n_blocks());
         let mut starts = vec![0u32; n_rows * n_blocks + 1];
         source.visit(&mut |row, cols, _| {
+            layout.check(cols);
             for (block, part) in layout.cut(cols) {
                 starts[block * n_rows + row + 1] += part.len() as u32;
             }
@@ -201,6 +226,7 @@ impl TapMatrix {
         let (mut all_codes, mut all_values) =
             (vec![0u8; if is_coded { n } else { 0 }], vec![0f32; if is_coded { 0 } else { n }]);
         source.visit(&mut |row, cols, weights| {
+            layout.check(cols);
             let mut done = 0;
             for (block, part) in layout.cut(cols) {
                 let at = starts[block * n_rows + row] as usize;
@@ -214,7 +240,6 @@ impl TapMatrix {
                 }
                 done += part.len();
             }
-            assert_eq!(done, cols.len(), "columns not ascending, or not below {}", layout.n_cols);
         });
         let weights = if is_coded {
             TapWeights::Codes(all_codes, source.codebook().clone())
@@ -282,20 +307,18 @@ impl TapMatrix {
 
     /// Appends a row: columns ascending, one weight each.
     ///
-    /// Panics: if a column is not below the layout's, the lengths differ, codes come without a codebook, or
-    /// there are more than 2^32 entries.
+    /// Panics: if columns do not ascend or are not below the layout's, the lengths differ, codes come without a codebook,
+    /// or there are more than 2^32 entries.
     pub fn push_row(&mut self, cols: &[u32], weights: RowWeights<'_>) {
         assert_eq!(cols.len(), weights.len(), "columns and weights");
         assert!(!self.by_block, "rows are added to a matrix that was made whole");
         let Self { layout, starts, idx, .. } = self;
-        let mut done = 0;
+        layout.check(cols);
         for (block, part) in layout.cut(cols) {
             idx.extend(part.iter().map(|&c| layout.index(block, c)));
-            done += part.len();
             assert!(u32::try_from(idx.len()).is_ok(), "more than 2^32 entries");
             starts.push(idx.len() as u32);
         }
-        assert_eq!(done, cols.len(), "columns not ascending, or not below {}", layout.n_cols);
         match (&mut self.weights, weights) {
             (TapWeights::Codes(all, _), RowWeights::Codes(codes)) => all.extend_from_slice(codes),
             (TapWeights::Values(all), RowWeights::Values(values)) => all.extend_from_slice(values),
@@ -376,9 +399,12 @@ impl TapMatrix {
         if rows.is_empty() || x_reach == 0 {
             return;
         }
-        assert!(x.len() >= self.layout.max_offset * scale + x_reach, "x is too short for its window");
-        assert!(y_reach <= y_plane.max(y_reach * usize::from(rows.len() == 1)), "planes of y overlap");
-        assert!(y.len() >= (rows.len() - 1) * y_plane + y_reach, "y is too short for its window");
+        // Sums and products that do not fit are more than any slice has.
+        let x_end = self.layout.max_offset.saturating_mul(scale).saturating_add(x_reach);
+        let y_end = (rows.len() - 1).saturating_mul(y_plane).saturating_add(y_reach);
+        assert!(x.len() >= x_end, "x is too short for its window");
+        assert!(rows.len() == 1 || y_reach <= y_plane, "planes of y overlap");
+        assert!(y.len() >= y_end, "y is too short for its window");
         let n_blocks = self.layout.n_blocks();
         // From a row to the next, and from a block to the next, in `starts`.
         let (row_step, block_step) = if self.by_block { (1, self.n_rows) } else { (n_blocks, 1) };

@@ -3,80 +3,19 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    Codebook, ColumnMatrix, ColumnScratch, Epilogue, Isa, RowSource, RowWeights, SlicedMatrix, TapLayout,
-    TapMatrix, Window, dense,
+    ColumnMatrix, ColumnScratch, Epilogue, Isa, SlicedMatrix, TapLayout, TapMatrix, Window, dense,
+};
+use kompakt_testing::{
+    matrix::{SparseMatrix, SparseRow},
+    numbers,
 };
 use std::sync::Arc;
 
-/// A sparse matrix, row by row.
-struct Sparse {
-    n_cols: usize,
-    rows: Vec<(Vec<u32>, Vec<u8>, Vec<f32>)>,
-    book: Codebook,
-    coded: bool,
-}
-
-impl RowSource for Sparse {
-    fn n_rows(&self) -> usize {
-        self.rows.len()
-    }
-    fn n_cols(&self) -> usize {
-        self.n_cols
-    }
-    fn codebook(&self) -> &Codebook {
-        &self.book
-    }
-    fn is_coded(&self) -> bool {
-        self.coded
-    }
-    fn visit(&self, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>)) {
-        for (i, (cols, codes, values)) in self.rows.iter().enumerate() {
-            let weights = if self.coded { RowWeights::Codes(codes) } else { RowWeights::Values(values) };
-            visit(i, cols, weights);
-        }
-    }
-}
-
-/// Numbers in -1..1 from a generator that does not run dry.
-fn numbers(seed: u64, n: usize) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    };
-    (0..n).map(|_| next()).collect()
-}
-
-fn matrix(u: &mut Unstructured<'_>, n_rows: usize, n_cols: usize) -> Result<Sparse> {
+fn matrix(u: &mut Unstructured<'_>, n_rows: usize, n_cols: usize) -> Result<SparseMatrix> {
     let n_levels = *u.choose(&[1usize, 2, 15, 16, 17, 31, 32, 33, 64, 65, 255, 256])?;
     let density = *u.choose(&[0.0f32, 0.02, 0.1, 0.5, 0.98, 1.0])?;
-    let seed = u.arbitrary::<u64>()?;
-    let book = Codebook::new(&numbers(seed, n_levels));
-    let dice = numbers(seed ^ 1, n_rows * n_cols * 2);
-    let rows = (0..n_rows)
-        .map(|r| {
-            let row = |c: usize| (r * n_cols + c) * 2;
-            let cols: Vec<u32> =
-                (0..n_cols).filter(|&c| (dice[row(c)] + 1.0) / 2.0 < density).map(|c| c as u32).collect();
-            let codes: Vec<u8> = cols
-                .iter()
-                .map(|&c| ((dice[row(c as usize) + 1] + 1.0) / 2.0 * (n_levels as f32 - 0.01)) as u8)
-                .collect();
-            let values = codes.iter().map(|&c| book.value(c)).collect();
-            (cols, codes, values)
-        })
-        .collect();
-    Ok(Sparse { n_cols, rows, book, coded: u.arbitrary()? })
-}
-
-/// The sum of a row's products and the sum of their sizes.
-fn product(row: &(Vec<u32>, Vec<u8>, Vec<f32>), x: impl Fn(u32) -> f32) -> (f64, f64) {
-    let mut sums = (0.0, 0.0);
-    for (&col, &w) in row.0.iter().zip(&row.2) {
-        let p = f64::from(w) * f64::from(x(col));
-        sums = (sums.0 + p, sums.1 + p.abs());
-    }
-    sums
+    let m = SparseMatrix::random(u.arbitrary()?, [n_rows, n_cols], density, n_levels);
+    Ok(if u.arbitrary()? { m } else { m.as_values() })
 }
 
 fn assert_close(
@@ -122,27 +61,28 @@ fn one_vector() {
             columns.apply(isa, &x, epilogue, &mut ColumnScratch::default(), &mut z);
             assert_eq!(y, z, "columns and rows have the same bits on {isa}");
             for (r, row) in m.rows.iter().enumerate() {
-                let expected = product(row, |c| x[c as usize]);
-                assert_close(&format!("sliced {isa}"), y[r], expected, row.0.len(), scale[r], bias[r], relu);
-                assert_close(&format!("columns {isa}"), z[r], expected, row.0.len(), scale[r], bias[r], relu);
-                let sparse = dense::dot_sparse(isa, &row.0, &row.1, &m.book, &x);
-                assert_close(&format!("dot {isa}"), sparse, expected, row.0.len(), 1.0, 0.0, false);
+                let expected = row.product(|c| x[c]);
+                assert_close(&format!("sliced {isa}"), y[r], expected, row.cols.len(), scale[r], bias[r], relu);
+                assert_close(&format!("columns {isa}"), z[r], expected, row.cols.len(), scale[r], bias[r], relu);
+                let sparse = dense::dot_sparse(isa, &row.cols, &row.codes, m.book(), &x);
+                assert_close(&format!("dot {isa}"), sparse, expected, row.cols.len(), 1.0, 0.0, false);
                 assert_eq!(epilogue.apply(r, sparse), y[r], "rows on their own have the same bits on {isa}");
-                if row.0.len() == n_cols {
+                if row.cols.len() == n_cols {
                     assert_eq!(
-                        dense::dot_sparse_full(isa, &row.1, &m.book, &x),
+                        dense::dot_sparse_full(isa, &row.codes, m.book(), &x),
                         sparse,
                         "full rows on {isa}"
                     );
                 }
-                let sparse = dense::dot_sparse_values(isa, &row.0, &row.2, &x);
-                assert_close(&format!("dot values {isa}"), sparse, expected, row.0.len(), 1.0, 0.0, false);
-                let head = &x[..row.0.len()];
-                let expected =
-                    product(&((0..head.len() as u32).collect(), vec![], row.2.clone()), |c| head[c as usize]);
-                let coded = dense::dot_codes(isa, &row.1, &m.book, head);
+                let sparse = dense::dot_sparse_values(isa, &row.cols, &row.values, &x);
+                assert_close(&format!("dot values {isa}"), sparse, expected, row.cols.len(), 1.0, 0.0, false);
+                let head = &x[..row.cols.len()];
+                let cols = (0..head.len() as u32).collect();
+                let packed = SparseRow { cols, codes: vec![], values: row.values.clone() };
+                let expected = packed.product(|c| head[c]);
+                let coded = dense::dot_codes(isa, &row.codes, m.book(), head);
                 assert_close(&format!("dense {isa}"), coded, expected, head.len(), 1.0, 0.0, false);
-                let plain = dense::dot(isa, &row.2, head);
+                let plain = dense::dot(isa, &row.values, head);
                 assert_close(&format!("dense values {isa}"), plain, expected, head.len(), 1.0, 0.0, false);
             }
         }
@@ -173,9 +113,9 @@ fn a_batch() {
             taps.apply(isa, split..n_rows, &x, batch, window, epilogue, &mut y[split * batch..], batch);
             for (r, row) in m.rows.iter().enumerate() {
                 for b in 0..batch {
-                    let expected = product(row, |c| x[c as usize * batch + b]);
+                    let expected = row.product(|c| x[c * batch + b]);
                     let what = format!("taps {isa} row {r} of batch {batch}");
-                    assert_close(&what, y[r * batch + b], expected, row.0.len(), scale[r], bias[r], relu);
+                    assert_close(&what, y[r * batch + b], expected, row.cols.len(), scale[r], bias[r], relu);
                 }
             }
         }

@@ -3,49 +3,11 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    Aligned, Codebook, ConvShape, Depthwise, Epilogue, Grid, Isa, Planes, PlanesAt, PoolWindow, RowSource,
-    RowWeights, TapLayout, TapMatrix, Window, elementwise, grid, pool,
+    Aligned, ConvShape, Depthwise, Epilogue, Grid, Isa, Planes, PlanesAt, PoolWindow, TapLayout, TapMatrix,
+    Window, elementwise, grid, pool,
 };
+use kompakt_testing::{matrix::SparseMatrix, numbers};
 use std::sync::Arc;
-
-struct Weights {
-    n_rows: usize,
-    n_cols: usize,
-    /// Row-major; zeros are pruned.
-    values: Vec<f32>,
-    book: Codebook,
-}
-
-impl RowSource for Weights {
-    fn n_rows(&self) -> usize {
-        self.n_rows
-    }
-    fn n_cols(&self) -> usize {
-        self.n_cols
-    }
-    fn codebook(&self) -> &Codebook {
-        &self.book
-    }
-    fn is_coded(&self) -> bool {
-        false
-    }
-    fn visit(&self, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>)) {
-        for (r, row) in self.values.chunks_exact(self.n_cols).enumerate() {
-            let cols: Vec<u32> = (0..self.n_cols as u32).filter(|&c| row[c as usize] != 0.0).collect();
-            let values: Vec<f32> = row.iter().copied().filter(|&v| v != 0.0).collect();
-            visit(r, &cols, RowWeights::Values(&values));
-        }
-    }
-}
-
-fn numbers(seed: u64, n: usize) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    };
-    (0..n).map(|_| next()).collect()
-}
 
 struct Conv {
     groups: usize,
@@ -112,6 +74,19 @@ fn expected(c: &Conv, weights: &[f32], x: &[f32], row: usize, oy: usize, ox: usi
     (sum, size)
 }
 
+struct Weights {
+    n_rows: usize,
+    n_cols: usize,
+    /// Row-major; zeros are pruned.
+    values: Vec<f32>,
+}
+
+impl Weights {
+    fn taps(&self, layout: TapLayout) -> TapMatrix {
+        TapMatrix::build(Arc::new(layout), &SparseMatrix::of_dense(&self.values, self.n_cols))
+    }
+}
+
 /// Weights of some density, an input and biases for a convolution.
 fn sparse(u: &mut Unstructured<'_>, c: &Conv) -> Result<(Weights, Vec<f32>, Vec<f32>)> {
     let n_cols = c.channels * c.kernel[0] * c.kernel[1];
@@ -125,7 +100,7 @@ fn sparse(u: &mut Unstructured<'_>, c: &Conv) -> Result<(Weights, Vec<f32>, Vec<
         .collect();
     let [h, w] = c.planes.size;
     let x = numbers(seed ^ 9, c.planes.channels * h * w);
-    Ok((Weights { n_rows, n_cols, values, book: Codebook::new(&[]) }, x, numbers(seed ^ 4, n_rows)))
+    Ok((Weights { n_rows, n_cols, values }, x, numbers(seed ^ 4, n_rows)))
 }
 
 #[test]
@@ -141,7 +116,7 @@ fn convolutions() {
         }
         let footprint = *u.choose(&[1, 300, 4096, 1 << 20])?;
         let layout = TapLayout::planar(c.planes.offsets(c.channels, c.kernel, c.dilation), footprint);
-        let taps = TapMatrix::build(Arc::new(layout), &m);
+        let taps = m.taps(layout);
         let [oh, ow] = c.output;
         let window = Window { rows: oh, cols: ow, x_stride: c.planes.row_stride(), y_stride: ow };
         for isa in Isa::available() {
@@ -175,7 +150,7 @@ fn convolutions_on_a_grid() {
         let [h, w] = c.planes.size;
         let grid = Grid::new(shape(&c));
         let footprint = *u.choose(&[1, 300, 4096])?;
-        let taps = TapMatrix::build(Arc::new(TapLayout::planar(grid.offsets(), footprint)), &m);
+        let taps = m.taps(TapLayout::planar(grid.offsets(), footprint));
         let [down, across] = grid.block();
         let cols = across * grid::LANES;
         let window = Window { rows: down, cols, x_stride: grid.row_vectors() * grid::LANES, y_stride: cols };
@@ -266,7 +241,7 @@ fn convolutions_of_one_channel_each() {
         let c = one_to_one(u)?;
         let (m, dense, bias) = sparse(u, &c)?;
         let depthwise = Depthwise::new(&shape(&c)).unwrap();
-        let taps = TapMatrix::build(Arc::new(TapLayout::linear(m.n_cols, m.n_cols)), &m);
+        let taps = m.taps(TapLayout::linear(m.n_cols, m.n_cols));
         let (plane, len) = (c.output[0] * c.output[1], c.planes.size[0] * c.planes.size[1]);
         // What lies between the planes is never read.
         let at = PlanesAt { first: 0, x_plane: len + u.int_in_range(0..=3)?, y_plane: plane + 2 };
@@ -305,12 +280,12 @@ fn lines_of_any_number_of_vectors() {
         let pitch = n * grid::LANES;
         let values: Vec<f32> =
             numbers(n as u64, n_rows * n_cols).into_iter().map(|v| if v < -0.2 { 0.0 } else { v }).collect();
-        let m = Weights { n_rows, n_cols, values, book: Codebook::new(&[]) };
+        let m = Weights { n_rows, n_cols, values };
         let x = numbers(7, n_cols * pitch);
         // Where few columns are a block, sums wait between them.
         for footprint in [7 * n, 1 << 16] {
             let offsets = (0..n_cols as u32).map(|c| c * n as u32).collect();
-            let taps = TapMatrix::build(Arc::new(TapLayout::planar(offsets, footprint)), &m);
+            let taps = m.taps(TapLayout::planar(offsets, footprint));
             for isa in Isa::available() {
                 let mut y = vec![f32::NAN; n_rows * pitch];
                 let window = Window::line(pitch);

@@ -2,6 +2,7 @@
 
 use super::*;
 use alloc::{format, string::String, vec, vec::Vec};
+use kompakt_testing::guard::Page;
 
 /// Runs of symbols, each with its histogram, as one stream.
 struct Case {
@@ -178,11 +179,9 @@ fn streams_are_as_short_as_they_should_be() {
 }
 
 /// The stream and its symbols lie right before memory that must not be touched.
-#[cfg(unix)]
 #[test]
 fn nothing_past_the_ends_is_touched() {
-    let mut input = guard::Page::new();
-    let mut output = guard::Page::new();
+    let [mut input, mut output] = [0; 2].map(|_| Page::new(1 << 16));
     for case in cases().into_iter().filter(|case| case.runs.len() == 1) {
         let bytes = case.encode();
         let (histogram, symbols) = &case.runs[0];
@@ -195,53 +194,6 @@ fn nothing_past_the_ends_is_touched() {
                 let result = decoder.decode(&Table::new(histogram, engine), out);
                 assert!(cut > 0 || (result.is_ok() && out == symbols), "{} {}", case.name, engine.name());
             }
-        }
-    }
-}
-
-#[cfg(unix)]
-#[expect(unsafe_code, reason = "a page without access rights cannot be had otherwise")]
-mod guard {
-    /// Memory whose end is followed by a page that nobody may touch.
-    pub(super) struct Page {
-        start: *mut u8,
-    }
-
-    const LEN: usize = 1 << 16;
-    const GUARD: usize = 1 << 14;
-
-    impl Page {
-        pub(super) fn new() -> Self {
-            // SAFETY: a new mapping, at a place of the system's choosing.
-            let start = unsafe {
-                libc::mmap(
-                    core::ptr::null_mut(),
-                    LEN + GUARD,
-                    libc::PROT_READ | libc::PROT_WRITE,
-                    libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                    -1,
-                    0,
-                )
-            };
-            assert_ne!(start, libc::MAP_FAILED);
-            // SAFETY: within the mapping, and a whole number of pages, of 4 or 16 kB.
-            let failed = unsafe { libc::mprotect(start.byte_add(LEN), GUARD, libc::PROT_NONE) };
-            assert_eq!(failed, 0);
-            Self { start: start.cast() }
-        }
-
-        /// The last `n` bytes before the guard.
-        pub(super) fn end(&mut self, n: usize) -> &mut [u8] {
-            assert!(n <= LEN);
-            // SAFETY: `n` bytes of the mapping, borrowed as long as `self` is.
-            unsafe { core::slice::from_raw_parts_mut(self.start.add(LEN - n), n) }
-        }
-    }
-
-    impl Drop for Page {
-        fn drop(&mut self) {
-            // SAFETY: the mapping that `new` made; nothing borrows it any more.
-            unsafe { libc::munmap(self.start.cast(), LEN + GUARD) };
         }
     }
 }
