@@ -8,8 +8,8 @@
 #![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use kompakt_entropy::Isa;
 use kompakt_entropy::direct::{Choice, Layout, TileRef, TileShape, encode_tile};
-use kompakt_entropy::rans::Engine;
 use kompakt_entropy::stream::{Collector, Tables, TileDecoder, suggested_rows};
 use kompakt_entropy::{Weights, WeightsBuf};
 use std::hint::black_box;
@@ -79,10 +79,10 @@ fn stream(criterion: &mut Criterion, name: &str, weights: &Weights<'_>) {
     let plan = plan();
     group.bench_function("encode", |b| b.iter(|| plan.encode(0, weights)));
     let tiles = plan.encode(0, weights).expect("the layer");
-    for engine in Engine::all() {
-        let tables = Tables::parse(&plan.tables(), engine).expect("tables");
-        let mut decoder = TileDecoder::new(engine);
-        group.bench_function(BenchmarkId::new("decode", engine.name()), |b| {
+    for isa in Isa::available() {
+        let tables = Tables::parse(&plan.tables(), isa).expect("tables");
+        let mut decoder = TileDecoder::new(isa);
+        group.bench_function(BenchmarkId::new("decode", isa.name()), |b| {
             b.iter(|| {
                 for (i, tile) in tiles.iter().enumerate() {
                     let rows = n_rows.min(SIDE - i * n_rows);

@@ -1,4 +1,4 @@
-//! Symbols a second of the rANS decoders, by engine, alphabet, entropy and ways; of the encoder, by alphabet.
+//! Symbols a second of the rANS decoders, by instruction set, alphabet, entropy and ways; of the encoder, by alphabet.
 //!
 //! ```text
 //! cargo bench -p kompakt-entropy --bench rans
@@ -6,7 +6,10 @@
 #![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use kompakt_entropy::rans::{Decoder, Encoder, Engine, Histogram, Slots, Table};
+use kompakt_entropy::{
+    Isa,
+    rans::{Decoder, Encoder, Histogram, Slots, Table},
+};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -60,13 +63,13 @@ fn bench(criterion: &mut Criterion) {
             encoder.finish()
         };
         group.bench_function("encode", |b| b.iter(|| encode(6)));
-        for (engine, log2_ways) in Engine::all().flat_map(|engine| [3, 4, 5, 6].map(|w| (engine, w))) {
+        for (isa, log2_ways) in Isa::available().flat_map(|isa| [3, 4, 5, 6].map(|w| (isa, w))) {
             let stream = encode(log2_ways);
-            let (table, mut out) = (Table::new(&histogram, engine), vec![0; N_SYMBOLS]);
-            let id = BenchmarkId::new(engine.name(), format!("{} ways", 1 << log2_ways));
+            let (table, mut out) = (Table::new(&histogram, isa), vec![0; N_SYMBOLS]);
+            let id = BenchmarkId::new(isa.name(), format!("{} ways", 1 << log2_ways));
             group.bench_function(id, |b| {
                 b.iter(|| {
-                    let mut decoder = Decoder::new(black_box(&stream), log2_ways, engine).expect("a stream");
+                    let mut decoder = Decoder::new(black_box(&stream), log2_ways, isa).expect("a stream");
                     decoder.decode(&table, &mut out).expect("a run");
                     decoder.finish().expect("the end");
                 });

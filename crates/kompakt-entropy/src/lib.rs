@@ -16,4 +16,5 @@ pub mod stream;
 pub mod weights;
 
 pub use error::EntropyError;
+pub use kompakt_isa::Isa;
 pub use weights::{Weights, WeightsBuf};

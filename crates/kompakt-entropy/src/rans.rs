@@ -20,12 +20,12 @@
 //! larger ones, up to 256, have it in memory, slot by slot. [`Decoder::decode`] may be called with a different
 //! [`Table`] for every run of symbols; ways and words just go on.
 //!
-//! The scalar decoder is the definition (`spec/format-stream.md`, rules R-1 and up); [`Engine`] names the others,
+//! The scalar decoder is the definition (`spec/format-stream.md`, rules R-1 and up); [`Isa`](crate::Isa) names the others,
 //! which give the same result on any bytes. What is not here: which symbols are coded with which table
 //! (the tiles of the tier `stream`).
 //!
 //! ```
-//! use kompakt_entropy::rans::{Decoder, Encoder, Engine, Histogram, Slots, Table};
+//! use kompakt_entropy::{Isa, rans::{Decoder, Encoder, Histogram, Slots, Table}};
 //!
 //! let histogram = Histogram::of_counts(&[3, 1]).ok_or("no symbols")?;
 //! let mut encoder = Encoder::new(0); // 1 way
@@ -34,21 +34,20 @@
 //! assert_eq!(bytes, [0x00, 0x7b, 0x09, 0x00]);
 //!
 //! let mut symbols = [9; 4];
-//! let mut decoder = Decoder::new(&bytes, 0, Engine::detect())?;
-//! decoder.decode(&Table::new(&histogram, Engine::detect()), &mut symbols)?;
+//! let mut decoder = Decoder::new(&bytes, 0, Isa::best())?;
+//! decoder.decode(&Table::new(&histogram, Isa::best()), &mut symbols)?;
 //! decoder.finish()?;
 //! assert_eq!(symbols, [0, 1, 0, 0]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod alias;
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
+#[cfg(target_arch = "x86_64")]
 mod avx2;
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 mod decode;
 mod encode;
-mod engine;
 mod histogram;
 mod scalar;
 mod table;
@@ -57,7 +56,6 @@ mod tests;
 
 pub use decode::Decoder;
 pub use encode::{Encoder, Slots};
-pub use engine::Engine;
 pub use histogram::{Histogram, log2};
 pub use table::Table;
 

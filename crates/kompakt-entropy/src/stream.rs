@@ -25,7 +25,7 @@
 //!
 //! ```
 //! use kompakt_entropy::stream::{Collector, Tables, Tile, TileDecoder, suggested_rows};
-//! use kompakt_entropy::{Weights, direct::TileShape, rans::Engine};
+//! use kompakt_entropy::{Weights, direct::TileShape, rans::Isa};
 //!
 //! let mask: Vec<bool> = (0..600).map(|i| i % 7 == 0 || i % 11 == 3).collect();
 //! let codes: Vec<u8> = (0..600).map(|i| if mask[i] { (i % 4) as u8 } else { 0 }).collect();
@@ -36,8 +36,8 @@
 //! let plan = collector.finish();
 //! let (tables, tiles) = (plan.tables(), plan.encode(matrix, &weights)?);
 //!
-//! let tables = Tables::parse(&tables, Engine::detect())?;
-//! let mut decoder = TileDecoder::new(Engine::detect());
+//! let tables = Tables::parse(&tables, Isa::best())?;
+//! let mut decoder = TileDecoder::new(Isa::best());
 //! let shape = TileShape { rows: 6, cols: 100, n_levels: 4 };
 //! let Tile::Sparse(tile) = decoder.decode(&tiles[0], shape, 2, &tables)? else {
 //!     panic!("less than a quarter of the weights is kept");

@@ -7,9 +7,12 @@
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be read is a failed test")]
 
 use kompakt_entropy::direct::{Choice, Layout, TileRef, TileShape, encode_tile};
-use kompakt_entropy::rans::{Decoder, Encoder, Engine, Histogram, Slots, Table};
 use kompakt_entropy::stream::{Collector, Tables, Tile, TileDecoder};
 use kompakt_entropy::{EntropyError, Weights};
+use kompakt_entropy::{
+    Isa,
+    rans::{Decoder, Encoder, Histogram, Slots, Table},
+};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -147,17 +150,12 @@ fn write_rans(runs: &Runs, log2_ways: u32) -> Vec<u8> {
     encoder.finish()
 }
 
-fn read_rans(
-    bytes: &[u8],
-    log2_ways: u32,
-    runs: &Runs,
-    engine: Engine,
-) -> Result<Vec<Vec<u8>>, EntropyError> {
-    let mut decoder = Decoder::new(bytes, log2_ways, engine)?;
+fn read_rans(bytes: &[u8], log2_ways: u32, runs: &Runs, isa: Isa) -> Result<Vec<Vec<u8>>, EntropyError> {
+    let mut decoder = Decoder::new(bytes, log2_ways, isa)?;
     let mut all = Vec::new();
     for (histogram, symbols) in runs {
         let mut out = vec![0; symbols.len()];
-        decoder.decode(&Table::new(histogram, engine), &mut out)?;
+        decoder.decode(&Table::new(histogram, isa), &mut out)?;
         all.push(out);
     }
     decoder.finish()?;
@@ -169,9 +167,9 @@ fn rans_streams_are_written_and_read_so() {
     for (name, case) in fixtures("rans-") {
         let (runs, log2_ways) = (runs(&case), number(&case, "log2_ways") as u32);
         assert_eq!(hex(&write_rans(&runs, log2_ways)), case["bytes"], "{name}");
-        for engine in Engine::all() {
-            let read = read_rans(&unhex(&case["bytes"]), log2_ways, &runs, engine).unwrap();
-            assert!(read.iter().eq(runs.iter().map(|(_, symbols)| symbols)), "{name} {}", engine.name());
+        for isa in Isa::available() {
+            let read = read_rans(&unhex(&case["bytes"]), log2_ways, &runs, isa).unwrap();
+            assert!(read.iter().eq(runs.iter().map(|(_, symbols)| symbols)), "{name} {}", isa.name());
         }
     }
 }
@@ -179,10 +177,10 @@ fn rans_streams_are_written_and_read_so() {
 #[test]
 fn wrong_rans_streams_are_refused_by_rule() {
     for (name, case) in fixtures("bad-rans-") {
-        for engine in Engine::all() {
+        for isa in Isa::available() {
             let log2_ways = number(&case, "log2_ways") as u32;
-            let read = read_rans(&unhex(&case["bytes"]), log2_ways, &runs(&case), engine);
-            assert_eq!(rule(read), case["rule"], "{name} {}", engine.name());
+            let read = read_rans(&unhex(&case["bytes"]), log2_ways, &runs(&case), isa);
+            assert_eq!(rule(read), case["rule"], "{name} {}", isa.name());
         }
     }
 }
@@ -192,10 +190,10 @@ fn read_stream(
     shape: TileShape,
     negative: usize,
     tables: &[u8],
-    engine: Engine,
+    isa: Isa,
 ) -> Result<Vec<i64>, EntropyError> {
-    let tables = Tables::parse(tables, engine)?;
-    let mut decoder = TileDecoder::new(engine);
+    let tables = Tables::parse(tables, isa)?;
+    let mut decoder = TileDecoder::new(isa);
     Ok(match decoder.decode(tile, shape, negative, &tables)? {
         Tile::Dense { symbols, has_zero } => {
             symbols.iter().map(|&symbol| i64::from(symbol) - i64::from(has_zero)).collect()
@@ -232,9 +230,9 @@ fn check_stream(name: &str, case: &Value) {
         let mut weights = Vec::new();
         for (i, tile) in stored["tiles"].as_array().unwrap().iter().enumerate() {
             let shape = TileShape { rows: n_rows.min(matrix.rows - i * n_rows), ..matrix.shape() };
-            let read = |engine| read_stream(&unhex(tile), shape, matrix.negative, &tables, engine).unwrap();
-            let first = read(Engine::SCALAR);
-            assert!(Engine::all().all(|engine| read(engine) == first), "{name}");
+            let read = |isa| read_stream(&unhex(tile), shape, matrix.negative, &tables, isa).unwrap();
+            let first = read(Isa::SCALAR);
+            assert!(Isa::available().all(|isa| read(isa) == first), "{name}");
             weights.extend(first);
         }
         assert_eq!(weights, matrix.weights, "{name}");
@@ -270,10 +268,10 @@ fn wrong_stream_tiles_are_refused_by_rule() {
             cols: number(&case, "cols"),
             n_levels: number(&case, "levels"),
         };
-        for engine in Engine::all() {
+        for isa in Isa::available() {
             let (tile, tables) = (unhex(&case["tile"]), unhex(&case["tables"]));
-            let read = read_stream(&tile, shape, number(&case, "negative"), &tables, engine);
-            assert_eq!(rule(read), case["rule"], "{name} {}", engine.name());
+            let read = read_stream(&tile, shape, number(&case, "negative"), &tables, isa);
+            assert_eq!(rule(read), case["rule"], "{name} {}", isa.name());
         }
     }
 }

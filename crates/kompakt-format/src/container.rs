@@ -8,6 +8,7 @@ use crate::{
     tiles::Tiles,
 };
 use alloc::{string::String, sync::Arc};
+use kompakt_entropy::Isa;
 use kompakt_graph::Graph;
 use kompakt_prep::Pipeline;
 
@@ -17,12 +18,14 @@ pub struct Container<'a> {
     /// As long as `directory.total`.
     bytes: &'a [u8],
     directory: Arc<Directory>,
+    /// What payloads are decoded on.
+    isa: Isa,
 }
 
 impl<'a> Container<'a> {
     /// Checks header and directory; payloads are not looked at.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        Ok(Self { bytes, directory: Arc::new(Directory::parse(bytes)?) })
+        Ok(Self { bytes, directory: Arc::new(Directory::parse(bytes)?), isa: Isa::best() })
     }
 
     /// The same file again, for whoever keeps the directory beside the bytes (a map, say) that it came from.
@@ -33,7 +36,17 @@ impl<'a> Container<'a> {
         if bytes.len() != directory.total {
             return broken("F-3", 9, "the file has changed its length");
         }
-        Ok(Self { bytes, directory })
+        Ok(Self { bytes, directory, isa: Isa::best() })
+    }
+
+    /// The same, whose payloads are decoded on that instruction set instead of the best; all give the same.
+    pub fn on(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+
+    /// What payloads are decoded on.
+    pub fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// The directory, to be kept.

@@ -20,8 +20,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use kompakt_entropy::{
-    WeightsBuf,
-    rans::Engine,
+    Isa, WeightsBuf,
     smallest::{Hints, StreamDecoder},
     stream,
 };
@@ -33,15 +32,15 @@ impl Container<'_> {
     /// Memory and time: in proportion to the parameters that are in it.
     pub fn pool(&self) -> Result<Pool, FormatError> {
         let first = self.sections().first().map_or(&[][..], |section| self.section_bytes(section));
-        self.directory().decode_pool(first)
+        self.directory().decode_pool(first, self.isa())
     }
 
-    /// The tables that all tiles of tier `stream` share, in the form that suits `engine`.
+    /// The tables that all tiles of tier `stream` share.
     ///
     /// Errors: the file has none (it is of another tier, or has no codes), or they are broken.
-    pub fn stream_tables(&self, engine: Engine) -> Result<stream::Tables, FormatError> {
+    pub fn stream_tables(&self) -> Result<stream::Tables, FormatError> {
         match self.sections().iter().find(|s| s.kind == SectionKind::StreamTables) {
-            Some(section) => parse_tables(self.section_bytes(section), section, engine),
+            Some(section) => parse_tables(self.section_bytes(section), section, self.isa()),
             None => broken("F-17", self.directory_span().start, "the tables of the tiles are missing"),
         }
     }
@@ -71,7 +70,7 @@ impl Container<'_> {
     /// The tables, if the file has any.
     fn own_tables(&self) -> Result<Option<stream::Tables>, FormatError> {
         let section = self.sections().iter().find(|s| s.kind == SectionKind::StreamTables);
-        section.map(|s| parse_tables(self.section_bytes(s), s, Engine::detect())).transpose()
+        section.map(|s| parse_tables(self.section_bytes(s), s, self.isa())).transpose()
     }
 
     fn decode_own(
@@ -81,26 +80,22 @@ impl Container<'_> {
         tables: Option<&stream::Tables>,
     ) -> Result<Decoded, FormatError> {
         let bytes = self.section_of(parameter).map_or(&[][..], |section| self.section_bytes(section));
-        self.directory().decode_section(parameter, bytes, pool, tables)
+        self.directory().decode_section(parameter, bytes, pool, tables, self.isa())
     }
 }
 
-pub(crate) fn parse_tables(
-    bytes: &[u8],
-    section: &Section,
-    engine: Engine,
-) -> Result<stream::Tables, FormatError> {
-    stream::Tables::parse(bytes, engine).map_err(|e| FormatError::coded(e, section.offset))
+pub(crate) fn parse_tables(bytes: &[u8], section: &Section, isa: Isa) -> Result<stream::Tables, FormatError> {
+    stream::Tables::parse(bytes, isa).map_err(|e| FormatError::coded(e, section.offset))
 }
 
 impl Directory {
     /// Decodes the first section, given its bytes.
-    pub(crate) fn decode_pool(&self, bytes: &[u8]) -> Result<Pool, FormatError> {
+    pub(crate) fn decode_pool(&self, bytes: &[u8], isa: Isa) -> Result<Pool, FormatError> {
         let Some(section) = self.sections.first() else {
             return broken("F-17", 0, "there is no pool");
         };
         let entries = match self.tier {
-            Tier::Smallest => self.adaptive_pool(section, bytes)?,
+            Tier::Smallest => self.adaptive_pool(section, bytes, isa)?,
             _ => self.raw_pool(section, bytes)?,
         };
         Ok(Pool { entries })
@@ -113,13 +108,14 @@ impl Directory {
         bytes: &[u8],
         pool: &Pool,
         tables: Option<&stream::Tables>,
+        isa: Isa,
     ) -> Result<Decoded, FormatError> {
         let entry = self.section_of(parameter).zip(self.described(parameter));
         let Some((section, (param, descriptor))) = entry else {
             return broken("F-17", 0, "there is no such parameter");
         };
         let decoded = match section.kind {
-            SectionKind::Adaptive { .. } => self.adaptive_section(parameter, section, bytes)?,
+            SectionKind::Adaptive { .. } => self.adaptive_section(parameter, section, bytes, isa)?,
             SectionKind::Raw { .. } => raw_section(param, descriptor, section, bytes)?,
             _ => {
                 let Some(codebook) = pool.codebook(parameter).cloned() else {
@@ -141,19 +137,20 @@ impl Directory {
         parameter: usize,
         section: &Section,
         bytes: &[u8],
+        isa: Isa,
     ) -> Result<Decoded, FormatError> {
         let Some((param, descriptor)) = self.described(parameter) else {
             return broken("F-17", section.offset, "there is no such parameter");
         };
-        let mut decoder = StreamDecoder::quick(bytes);
+        let mut decoder = StreamDecoder::quick(bytes).on(isa);
         let hints = Hints { producer: None, grid: WeightHints::of(&self.graph, parameter).grid };
         let decoded = adaptive(&mut decoder, param, descriptor, hints, section.offset)?;
         decoder.finish().map_err(|e| FormatError::coded(e, section.offset))?;
         Ok(decoded)
     }
 
-    fn adaptive_pool(&self, section: &Section, bytes: &[u8]) -> Result<Vec<Pooled>, FormatError> {
-        let mut decoder = StreamDecoder::new(bytes);
+    fn adaptive_pool(&self, section: &Section, bytes: &[u8], isa: Isa) -> Result<Vec<Pooled>, FormatError> {
+        let mut decoder = StreamDecoder::new(bytes).on(isa);
         let mut entries: Vec<Pooled> = Vec::new();
         for i in 0..self.descriptors.len() {
             let entry = match (self.section_of(i), self.described(i)) {
@@ -283,7 +280,7 @@ fn fill(
     let Some(tables) = tables else {
         return broken("F-17", tiles.section.offset, "the tables of the tiles are missing");
     };
-    let mut decoder = stream::TileDecoder::new(Engine::detect());
+    let mut decoder = stream::TileDecoder::new(tables.isa());
     for tile in tiles.iter() {
         let decoded = tile.stream(&mut decoder, codebook.n_negative(), tables)?;
         let mut target = TileTarget::new(weights, &tile);

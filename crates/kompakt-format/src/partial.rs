@@ -11,7 +11,7 @@ use crate::{
     source::Source,
 };
 use alloc::{string::String, vec::Vec};
-use kompakt_entropy::{rans::Engine, stream};
+use kompakt_entropy::{Isa, stream};
 use kompakt_graph::Graph;
 use kompakt_prep::Pipeline;
 
@@ -37,14 +37,14 @@ impl Directory {
             return Ok(broken("F-17", self.span.start, "there is no pool")?);
         };
         let bytes = source.part(section.offset, section.length)?;
-        Ok(self.decode_pool(bytes.as_ref())?)
+        Ok(self.decode_pool(bytes.as_ref(), Isa::best())?)
     }
 
     /// The tables that all tiles of tier `stream` share, if the file has any.
     pub fn tables_from<S: Source>(&self, source: &mut S) -> Result<Option<stream::Tables>, S::Error> {
         let Some(section) = self.find(SectionKind::StreamTables) else { return Ok(None) };
         let bytes = source.part(section.offset, section.length)?;
-        Ok(Some(parse_tables(bytes.as_ref(), section, Engine::detect())?))
+        Ok(Some(parse_tables(bytes.as_ref(), section, Isa::best())?))
     }
 
     /// As [`Container::decode_parameter`](crate::Container::decode_parameter), with pool and tables of this file.
@@ -67,7 +67,7 @@ impl Directory {
             return Ok(decoded);
         }
         let bytes = source.part(section.offset, section.length)?;
-        Ok(self.decode_section(parameter, bytes.as_ref(), pool, tables)?)
+        Ok(self.decode_section(parameter, bytes.as_ref(), pool, tables, Isa::best())?)
     }
 
     /// Names of the classes, or none.

@@ -13,7 +13,7 @@ use crate::{
     section::{CRC_BYTES, Section, SectionKind},
     source::Source,
 };
-use kompakt_entropy::rans::Engine;
+use kompakt_entropy::Isa;
 
 impl Container<'_> {
     /// Checks every byte of the file.
@@ -57,16 +57,15 @@ impl Directory {
             let bytes = source.part(section.offset, section.length)?;
             let bytes = bytes.as_ref();
             match (section.kind, section.kind.parameter(), &mut pool) {
-                (SectionKind::StreamTables, ..) => {
-                    tables = Some(parse_tables(bytes, section, Engine::detect())?)
-                }
+                (SectionKind::StreamTables, ..) => tables = Some(parse_tables(bytes, section, Isa::best())?),
                 (_, Some(parameter), Some(pool)) => {
                     verifier.pooled_before(parameter, pool)?;
-                    let decoded = self.decode_section(parameter, bytes, pool, tables.as_ref())?;
+                    let decoded =
+                        self.decode_section(parameter, bytes, pool, tables.as_ref(), Isa::best())?;
                     verifier.add(decoded);
                 }
                 (kind, ..) if kind.is_ancillary() => self.check_ancillary(section, bytes)?,
-                _ => pool = Some(self.decode_pool(bytes)?),
+                _ => pool = Some(self.decode_pool(bytes, Isa::best())?),
             }
         }
         if let Some(pool) = &mut pool {

@@ -34,9 +34,8 @@ fn main() {
         });
         let layer = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, 32);
         let (m, mut scratch) = (ColumnMatrix::build(&layer).unwrap(), ColumnScratch::default());
-        let scattered = cost(layer.n_kept(), || {
-            m.apply(isa, black_box(&x), Epilogue::default(), &mut scratch, &mut y)
-        });
+        let scattered =
+            cost(layer.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut scratch, &mut y));
         let looked = cost(N_COLS, || {
             black_box(columns::count_nonzero(isa, black_box(&x)));
         });

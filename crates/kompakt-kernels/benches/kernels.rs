@@ -12,7 +12,11 @@ use std::sync::Arc;
 
 fn vector(n: usize, zeros: f32) -> Vec<f32> {
     let dice = numbers(3, n);
-    numbers(2, n).into_iter().zip(dice).map(|(v, die)| if (die + 1.0) / 2.0 < zeros { 0.0 } else { v }).collect()
+    numbers(2, n)
+        .into_iter()
+        .zip(dice)
+        .map(|(v, die)| if (die + 1.0) / 2.0 < zeros { 0.0 } else { v })
+        .collect()
 }
 
 /// The paper's densities and bits.

@@ -10,7 +10,7 @@
 use crate::{
     Epilogue, Isa, RowSource,
     isa::{Level, per_isa},
-    rows::{PARTS, whole},
+    rows::{PARTS, add_product, whole},
 };
 use alloc::{vec, vec::Vec};
 
@@ -225,7 +225,7 @@ fn scatter_body<const FUSED: bool>(m: &ColumnMatrix, active: &[u32], x: &[f32], 
                 #[expect(unsafe_code, reason = "the bounds check costs a third of this loop")]
                 // SAFETY: places are below `PARTS * (n_rows + 1)` since `build`, and there are as many sums.
                 let sum = unsafe { sums.get_unchecked_mut(usize::from(place)) };
-                *sum = if FUSED { factor.mul_add(value, *sum) } else { *sum + factor * value };
+                *sum = add_product::<FUSED>(factor, value, *sum);
             }
         }
     }

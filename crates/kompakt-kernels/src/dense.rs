@@ -9,7 +9,7 @@
 use crate::{
     Codebook, Isa,
     isa::{Level, per_isa},
-    rows::{PARTS, whole},
+    rows::{PARTS, add_product, whole},
 };
 
 #[cfg(target_arch = "x86_64")]
@@ -119,7 +119,7 @@ fn full_body<const FUSED: bool>(codes: &[u8], table: &[f32; 256], x: &[f32]) -> 
     for (codes, x) in codes.chunks(PARTS).zip(x.chunks(PARTS)) {
         for (part, (&code, &x)) in parts.iter_mut().zip(codes.iter().zip(x)) {
             let weight = table[usize::from(code)];
-            *part = if FUSED { x.mul_add(weight, *part) } else { *part + weight * x };
+            *part = add_product::<FUSED>(x, weight, *part);
         }
     }
     whole(parts)
@@ -142,7 +142,7 @@ fn in_parts<const FUSED: bool>(cols: &[u32], x: &[f32], weight: impl Fn(usize) -
     for (at, cols) in (0..).step_by(PARTS).zip(cols.chunks(PARTS)) {
         for (k, (part, &col)) in parts.iter_mut().zip(cols).enumerate() {
             let (x, weight) = (x[col as usize], weight(at + k));
-            *part = if FUSED { x.mul_add(weight, *part) } else { *part + weight * x };
+            *part = add_product::<FUSED>(x, weight, *part);
         }
     }
     whole(parts)

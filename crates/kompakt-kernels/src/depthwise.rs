@@ -102,14 +102,14 @@ impl Depthwise {
         y: &mut [f32],
     ) {
         // Products and sums that do not fit are more than any slice has.
-        let ([x_len, y_len], n) =
-            ([self.size, self.output].map(|[h, w]| h.saturating_mul(w)), rows.len());
+        let ([x_len, y_len], n) = ([self.size, self.output].map(|[h, w]| h.saturating_mul(w)), rows.len());
         if n == 0 || y_len == 0 {
             return;
         }
         assert!(rows.end <= taps.n_rows() && taps.n_cols() == self.n_places(), "rows or places");
         epilogue.check(rows.end);
-        let [first, last] = [rows.start, rows.end - 1].map(|row| row.saturating_add(first_row) / self.outputs);
+        let [first, last] =
+            [rows.start, rows.end - 1].map(|row| row.saturating_add(first_row) / self.outputs);
         assert!(first >= at.first, "an input channel before the first");
         let x_end = (last - at.first).saturating_mul(at.x_plane).saturating_add(x_len);
         let y_end = (n - 1).saturating_mul(at.y_plane).saturating_add(y_len);

@@ -234,7 +234,7 @@ impl Grid {
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "the features are there: an Isa of this level proves it")]
             crate::isa::Level::Avx512 => {
-                // SAFETY: `Isa::avx512` is the only maker of this level and has detected these features.
+                // SAFETY: the level stands for these features.
                 unsafe { wide::fill(self, x, tile, pad, out) }
             }
             _ => self.fill_with::<Fours>(x, tile, pad, out),
@@ -339,7 +339,7 @@ impl Grid {
             #[cfg(target_arch = "x86_64")]
             #[expect(unsafe_code, reason = "the features are there: an Isa of this level proves it")]
             crate::isa::Level::Avx512 => {
-                // SAFETY: `Isa::avx512` is the only maker of this level and has detected these features.
+                // SAFETY: the level stands for these features.
                 unsafe { wide::store(self, sums, tile, y) }
             }
             _ => self.store_with(sums, tile, y),

@@ -25,7 +25,7 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(feature = "std")]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 pub mod activations;
@@ -51,7 +51,7 @@ pub use columns::{ColumnMatrix, ColumnScratch};
 pub use depthwise::{Depthwise, PlanesAt};
 pub use epilogue::Epilogue;
 pub use grid::{Aligned, ConvShape, Grid};
-pub use isa::Isa;
+pub use kompakt_isa::Isa;
 pub use pairwise::Pairwise;
 pub use planes::Planes;
 pub use pool::PoolWindow;

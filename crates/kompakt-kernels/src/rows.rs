@@ -12,6 +12,18 @@ pub(crate) fn whole([a, b, c, d]: [f32; PARTS]) -> f32 {
     (a + b) + (c + d)
 }
 
+/// `a * b + sum`, rounded once if `FUSED`.
+#[inline(always)]
+pub(crate) fn add_product<const FUSED: bool>(a: f32, b: f32, sum: f32) -> f32 {
+    if !FUSED {
+        return a * b + sum;
+    }
+    #[cfg(feature = "std")]
+    return a.mul_add(b, sum);
+    #[cfg(not(feature = "std"))]
+    return libm::fmaf(a, b, sum);
+}
+
 /// The values behind codes: up to 256 of them, the rest zero, so that every byte is a valid code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Codebook {

@@ -233,7 +233,8 @@ fn sizes_that_wrap_around_are_refused() {
             stride: [1; 2],
             dilation: [1; 2],
         };
-        let (depthwise, at) = (Depthwise::new(&shape).unwrap(), PlanesAt { first: 0, x_plane: 4, y_plane: 4 });
+        let (depthwise, at) =
+            (Depthwise::new(&shape).unwrap(), PlanesAt { first: 0, x_plane: 4, y_plane: 4 });
         let places = SparseMatrix::random(1, [2, 9], 1.0, 4);
         let taps = TapMatrix::build(Arc::new(TapLayout::linear(9, 9)), &places);
         assert!(panics(|| depthwise.apply(isa, &taps, 0..1, 0, &x, at, Epilogue::default(), &mut y)));

@@ -62,8 +62,24 @@ fn one_vector() {
             assert_eq!(y, z, "columns and rows have the same bits on {isa}");
             for (r, row) in m.rows.iter().enumerate() {
                 let expected = row.product(|c| x[c]);
-                assert_close(&format!("sliced {isa}"), y[r], expected, row.cols.len(), scale[r], bias[r], relu);
-                assert_close(&format!("columns {isa}"), z[r], expected, row.cols.len(), scale[r], bias[r], relu);
+                assert_close(
+                    &format!("sliced {isa}"),
+                    y[r],
+                    expected,
+                    row.cols.len(),
+                    scale[r],
+                    bias[r],
+                    relu,
+                );
+                assert_close(
+                    &format!("columns {isa}"),
+                    z[r],
+                    expected,
+                    row.cols.len(),
+                    scale[r],
+                    bias[r],
+                    relu,
+                );
                 let sparse = dense::dot_sparse(isa, &row.cols, &row.codes, m.book(), &x);
                 assert_close(&format!("dot {isa}"), sparse, expected, row.cols.len(), 1.0, 0.0, false);
                 assert_eq!(epilogue.apply(r, sparse), y[r], "rows on their own have the same bits on {isa}");

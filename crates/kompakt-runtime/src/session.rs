@@ -116,7 +116,7 @@ impl<'m> Session<'m> {
     /// possible), a thread that cannot be started.
     pub fn new(model: &'m Model<'m>, options: &SessionOptions) -> Result<Self, RuntimeError> {
         let (max_batch, n_threads) = (options.max_batch.max(1), options.threads.max(1));
-        let container = model.container()?;
+        let container = model.container()?.on(options.isa);
         let graph = container.graph();
         let program = Program::compile(graph, max_batch).map_err(RuntimeError::Unsupported)?;
         let places = Places::plan(&program.buffers, max_batch);

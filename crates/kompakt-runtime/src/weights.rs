@@ -3,7 +3,6 @@
 use crate::error::RuntimeError;
 use kompakt_entropy::{
     direct::{Row, TileRef},
-    rans::Engine,
     stream::{self, TileDecoder},
 };
 use kompakt_format::{Container, Decoded, FormatError, Numbers, Pool, SectionKind, Tile, rows_and_cols};
@@ -77,7 +76,7 @@ impl SharedTables {
         if let Some(tables) = &self.0 {
             return Ok(tables.clone());
         }
-        let tables = Arc::new(container.stream_tables(Engine::detect())?);
+        let tables = Arc::new(container.stream_tables()?);
         self.0 = Some(tables.clone());
         Ok(tables)
     }
@@ -364,7 +363,7 @@ impl Weights<'_> {
         visit: &mut dyn FnMut(usize, RowView<'_>),
     ) {
         let RowScratch { cols, codes, decoder, error } = scratch;
-        let decoder = decoder.get_or_insert_with(|| TileDecoder::new(Engine::detect()));
+        let decoder = decoder.get_or_insert_with(|| TileDecoder::new(streamed.tables.isa()));
         let mut row = rows.start;
         while row < rows.end {
             let Some(tile) = streamed.tiles.get(row / streamed.rows_per_tile) else { return };

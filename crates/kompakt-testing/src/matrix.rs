@@ -72,7 +72,8 @@ impl SparseMatrix {
 impl SparseRow {
     /// The sum of the row's products with `x` at its columns, and the sum of their sizes.
     pub fn product(&self, x: impl Fn(usize) -> f32) -> (f64, f64) {
-        let products = self.cols.iter().zip(&self.values).map(|(&c, &w)| f64::from(w) * f64::from(x(c as usize)));
+        let products =
+            self.cols.iter().zip(&self.values).map(|(&c, &w)| f64::from(w) * f64::from(x(c as usize)));
         products.fold((0.0, 0.0), |(sum, size), p| (sum + p, size + p.abs()))
     }
 }

@@ -7,7 +7,9 @@
 use super::SLOTS;
 use super::decode::States;
 use super::table::{Kind, Small, Table};
+use crate::Isa;
 use core::arch::x86_64::*;
+use kompakt_isa::Level;
 
 /// Proof that the processor has AVX2 and POPCNT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +33,12 @@ const fn spread() -> [[u8; 8]; 256] {
 }
 
 impl Avx2 {
-    pub(super) fn detect() -> Option<Self> {
-        let has_all = std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("popcnt");
-        has_all.then_some(Self(()))
+    /// The proof, from that of the level.
+    pub(super) fn of(isa: Isa) -> Option<Self> {
+        match isa.level() {
+            Level::Avx2 | Level::Avx512 => Some(Self(())),
+            Level::Scalar => None,
+        }
     }
 
     /// As [`super::scalar::rounds`], but whole rounds only, and none where there are fewer than 8 ways.

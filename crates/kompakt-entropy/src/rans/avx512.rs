@@ -12,7 +12,9 @@
 use super::decode::States;
 use super::table::{Kind, Small, Table};
 use super::{LOWEST, SLOTS};
+use crate::Isa;
 use core::arch::x86_64::*;
+use kompakt_isa::Level;
 
 /// Proof that the processor has AVX-512 F and POPCNT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +27,12 @@ pub(crate) struct Avx512 {
 pub(crate) struct Words(());
 
 impl Avx512 {
-    pub(super) fn detect() -> Option<Self> {
-        let has_all = std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("popcnt");
-        let has_words =
-            std::is_x86_feature_detected!("avx512bw") && std::is_x86_feature_detected!("avx512vbmi2");
-        has_all.then_some(Self { words: has_words.then_some(Words(())) })
+    /// The proof, from that of the level.
+    pub(crate) fn of(isa: Isa) -> Option<Self> {
+        match isa.level() {
+            Level::Avx512 => Some(Self { words: isa.has_vbmi2().then_some(Words(())) }),
+            Level::Avx2 | Level::Scalar => None,
+        }
     }
 
     /// The proof of what older processors lack, if this one has it.

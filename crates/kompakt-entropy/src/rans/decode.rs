@@ -1,8 +1,7 @@
-//! The decoder: takes the stream apart and hands rounds to an engine.
+//! The decoder: takes the stream apart and hands rounds to an instruction set.
 
-use super::engine::Kind;
-use super::{Engine, LOWEST, MAX_LOG2_WAYS, MAX_WAYS, Table, scalar};
-use crate::EntropyError;
+use super::{LOWEST, MAX_LOG2_WAYS, MAX_WAYS, Table, scalar};
+use crate::{EntropyError, Isa};
 
 /// Decodes one stream, run by run.
 #[derive(Debug, Clone)]
@@ -14,7 +13,7 @@ pub struct Decoder<'a> {
     bytes: &'a [u8],
     /// Where the next word is in `bytes`; at most its length.
     at: usize,
-    engine: Engine,
+    isa: Isa,
 }
 
 /// The states of all ways, aligned as vectors like it.
@@ -26,8 +25,8 @@ impl<'a> Decoder<'a> {
     /// A decoder of `bytes`, which have `1 << log2_ways` ways.
     ///
     /// Errors: rules R-1 (the ways), R-2 (the states are not all there or out of range).
-    pub fn new(bytes: &'a [u8], log2_ways: u32, engine: Engine) -> Result<Self, EntropyError> {
-        Self::starting_at(0, bytes, log2_ways, engine)
+    pub fn new(bytes: &'a [u8], log2_ways: u32, isa: Isa) -> Result<Self, EntropyError> {
+        Self::starting_at(0, bytes, log2_ways, isa)
     }
 
     /// The same, of the stream that starts at byte `at`; so that errors tell where they are in all of `bytes`.
@@ -35,7 +34,7 @@ impl<'a> Decoder<'a> {
         at: usize,
         bytes: &'a [u8],
         log2_ways: u32,
-        engine: Engine,
+        isa: Isa,
     ) -> Result<Self, EntropyError> {
         if log2_ways > MAX_LOG2_WAYS {
             return Err(broken(at, "R-1", "more than 64 ways"));
@@ -51,7 +50,7 @@ impl<'a> Decoder<'a> {
                 return Err(broken(at + 4 * way, "R-2", "a state is below 2^16"));
             }
         }
-        Ok(Self { states, ways, bytes, at: at + 4 * ways, engine })
+        Ok(Self { states, ways, bytes, at: at + 4 * ways, isa })
     }
 
     /// Decodes the next `symbols.len()` symbols.
@@ -62,7 +61,7 @@ impl<'a> Decoder<'a> {
         if n_done == symbols.len() {
             return Ok(());
         }
-        // Fewer than two bytes are left for each way. Zeros after them spare the engines the difference; if
+        // Fewer than two bytes are left for each way. Zeros after them spare the vector code the difference; if
         // any were used, there is too little.
         let mut end = [0; 4 * MAX_WAYS];
         let rest = &self.bytes[self.at..];
@@ -94,17 +93,22 @@ impl<'a> Decoder<'a> {
 
     /// Decodes while `words` has two bytes for each way at `self.at`. Returns how many symbols.
     fn rounds(&mut self, table: &Table, words: &[u8], symbols: &mut [u8]) -> usize {
-        let Self { states, ways, at, engine, .. } = self;
+        let Self { states, ways, at, isa, .. } = self;
         let ways = *ways;
-        let n_done = match engine.0 {
-            Kind::Scalar => 0,
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Kind::Avx2(avx2) => avx2.rounds(table, states, ways, words, at, symbols),
-            // Eight ways fill half a register: the narrower one is faster then.
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Kind::Avx512(_, avx2) if ways < 16 => avx2.rounds(table, states, ways, words, at, symbols),
-            #[cfg(all(target_arch = "x86_64", feature = "std"))]
-            Kind::Avx512(avx512, _) => avx512.rounds(table, states, ways, words, at, symbols),
+        #[cfg(target_arch = "x86_64")]
+        let n_done = {
+            use super::{avx2::Avx2, avx512::Avx512};
+            // Eight ways fill half a register of sixteen: the narrower one is faster then.
+            match (Avx512::of(*isa).filter(|_| ways >= 16), Avx2::of(*isa)) {
+                (Some(avx512), _) => avx512.rounds(table, states, ways, words, at, symbols),
+                (None, Some(avx2)) => avx2.rounds(table, states, ways, words, at, symbols),
+                (None, None) => 0,
+            }
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let n_done = {
+            let _ = isa;
+            0
         };
         n_done + scalar::rounds(table, &mut states.0[..ways], words, at, &mut symbols[n_done..])
     }

@@ -1,12 +1,13 @@
 //! What a decoder looks symbols up in.
 
 use super::alias::{Alias, BUCKETS};
-use super::{Engine, Histogram, SLOT_BITS, SLOTS};
+use super::{Histogram, SLOT_BITS, SLOTS};
+use crate::Isa;
 use alloc::boxed::Box;
 
-/// A histogram made ready for decoding. Any engine decodes with any table.
+/// A histogram made ready for decoding. Any instruction set decodes with any table.
 ///
-/// On the heap: nothing for one symbol; 192 bytes for up to 16 where the engine has vectors, else 16 kB.
+/// On the heap: nothing for one symbol; 192 bytes for up to 16 where the instruction set has vectors, else 16 kB.
 #[derive(Debug, Clone)]
 pub struct Table(pub(super) Kind);
 
@@ -52,8 +53,8 @@ impl Table {
         }
     }
 
-    /// The table of a histogram, in the form that suits `engine` best.
-    pub fn new(histogram: &Histogram, engine: Engine) -> Self {
+    /// The table of a histogram, in the form that suits `isa` best.
+    pub fn new(histogram: &Histogram, isa: Isa) -> Self {
         let freqs = histogram.freqs();
         if let Some(symbol) = histogram.one_symbol() {
             return Self(Kind::One(symbol));
@@ -63,7 +64,7 @@ impl Table {
         }
         let small = Small::new(freqs);
         // Without vectors, one look-up in 16 kB is faster than two in 192 bytes: 0.54 against 0.36 G symbols/s.
-        if engine == Engine::SCALAR {
+        if isa == Isa::SCALAR {
             Self(Kind::Large(by_slot(|slot| small.lookup(slot))))
         } else {
             Self(Kind::Small(Box::new(small)))

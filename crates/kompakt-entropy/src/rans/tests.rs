@@ -1,6 +1,7 @@
-//! Every engine on the same cases: right streams, wrong streams, and streams that end where the memory ends.
+//! Every instruction set on the same cases: right streams, wrong streams, and streams that end where the memory ends.
 
 use super::*;
+use crate::Isa;
 use alloc::{format, string::String, vec, vec::Vec};
 use kompakt_testing::guard::Page;
 
@@ -20,12 +21,12 @@ impl Case {
         encoder.finish()
     }
 
-    fn decode(&self, bytes: &[u8], engine: Engine) -> Result<Vec<Vec<u8>>, crate::EntropyError> {
-        let mut decoder = Decoder::new(bytes, self.log2_ways, engine)?;
+    fn decode(&self, bytes: &[u8], isa: Isa) -> Result<Vec<Vec<u8>>, crate::EntropyError> {
+        let mut decoder = Decoder::new(bytes, self.log2_ways, isa)?;
         let mut runs = Vec::new();
         for (histogram, symbols) in &self.runs {
             let mut out = vec![0xee; symbols.len()];
-            decoder.decode(&Table::new(histogram, engine), &mut out)?;
+            decoder.decode(&Table::new(histogram, isa), &mut out)?;
             runs.push(out);
         }
         decoder.finish()?;
@@ -95,23 +96,23 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn every_engine_decodes_what_was_encoded() {
+fn every_instruction_set_decodes_what_was_encoded() {
     for case in cases() {
         let bytes = case.encode();
         let expected: Vec<_> = case.runs.iter().map(|(_, symbols)| symbols.clone()).collect();
-        for engine in Engine::all() {
-            assert_eq!(case.decode(&bytes, engine).unwrap(), expected, "{} {}", case.name, engine.name());
+        for isa in Isa::available() {
+            assert_eq!(case.decode(&bytes, isa).unwrap(), expected, "{} {}", case.name, isa.name());
         }
     }
 }
 
-/// A table made for one engine serves another.
+/// A table made for one instruction set serves another.
 #[test]
-fn any_table_serves_any_engine() {
+fn any_table_serves_any_instruction_set() {
     let (histogram, symbols) = run(16, 1.5, 1000, &mut 5);
     let case = Case { name: String::new(), log2_ways: 6, runs: vec![(histogram.clone(), symbols.clone())] };
     let bytes = case.encode();
-    for (made_for, used_by) in Engine::all().flat_map(|a| Engine::all().map(move |b| (a, b))) {
+    for (made_for, used_by) in Isa::available().flat_map(|a| Isa::available().map(move |b| (a, b))) {
         let mut decoder = Decoder::new(&bytes, 6, used_by).unwrap();
         let mut out = vec![0; symbols.len()];
         decoder.decode(&Table::new(&histogram, made_for), &mut out).unwrap();
@@ -120,9 +121,9 @@ fn any_table_serves_any_engine() {
 }
 
 /// A longer stream, a shorter one and one with a flipped bit: the same error, or the same wrong symbols, from
-/// every engine.
+/// every instruction set.
 #[test]
-fn every_engine_says_the_same_of_wrong_streams() {
+fn every_instruction_set_says_the_same_of_wrong_streams() {
     let mut seed = 1;
     for case in cases() {
         let mut bytes = case.encode();
@@ -134,9 +135,9 @@ fn every_engine_says_the_same_of_wrong_streams() {
         bytes.push(0);
         wrong.push(bytes.clone());
         for bytes in wrong {
-            let expected = case.decode(&bytes, Engine::SCALAR);
-            for engine in Engine::all() {
-                assert_eq!(case.decode(&bytes, engine), expected, "{} {}", case.name, engine.name());
+            let expected = case.decode(&bytes, Isa::SCALAR);
+            for isa in Isa::available() {
+                assert_eq!(case.decode(&bytes, isa), expected, "{} {}", case.name, isa.name());
             }
             assert!(expected.is_err() || bytes.len() == n, "{}", case.name);
         }
@@ -149,10 +150,10 @@ fn any_bytes_are_survived() {
     arbtest::arbtest(|u| {
         let bytes: Vec<u8> = u.arbitrary()?;
         let log2_ways = u.int_in_range(0..=MAX_LOG2_WAYS + 1)?;
-        for engine in Engine::all() {
-            let Ok(mut decoder) = Decoder::new(&bytes, log2_ways, engine) else { continue };
+        for isa in Isa::available() {
+            let Ok(mut decoder) = Decoder::new(&bytes, log2_ways, isa) else { continue };
             for histogram in &histograms {
-                let _ = decoder.decode(&Table::new(histogram, engine), &mut [0; 100]);
+                let _ = decoder.decode(&Table::new(histogram, isa), &mut [0; 100]);
             }
             let _ = decoder.finish();
         }
@@ -185,14 +186,14 @@ fn nothing_past_the_ends_is_touched() {
     for case in cases().into_iter().filter(|case| case.runs.len() == 1) {
         let bytes = case.encode();
         let (histogram, symbols) = &case.runs[0];
-        for engine in Engine::all() {
+        for isa in Isa::available() {
             for cut in [0, 1, 2, 5].into_iter().filter(|&cut| cut <= bytes.len()) {
                 let stream = input.end(bytes.len() - cut);
                 stream.copy_from_slice(&bytes[..bytes.len() - cut]);
                 let out = output.end(symbols.len());
-                let Ok(mut decoder) = Decoder::new(stream, case.log2_ways, engine) else { continue };
-                let result = decoder.decode(&Table::new(histogram, engine), out);
-                assert!(cut > 0 || (result.is_ok() && out == symbols), "{} {}", case.name, engine.name());
+                let Ok(mut decoder) = Decoder::new(stream, case.log2_ways, isa) else { continue };
+                let result = decoder.decode(&Table::new(histogram, isa), out);
+                assert!(cut > 0 || (result.is_ok() && out == symbols), "{} {}", case.name, isa.name());
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Which instruction set the models run on. The code is the same: the compiler makes a second version of it that
 //! may use wider registers. All arithmetic is of whole numbers, so the bits are the same.
 
-use crate::EntropyError;
+use crate::{EntropyError, Isa};
+use kompakt_isa::Level;
 
 /// Something to be run.
 pub(crate) trait Job {
@@ -9,21 +10,18 @@ pub(crate) trait Job {
     fn run(self) -> Result<(), EntropyError>;
 }
 
-/// Runs a job on the best instruction set that this processor has.
-pub(crate) fn run(job: impl Job) -> Result<(), EntropyError> {
-    #[cfg(all(target_arch = "x86_64", feature = "std"))]
-    if std::is_x86_feature_detected!("avx2")
-        && std::is_x86_feature_detected!("bmi2")
-        && std::is_x86_feature_detected!("lzcnt")
-    {
+/// Runs a job compiled for an instruction set.
+pub(crate) fn run(isa: Isa, job: impl Job) -> Result<(), EntropyError> {
+    match isa.level() {
+        Level::Scalar => job.run(),
+        #[cfg(target_arch = "x86_64")]
         #[expect(unsafe_code, reason = "the one call of code for a certain instruction set")]
-        // SAFETY: the processor has these features.
-        return unsafe { with_avx2(job) };
+        // SAFETY: both levels stand for these features.
+        Level::Avx2 | Level::Avx512 => unsafe { with_avx2(job) },
     }
-    job.run()
 }
 
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
+#[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
 fn with_avx2(job: impl Job) -> Result<(), EntropyError> {
     job.run()

@@ -20,7 +20,7 @@ use super::{
     binary::Coder, cells::Cells, counter::Counter, layer::Layer, picture::Kind, picture::Picture, processor,
     stream::Hints,
 };
-use crate::EntropyError;
+use crate::{EntropyError, Isa};
 use alloc::{boxed::Box, vec, vec::Vec};
 use columns::{Columns, Estimate};
 use flag::{Flag, KeptModel};
@@ -64,9 +64,10 @@ impl QuickModel {
         }
     }
 
-    /// Codes a layer, on the best instruction set there is; all give the same bits.
+    /// Codes a layer; all instruction sets give the same bits.
     pub(crate) fn code<C: Coder, D: Cells>(
         &mut self,
+        isa: Isa,
         coder: &mut C,
         cells: &mut D,
         hints: Hints<'_>,
@@ -75,7 +76,7 @@ impl QuickModel {
         if layer.row_len == 0 {
             return Ok(());
         }
-        processor::run(Walk { models: self, coder, cells, layer })
+        processor::run(isa, Walk { models: self, coder, cells, layer })
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@ use super::{
     quick::QuickModel,
     walk::WeightModel,
 };
-use crate::{EntropyError, Weights, WeightsBuf};
+use crate::{EntropyError, Isa, Weights, WeightsBuf};
 use alloc::{boxed::Box, vec::Vec};
 
 /// The most rows, and the most weights in a row.
@@ -71,13 +71,14 @@ impl Models {
 impl WeightModels {
     fn code<C: Coder, D: Cells>(
         &mut self,
+        isa: Isa,
         coder: &mut C,
         cells: &mut D,
         hints: Hints<'_>,
     ) -> Result<(), EntropyError> {
         match self {
-            Self::Rich(models) => models.code(coder, cells, hints),
-            Self::Quick(models) => models.code(coder, cells, hints),
+            Self::Rich(models) => models.code(isa, coder, cells, hints),
+            Self::Quick(models) => models.code(isa, coder, cells, hints),
         }
     }
 }
@@ -113,7 +114,7 @@ impl StreamEncoder {
     pub fn weights(&mut self, weights: &Weights<'_>, hints: Hints<'_>) -> Result<(), EntropyError> {
         weights.validate()?;
         hints.check(*weights)?;
-        self.models.weights.code(&mut self.coder, &mut Source(weights), hints)
+        self.models.weights.code(Isa::best(), &mut self.coder, &mut Source(weights), hints)
     }
 
     /// Writes numbers, bit by bit the same when read: zeros keep their sign and NaNs their payload.
@@ -207,17 +208,23 @@ impl StreamEncoder {
 pub struct StreamDecoder<'a> {
     coder: Decoder<'a>,
     models: Models,
+    isa: Isa,
 }
 
 impl<'a> StreamDecoder<'a> {
     /// Over exactly the bytes of one stream, written with rich models.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { coder: Decoder::new(bytes), models: Models::rich() }
+        Self { coder: Decoder::new(bytes), models: Models::rich(), isa: Isa::best() }
     }
 
     /// The same, written with quick models.
     pub fn quick(bytes: &'a [u8]) -> Self {
-        Self { coder: Decoder::new(bytes), models: Models::quick() }
+        Self { coder: Decoder::new(bytes), models: Models::quick(), isa: Isa::best() }
+    }
+
+    /// The same on that instruction set, instead of the best.
+    pub fn on(self, isa: Isa) -> Self {
+        Self { isa, ..self }
     }
 
     /// Reads into `weights`, whose shape, levels and presence of a mask are given.
@@ -228,7 +235,7 @@ impl<'a> StreamDecoder<'a> {
         weights.clear();
         weights.view().validate()?;
         hints.check(weights.view())?;
-        self.models.weights.code(&mut self.coder, &mut Target(weights), hints)
+        self.models.weights.code(self.isa, &mut self.coder, &mut Target(weights), hints)
     }
 
     /// Reads numbers.

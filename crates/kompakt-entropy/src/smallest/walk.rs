@@ -16,7 +16,7 @@ use super::{
     tables::{coarse, log},
     window::Window,
 };
-use crate::EntropyError;
+use crate::{EntropyError, Isa};
 
 /// The models of all layers of a stream.
 #[derive(Debug, Clone)]
@@ -69,9 +69,10 @@ impl WeightModel {
         Self { kept: KeptModel::new(), level: LevelModel::new() }
     }
 
-    /// Codes a layer, on the best instruction set there is; all give the same bits.
+    /// Codes a layer; all instruction sets give the same bits.
     pub(crate) fn code<C: Coder, D: Cells>(
         &mut self,
+        isa: Isa,
         coder: &mut C,
         cells: &mut D,
         hints: Hints<'_>,
@@ -80,7 +81,7 @@ impl WeightModel {
         if layer.row_len == 0 {
             return Ok(());
         }
-        processor::run(Walk { models: self, coder, cells, layer })
+        processor::run(isa, Walk { models: self, coder, cells, layer })
     }
 }
 
@@ -269,7 +270,7 @@ mod tests {
                 let mut cells = Source(&view);
                 let layer = Layer::new(&cells, hints);
                 let walk = Walk { models: &mut models, coder: &mut coder, cells: &mut cells, layer };
-                if plain { walk.run() } else { processor::run(walk) }.unwrap();
+                if plain { walk.run() } else { processor::run(Isa::best(), walk) }.unwrap();
                 coder.finish()
             };
             let bytes = write(true);
@@ -280,7 +281,7 @@ mod tests {
                 let mut cells = Target(&mut read);
                 let layer = Layer::new(&cells, hints);
                 let walk = Walk { models: &mut models, coder: &mut coder, cells: &mut cells, layer };
-                if plain { walk.run() } else { processor::run(walk) }.unwrap();
+                if plain { walk.run() } else { processor::run(Isa::best(), walk) }.unwrap();
                 coder.finish().unwrap();
                 assert_eq!(read, weights);
             }

@@ -5,13 +5,13 @@ use super::model::{Model, Sparse};
 use super::{MAX_TILE_WEIGHTS, Tables, rows};
 use crate::EntropyError;
 use crate::direct::TileShape;
-use crate::rans::{Decoder, Engine};
+use crate::{Isa, rans::Decoder};
 use alloc::vec::Vec;
 
 /// Decodes tiles one after the other into memory that it keeps; after the largest, nothing is allocated.
 #[derive(Debug, Clone)]
 pub struct TileDecoder {
-    engine: Engine,
+    isa: Isa,
     /// Symbols as they come.
     symbols: Vec<u8>,
     row_classes: Vec<u8>,
@@ -135,9 +135,9 @@ fn n_weights(shape: TileShape) -> Result<usize, EntropyError> {
 
 impl TileDecoder {
     /// A decoder with nothing in its memory.
-    pub fn new(engine: Engine) -> Self {
+    pub fn new(isa: Isa) -> Self {
         Self {
-            engine,
+            isa,
             symbols: Vec::new(),
             row_classes: Vec::new(),
             ends: Vec::new(),
@@ -178,7 +178,7 @@ impl TileDecoder {
                 if tables.n_symbols(*table) > shape.n_levels + usize::from(*has_zero) {
                     return Err(broken(0, "S-8", "the tile's table has codes outside the codebook"));
                 }
-                let mut decoder = header.symbols(first, self.engine)?;
+                let mut decoder = header.symbols(first, self.isa)?;
                 decoder.decode(tables.table(*table), room(&mut self.symbols, n_weights))?;
                 decoder.finish()?;
                 Ok(Tile::Dense { symbols: &self.symbols[..n_weights], has_zero: *has_zero })
@@ -220,7 +220,7 @@ impl TileDecoder {
                 "the tile has more gaps than weights",
             ))?;
         }
-        let mut decoder = header.symbols(first, self.engine)?;
+        let mut decoder = header.symbols(first, self.isa)?;
         let row_classes = room(&mut self.row_classes, shape.rows);
         match model.row_classes {
             Some(table) => decoder.decode(tables.table(table), row_classes)?,
@@ -253,7 +253,7 @@ impl TileDecoder {
             room(&mut self.cols, area.cols + n + rows::SLACK);
             let cols = &mut self.cols[area.cols..];
             let ends = &mut self.ends[area.ends..area.ends + n_rows];
-            let n_kept = rows::columns(self.engine, symbols, class.cap, shape.cols as u32, cols, ends)
+            let n_kept = rows::columns(self.isa, symbols, class.cap, shape.cols as u32, cols, ends)
                 .ok_or(broken(0, "S-10", "the gaps of a class lead past its rows"))?;
             next = Area { cols: area.cols + n_kept, ends: area.ends + n_rows, done: 0 };
         }
@@ -297,7 +297,7 @@ impl TileDecoder {
         let symbols = room(&mut self.symbols, n_kept);
         let (starts, firsts) = (&self.starts[..shape.rows + 1], &self.firsts[..shape.rows]);
         let places = Places { starts, firsts, cols: &self.cols, reach: model.reach };
-        self.links.decode(decoder, self.engine, tables, &places, n_negative, symbols, codes)
+        self.links.decode(decoder, self.isa, tables, &places, n_negative, symbols, codes)
     }
 }
 
@@ -339,8 +339,8 @@ impl<'a> Header<'a> {
     }
 
     /// What follows: the symbols, with the ways that the `first` number says.
-    fn symbols(&self, first: usize, engine: Engine) -> Result<Decoder<'a>, EntropyError> {
-        Decoder::starting_at(self.at, self.bytes, (first % 8) as u32, engine)
+    fn symbols(&self, first: usize, isa: Isa) -> Result<Decoder<'a>, EntropyError> {
+        Decoder::starting_at(self.at, self.bytes, (first % 8) as u32, isa)
     }
 }
 

@@ -10,7 +10,10 @@
 //! ```
 
 use crate::EntropyError;
-use crate::rans::{Decoder, Engine, Table};
+use crate::{
+    Isa,
+    rans::{Decoder, Table},
+};
 use alloc::vec::Vec;
 
 /// What vector code may write past the end of a list.
@@ -70,7 +73,7 @@ impl Links {
     pub(super) fn decode(
         &mut self,
         decoder: &mut Decoder<'_>,
-        engine: Engine,
+        isa: Isa,
         tables: [&Table; 3],
         places: &Places<'_>,
         n_negative: usize,
@@ -86,7 +89,7 @@ impl Links {
             for (&weight, &symbol) in list.at.iter().zip(&*symbols) {
                 codes[weight as usize] = symbol;
             }
-            follow(engine, list, symbols, n_negative, next);
+            follow(isa, list, symbols, n_negative, next);
             Ok::<(), EntropyError>(())
         };
         run(&self.starts, tables[0], &mut self.now)?;
@@ -120,12 +123,12 @@ fn find_starts(places: &Places<'_>, starts: &mut List) {
 }
 
 /// Appends to `next` what is linked to the weights of `list`, whose codes are `symbols`.
-fn follow(engine: Engine, list: &List, symbols: &[u8], n_negative: usize, next: &mut [List; 2]) {
-    #[cfg(all(target_arch = "x86_64", feature = "std"))]
-    if let Some(avx512) = engine.avx512() {
+fn follow(isa: Isa, list: &List, symbols: &[u8], n_negative: usize, next: &mut [List; 2]) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx512) = crate::rans::avx512::Avx512::of(isa) {
         return super::avx512::follow(avx512, list, symbols, n_negative, next);
     }
-    let _ = engine;
+    let _ = isa;
     follow_from(0, list, symbols, n_negative, next);
 }
 

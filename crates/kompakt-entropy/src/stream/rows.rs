@@ -1,6 +1,6 @@
 //! From gaps to columns: running sums, cut into rows as they grow.
 
-use crate::rans::Engine;
+use crate::Isa;
 
 /// Where summing stands.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Sum {
 /// Returns how many there are; `None` where they lead past the last row. `cols` is at least [`SLACK`] longer than
 /// `symbols`.
 pub(super) fn columns(
-    engine: Engine,
+    isa: Isa,
     symbols: &[u8],
     cap: u8,
     n_cols: u32,
@@ -37,14 +37,14 @@ pub(super) fn columns(
     ends: &mut [u32],
 ) -> Option<usize> {
     let mut sum = Sum::default();
-    #[cfg(all(target_arch = "x86_64", feature = "std"))]
-    let symbols = match engine.avx512().and_then(|avx512| avx512.words()) {
+    #[cfg(target_arch = "x86_64")]
+    let symbols = match crate::rans::avx512::Avx512::of(isa).and_then(|avx512| avx512.words()) {
         Some(words) if n_cols <= super::avx512::MAX_COLS => {
             super::avx512::columns(words, symbols, cap, n_cols, &mut sum, cols, ends)?
         }
         _ => symbols,
     };
-    let _ = engine;
+    let _ = isa;
     for &symbol in symbols {
         sum.past += u32::from(symbol);
         while sum.past >= n_cols {
@@ -78,16 +78,16 @@ mod tests {
 
     #[test]
     fn gaps_become_rows() {
-        for engine in Engine::all() {
+        for isa in Isa::available() {
             // 2 pruned, kept; kept; 3 pruned (cap), 1 pruned, kept. Rows of 5: columns 2 3 | 3.
             let (mut cols, mut ends) = ([0; 4 + SLACK], [0; 2]);
-            assert_eq!(columns(engine, &[2, 0, 3, 1], 3, 5, &mut cols, &mut ends), Some(3));
+            assert_eq!(columns(isa, &[2, 0, 3, 1], 3, 5, &mut cols, &mut ends), Some(3));
             assert_eq!((cols[..3].to_vec(), ends), (vec![2, 3, 3], [2, 3]));
-            assert_eq!(columns(engine, &[2, 0, 3, 1], 3, 8, &mut cols, &mut ends[..1]), None);
+            assert_eq!(columns(isa, &[2, 0, 3, 1], 3, 8, &mut cols, &mut ends[..1]), None);
         }
     }
 
-    /// Any symbols, any rows: as counting weight by weight has it, on every engine.
+    /// Any symbols, any rows: as counting weight by weight has it, on every instruction set.
     #[test]
     fn any_gaps_become_rows() {
         arbtest::arbtest(|u| {
@@ -106,10 +106,10 @@ mod tests {
             }
             let least = past.div_ceil(n_cols);
             let n_rows = least.saturating_sub(u.int_in_range(0..=1)?) + u.int_in_range(0..=2)?;
-            for engine in Engine::all() {
+            for isa in Isa::available() {
                 let (mut cols, mut ends) = (vec![0; n + SLACK], vec![0; n_rows as usize]);
-                let found = columns(engine, &symbols, cap, n_cols, &mut cols, &mut ends);
-                assert_eq!(found, (n_rows >= least).then_some(places.len()), "{}", engine.name());
+                let found = columns(isa, &symbols, cap, n_cols, &mut cols, &mut ends);
+                assert_eq!(found, (n_rows >= least).then_some(places.len()), "{}", isa.name());
                 if found.is_some() {
                     let expected: Vec<u32> = places.iter().map(|place| place % n_cols).collect();
                     assert_eq!(cols[..places.len()], expected);

@@ -8,12 +8,14 @@ use super::MAX_TABLES;
 use super::model::Model;
 use super::wire::{BitReader, BitWriter, Coded, read_histogram};
 use crate::EntropyError;
-use crate::rans::{Engine, Table};
+use crate::{Isa, rans::Table};
 use alloc::vec::Vec;
 
 /// Tables and models, ready for decoding.
 #[derive(Debug, Clone)]
 pub struct Tables {
+    /// What they were made for.
+    isa: Isa,
     tables: Vec<Table>,
     /// The alphabet of each table.
     n_symbols: Vec<usize>,
@@ -24,11 +26,11 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Reads the tables, in the form that suits `engine`. Takes at most 16 kB for each table, and there are at
+    /// Reads the tables, in the form that suits `isa`. Takes at most 16 kB for each table, and there are at
     /// most `8 * bytes.len()` of them.
     ///
     /// Errors: rules S-2 (counts), S-3 (histograms), S-4 (models), S-5 (the end). Never panics.
-    pub fn parse(bytes: &[u8], engine: Engine) -> Result<Self, EntropyError> {
+    pub fn parse(bytes: &[u8], isa: Isa) -> Result<Self, EntropyError> {
         let mut from = BitReader::new(bytes);
         let broken = |from: &BitReader<'_>, rule, problem| {
             Err(EntropyError::Stream { offset: from.offset(), rule, problem })
@@ -38,14 +40,14 @@ impl Tables {
             return broken(&from, "S-2", "there are not 0 to 4096 tables");
         };
         let mut this =
-            Self { tables: Vec::new(), n_symbols: Vec::new(), freqs: Vec::new(), models: Vec::new() };
+            Self { isa, tables: Vec::new(), n_symbols: Vec::new(), freqs: Vec::new(), models: Vec::new() };
         for _ in 0..n_tables {
             let Some(histogram) = read_histogram(&mut from) else {
                 return broken(&from, "S-3", "a histogram is cut off or does not add up to 4096");
             };
             this.n_symbols.push(histogram.freqs().len());
             this.freqs.push(histogram.freqs().to_vec());
-            this.tables.push(Table::new(&histogram, engine));
+            this.tables.push(Table::new(&histogram, isa));
         }
         let Some(n_models) = count(&mut from).filter(|&n| n <= MAX_TABLES) else {
             return broken(&from, "S-2", "there are not 0 to 4096 models");
@@ -57,6 +59,11 @@ impl Tables {
             this.models.push(model);
         }
         if from.is_at_end() { Ok(this) } else { broken(&from, "S-5", "something follows the last model") }
+    }
+
+    /// The instruction set that they were made for.
+    pub fn isa(&self) -> Isa {
+        self.isa
     }
 
     /// The bytes of memory that they hold.

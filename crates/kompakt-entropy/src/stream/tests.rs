@@ -1,8 +1,8 @@
-//! Matrices of every kind there and back, on every engine; tiles and tables that are none.
+//! Matrices of every kind there and back, on every instruction set; tiles and tables that are none.
 
 use super::*;
+use crate::Isa;
 use crate::direct::TileShape;
-use crate::rans::Engine;
 use crate::{EntropyError, Weights};
 use alloc::{vec, vec::Vec};
 use arbtest::arbitrary::{Result as Arbitrary, Unstructured};
@@ -113,9 +113,9 @@ fn what_is_written_is_read() {
         let matrices: Vec<Matrix> =
             (0..u.int_in_range(1..=4)?).map(|_| Matrix::random(u)).collect::<Arbitrary<_>>()?;
         let (tables, tiles) = encode(&matrices);
-        for engine in Engine::all() {
-            let tables = Tables::parse(&tables, engine).unwrap();
-            let mut decoder = TileDecoder::new(engine);
+        for isa in Isa::available() {
+            let tables = Tables::parse(&tables, isa).unwrap();
+            let mut decoder = TileDecoder::new(isa);
             for (matrix, tiles) in matrices.iter().zip(&tiles) {
                 for (tile, (first, shape)) in tiles.iter().zip(shapes(matrix)) {
                     let tile = decoder.decode(tile, shape, matrix.n_negative, &tables).unwrap();
@@ -132,7 +132,7 @@ fn what_is_written_is_read() {
 }
 
 /// A tile with a flipped bit, and one cut short: an error or other weights within bounds, the same on every
-/// engine; never a panic.
+/// instruction set; never a panic.
 #[test]
 fn wrong_tiles_and_tables_are_survived() {
     arbtest::arbtest(|u| {
@@ -151,12 +151,12 @@ fn wrong_tiles_and_tables_are_survived() {
             }
         }
         let mut found: Option<Result<_, EntropyError>> = None;
-        for engine in Engine::all() {
-            let Ok(tables) = Tables::parse(&tables, engine) else { continue };
-            let mut decoder = TileDecoder::new(engine);
+        for isa in Isa::available() {
+            let Ok(tables) = Tables::parse(&tables, isa) else { continue };
+            let mut decoder = TileDecoder::new(isa);
             let result =
                 decoder.decode(tile, shape, matrix.n_negative, &tables).map(|tile| expand(tile, shape));
-            assert_eq!(*found.get_or_insert(result.clone()), result, "{}", engine.name());
+            assert_eq!(*found.get_or_insert(result.clone()), result, "{}", isa.name());
         }
         Ok(())
     });
@@ -170,8 +170,8 @@ fn any_bytes_are_survived() {
         let bytes: Vec<u8> = u.arbitrary()?;
         let shape = TileShape { rows: u.int_in_range(0..=9)?, cols: u.int_in_range(0..=99)?, n_levels: 16 };
         for tables in [&bytes, &right] {
-            let Ok(tables) = Tables::parse(tables, Engine::detect()) else { continue };
-            let mut decoder = TileDecoder::new(Engine::detect());
+            let Ok(tables) = Tables::parse(tables, Isa::best()) else { continue };
+            let mut decoder = TileDecoder::new(Isa::best());
             if let Ok(tile) = decoder.decode(&bytes, shape, 8, &tables) {
                 expand(tile, shape);
             }
@@ -199,10 +199,10 @@ fn what_does_not_fit_is_refused() {
     assert!(plan.encode(1, &matrix.view()).is_err());
     let other = Matrix { n_levels: 9, codes: vec![8, 0, 0, 0], ..matrix.clone() };
     assert!(plan.encode(0, &other.view()).is_err());
-    let tables = Tables::parse(&plan.tables(), Engine::SCALAR).unwrap();
+    let tables = Tables::parse(&plan.tables(), Isa::SCALAR).unwrap();
     let tile = plan.encode(0, &matrix.view()).unwrap().remove(0);
     let shape = TileShape { rows: 2, cols: 2, n_levels: 2 };
-    let mut decoder = TileDecoder::new(Engine::SCALAR);
+    let mut decoder = TileDecoder::new(Isa::SCALAR);
     assert!(decoder.decode(&tile, shape, 1, &tables).is_ok());
     let rule = |result: Result<Tile<'_>, EntropyError>| match result {
         Err(EntropyError::Stream { rule, .. }) => rule,

@@ -6,9 +6,8 @@ use super::{
 };
 use anyhow::{Result, ensure};
 use kompakt_entropy::{
-    Weights, WeightsBuf,
+    Isa, Weights, WeightsBuf,
     direct::{Choice, TileRef, TileShape, encode_tile},
-    rans::Engine,
     smallest::{Hints, StreamDecoder, StreamEncoder},
     stream::{Collector, Plan, Tables, TileDecoder, suggested_rows},
 };
@@ -87,7 +86,7 @@ fn stream(network: &Network) -> Result<Measured> {
         Ok((plan, tiles))
     };
     let (encode_s, (plan, tiles)) = timed(encode)?;
-    let engine = Engine::detect();
+    let engine = Isa::best();
     let (decode_s, ()) = timed(|| {
         let tables = Tables::parse(&plan.tables(), engine)?;
         let mut decoder = TileDecoder::new(engine);
