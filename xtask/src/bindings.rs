@@ -7,7 +7,7 @@
 //! The C library needs nothing but a C compiler and is tried by the tests of `kompakt-capi`.
 
 use anyhow::{Context, Result, bail};
-use kompakt_runtime::{Model, Session, SessionOptions};
+use kompakt_runtime::{Model, Port, Session, SessionOptions};
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -39,24 +39,41 @@ pub(crate) fn run() -> Result<()> {
     let wheel = only_file(&wheels)?;
     pip(&["--force-reinstall", "--no-deps", &wheel.display().to_string()])?;
 
-    let model = root.join("fixtures/good/convolutions-stream.kompakt");
-    let example = root.join("crates/kompakt-py/examples/classify.py");
-    let output = Command::new(&python).args([&example, &model]).output().context("cannot start Python")?;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let expected = expected(&model)?;
-    if !output.status.success() || printed.trim_end() != expected {
-        bail!(
-            "the example printed {printed:?}, should be {expected:?}\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    }
+    let run = |example: &str, model: &Path, expected: &str| -> Result<()> {
+        let example = root.join("crates/kompakt-py/examples").join(example);
+        let output = Command::new(&python).args([&example, model]).output().context("cannot start Python")?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() || printed.trim_end() != expected {
+            let talk = String::from_utf8_lossy(&output.stderr);
+            bail!("{} printed {printed:?}, should be {expected:?}\n{talk}", example.display());
+        }
+        Ok(())
+    };
+    let fixture = |name: &str| root.join("fixtures/good").join(name);
+    let classifier = fixture("perceptron-stream.kompakt");
+    let expected = class(&classifier)?;
+    run("classify.py", &classifier, &expected)?;
+    let detector = fixture("convolutions-stream.kompakt");
+    run("outputs.py", &detector, &outputs(&detector)?)?;
     let name = wheel.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    crate::say(&format!("{name}: the example in Python prints what the loader says: {expected}"));
+    crate::say(&format!("{name}: the examples in Python print what the loader says: {expected}"));
     Ok(())
 }
 
-/// The line of the example, by the loader itself.
-fn expected(path: &Path) -> Result<String> {
+/// The lines of the example that prints all outputs, by the loader itself.
+fn outputs(path: &Path) -> Result<String> {
+    let model = Model::map(path)?;
+    let mut session = Session::new(&model, &SessionOptions::default())?;
+    session.run_raw(&vec![0.5; session.raw_shape().iter().product()], 1)?;
+    let line = |(i, port): (usize, &Port)| {
+        let values: String = session.output(i).iter().map(|v| format!(" {v:.6}")).collect();
+        format!("{} {}:{values}", port.name, tuple(&port.shape))
+    };
+    Ok(session.outputs().iter().enumerate().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+/// The line of the example that classifies, by the loader itself.
+fn class(path: &Path) -> Result<String> {
     let model = Model::map(path)?;
     let mut session = Session::new(&model, &SessionOptions::default())?;
     let (shape, output) = (session.raw_shape(), session.output_shape().to_vec());

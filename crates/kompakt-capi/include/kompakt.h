@@ -125,7 +125,7 @@ void kompakt_close(struct kompakt_session *session);
 size_t kompakt_input_len(const struct kompakt_session *session);
 
 /*
- Numbers of one output: the product of kompakt_output_shape. 0 for null.
+ Numbers of one first output: the product of kompakt_output_shape. 0 for null.
 
  # Safety
  `session` is null or open.
@@ -141,12 +141,86 @@ size_t kompakt_output_len(const struct kompakt_session *session);
 size_t kompakt_input_shape(const struct kompakt_session *session, size_t *dims, size_t capacity);
 
 /*
- Writes the first `capacity` dimensions of one output (without the batch) and returns how many there are.
+ Writes the first `capacity` dimensions of the first output (without the batch) and returns how many there are.
 
  # Safety
  `session` is null or open; `dims` has room for `capacity` numbers.
  */
-size_t kompakt_output_shape(const struct kompakt_session *session, size_t *dims, size_t capacity);
+size_t kompakt_output_shape(const struct kompakt_session *session,
+                            size_t *dims,
+                            size_t capacity);
+
+/*
+ How many inputs the network has.
+
+ # Safety
+ `session` is null or open.
+ */
+size_t kompakt_n_inputs(const struct kompakt_session *session);
+
+/*
+ The name of input `index` in the network, or null where there is no such input. Valid until kompakt_close.
+
+ # Safety
+ `session` is null or open.
+ */
+const char *kompakt_input_name(const struct kompakt_session *session, size_t index);
+
+/*
+ Numbers of one input `index`: the product of its shape. 0 where there is no such input.
+
+ # Safety
+ `session` is null or open.
+ */
+size_t kompakt_input_len_at(const struct kompakt_session *session, size_t index);
+
+/*
+ Writes the first `capacity` dimensions of input `index` (without the batch) and returns how many there are; 0 where
+ there is no such input.
+
+ # Safety
+ `session` is null or open; `dims` is null or has room for `capacity` numbers.
+ */
+size_t kompakt_input_shape_at(const struct kompakt_session *session,
+                              size_t index,
+                              size_t *dims,
+                              size_t capacity);
+
+/*
+ How many outputs the network has.
+
+ # Safety
+ `session` is null or open.
+ */
+size_t kompakt_n_outputs(const struct kompakt_session *session);
+
+/*
+ The name of output `index` in the network, or null where there is no such output. Valid until kompakt_close.
+
+ # Safety
+ `session` is null or open.
+ */
+const char *kompakt_output_name(const struct kompakt_session *session, size_t index);
+
+/*
+ Numbers of one output `index`: the product of its shape. 0 where there is no such output.
+
+ # Safety
+ `session` is null or open.
+ */
+size_t kompakt_output_len_at(const struct kompakt_session *session, size_t index);
+
+/*
+ Writes the first `capacity` dimensions of output `index` (without the batch) and returns how many there are; 0 where
+ there is no such output.
+
+ # Safety
+ `session` is null or open; `dims` is null or has room for `capacity` numbers.
+ */
+size_t kompakt_output_shape_at(const struct kompakt_session *session,
+                               size_t index,
+                               size_t *dims,
+                               size_t capacity);
 
 /*
  How many classes the file names.
@@ -199,6 +273,22 @@ enum kompakt_status kompakt_run_prepared(struct kompakt_session *session,
                                          const float *input,
                                          size_t batch,
                                          float *output);
+
+/*
+ Runs a network of any number of inputs and gives all its outputs, in the order of their numbers. A network of one
+ input gets raw inputs, as with kompakt_run.
+
+ `inputs` and `outputs` point to as many pointers as there are inputs and outputs; input `i` is
+ `[batch, kompakt_input_shape_at(i)...]`, output `i` `[batch, kompakt_output_shape_at(i)...]`. An output whose pointer is
+ null is left out.
+
+ # Safety
+ `session` is open, and used by this thread alone; the pointers point to as many numbers as that.
+ */
+enum kompakt_status kompakt_run_all(struct kompakt_session *session,
+                                    const float *const *inputs,
+                                    size_t batch,
+                                    float *const *outputs);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -19,10 +19,30 @@ pub struct KompaktSession {
     session: OwnedSession,
     /// Names of the classes, ended by a zero.
     labels: Vec<CString>,
-    /// Numbers of one raw input, of one prepared input, of one output.
+    /// Numbers of one raw input, of one prepared input, of the first output.
     raw_len: usize,
     input_len: usize,
     output_len: usize,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+}
+
+/// An input or output.
+struct Port {
+    name: CString,
+    shape: Vec<usize>,
+    len: usize,
+}
+
+impl From<&kompakt_runtime::Port> for Port {
+    fn from(port: &kompakt_runtime::Port) -> Self {
+        Self { name: text(&port.name), shape: port.shape.clone(), len: port.len }
+    }
+}
+
+/// A text for C, which cannot hold zeros.
+fn text(text: &str) -> CString {
+    CString::new(text.replace('\0', "")).unwrap_or_default()
 }
 
 impl KompaktSession {
@@ -30,14 +50,22 @@ impl KompaktSession {
         if options.verify {
             model.verify()?;
         }
-        let label = |text: &String| CString::new(text.replace('\0', "")).unwrap_or_default();
-        let labels = model.labels().iter().map(label).collect();
+        let labels = model.labels().iter().map(|label| text(label)).collect();
         let session = OwnedSession::new(model, &options.session())?;
         let lens = session.look(|s| {
             let len = |shape: &[usize]| shape.iter().product::<usize>();
             [len(&s.raw_shape()), len(s.input_shape()), len(s.output_shape())]
         });
-        Ok(Self { session, labels, raw_len: lens[0], input_len: lens[1], output_len: lens[2] })
+        let (inputs, outputs) = session.look(|s| {
+            let mut inputs: Vec<Port> = s.inputs().iter().map(Port::from).collect();
+            // What comes in is raw where the file has preprocessing, which networks of one input have alone.
+            if let [input] = &mut inputs[..] {
+                (input.shape, input.len) = (s.raw_shape(), lens[0]);
+            }
+            (inputs, s.outputs().iter().map(Port::from).collect())
+        });
+        let [raw_len, input_len, output_len] = lens;
+        Ok(Self { session, labels, raw_len, input_len, output_len, inputs, outputs })
     }
 }
 
@@ -112,7 +140,7 @@ pub unsafe extern "C" fn kompakt_input_len(session: *const KompaktSession) -> us
     unsafe { session.as_ref() }.map_or(0, |s| s.raw_len)
 }
 
-/// Numbers of one output: the product of kompakt_output_shape. 0 for null.
+/// Numbers of one first output: the product of kompakt_output_shape. 0 for null.
 ///
 /// # Safety
 /// `session` is null or open.
@@ -136,7 +164,7 @@ pub unsafe extern "C" fn kompakt_input_shape(
     unsafe { shape(session, dims, capacity, |s| s.raw_shape()) }
 }
 
-/// Writes the first `capacity` dimensions of one output (without the batch) and returns how many there are.
+/// Writes the first `capacity` dimensions of the first output (without the batch) and returns how many there are.
 ///
 /// # Safety
 /// `session` is null or open; `dims` has room for `capacity` numbers.
@@ -148,6 +176,104 @@ pub unsafe extern "C" fn kompakt_output_shape(
 ) -> usize {
     // SAFETY: the caller's promise.
     unsafe { shape(session, dims, capacity, |s| s.output_shape().to_vec()) }
+}
+
+/// How many inputs the network has.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_n_inputs(session: *const KompaktSession) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { session.as_ref() }.map_or(0, |s| s.inputs.len())
+}
+
+/// The name of input `index` in the network, or null where there is no such input. Valid until kompakt_close.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_input_name(session: *const KompaktSession, index: usize) -> *const c_char {
+    // SAFETY: the caller's promise.
+    let port = unsafe { session.as_ref() }.and_then(|s| s.inputs.get(index));
+    port.map_or(std::ptr::null(), |port| port.name.as_ptr())
+}
+
+/// Numbers of one input `index`: the product of its shape. 0 where there is no such input.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_input_len_at(session: *const KompaktSession, index: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { session.as_ref() }.and_then(|s| s.inputs.get(index)).map_or(0, |port| port.len)
+}
+
+/// Writes the first `capacity` dimensions of input `index` (without the batch) and returns how many there are; 0 where
+/// there is no such input.
+///
+/// # Safety
+/// `session` is null or open; `dims` is null or has room for `capacity` numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_input_shape_at(
+    session: *const KompaktSession,
+    index: usize,
+    dims: *mut usize,
+    capacity: usize,
+) -> usize {
+    // SAFETY: the caller's promise.
+    let port = unsafe { session.as_ref() }.and_then(|s| s.inputs.get(index));
+    // SAFETY: the caller's promise.
+    port.map_or(0, |port| unsafe { write_shape(&port.shape, dims, capacity) })
+}
+
+/// How many outputs the network has.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_n_outputs(session: *const KompaktSession) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { session.as_ref() }.map_or(0, |s| s.outputs.len())
+}
+
+/// The name of output `index` in the network, or null where there is no such output. Valid until kompakt_close.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_output_name(session: *const KompaktSession, index: usize) -> *const c_char {
+    // SAFETY: the caller's promise.
+    let port = unsafe { session.as_ref() }.and_then(|s| s.outputs.get(index));
+    port.map_or(std::ptr::null(), |port| port.name.as_ptr())
+}
+
+/// Numbers of one output `index`: the product of its shape. 0 where there is no such output.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_output_len_at(session: *const KompaktSession, index: usize) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { session.as_ref() }.and_then(|s| s.outputs.get(index)).map_or(0, |port| port.len)
+}
+
+/// Writes the first `capacity` dimensions of output `index` (without the batch) and returns how many there are; 0 where
+/// there is no such output.
+///
+/// # Safety
+/// `session` is null or open; `dims` is null or has room for `capacity` numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_output_shape_at(
+    session: *const KompaktSession,
+    index: usize,
+    dims: *mut usize,
+    capacity: usize,
+) -> usize {
+    // SAFETY: the caller's promise.
+    let port = unsafe { session.as_ref() }.and_then(|s| s.outputs.get(index));
+    // SAFETY: the caller's promise.
+    port.map_or(0, |port| unsafe { write_shape(&port.shape, dims, capacity) })
 }
 
 /// How many classes the file names.
@@ -219,6 +345,59 @@ pub unsafe extern "C" fn kompakt_run_prepared(
     unsafe { run(session, input, batch, output, |s| s.input_len, |s, x, n| s.run(x, n)) }
 }
 
+/// Runs a network of any number of inputs and gives all its outputs, in the order of their numbers. A network of one
+/// input gets raw inputs, as with kompakt_run.
+///
+/// `inputs` and `outputs` point to as many pointers as there are inputs and outputs; input `i` is
+/// `[batch, kompakt_input_shape_at(i)...]`, output `i` `[batch, kompakt_output_shape_at(i)...]`. An output whose pointer is
+/// null is left out.
+///
+/// # Safety
+/// `session` is open, and used by this thread alone; the pointers point to as many numbers as that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_run_all(
+    session: *mut KompaktSession,
+    inputs: *const *const f32,
+    batch: usize,
+    outputs: *const *mut f32,
+) -> KompaktStatus {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let session = unsafe { session.as_mut() }.ok_or_else(|| argument("session is null"))?;
+        if batch == 0 {
+            return Ok(());
+        }
+        if inputs.is_null() || outputs.is_null() {
+            return Err(argument("inputs or outputs is null"));
+        }
+        let mut given = Vec::new();
+        for (i, port) in session.inputs.iter().enumerate() {
+            // SAFETY: one pointer an input by the caller's promise.
+            let input = unsafe { inputs.add(i).read() };
+            let n = port.len.checked_mul(batch).filter(|n| *n <= isize::MAX as usize / 4);
+            let n = n.ok_or_else(|| argument("batch is too large"))?;
+            if input.is_null() {
+                return Err(argument("an input is null"));
+            }
+            // SAFETY: not null; length by the caller's promise.
+            given.push(unsafe { slice::from_raw_parts(input, n) });
+        }
+        session.session.with(|s| s.run_all_raw(&given, batch))?;
+        session.session.look(|s| {
+            for i in 0..s.outputs().len() {
+                // SAFETY: one pointer an output by the caller's promise.
+                let to = unsafe { outputs.add(i).read() };
+                let found = s.output(i);
+                if !to.is_null() {
+                    // SAFETY: room for the output by the caller's promise; the source is the session's own.
+                    unsafe { to.copy_from_nonoverlapping(found.as_ptr(), found.len()) };
+                }
+            }
+        });
+        Ok(())
+    })
+}
+
 /// # Safety
 /// `place` is null or can be written.
 unsafe fn put(place: *mut *mut KompaktSession, session: KompaktSession) -> Result<(), Failure> {
@@ -241,6 +420,13 @@ unsafe fn shape(
     // SAFETY: the caller's promise.
     let Some(session) = (unsafe { session.as_ref() }) else { return 0 };
     let shape = session.session.look(of);
+    // SAFETY: the caller's promise.
+    unsafe { write_shape(&shape, dims, capacity) }
+}
+
+/// # Safety
+/// `dims` is null or has room for `capacity` numbers.
+unsafe fn write_shape(shape: &[usize], dims: *mut usize, capacity: usize) -> usize {
     if !dims.is_null() {
         for (i, dim) in shape.iter().enumerate().take(capacity) {
             // SAFETY: below the capacity that the caller promises.

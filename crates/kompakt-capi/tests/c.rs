@@ -1,7 +1,7 @@
 //! The header fits the code, and a program in C gets what one in Rust gets.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_runtime::{Model, Session, SessionOptions};
+use kompakt_runtime::{Model, Port, Session, SessionOptions};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -30,14 +30,14 @@ fn write_the_header() {
     fs::write(package().join("include/kompakt.h"), header()).unwrap();
 }
 
-/// The C example, compiled against the library that was built with this test.
-fn example() -> Option<PathBuf> {
+/// A C example, compiled against the library that was built with this test.
+fn example(name: &str) -> Option<PathBuf> {
     let libraries = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
-    let program = libraries.join("kompakt-capi-example");
+    let program = libraries.join(format!("kompakt-capi-{name}"));
     let compiled = Command::new("cc")
         .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-o"])
         .arg(&program)
-        .arg(package().join("examples/classify.c"))
+        .arg(package().join(format!("examples/{name}.c")))
         .arg("-I")
         .arg(package().join("include"))
         .arg(libraries.join("libkompakt_capi.so"))
@@ -51,7 +51,7 @@ fn example() -> Option<PathBuf> {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "names of libraries and options of cc are those of Linux")]
 fn the_example_in_c_sees_what_rust_sees() {
-    let program = example().unwrap();
+    let program = example("classify").unwrap();
     let run = |argument: &Path| -> Output { Command::new(&program).arg(argument).output().unwrap() };
     let path = package().join("../../fixtures/good/perceptron-smallest.kompakt");
     let model = Model::map(&path).unwrap();
@@ -67,4 +67,24 @@ fn the_example_in_c_sees_what_rust_sees() {
     let refused = run(Path::new("absent.kompakt"));
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("absent.kompakt"), "{refused:?}");
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "names of libraries and options of cc are those of Linux")]
+fn all_outputs_reach_c_with_their_names() {
+    let path = package().join("../../fixtures/good/convolutions-stream.kompakt");
+    let model = Model::map(&path).unwrap();
+    let mut session = Session::new(&model, &SessionOptions::default()).unwrap();
+    let grey = vec![0.5; session.raw_shape().iter().product()];
+    session.run_raw(&grey, 1).unwrap();
+    let line = |(i, port): (usize, &Port)| {
+        let dims: String = port.shape.iter().map(|d| format!(" {d}")).collect();
+        let values: String = session.output(i).iter().map(|v| format!(" {v:.6}")).collect();
+        format!("{}{dims}:{values}\n", port.name)
+    };
+    assert_eq!(session.outputs().len(), 2);
+    let expected: String = session.outputs().iter().enumerate().map(line).collect();
+    let found = Command::new(example("outputs").unwrap()).arg(&path).output().unwrap();
+    assert!(found.status.success(), "{found:?}");
+    assert_eq!(String::from_utf8_lossy(&found.stdout), expected);
 }

@@ -1,10 +1,11 @@
 //! The loader as a Python module: `kompakt.Model`, NumPy arrays in and out.
 
-use kompakt_runtime::{Model as File, OwnedSession, RuntimeError, Session, SessionOptions};
+use kompakt_runtime::{Model as File, OwnedSession, Port, RuntimeError, Session, SessionOptions};
 use pyo3::{
     buffer::PyBuffer,
     exceptions::{PyOSError, PyRuntimeError, PyValueError},
     prelude::*,
+    types::PyDict,
 };
 use std::{path::PathBuf, sync::Mutex};
 
@@ -13,7 +14,8 @@ use std::{path::PathBuf, sync::Mutex};
 struct Model {
     session: Mutex<OwnedSession>,
     raw_shape: Vec<usize>,
-    output_shape: Vec<usize>,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
     labels: Vec<String>,
     n_bytes: usize,
 }
@@ -39,8 +41,30 @@ impl Model {
         let mut options = SessionOptions::default();
         (options.threads, options.max_batch, options.ram_budget) = (threads.max(1), max_batch.max(1), ram);
         let session = OwnedSession::new(file, &options).map_err(exception)?;
-        let (raw_shape, output_shape) = session.look(|s| (s.raw_shape(), s.output_shape().to_vec()));
-        Ok(Self { session: Mutex::new(session), raw_shape, output_shape, labels, n_bytes })
+        let (raw_shape, inputs, outputs) =
+            session.look(|s| (s.raw_shape(), s.inputs().to_vec(), s.outputs().to_vec()));
+        Ok(Self { session: Mutex::new(session), raw_shape, inputs, outputs, labels, n_bytes })
+    }
+
+    /// Names of the inputs and their shapes, in order; where there is one, its shape is that of a raw input.
+    #[getter]
+    fn inputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let all = PyDict::new(py);
+        for port in &self.inputs {
+            let shape = if self.inputs.len() == 1 { &self.raw_shape } else { &port.shape };
+            all.set_item(&port.name, tuple(py, shape)?)?;
+        }
+        Ok(all)
+    }
+
+    /// Names of the outputs and their shapes, in order.
+    #[getter]
+    fn outputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let all = PyDict::new(py);
+        for port in &self.outputs {
+            all.set_item(&port.name, tuple(py, &port.shape)?)?;
+        }
+        Ok(all)
     }
 
     /// Shape of one raw input.
@@ -49,10 +73,10 @@ impl Model {
         tuple(py, &self.raw_shape)
     }
 
-    /// Shape of one output.
+    /// Shape of the first output.
     #[getter]
     fn output_shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        tuple(py, &self.output_shape)
+        tuple(py, &self.outputs[0].shape)
     }
 
     /// Names of the classes, or none.
@@ -67,9 +91,32 @@ impl Model {
         self.n_bytes
     }
 
-    /// Runs raw inputs `[batch, *input_shape]`, or one without the batch: the file's preprocessing, then the network.
+    /// Runs raw inputs `[batch, *input_shape]`, or one without the batch: the file's preprocessing, then the network. Gives
+    /// the first output; `run_all` gives all.
     fn run<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         self.apply(py, x, |session, x, batch| session.run_raw(x, batch).map(<[f32]>::to_vec))
+    }
+
+    /// Runs the network and gives all outputs as a dictionary from names to arrays `[batch, *shape]`, without the batch
+    /// where the input has none.
+    ///
+    /// `x` is as for `run`, or a dictionary from names to arrays, one an input, all with the same batch or none.
+    fn run_all<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+        let inputs = self.read_inputs(py, x)?;
+        let batch = inputs.first().and_then(|input| input.batch);
+        if inputs.iter().any(|input| input.batch != batch) {
+            return Err(PyValueError::new_err("the inputs have different batches"));
+        }
+        let found: Vec<Vec<f32>> = self.with(py, |session| {
+            let slices: Vec<&[f32]> = inputs.iter().map(|input| &input.values[..]).collect();
+            session.run_all_raw(&slices, batch.unwrap_or(1))?;
+            Ok((0..session.outputs().len()).map(|i| session.output(i).to_vec()).collect())
+        })?;
+        let all = PyDict::new(py);
+        for (port, values) in self.outputs.iter().zip(found) {
+            all.set_item(&port.name, array(py, batch, &port.shape, &values)?)?;
+        }
+        Ok(all)
     }
 
     /// As `run`, as probabilities.
@@ -92,7 +139,7 @@ impl Model {
     }
 
     fn __repr__(&self) -> String {
-        format!("kompakt.Model({} bytes, {:?} to {:?})", self.n_bytes, self.raw_shape, self.output_shape)
+        format!("kompakt.Model({} bytes, {:?} to {:?})", self.n_bytes, self.raw_shape, self.outputs[0].shape)
     }
 }
 
@@ -118,11 +165,37 @@ impl Model {
     ) -> PyResult<Bound<'py, PyAny>> {
         let input = Input::new(py, x, &self.raw_shape)?;
         let found = self.with(py, |session| f(session, &input.values, input.batch.unwrap_or(1)))?;
-        let shape: Vec<usize> = input.batch.into_iter().chain(self.output_shape.iter().copied()).collect();
-        let array = py.import("numpy")?.call_method1("empty", (tuple(py, &shape)?, "float32"))?;
-        PyBuffer::<f32>::get(&array)?.copy_from_slice(py, &found)?;
-        Ok(array)
+        array(py, input.batch, &self.outputs[0].shape, &found)
     }
+
+    /// The network's inputs, from one array or from a dictionary of all.
+    fn read_inputs(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
+        let Ok(named) = x.cast::<PyDict>() else { return Ok(vec![Input::new(py, x, &self.raw_shape)?]) };
+        if named.len() != self.inputs.len() {
+            let text = format!("{} inputs given, the network has {}", named.len(), self.inputs.len());
+            return Err(PyValueError::new_err(text));
+        }
+        let one = |port: &Port| {
+            let Some(array) = named.get_item(&port.name)? else {
+                return Err(PyValueError::new_err(format!("input {:?} is missing", port.name)));
+            };
+            Input::new(py, &array, if self.inputs.len() == 1 { &self.raw_shape } else { &port.shape })
+        };
+        self.inputs.iter().map(one).collect()
+    }
+}
+
+/// A new NumPy array.
+fn array<'py>(
+    py: Python<'py>,
+    batch: Option<usize>,
+    shape: &[usize],
+    values: &[f32],
+) -> PyResult<Bound<'py, PyAny>> {
+    let shape: Vec<usize> = batch.into_iter().chain(shape.iter().copied()).collect();
+    let array = py.import("numpy")?.call_method1("empty", (tuple(py, &shape)?, "float32"))?;
+    PyBuffer::<f32>::get(&array)?.copy_from_slice(py, values)?;
+    Ok(array)
 }
 
 /// An array as the loader takes it.

@@ -43,6 +43,24 @@ pub enum RuntimeError {
         /// What was given.
         found: usize,
     },
+    /// The network does not tell classes apart: it has several outputs, or one that is not a vector.
+    #[error("the network does not classify: its outputs are {}; run it and read all outputs", .0.join(", "))]
+    NotAClassifier(Vec<String>),
+    /// The loader answers a self-test of the file otherwise than is stored.
+    #[error(
+        "self-test {index} on {isa} is off by {off:e}, where 1e-5 of {largest} is allowed: the file is not what was \
+         packed, or the loader is wrong"
+    )]
+    SelfTest {
+        /// Which of the file's self-tests.
+        index: usize,
+        /// The instruction set that it was run on.
+        isa: &'static str,
+        /// The largest difference.
+        off: f32,
+        /// The largest magnitude of the stored output.
+        largest: f32,
+    },
     /// The budget is less than the network needs even if every tile is streamed.
     #[error(
         "a RAM budget of {budget} bytes is too small: {least} is the least possible for batches of {max_batch}"

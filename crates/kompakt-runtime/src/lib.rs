@@ -48,4 +48,4 @@ pub use kompakt_kernels::Isa;
 pub use model::Model;
 pub use owned::OwnedSession;
 pub use plan::{LayerPlan, Plan};
-pub use session::{Prediction, Session, SessionOptions, StepTime};
+pub use session::{Port, Prediction, Session, SessionOptions, StepTime};

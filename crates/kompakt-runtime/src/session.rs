@@ -95,11 +95,15 @@ pub struct Session<'m> {
 }
 
 /// An input or output of the network.
-#[derive(Debug)]
-struct Port {
-    name: String,
-    shape: Vec<usize>,
-    len: usize,
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Port {
+    /// The name of the value in the network: an input's, or that of the node that makes it.
+    pub name: String,
+    /// Its shape, batch left out.
+    pub shape: Vec<usize>,
+    /// Numbers of one: the product of the shape.
+    pub len: usize,
 }
 
 impl Port {
@@ -232,6 +236,23 @@ impl<'m> Session<'m> {
         &self.plan
     }
 
+    /// The network's inputs, in the order in which [`run_all`](Self::run_all) takes them.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// The network's outputs, in the order of [`output`](Self::output).
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// Whether the answer is a class: one output, a vector of at least two numbers. Then
+    /// [`predict`](Self::predict) and [`classify`](Self::classify) have a meaning.
+    pub fn is_classifier(&self) -> bool {
+        let [output] = &self.outputs[..] else { return false };
+        matches!(&output.shape[..], [n, rest @ ..] if *n > 1 && rest.iter().all(|d| *d == 1))
+    }
+
     /// Shape of the network's first input, batch left out.
     pub fn input_shape(&self) -> &[usize] {
         &self.inputs[0].shape
@@ -279,11 +300,21 @@ impl<'m> Session<'m> {
     /// Shapes: `raw` `[batch, raw_shape...]`. Units: bytes of pictures divided by 255.
     /// Errors: an input of another length.
     pub fn run_raw(&mut self, raw: &[f32], batch: usize) -> Result<&[f32], RuntimeError> {
-        let Some(pipeline) = self.pipeline.take() else { return self.run(raw, batch) };
-        let result = self.prepare_and_run(&pipeline, raw, batch);
-        self.pipeline = Some(pipeline);
-        result?;
+        self.run_all_raw(&[raw], batch)?;
         Ok(self.output(0))
+    }
+
+    /// As [`run_all`](Self::run_all), after the file's preprocessing, which only networks of one input have.
+    ///
+    /// Errors: inputs of another number or length.
+    pub fn run_all_raw(&mut self, raw: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
+        let pipeline = self.pipeline.take();
+        let result = match (&pipeline, raw) {
+            (Some(pipeline), [raw]) => self.prepare_and_run(pipeline, raw, batch),
+            _ => self.run_all(raw, batch),
+        };
+        self.pipeline = pipeline;
+        result
     }
 
     fn prepare_and_run(
@@ -328,7 +359,13 @@ impl<'m> Session<'m> {
 
     /// The likeliest classes of one raw input, likeliest first, at most `top` of them. Of equals the first class
     /// comes first.
+    ///
+    /// Errors: an input of another length, a network that is not a [classifier](Self::is_classifier).
     pub fn classify(&mut self, raw: &[f32], top: usize) -> Result<&[Prediction], RuntimeError> {
+        if !self.is_classifier() {
+            let all = self.outputs.iter().map(|o| format!("{:?} {:?}", o.name, o.shape));
+            return Err(RuntimeError::NotAClassifier(all.collect()));
+        }
         self.predict(raw, 1)?;
         let mut predictions = std::mem::take(&mut self.predictions);
         best(self.output(0), top, &mut predictions);

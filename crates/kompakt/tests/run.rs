@@ -5,7 +5,7 @@
 mod random_model;
 
 use kompakt_format::Tier;
-use kompakt_graph::networks;
+use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair, networks};
 use random_model::{checkpoint, pack};
 use std::{path::Path, process::Command};
 
@@ -65,6 +65,85 @@ fn images_get_classes() {
     let value: serde_json::Value = serde_json::from_str(json.out.trim()).unwrap();
     assert_eq!(value["predictions"][0]["label"], fields[1]);
     assert_eq!(value["predictions"].as_array().unwrap().len(), 2);
+}
+
+/// `two.kompakt`: on 1 x 4 x 4, an image of two channels and the mean of each.
+fn two_outputs(folder: &Path) {
+    let node = |name: &str, op, inputs| Node { name: name.into(), op, inputs };
+    let square = Pair::square(3);
+    let conv = Op::Conv2d {
+        out_channels: 2,
+        kernel: square,
+        stride: Pair::square(1),
+        padding: Padding::all(1),
+        dilation: Pair::square(1),
+        groups: 1,
+        bias: false,
+    };
+    let nodes = vec![
+        node("boxes", conv, vec![0]),
+        node("head/score", Op::GlobalAvgPool, vec![1]),
+        node("flat", Op::Flatten, vec![2]),
+    ];
+    let input = Input { name: "input".into(), shape: vec![1, 4, 4] };
+    let graph = Graph::new(vec![input], nodes, vec![1, 2]).unwrap();
+    let bytes = pack(&checkpoint(graph, 1, |_| (1.0, 8)), Tier::Direct);
+    std::fs::write(folder.join("two.kompakt"), bytes).unwrap();
+    let mut pgm = b"P5 4 4 255\n".to_vec();
+    pgm.extend(0..16u8);
+    std::fs::write(folder.join("small.pgm"), pgm).unwrap();
+}
+
+#[test]
+fn all_outputs_are_printed_with_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    two_outputs(folder.path());
+    let text = run(folder.path(), &["two.kompakt", "small.pgm"]);
+    assert_eq!((text.code, text.err.as_str()), (Some(0), ""));
+    let lines: Vec<Vec<&str>> = text.out.lines().map(|l| l.split('\t').collect()).collect();
+    assert_eq!(lines.len(), 2, "{}", text.out);
+    assert_eq!(lines[0][..3], ["small.pgm", "boxes", "[2, 4, 4]"]);
+    assert_eq!(lines[1][..3], ["small.pgm", "head/score", "[2, 1, 1]"]);
+    let values: Vec<Vec<f32>> =
+        lines.iter().map(|l| l[3].split(' ').map(|v| v.parse().unwrap()).collect()).collect();
+    assert_eq!((values[0].len(), values[1].len()), (32, 2));
+    for (plane, mean) in values[0].chunks(16).zip(&values[1]) {
+        assert!((plane.iter().sum::<f32>() / 16.0 - mean).abs() < 1e-5);
+    }
+
+    let json = run(folder.path(), &["two.kompakt", "small.pgm", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(json.out.trim()).unwrap();
+    assert_eq!(value["outputs"][1]["name"], "head/score");
+    assert_eq!(value["outputs"][0]["shape"], serde_json::json!([2, 4, 4]));
+    let score = value["outputs"][1]["values"][0].as_f64().unwrap() as f32;
+    assert_eq!(score, values[1][0]);
+
+    let npy = run(folder.path(), &["two.kompakt", "small.pgm", "small.pgm", "--npy", "found"]);
+    assert_eq!((npy.code, npy.out.as_str()), (Some(0), "small.pgm\nsmall.pgm\n"), "{}", npy.err);
+    let names = |folder: &Path| {
+        let mut all: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        all.sort();
+        all
+    };
+    assert_eq!(names(&folder.path().join("found")), ["boxes.npy", "head_score.npy"]);
+    let file = std::fs::read(folder.path().join("found/boxes.npy")).unwrap();
+    let header = String::from_utf8_lossy(&file[10..256]).into_owned();
+    assert!(header.contains("'shape': (2, 2, 4, 4,)") && header.contains("'<f4'"), "{header}");
+    let floats: Vec<f32> =
+        file[256..].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
+    assert_eq!(floats, [&values[0][..], &values[0]].concat());
+}
+
+#[test]
+fn several_outputs_are_not_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    two_outputs(folder.path());
+    let refused = run(folder.path(), &["two.kompakt", "--data", "digits"]);
+    assert_eq!(refused.code, Some(3));
+    assert!(refused.err.contains("does not classify") && refused.err.contains("boxes"), "{}", refused.err);
 }
 
 #[test]

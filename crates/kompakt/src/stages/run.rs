@@ -3,6 +3,7 @@
 mod bench;
 mod evaluate;
 mod images;
+mod npy;
 mod report;
 mod stats;
 
@@ -25,6 +26,7 @@ const AFTER_HELP: &str = "Examples:
   kompakt-run lenet5.kompakt digit.png
   kompakt-run lenet5.kompakt --data mnist --split test
   kompakt-run lenet5.kompakt pictures/ --top 3 --json
+  kompakt-run detector.kompakt street.jpg --npy found/
   kompakt-run lenet5.kompakt --bench --threads 1
 
 Pictures (PNG, JPEG, BMP, PNM) are brought to the size and colours that the network takes; IDX files and .npy hold \
@@ -35,8 +37,9 @@ Exit codes: 0 done, 2 wrong command line, 3 not a model or not an image that it 
 
 /// Run a compressed network straight from its file.
 ///
-/// Prints each image's likeliest classes and their probabilities, one image a line: path, then class and probability,
-/// separated by tabs.
+/// Where the network's answer is a class (one output, a vector), prints each image's likeliest classes and their
+/// probabilities, one image a line: path, then class and probability, separated by tabs. Else prints all outputs as they
+/// are, one a line: path, name, shape, values.
 #[derive(Debug, clap::Parser)]
 #[command(name = "kompakt-run", version, after_help = AFTER_HELP)]
 pub struct Args {
@@ -58,6 +61,9 @@ pub struct Args {
     /// Print JSON, one object a line
     #[arg(long)]
     pub json: bool,
+    /// Write the outputs as they are to FOLDER/NAME.npy, one file an output, and print the images' names
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["data", "bench", "plan", "json"])]
+    pub npy: Option<PathBuf>,
     /// Measure the time of a run, whole and by layer
     #[arg(long, conflicts_with = "data")]
     pub bench: bool,
@@ -158,7 +164,7 @@ impl Args {
         if let Some(stats) = &mut stats {
             stats.is_ready();
         }
-        images::classify(&mut session, self, &mut stats, out)?;
+        images::answer(&mut session, self, &mut stats, out)?;
         stats.map_or(Ok(()), |stats| stats.print())
     }
 }
@@ -171,12 +177,17 @@ fn wrong_input(message: impl Into<String>) -> Error {
     Failure { code: exit::INPUT, message: message.into() }.into()
 }
 
+fn io_failure(path: &std::path::Path, error: &io::Error) -> Error {
+    Failure { code: exit::IO, message: format!("cannot write {}: {error}", path.display()) }.into()
+}
+
 /// A library error with the exit code that it stands for.
 fn coded(error: RuntimeError) -> Error {
     let code = match &error {
         RuntimeError::Io { .. } => exit::IO,
         RuntimeError::Format(_) | RuntimeError::Unsupported(_) => exit::INPUT,
         RuntimeError::Input { .. } | RuntimeError::InputCount { .. } => exit::INPUT,
+        RuntimeError::NotAClassifier(_) | RuntimeError::SelfTest { .. } => exit::INPUT,
         RuntimeError::Budget { .. } => exit::USAGE,
         _ => exit::FAILURE,
     };

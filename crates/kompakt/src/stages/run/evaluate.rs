@@ -4,7 +4,7 @@ use super::{coded, coded_data, wrong_input};
 use anyhow::Result;
 use kompakt_data::{Dataset, Reconciled, Split, load_in_parts, reconcile};
 use kompakt_prep::Pipeline;
-use kompakt_runtime::Session;
+use kompakt_runtime::{RuntimeError, Session};
 use std::io::Write;
 
 /// Images that are in memory at once, where the data set can be read in parts.
@@ -20,6 +20,10 @@ pub(super) fn evaluate(
     json: bool,
     out: &mut dyn Write,
 ) -> Result<()> {
+    if !session.is_classifier() {
+        let all = session.outputs().iter().map(|o| format!("{:?} {:?}", o.name, o.shape)).collect();
+        return Err(coded(RuntimeError::NotAClassifier(all)));
+    }
     let raw_shape = session.raw_shape();
     let dims = <[usize; 3]>::try_from(raw_shape.as_slice()).ok().filter(|d| d[0] == 1 || d[0] == 3);
     let steps = match session.pipeline() {

@@ -1,6 +1,6 @@
-//! Images from files, and their classes.
+//! Images from files, and what the network answers.
 
-use super::{Args, Stats, coded, coded_data, report, wrong_input};
+use super::{Args, Stats, coded, coded_data, npy::NpyFiles, report, wrong_input};
 use anyhow::Result;
 use kompakt_data::{Images, is_picture, read_images};
 use kompakt_prep::byte_value;
@@ -10,13 +10,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Prints the likeliest classes of every image.
-pub(super) fn classify(
+/// Runs the network on every image and prints the answers: classes where the network tells classes, else all outputs.
+///
+/// With `--npy` the outputs go to files, and the images' names to stdout.
+pub(super) fn answer(
     session: &mut Session<'_>,
     args: &Args,
     stats: &mut Option<Stats>,
     out: &mut dyn Write,
 ) -> Result<()> {
+    let mut files =
+        args.npy.as_deref().map(|folder| NpyFiles::create(folder, session.outputs())).transpose()?;
+    let tells_classes = session.is_classifier();
     let mut raw = Vec::new();
     for path in expand(&args.images)? {
         let images = read(session, &path)?;
@@ -29,14 +34,23 @@ pub(super) fn classify(
                 format!("{}[{index}]", path.display())
             };
             let model = session.model();
-            let best = session.classify(&raw, args.top).map_err(coded)?;
+            if let Some(files) = &mut files {
+                session.run_raw(&raw, 1).map_err(coded)?;
+                files.append(session)?;
+                writeln!(out, "{name}")?;
+            } else if tells_classes {
+                let best = session.classify(&raw, args.top).map_err(coded)?;
+                report::predictions(&name, best, model, args.json, out)?;
+            } else {
+                session.run_raw(&raw, 1).map_err(coded)?;
+                report::outputs(&name, session, args.json, out)?;
+            }
             if let Some(stats) = stats {
                 stats.has_result();
             }
-            report::predictions(&name, best, model, args.json, out)?;
         }
     }
-    Ok(())
+    files.map_or(Ok(()), NpyFiles::finish)
 }
 
 /// The images of a file, checked against the network's input.

@@ -1,7 +1,7 @@
 //! What is printed.
 
 use anyhow::Result;
-use kompakt_runtime::{Model, Plan, Prediction};
+use kompakt_runtime::{Model, Plan, Port, Prediction, Session};
 use serde_json::json;
 use std::io::Write;
 
@@ -24,6 +24,25 @@ pub(super) fn predictions(
         write!(out, "\t{}\t{:.4}", model.label(p.class), p.probability)?;
     }
     writeln!(out)?;
+    Ok(())
+}
+
+/// All outputs for one image: a line each with the image, the output's name, its shape and its values.
+pub(super) fn outputs(image: &str, session: &Session<'_>, json: bool, out: &mut dyn Write) -> Result<()> {
+    let all = || session.outputs().iter().enumerate().map(|(i, port)| (port, session.output(i)));
+    if json {
+        let one = |(port, values): (&Port, &[f32])| json!({ "name": port.name, "shape": port.shape, "values": values });
+        let all: Vec<_> = all().map(one).collect();
+        writeln!(out, "{}", json!({ "image": image, "outputs": all }))?;
+        return Ok(());
+    }
+    for (Port { name, shape, .. }, values) in all() {
+        write!(out, "{image}\t{name}\t{shape:?}\t")?;
+        for (i, value) in values.iter().enumerate() {
+            write!(out, "{}{value}", if i > 0 { " " } else { "" })?;
+        }
+        writeln!(out)?;
+    }
     Ok(())
 }
 

@@ -1,0 +1,124 @@
+//! Outputs as NumPy files, one a name: `FOLDER/NAME.npy`, f32, `[images, ...]`.
+
+use super::{io_failure, usage};
+use anyhow::Result;
+use kompakt_runtime::{Port, Session};
+use std::{
+    collections::BTreeSet,
+    io::{BufWriter, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+use tempfile::NamedTempFile;
+
+/// Bytes before the numbers: magic, version, length, and a header that is long enough for every shape.
+const HEADER_BYTES: usize = 256;
+
+/// Files under construction: numbers are appended image by image, and the files appear in their places at the end.
+pub(super) struct NpyFiles {
+    files: Vec<(BufWriter<NamedTempFile>, PathBuf)>,
+    n_images: usize,
+    shapes: Vec<Vec<usize>>,
+}
+
+impl NpyFiles {
+    /// One file an output in a folder, which is made if it is not there.
+    pub(super) fn create(folder: &Path, outputs: &[Port]) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|e| io_failure(folder, &e))?;
+        let mut names = BTreeSet::new();
+        let mut files = Vec::new();
+        for output in outputs {
+            let path = folder.join(file_name(&output.name, &mut names));
+            if path.is_dir() {
+                return Err(usage(&format!("{}: is a folder; choose another --npy", path.display())));
+            }
+            let mut file = BufWriter::new(temporary(folder).map_err(|e| io_failure(folder, &e))?);
+            file.write_all(&[b' '; HEADER_BYTES])?;
+            files.push((file, path));
+        }
+        Ok(Self { files, n_images: 0, shapes: outputs.iter().map(|o| o.shape.clone()).collect() })
+    }
+
+    /// The results of the last run, of one image.
+    pub(super) fn append(&mut self, session: &Session<'_>) -> Result<()> {
+        for (i, (file, path)) in self.files.iter_mut().enumerate() {
+            for value in session.output(i) {
+                file.write_all(&value.to_le_bytes()).map_err(|e| io_failure(path, &e))?;
+            }
+        }
+        self.n_images += 1;
+        Ok(())
+    }
+
+    /// Writes the headers and puts the files in their places.
+    pub(super) fn finish(self) -> Result<()> {
+        for ((mut file, path), shape) in self.files.into_iter().zip(&self.shapes) {
+            let header = header(self.n_images, shape);
+            let write = |file: &mut BufWriter<NamedTempFile>| {
+                file.seek(SeekFrom::Start(0))?;
+                file.write_all(&header)?;
+                file.flush()
+            };
+            write(&mut file).map_err(|e| io_failure(&path, &e))?;
+            let file = file.into_inner().map_err(|e| io_failure(&path, e.error()))?;
+            file.persist(&path).map_err(|e| io_failure(&path, &e.error))?;
+        }
+        Ok(())
+    }
+}
+
+/// A file without a name of its own yet, with the permissions of a new file.
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+/// The header of format 1.0: a Python dictionary, spaces and a line feed.
+fn header(n_images: usize, shape: &[usize]) -> Vec<u8> {
+    let dims: String = std::iter::once(&n_images).chain(shape).map(|d| format!("{d}, ")).collect();
+    let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", dims.trim_end());
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    header.extend(((HEADER_BYTES - 10) as u16).to_le_bytes());
+    header.extend(text.bytes());
+    header.resize(HEADER_BYTES - 1, b' ');
+    header.push(b'\n');
+    header
+}
+
+/// A file's name for an output: what a path cannot hold becomes `_`, and equal names get a number.
+fn file_name(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let is_safe = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let name: String = name.chars().take(100).map(|c| if is_safe(c) { c } else { '_' }).collect();
+    let stem = if name.starts_with('.') { format!("_{name}") } else { name };
+    let mut candidates = std::iter::once(stem.clone()).chain((2..).map(|i| format!("{stem}-{i}")));
+    let free = candidates.find(|name| taken.insert(name.to_lowercase())).unwrap_or(stem);
+    format!("{free}.npy")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_safe_and_differ() {
+        let mut taken = BTreeSet::new();
+        let mut name = |name: &str| file_name(name, &mut taken);
+        assert_eq!(name("/head/Conv_3"), "_head_Conv_3.npy");
+        assert_eq!(name("../x"), "_.._x.npy");
+        assert_eq!([name("a"), name("A"), name("a")], ["a.npy", "A-2.npy", "a-3.npy"]);
+    }
+
+    #[test]
+    fn headers_have_one_length() {
+        for shape in [&[][..], &[3], &[1 << 28; 8]] {
+            let header = header(usize::MAX, shape);
+            assert_eq!((header.len(), header.last()), (HEADER_BYTES, Some(&b'\n')));
+        }
+        assert!(header(2, &[]).windows(4).any(|w| w == b"(2,)"));
+    }
+}
