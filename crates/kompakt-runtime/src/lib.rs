@@ -39,11 +39,13 @@ mod operators;
 mod owned;
 mod plan;
 mod program;
+mod self_test;
 mod session;
 mod threads;
 mod weights;
 
 pub use error::RuntimeError;
+pub use kompakt_format::SelfTest;
 pub use kompakt_kernels::Isa;
 pub use model::Model;
 pub use owned::OwnedSession;

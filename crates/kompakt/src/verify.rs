@@ -7,12 +7,13 @@ use crate::{
 use anyhow::{Result, bail};
 use kompakt_format::{Container, self_test_input};
 use kompakt_pack::reference;
+use kompakt_runtime::{Isa, Model, SessionOptions};
 use std::path::{Path, PathBuf};
 
 /// Check every byte of packed files: checksums, payloads, content hash, self-tests
 ///
 /// A file passes if all is as spec/format.md says; else the first rule that is broken is named, with the byte.
-/// Stored self-tests are run in double precision.
+/// Stored self-tests are run by the loader, with the layers in memory and from the file, and once more in double precision.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The .kompakt files
@@ -26,8 +27,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let bytes = packed::read(path)?;
         let container = packed::parse(path, &bytes)?;
         container.verify().map_err(|e| packed::broken(path, &e))?;
-        let n_tests = self_tests(path, &container)?;
-        let tests = if n_tests == 0 { String::new() } else { format!(", {n_tests} self-tests pass") };
+        let n_tests = self_tests(path, &bytes, &container)?;
+        let tests = match n_tests {
+            0 => String::new(),
+            n => format!(", {n} self-tests pass (loader on {}, double precision)", Isa::best()),
+        };
         println!(
             "{}: good: {} bytes, tier {}, content {}{tests}",
             path.display(),
@@ -39,8 +43,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Runs the stored self-tests; how many there are.
-fn self_tests(path: &Path, container: &Container<'_>) -> Result<usize> {
+/// Runs the stored self-tests by the loader, then by the reference; how many there are.
+fn self_tests(path: &Path, bytes: &[u8], container: &Container<'_>) -> Result<usize> {
+    let model = Model::from_bytes(bytes)?;
+    for from_file in [false, true] {
+        let mut options = SessionOptions::default();
+        options.from_file = from_file;
+        model.self_test(&options).map_err(|error| Failure {
+            code: exit::INPUT,
+            message: format!("{}: {error}", path.display()),
+        })?;
+    }
     let tests = container.self_tests().map_err(|e| packed::broken(path, &e))?;
     let [input] = container.graph().inputs() else { return Ok(0) };
     if tests.is_empty() {

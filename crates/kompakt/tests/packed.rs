@@ -59,7 +59,8 @@ fn inspect_shows_how_a_file_would_be_run() {
 #[test]
 fn verify_names_the_rule_and_the_byte() {
     let good = fixture("good/perceptron-direct.kompakt");
-    assert!(stdout(&kompakt(&["verify", &good])).contains("2 self-tests pass"));
+    let passed = stdout(&kompakt(&["verify", &good]));
+    assert!(passed.contains("2 self-tests pass (loader on "), "{passed}");
     let bad = kompakt(&["verify", &good, &fixture("bad/F-20-padding-not-zero.kompakt")]);
     assert_eq!(bad.status.code(), Some(3));
     let said = String::from_utf8(bad.stderr).unwrap();
