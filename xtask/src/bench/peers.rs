@@ -12,6 +12,7 @@
 mod cold;
 mod files;
 mod measure;
+mod modes;
 mod networks;
 mod onnx;
 mod ours;

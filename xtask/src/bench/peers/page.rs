@@ -1,6 +1,7 @@
 //! `results/peers.md` and its picture, from all that was measured.
 
 use super::{
+    modes,
     networks::NAMES,
     plot,
     record::{Cold, Record, Speed},
@@ -29,6 +30,7 @@ fn page(records: &[Record]) -> Result<String> {
     let mut text = String::from(HEAD);
     writeln!(text, "Machine: {}. Engines: {}.\n", machine(), venv::versions())?;
     writeln!(text, "{METHOD}")?;
+    modes::table(records, &mut text)?;
     summary(records, &mut text)?;
     writeln!(text, "{NOTES}")?;
     writeln!(text, "![Ratios to ONNX Runtime, batch 1, one thread](peers.svg)\n")?;
@@ -67,7 +69,7 @@ fn machine() -> String {
     )
 }
 
-fn find<'r>(record: &'r Record, engine: &str, batch: usize, threads: usize) -> Option<&'r Speed> {
+pub(super) fn find<'r>(record: &'r Record, engine: &str, batch: usize, threads: usize) -> Option<&'r Speed> {
     record.speeds.iter().find(|s| (s.engine.as_str(), s.batch, s.threads) == (engine, batch, threads))
 }
 
@@ -122,7 +124,7 @@ fn summary(records: &[Record], text: &mut String) -> Result<()> {
     Ok(())
 }
 
-fn milliseconds(ms: f64) -> String {
+pub(super) fn milliseconds(ms: f64) -> String {
     match ms {
         ms if ms < 1.0 => format!("{ms:.4}"),
         ms if ms < 100.0 => format!("{ms:.2}"),
@@ -159,7 +161,7 @@ fn start_and_memory(records: &[Record], text: &mut String) -> Result<()> {
 
 const START: &str = include_str!("text/start.md");
 
-fn file_of(record: &Record, cold: &Cold) -> u64 {
+pub(super) fn file_of(record: &Record, cold: &Cold) -> u64 {
     let name = match cold.engine.strip_prefix("kompakt, ") {
         Some(way) if way.starts_with("direct") => "direct",
         Some(way) if way.starts_with("smallest") => "smallest",
@@ -169,7 +171,7 @@ fn file_of(record: &Record, cold: &Cold) -> u64 {
     record.files.iter().find(|f| f.0 == name).map_or(0, |f| f.1)
 }
 
-fn bytes(n: u64) -> String {
+pub(super) fn bytes(n: u64) -> String {
     if n < 1_000_000 { format!("{n} B") } else { format!("{:.2} MB", n as f64 / 1e6) }
 }
 

@@ -1,0 +1,40 @@
+//! The table in front of `results/peers.md`: one engine in one mode a row, its time beside its own memory.
+
+use super::{
+    page::{bytes, file_of, find, milliseconds},
+    record::Record,
+};
+use anyhow::Result;
+use std::fmt::Write;
+
+/// What is compared: ONNX Runtime, the int8 engine that runs every network, and each mode of the loader.
+const MODES: [&str; 5] = [
+    "onnxruntime",
+    "openvino-int8",
+    "kompakt, unpacked once",
+    "kompakt, direct from the file",
+    "kompakt, stream from the file",
+];
+
+/// Batch 1, one thread. A mode has a row where both its time and its memory were measured.
+pub(crate) fn table(records: &[Record], text: &mut String) -> Result<()> {
+    writeln!(text, "{}", include_str!("text/modes.md"))?;
+    writeln!(text, "| network | engine, mode | file | time | ratio | peak RSS |\n|---|---|---|---|---|---|")?;
+    for record in records {
+        for mode in MODES {
+            let cold = record.cold.iter().find(|c| c.engine == mode);
+            let (Some(speed), Some(cold)) = (find(record, mode, 1, 1), cold) else { continue };
+            writeln!(
+                text,
+                "| {} | {mode} | {} | {} ms | {:.2} | {:.1} MB |",
+                record.title,
+                bytes(file_of(record, cold)),
+                milliseconds(speed.ms),
+                speed.ratio,
+                cold.peak_bytes as f64 / 1e6,
+            )?;
+        }
+    }
+    writeln!(text)?;
+    Ok(())
+}
