@@ -1,26 +1,136 @@
 //! `cargo xtask ci`: everything that must hold before a change lands, in one command.
 //!
-//! Formatting and lints first, because they fail fast; the tests last, so that the closing lines are the test
-//! runner's own. Everything is built in the release profile: the training engine is built once, for the pipeline
-//! and the tests alike.
+//! ```text
+//! this machine ──► Python ──► other machines ──► table of seconds ──► xtask's own tests
+//! (host)           (python)   (aarch64, wasm, cortex_m)                the closing lines are the test runner's
+//! ```
+//!
+//! Formatting and lints come first, because they fail fast. What is for this machine is built in the release profile
+//! alone, so that the training engine is built once, for the pipeline and the tests alike. A row whose tools are
+//! missing is left out with a line "not tested here: …", except where the environment says `CI=true`: there it fails.
 
-use anyhow::{Result, bail};
+mod aarch64;
+mod calls;
+mod cortex_m;
+mod cross;
+mod host;
+mod ledger;
+mod python;
+mod wasm;
 
-/// Runs all checks; stops at the first that fails.
-pub(crate) fn run() -> Result<()> {
-    cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
-    cargo(&["test", "--release", "--workspace", "--doc"])?;
-    // The binaries are what the pipe tests chain together.
-    cargo(&["build", "--release", "--workspace", "--bins"])?;
-    cargo(&["test", "--release", "--workspace", "--lib", "--tests"])
+use anyhow::{Context, Result, bail};
+use calls::Calls;
+use ledger::Ledger;
+use std::path::Path;
+
+/// Check everything that must hold before a change lands: formatting, lints, documentation, tests, other machines
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run these rows only (see --list)
+    rows: Vec<String>,
+    /// List the rows and end
+    #[arg(long)]
+    list: bool,
 }
 
-fn cargo(arguments: &[&str]) -> Result<()> {
-    crate::say(&format!("cargo {}", arguments.join(" ")));
-    let status = crate::cargo::cargo().args(arguments).status()?;
-    if !status.success() {
-        bail!("`cargo {}` failed", arguments.join(" "));
+/// One thing that must hold.
+struct Row {
+    name: &'static str,
+    /// For the table of rows.
+    what: &'static str,
+    run: fn(&mut Calls) -> Result<Outcome>,
+}
+
+/// How a row that did not fail ended.
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Held,
+    /// Tools are missing: which, and how to get them.
+    NotTested(String),
+}
+
+/// All rows, in the order in which they run.
+const ROWS: &[Row] = &[
+    Row { name: "format", what: "rustfmt", run: host::format },
+    Row { name: "lints", what: "clippy, warnings denied", run: host::lints },
+    Row { name: "docs", what: "rustdoc, warnings denied", run: host::documentation },
+    Row {
+        name: "features",
+        what: "every crate without its default features",
+        run: host::without_default_features,
+    },
+    Row { name: "doctests", what: "examples in the documentation", run: host::doc_tests },
+    Row { name: "binaries", what: "all programs", run: host::binaries },
+    Row { name: "tests", what: "all tests", run: host::tests },
+    Row { name: "reader", what: "tests of the second reader, in Python", run: python::reader },
+    Row { name: "wheel", what: "the Python wheel: built, installed, its example run", run: python::wheel },
+    Row {
+        name: "aarch64",
+        what: "the loader built for 64-bit Arm, its tests under emulation",
+        run: aarch64::run,
+    },
+    Row {
+        name: "wasm",
+        what: "the loader built for WebAssembly, the kernels' tests in Node",
+        run: wasm::run,
+    },
+    Row { name: "cortex-m", what: "the crates without std built for a microcontroller", run: cortex_m::run },
+];
+
+/// Runs all rows, or those asked for; stops at the first that fails.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.list {
+        for row in ROWS {
+            println!("{:10} {}", row.name, row.what);
+        }
+        return Ok(());
+    }
+    let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
+    let mut ledger = Ledger::default();
+    for row in chosen(&arguments.rows)? {
+        crate::say(&format!("{}: {}", row.name, row.what));
+        let mut calls = Calls::default();
+        let outcome = (row.run)(&mut calls).with_context(|| format!("row {}", row.name))?;
+        if let Outcome::NotTested(why) = &outcome {
+            if is_ci {
+                bail!("row {}: {why}", row.name);
+            }
+            crate::say(&format!("not tested here: {}: {why}", row.name));
+        }
+        ledger.add(row.name, calls, outcome);
+    }
+    eprintln!("\n{ledger}");
+    if arguments.rows.is_empty() {
+        // Last, so that the closing line is the test runner's.
+        Calls::default().cargo(&["test", "--release", "--package", "xtask"])?;
     }
     Ok(())
+}
+
+/// The rows of these names in the order of the table; all where none is named.
+fn chosen(names: &[String]) -> Result<Vec<&'static Row>> {
+    if let Some(unknown) = names.iter().find(|name| ROWS.iter().all(|row| row.name != name.as_str())) {
+        bail!("no row is named {unknown:?}; `cargo xtask ci --list` lists them");
+    }
+    Ok(ROWS.iter().filter(|row| names.is_empty() || names.iter().any(|name| name == row.name)).collect())
+}
+
+/// The workspace's folder.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_unknown_ones_are_refused() {
+        for row in ROWS {
+            assert_eq!(ROWS.iter().filter(|other| other.name == row.name).count(), 1, "{}", row.name);
+        }
+        assert_eq!(chosen(&[]).unwrap().len(), ROWS.len());
+        assert_eq!(chosen(&["wasm".into(), "format".into()]).unwrap()[0].name, "format");
+        assert!(chosen(&["wsam".into()]).is_err());
+    }
 }

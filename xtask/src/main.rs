@@ -30,8 +30,7 @@ enum Command {
     Bindings,
     /// Hold import and export against ONNX Runtime and the onnx package's tests, in an environment of its own
     Onnx,
-    /// Check formatting and lints, build, and run all tests
-    Ci,
+    Ci(ci::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -42,7 +41,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Bindings => bindings::run(),
         Command::Onnx => onnx::run(),
-        Command::Ci => ci::run(),
+        Command::Ci(arguments) => ci::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,45 @@
+//! WebAssembly: the C library is built for the browser with 128-bit vectors and must import nothing; tests of the
+//! kernels run in Node by WASI.
+
+use super::{
+    Outcome,
+    calls::{Calls, exists, within},
+    cross::{Cross, rust_lld},
+    root,
+};
+use anyhow::Result;
+
+/// Seconds after which tests are ended.
+const LIMIT_S: &str = "900";
+
+pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
+    let (browser, wasi) = match (Cross::find("wasm32-unknown-unknown"), Cross::find("wasm32-wasip1")) {
+        (Ok(browser), Ok(wasi)) => (browser.flag("-Ctarget-feature=+simd128"), wasi),
+        (Err(missing), _) | (_, Err(missing)) => return Ok(Outcome::NotTested(missing)),
+    };
+    let Some(linker) = rust_lld() else {
+        return Ok(Outcome::NotTested("this machine's compiler comes without rust-lld".into()));
+    };
+    if !exists("node") {
+        return Ok(Outcome::NotTested("needs node, 20 or newer".into()));
+    }
+    let mut build = browser.cargo("build");
+    build.args(["--package", "kompakt-capi", "--lib"]).env(browser.variable("LINKER"), &linker);
+    calls.run(&mut build)?;
+
+    let wasi = match wasi.unpacked("root/usr/lib/wasm32-wasi") {
+        // Debian's libc is older than the standard library and lacks two functions that no test calls.
+        Some(libc) => {
+            let missing = wasi.tool("wasi-missing.o");
+            wasi.flag(format!("-Lnative={}", libc.display()))
+                .flag(format!("-Clink-arg={}", missing.display()))
+        }
+        None => wasi,
+    };
+    let runner = format!("node --no-warnings {}", root().join(".ci/wasi.mjs").display());
+    let mut tests = wasi.cargo("test");
+    tests.args(["--package", "kompakt-kernels", "--lib", "--tests"]);
+    tests.env(wasi.variable("LINKER"), &linker).env(wasi.variable("RUNNER"), runner);
+    calls.run(&mut within(LIMIT_S, &tests))?;
+    Ok(Outcome::Held)
+}
