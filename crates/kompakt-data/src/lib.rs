@@ -30,7 +30,6 @@ mod projection;
 mod random;
 mod reconcile;
 mod report;
-mod sibling;
 mod split;
 mod steps;
 

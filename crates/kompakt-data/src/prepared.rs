@@ -13,11 +13,11 @@
 use crate::{
     dataset::{Dataset, Values},
     error::DataError,
-    sibling,
     split::Split,
 };
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use half::f16;
+use kompakt_files::Sibling;
 use kompakt_prep::Pipeline;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -101,17 +101,16 @@ fn write_file(path: &Path, tensors: &[Tensor], header: &Header) -> Result<u64, D
     let header = serde_json::to_string(header).map_err(|e| problem(&e))?;
     let content = safetensors::serialize(views, Some(HashMap::from([(KEY.to_string(), header)])));
     let content = content.map_err(|e| problem(&e))?;
-    let mut file = sibling::create(path).map_err(DataError::io(path))?;
+    let mut file = Sibling::of(path).map_err(DataError::io(path))?;
     if is_gzipped(path) {
         // No name and no time in the header: the same content gives the same bytes.
-        let mut encoder = GzEncoder::new(file.as_file_mut(), Compression::new(6));
+        let mut encoder = GzEncoder::new(&mut file, Compression::new(6));
         encoder.write_all(&content).and_then(|()| encoder.finish().map(drop)).map_err(DataError::io(path))?;
     } else {
         file.write_all(&content).map_err(DataError::io(path))?;
     }
-    file.as_file().sync_all().map_err(DataError::io(path))?;
-    let n_bytes = file.as_file().metadata().map_err(DataError::io(path))?.len();
-    file.persist(path).map_err(|e| DataError::io(path)(e.error))?;
+    let n_bytes = file.as_file_mut().and_then(|f| f.metadata()).map_err(DataError::io(path))?.len();
+    file.persist().map_err(DataError::io(path))?;
     Ok(n_bytes)
 }
 

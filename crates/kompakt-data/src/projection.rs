@@ -1,6 +1,7 @@
 //! Principal components of a data set, as a file that holds one linear layer.
 
-use crate::{dataset::Dataset, error::DataError, sibling};
+use crate::{dataset::Dataset, error::DataError};
+use kompakt_files::Sibling;
 use kompakt_prep::pca::{Covariance, MAX_FEATURES, Pca};
 use safetensors::{Dtype, tensor::TensorView};
 use std::{io::Write, path::Path};
@@ -42,8 +43,8 @@ pub fn write_projection(path: &Path, pca: &Pca, whiten: bool) -> Result<u64, Dat
         ("pca.bias", TensorView::new(Dtype::F32, vec![n_components], &bias).map_err(problem)?),
     ];
     let content = safetensors::serialize(views, None).map_err(problem)?;
-    let mut file = sibling::create(path).map_err(DataError::io(path))?;
+    let mut file = Sibling::of(path).map_err(DataError::io(path))?;
     file.write_all(&content).map_err(DataError::io(path))?;
-    file.persist(path).map_err(|e| DataError::io(path)(e.error))?;
+    file.persist().map_err(DataError::io(path))?;
     Ok(content.len() as u64)
 }

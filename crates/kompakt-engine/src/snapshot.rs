@@ -185,10 +185,7 @@ fn write(path: &Path, tensors: &[(String, Dtype, Vec<u8>)], state: &State) -> st
         .collect::<std::io::Result<Vec<_>>>()?;
     let metadata = HashMap::from([(KEY.to_string(), serde_json::to_string(state)?)]);
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(std::io::Error::other)?;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".kompakt-").suffix(".tmp").tempfile_in(folder)?;
+    let mut file = kompakt_files::Sibling::of(path)?;
     file.write_all(&bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
+    file.persist()
 }

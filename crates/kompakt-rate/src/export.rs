@@ -46,7 +46,7 @@ pub(crate) fn packed_bytes(model: &Model) -> Result<u64, RateError> {
     let mut model = model.clone();
     order_units(&mut model);
     let mut source = InMemory::new(model)?;
-    let folder = tempfile::tempdir()
+    let folder = kompakt_files::Scratch::new()
         .map_err(|source| RateError::Io { what: "cannot make a temporary folder".to_string(), source })?;
     let options = Options::new(kompakt_format::Tier::Smallest).minimal();
     Ok(write(&mut source, &options, &folder.path().join("measured"), &|_, _| ())?.bytes)

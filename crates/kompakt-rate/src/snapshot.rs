@@ -49,12 +49,9 @@ impl<'a> Snapshot<'a> {
     pub(crate) fn write(&self, state: &State) -> Result<(), RateError> {
         let Some(path) = &self.path else { return Ok(()) };
         let write = || -> std::io::Result<()> {
-            let folder =
-                path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            let mut file = kompakt_files::Sibling::of(path)?;
             file.write_all(&serde_json::to_vec(&Out { key: self.key, state })?)?;
-            file.persist(path)?;
-            Ok(())
+            file.persist()
         };
         write().map_err(|source| self.failed("cannot write", source))
     }

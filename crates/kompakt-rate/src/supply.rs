@@ -146,9 +146,7 @@ impl Supply {
 
     /// Writes the supply, to be read again by a run with the same `key`.
     pub(crate) fn write(&self, key: &str, path: &Path) -> std::io::Result<()> {
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = tempfile::NamedTempFile::new_in(folder)?;
-        let mut out = BufWriter::new(file);
+        let mut out = BufWriter::new(kompakt_files::Sibling::of(path)?);
         let sizes = [key.len(), self.n_inputs, self.n_classes, self.bytes.len(), self.labels.len()];
         for size in sizes.into_iter().chain([self.scores.len()]) {
             out.write_all(&(size as u64).to_le_bytes())?;
@@ -159,8 +157,7 @@ impl Supply {
         }
         out.write_all(&self.bytes)?;
         out.write_all(&self.labels)?;
-        out.into_inner()?.persist(path)?;
-        Ok(())
+        out.into_inner()?.persist()
     }
 
     /// Reads a supply; `None` if it is of another key, or cut off.

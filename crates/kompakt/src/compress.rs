@@ -75,7 +75,9 @@ enum TierName {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    arguments.output.check()?;
+    let mut inputs = arguments.source.files();
+    inputs.extend(arguments.calibration.files().chain(arguments.scan.as_deref()));
+    arguments.output.check(&inputs)?;
     if arguments.finetune.is_some() && cfg!(not(feature = "train")) {
         let message = "this kompakt was built without the training engine, so there is no --finetune; build it with \
                        `--features train`";

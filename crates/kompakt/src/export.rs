@@ -6,7 +6,10 @@ use crate::{
 use anyhow::{Context, Result};
 use kompakt_model::ModelFile;
 use kompakt_pack::PackError;
-use std::{fs::File, path::PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 /// Turn a packed file, or a model of the stages, into an ONNX model
 ///
@@ -24,7 +27,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    arguments.output.check()?;
+    let inputs: Vec<&Path> = [Some(&arguments.file), arguments.graph.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    arguments.output.check(&inputs)?;
     let path = &arguments.file;
     let model = if is_packed(path)? {
         let bytes = packed::read(path)?;

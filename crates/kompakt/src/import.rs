@@ -56,7 +56,12 @@ impl std::str::FromStr for InputShape {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    arguments.output.check()?;
+    let inputs: Vec<&Path> = [Some(&arguments.file), arguments.graph.as_ref(), arguments.labels.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    arguments.output.check(&inputs)?;
     let is_net = arguments.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("net"));
     let mut model = match (is_net, &arguments.graph) {
         (true, graph) => read_net(&arguments.file, graph.as_deref())?,

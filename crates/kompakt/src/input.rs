@@ -22,6 +22,11 @@ pub struct Input {
 }
 
 impl Input {
+    /// The files that are read.
+    pub fn files(&self) -> Vec<&Path> {
+        [Some(&self.model), self.graph.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect()
+    }
+
     /// Reads the whole model.
     pub fn read(&self) -> Result<Model> {
         self.open()?.into_model().with_context(|| self.describe())

@@ -14,6 +14,7 @@ mod eval;
 mod export;
 pub mod failure;
 mod front_door;
+mod identity;
 mod import;
 mod input;
 mod inspect;
@@ -27,6 +28,7 @@ mod repack;
 mod report;
 mod runnable;
 mod sense;
+mod signals;
 pub mod stages;
 #[cfg(feature = "train")]
 mod training;

@@ -62,6 +62,12 @@ impl Source {
         &self.model
     }
 
+    /// All files that are read.
+    pub(crate) fn files(&self) -> Vec<&Path> {
+        let others = self.graph.iter().chain(&self.labels).map(PathBuf::as_path);
+        [self.path()].into_iter().chain(others).collect()
+    }
+
     /// Another file, with nothing else known of it but what is known of this one.
     pub(crate) fn of(&self, path: &Path) -> Self {
         let (graph, input_shape) = (self.graph.clone(), self.input_shape.clone());
@@ -100,6 +106,11 @@ fn is_onnx(path: &Path) -> Result<bool> {
 }
 
 impl Calibration {
+    /// The files and folders that are read, where the options name some.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.data.iter().chain(&self.prep).map(Path::new)
+    }
+
     /// What a network is trained on after compression; call it after [`Calibration::read`].
     #[cfg(feature = "train")]
     pub(crate) fn lessons(&self, model: &Model, plan: Plan) -> Result<Option<Lessons>> {

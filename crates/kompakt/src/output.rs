@@ -1,10 +1,12 @@
 //! Where a command puts its result: a file that appears whole or not at all, or stdout.
 
 use crate::{
+    identity::Identity,
     input::is_dash,
     process::{Failure, exit},
 };
 use anyhow::{Context, Result, bail};
+use kompakt_files::{Scratch, Sibling};
 use kompakt_model::Model;
 use std::{
     fs::File,
@@ -12,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where a stage puts its model.
+/// Where a command puts its result.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Output {
     /// Where the result goes; `-` is stdout
@@ -21,19 +23,39 @@ pub struct Output {
 }
 
 impl Output {
-    /// Refuses early what would fail late: a terminal, a folder that is not there. Call it before long work.
-    pub fn check(&self) -> Result<()> {
+    /// Refuses early what would fail late or destroy something: a terminal, a folder that is not there, a folder in
+    /// the file's place, one of the files that the command reads. Call it before long work.
+    ///
+    /// `inputs` are all files and folders that are read; `-` is stdin, and what does not exist is passed over.
+    pub fn check(&self, inputs: &[&Path]) -> Result<()> {
+        self.check_writable()?;
+        let Some(own) = Identity::of_output(&self.output) else { return Ok(()) };
+        for input in inputs {
+            if own.is_in(input) || labels_of(input).is_some_and(|labels| own.is_in(&labels)) {
+                let message = format!(
+                    "-o {} is a file that this command reads ({}): the result would take its place; \
+                     give it another name",
+                    self.output.display(),
+                    input.display()
+                );
+                bail!(Failure::usage(message));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_writable(&self) -> Result<()> {
         if is_dash(&self.output) {
             if io::stdout().is_terminal() {
-                bail!(Failure {
-                    code: exit::USAGE,
-                    message: "the result is binary and stdout is a terminal: \
-                              pass -o FILE, or pipe into the next stage"
-                        .to_string(),
-                });
+                bail!(Failure::usage(
+                    "the result is binary and stdout is a terminal: pass -o FILE, or pipe into the next stage"
+                ));
             }
+        } else if self.output.is_dir() {
+            let message = format!("{} is a folder: name a file in it", self.output.display());
+            bail!(Failure { code: exit::IO, message });
         } else if !is_special(&self.output) {
-            tempfile_beside(&self.output)?;
+            Sibling::of(&self.output).with_context(|| self.no_folder())?;
         }
         Ok(())
     }
@@ -43,52 +65,48 @@ impl Output {
         self.write_with(|path| Ok(model.write(path)?))
     }
 
-    /// Lets `fill` write a temporary file, then moves it to its place or copies it to stdout.
+    /// Lets `fill` write a file in a temporary folder, then moves it to its place or copies it to stdout.
     pub fn write_with(&self, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-        self.check()?;
-        if is_dash(&self.output) || is_special(&self.output) {
-            let file = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
-            fill(file.path())?;
-            // Not `reopen`: `fill` may have put another file in this one's place.
-            let mut written = File::open(file.path()).context("cannot read the temporary file")?;
-            if !is_dash(&self.output) {
-                let what = || format!("cannot write {}", self.output.display());
-                let mut to = File::options().write(true).open(&self.output).with_context(what)?;
-                io::copy(&mut written, &mut to).with_context(what)?;
-                return Ok(());
-            }
-            io::copy(&mut written, &mut io::stdout().lock()).context("writing to stdout")?;
-            io::stdout().flush().context("writing to stdout")?;
-            return Ok(());
+        self.check_writable()?;
+        let what = || format!("cannot write {}", self.output.display());
+        if !is_dash(&self.output) && !is_special(&self.output) {
+            // What `fill` leaves beside the file goes with the folder.
+            let scratch = Scratch::beside(&self.output).with_context(|| self.no_folder())?;
+            fill(&scratch.path().join(RESULT)).with_context(what)?;
+            return scratch.persist(RESULT, &self.output).with_context(what);
         }
-        let file = tempfile_beside(&self.output)?;
-        let permissions = file.as_file().metadata()?.permissions();
-        fill(file.path()).with_context(|| format!("cannot write {}", self.output.display()))?;
-        // `fill` may have put another file in this one's place, as the safetensors library does.
-        std::fs::set_permissions(file.path(), permissions)?;
-        File::open(file.path())?.sync_all()?;
-        file.persist(&self.output).with_context(|| format!("cannot write {}", self.output.display()))?;
+        let scratch = Scratch::new().context("cannot make a temporary folder")?;
+        let path = scratch.path().join(RESULT);
+        fill(&path)?;
+        let mut written = File::open(path).context("cannot read the temporary file")?;
+        if is_dash(&self.output) {
+            io::copy(&mut written, &mut io::stdout().lock()).context("writing to stdout")?;
+            return io::stdout().flush().context("writing to stdout");
+        }
+        let mut to = File::options().write(true).open(&self.output).with_context(what)?;
+        io::copy(&mut written, &mut to).with_context(what)?;
         Ok(())
     }
+
+    fn no_folder(&self) -> String {
+        let folder = self.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        format!("cannot write to the folder {}", folder.display())
+    }
+}
+
+/// The result's name in its temporary folder.
+const RESULT: &str = "result";
+
+/// The file with the labels of these images, where it is known by its name.
+fn labels_of(images: &Path) -> Option<PathBuf> {
+    let name = images.file_name()?.to_str()?;
+    if name.contains("images-idx3") {
+        return Some(images.with_file_name(name.replace("images-idx3", "labels-idx1")));
+    }
+    Some(images.with_file_name(format!("{}-labels.npy", name.strip_suffix(".npy")?)))
 }
 
 /// A device or a named pipe: written to, never replaced by a file of its name.
 fn is_special(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir())
-}
-
-fn tempfile_beside(path: &Path) -> Result<tempfile::NamedTempFile> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".kompakt-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Readable as any new file is (the umask still applies), not private as temporary files are by default.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder).with_context(|| format!("cannot write to the folder {}", folder.display()))
 }

@@ -12,7 +12,11 @@
 //! | 4 | something could not be read or written: missing file or data, full disk, no permission |
 //! | 5 | the work was done but its target was missed |
 //! | 141 | whoever reads our output went away (a broken pipe); nothing is said |
+//!
+//! SIGINT, SIGTERM and SIGHUP end a command by that signal (a shell shows 130, 143, 129) after its temporary files are
+//! removed.
 
+use crate::signals;
 use anyhow::Result;
 use kompakt_model::CheckpointError;
 use std::{io, process::ExitCode};
@@ -58,7 +62,9 @@ impl Failure {
 /// Runs a stage and turns its result into an exit code and at most one line on stderr.
 #[expect(clippy::print_stderr, reason = "this is the one place where a stage's failure is reported")]
 pub fn run(program: &str, stage: impl FnOnce() -> Result<()>) -> ExitCode {
+    signals::watch();
     let Err(error) = stage() else { return ExitCode::SUCCESS };
+    signals::wait_if_ending();
     let code = exit_code(&error);
     if code != exit::BROKEN_PIPE {
         eprintln!("{program}: {}", in_one_line(&error));

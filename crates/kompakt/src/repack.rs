@@ -34,7 +34,7 @@ enum Tier {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    arguments.output.check()?;
+    arguments.output.check(&[&arguments.file])?;
     let bytes = packed::read(&arguments.file)?;
     let container = packed::parse(&arguments.file, &bytes)?;
     container.verify().map_err(|e| packed::broken(&arguments.file, &e))?;

@@ -7,7 +7,7 @@ use kompakt_pack::{
     account::{Account, ParameterRow},
 };
 use kompakt_report::{Evidence, LayerBytes, html};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Make one HTML page of a run of the pipeline: sizes, errors, weights, where the bytes are
 #[derive(clap::Args)]
@@ -20,6 +20,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut evidence = Evidence::read(&arguments.summary)?;
+    let models: Vec<PathBuf> =
+        evidence.summary.rows.iter().map(|row| arguments.summary.with_file_name(&row.file)).collect();
+    let inputs: Vec<&Path> = models.iter().chain([&arguments.summary]).map(PathBuf::as_path).collect();
+    arguments.output.check(&inputs)?;
     if let Some(row) = evidence.summary.rows.iter().rev().find(|row| row.file.ends_with(".kompakt")) {
         let path = arguments.summary.with_file_name(&row.file);
         let bytes = packed::read(&path)?;

@@ -39,6 +39,12 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut inputs = arguments.source.files();
+    inputs.extend(arguments.calibration.files());
+    for path in [&arguments.scan, &arguments.plot].into_iter().flatten() {
+        Output { output: path.clone() }.check(&inputs)?;
+        inputs.push(path);
+    }
     let mut model = arguments.source.read()?;
     let images = arguments.calibration.read(&mut model)?;
     let scan = with_bar(|progress| sense(&model, images.as_ref().map(|i| &i.0), progress)).map_err(failed)?;

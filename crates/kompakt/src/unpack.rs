@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    arguments.output.check()?;
+    arguments.output.check(&[&arguments.file])?;
     let write = |path: &Path| {
         let unpacked = kompakt_pack::unpack_file(&arguments.file, arguments.dense, path);
         unpacked.map_err(|error| match error {

@@ -1,10 +1,14 @@
 //! `kompakt eval` over every kind of data set that has no colours, held against an evaluation in double precision.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/program.rs"]
+mod program;
+
 use kompakt_graph::networks;
 use kompakt_model::{Model, Parameter};
+use program::program;
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path};
 
 const N: usize = 60;
 const CLASSES: usize = 7;
@@ -93,7 +97,7 @@ fn sources(folder: &Path) -> Vec<String> {
 }
 
 fn kompakt(folder: &Path, arguments: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kompakt"));
+    let mut command = program(env!("CARGO_BIN_EXE_kompakt"));
     let output = command.current_dir(folder).args(arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -147,7 +151,7 @@ fn what_does_not_fit_is_said() {
     let folder = folder.path();
     model().write(&folder.join("m.safetensors")).unwrap();
     let try_it = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kompakt"));
+        let mut command = program(env!("CARGO_BIN_EXE_kompakt"));
         let output = command.current_dir(folder).args(arguments).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };

@@ -1,8 +1,12 @@
 //! `kompakt-pack` as a process: pipes, exit codes, and what is left behind.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/program.rs"]
+mod program;
+
 use kompakt_graph::networks;
 use kompakt_pack::synthetic::{self, NumberChoice, Recipe};
+use program::program;
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -11,7 +15,7 @@ use std::{
 };
 
 fn pack() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_kompakt-pack"))
+    program(env!("CARGO_BIN_EXE_kompakt-pack"))
 }
 
 /// A clustered model in `folder`.

@@ -1,14 +1,18 @@
 //! `kompakt inspect`, `verify`, `diff`, `unpack` and `repack` as processes, over the fixtures.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/program.rs"]
+mod program;
+
+use program::program;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 fn kompakt(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_kompakt")).args(arguments).output().unwrap()
+    program(env!("CARGO_BIN_EXE_kompakt")).args(arguments).output().unwrap()
 }
 
 fn fixture(name: &str) -> String {

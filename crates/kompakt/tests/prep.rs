@@ -1,7 +1,11 @@
 //! `kompakt-prep` as a process: what it writes and reports, and its exit codes.
 #![allow(clippy::unwrap_used)]
 
-use std::{fs, process::Command};
+#[path = "support/program.rs"]
+mod program;
+
+use program::program;
+use std::fs;
 use tempfile::tempdir;
 
 #[test]
@@ -9,7 +13,7 @@ fn the_program_prepares_and_reports() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("d.kds");
     let run = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_kompakt-prep")).args(arguments).output().unwrap();
+        let output = program(env!("CARGO_BIN_EXE_kompakt-prep")).args(arguments).output().unwrap();
         (
             output.status.code(),
             String::from_utf8(output.stdout).unwrap(),
@@ -32,7 +36,8 @@ fn the_program_prepares_and_reports() {
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(tensors.tensor("pca.weight").unwrap().shape(), [20, 784]);
 
-    let (code, _, stderr) = run(&["--data", &file, "--steps", "deskew", "-o", &file]);
+    let other = folder.path().join("other.kds").display().to_string();
+    let (code, _, stderr) = run(&["--data", &file, "--steps", "deskew", "-o", &other]);
     assert_eq!(code, Some(1));
     assert!(stderr.contains("prepared already") && stderr.lines().count() == 1, "{stderr}");
     let (code, _, stderr) = run(&["--data", "digits", "--steps", "[{\"step\":\"blur\"}]", "-o", &file]);

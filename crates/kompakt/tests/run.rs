@@ -4,10 +4,14 @@
 #[path = "../../kompakt-runtime/tests/support/random_model.rs"]
 mod random_model;
 
+#[path = "support/program.rs"]
+mod program;
+
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair, networks};
+use program::program;
 use random_model::{checkpoint, pack};
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 struct Answer {
     code: Option<i32>,
@@ -16,8 +20,7 @@ struct Answer {
 }
 
 fn run(folder: &Path, args: &[&str]) -> Answer {
-    let done =
-        Command::new(env!("CARGO_BIN_EXE_kompakt-run")).args(args).current_dir(folder).output().unwrap();
+    let done = program(env!("CARGO_BIN_EXE_kompakt-run")).args(args).current_dir(folder).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Answer { code: done.status.code(), out: text(done.stdout), err: text(done.stderr) }
 }

@@ -1,7 +1,11 @@
 //! The program as a process: what it writes, how it goes on after a kill, how it refuses.
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
+#[path = "support/program.rs"]
+mod program;
+
 use kompakt_model::{Model, ModelFile};
+use program::program;
 use std::{
     fs::File,
     path::Path,
@@ -10,7 +14,7 @@ use std::{
 };
 
 fn command(arguments: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kompakt-train"));
+    let mut command = program(env!("CARGO_BIN_EXE_kompakt-train"));
     command.args(arguments.split_whitespace()).stdin(Stdio::null());
     command
 }

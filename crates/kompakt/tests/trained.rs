@@ -1,13 +1,17 @@
 //! Networks that are trained already, at the command line: in from ONNX, compressed, run, out again.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/program.rs"]
+mod program;
+
+use program::program;
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 fn kompakt(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_kompakt")).current_dir(folder).args(arguments).output().unwrap()
+    program(env!("CARGO_BIN_EXE_kompakt")).current_dir(folder).args(arguments).output().unwrap()
 }
 
 fn done(folder: &Path, arguments: &[&str]) -> String {

@@ -6,6 +6,7 @@ use crate::{
     progress::Progress,
 };
 use flate2::read::GzDecoder;
+use kompakt_files::Scratch;
 use std::{
     fs::File,
     io::{BufReader, Read},
@@ -92,12 +93,8 @@ pub(super) fn from_debian(
 }
 
 /// A folder for downloads beside the files, removed with the value.
-fn scratch_folder(folder: &Path) -> Result<tempfile::TempDir, String> {
-    tempfile::Builder::new()
-        .prefix("download")
-        .suffix(".tmp")
-        .tempdir_in(folder)
-        .map_err(|e| format!("{}: {e}", folder.display()))
+fn scratch_folder(folder: &Path) -> Result<Scratch, String> {
+    Scratch::within(folder).map_err(|e| format!("{}: {e}", folder.display()))
 }
 
 /// Runs a program; if it fails, says what it said last.

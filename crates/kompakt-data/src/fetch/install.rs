@@ -29,11 +29,10 @@ pub(super) fn install(
     progress: &mut dyn Progress,
 ) -> Result<(), String> {
     let path = folder.join(known.name);
-    let mut sibling = crate::sibling::create(&path).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let mut sibling = kompakt_files::Sibling::of(&path).map_err(|e| format!("{}: {e}", folder.display()))?;
     progress.begin(known.name, known.n_bytes);
-    copy(from, sibling.as_file_mut(), known, progress)?;
-    sibling.as_file().sync_all().map_err(|e| format!("{}: {e}", path.display()))?;
-    sibling.persist(&path).map_err(|e| format!("{}: {}", path.display(), e.error))?;
+    copy(from, &mut sibling, known, progress)?;
+    sibling.persist().map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use crate::{failure::data_failure, process::Failure};
 use kompakt_data::{Augmentation, Dataset, Feed, Split, load};
 use kompakt_model::{Model, StageRecord};
 use kompakt_prep::Pipeline;
+use std::path::Path;
 
 /// Which data set. Failures bring the exit code that a stage ends with.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,6 +40,11 @@ impl Feeds {
 }
 
 impl DataArgs {
+    /// The file or folder that is read, if it is one.
+    pub fn path(&self) -> &Path {
+        Path::new(&self.data)
+    }
+
     /// Writes into a stage's record which examples are trained on. A path is no part of a record.
     pub fn record(&self, record: StageRecord) -> StageRecord {
         let is_known = kompakt_data::NAMES.contains(&self.data.as_str());

@@ -91,7 +91,7 @@ impl Stage for Args {
     const PROGRAM: &str = "kompakt-cluster";
 
     fn run(&self) -> Result<()> {
-        self.output.check()?;
+        self.output.check(&self.input.files())?;
         let model = self.input.read()?;
         if model.is_clustered() {
             let message = "the weights are shared already; kompakt-finetune moves their centroids";

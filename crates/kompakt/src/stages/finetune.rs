@@ -76,7 +76,7 @@ impl Stage for Args {
     const PROGRAM: &str = "kompakt-finetune";
 
     fn run(&self) -> Result<()> {
-        self.output.check()?;
+        self.output.check(&[&self.input.files()[..], &[self.data.path()]].concat())?;
         let mut model = self.input.read()?;
         if !model.is_clustered() {
             return Err(FinetuneError::NotShared.into_anyhow());

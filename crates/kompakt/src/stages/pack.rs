@@ -61,7 +61,7 @@ impl Stage for Args {
     const PROGRAM: &str = "kompakt-pack";
 
     fn run(&self) -> Result<()> {
-        self.output.check()?;
+        self.output.check(&self.input.files())?;
         let mut source = self.source(self.input.open()?)?;
         let tier = match self.tier {
             Tier::Smallest => kompakt_format::Tier::Smallest,

@@ -4,6 +4,7 @@
 use super::Stage;
 use crate::{
     bar::Bar,
+    output::Output,
     process::{Failure, exit},
 };
 use anyhow::{Context, Result, bail};
@@ -12,7 +13,7 @@ use kompakt_data::{
     Dataset, Fetched, Figures, Precision, Split, fetch, fit_pca, load_as, parse_steps, write_prepared,
     write_projection,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Prepares a data set: computer-vision steps before a network, applied once
 ///
@@ -97,6 +98,12 @@ fn run(arguments: &Args) -> Result<()> {
             return Ok(());
         }
         bail!("nothing to do: give -o FILE, --report, --pca or --fetch");
+    }
+    let mut inputs = vec![Path::new(&arguments.data)];
+    for path in [&arguments.pca_output, &arguments.output].into_iter().flatten() {
+        let output = Output { output: path.clone() };
+        output.check(&inputs).with_context(|| format!("cannot write {}", path.display()))?;
+        inputs.push(path);
     }
     let load = |split| load_as(&arguments.data, split, arguments.size);
     let raw = [load(Split::Train)?, load(Split::Validation)?, load(Split::Test)?];

@@ -77,7 +77,10 @@ impl Stage for Args {
     const PROGRAM: &str = "kompakt-prune";
 
     fn run(&self) -> Result<()> {
-        self.output.check()?;
+        let mut inputs = self.input.files();
+        #[cfg(feature = "train")]
+        inputs.extend(self.retrain.data.as_deref().map(std::path::Path::new));
+        self.output.check(&inputs)?;
         let mut model = self.input.read()?;
         let input = model.content_hash();
         let target = self.target(&model)?;

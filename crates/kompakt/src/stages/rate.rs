@@ -135,7 +135,10 @@ impl Stage for Args {
     const PROGRAM: &str = "kompakt-rate";
 
     fn run(&self) -> Result<()> {
-        self.output.check()?;
+        let mut inputs = self.input.files();
+        inputs.push(Path::new(&self.data));
+        inputs.extend(self.teacher.iter().chain(&self.checkpoint).map(PathBuf::as_path));
+        self.output.check(&inputs)?;
         let mut model = self.input.read()?;
         let input = model.content_hash();
         let options = self.options(&model);

@@ -73,7 +73,9 @@ impl Stage for Args {
     const PROGRAM: &str = "kompakt-train";
 
     fn run(&self) -> Result<()> {
-        self.output.check()?;
+        let named = [Some(self.net.as_str()), self.prep.as_deref()].into_iter().flatten().map(Path::new);
+        let inputs: Vec<&Path> = named.chain([self.data.path()]).chain(self.checkpoint.as_deref()).collect();
+        self.output.check(&inputs)?;
         let mut defaults = defaults(&self.net);
         let raw = self.data.load_train()?;
         let steps = preparation(self.prep.as_deref(), &raw)?;

@@ -1,0 +1,68 @@
+//! A file on its way to its place.
+
+use crate::{PREFIX, SUFFIX, folder_of, live};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+use tempfile::NamedTempFile;
+
+/// A temporary file in the folder of the one that it becomes. Removed when dropped.
+#[derive(Debug)]
+pub struct Sibling {
+    /// Taken only by [`Sibling::persist`] and on drop.
+    file: Option<NamedTempFile>,
+    /// Where it lies.
+    path: PathBuf,
+    /// What it becomes.
+    place: PathBuf,
+}
+
+impl Sibling {
+    /// A new empty file beside `place`, with the permissions of any new file.
+    pub fn of(place: &Path) -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX).suffix(SUFFIX);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // The umask still applies.
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let (file, path) = live::make(|| builder.tempfile_in(folder_of(place)), NamedTempFile::path)?;
+        Ok(Self { file: Some(file), path, place: place.to_path_buf() })
+    }
+
+    /// The open file.
+    pub fn as_file_mut(&mut self) -> io::Result<&mut File> {
+        match &mut self.file {
+            Some(file) => Ok(file.as_file_mut()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Brings what is written to the disk, then puts the file in its place, instead of one that may be there.
+    pub fn persist(mut self) -> io::Result<()> {
+        self.as_file_mut()?.sync_all()?;
+        let Some(file) = self.file.take() else { return Ok(()) };
+        live::end(&self.path, || file.persist(&self.place).map(drop).map_err(|e| e.error))
+    }
+}
+
+impl Write for Sibling {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.as_file_mut()?.write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.as_file_mut()?.flush()
+    }
+}
+
+impl Drop for Sibling {
+    fn drop(&mut self) {
+        if let Some(file) = self.file.take() {
+            live::end(&self.path, || drop(file));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Files appear whole or not at all.
+#![allow(clippy::unwrap_used)]
+
+use kompakt_files::{Scratch, Sibling};
+use std::{fs, io::Write, path::Path};
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_sibling_takes_its_place_or_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("a");
+    fs::write(&place, "old").unwrap();
+    let mut sibling = Sibling::of(&place).unwrap();
+    sibling.write_all(b"half").unwrap();
+    assert_eq!(names(folder.path()).len(), 2);
+    drop(sibling);
+    assert_eq!((names(folder.path()), fs::read(&place).unwrap()), (vec!["a".to_string()], b"old".to_vec()));
+    let mut sibling = Sibling::of(&place).unwrap();
+    sibling.write_all(b"new").unwrap();
+    sibling.persist().unwrap();
+    assert_eq!((names(folder.path()), fs::read(&place).unwrap()), (vec!["a".to_string()], b"new".to_vec()));
+}
+
+#[test]
+fn a_scratch_folder_goes_with_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("a");
+    let scratch = Scratch::beside(&place).unwrap();
+    fs::write(scratch.path().join("result"), "whole").unwrap();
+    fs::write(scratch.path().join("rest"), "of it").unwrap();
+    scratch.persist("result", &place).unwrap();
+    drop(scratch);
+    assert_eq!((names(folder.path()), fs::read(&place).unwrap()), (vec!["a".to_string()], b"whole".to_vec()));
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_an_error() {
+    assert!(Sibling::of(Path::new("/no/such/folder/a")).is_err());
+    assert!(Scratch::beside(Path::new("/no/such/folder/a")).is_err());
+}

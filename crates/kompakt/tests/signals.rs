@@ -1,0 +1,117 @@
+//! A command that a signal ends leaves nothing but what was there, or its whole result.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/every_command.rs"]
+mod every_command;
+#[path = "support/program.rs"]
+mod program;
+
+use every_command::{Call, command, every_command, fill};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Moments of each command at which it is interrupted.
+const MOMENTS: u32 = 9;
+
+const SIGNALS: [(&str, i32); 3] = [("INT", 2), ("TERM", 15), ("HUP", 1)];
+
+/// All files below a folder with their bytes.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            let below = files(&path).into_iter();
+            all.extend(below.map(|(rest, bytes)| (format!("{name}/{rest}"), bytes)));
+            all.insert(format!("{name}/"), Vec::new());
+        } else {
+            all.insert(name, fs::read(&path).unwrap());
+        }
+    }
+    all
+}
+
+/// Starts a command with temporary files in a folder of its own.
+fn start(call: &Call, folder: &Path, temporary: &Path) -> Command {
+    let mut command = command(call, folder, call.output.1);
+    command.env("TMPDIR", temporary).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+#[test]
+fn nothing_is_left_by_a_signal_at_any_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let (folder, temporary) = (folder.path(), temporary.path());
+    fill(folder);
+    let mut n_interrupted = 0;
+    for call in every_command() {
+        let what = format!("{} {:?}", call.program, call.arguments);
+        let output = folder.join(call.output.1);
+        let began = Instant::now();
+        assert!(start(&call, folder, temporary).status().unwrap().success(), "{what}");
+        let took = began.elapsed();
+        let whole = fs::read(&output).unwrap();
+        fs::write(&output, "old").unwrap();
+        let before = files(folder);
+        assert!(call.inputs.iter().all(|input| before.contains_key(*input)), "{what}");
+        for moment in 0..MOMENTS {
+            let (name, number) = SIGNALS[moment as usize % SIGNALS.len()];
+            let mut child = start(&call, folder, temporary).spawn().unwrap();
+            // A process that has not begun to watch for signals has made no file either.
+            std::thread::sleep(took * moment / (MOMENTS - 1));
+            Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+            let status = child.wait().unwrap();
+            if status.success() {
+                assert!(fs::read(&output).unwrap() == whole, "{what}");
+                fs::write(&output, "old").unwrap();
+            } else {
+                assert_eq!(status.signal(), Some(number), "{what} at {moment}: {status}");
+                n_interrupted += 1;
+                // The result may have taken its place just before the signal.
+                if fs::read(&output).unwrap() == whole {
+                    fs::write(&output, "old").unwrap();
+                }
+            }
+            let after = files(folder);
+            let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(names(&after), names(&before), "{what} at {moment}");
+            assert!(after == before, "{what} at {moment}: another file changed");
+            assert_eq!(names(&files(temporary)), Vec::<String>::new(), "{what} at {moment}");
+        }
+        fs::remove_file(&output).unwrap();
+    }
+    assert!(n_interrupted > every_command().len(), "only {n_interrupted} commands were interrupted");
+}
+
+/// `nohup` and the background of a script have a process ignore signals, and it must.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_ignored_signal_stays_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path());
+    let program = env!("CARGO_BIN_EXE_kompakt");
+    let runner = std::env::var("KOMPAKT_RUNNER").unwrap_or_default();
+    let words =
+        format!("trap '' HUP; exec {runner} {program} cluster dense.safetensors -q -o out.safetensors");
+    let mut child = Command::new("sh").current_dir(folder.path()).args(["-c", &words]).spawn().unwrap();
+    let id = child.id().to_string();
+    let until = Instant::now() + Duration::from_secs(60);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        Command::new("kill").args(["-s", "HUP", &id]).stderr(Stdio::null()).status().unwrap();
+        assert!(Instant::now() < until, "it does not end");
+    };
+    assert!(status.success(), "{status}");
+    assert!(folder.path().join("out.safetensors").exists());
+}
