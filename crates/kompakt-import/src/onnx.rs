@@ -21,11 +21,17 @@
 //! No bytes make this crate panic. Weights are read from the file itself or from files below its folder, never from
 //! elsewhere; constants that a model computes are bounded by what it holds.
 //!
-//! What is not here: running networks, command lines.
+//! # The check
+//! [`import_checked`] holds what it imports against the file: an evaluator that shares no rewriting with the importer runs
+//! the file node by node, the caller runs the imported network, and the answers must agree.
+//!
+//! What is not here: running imported networks, command lines.
 
 mod attributes;
 mod builder;
+mod check;
 mod error;
+mod evaluate;
 mod export;
 mod external;
 mod fold;
@@ -37,6 +43,7 @@ mod rules;
 mod simplify;
 mod tensor;
 
+pub use check::{Checked, Run, TOLERANCE, import_checked};
 pub use error::{OnnxError, Problem};
 pub use export::export;
 pub use import::import;

@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/case.rs"]
+#[allow(dead_code)]
 mod case;
 
 use case::Case;
 use kompakt_format::Tier;
-use kompakt_import::onnx::{ImportOptions, export, import};
+use kompakt_import::onnx::{Checked, ImportOptions, export, import, import_checked};
 
 /// Largest difference, as a part of the largest number.
 const TOLERANCE: f32 = 1e-4;
@@ -16,7 +17,12 @@ fn try_case(case: &Case) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
     std::fs::write(&path, &case.model).unwrap();
-    let model = import(&path, &ImportOptions::default()).map_err(|e| e.to_string())?;
+    let mut run = |model: &_, inputs: &[Vec<f32>], n: usize| case::run_on(model, Tier::Direct, n, inputs, n);
+    let imported = import_checked(&path, &ImportOptions::default(), &mut run);
+    let (model, checked) = imported.map_err(|e| e.to_string())?;
+    if let Checked::LeftOut(reason) = checked {
+        return Err(format!("not checked: {reason}"));
+    }
     for (tier, max_batch) in [(Tier::Direct, 1), (Tier::Smallest, 3)] {
         let found = case::run(&model, tier, max_batch, case)?;
         case.compare(&found, TOLERANCE).map_err(|e| format!("in batches of {max_batch}: {e}"))?;

@@ -7,14 +7,17 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use kompakt_import::han::HanError;
-use kompakt_import::onnx::{ImportOptions, OnnxError};
+use kompakt_import::onnx::{self, Checked, ImportOptions, OnnxError};
 use kompakt_model::Model;
+use kompakt_runtime::{Session, SessionOptions};
 use std::path::{Path, PathBuf};
 
 /// Turn an ONNX model, or a published file of Deep Compression, into a model that the stages work on
 ///
 /// ONNX: operator sets 7 to 22, weights in the file or beside it. Batch norms, scales and biases go into the layers before
-/// them. Everything that is not supported is listed at once, with the nodes' names.
+/// them. What was read is checked at once: the file is evaluated node by node on two synthetic inputs, and a network that
+/// answers otherwise is an error that names the first node that differs. Everything that is not supported is listed at
+/// once, with the nodes' names.
 /// A .net file (codebooks, codes and gaps as the authors of Deep Compression published them): its weights stay shared. The
 /// network is SqueezeNet's unless --graph gives another.
 #[derive(clap::Args)]
@@ -28,14 +31,24 @@ pub(crate) struct Arguments {
     /// The network of a .net file (see spec/interchange.md): the same layers in the same order, each with a bias
     #[arg(long, value_name = "FILE", conflicts_with = "input_shape")]
     graph: Option<PathBuf>,
-    /// The shape of an input that the file leaves open: 3,224,224 or NAME=3,224,224
-    #[arg(long, value_name = "SHAPE")]
-    input_shape: Vec<InputShape>,
+    #[command(flatten)]
+    onnx: OnnxArguments,
     /// Names of the classes, one a line
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
+}
+
+/// How an ONNX file is read.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct OnnxArguments {
+    /// The shape of an input that an ONNX file leaves open: 3,224,224 or NAME=3,224,224
+    #[arg(long, value_name = "SHAPE")]
+    input_shape: Vec<InputShape>,
+    /// Do not check that the imported network answers as the ONNX file does, node by node, on two synthetic inputs
+    #[arg(long)]
+    no_check: bool,
 }
 
 /// A shape, perhaps of a named input.
@@ -65,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let is_net = arguments.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("net"));
     let mut model = match (is_net, &arguments.graph) {
         (true, graph) => read_net(&arguments.file, graph.as_deref())?,
-        (false, None) => read_onnx(&arguments.file, &arguments.input_shape)?,
+        (false, None) => read_onnx(&arguments.file, &arguments.onnx)?,
         (false, Some(_)) => {
             let message = "--graph is for .net files; an ONNX model brings its network".into();
             return Err(Failure { code: exit::USAGE, message }.into());
@@ -79,12 +92,35 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.write(&model)
 }
 
-/// Reads an ONNX file.
-pub(crate) fn read_onnx(path: &Path, input_shapes: &[InputShape]) -> Result<Model> {
-    let input_shapes = input_shapes.iter().map(|s| (s.0.clone(), s.1.clone())).collect();
-    kompakt_import::onnx::import(path, &ImportOptions { input_shapes })
-        .map_err(into_anyhow)
-        .with_context(|| path.display().to_string())
+/// Reads an ONNX file, and checks what was read unless told not to; where nothing can be checked, stderr says so.
+#[expect(clippy::print_stderr, reason = "talk of a binary")]
+pub(crate) fn read_onnx(path: &Path, arguments: &OnnxArguments) -> Result<Model> {
+    let input_shapes = arguments.input_shape.iter().map(|s| (s.0.clone(), s.1.clone())).collect();
+    let options = ImportOptions { input_shapes };
+    let (model, checked) = match arguments.no_check {
+        true => onnx::import(path, &options).map(|model| (model, None)),
+        false => {
+            onnx::import_checked(path, &options, &mut answers).map(|(model, found)| (model, Some(found)))
+        }
+    }
+    .map_err(into_anyhow)
+    .with_context(|| path.display().to_string())?;
+    if let Some(Checked::LeftOut(reason)) = checked {
+        eprintln!("kompakt: {}: the import was not checked against the file: {reason}", path.display());
+    }
+    Ok(model)
+}
+
+/// What the loader answers.
+fn answers(model: &Model, inputs: &[Vec<f32>], n: usize) -> std::result::Result<Vec<Vec<f32>>, String> {
+    let bytes = kompakt_compress::runnable(model).map_err(|e| e.to_string())?;
+    let packed = kompakt_runtime::Model::from_bytes(&bytes).map_err(|e| e.to_string())?;
+    let mut options = SessionOptions::default();
+    options.max_batch = n;
+    let mut session = Session::new(&packed, &options).map_err(|e| e.to_string())?;
+    let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+    session.run_all(&inputs, n).map_err(|e| e.to_string())?;
+    Ok((0..model.graph.outputs().len()).map(|i| session.output(i).to_vec()).collect())
 }
 
 /// Reads a file that the authors of Deep Compression published.

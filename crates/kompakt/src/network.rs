@@ -4,7 +4,7 @@
 use crate::training::{Lessons, Plan};
 use crate::{
     failure::IntoAnyhow,
-    import::{InputShape, read_onnx},
+    import::{OnnxArguments, read_onnx},
     input::Input,
     process::{Failure, exit},
 };
@@ -32,9 +32,8 @@ pub(crate) struct Source {
     /// The network, for a safetensors file that does not carry it (see spec/interchange.md)
     #[arg(long, value_name = "FILE")]
     graph: Option<PathBuf>,
-    /// The shape of an input that an ONNX file leaves open: 3,224,224 or NAME=3,224,224
-    #[arg(long, value_name = "SHAPE")]
-    input_shape: Vec<InputShape>,
+    #[command(flatten)]
+    onnx: OnnxArguments,
     /// Names of the classes, one a line
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
@@ -70,15 +69,15 @@ impl Source {
 
     /// Another file, with nothing else known of it but what is known of this one.
     pub(crate) fn of(&self, path: &Path) -> Self {
-        let (graph, input_shape) = (self.graph.clone(), self.input_shape.clone());
-        Self { model: path.to_path_buf(), graph, input_shape, labels: None }
+        let (graph, onnx) = (self.graph.clone(), self.onnx.clone());
+        Self { model: path.to_path_buf(), graph, onnx, labels: None }
     }
 
     /// Reads the network, its batch norms folded.
     pub(crate) fn read(&self) -> Result<Model> {
         let is_onnx = self.model != Path::new("-") && is_onnx(&self.model)?;
         let mut model = if is_onnx {
-            read_onnx(&self.model, &self.input_shape)?
+            read_onnx(&self.model, &self.onnx)?
         } else {
             let input = Input { model: self.model.clone(), graph: self.graph.clone() };
             fold_batch_norm(&input.read()?)?

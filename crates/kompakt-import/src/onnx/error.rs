@@ -49,6 +49,22 @@ pub enum OnnxError {
     /// The model asks for what is not supported: everything of it, in the order of its nodes.
     #[error("{} of the model's nodes cannot be imported:{}", .0.len(), list(.0))]
     Unsupported(Vec<Problem>),
+    /// The imported network does not compute what the file says.
+    #[error(
+        "the imported network differs from the file, first at node {node:?} ({operator}), by {difference:.1e} of the largest \
+         number there; this is a fault of the importer"
+    )]
+    Differs {
+        /// The first node of the file whose value differs.
+        node: String,
+        /// Its operator.
+        operator: String,
+        /// The largest difference as a part of the largest number.
+        difference: f32,
+    },
+    /// The imported network could not be run for the check.
+    #[error("the imported network cannot be run: {0}")]
+    NotRun(String),
     /// What was imported is no consistent model.
     #[error(transparent)]
     Model(#[from] CheckpointError),

@@ -11,7 +11,10 @@ use crate::onnx::{
 use bytes::Bytes;
 use kompakt_model::{Model, StageRecord};
 use prost::Message;
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 /// The oldest and newest operator sets that are understood.
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=22;
@@ -21,59 +24,176 @@ pub(crate) const PREPROCESSING: &str = "kompakt.preprocessing";
 pub(crate) const LABELS: &str = "kompakt.labels";
 
 /// Reads an ONNX file as a model of the interchange: batch norms folded, names as in the file, one record of history.
+/// Nothing is checked against the file; [`import_checked`](crate::onnx::import_checked) does that.
 ///
 /// Errors: a file that cannot be read or is no ONNX model; inputs whose shape is not known; everything that the model
 /// asks for and that is not supported, in one list.
 pub fn import(path: &Path, options: &ImportOptions) -> Result<Model, OnnxError> {
-    let io = |source| OnnxError::Io { path: path.to_path_buf(), source };
-    let bytes = std::fs::read(path).map_err(io)?;
-    let folder = path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p });
-    import_bytes(bytes.into(), folder, options)
+    Ok(Source::open(path)?.import(options)?.model)
 }
 
-fn import_bytes(bytes: Bytes, folder: Option<&Path>, options: &ImportOptions) -> Result<Model, OnnxError> {
-    let n_bytes = bytes.len();
-    let proto = ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(e.to_string()))?;
-    let Some(graph) = &proto.graph else {
-        return Err(OnnxError::NotOnnx("it has no graph".into()));
-    };
-    let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
-    let opset = proto.opset_import.iter().find(|o| standard(&o.domain)).map_or(1, |o| o.version);
-    if !OPSETS.contains(&opset) {
-        let (oldest, newest) = OPSETS.into_inner();
-        return Err(OnnxError::NotOnnx(format!(
-            "it uses operator set {opset}; {oldest} to {newest} are understood (onnx.version_converter changes it)"
-        )));
+/// An ONNX file, its messages read.
+pub(crate) struct Source {
+    proto: ModelProto,
+    graph: GraphProto,
+    opset: i64,
+    folder: PathBuf,
+    n_bytes: usize,
+}
+
+/// An input of the file.
+pub(crate) struct Port {
+    pub(crate) name: String,
+    /// Its dimensions as the file has them, the batch left out; none for a single number an image.
+    pub(crate) rest: Vec<usize>,
+}
+
+/// A value of the file that the network has too.
+pub(crate) struct Named {
+    /// The number of the node in the file.
+    pub(crate) node: usize,
+    pub(crate) name: String,
+    /// The network's value.
+    pub(crate) value: usize,
+}
+
+/// A network with what it is called in the file.
+pub(crate) struct Imported {
+    pub(crate) model: Model,
+    /// How many images a run of the file takes; `None` for any number.
+    pub(crate) batch: Option<usize>,
+    pub(crate) inputs: Vec<Port>,
+    /// In the order of the file's nodes.
+    pub(crate) values: Vec<Named>,
+}
+
+impl Imported {
+    /// Something about a value of the network.
+    pub(crate) fn problem(&self, value: usize, problem: String) -> Problem {
+        Problem { node: self.model.graph.value_name(value).to_string(), operator: "output".into(), problem }
     }
-    let mut lowering = Lowering::new(graph, opset, folder, n_bytes)?;
-    ports(graph, options, &mut lowering)?;
-    let problems: Vec<Problem> = graph.node.iter().filter_map(|node| lowering.node(node)).collect();
-    if !problems.is_empty() {
-        return Err(OnnxError::Unsupported(problems));
+}
+
+impl Source {
+    /// Reads a file. Errors: it cannot be read, is no ONNX model, or is of an operator set that is not understood.
+    pub(crate) fn open(path: &Path) -> Result<Self, OnnxError> {
+        let io = |source| OnnxError::Io { path: path.to_path_buf(), source };
+        let bytes: Bytes = std::fs::read(path).map_err(io)?.into();
+        let n_bytes = bytes.len();
+        let mut proto = ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(e.to_string()))?;
+        let graph = proto.graph.take().ok_or_else(|| OnnxError::NotOnnx("it has no graph".into()))?;
+        let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
+        let opset = proto.opset_import.iter().find(|o| standard(&o.domain)).map_or(1, |o| o.version);
+        if !OPSETS.contains(&opset) {
+            let (oldest, newest) = OPSETS.into_inner();
+            return Err(OnnxError::NotOnnx(format!(
+                "it uses operator set {opset}; {oldest} to {newest} are understood (onnx.version_converter changes it)"
+            )));
+        }
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Self { proto, graph, opset, folder: folder.to_path_buf(), n_bytes })
     }
-    let outputs = outputs(graph, &lowering)?;
-    let n_parameters = lowering.n_parameters;
-    let simplified = simplify::simplify(lowering.builder, outputs);
-    let mut model = simplified.builder.finish(simplified.outputs)?;
-    drop(simplified.standing);
-    model.dense_parameters = n_parameters.max(1);
-    let record = StageRecord::new("kompakt-onnx", env!("CARGO_PKG_VERSION"))
-        .option("producer", proto.producer_name)
-        .option("opset", opset);
-    model.record(record, None);
-    for entry in &proto.metadata_props {
-        match entry.key.as_str() {
-            PREPROCESSING => {
-                let json = serde_json::from_str(&entry.value);
-                let no_json =
-                    |e| OnnxError::NotOnnx(format!("its metadata {PREPROCESSING:?} are no JSON: {e}"));
-                model.preprocessing = Some(json.map_err(no_json)?);
+
+    pub(crate) fn graph(&self) -> &GraphProto {
+        &self.graph
+    }
+
+    pub(crate) fn opset(&self) -> i64 {
+        self.opset
+    }
+
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        Some(&self.folder)
+    }
+
+    /// Shapes of inputs with half the height and width, where the file leaves both open; `None` where nothing can become
+    /// smaller.
+    pub(crate) fn smaller_shapes(
+        &self,
+        options: &ImportOptions,
+        least: usize,
+    ) -> Option<Vec<(String, Vec<usize>)>> {
+        let mut shapes = options.input_shapes.clone();
+        let inputs = network_inputs(&self.graph);
+        let mut is_smaller = false;
+        for (name, shape) in &mut shapes {
+            let input =
+                inputs.iter().find(|i| i.name == *name).or(inputs.first().filter(|_| name.is_empty()))?;
+            let dims = &input.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?.dim;
+            let [.., h, w] = &dims[..] else { continue };
+            let n = shape.len();
+            if dims.len() == 4 && n >= 2 && [h, w].iter().all(|d| d.dim_value <= 0) {
+                for side in &mut shape[n - 2..] {
+                    // Half of it, and a multiple of 32 still if it was one.
+                    let unit = if side.is_multiple_of(32) { 32 } else { 1 };
+                    let half = (*side / 2).div_ceil(unit) * unit;
+                    if half >= least && half < *side {
+                        *side = half;
+                        is_smaller = true;
+                    }
+                }
             }
-            LABELS => model.labels = entry.value.lines().map(str::to_string).collect(),
-            _ => {}
+        }
+        is_smaller.then_some(shapes)
+    }
+
+    /// Makes the network.
+    pub(crate) fn import(&self, options: &ImportOptions) -> Result<Imported, OnnxError> {
+        let graph = &self.graph;
+        let mut lowering = Lowering::new(graph, self.opset, self.folder(), self.n_bytes)?;
+        let inputs = ports(graph, options, &mut lowering)?;
+        let problems: Vec<Problem> = graph.node.iter().filter_map(|node| lowering.node(node)).collect();
+        if !problems.is_empty() {
+            return Err(OnnxError::Unsupported(problems));
+        }
+        let outputs = outputs(graph, &lowering)?;
+        let acts = acts(graph, &lowering);
+        let batch = (!lowering.batch_is_open).then_some(lowering.batch);
+        let n_parameters = lowering.n_parameters;
+        let simplified = simplify::simplify(lowering.builder, outputs);
+        let values = acts
+            .into_iter()
+            .filter_map(|(node, name, value)| Some(Named { node, name, value: simplified.standing[value]? }))
+            .collect();
+        let mut model = simplified.builder.finish(simplified.outputs)?;
+        model.dense_parameters = n_parameters.max(1);
+        let record = StageRecord::new("kompakt-onnx", env!("CARGO_PKG_VERSION"))
+            .option("producer", self.proto.producer_name.clone())
+            .option("opset", self.opset);
+        model.record(record, None);
+        for entry in &self.proto.metadata_props {
+            match entry.key.as_str() {
+                PREPROCESSING => {
+                    let json = serde_json::from_str(&entry.value);
+                    let no_json =
+                        |e| OnnxError::NotOnnx(format!("its metadata {PREPROCESSING:?} are no JSON: {e}"));
+                    model.preprocessing = Some(json.map_err(no_json)?);
+                }
+                LABELS => model.labels = entry.value.lines().map(str::to_string).collect(),
+                _ => {}
+            }
+        }
+        Ok(Imported { model, batch, inputs, values })
+    }
+}
+
+/// The values that nodes of the file make: the node's number, the name, and the value.
+fn acts(graph: &GraphProto, lowering: &Lowering<'_>) -> Vec<(usize, String, usize)> {
+    let mut all = Vec::new();
+    for (index, node) in graph.node.iter().enumerate() {
+        for name in &node.output {
+            if let Some(Slot::Act(act)) = lowering.get(name) {
+                all.push((index, name.clone(), act.value));
+            }
         }
     }
-    Ok(model)
+    all
+}
+
+/// The inputs that are not initialisers.
+fn network_inputs(graph: &GraphProto) -> Vec<&ValueInfo> {
+    let initial: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    graph.input.iter().filter(|i| !initial.contains(i.name.as_str())).collect()
 }
 
 /// Declares the inputs.
@@ -81,9 +201,8 @@ fn ports<'a>(
     graph: &'a GraphProto,
     options: &ImportOptions,
     lowering: &mut Lowering<'a>,
-) -> Result<(), OnnxError> {
-    let initial: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
-    let inputs: Vec<&ValueInfo> = graph.input.iter().filter(|i| !initial.contains(i.name.as_str())).collect();
+) -> Result<Vec<Port>, OnnxError> {
+    let inputs = network_inputs(graph);
     if inputs.is_empty() {
         return Err(OnnxError::Port("the model has no input".into()));
     }
@@ -110,6 +229,7 @@ fn ports<'a>(
     }
     lowering.batch = fixed.first().copied().unwrap_or(1);
     lowering.batch_is_open = fixed.is_empty();
+    let mut ports = Vec::new();
     for (input, dims) in inputs.iter().zip(dims) {
         let rest: Vec<usize> = dims[1..].iter().copied().flatten().collect();
         if rest.len() + 1 != dims.len() || rest.contains(&0) {
@@ -121,10 +241,11 @@ fn ports<'a>(
         let shape = if rest.is_empty() { vec![1] } else { rest.clone() };
         let value = lowering.builder.input(&input.name, shape);
         let mut dims = vec![lowering.batch];
-        dims.extend(rest);
+        dims.extend(&rest);
         lowering.set(&input.name, Slot::Act(Act { value, dims }));
+        ports.push(Port { name: input.name.clone(), rest });
     }
-    Ok(())
+    Ok(ports)
 }
 
 /// The dimensions of an input, the batch first; `None` where nothing is known.

@@ -33,6 +33,11 @@ impl Case {
         paths.iter().map(Self::read).collect()
     }
 
+    /// One of a folder.
+    pub(crate) fn named(folder: &Path, name: &str) -> Self {
+        Self::read(&folder.join(format!("{name}.safetensors")))
+    }
+
     fn read(path: &PathBuf) -> Self {
         let bytes = std::fs::read(path).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
@@ -74,18 +79,30 @@ impl Case {
     }
 }
 
-/// Packs a model and runs it.
+/// Packs a model and runs it on the inputs of a case.
 pub(crate) fn run(model: &Model, tier: Tier, max_batch: usize, case: &Case) -> Result<Vec<Vec<f32>>, String> {
+    run_on(model, tier, max_batch, &case.inputs, case.batch)
+}
+
+/// Packs a model and runs it on `batch` images.
+pub(crate) fn run_on(
+    model: &Model,
+    tier: Tier,
+    max_batch: usize,
+    inputs: &[Vec<f32>],
+    batch: usize,
+) -> Result<Vec<Vec<f32>>, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.kompakt");
     let mut source = InMemory::new(model.clone()).map_err(|e| e.to_string())?;
     write(&mut source, &Options::new(tier), &path, &|_, _| ()).map_err(|e| e.to_string())?;
     let bytes = std::fs::read(&path).unwrap();
+    let n_outputs = model.graph.outputs().len();
     let model = kompakt_runtime::Model::from_bytes(&bytes).map_err(|e| e.to_string())?;
     let mut options = SessionOptions::default();
     options.max_batch = max_batch;
     let mut session = Session::new(&model, &options).map_err(|e| e.to_string())?;
-    let inputs: Vec<&[f32]> = case.inputs.iter().map(Vec::as_slice).collect();
-    session.run_all(&inputs, case.batch).map_err(|e| e.to_string())?;
-    Ok((0..case.outputs.len()).map(|i| session.output(i).to_vec()).collect())
+    let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+    session.run_all(&inputs, batch).map_err(|e| e.to_string())?;
+    Ok((0..n_outputs).map(|i| session.output(i).to_vec()).collect())
 }

@@ -1,0 +1,270 @@
+//! An import held against the file that it came from.
+//!
+//! ```text
+//! model.onnx ─┬─► import ──► Model ──► whoever runs it ─┐
+//!             │                                         ├──► largest difference
+//!             └─► evaluate (node by node, no rewriting) ┘
+//! ```
+//!
+//! Two synthetic inputs are enough to tell one function from another. Where the answers differ, both sides show their
+//! values in between, and the first node of the file whose value differs is named.
+//!
+//! Work is bounded: of networks too large for it, smaller pictures are compared where the file leaves their size open, else
+//! one input, else nothing, and the reason is given.
+//!
+//! What is not here: running the imported network; the caller gives the means.
+
+use crate::onnx::{
+    error::OnnxError,
+    evaluate::{Evaluator, Failure},
+    import::{Imported, Source},
+    options::ImportOptions,
+    tensor::Tensor,
+};
+use kompakt_graph::{Graph, Op};
+use kompakt_model::Model;
+use std::path::Path;
+
+/// The largest difference, as a part of a value's largest number.
+pub const TOLERANCE: f32 = 1e-4;
+
+/// Multiplications that may be done for a check, all inputs together: about half a second.
+const WORK: u64 = 10_000_000_000;
+
+/// Synthetic inputs.
+const N_INPUTS: usize = 2;
+
+/// The smallest side of a picture that stands for a larger one.
+const LEAST_SIDE: usize = 32;
+
+/// What a check has found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Checked {
+    /// The network answers as the file does; the largest difference as a part of the largest number.
+    Equal {
+        /// At most [`TOLERANCE`].
+        difference: f32,
+    },
+    /// Nothing was compared, and why.
+    LeftOut(String),
+}
+
+/// Runs a model: gets the model, its inputs with the batch first, and the number of images; gives all outputs.
+pub type Run<'r> = dyn FnMut(&Model, &[Vec<f32>], usize) -> Result<Vec<Vec<f32>>, String> + 'r;
+
+/// Reads an ONNX file as [`import`](crate::onnx::import()) does, and checks that the network, run by `run`, answers as the
+/// file says.
+///
+/// Errors: as for [`import`](crate::onnx::import()); [`OnnxError::Differs`] with the first node that differs;
+/// [`OnnxError::NotRun`] for a network that `run` cannot run.
+pub fn import_checked(
+    path: &Path,
+    options: &ImportOptions,
+    run: &mut Run<'_>,
+) -> Result<(Model, Checked), OnnxError> {
+    let source = Source::open(path)?;
+    let imported = source.import(options)?;
+    let checked = match smaller(&source, options, &imported) {
+        Ok(None) => check(&source, &imported, run)?,
+        Ok(Some(smaller)) => check(&source, &smaller, run)?,
+        Err(reason) => Checked::LeftOut(reason),
+    };
+    Ok((imported.model, checked))
+}
+
+/// The network on smaller pictures, where it is too much work as it is; an error says why it is left alone.
+fn smaller(
+    source: &Source,
+    options: &ImportOptions,
+    imported: &Imported,
+) -> Result<Option<Imported>, String> {
+    let too_much = |work: u64| work > WORK;
+    let work = work(imported);
+    if !too_much(work.saturating_mul(N_INPUTS as u64)) {
+        return Ok(None);
+    }
+    let mut options = options.clone();
+    while let Some(shapes) = source.smaller_shapes(&options, LEAST_SIDE) {
+        options.input_shapes = shapes;
+        let Ok(smaller) = source.import(&options) else { break };
+        if !too_much(self::work(&smaller).saturating_mul(N_INPUTS as u64)) {
+            return Ok(Some(smaller));
+        }
+    }
+    if too_much(work) {
+        let billions = work as f64 / 1e9;
+        return Err(format!("an answer takes {billions:.0} billion multiplications"));
+    }
+    Ok(None)
+}
+
+/// Multiplications of one run of the file: an image, or as many as the file fixes.
+fn work(imported: &Imported) -> u64 {
+    let graph = &imported.model.graph;
+    let of = |param: &kompakt_graph::Param| {
+        let shape = graph.shape(graph.value_of(param.node));
+        let places = match graph.nodes()[param.node].op {
+            Op::Conv2d { .. } => shape[1..].iter().product::<usize>(),
+            _ => 1,
+        };
+        (places as u64).saturating_mul(param.len() as u64)
+    };
+    let images = imported.batch.unwrap_or(1) as u64;
+    graph.weights().map(of).fold(0, u64::saturating_add).saturating_mul(images)
+}
+
+/// The outputs of one run of the file.
+type Outputs = Vec<Vec<f32>>;
+
+fn check(source: &Source, imported: &Imported, run: &mut Run<'_>) -> Result<Checked, OnnxError> {
+    let work = work(imported).max(1);
+    let wanted = if work.saturating_mul(N_INPUTS as u64) > WORK { 1 } else { N_INPUTS };
+    let batch = imported.batch.unwrap_or(wanted);
+    let n = batch * wanted.div_ceil(batch);
+    let inputs = synthetic(&imported.model.graph, n);
+    let evaluator = Evaluator::new(source.graph(), source.opset(), source.folder());
+    // A file with an open batch may say of itself that it is for one image: by a shape that it writes out, say.
+    let all = match evaluated(&evaluator, imported, &inputs, n, batch) {
+        Err(Failure::Node(_)) if imported.batch.is_none() && batch > 1 => {
+            evaluated(&evaluator, imported, &inputs, n, 1).map(|parts| (1, parts))
+        }
+        other => other.map(|parts| (batch, parts)),
+    };
+    let (batch, parts) = match all {
+        Ok(all) => all,
+        Err(Failure::Work) => return Ok(Checked::LeftOut("an answer takes too much work".into())),
+        Err(Failure::Node(p)) => return Ok(Checked::LeftOut(format!("{p} cannot be evaluated"))),
+    };
+    if parts.iter().flatten().flatten().any(|v| !v.is_finite()) {
+        return Ok(Checked::LeftOut("answers to synthetic inputs are not numbers".into()));
+    }
+    let found = run(&imported.model, &inputs, n).map_err(OnnxError::NotRun)?;
+    let mut worst = 0.0f32;
+    for (index, found) in found.iter().enumerate() {
+        let expected: Vec<f32> = parts.iter().flat_map(|p| p[index].iter().copied()).collect();
+        worst = worst.max(difference(found, &expected));
+    }
+    if worst <= TOLERANCE {
+        return Ok(Checked::Equal { difference: worst });
+    }
+    Err(locate(source, imported, &evaluator, &inputs, n, batch, run, worst))
+}
+
+/// The file's answers, `batch` images at a time.
+fn evaluated(
+    evaluator: &Evaluator<'_>,
+    imported: &Imported,
+    inputs: &[Vec<f32>],
+    n: usize,
+    batch: usize,
+) -> Result<Vec<Outputs>, Failure> {
+    let mut parts = Vec::new();
+    for first in (0..n).step_by(batch) {
+        let work = WORK / (n / batch).max(1) as u64;
+        let made = evaluator.run(&fed(imported, inputs, n, first, batch), work, &mut |_, _, _| ())?;
+        let mut outputs = Vec::new();
+        for (tensor, &value) in made.iter().zip(imported.model.graph.outputs()) {
+            let len: usize = imported.model.graph.shape(value).iter().product();
+            if tensor.len() != batch * len {
+                let problem = format!("{:?} where import makes {len} numbers an image", tensor.dims);
+                return Err(Failure::Node(imported.problem(value, problem)));
+            }
+            outputs.push(tensor.to_floats());
+        }
+        parts.push(outputs);
+    }
+    Ok(parts)
+}
+
+/// The images from `first` on, as inputs of the file.
+fn fed<'i>(
+    imported: &'i Imported,
+    inputs: &[Vec<f32>],
+    n: usize,
+    first: usize,
+    batch: usize,
+) -> Vec<(&'i str, Tensor)> {
+    let one = |(input, values): (&'i crate::onnx::import::Port, &Vec<f32>)| {
+        let len = values.len() / n.max(1);
+        let dims = std::iter::once(batch).chain(input.rest.iter().copied()).collect();
+        (input.name.as_str(), Tensor::floats(dims, values[first * len..][..batch * len].to_vec()))
+    };
+    imported.inputs.iter().zip(inputs).map(one).collect()
+}
+
+/// Numbers from -2 to 2 for the first image, from -0.5 to 1.5 for the next, and so on: always the same.
+fn synthetic(graph: &Graph, n: usize) -> Vec<Vec<f32>> {
+    let mut state = 0x5dee_ce66u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 24) as f32
+    };
+    let mut all = Vec::new();
+    for input in graph.inputs() {
+        let len: usize = input.shape.iter().product();
+        let mut values = Vec::with_capacity(n * len);
+        for image in 0..n {
+            let (low, width) = if image % 2 == 0 { (-2.0, 4.0) } else { (-0.5, 2.0) };
+            values.extend((0..len).map(|_| low + width * next()));
+        }
+        all.push(values);
+    }
+    all
+}
+
+/// The largest difference as a part of the largest number; infinite where there are not as many numbers.
+fn difference(found: &[f32], expected: &[f32]) -> f32 {
+    if found.len() != expected.len() {
+        return f32::INFINITY;
+    }
+    let largest = expected.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
+    let off = |(a, b): (&f32, &f32)| if (a - b).is_nan() { f32::INFINITY } else { (a - b).abs() };
+    found.iter().zip(expected).map(off).fold(0.0, f32::max) / largest
+}
+
+/// Compares all values that both sides have, and names the first that differs.
+#[expect(clippy::too_many_arguments, reason = "what the comparison before it had")]
+fn locate(
+    source: &Source,
+    imported: &Imported,
+    evaluator: &Evaluator<'_>,
+    inputs: &[Vec<f32>],
+    n: usize,
+    batch: usize,
+    run: &mut Run<'_>,
+    worst: f32,
+) -> OnnxError {
+    let differs = |node: usize, difference: f32| {
+        let node = &source.graph().node[node];
+        let (operator, node) = (node.op_type.clone(), node.title().to_string());
+        OnnxError::Differs { node, operator, difference }
+    };
+    let last = source.graph().node.len().saturating_sub(1);
+    let mut model = imported.model.clone();
+    let (ports, nodes, _) = model.graph.into_parts();
+    let values: Vec<usize> = imported.values.iter().map(|v| v.value).collect();
+    let Ok(graph) = Graph::new(ports, nodes, values) else { return differs(last, worst) };
+    model.graph = graph;
+    let Ok(found) = run(&model, inputs, n) else { return differs(last, worst) };
+    // The first node of the file whose value differs, in any of the runs.
+    let mut first: Option<(usize, f32)> = None;
+    for start in (0..n).step_by(batch) {
+        let feed = fed(imported, inputs, n, start, batch);
+        let mut compare = |node: usize, name: &str, tensor: &Tensor| {
+            let Some(i) = imported.values.iter().position(|v| v.node == node && v.name == name) else {
+                return;
+            };
+            let len = found[i].len() / n.max(1);
+            let part = &found[i][start * len..][..batch * len];
+            let off = difference(part, &tensor.to_floats());
+            if off > TOLERANCE && first.is_none_or(|(at, _)| node < at) {
+                first = Some((node, off));
+            }
+        };
+        if evaluator.run(&feed, u64::MAX, &mut compare).is_err() {
+            break;
+        }
+    }
+    let (node, difference) = first.unwrap_or((last, worst));
+    differs(node, difference)
+}

@@ -1,0 +1,219 @@
+//! ONNX graphs, evaluated node by node as the ONNX text defines each operator: what an import is checked against.
+//!
+//! Nothing here knows the network that import makes: no node is rewritten, left out or put together with another, the batch
+//! is a dimension like any other, and shapes are computed by every operator for itself. Only the reading of the file
+//! (messages, attributes, stored tensors) is shared. Plain loops throughout; products of matrices are the one place that is
+//! written for speed.
+//!
+//! Floats of any width are f32 here, whole numbers and booleans i64. Sums are in f64, except those of matrices.
+//!
+//! What is not here: the comparison with the imported network ([`check`](crate::onnx::check)).
+
+mod call;
+mod constants;
+mod conv;
+mod elementwise;
+mod layout;
+mod matrix;
+mod norms;
+mod pads;
+mod pools;
+mod reduce;
+mod resize;
+mod walk;
+mod window;
+
+use crate::onnx::{
+    error::Problem,
+    proto::{GraphProto, NodeProto},
+    tensor::Tensor,
+};
+use call::Call;
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    rc::Rc,
+};
+
+/// Why a graph was not evaluated.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It takes more work than is allowed.
+    Work,
+    /// A node that is not known here, or does not fit its inputs.
+    Node(Problem),
+}
+
+/// A graph that can be evaluated. See the [module page](self).
+pub(crate) struct Evaluator<'a> {
+    graph: &'a GraphProto,
+    opset: i64,
+    folder: Option<&'a Path>,
+    /// The nodes that an output needs.
+    needed: Vec<bool>,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn new(graph: &'a GraphProto, opset: i64, folder: Option<&'a Path>) -> Self {
+        let mut read: BTreeSet<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
+        let mut needed = vec![false; graph.node.len()];
+        for (index, node) in graph.node.iter().enumerate().rev() {
+            if node.output.iter().any(|o| read.contains(o.as_str())) {
+                needed[index] = true;
+                read.extend(node.input.iter().map(String::as_str));
+            }
+        }
+        Self { graph, opset, folder, needed }
+    }
+
+    /// Gives the outputs for the given inputs, in the order of the file. `work` is how many multiplications, or as much of
+    /// other work, may be done; `visit` sees every value that a node makes, with the number of its node.
+    pub(crate) fn run(
+        &self,
+        inputs: &[(&'a str, Tensor)],
+        work: u64,
+        visit: &mut dyn FnMut(usize, &str, &Tensor),
+    ) -> Result<Vec<Rc<Tensor>>, Failure> {
+        let budget = Cell::new(work);
+        let mut values: BTreeMap<&str, Rc<Tensor>> = BTreeMap::new();
+        for (name, tensor) in inputs {
+            values.insert(name, Rc::new(tensor.clone()));
+        }
+        let last = self.last_readers();
+        for (index, node) in self.graph.node.iter().enumerate().filter(|(i, _)| self.needed[*i]) {
+            let problem = |problem: String| {
+                let (node, operator) = (node.title().to_string(), node.op_type.clone());
+                Failure::Node(Problem { node, operator, problem })
+            };
+            let inputs = self.inputs(node, &values).map_err(problem)?;
+            let call = Call { node, inputs, opset: self.opset, folder: self.folder, budget: &budget };
+            let made = match operator(&call) {
+                Ok(made) => made,
+                Err(_) if budget.get() == 0 => return Err(Failure::Work),
+                Err(text) => return Err(problem(text)),
+            };
+            for (name, tensor) in node.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
+                visit(index, name, &tensor);
+                values.insert(name, Rc::new(tensor));
+            }
+            for name in &node.input {
+                if last.get(name.as_str()) == Some(&index) {
+                    values.remove(name.as_str());
+                }
+            }
+        }
+        let output = |name: &str| {
+            let found = values.get(name).cloned().map_or_else(|| self.stored(name), |v| Ok(Some(v)));
+            let missing = |problem: String| Problem { node: name.into(), operator: "output".into(), problem };
+            match found {
+                Ok(Some(tensor)) => Ok(tensor),
+                Ok(None) => Err(Failure::Node(missing("no node makes it".into()))),
+                Err(text) => Err(Failure::Node(missing(text))),
+            }
+        };
+        self.graph.output.iter().map(|o| output(&o.name)).collect()
+    }
+
+    /// For each value the last node that reads it; outputs of the graph are kept.
+    fn last_readers(&self) -> BTreeMap<&str, usize> {
+        let mut last = BTreeMap::new();
+        for (index, node) in self.graph.node.iter().enumerate().filter(|(i, _)| self.needed[*i]) {
+            node.input.iter().for_each(|name| {
+                last.insert(name.as_str(), index);
+            });
+        }
+        self.graph.output.iter().for_each(|o| {
+            last.remove(o.name.as_str());
+        });
+        last
+    }
+
+    fn inputs(
+        &self,
+        node: &NodeProto,
+        values: &BTreeMap<&str, Rc<Tensor>>,
+    ) -> Result<Vec<Option<Rc<Tensor>>>, String> {
+        let get = |name: &String| match values.get(name.as_str()) {
+            _ if name.is_empty() => Ok(None),
+            Some(value) => Ok(Some(value.clone())),
+            None => self.stored(name)?.map(Some).ok_or_else(|| format!("nothing makes its input {name:?}")),
+        };
+        node.input.iter().map(get).collect()
+    }
+
+    /// An initialiser.
+    fn stored(&self, name: &str) -> Result<Option<Rc<Tensor>>, String> {
+        if let Some(proto) = self.graph.initializer.iter().find(|t| t.name == name) {
+            return Tensor::read(proto, self.folder).map(|t| Some(Rc::new(t))).map_err(|e| e.to_string());
+        }
+        let is_named = |v: &&crate::onnx::proto::SparseTensorProto| {
+            v.values.as_ref().is_some_and(|values| values.name == name)
+        };
+        match self.graph.sparse_initializer.iter().find(is_named) {
+            None => Ok(None),
+            Some(proto) => Tensor::read_sparse(proto, self.folder, call::MAX_ELEMENTS)
+                .map(|(_, t)| Some(Rc::new(t)))
+                .map_err(|e| e.to_string()),
+        }
+    }
+}
+
+/// The outputs of a node.
+fn operator(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
+    let node = call.node;
+    if !(node.domain.is_empty() || node.domain == "ai.onnx") {
+        return Err(format!("operators of domain {:?} are not known", node.domain));
+    }
+    let one = match node.op_type.as_str() {
+        "Constant" => constants::constant(call)?,
+        "ConstantOfShape" => constants::constant_of_shape(call)?,
+        "Shape" => constants::shape(call)?,
+        "Size" => Tensor::ints(vec![], vec![call.x(0)?.len() as i64]),
+        "Range" => constants::range(call)?,
+        "Cast" | "CastLike" => constants::cast(call)?,
+        "DequantizeLinear" => constants::dequantise(call)?,
+        "Identity" | "Dropout" => {
+            if node.output.iter().skip(1).any(|o| !o.is_empty()) {
+                return Err("its mask is asked for".into());
+            }
+            call.x(0)?.clone()
+        }
+        "Reshape" => layout::reshape(call)?,
+        "Flatten" => layout::flatten(call)?,
+        "Squeeze" => layout::squeeze(call)?,
+        "Unsqueeze" => layout::unsqueeze(call)?,
+        "Transpose" => layout::transpose(call)?,
+        "Concat" => layout::concat(call)?,
+        "Split" => return layout::split(call),
+        "Slice" => layout::slice(call)?,
+        "Gather" => layout::gather(call)?,
+        "Expand" => layout::expand(call)?,
+        "Tile" => layout::tile(call)?,
+        "DepthToSpace" => layout::depth_to_space(call)?,
+        "SpaceToDepth" => layout::space_to_depth(call)?,
+        "Pad" => pads::pad(call)?,
+        "Conv" => conv::convolution(call)?,
+        "ConvTranspose" => conv::transposed(call)?,
+        "MatMul" => matrix::matmul(call)?,
+        "Gemm" => matrix::gemm(call)?,
+        "MaxPool" | "AveragePool" => pools::pool(call)?,
+        "GlobalAveragePool" | "GlobalMaxPool" => pools::global(call)?,
+        "BatchNormalization" => norms::batch(call)?,
+        "InstanceNormalization" => norms::instance(call)?,
+        "GroupNormalization" => norms::group(call)?,
+        "LayerNormalization" | "RMSNormalization" => norms::layer(call)?,
+        "LRN" => norms::response(call)?,
+        "Softmax" | "LogSoftmax" => norms::softmax(call)?,
+        "Resize" | "Upsample" => resize::resize(call)?,
+        "Clip" => elementwise::clip(call)?,
+        "Where" => elementwise::choose(call)?,
+        "PRelu" => elementwise::prelu(call)?,
+        op if op.starts_with("Reduce") => reduce::reduce(call)?,
+        "ArgMax" | "ArgMin" => reduce::position(call)?,
+        op if elementwise::is_unary(op) => elementwise::unary(call)?,
+        op if elementwise::is_variadic(op) => elementwise::variadic(call)?,
+        _ => return Err("the operator is not known".into()),
+    };
+    Ok(vec![one])
+}

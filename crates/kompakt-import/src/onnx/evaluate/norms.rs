@@ -1,0 +1,165 @@
+//! Norms and softmax.
+
+use super::{
+    call::{Call, axis},
+    walk::{self, around},
+};
+use crate::onnx::tensor::Tensor;
+
+/// Numbers of a channel each.
+fn by_channel(call: &Call<'_>, index: usize, channels: usize) -> Result<Vec<f32>, String> {
+    let values = call.floats(index)?;
+    if values.len() == channels {
+        Ok(values)
+    } else {
+        Err(format!("input {index} has {} numbers for {channels} channels", values.len()))
+    }
+}
+
+fn channels(x: &Tensor) -> Result<(usize, usize, usize), String> {
+    if x.dims.len() < 2 { Err(format!("{:?} has no channels", x.dims)) } else { Ok(around(&x.dims, 1)) }
+}
+
+/// `(x - mean) / sqrt(variance + epsilon) scale + bias`, by channel.
+pub(super) fn batch(call: &Call<'_>) -> Result<Tensor, String> {
+    let x = call.x(0)?;
+    call.count(&x.dims)?;
+    if call.node.int("training_mode", 0) != 0 {
+        return Err("it is in training mode".into());
+    }
+    let (_, c, inner) = channels(x)?;
+    let [scale, bias, mean, variance] =
+        [by_channel(call, 1, c)?, by_channel(call, 2, c)?, by_channel(call, 3, c)?, by_channel(call, 4, c)?];
+    let epsilon = f64::from(call.node.float("epsilon", 1e-5));
+    let mut y = x.to_floats();
+    for (i, row) in y.chunks_mut(inner.max(1)).enumerate() {
+        let k = i % c;
+        let deviation = (f64::from(variance[k]) + epsilon).sqrt();
+        for v in row {
+            let normal = (f64::from(*v) - f64::from(mean[k])) / deviation;
+            *v = (normal * f64::from(scale[k]) + f64::from(bias[k])) as f32;
+        }
+    }
+    Ok(Tensor::floats(x.dims.clone(), y))
+}
+
+/// Brings `row` to mean 0 (if `is_centred`) and variance 1.
+fn normalise(row: &mut [f32], epsilon: f64, is_centred: bool) {
+    let n = row.len() as f64;
+    let mean = if is_centred { row.iter().map(|&v| f64::from(v)).sum::<f64>() / n } else { 0.0 };
+    let variance = row.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n;
+    let deviation = (variance + epsilon).sqrt();
+    row.iter_mut().for_each(|v| *v = ((f64::from(*v) - mean) / deviation) as f32);
+}
+
+/// Each channel of each image by itself.
+pub(super) fn instance(call: &Call<'_>) -> Result<Tensor, String> {
+    let x = call.x(0)?;
+    call.count(&x.dims)?;
+    let (_, c, inner) = channels(x)?;
+    let (scale, bias) = (by_channel(call, 1, c)?, by_channel(call, 2, c)?);
+    let epsilon = f64::from(call.node.float("epsilon", 1e-5));
+    let mut y = x.to_floats();
+    for (i, row) in y.chunks_mut(inner.max(1)).enumerate() {
+        normalise(row, epsilon, true);
+        row.iter_mut().for_each(|v| *v = *v * scale[i % c] + bias[i % c]);
+    }
+    Ok(Tensor::floats(x.dims.clone(), y))
+}
+
+/// Groups of channels of each image; scale and bias are by group before operator set 21, by channel from there on.
+pub(super) fn group(call: &Call<'_>) -> Result<Tensor, String> {
+    let x = call.x(0)?;
+    call.count(&x.dims)?;
+    let (_, c, inner) = channels(x)?;
+    let groups = usize::try_from(call.node.int("num_groups", 0)).unwrap_or(0);
+    if groups == 0 || c % groups != 0 {
+        return Err(format!("{groups} groups of {c} channels"));
+    }
+    let (scale, bias) = (call.floats(1)?, call.floats(2)?);
+    let n = if call.opset < 21 { groups } else { c };
+    if scale.len() != n || bias.len() != n {
+        return Err("its scale or bias".into());
+    }
+    let epsilon = f64::from(call.node.float("epsilon", 1e-5));
+    let mut y = x.to_floats();
+    y.chunks_mut((c / groups * inner).max(1)).for_each(|row| normalise(row, epsilon, true));
+    for (i, row) in y.chunks_mut(inner.max(1)).enumerate() {
+        let k = i % c * n / c;
+        row.iter_mut().for_each(|v| *v = *v * scale[k] + bias[k]);
+    }
+    Ok(Tensor::floats(x.dims.clone(), y))
+}
+
+/// `LayerNormalization` and `RMSNormalization`, over `axis` and all behind it.
+pub(super) fn layer(call: &Call<'_>) -> Result<Tensor, String> {
+    let x = call.x(0)?;
+    call.count(&x.dims)?;
+    if call.node.output.iter().skip(1).any(|o| !o.is_empty()) {
+        return Err("its mean is asked for".into());
+    }
+    let at = axis(call.node.int("axis", -1), x.dims.len())?;
+    let epsilon = f64::from(call.node.float("epsilon", 1e-5));
+    let n: usize = x.dims[at..].iter().product();
+    let mut y = x.to_floats();
+    let is_centred = call.node.op_type == "LayerNormalization";
+    y.chunks_mut(n.max(1)).for_each(|row| normalise(row, epsilon, is_centred));
+    for (index, is_scale) in [(1, true), (2, false)] {
+        let Some(c) = call.optional(index) else { continue };
+        if walk::broadcast(&[&x.dims, &c.dims])? != x.dims {
+            return Err(format!("input {index} has shape {:?}", c.dims));
+        }
+        let c = walk::spread(c, &x.dims).to_floats();
+        y.iter_mut().zip(c).for_each(|(y, c)| if is_scale { *y *= c } else { *y += c });
+    }
+    Ok(Tensor::floats(x.dims.clone(), y))
+}
+
+/// `x / (bias + alpha / size * sum x^2)^beta` over the channels around each.
+pub(super) fn response(call: &Call<'_>) -> Result<Tensor, String> {
+    let x = call.x(0)?;
+    call.count(&x.dims)?;
+    let (n, c, inner) = channels(x)?;
+    let size = usize::try_from(call.node.int("size", 0)).ok().filter(|&s| s > 0).ok_or("its size")?;
+    call.pay((x.len() as u64).saturating_mul(size.min(c) as u64))?;
+    let number = |name: &str, default: f32| f64::from(call.node.float(name, default));
+    let (alpha, beta, bias) = (number("alpha", 1e-4), number("beta", 0.75), number("bias", 1.0));
+    let values = x.to_floats();
+    let mut y = values.clone();
+    for (image, k) in (0..n).flat_map(|i| (0..c).map(move |k| (i, k))) {
+        let first = k.saturating_sub((size - 1) / 2);
+        let last = k.saturating_add(size / 2).min(c - 1);
+        for p in 0..inner {
+            let at = |k: usize| (image * c + k) * inner + p;
+            let sum: f64 = (first..=last).map(|k| f64::from(values[at(k)]).powi(2)).sum();
+            y[at(k)] = (f64::from(values[at(k)]) / (bias + alpha / size as f64 * sum).powf(beta)) as f32;
+        }
+    }
+    Ok(Tensor::floats(x.dims.clone(), y))
+}
+
+/// Along one dimension; before operator set 13 along all from `axis` on.
+pub(super) fn softmax(call: &Call<'_>) -> Result<Tensor, String> {
+    let x = call.x(0)?;
+    call.count(&x.dims)?;
+    let is_old = call.opset < 13;
+    let at = axis(call.node.int("axis", if is_old { 1 } else { -1 }), x.dims.len())?;
+    let (outer, n, inner) = if is_old {
+        (x.dims[..at].iter().product(), x.dims[at..].iter().product(), 1)
+    } else {
+        around(&x.dims, at)
+    };
+    let values = x.to_floats();
+    let mut y = values.clone();
+    let is_log = call.node.op_type == "LogSoftmax";
+    for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
+        let place = |k: usize| (o * n + k) * inner + i;
+        let most = (0..n).map(|k| values[place(k)]).fold(f32::NEG_INFINITY, f32::max);
+        let above = |k: usize| f64::from(values[place(k)]) - f64::from(most);
+        let sum: f64 = (0..n).map(|k| above(k).exp()).sum();
+        for k in 0..n {
+            y[place(k)] = if is_log { above(k) - sum.ln() } else { above(k).exp() / sum } as f32;
+        }
+    }
+    Ok(Tensor::floats(x.dims.clone(), y))
+}
