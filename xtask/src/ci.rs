@@ -18,8 +18,10 @@ mod ledger;
 mod python;
 mod wasm;
 
+pub(crate) use calls::Calls;
+pub(crate) use cross::{Cross, rust_lld};
+
 use anyhow::{Context, Result, bail};
-use calls::Calls;
 use ledger::Ledger;
 use std::path::Path;
 
@@ -71,10 +73,10 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "wasm",
-        what: "the loader built for WebAssembly, the kernels' tests in Node",
+        what: "the package for JavaScript and the kernels, tested in Node",
         run: wasm::run,
     },
-    Row { name: "cortex-m", what: "the crates without std built for a microcontroller", run: cortex_m::run },
+    Row { name: "cortex-m", what: "the crates without std built for a microcontroller, files verified on an emulated one", run: cortex_m::run },
 ];
 
 /// Runs all rows, or those asked for; stops at the first that fails.

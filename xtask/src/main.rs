@@ -8,6 +8,7 @@ mod ci;
 mod data;
 mod onnx;
 mod pipeline;
+mod web;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -30,6 +31,8 @@ enum Command {
     Bindings,
     /// Hold import and export against ONNX Runtime and the onnx package's tests, in an environment of its own
     Onnx,
+    /// Build the package for JavaScript and try it in Node
+    Web,
     Ci(ci::Arguments),
 }
 
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Bindings => bindings::run(),
         Command::Onnx => onnx::run(),
+        Command::Web => web::run(),
         Command::Ci(arguments) => ci::run(&arguments),
     };
     match result {

@@ -9,6 +9,8 @@
 //! compares them.
 
 mod error;
+#[cfg(target_arch = "wasm32")]
+pub mod memory;
 mod options;
 mod session;
 

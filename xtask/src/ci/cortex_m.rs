@@ -1,8 +1,17 @@
 //! A microcontroller without an operating system: the crates that promise to do without `std` are built for it, as
-//! 32-bit code with an allocator and nothing else.
+//! 32-bit code with an allocator and nothing else, and `examples/cortex-m` verifies files on an emulated one.
 
-use super::{Outcome, calls::Calls, cross::Cross, host, root};
+use super::{
+    Outcome,
+    calls::{Calls, exists, within},
+    cross::{Cross, rust_lld},
+    host, root,
+};
 use anyhow::{Context, Result};
+use std::process::Command;
+
+/// Seconds after which the emulator is ended.
+const LIMIT_S: &str = "300";
 
 pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
     let cross = match Cross::find("thumbv7em-none-eabihf") {
@@ -13,6 +22,20 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
     let mut cargo = cross.cargo("build");
     cargo.args(["--no-default-features", "--lib"]).args(names.iter().flat_map(|name| ["--package", name]));
     calls.run(&mut cargo)?;
+
+    let Some(linker) = rust_lld() else {
+        return Ok(Outcome::NotTested("this machine's compiler comes without rust-lld".into()));
+    };
+    if cross.unpacked("").is_none() && !exists("run-cortex-m") {
+        return Ok(Outcome::NotTested("no emulator for a Cortex-M: .ci/run unpacks one on Debian".into()));
+    }
+    let folder = root().join("examples/cortex-m");
+    let cross = cross.flag(format!("-Clink-arg=-T{}", folder.join("link.ld").display()));
+    let mut cargo = cross.cargo("build");
+    cargo.arg("--locked").current_dir(&folder).env(cross.variable("LINKER"), linker);
+    calls.run(&mut cargo)?;
+    let mut emulator = Command::new(cross.tool("run-cortex-m"));
+    calls.run(&mut within(LIMIT_S, emulator.arg(cross.output("release", "verify"))))?;
     Ok(Outcome::Held)
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// See the [module page](self).
-pub(super) struct Cross {
+pub(crate) struct Cross {
     /// The target's triple.
     target: &'static str,
     /// What `.ci/cross` unpacked, where the compiler is that one.
@@ -21,7 +21,7 @@ pub(super) struct Cross {
 
 impl Cross {
     /// A compiler with the target's standard library, or what is missing.
-    pub(super) fn find(target: &'static str) -> Result<Self, String> {
+    pub(crate) fn find(target: &'static str) -> Result<Self, String> {
         let folder =
             std::env::var_os("KOMPAKT_CROSS").map_or_else(|| root().join("target/cross"), PathBuf::from);
         let unpacked = folder.join("current");
@@ -43,7 +43,7 @@ impl Cross {
     }
 
     /// Compiles with this flag too.
-    pub(super) fn flag(mut self, flag: impl Into<String>) -> Self {
+    pub(crate) fn flag(mut self, flag: impl Into<String>) -> Self {
         self.flags.push(flag.into());
         self
     }
@@ -59,25 +59,39 @@ impl Cross {
     }
 
     /// Cargo's name for the target in the environment, with that ending.
-    pub(super) fn variable(&self, ending: &str) -> String {
+    pub(crate) fn variable(&self, ending: &str) -> String {
         format!("CARGO_TARGET_{}_{ending}", self.target.to_uppercase().replace('-', "_"))
     }
 
-    /// Cargo for this target, in a folder of its own: another compiler's results would replace those of this machine's.
+    /// Cargo for this target in the release profile.
     pub(super) fn cargo(&self, subcommand: &str) -> Command {
+        self.cargo_with(subcommand, "release")
+    }
+
+    /// Cargo for this target, in a folder of its own: another compiler's results would replace those of this machine's.
+    pub(crate) fn cargo_with(&self, subcommand: &str, profile: &str) -> Command {
         let mut cargo = crate::cargo::cargo();
-        cargo.args([subcommand, "--release", "--target", self.target]);
-        cargo.env("CARGO_TARGET_DIR", root().join("target/machines"));
+        cargo.args([subcommand, "--profile", profile, "--target", self.target]);
+        cargo.env("CARGO_TARGET_DIR", target_folder());
         cargo.env(self.variable("RUSTFLAGS"), self.flags.join(" "));
         if self.unpacked.is_some() {
             cargo.env("RUSTC", self.tool("rustc")).env("RUSTDOC", self.tool("rustdoc"));
         }
         cargo
     }
+
+    /// Where a build in that profile leaves the file.
+    pub(crate) fn output(&self, profile: &str, file: &str) -> PathBuf {
+        target_folder().join(self.target).join(profile).join(file)
+    }
+}
+
+fn target_folder() -> PathBuf {
+    root().join("target/machines")
 }
 
 /// The linker for WebAssembly that comes with this machine's compiler.
-pub(super) fn rust_lld() -> Option<PathBuf> {
+pub(crate) fn rust_lld() -> Option<PathBuf> {
     let libraries = PathBuf::from(rustc(&["--print", "target-libdir"])?);
     let linker = libraries.parent()?.join("bin/rust-lld");
     linker.exists().then_some(linker)

@@ -1,5 +1,4 @@
-//! WebAssembly: the C library is built for the browser with 128-bit vectors and must import nothing; tests of the
-//! kernels run in Node by WASI.
+//! WebAssembly: the package for JavaScript is built and tried in Node, and tests of the kernels run there by WASI.
 
 use super::{
     Outcome,
@@ -13,8 +12,8 @@ use anyhow::Result;
 const LIMIT_S: &str = "900";
 
 pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
-    let (browser, wasi) = match (Cross::find("wasm32-unknown-unknown"), Cross::find("wasm32-wasip1")) {
-        (Ok(browser), Ok(wasi)) => (browser.flag("-Ctarget-feature=+simd128"), wasi),
+    let wasi = match (Cross::find("wasm32-unknown-unknown"), Cross::find("wasm32-wasip1")) {
+        (Ok(_), Ok(wasi)) => wasi,
         (Err(missing), _) | (_, Err(missing)) => return Ok(Outcome::NotTested(missing)),
     };
     let Some(linker) = rust_lld() else {
@@ -23,9 +22,8 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
     if !exists("node") {
         return Ok(Outcome::NotTested("needs node, 20 or newer".into()));
     }
-    let mut build = browser.cargo("build");
-    build.args(["--package", "kompakt-capi", "--lib"]).env(browser.variable("LINKER"), &linker);
-    calls.run(&mut build)?;
+    crate::web::build(root(), calls)?;
+    crate::web::test(root(), calls)?;
 
     let wasi = match wasi.unpacked("root/usr/lib/wasm32-wasi") {
         // Debian's libc is older than the standard library and lacks two functions that no test calls.

@@ -1,0 +1,42 @@
+//! Verifies containers on a microcontroller: every checksum, payload and content hash, in each tier, with no operating
+//! system, in a stated amount of memory. Run by `cargo xtask ci cortex-m` in an emulator.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod board;
+mod heap;
+
+use core::fmt::Write;
+use kompakt_format::Container;
+
+/// Name, file (in flash, as it would be in a product), and the heap that verifying it may take.
+static FILES: [(&str, &[u8], usize); 5] = [
+    ("perceptron-direct", include_bytes!("../../../fixtures/good/perceptron-direct.kompakt"), 32_000),
+    ("perceptron-stream", include_bytes!("../../../fixtures/good/perceptron-stream.kompakt"), 64_000),
+    ("perceptron-smallest", include_bytes!("../../../fixtures/good/perceptron-smallest.kompakt"), 1_000_000),
+    ("convolutions-stream", include_bytes!("../../../fixtures/good/convolutions-stream.kompakt"), 64_000),
+    ("convolutions-smallest", include_bytes!("../../../fixtures/good/convolutions-smallest.kompakt"), 1_000_000),
+];
+
+#[unsafe(no_mangle)]
+extern "C" fn main() -> ! {
+    for (name, bytes, most) in &FILES {
+        heap::restart();
+        match Container::parse(bytes).and_then(|container| container.verify()) {
+            Ok(()) => {
+                let peak = heap::peak_bytes();
+                let _ = writeln!(board::Console, "{name}: {} bytes verified, heap {peak} of {most} bytes", bytes.len());
+                if peak > *most {
+                    board::exit(2);
+                }
+            }
+            Err(error) => {
+                let _ = writeln!(board::Console, "{name}: {error}");
+                board::exit(1);
+            }
+        }
+    }
+    board::exit(0)
+}

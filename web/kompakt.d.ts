@@ -1,0 +1,60 @@
+/** What the loader refuses. */
+export class KompaktError extends Error {
+  readonly status: "argument" | "io" | "format" | "unsupported" | "resources" | "internal";
+}
+
+export interface LoadOptions {
+  /** The file's hash as in HTML: `"sha256-…"`. */
+  integrity?: string;
+  signal?: AbortSignal;
+  /** Inputs that are run at once; 1 without it. Longer batches are run in parts. */
+  maxBatch?: number;
+  /** Check every checksum first; true without it. */
+  verify?: boolean;
+}
+
+/** Opens a network: a URL, or the bytes of a file. */
+export function load(source: string | URL | ArrayBuffer | ArrayBufferView, options?: LoadOptions): Promise<Network>;
+
+export interface Port {
+  name: string;
+  /** Without the batch. */
+  shape: number[];
+}
+
+export interface Info {
+  inputs: Port[];
+  outputs: Port[];
+  /** Of the first input. */
+  inputShape: number[];
+  /** Of the first output. */
+  outputShape: number[];
+  /** Names of the classes, if the file has any. */
+  labels: string[];
+  /** Size of the file. */
+  bytes: number;
+}
+
+export interface Prediction {
+  label: string;
+  index: number;
+  probability: number;
+}
+
+/** An open network. */
+export class Network {
+  private constructor();
+  readonly info: Info;
+  /** `[batch, inputShape...]` in, `[batch, outputShape...]` out, row-major. */
+  run(input: Float32Array): Float32Array;
+  /** Inputs by name, all outputs by name. */
+  run(inputs: Record<string, Float32Array>): Record<string, Float32Array>;
+  /** As `run`, with probabilities as output. */
+  predict(input: Float32Array): Float32Array;
+  /** The most probable classes of one image, best first. */
+  classify(image: Float32Array | ImageData | CanvasImageSource, top?: number): Prediction[];
+  /** Bytes of the loader's memory, for all networks together; it does not shrink. */
+  readonly memoryBytes: number;
+  /** Gives the memory back. */
+  free(): void;
+}

@@ -1,0 +1,73 @@
+//! `cargo xtask web`: the loader as a package for JavaScript, built and tried.
+//!
+//! ```text
+//! crates/kompakt-capi ─► wasm32, twice ─► web/dist/*.wasm ─┐
+//! fixtures/good ─► this machine's loader ─► answers.json ──┴─► web/test in Node
+//! ```
+
+use crate::ci::{Calls, Cross, rust_lld};
+use anyhow::{Context, Result, bail};
+use kompakt_runtime::{Model, Session, SessionOptions};
+use serde_json::{Value, json};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Builds both modules and runs the package's tests.
+///
+/// Errors: no compiler for WebAssembly, no Node, tests that fail.
+pub(crate) fn run() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
+    match Cross::find("wasm32-unknown-unknown") {
+        Ok(_) => build(root, &mut Calls::default())?,
+        Err(missing) => bail!(missing),
+    }
+    test(root, &mut Calls::default())
+}
+
+/// `web/dist/kompakt.wasm` and `kompakt-simd.wasm`.
+pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
+    let linker = rust_lld().context("this machine's compiler comes without rust-lld")?;
+    let dist = root.join("web/dist");
+    std::fs::create_dir_all(&dist).with_context(|| dist.display().to_string())?;
+    for (name, features) in [("kompakt.wasm", "-simd128"), ("kompakt-simd.wasm", "+simd128")] {
+        let cross = Cross::find("wasm32-unknown-unknown").map_err(anyhow::Error::msg)?;
+        let cross = cross.flag(format!("-Ctarget-feature={features}"));
+        let mut cargo = cross.cargo_with("rustc", "web");
+        cargo.args(["--package", "kompakt-capi", "--lib", "--crate-type", "cdylib"]);
+        calls.run(cargo.env(cross.variable("LINKER"), &linker))?;
+        let built = cross.output("web", "kompakt_capi.wasm");
+        std::fs::copy(&built, dist.join(name)).with_context(|| built.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// The package's tests in Node, beside the answers of this machine's loader.
+pub(crate) fn test(root: &Path, calls: &mut Calls) -> Result<()> {
+    let answers = root.join("target/web");
+    std::fs::create_dir_all(&answers).with_context(|| answers.display().to_string())?;
+    let answers = answers.join("answers.json");
+    std::fs::write(&answers, serde_json::to_vec(&all_answers(&root.join("fixtures/good"))?)?)?;
+    let mut node = Command::new("node");
+    node.args(["--test", "web/test/"]).env("KOMPAKT_ANSWERS", &answers).current_dir(root);
+    calls.run(&mut node)
+}
+
+/// By file, for every network of one input: what the loader says to a fixed input.
+fn all_answers(folder: &Path) -> Result<Value> {
+    let mut answers = serde_json::Map::new();
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    paths.sort();
+    for path in paths.iter().filter(|path| path.extension().is_some_and(|e| e == "kompakt")) {
+        let model = Model::read(path).with_context(|| path.display().to_string())?;
+        let Ok(mut session) = Session::new(&model, &SessionOptions::default()) else { continue };
+        let shape = session.raw_shape();
+        let input: Vec<f32> = (0..shape.iter().product()).map(|i: usize| (i * 37 % 101) as f32 / 101.0).collect();
+        let Ok(output) = session.run_raw(&input, 1).map(<[f32]>::to_vec) else { continue };
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        answers.insert(name, json!({ "shape": shape, "output": output }));
+    }
+    Ok(answers.into())
+}
