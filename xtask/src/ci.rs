@@ -71,12 +71,12 @@ const ROWS: &[Row] = &[
         what: "the loader built for 64-bit Arm, its tests under emulation",
         run: aarch64::run,
     },
+    Row { name: "wasm", what: "the package for JavaScript and the kernels, tested in Node", run: wasm::run },
     Row {
-        name: "wasm",
-        what: "the package for JavaScript and the kernels, tested in Node",
-        run: wasm::run,
+        name: "cortex-m",
+        what: "the crates without std built for a microcontroller, files verified on an emulated one",
+        run: cortex_m::run,
     },
-    Row { name: "cortex-m", what: "the crates without std built for a microcontroller, files verified on an emulated one", run: cortex_m::run },
 ];
 
 /// Runs all rows, or those asked for; stops at the first that fails.

@@ -64,7 +64,8 @@ fn all_answers(folder: &Path) -> Result<Value> {
         let model = Model::read(path).with_context(|| path.display().to_string())?;
         let Ok(mut session) = Session::new(&model, &SessionOptions::default()) else { continue };
         let shape = session.raw_shape();
-        let input: Vec<f32> = (0..shape.iter().product()).map(|i: usize| (i * 37 % 101) as f32 / 101.0).collect();
+        let input: Vec<f32> =
+            (0..shape.iter().product()).map(|i: usize| (i * 37 % 101) as f32 / 101.0).collect();
         let Ok(output) = session.run_raw(&input, 1).map(<[f32]>::to_vec) else { continue };
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         answers.insert(name, json!({ "shape": shape, "output": output }));
