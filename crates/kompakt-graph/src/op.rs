@@ -147,7 +147,6 @@ fn is_highest(x: &f32) -> bool {
 /// the fields below; members at their default may be left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
 pub enum Op {
     /// `y = W x + b`; `x` `[in]`, `W` `[out, in]`, `y` `[out]`.
     Linear {

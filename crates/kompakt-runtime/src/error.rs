@@ -21,6 +21,19 @@ pub enum RuntimeError {
     /// The network has nodes that cannot be run; all of them are listed.
     #[error("the network cannot be run:{}", list(.0))]
     Unsupported(Vec<String>),
+    /// A size that the network does not leave open, or that cannot be.
+    #[error("size {name:?} cannot be {size}: sizes from 1 on can be given for {}", .known.join(", "))]
+    Size {
+        /// The name that was given.
+        name: String,
+        /// The size that was given.
+        size: usize,
+        /// The sizes that the network leaves open.
+        known: Vec<String>,
+    },
+    /// An executor cannot run the network, or failed to.
+    #[error("{0}")]
+    Executor(String),
     /// An input has another length than the network takes.
     #[error("input {name:?} has {found} numbers; {batch} of shape {shape:?} are {expected}")]
     Input {

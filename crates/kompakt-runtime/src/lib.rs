@@ -6,7 +6,15 @@
 //!   checked        arena
 //! ```
 //!
-//! Opening reads the directory alone. [`Session::new`] compiles the graph into steps, chooses a form for every layer,
+//! ```text
+//! graph ─► program          operations on tensors; knows no machine
+//!            │
+//!            ├─► schedule   what this machine does with it: layouts, forms of layers, places in memory, segments
+//!            │      └─► layer (weights in a form) ─► exec (steps on the arena)
+//!            └─► another executor, from another crate, by the same program and parameters
+//! ```
+//!
+//! Opening reads the directory alone. [`Session::new`] schedules the program, chooses a form for every layer,
 //! and plans one arena for all values. Weights never become a dense matrix of f32: kept weights stay codes into a
 //! codebook (or are expanded to one value each where that is faster), and zeros are neither stored nor multiplied.
 //!
@@ -27,27 +35,20 @@
 //!
 //! What is not here: training, writing, and any knowledge of instruction sets (`kompakt-kernels`).
 
-mod arena;
-mod convolve;
-mod costs;
 mod error;
-mod execute;
-mod fuse;
+mod exec;
 mod layer;
 mod model;
-mod operators;
-mod owned;
-mod plan;
-mod program;
-mod self_test;
+pub mod program;
+mod schedule;
 mod session;
-mod threads;
 mod weights;
 
 pub use error::RuntimeError;
+pub use exec::{Executor, StepTime};
 pub use kompakt_format::SelfTest;
-pub use kompakt_kernels::Isa;
+pub use kompakt_kernels::{Codebook, Isa, RowWeights};
 pub use model::Model;
-pub use owned::OwnedSession;
-pub use plan::{LayerPlan, Plan};
-pub use session::{Port, Prediction, Session, SessionOptions, StepTime};
+pub use schedule::plan::{LayerPlan, Plan};
+pub use session::{OwnedSession, Port, Prediction, Session, SessionOptions};
+pub use weights::{CompressedRows, Parameters};

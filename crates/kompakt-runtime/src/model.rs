@@ -1,7 +1,8 @@
 //! A file, opened.
 
-use crate::error::RuntimeError;
+use crate::{error::RuntimeError, program::Program, weights::Parameters};
 use kompakt_format::{Container, Directory};
+use kompakt_kernels::Isa;
 use std::{borrow::Cow, path::Path, sync::Arc};
 
 /// A `.kompakt` file, opened but not decoded.
@@ -97,6 +98,20 @@ impl<'a> Model<'a> {
     /// Errors: the first rule that is broken, and where.
     pub fn verify(&self) -> Result<(), RuntimeError> {
         Ok(self.container()?.verify()?)
+    }
+
+    /// What the network computes, for whoever runs it.
+    ///
+    /// Errors: only if the bytes have changed their length since they were opened.
+    pub fn program(&self) -> Result<Program, RuntimeError> {
+        Program::new(self.container()?.graph())
+    }
+
+    /// The numbers that the [program](Self::program) names, a layer at a time.
+    ///
+    /// Errors: sections that several parameters share are broken.
+    pub fn parameters(&self) -> Result<Parameters<'_>, RuntimeError> {
+        Parameters::new(self, Isa::best())
     }
 
     /// Whether the file is mapped.

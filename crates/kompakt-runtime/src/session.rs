@@ -1,69 +1,26 @@
-//! A model made ready to run, with all the memory that a run needs.
+//! A model made ready to run, by this machine's processor or by another executor.
+
+mod options;
+mod owned;
+mod port;
+mod prediction;
+mod self_test;
+
+pub use options::SessionOptions;
+pub use owned::OwnedSession;
+pub use port::Port;
+pub use prediction::Prediction;
 
 use crate::{
-    arena::{Arena, Places},
     error::RuntimeError,
-    execute::{Run, turn},
-    fuse::Affine,
-    layer::{Layer, Scratch},
+    exec::{Cpu, Executor, StepTime},
     model::Model,
-    plan::{LayerPlan, Plan, Planner},
-    program::{LayerSpec, Program, Step},
-    threads::Threads,
-    weights::{SharedTables, Weights},
+    program::{Program, Sizes},
+    schedule::plan::Plan,
 };
-use kompakt_format::{Container, Pool};
-use kompakt_graph::Graph;
 use kompakt_kernels::{Isa, elementwise};
 use kompakt_prep::Pipeline;
-use std::time::Duration;
-
-/// How to run a model.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct SessionOptions {
-    /// Threads; results do not depend on it. Default 1.
-    pub threads: usize,
-    /// The most memory in bytes that the session may hold (not the program, not what is mapped of the file). Layers
-    /// that do not fit are unpacked from the file at every run. Default: no limit.
-    pub ram_budget: Option<usize>,
-    /// Run every layer from the file that can be, whatever the budget: the shortest start and nearly the least memory,
-    /// for more time a run. Default: no.
-    pub from_file: bool,
-    /// Images that are run at once: more make better use of each weight that is loaded, and take more memory. Longer
-    /// batches are run in parts, so any number works. Default 1.
-    pub max_batch: usize,
-    /// The instruction set. Default: the best of the machine.
-    pub isa: Isa,
-}
-
-impl Default for SessionOptions {
-    fn default() -> Self {
-        Self { threads: 1, ram_budget: None, from_file: false, max_batch: 1, isa: Isa::best() }
-    }
-}
-
-/// One class and how likely the network finds it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Prediction {
-    /// The class; [`Model::label`] names it.
-    pub class: usize,
-    /// 0 to 1.
-    pub probability: f32,
-}
-
-/// What one step of a run took.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepTime {
-    /// The node, or the first of those that the step does.
-    pub name: String,
-    /// What the step does: `linear`, `conv`, `max_pool`, …
-    pub kind: &'static str,
-    /// The median over the rounds.
-    pub time: Duration,
-    /// The least of the rounds: what it takes where nothing else runs.
-    pub least: Duration,
-}
+use prediction::{ends_in_softmax, likeliest};
 
 /// A model made ready to run. See [`Model`] for an example.
 ///
@@ -73,14 +30,7 @@ pub struct StepTime {
 #[derive(Debug)]
 pub struct Session<'m> {
     model: &'m Model<'m>,
-    isa: Isa,
-    max_batch: usize,
-    threads: Threads,
-    program: Program,
-    layers: Vec<Layer<'m>>,
-    affines: Vec<PerChannel>,
-    arena: Arena,
-    scratch: Vec<Scratch>,
+    executor: Box<dyn Executor + 'm>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     /// Results of the last run, one an output: `[batch, len]`.
@@ -91,138 +41,55 @@ pub struct Session<'m> {
     predictions: Vec<Prediction>,
     /// Whether the first output is probabilities already.
     ends_in_softmax: bool,
-    plan: Plan,
-}
-
-/// An input or output of the network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Port {
-    /// The name of the value in the network: an input's, or that of the node that makes it.
-    pub name: String,
-    /// Its shape, batch left out.
-    pub shape: Vec<usize>,
-    /// Numbers of one: the product of the shape.
-    pub len: usize,
-}
-
-impl Port {
-    fn new(graph: &Graph, value: usize) -> Self {
-        let shape = graph.shape(value).to_vec();
-        Self { name: graph.value_name(value).to_string(), len: shape.iter().product(), shape }
-    }
+    isa: Isa,
 }
 
 impl<'m> Session<'m> {
-    /// Plans the network, decodes what is to stay in memory, and allocates what a run needs.
+    /// Plans the network for this machine's processor, decodes what is to stay in memory, and allocates what a run needs.
     ///
-    /// Errors: payloads that are broken, all nodes that cannot be run, a RAM budget that is too small (with the least
-    /// possible), a thread that cannot be started.
+    /// Errors: payloads that are broken, all nodes that cannot be run, sizes that the network does not have, a RAM budget
+    /// that is too small (with the least possible), a thread that cannot be started.
     pub fn new(model: &'m Model<'m>, options: &SessionOptions) -> Result<Self, RuntimeError> {
-        let (max_batch, n_threads) = (options.max_batch.max(1), options.threads.max(1));
-        let container = model.container()?.on(options.isa);
-        let graph = container.graph();
-        let program = Program::compile(graph, max_batch).map_err(RuntimeError::Unsupported)?;
-        let places = Places::plan(&program.buffers, max_batch);
-        let activation_bytes = places.len * 4;
-        let mut pool = container.pool()?;
-        let affines = affines(&container, &program, &mut pool)?;
-        let mut epilogues = Vec::new();
-        for spec in &program.layers {
-            epilogues.push(epilogue(&container, spec, &mut pool)?);
-        }
-        let (mut weights, mut tables) = (Vec::new(), SharedTables::default());
-        for spec in &program.layers {
-            let exact_from = |n_levels| crate::layer::exact_from(spec, options.isa, max_batch, n_levels);
-            let mut opened = Weights::open(&container, spec.weight, &exact_from, &mut pool, &mut tables)?;
-            opened.more_at_once = crate::layer::more_at_once(spec);
-            weights.push(opened);
-        }
-        drop(pool);
-        let file_in_memory = if model.is_mapped() { 0 } else { model.n_bytes() };
-        let planner = Planner {
-            program: &program,
-            isa: options.isa,
-            threads: n_threads,
-            max_batch,
-            ram_budget: options.ram_budget,
-            prefer_file: options.from_file,
-            fixed: Planner::fixed_bytes(activation_bytes, file_in_memory, &program),
-            tables: tables.n_bytes(),
+        let program = model.program()?;
+        let sizes = options.sizes(&program)?;
+        let cpu = Cpu::new(model, &program, &sizes, options)?;
+        Self::of(model, &program, &sizes, Box::new(cpu), options.isa)
+    }
+
+    /// A session whose program something else runs; see [`Executor`].
+    ///
+    /// Errors: only if the bytes of the model have changed their length since they were opened.
+    pub fn with_executor(
+        model: &'m Model<'m>,
+        executor: Box<dyn Executor + 'm>,
+    ) -> Result<Self, RuntimeError> {
+        let program = model.program()?;
+        Self::of(model, &program, &Sizes::default(), executor, Isa::best())
+    }
+
+    fn of(
+        model: &'m Model<'m>,
+        program: &Program,
+        sizes: &Sizes,
+        executor: Box<dyn Executor + 'm>,
+        isa: Isa,
+    ) -> Result<Self, RuntimeError> {
+        let ports = |values: &[usize]| -> Vec<Port> {
+            values.iter().map(|&value| Port::new(program, value, sizes)).collect()
         };
-        let forms = planner.choose(&weights)?;
-        let mut plan = Plan {
-            isa: options.isa.name(),
-            threads: n_threads,
-            max_batch,
-            layers: Vec::new(),
-            activation_bytes,
-            activation_bytes_unshared: program.buffers.iter().map(|b| b.floats(max_batch) * 4).sum(),
-            anonymous_bytes: planner.fixed,
-            file_bytes: 0,
-        };
-        let mut layers = Vec::new();
-        let mut scratch_bytes = 0;
-        for (((spec, weights), form), (scale, bias)) in
-            program.layers.iter().zip(weights).zip(forms).zip(epilogues)
-        {
-            let file_bytes = weights.file_bytes;
-            scratch_bytes = scratch_bytes.max(crate::layer::scratch_bytes(
-                spec,
-                &weights,
-                form.form,
-                form.fastest,
-                max_batch,
-            ));
-            let layer = Layer::build(
-                spec.clone(),
-                weights,
-                form.form,
-                form.fastest,
-                options.isa,
-                max_batch,
-                scale,
-                bias,
-            )?;
-            let is_from_file = layer.weights.is_some();
-            plan.layers.push(LayerPlan {
-                name: spec.name.clone(),
-                form: layer.form.name(),
-                n_kept: layer.n_kept,
-                n_weights: layer.n_weights,
-                anonymous_bytes: layer.n_bytes(),
-                file_bytes: if is_from_file { file_bytes } else { 0 },
-                costs: form.costs,
-            });
-            layers.push(layer);
-        }
-        if layers.iter().any(|l| l.weights.is_some()) {
-            plan.anonymous_bytes += planner.tables;
-        }
-        plan.anonymous_bytes += scratch_bytes * n_threads;
-        plan.anonymous_bytes += plan.layers.iter().map(|l| l.anonymous_bytes).sum::<usize>();
-        plan.file_bytes = if model.is_mapped() { plan.layers.iter().map(|l| l.file_bytes).sum() } else { 0 };
-        let inputs: Vec<Port> = (0..graph.inputs().len()).map(|v| Port::new(graph, v)).collect();
-        let outputs: Vec<Port> = graph.outputs().iter().map(|&v| Port::new(graph, v)).collect();
+        let (inputs, outputs) = (ports(program.inputs()), ports(program.outputs()));
         Ok(Self {
             model,
-            isa: options.isa,
-            max_batch,
-            threads: Threads::new(n_threads)?,
-            arena: Arena::new(places),
-            scratch: (0..n_threads).map(|_| Scratch::default()).collect(),
+            executor,
             results: outputs.iter().map(|_| Vec::new()).collect(),
-            pipeline: container.pipeline().filter(|p| !p.is_identity()).cloned(),
+            inputs,
+            outputs,
+            pipeline: model.container()?.pipeline().filter(|p| !p.is_identity()).cloned(),
             prepared: Vec::new(),
             prep_scratch: kompakt_prep::Scratch::default(),
             predictions: Vec::new(),
-            ends_in_softmax: ends_in_softmax(graph),
-            program,
-            layers,
-            affines,
-            inputs,
-            outputs,
-            plan,
+            ends_in_softmax: ends_in_softmax(program),
+            isa,
         })
     }
 
@@ -233,7 +100,7 @@ impl<'m> Session<'m> {
 
     /// Forms and memory.
     pub fn plan(&self) -> &Plan {
-        &self.plan
+        self.executor.plan()
     }
 
     /// The network's inputs, in the order in which [`run_all`](Self::run_all) takes them.
@@ -287,7 +154,8 @@ impl<'m> Session<'m> {
     /// Errors: inputs of another number or length.
     pub fn run_all(&mut self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
         self.check(inputs, batch)?;
-        self.run_checked(inputs, batch, None)
+        self.make_room(batch);
+        self.executor.run(inputs, batch, &mut self.results)
     }
 
     /// Output `index` of the last run, `[batch, shape...]`; empty before the first, or if there is no such output.
@@ -368,7 +236,7 @@ impl<'m> Session<'m> {
         }
         self.predict(raw, 1)?;
         let mut predictions = std::mem::take(&mut self.predictions);
-        best(self.output(0), top, &mut predictions);
+        likeliest(self.output(0), top, &mut predictions);
         self.predictions = predictions;
         Ok(&self.predictions)
     }
@@ -383,21 +251,8 @@ impl<'m> Session<'m> {
         rounds: usize,
     ) -> Result<Vec<StepTime>, RuntimeError> {
         self.check(&[input], batch)?;
-        let n_steps = self.program.steps.len();
-        let mut rounds: Vec<Vec<Duration>> = vec![vec![Duration::ZERO; n_steps]; rounds.max(1)];
-        for times in &mut rounds {
-            self.run_checked(&[input], batch, Some(times))?;
-        }
-        let median = |step: usize| {
-            let mut all: Vec<Duration> = rounds.iter().map(|times| times[step]).collect();
-            all.sort_unstable();
-            (all[all.len() / 2], all[0])
-        };
-        let step = |(i, step): (usize, &Step)| {
-            let (time, least) = median(i);
-            StepTime { name: step.name.clone(), kind: step.kind.name(), time, least }
-        };
-        Ok(self.program.steps.iter().enumerate().map(step).collect())
+        self.make_room(batch);
+        self.executor.profile(&[input], batch, rounds, &mut self.results)
     }
 
     fn check(&self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
@@ -418,126 +273,9 @@ impl<'m> Session<'m> {
         Ok(())
     }
 
-    fn run_checked(
-        &mut self,
-        inputs: &[&[f32]],
-        batch: usize,
-        mut times: Option<&mut [Duration]>,
-    ) -> Result<(), RuntimeError> {
+    fn make_room(&mut self, batch: usize) {
         for (result, port) in self.results.iter_mut().zip(&self.outputs) {
             result.resize(port.len * batch, 0.0);
         }
-        for first in (0..batch).step_by(self.max_batch) {
-            let n = self.max_batch.min(batch - first);
-            for ((input, port), &buffer) in inputs.iter().zip(&self.inputs).zip(&self.program.inputs) {
-                let x = &input[first * port.len..(first + n) * port.len];
-                let to = self.arena.get_mut(buffer, n);
-                if port.shape.len() == 1 { turn(x, n, port.len, to) } else { to.copy_from_slice(x) }
-            }
-            Run {
-                isa: self.isa,
-                threads: &self.threads,
-                program: &self.program,
-                layers: &self.layers,
-                affines: &self.affines,
-                arena: &mut self.arena,
-                scratch: &mut self.scratch,
-                n,
-            }
-            .run(times.as_deref_mut());
-            for ((result, port), &buffer) in
-                self.results.iter_mut().zip(&self.outputs).zip(&self.program.outputs)
-            {
-                let y = self.arena.get(buffer, n);
-                let to = &mut result[first * port.len..(first + n) * port.len];
-                if port.shape.len() == 1 { turn(y, port.len, n, to) } else { to.copy_from_slice(y) }
-            }
-            if let Some(error) = self.scratch.iter_mut().find_map(|s| s.row.error.take()) {
-                return Err(error.into());
-            }
-        }
-        Ok(())
     }
-}
-
-/// The likeliest classes, likeliest first.
-pub(crate) fn best(probabilities: &[f32], top: usize, predictions: &mut Vec<Prediction>) {
-    predictions.clear();
-    predictions.extend(
-        probabilities.iter().enumerate().map(|(class, &probability)| Prediction { class, probability }),
-    );
-    predictions.sort_unstable_by(|a, b| b.probability.total_cmp(&a.probability).then(a.class.cmp(&b.class)));
-    predictions.truncate(top);
-}
-
-/// Whether the first output comes from a softmax, shapes aside.
-fn ends_in_softmax(graph: &Graph) -> bool {
-    use kompakt_graph::Op;
-    let mut value = graph.outputs().first().copied();
-    while let Some(node) = value.and_then(|v| graph.producer(v)) {
-        let node = &graph.nodes()[node];
-        match node.op {
-            Op::Softmax => return true,
-            Op::Flatten | Op::Reshape { .. } | Op::Identity | Op::Dropout { .. } => {
-                value = node.inputs.first().copied();
-            }
-            _ => return false,
-        }
-    }
-    false
-}
-
-/// A scale and a bias for each channel.
-type PerChannel = (Vec<f32>, Vec<f32>);
-
-/// The numbers of a parameter that is not a layer's weight.
-fn numbers(container: &Container<'_>, index: usize, pool: &mut Pool) -> Result<Vec<f32>, RuntimeError> {
-    match pool.get(index) {
-        Some(decoded) => Ok(decoded.to_f32()),
-        None => Ok(container.decode_parameter(index, pool)?.to_f32()),
-    }
-}
-
-/// Scale and bias of a node that has them, one a channel.
-fn affine(container: &Container<'_>, affine: Affine, pool: &mut Pool) -> Result<PerChannel, RuntimeError> {
-    match affine {
-        Affine::ScaleBias { weight, bias } => {
-            Ok((numbers(container, weight, pool)?, numbers(container, bias, pool)?))
-        }
-        Affine::Slopes { weight } => Ok((numbers(container, weight, pool)?, Vec::new())),
-        Affine::BatchNorm { weight, eps } => {
-            let mut get = |i| numbers(container, weight + i, pool);
-            let (gamma, beta, mean, var) = (get(0)?, get(1)?, get(2)?, get(3)?);
-            let scale = |i: usize| f64::from(gamma[i]) / (f64::from(var[i]) + f64::from(eps)).sqrt();
-            let bias = |i: usize| (f64::from(beta[i]) - f64::from(mean[i]) * scale(i)) as f32;
-            Ok(((0..gamma.len()).map(|i| scale(i) as f32).collect(), (0..gamma.len()).map(bias).collect()))
-        }
-    }
-}
-
-fn affines(
-    container: &Container<'_>,
-    program: &Program,
-    pool: &mut Pool,
-) -> Result<Vec<PerChannel>, RuntimeError> {
-    program.affines.iter().map(|&a| affine(container, a, pool)).collect()
-}
-
-/// Scale and bias of a layer's epilogue: `(sum + b) * s + c = sum * s + (b * s + c)`.
-type ScaleAndBias = (Option<Vec<f32>>, Option<Vec<f32>>);
-
-fn epilogue(
-    container: &Container<'_>,
-    spec: &LayerSpec,
-    pool: &mut Pool,
-) -> Result<ScaleAndBias, RuntimeError> {
-    let bias = spec.bias.map(|b| numbers(container, b, pool)).transpose()?;
-    let Some(fused) = spec.affine else { return Ok((None, bias)) };
-    let (scale, mut shift) = affine(container, fused, pool)?;
-    if let Some(bias) = bias {
-        for ((shift, s), b) in shift.iter_mut().zip(&scale).zip(bias) {
-            *shift = (f64::from(b) * f64::from(*s) + f64::from(*shift)) as f32;
-        }
-    }
-    Ok((Some(scale), Some(shift)))
 }

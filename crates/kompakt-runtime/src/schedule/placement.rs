@@ -1,4 +1,4 @@
-//! One piece of memory for all values that are alive at some time.
+//! Places in one piece of memory for all buffers.
 //!
 //! ```text
 //! step      0 1 2 3 4            offset
@@ -9,11 +9,11 @@
 //!
 //! Buffers are placed largest first, each at the lowest place that is free for as long as it lives.
 
-use crate::program::Buffer;
+use super::Buffer;
 use std::ops::Range;
 
 /// Floats of a cache line: where buffers begin.
-const ALIGN: usize = 16;
+pub(crate) const ALIGN: usize = 16;
 
 /// Where each buffer lies, for up to `max_batch` images.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub(crate) struct Places {
     /// Elements an image.
     lens: Vec<usize>,
     /// Whether all images have a place.
-    is_whole: Vec<bool>,
+    has_all_images: Vec<bool>,
     /// Floats in all.
     pub(crate) len: usize,
 }
@@ -55,68 +55,22 @@ impl Places {
             let place = placed.partition_point(|&o| offsets[o] <= at);
             placed.insert(place, i);
         }
-        let (lens, is_whole) = buffers.iter().map(|b| (b.len, b.n_images == usize::MAX)).unzip();
-        Self { offsets, lens, is_whole, len }
+        let (lens, has_all_images) = buffers.iter().map(|b| (b.len, b.n_images == usize::MAX)).unzip();
+        Self { offsets, lens, has_all_images, len }
     }
 
     /// Where a buffer lies when it holds `n` images, from image `first` on.
     pub(crate) fn range(&self, buffer: usize, first: usize, n: usize) -> Range<usize> {
         let len = self.lens[buffer];
-        let start = self.offsets[buffer] + if self.is_whole[buffer] { first * len } else { 0 };
+        let start = self.offsets[buffer] + if self.has_all_images[buffer] { first * len } else { 0 };
         start..start + len * n
-    }
-}
-
-/// The memory itself.
-#[derive(Debug)]
-pub(crate) struct Arena {
-    memory: Vec<f32>,
-    /// Floats before the first cache line.
-    skip: usize,
-    places: Places,
-    /// The first of the images that are run now.
-    pub(crate) first: usize,
-}
-
-impl Arena {
-    pub(crate) fn new(places: Places) -> Self {
-        let memory = vec![0.0; places.len + ALIGN];
-        let skip = memory.as_ptr().align_offset(ALIGN * size_of::<f32>()).min(ALIGN);
-        Self { memory, skip, places, first: 0 }
-    }
-
-    fn floats(&mut self) -> &mut [f32] {
-        &mut self.memory[self.skip..]
-    }
-
-    /// A buffer of `n` images, to be read.
-    pub(crate) fn get(&self, buffer: usize, n: usize) -> &[f32] {
-        &self.memory[self.skip..][self.places.range(buffer, self.first, n)]
-    }
-
-    /// A buffer of `n` images, to be written.
-    pub(crate) fn get_mut(&mut self, buffer: usize, n: usize) -> &mut [f32] {
-        let range = self.places.range(buffer, self.first, n);
-        &mut self.floats()[range]
-    }
-
-    /// One buffer to be read and one to be written, both alive and so apart.
-    pub(crate) fn pair(&mut self, read: usize, write: usize, n: usize) -> (&[f32], &mut [f32]) {
-        let (r, w) = (self.places.range(read, self.first, n), self.places.range(write, self.first, n));
-        let floats = self.floats();
-        if r.start < w.start {
-            let (low, high) = floats.split_at_mut(w.start);
-            (&low[r], &mut high[..w.len()])
-        } else {
-            let (low, high) = floats.split_at_mut(r.start);
-            (&high[..r.len()], &mut low[w])
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schedule::Layout;
 
     #[test]
     fn buffers_alive_together_lie_apart() {
@@ -127,7 +81,7 @@ mod tests {
                 let first = u.int_in_range(0..=10)?;
                 let last = first + u.int_in_range(0..=5)?;
                 let (len, n_images) = (u.int_in_range(1..=100)?, *u.choose(&[1, 2, usize::MAX])?);
-                buffers.push(Buffer { len, first, last, is_vector: false, n_images });
+                buffers.push(Buffer { len, first, last, layout: Layout::ImageMajor, n_images });
             }
             let batch = u.int_in_range(1..=3)?;
             let places = Places::plan(&buffers, batch);

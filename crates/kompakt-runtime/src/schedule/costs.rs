@@ -6,7 +6,7 @@
 //!
 //! Convolutions and layers over a batch have one form and need no table.
 
-use crate::layer::FormKind;
+use super::forms::FormKind;
 use kompakt_kernels::Isa;
 
 /// Picoseconds a unit, for an instruction set.

@@ -1,10 +1,7 @@
 //! The self-tests of a file, run by the loader: inputs that follow from a number, and the outputs that are stored.
 
-use crate::{
-    error::RuntimeError,
-    model::Model,
-    session::{Session, SessionOptions},
-};
+use super::{Session, SessionOptions};
+use crate::{error::RuntimeError, model::Model};
 use kompakt_format::{SelfTest, self_test_input};
 
 /// How far an output may be from the stored one, times the largest magnitude of that (rule of spec/format.md).

@@ -1,6 +1,7 @@
 //! A session that owns its model: one thing to hold where borrowing is in the way, as in bindings to other languages.
 
-use crate::{error::RuntimeError, model::Model, session::Session, session::SessionOptions};
+use super::{Session, SessionOptions};
+use crate::{error::RuntimeError, model::Model};
 
 self_cell::self_cell! {
     struct Cell {

@@ -1,68 +1,21 @@
-//! What a session will hold in memory, and in which form it will run each layer.
+//! Which layers stay in memory, and which are run from the file, so that all fits into the RAM budget.
 
-use crate::{
-    error::RuntimeError,
-    layer::{self, FormKind},
-    program::{Conv, LayerSpec, Program, Step},
-    weights::Weights,
+use super::{
+    LayerSpec, Schedule, Step,
+    convolution::Conv,
+    forms::{self, FormKind},
 };
-use kompakt_kernels::{Isa, RowSource};
+use crate::{error::RuntimeError, weights::Weights};
+use kompakt_kernels::Isa;
 
 /// Fixed memory of a session that is not worth counting piece by piece.
 const FIXED_BYTES: usize = 16 << 10;
 /// Names and short lists of a layer or a step.
 const NAMES_BYTES: usize = 256;
 
-/// How a network will be run, known before it is: forms and bytes.
-///
-/// Anonymous bytes are memory of the process: activations, decoded weights, scratch. File-backed bytes are parts of the
-/// mapped file that every run reads; the system may take them back at any time. Neither counts the program itself.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Plan {
-    /// The instruction set: `scalar`, `avx2`, `avx512`.
-    pub isa: &'static str,
-    /// Threads.
-    pub threads: usize,
-    /// Images that are run at once.
-    pub max_batch: usize,
-    /// One a layer with weights, in the order they run.
-    pub layers: Vec<LayerPlan>,
-    /// Bytes of the arena that all values share.
-    pub activation_bytes: usize,
-    /// The same, if every value had memory of its own.
-    pub activation_bytes_unshared: usize,
-    /// All memory of the session, activations and decoded weights included; with a model that was read instead of
-    /// mapped, its file too.
-    pub anonymous_bytes: usize,
-    /// Bytes of the mapped file that every run reads.
-    pub file_bytes: usize,
-}
-
-/// How one layer will be run.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct LayerPlan {
-    /// The node's name.
-    pub name: String,
-    /// The form of its weights: see the table of the crate's page.
-    pub form: &'static str,
-    /// Weights that are kept; of a layer of tier `stream` that nothing had to count, about so many.
-    pub n_kept: usize,
-    /// All weights.
-    pub n_weights: usize,
-    /// Memory that the form takes.
-    pub anonymous_bytes: usize,
-    /// Bytes of the file that every run reads.
-    pub file_bytes: usize,
-    /// The forms that it could have had in memory, and nanoseconds of a run by the table of costs of the instruction
-    /// set, which decided; empty where there is but one.
-    pub costs: Vec<(&'static str, f64)>,
-}
-
 /// What the planner decides with.
 pub(crate) struct Planner<'a> {
-    pub(crate) program: &'a Program,
+    pub(crate) schedule: &'a Schedule,
     pub(crate) isa: Isa,
     pub(crate) threads: usize,
     pub(crate) max_batch: usize,
@@ -80,16 +33,16 @@ pub(crate) struct Planner<'a> {
 pub(crate) struct Chosen {
     pub(crate) form: FormKind,
     pub(crate) fastest: FormKind,
-    /// As in [`LayerPlan`].
+    /// As in [`LayerPlan`](super::plan::LayerPlan).
     pub(crate) costs: Vec<(&'static str, f64)>,
 }
 
 impl Planner<'_> {
     /// The bytes that are fixed before any layer's form is chosen.
-    pub(crate) fn fixed_bytes(activation_bytes: usize, file_in_memory: usize, program: &Program) -> usize {
+    pub(crate) fn fixed_bytes(activation_bytes: usize, file_in_memory: usize, schedule: &Schedule) -> usize {
         // A layer is there twice, with its name; a step has a name and lists of buffers, perhaps two convolutions.
-        let layers = program.layers.len() * (2 * size_of::<LayerSpec>() + NAMES_BYTES);
-        let steps = program.steps.len() * (size_of::<Step>() + 2 * size_of::<Conv>() + NAMES_BYTES);
+        let layers = schedule.layers.len() * (2 * size_of::<LayerSpec>() + NAMES_BYTES);
+        let steps = schedule.steps.len() * (size_of::<Step>() + 2 * size_of::<Conv>() + NAMES_BYTES);
         FIXED_BYTES + activation_bytes + file_in_memory + layers + steps
     }
 
@@ -98,7 +51,7 @@ impl Planner<'_> {
     /// Errors: [`RuntimeError::Budget`] if no choice takes as little as the budget.
     pub(crate) fn choose(&self, weights: &[Weights<'_>]) -> Result<Vec<Chosen>, RuntimeError> {
         let options: Vec<Options> =
-            self.program.layers.iter().zip(weights).map(|(spec, w)| self.options(spec, w)).collect();
+            self.schedule.layers.iter().zip(weights).map(|(spec, w)| self.options(spec, w)).collect();
         let in_memory = vec![false; options.len()];
         let everything: Vec<bool> = options.iter().map(|o| o.file.is_some_and(|f| f.scratch > 0)).collect();
         let fits = |budget| self.total(&options, &everything) <= budget;
@@ -116,14 +69,14 @@ impl Planner<'_> {
     }
 
     fn options(&self, spec: &LayerSpec, weights: &Weights<'_>) -> Options {
-        let fastest = layer::fastest(spec, weights, self.isa, self.max_batch);
-        let file = layer::from_file_bytes(spec, weights, fastest.form, self.max_batch);
+        let fastest = forms::fastest(spec, weights, self.isa, self.max_batch);
+        let file = forms::from_file_bytes(spec, weights, fastest.form, self.max_batch);
         Options {
-            scratch: layer::scratch_bytes(spec, weights, fastest.form, fastest.form, self.max_batch),
+            scratch: forms::scratch_bytes(spec, weights, fastest.form, fastest.form, self.max_batch),
             fastest,
             file: (weights.is_in_place() && !spec.stays_in_memory).then_some(file),
             n_kept: weights.n_kept,
-            epilogue: 8 * weights.n_rows(),
+            epilogue: 8 * weights.n_rows,
         }
     }
 
@@ -137,9 +90,9 @@ impl Planner<'_> {
         limits.sort_unstable();
         limits.dedup();
         // A network of very many layers: not every limit is tried.
-        let every = limits.len().div_ceil(MAX_LIMITS);
+        let stride = limits.len().div_ceil(MAX_LIMITS);
         let (mut least, mut best) = (usize::MAX, None);
-        for &limit in limits.iter().rev().step_by(every) {
+        for &limit in limits.iter().rev().step_by(stride) {
             let mut from_file: Vec<bool> =
                 options.iter().map(|o| o.file.is_some_and(|f| f.scratch <= limit && f.scratch > 0)).collect();
             let mut total = self.total(options, &from_file);
@@ -193,11 +146,11 @@ const MAX_LIMITS: usize = 64;
 
 /// The two ways to run a layer.
 struct Options {
-    fastest: layer::Choice,
+    fastest: forms::Choice,
     /// Bytes that each thread works in for that form.
     scratch: usize,
     /// What running it from the file takes, if it can be.
-    file: Option<layer::FromFile>,
+    file: Option<forms::FromFile>,
     n_kept: usize,
     /// Bytes of scale and bias.
     epilogue: usize,

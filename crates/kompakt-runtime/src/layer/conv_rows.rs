@@ -7,7 +7,7 @@
 //! | planes | padded, or apart by phases of the stride | in place |
 //! | grid | tile by tile, see [`Grid`] | tile by tile |
 
-use crate::program::{Conv, Method};
+use crate::schedule::convolution::{Conv, Method};
 use kompakt_kernels::{Aligned, Depthwise, Epilogue, Grid, Isa, PlanesAt, TapMatrix, Window, grid};
 use std::ops::Range;
 

@@ -1,0 +1,15 @@
+//! Running a program: the seam for executors, and this machine's.
+
+mod arena;
+mod combine;
+mod cpu;
+mod executor;
+mod in_place;
+mod movement;
+mod out_of_place;
+mod run;
+mod threads;
+
+pub(crate) use cpu::Cpu;
+pub use executor::{Executor, StepTime};
+pub(crate) use threads::{RowLayout, Threads};

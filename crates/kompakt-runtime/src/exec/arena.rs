@@ -1,0 +1,50 @@
+//! The memory of all buffers, laid out by [`Places`].
+
+use crate::schedule::placement::{ALIGN, Places};
+
+/// One piece of memory; a buffer of `n` images is a slice of it.
+#[derive(Debug)]
+pub(crate) struct Arena {
+    memory: Vec<f32>,
+    /// Floats before the first cache line.
+    skip: usize,
+    places: Places,
+    /// The first of the images that are run now.
+    pub(crate) first: usize,
+}
+
+impl Arena {
+    pub(crate) fn new(places: Places) -> Self {
+        let memory = vec![0.0; places.len + ALIGN];
+        let skip = memory.as_ptr().align_offset(ALIGN * size_of::<f32>()).min(ALIGN);
+        Self { memory, skip, places, first: 0 }
+    }
+
+    fn floats(&mut self) -> &mut [f32] {
+        &mut self.memory[self.skip..]
+    }
+
+    /// A buffer of `n` images, to be read.
+    pub(crate) fn get(&self, buffer: usize, n: usize) -> &[f32] {
+        &self.memory[self.skip..][self.places.range(buffer, self.first, n)]
+    }
+
+    /// A buffer of `n` images, to be written.
+    pub(crate) fn get_mut(&mut self, buffer: usize, n: usize) -> &mut [f32] {
+        let range = self.places.range(buffer, self.first, n);
+        &mut self.floats()[range]
+    }
+
+    /// One buffer to be read and one to be written, both alive and so apart.
+    pub(crate) fn pair(&mut self, read: usize, write: usize, n: usize) -> (&[f32], &mut [f32]) {
+        let (r, w) = (self.places.range(read, self.first, n), self.places.range(write, self.first, n));
+        let floats = self.floats();
+        if r.start < w.start {
+            let (low, high) = floats.split_at_mut(w.start);
+            (&low[r], &mut high[..w.len()])
+        } else {
+            let (low, high) = floats.split_at_mut(r.start);
+            (&high[..r.len()], &mut low[w])
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! This machine's processor: a schedule, its layers in their forms, and all the memory that a run needs.
+
+use super::{
+    Executor, StepTime, Threads, arena::Arena, in_place::ChannelNumbers, movement::transpose, run::Run,
+};
+use crate::{
+    error::RuntimeError,
+    layer::{Layer, Scratch, Target},
+    model::Model,
+    program::{BATCH, Program, Sizes},
+    schedule::{
+        BufferId, Layout, PerChannel, Schedule, forms,
+        placement::Places,
+        plan::{LayerPlan, Plan},
+        planner::{Chosen, Planner},
+    },
+    session::SessionOptions,
+    weights::{Parameters, Weights},
+};
+use kompakt_kernels::Isa;
+use std::time::Duration;
+
+/// See the [module page](self).
+#[derive(Debug)]
+pub(crate) struct Cpu<'m> {
+    isa: Isa,
+    max_batch: usize,
+    threads: Threads,
+    schedule: Schedule,
+    layers: Vec<Layer<'m>>,
+    per_channel: Vec<ChannelNumbers>,
+    arena: Arena,
+    scratch: Vec<Scratch>,
+    plan: Plan,
+}
+
+impl<'m> Cpu<'m> {
+    /// Plans a program for at most such sizes, decodes what is to stay in memory, and allocates what a run needs.
+    ///
+    /// Errors: payloads that are broken, all nodes that cannot be run, a RAM budget that is too small (with the least
+    /// possible), a thread that cannot be started.
+    pub(crate) fn new(
+        model: &'m Model<'_>,
+        program: &Program,
+        most: &Sizes,
+        options: &SessionOptions,
+    ) -> Result<Self, RuntimeError> {
+        let (max_batch, n_threads) = (most.get(BATCH), options.threads.max(1));
+        let schedule = Schedule::new(program, max_batch).map_err(RuntimeError::Unsupported)?;
+        let places = Places::plan(&schedule.buffers, max_batch);
+        let activation_bytes = places.len * 4;
+        let mut parameters = Parameters::new(model, options.isa)?;
+        let per_channel = per_channel(&schedule, &mut parameters)?;
+        let mut epilogues = Vec::new();
+        for spec in &schedule.layers {
+            epilogues.push(parameters.epilogue(&spec.epilogue)?);
+        }
+        // Within a budget nothing is kept that is not planned for.
+        let keep_counted = options.ram_budget.is_none() && !options.from_file;
+        let mut weights = Vec::new();
+        for spec in &schedule.layers {
+            let exact_from = |n_levels| forms::exact_from(spec, options.isa, max_batch, n_levels);
+            let mut opened = parameters.open(spec.weight, &exact_from, keep_counted)?;
+            opened.more_at_once = forms::more_at_once(spec);
+            weights.push(opened);
+        }
+        let tables = parameters.shared_table_bytes();
+        drop(parameters);
+        let file_in_memory = if model.is_mapped() { 0 } else { model.n_bytes() };
+        let planner = Planner {
+            schedule: &schedule,
+            isa: options.isa,
+            threads: n_threads,
+            max_batch,
+            ram_budget: options.ram_budget,
+            prefer_file: options.from_file,
+            fixed: Planner::fixed_bytes(activation_bytes, file_in_memory, &schedule),
+            tables,
+        };
+        let chosen = planner.choose(&weights)?;
+        let mut plan = Plan {
+            isa: options.isa.name(),
+            threads: n_threads,
+            max_batch,
+            layers: Vec::new(),
+            activation_bytes,
+            activation_bytes_unshared: schedule.buffers.iter().map(|b| b.floats(max_batch) * 4).sum(),
+            anonymous_bytes: planner.fixed,
+            file_bytes: 0,
+        };
+        let layers = layers(&schedule, weights, chosen, epilogues, options.isa, &mut plan)?;
+        if layers.iter().any(|l| l.weights.is_some()) {
+            plan.anonymous_bytes += tables;
+        }
+        plan.file_bytes = if model.is_mapped() { plan.layers.iter().map(|l| l.file_bytes).sum() } else { 0 };
+        Ok(Self {
+            isa: options.isa,
+            max_batch,
+            threads: Threads::new(n_threads)?,
+            arena: Arena::new(places),
+            scratch: (0..n_threads).map(|_| Scratch::default()).collect(),
+            schedule,
+            layers,
+            per_channel,
+            plan,
+        })
+    }
+
+    /// Runs the schedule for a batch, at most so many images at once as it was made for.
+    fn run_timed(
+        &mut self,
+        inputs: &[&[f32]],
+        batch: usize,
+        outputs: &mut [Vec<f32>],
+        mut times: Option<&mut [Duration]>,
+    ) -> Result<(), RuntimeError> {
+        for first in (0..batch).step_by(self.max_batch) {
+            let n = self.max_batch.min(batch - first);
+            for (input, &buffer) in inputs.iter().zip(&self.schedule.inputs) {
+                let (len, layout) = self.port(buffer);
+                let x = &input[first * len..(first + n) * len];
+                let to = self.arena.get_mut(buffer, n);
+                match layout {
+                    Layout::FeatureMajor => transpose(x, n, len, to),
+                    Layout::ImageMajor => to.copy_from_slice(x),
+                }
+            }
+            Run {
+                isa: self.isa,
+                threads: &self.threads,
+                schedule: &self.schedule,
+                layers: &self.layers,
+                per_channel: &self.per_channel,
+                arena: &mut self.arena,
+                scratch: &mut self.scratch,
+                n,
+            }
+            .run(times.as_deref_mut());
+            for (output, &buffer) in outputs.iter_mut().zip(&self.schedule.outputs) {
+                let (len, layout) = self.port(buffer);
+                let y = self.arena.get(buffer, n);
+                let to = &mut output[first * len..(first + n) * len];
+                match layout {
+                    Layout::FeatureMajor => transpose(y, len, n, to),
+                    Layout::ImageMajor => to.copy_from_slice(y),
+                }
+            }
+            if let Some(error) = self.scratch.iter_mut().find_map(|s| s.row.error.take()) {
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn port(&self, buffer: BufferId) -> (usize, Layout) {
+        let buffer = &self.schedule.buffers[buffer];
+        (buffer.len, buffer.layout)
+    }
+}
+
+impl Executor for Cpu<'_> {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn run(&mut self, inputs: &[&[f32]], batch: usize, outputs: &mut [Vec<f32>]) -> Result<(), RuntimeError> {
+        self.run_timed(inputs, batch, outputs, None)
+    }
+
+    fn profile(
+        &mut self,
+        inputs: &[&[f32]],
+        batch: usize,
+        rounds: usize,
+        outputs: &mut [Vec<f32>],
+    ) -> Result<Vec<StepTime>, RuntimeError> {
+        let n_steps = self.schedule.steps.len();
+        let mut rounds: Vec<Vec<Duration>> = vec![vec![Duration::ZERO; n_steps]; rounds.max(1)];
+        for times in &mut rounds {
+            self.run_timed(inputs, batch, outputs, Some(times))?;
+        }
+        let steps = self.schedule.steps.iter().enumerate().map(|(i, step)| {
+            let mut all: Vec<Duration> = rounds.iter().map(|times| times[i]).collect();
+            all.sort_unstable();
+            StepTime {
+                name: step.name.clone(),
+                kind: step.kind.name(),
+                time: all[all.len() / 2],
+                least: all[0],
+            }
+        });
+        Ok(steps.collect())
+    }
+}
+
+/// Scale and bias, or slopes, of the steps that have them and no weights.
+fn per_channel(
+    schedule: &Schedule,
+    parameters: &mut Parameters<'_>,
+) -> Result<Vec<ChannelNumbers>, RuntimeError> {
+    let read = |numbers: &PerChannel| match *numbers {
+        PerChannel::Affine(affine) => parameters.affine(affine),
+        PerChannel::Slopes(slopes) => Ok((parameters.numbers(slopes)?, Vec::new())),
+    };
+    schedule.per_channel.iter().map(read).collect()
+}
+
+/// Scale and bias of a layer, each there or not.
+type Epilogues = Vec<(Option<Vec<f32>>, Option<Vec<f32>>)>;
+
+/// Builds all layers and adds them to the plan.
+fn layers<'m>(
+    schedule: &Schedule,
+    weights: Vec<Weights<'m>>,
+    chosen: Vec<Chosen>,
+    epilogues: Epilogues,
+    isa: Isa,
+    plan: &mut Plan,
+) -> Result<Vec<Layer<'m>>, RuntimeError> {
+    let max_batch = plan.max_batch;
+    let (mut layers, mut scratch_bytes) = (Vec::new(), 0);
+    for (((spec, weights), chosen), epilogue) in
+        schedule.layers.iter().zip(weights).zip(chosen).zip(epilogues)
+    {
+        let file_bytes = weights.file_bytes;
+        let Chosen { form, fastest, costs } = chosen;
+        scratch_bytes = scratch_bytes.max(forms::scratch_bytes(spec, &weights, form, fastest, max_batch));
+        let target = Target { form, fastest, isa, max_batch };
+        let layer = Layer::build(spec.clone(), weights, target, epilogue)?;
+        plan.layers.push(LayerPlan {
+            name: spec.name.clone(),
+            form: layer.form_kind.name(),
+            n_kept: layer.n_kept,
+            n_weights: layer.n_weights,
+            anonymous_bytes: layer.n_bytes(),
+            file_bytes: if layer.weights.is_some() { file_bytes } else { 0 },
+            costs,
+        });
+        layers.push(layer);
+    }
+    plan.anonymous_bytes += scratch_bytes * plan.threads;
+    plan.anonymous_bytes += plan.layers.iter().map(|l| l.anonymous_bytes).sum::<usize>();
+    Ok(layers)
+}

@@ -1,0 +1,83 @@
+//! The seam behind which a program is run.
+
+use crate::{error::RuntimeError, schedule::plan::Plan};
+use std::time::Duration;
+
+/// Something that runs the [program](crate::program::Program) of one model: this machine's processor, or what another
+/// crate brings.
+///
+/// An executor is made from [`Model::program`](crate::Model::program) and
+/// [`Model::parameters`](crate::Model::parameters), and handed to
+/// [`Session::with_executor`](crate::Session::with_executor); the session checks inputs, prepares raw ones and finds
+/// classes, whatever runs the program.
+///
+/// ```
+/// # use kompakt_runtime::{Executor, Model, Plan, RuntimeError, Session, program::{OperationKind, Program, Unary}};
+/// /// Runs programs of ReLUs.
+/// #[derive(Debug)]
+/// struct Relus(Plan);
+///
+/// impl Executor for Relus {
+///     fn plan(&self) -> &Plan {
+///         &self.0
+///     }
+///     fn run(&mut self, inputs: &[&[f32]], _batch: usize, outputs: &mut [Vec<f32>]) -> Result<(), RuntimeError> {
+///         for (y, x) in outputs[0].iter_mut().zip(inputs[0]) {
+///             *y = x.max(0.0);
+///         }
+///         Ok(())
+///     }
+/// }
+///
+/// fn session<'m>(model: &'m Model<'m>) -> Result<Session<'m>, RuntimeError> {
+///     let program = model.program()?;
+///     let is_relu = |kind: &OperationKind| matches!(kind, OperationKind::Unary(Unary::Relu));
+///     if !program.operations().iter().all(|operation| is_relu(&operation.kind)) {
+///         return Err(RuntimeError::Executor("only ReLUs are run here".into()));
+///     }
+///     Session::with_executor(model, Box::new(Relus(Plan::default())))
+/// }
+/// ```
+pub trait Executor: std::fmt::Debug + Send {
+    /// How the program is run, and the memory that it takes.
+    fn plan(&self) -> &Plan;
+
+    /// Runs the program.
+    ///
+    /// Shapes: an input, in the order of [`Program::inputs`](crate::program::Program::inputs), is its value's dimensions
+    /// with `batch` for the batch, row-major; so is an output, whose vector has that length when this is called. Lengths
+    /// have been checked; `batch` is any number, 0 included, and may be another at every call.
+    ///
+    /// Errors: broken payloads, where they are read at every run; [`RuntimeError::Executor`] for what goes wrong with a
+    /// device.
+    fn run(&mut self, inputs: &[&[f32]], batch: usize, outputs: &mut [Vec<f32>]) -> Result<(), RuntimeError>;
+
+    /// Runs the program `rounds` times and gives the median time of each step; nothing where steps cannot be timed.
+    ///
+    /// Errors: as [`run`](Self::run).
+    fn profile(
+        &mut self,
+        inputs: &[&[f32]],
+        batch: usize,
+        rounds: usize,
+        outputs: &mut [Vec<f32>],
+    ) -> Result<Vec<StepTime>, RuntimeError> {
+        for _ in 0..rounds {
+            self.run(inputs, batch, outputs)?;
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// What one step of a run took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepTime {
+    /// The node, or the first of those that the step does.
+    pub name: String,
+    /// What the step does: `linear`, `conv`, `max_pool`, …
+    pub kind: &'static str,
+    /// The median over the rounds.
+    pub time: Duration,
+    /// The least of the rounds: what it takes where nothing else runs.
+    pub least: Duration,
+}

@@ -1,0 +1,68 @@
+//! Steps that make one buffer of another.
+
+use super::movement::{for_each_place, transpose};
+use crate::schedule::{Layout, OutOfPlace};
+use kompakt_kernels::{Isa, normalise, pool, rearrange};
+
+impl OutOfPlace {
+    /// Runs it for `n` images.
+    pub(super) fn run(&self, isa: Isa, x: &[f32], y: &mut [f32], n: usize) {
+        match self {
+            Self::MaxPool(window) => pool::max_pool(isa, window, x, y),
+            Self::AveragePool(window, count_padding) => pool::avg_pool(isa, window, *count_padding, x, y),
+            Self::GlobalAveragePool => pool::global_avg_pool(isa, x, y),
+            Self::Copy => y.copy_from_slice(x),
+            Self::ChangeLayout { to } => {
+                let features = x.len() / n;
+                match to {
+                    Layout::FeatureMajor => transpose(x, n, features, y),
+                    Layout::ImageMajor => transpose(x, features, n, y),
+                }
+            }
+            Self::Slice { from, start, step, to, layout } => {
+                let (n_blocks, width) = layout.blocks(n);
+                let (x_len, y_len) = (x.len() / n_blocks, y.len() / n_blocks);
+                for (x, y) in x.chunks_exact(x_len).zip(y.chunks_exact_mut(y_len)) {
+                    for_each_place(to, from, start, step, &mut |inner, outer| {
+                        y[inner * width..(inner + 1) * width]
+                            .copy_from_slice(&x[outer * width..(outer + 1) * width]);
+                    });
+                }
+            }
+            Self::Pad { from, before, to, layout } => {
+                let (n_blocks, width) = layout.blocks(n);
+                let (x_len, y_len) = (x.len() / n_blocks, y.len() / n_blocks);
+                y.fill(0.0);
+                let ones = [1; kompakt_graph::MAX_RANK];
+                for (x, y) in x.chunks_exact(x_len).zip(y.chunks_exact_mut(y_len)) {
+                    for_each_place(from, to, before, &ones, &mut |inner, outer| {
+                        y[outer * width..(outer + 1) * width]
+                            .copy_from_slice(&x[inner * width..(inner + 1) * width]);
+                    });
+                }
+            }
+            Self::Transpose { from, axes } => {
+                let len = y.len() / n;
+                for (x, y) in x.chunks_exact(len).zip(y.chunks_exact_mut(len)) {
+                    rearrange::transpose(x, from, axes, y);
+                }
+            }
+            Self::Gather { len, inner, layout, indices } => {
+                rearrange::gather(x, *len, layout.distance(*inner, n), indices, y);
+            }
+            Self::Resize { size, rows, columns } => rearrange::resize(isa, x, size, rows, columns, y),
+            Self::Spread { size, step } => rearrange::spread(x, *size, *step, y),
+            Self::ResponseNorm { norm, plane, layout } => {
+                let (len, plane) = (y.len() / layout.blocks(n).0, layout.distance(*plane, n));
+                for (x, y) in x.chunks_exact(len).zip(y.chunks_exact_mut(len)) {
+                    normalise::response_norm(isa, norm, plane, x, y);
+                }
+            }
+            Self::LogSoftmax { inner, layout } => {
+                let (len, inner) = (y.len() / layout.blocks(n).0, layout.distance(*inner, n));
+                y.copy_from_slice(x);
+                y.chunks_exact_mut(len).for_each(|y| normalise::log_softmax(isa, inner, y));
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Runs the steps of a schedule.
+
+use super::{arena::Arena, combine::put_side_by_side, in_place::ChannelNumbers, threads::Threads};
+use crate::{
+    layer::{Layer, Scratch},
+    schedule::{Layout, Schedule, Segment, Step, StepKind, convolution::Conv},
+};
+use kompakt_kernels::Isa;
+use std::time::{Duration, Instant};
+
+/// All that a run works with.
+pub(super) struct Run<'r, 'm> {
+    pub(super) isa: Isa,
+    pub(super) threads: &'r Threads,
+    pub(super) schedule: &'r Schedule,
+    pub(super) layers: &'r [Layer<'m>],
+    /// Numbers of the steps with channels and without weights.
+    pub(super) per_channel: &'r [ChannelNumbers],
+    pub(super) arena: &'r mut Arena,
+    pub(super) scratch: &'r mut [Scratch],
+    /// Images.
+    pub(super) n: usize,
+}
+
+impl Run<'_, '_> {
+    /// Runs all steps; with `times`, adds what each took.
+    pub(super) fn run(mut self, mut times: Option<&mut [Duration]>) {
+        let n_images = self.n;
+        for segment in &self.schedule.segments {
+            for first in (0..n_images).step_by(segment.n_images) {
+                self.n = segment.n_images.min(n_images - first);
+                self.arena.first = first;
+                self.steps(segment, times.as_deref_mut());
+            }
+        }
+        self.arena.first = 0;
+    }
+
+    fn steps(&mut self, segment: &Segment, times: Option<&mut [Duration]>) {
+        let steps = &self.schedule.steps[segment.steps.clone()];
+        match times {
+            None => steps.iter().for_each(|step| self.step(step)),
+            Some(times) => {
+                for (step, time) in steps.iter().zip(&mut times[segment.steps.clone()]) {
+                    let start = Instant::now();
+                    self.step(step);
+                    *time += start.elapsed();
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let (isa, n) = (self.isa, self.n);
+        match &step.kind {
+            StepKind::Linear { layer } => {
+                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                self.layers[*layer].linear(isa, self.threads, self.scratch, x, y, n);
+            }
+            StepKind::Convolution { layer, conv } => self.convolution(step, *layer, conv),
+            StepKind::ExpandedDepthwise { expand, layer, convs } => {
+                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                let (expand, layer) = (&self.layers[*expand], &self.layers[*layer]);
+                layer.expanded(expand, convs, isa, self.threads, self.scratch, x, y, n);
+            }
+            StepKind::InPlace(kind) => {
+                kind.run(isa, self.per_channel, self.arena.get_mut(step.writes, n), n);
+            }
+            StepKind::Combine(kind) => {
+                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                kind.run(isa, x, y, n);
+            }
+            StepKind::OutOfPlace(kind) => {
+                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                kind.run(isa, x, y, n);
+            }
+            StepKind::Concat { lengths, layout } => self.concat(step, lengths, *layout),
+        }
+    }
+
+    fn convolution(&mut self, step: &Step, layer: usize, conv: &Conv) {
+        let n = self.n;
+        let mut from = step.reads[0];
+        if let (Some(scratch), Some(planes)) = (step.scratch, conv.planes()) {
+            let (x, laid_out) = self.arena.pair(from, scratch, n);
+            for (x, out) in x.chunks_exact(conv.input_len()).zip(laid_out.chunks_exact_mut(planes.len())) {
+                planes.fill(x, out);
+            }
+            from = scratch;
+        }
+        let (x, y) = self.arena.pair(from, step.writes, n);
+        self.layers[layer].conv(self.isa, self.threads, self.scratch, conv, x, y, n);
+    }
+
+    fn concat(&mut self, step: &Step, lengths: &[usize], layout: Layout) {
+        let total: usize = lengths.iter().sum();
+        let mut before = 0;
+        for (&from, &len) in step.reads.iter().zip(lengths) {
+            let (x, y) = self.arena.pair(from, step.writes, self.n);
+            put_side_by_side(x, len, before, total, y, layout, self.n);
+            before += len;
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The forms of a layer's weights, and how those in memory are made.
+
+use super::{Target, from_file::FromFile};
+use crate::{
+    schedule::{
+        LayerSpec,
+        costs::Costs,
+        forms::{FormKind, tap_layout},
+    },
+    weights::{CompressedRows, Weights},
+};
+use kompakt_kernels::{Codebook, ColumnMatrix, RowWeights, SlicedMatrix, TapMatrix};
+use std::sync::Arc;
+
+/// The weights of a layer, in the form in which they are multiplied.
+#[derive(Debug)]
+pub(super) enum Form {
+    Sliced(SlicedMatrix),
+    /// And below which part of the input columns pay.
+    SlicedAndColumns(SlicedMatrix, ColumnMatrix, f32),
+    DenseCodes(Vec<u8>, Codebook, usize),
+    DenseValues(Vec<f32>, usize),
+    Taps(TapMatrix),
+    FromFile(FromFile),
+}
+
+impl Form {
+    /// Makes a form of the rows of a layer.
+    pub(super) fn in_memory(
+        spec: &LayerSpec,
+        weights: &Weights<'_>,
+        rows: &CompressedRows,
+        target: &Target,
+    ) -> Self {
+        let sliced = || SlicedMatrix::build(rows);
+        let form = match target.form {
+            FormKind::Sliced => sliced().map(Self::Sliced),
+            FormKind::SlicedAndColumns => {
+                let costs = Costs::of(target.isa);
+                let below = costs.columns_below(weights.n_cols, weights.n_kept, weights.n_levels());
+                sliced().zip(ColumnMatrix::build(rows)).map(|(s, c)| Self::SlicedAndColumns(s, c, below))
+            }
+            FormKind::DenseCodes => Some(dense_codes(rows, with_zero(weights))),
+            FormKind::DenseValues => Some(dense_values(rows)),
+            FormKind::Taps | FormKind::FromFile => None,
+        };
+        form.unwrap_or_else(|| {
+            Self::Taps(TapMatrix::build(Arc::new(tap_layout(spec, weights, target.max_batch)), rows))
+        })
+    }
+
+    /// The bytes of memory that it holds.
+    pub(super) fn n_bytes(&self) -> usize {
+        match self {
+            Self::Sliced(m) => m.n_bytes(),
+            Self::SlicedAndColumns(m, c, _) => m.n_bytes() + c.n_bytes(),
+            Self::DenseCodes(codes, _, _) => codes.len() + 1024,
+            Self::DenseValues(values, _) => values.len() * 4,
+            Self::Taps(m) => m.n_bytes(),
+            Self::FromFile(from_file) => from_file.n_bytes(),
+        }
+    }
+}
+
+/// The codebook with a zero after its levels, unless nothing is pruned.
+pub(super) fn with_zero(weights: &Weights<'_>) -> Codebook {
+    let levels = weights.codebook();
+    let mut table = levels.table()[..levels.n_levels()].to_vec();
+    if !weights.is_full() {
+        table.push(0.0);
+    }
+    Codebook::new(&table)
+}
+
+/// One code a weight; where some are pruned, zero is the last level.
+fn dense_codes(rows: &CompressedRows, codebook: Codebook) -> Form {
+    let n_cols = rows.n_cols();
+    let mut codes = vec![(codebook.n_levels() - 1) as u8; rows.n_rows() * n_cols];
+    rows.for_each(&mut |row, cols, entries| {
+        if let RowWeights::Codes(kept) = entries {
+            for (&col, &code) in cols.iter().zip(kept) {
+                codes[row * n_cols + col as usize] = code;
+            }
+        }
+    });
+    Form::DenseCodes(codes, codebook, n_cols)
+}
+
+/// The numbers of a layer without a codebook and with nothing pruned.
+fn dense_values(rows: &CompressedRows) -> Form {
+    let mut values = Vec::with_capacity(rows.n_rows() * rows.n_cols());
+    rows.for_each(&mut |_, _, entries| {
+        if let RowWeights::Values(row) = entries {
+            values.extend_from_slice(row);
+        }
+    });
+    Form::DenseValues(values, rows.n_cols())
+}

@@ -1,0 +1,116 @@
+//! Layers that are run from the file: rows are unpacked, multiplied and forgotten.
+
+use super::{Scratch, Target, form::with_zero};
+use crate::{
+    schedule::{
+        LayerSpec,
+        forms::{FormKind, tap_layout},
+    },
+    weights::{RowScratch, RowView, Weights},
+};
+use kompakt_kernels::{Codebook, Epilogue, Isa, RowWeights, TapLayout, TapMatrix, dense};
+use std::{ops::Range, sync::Arc};
+
+/// How rows from the file are multiplied: as the form would that the layer has when memory allows, with the same bits.
+#[derive(Debug)]
+pub(super) enum FromFile {
+    /// Row by row as they come: putting them side by side costs more than multiplying them once.
+    Rows,
+    /// Codes of all weights, the codebook with a zero for what is pruned.
+    Dense(Codebook),
+    Taps(Arc<TapLayout>),
+}
+
+impl FromFile {
+    pub(super) fn new(spec: &LayerSpec, weights: &Weights<'_>, target: &Target) -> Self {
+        match target.fastest {
+            FormKind::Sliced | FormKind::SlicedAndColumns => Self::Rows,
+            FormKind::DenseCodes => Self::Dense(with_zero(weights)),
+            FormKind::DenseValues | FormKind::Taps | FormKind::FromFile => {
+                Self::Taps(Arc::new(tap_layout(spec, weights, target.max_batch)))
+            }
+        }
+    }
+
+    /// The bytes of memory that it holds.
+    pub(super) fn n_bytes(&self) -> usize {
+        match self {
+            Self::Taps(layout) => layout.n_bytes(),
+            Self::Dense(_) => 1024,
+            Self::Rows => 0,
+        }
+    }
+}
+
+/// Rows from the file against one vector.
+pub(super) fn sparse_rows(
+    isa: Isa,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    scratch: &mut RowScratch,
+    x: &[f32],
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) {
+    let (book, first, x) = (weights.codebook(), rows.start, &x[..weights.n_cols]);
+    weights.for_rows(rows, scratch, &mut |row, view| {
+        let sum = match view {
+            RowView::Sparse(cols, RowWeights::Codes(codes)) => dense::dot_sparse(isa, cols, codes, book, x),
+            RowView::Sparse(cols, RowWeights::Values(values)) => {
+                dense::dot_sparse_values(isa, cols, values, x)
+            }
+            RowView::Dense(codes) => dense::dot_sparse_full(isa, codes, book, x),
+        };
+        y[row - first] = epilogue.apply(row - first, sum);
+    });
+}
+
+/// Rows from the file against one vector, pruned weights as zeros.
+#[expect(clippy::too_many_arguments, reason = "a layer's operands")]
+pub(super) fn dense_rows(
+    isa: Isa,
+    weights: &Weights<'_>,
+    book: &Codebook,
+    rows: Range<usize>,
+    scratch: &mut Scratch,
+    x: &[f32],
+    epilogue: Epilogue<'_>,
+    y: &mut [f32],
+) {
+    let Scratch { row, codes: all, .. } = scratch;
+    let (first, x) = (rows.start, &x[..weights.n_cols]);
+    all.resize(weights.n_cols.max(all.len()), 0);
+    let all = &mut all[..weights.n_cols];
+    weights.for_rows(rows, row, &mut |row, view| {
+        let sum = match view {
+            RowView::Dense(codes) => dense::dot_codes(isa, codes, book, x),
+            RowView::Sparse(cols, kept) => {
+                all.fill((book.n_levels() - 1) as u8);
+                if let RowWeights::Codes(kept) = kept {
+                    cols.iter().zip(kept).for_each(|(&col, &code)| all[col as usize] = code);
+                }
+                dense::dot_codes(isa, all, book, x)
+            }
+        };
+        y[row - first] = epilogue.apply(row - first, sum);
+    });
+}
+
+/// Unpacks rows from the file into the scratch's taps.
+pub(super) fn unpacked<'s>(
+    layout: &Arc<TapLayout>,
+    weights: &Weights<'_>,
+    rows: Range<usize>,
+    row: &mut RowScratch,
+    taps: &'s mut Option<TapMatrix>,
+) -> &'s TapMatrix {
+    let taps = taps.get_or_insert_with(|| TapMatrix::new(layout.clone(), None));
+    let book = weights.is_coded().then(|| weights.codebook());
+    taps.reset(layout, book);
+    taps.reserve(rows.len(), weights.max_kept_at_once());
+    weights.for_rows(rows, row, &mut |_, view| match view {
+        RowView::Dense(codes) => taps.push_full_row(codes),
+        RowView::Sparse(cols, weights) => taps.push_row(cols, weights),
+    });
+    taps
+}

@@ -1,0 +1,90 @@
+//! Linear layers.
+
+use super::{
+    Layer, Scratch,
+    form::Form,
+    from_file::{self, FromFile},
+};
+use crate::exec::{RowLayout, Threads};
+use kompakt_kernels::{Isa, Window, columns, dense, sliced};
+
+impl Layer<'_> {
+    /// `y = W x` for `n` images of features side by side: `x` `[in, n]`, `y` `[out, n]`.
+    pub(crate) fn linear(
+        &self,
+        isa: Isa,
+        threads: &Threads,
+        scratch: &mut [Scratch],
+        x: &[f32],
+        y: &mut [f32],
+        n: usize,
+    ) {
+        let epilogue = self.epilogue();
+        let rows = |chunk_rows| RowLayout {
+            n_images: 1,
+            image_len: self.n_rows * n,
+            n_rows: self.n_rows,
+            row_len: n,
+            chunk_rows: self.chunk(threads, chunk_rows, n),
+        };
+        match &self.form {
+            Form::SlicedAndColumns(_, columns, below)
+                if (columns::count_nonzero(isa, x) as f32) < below * x.len() as f32 =>
+            {
+                columns.apply(isa, x, epilogue, &mut scratch[0].columns, y);
+            }
+            Form::Sliced(m) | Form::SlicedAndColumns(m, ..) => {
+                let band = sliced::BAND_ROWS;
+                let layout =
+                    RowLayout { chunk_rows: self.chunk(threads, band, n).next_multiple_of(band), ..rows(1) };
+                threads.for_rows(y, &layout, scratch, |rows, mut y, _| {
+                    let y = y.image(0);
+                    for (i, y) in y.chunks_mut(band).enumerate() {
+                        m.apply_band(isa, rows.start / band + i, x, epilogue, y);
+                    }
+                });
+            }
+            Form::DenseCodes(codes, book, n_cols) => {
+                threads.for_rows(y, &rows(16), scratch, |rows, mut y, _| {
+                    for (row, y) in rows.zip(y.image(0)) {
+                        let codes = &codes[row * n_cols..(row + 1) * n_cols];
+                        *y = epilogue.apply(row, dense::dot_codes(isa, codes, book, &x[..*n_cols]));
+                    }
+                });
+            }
+            Form::DenseValues(values, n_cols) => {
+                threads.for_rows(y, &rows(16), scratch, |rows, mut y, _| {
+                    for (row, y) in rows.zip(y.image(0)) {
+                        let values = &values[row * n_cols..(row + 1) * n_cols];
+                        *y = epilogue.apply(row, dense::dot(isa, values, &x[..*n_cols]));
+                    }
+                });
+            }
+            Form::Taps(m) => {
+                threads.for_rows(y, &rows(16), scratch, |rows, mut y, _| {
+                    m.apply(isa, rows, x, n, Window::line(n), epilogue, y.image(0), n);
+                });
+            }
+            Form::FromFile(how) => {
+                let Some(weights) = &self.weights else { return };
+                threads.for_rows(y, &rows(1), scratch, |rows, mut y, scratch| {
+                    let epilogue = epilogue.from_row(rows.start);
+                    let y = y.image(0);
+                    match how {
+                        FromFile::Rows => {
+                            from_file::sparse_rows(isa, weights, rows, &mut scratch.row, x, epilogue, y)
+                        }
+                        FromFile::Dense(book) => {
+                            from_file::dense_rows(isa, weights, book, rows, scratch, x, epilogue, y)
+                        }
+                        FromFile::Taps(layout) => {
+                            let Scratch { row, taps, .. } = scratch;
+                            let taps = from_file::unpacked(layout, weights, rows.clone(), row, taps);
+                            taps.apply(isa, 0..rows.len(), x, n, Window::line(n), epilogue, y, n);
+                        }
+                    }
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What this machine does with a program: a flat list of steps over buffers.
+//!
+//! ```text
+//! conv1 (scale and relu in its epilogue) ─ flatten ─ fc1        step 0  conv1   buffer 0 -> 1
+//!                                                               step 1  fc1     buffer 1 -> 2
+//! ```
+//!
+//! Elements are changed in place where nobody else reads them, and shapes cost nothing where the elements lie the same.
+//!
+//! How a batch lies in a buffer is a [`Layout`]: vectors (one dimension beside the batch) lie feature by feature, so
+//! that a weight meets all images at once; anything else image by image. For one image there is no difference. Steps on
+//! images are run for a few of them at a time, from the first step to the last before a vector is made ([`Segment`]).
+//!
+//! Values must be f32, their first dimension the batch, and all other dimensions fixed; the program may be more general,
+//! and what is not run here is refused by name.
+
+mod compile;
+pub(crate) mod convolution;
+pub(crate) mod costs;
+pub(crate) mod forms;
+pub(crate) mod placement;
+pub(crate) mod plan;
+pub(crate) mod planner;
+mod segments;
+mod step;
+mod supported;
+
+pub(crate) use step::{Channels, Combine, InPlace, OutOfPlace, Segment, Step, StepKind};
+
+use crate::program::{Affine, Epilogue, ParameterId, Program};
+use convolution::Conv;
+
+/// A buffer's number.
+pub(crate) type BufferId = usize;
+
+/// How the images of a batch lie in a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// `[features, images]`: feature by feature, for all images at once.
+    FeatureMajor,
+    /// `[images, ...]`: image by image.
+    ImageMajor,
+}
+
+impl Layout {
+    /// The layout of a value of that shape, batch left out.
+    pub(crate) fn of(shape: &[usize]) -> Self {
+        if shape.len() == 1 { Self::FeatureMajor } else { Self::ImageMajor }
+    }
+
+    /// How often the elements of one image are found one after the other among `n` images, and how many images lie side
+    /// by side at each element.
+    pub(crate) fn blocks(self, n: usize) -> (usize, usize) {
+        match self {
+            Self::FeatureMajor => (1, n),
+            Self::ImageMajor => (n, 1),
+        }
+    }
+
+    /// Elements that are `inner` apart in an image are so far apart among `n` images.
+    pub(crate) fn distance(self, inner: usize, n: usize) -> usize {
+        match self {
+            Self::FeatureMajor => n,
+            Self::ImageMajor => inner,
+        }
+    }
+}
+
+/// Where a value lives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Buffer {
+    /// Elements for each image.
+    pub(crate) len: usize,
+    /// The first step that uses it.
+    pub(crate) first: usize,
+    /// The last step that uses it.
+    pub(crate) last: usize,
+    pub(crate) layout: Layout,
+    /// How many images have a place in it: those that a [`Segment`] runs together, or `usize::MAX` for all.
+    pub(crate) n_images: usize,
+}
+
+impl Buffer {
+    /// Floats that it takes where up to `max_batch` images are run at once.
+    pub(crate) fn floats(&self, max_batch: usize) -> usize {
+        self.len.saturating_mul(self.n_images.min(max_batch))
+    }
+}
+
+/// A layer with weights.
+#[derive(Debug, Clone)]
+pub(crate) struct LayerSpec {
+    pub(crate) name: String,
+    pub(crate) weight: ParameterId,
+    pub(crate) epilogue: Epilogue,
+    pub(crate) conv: Option<Conv>,
+    /// Whether only the next layer reads it, in the same step: see [`StepKind::ExpandedDepthwise`].
+    pub(crate) feeds_depthwise: bool,
+    /// Whether it is the layer after such a one, which has its rows in memory.
+    pub(crate) stays_in_memory: bool,
+    /// Whether zeros in its input are likely: it reads the network's input or what leaves a ReLU.
+    pub(crate) input_has_zeros: bool,
+}
+
+/// Numbers of a step without weights, one or two a channel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum PerChannel {
+    /// Scale and bias.
+    Affine(Affine),
+    /// Slopes of a PReLU.
+    Slopes(ParameterId),
+}
+
+/// See the [module page](self).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Schedule {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) buffers: Vec<Buffer>,
+    /// All steps, in order.
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) layers: Vec<LayerSpec>,
+    pub(crate) per_channel: Vec<PerChannel>,
+    /// One an input of the program.
+    pub(crate) inputs: Vec<BufferId>,
+    /// One an output of the program.
+    pub(crate) outputs: Vec<BufferId>,
+}
+
+impl Schedule {
+    /// Schedules a program for up to `max_batch` images at once.
+    ///
+    /// Errors: every operation that cannot be run here, with the reason.
+    pub(crate) fn new(program: &Program, max_batch: usize) -> Result<Self, Vec<String>> {
+        let mut schedule = compile::compile(program, max_batch > 1)?;
+        segments::cut(&mut schedule, max_batch);
+        Ok(schedule)
+    }
+}

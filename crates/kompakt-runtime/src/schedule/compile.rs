@@ -1,0 +1,373 @@
+//! From operations to steps: which buffer a value lives in, what is done in place, what is copied first.
+
+use super::supported::{along_the_batch, shapes};
+use super::{
+    Buffer, BufferId, Channels, Combine, InPlace, LayerSpec, Layout, OutOfPlace, PerChannel, Schedule, Step,
+    StepKind,
+    convolution::{Conv, pair},
+};
+use crate::program::{
+    Binary, ConvolutionWindow, Epilogue, Operation, OperationKind as Kind, ParameterId, PoolingWindow,
+    Program, Unary, ValueId,
+};
+use kompakt_kernels::{Pairwise, Planes, PoolWindow, normalise::ResponseNorm, rearrange};
+
+/// The steps of a program; `is_batched` where more images than one are run at once, so that vectors lie otherwise than
+/// images.
+///
+/// Errors: every operation that cannot be run here, with the reason.
+pub(super) fn compile(program: &Program, is_batched: bool) -> Result<Schedule, Vec<String>> {
+    let shapes = shapes(program)?;
+    let n_values = program.values.len();
+    let mut compiler = Compiler {
+        program,
+        shapes,
+        n_reads: program.n_reads(),
+        schedule: Schedule::default(),
+        is_batched,
+        buffers: vec![None; n_values],
+        is_exclusive: vec![false; n_values],
+        has_zeros: vec![false; n_values],
+    };
+    compiler.run()?;
+    Ok(compiler.schedule)
+}
+
+/// Writes a [`Schedule`].
+struct Compiler<'p> {
+    program: &'p Program,
+    /// Of each value, batch left out.
+    shapes: Vec<Vec<usize>>,
+    n_reads: Vec<usize>,
+    schedule: Schedule,
+    is_batched: bool,
+    /// For each value its buffer, once it is made.
+    buffers: Vec<Option<BufferId>>,
+    /// Whether nobody but its one reader reads the buffer of a value.
+    is_exclusive: Vec<bool>,
+    /// Whether a value may hold many zeros.
+    has_zeros: Vec<bool>,
+}
+
+impl Compiler<'_> {
+    fn run(&mut self) -> Result<(), Vec<String>> {
+        for &input in &self.program.inputs {
+            let buffer = self.buffer_of(input);
+            self.schedule.inputs.push(buffer);
+            self.define(input, buffer, true);
+            self.has_zeros[input] = true;
+        }
+        let mut problems = Vec::new();
+        for operation in &self.program.operations {
+            match along_the_batch(&operation.kind) {
+                None => self.operation(operation),
+                Some(problem) => problems.push(format!("node {:?}: {problem}", operation.name)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let end = self.schedule.steps.len();
+        for &output in &self.program.outputs {
+            let buffer = self.source(output);
+            self.schedule.buffers[buffer].last = end;
+            self.schedule.outputs.push(buffer);
+        }
+        for &input in &self.schedule.inputs {
+            self.schedule.buffers[input].first = 0;
+        }
+        Ok(())
+    }
+
+    fn operation(&mut self, op: &Operation) {
+        let (x, y) = (op.inputs[0], op.output);
+        let (from, to) = (self.shapes[x].clone(), self.shapes[y].clone());
+        let layout = Layout::of(&from);
+        let plane: usize = from[1..].iter().product();
+        let channels = Channels { n: from[0], plane, layout };
+        let out_of_place = StepKind::OutOfPlace;
+        match &op.kind {
+            Kind::Linear { weight, epilogue } => self.layer(op, *weight, *epilogue, None),
+            Kind::Convolution { weight, window, epilogue } => {
+                self.layer(op, *weight, *epilogue, Some(window));
+            }
+            Kind::MaxPool(window) => {
+                self.has_zeros[y] = self.has_zeros[x];
+                self.fresh(op, out_of_place(OutOfPlace::MaxPool(pool_window(&from, &to, window))));
+            }
+            Kind::AveragePool { window, count_padding } => {
+                let window = pool_window(&from, &to, window);
+                self.fresh(op, out_of_place(OutOfPlace::AveragePool(window, *count_padding)));
+            }
+            Kind::GlobalAveragePool => self.fresh(op, out_of_place(OutOfPlace::GlobalAveragePool)),
+            Kind::Affine { affine, relu } => {
+                let numbers = self.per_channel(PerChannel::Affine(*affine));
+                self.has_zeros[y] = *relu;
+                self.in_place(op, InPlace::Affine { numbers, channels, relu: *relu });
+            }
+            Kind::Prelu { slopes } => {
+                let numbers = self.per_channel(PerChannel::Slopes(*slopes));
+                self.in_place(op, InPlace::Prelu { numbers, channels });
+            }
+            Kind::Unary(unary) => {
+                let step = unary_step(*unary);
+                self.has_zeros[y] =
+                    matches!(step, InPlace::Relu | InPlace::Clip { low: 0.0, .. } | InPlace::HardSwish);
+                self.in_place(op, step);
+            }
+            Kind::Softmax { .. } => self.in_place(op, InPlace::Softmax { inner: plane, layout }),
+            Kind::LogSoftmax { .. } => {
+                self.fresh(op, out_of_place(OutOfPlace::LogSoftmax { inner: plane, layout }));
+            }
+            Kind::Binary { operator: Binary::Add, relu } if self.shapes[op.inputs[1]] == from => {
+                self.add(op, *relu);
+            }
+            Kind::Binary { operator, relu } => self.pairwise(op, *operator, *relu),
+            Kind::Concat { .. } => {
+                let lengths = op.inputs.iter().map(|&v| self.shapes[v].iter().product()).collect();
+                self.has_zeros[y] = op.inputs.iter().all(|&v| self.has_zeros[v]);
+                self.fresh(op, StepKind::Concat { lengths, layout });
+            }
+            Kind::Reshape => self.reshape(op),
+            Kind::Slice { start, step } => {
+                let (start, step) = (start[1..].to_vec(), step[1..].to_vec());
+                self.fresh(op, out_of_place(OutOfPlace::Slice { from, start, step, to, layout }));
+            }
+            Kind::Pad { before } => {
+                let before = before[1..].to_vec();
+                self.fresh(op, out_of_place(OutOfPlace::Pad { from, before, to, layout }));
+            }
+            Kind::Transpose { axes } => {
+                let axes = axes[1..].iter().map(|axis| axis - 1).collect();
+                self.fresh(op, out_of_place(OutOfPlace::Transpose { from, axes }));
+            }
+            Kind::Gather { axis, indices } => {
+                let (len, inner) = (from[axis - 1], from[*axis..].iter().product());
+                let indices = indices.clone();
+                self.fresh(op, out_of_place(OutOfPlace::Gather { len, inner, layout, indices }));
+            }
+            Kind::Resize { step, offset } => {
+                let (size, [h, w]) = ([from[1], from[2]], [to[1], to[2]]);
+                let rows = rearrange::Places::new(size[0], h, step[0], offset[0]);
+                let columns = rearrange::Places::new(size[1], w, step[1], offset[1]);
+                self.fresh(op, out_of_place(OutOfPlace::Resize { size, rows, columns }));
+            }
+            Kind::Spread { step } => {
+                let (size, step) = ([from[1], from[2]], pair(*step));
+                self.fresh(op, out_of_place(OutOfPlace::Spread { size, step }));
+            }
+            &Kind::LocalResponseNorm { size, alpha, beta, bias } => {
+                let norm = ResponseNorm { size, alpha, beta, bias };
+                self.fresh(op, out_of_place(OutOfPlace::ResponseNorm { norm, plane, layout }));
+            }
+        }
+    }
+
+    /// A new buffer, as yet unused.
+    fn buffer(&mut self, len: usize, layout: Layout) -> BufferId {
+        let at = self.schedule.steps.len();
+        self.schedule.buffers.push(Buffer { len, first: at, last: at, layout, n_images: usize::MAX });
+        self.schedule.buffers.len() - 1
+    }
+
+    /// A new buffer for a value.
+    fn buffer_of(&mut self, value: ValueId) -> BufferId {
+        let shape = &self.shapes[value];
+        let (len, layout) = (shape.iter().product(), Layout::of(shape));
+        self.buffer(len, layout)
+    }
+
+    fn define(&mut self, value: ValueId, buffer: BufferId, own: bool) {
+        self.buffers[value] = Some(buffer);
+        self.is_exclusive[value] = own && self.n_reads[value] <= 1;
+    }
+
+    /// The buffer of an earlier value. Programs list operations in the order they run, so it is there.
+    fn source(&self, value: ValueId) -> BufferId {
+        self.buffers[value].unwrap_or(0)
+    }
+
+    fn per_channel(&mut self, numbers: PerChannel) -> usize {
+        self.schedule.per_channel.push(numbers);
+        self.schedule.per_channel.len() - 1
+    }
+
+    /// Appends a step.
+    fn push(
+        &mut self,
+        name: &str,
+        kind: StepKind,
+        reads: Vec<BufferId>,
+        writes: BufferId,
+        scratch: Option<BufferId>,
+    ) {
+        let at = self.schedule.steps.len();
+        for &buffer in reads.iter().chain([&writes]).chain(&scratch) {
+            self.schedule.buffers[buffer].last = at;
+        }
+        self.schedule.steps.push(Step { name: name.to_string(), kind, reads, writes, scratch });
+    }
+
+    /// A step into a buffer of its own.
+    fn fresh(&mut self, op: &Operation, kind: StepKind) {
+        let reads: Vec<BufferId> = op.inputs.iter().map(|&v| self.source(v)).collect();
+        let writes = self.buffer_of(op.output);
+        self.push(&op.name, kind, reads, writes, None);
+        self.define(op.output, writes, true);
+    }
+
+    /// A step in place, on a copy if somebody else reads the value.
+    fn in_place(&mut self, op: &Operation, kind: InPlace) {
+        let buffer = self.own(op, op.inputs[0]);
+        self.push(&op.name, StepKind::InPlace(kind), vec![], buffer, None);
+        self.define(op.output, buffer, true);
+    }
+
+    /// A buffer with the value that may be changed: the value's own if only this operation reads it, else a copy.
+    fn own(&mut self, op: &Operation, value: ValueId) -> BufferId {
+        let source = self.source(value);
+        if self.is_exclusive[value] {
+            return source;
+        }
+        let Buffer { len, layout, .. } = self.schedule.buffers[source];
+        let buffer = self.buffer(len, layout);
+        self.push(&op.name, StepKind::OutOfPlace(OutOfPlace::Copy), vec![source], buffer, None);
+        buffer
+    }
+
+    /// Values of one shape; adding a value to itself reads it twice, so that it is not exclusive.
+    fn add(&mut self, op: &Operation, relu: bool) {
+        let buffer = self.own(op, op.inputs[0]);
+        let term = self.source(op.inputs[1]);
+        self.push(&op.name, StepKind::Combine(Combine::Add { relu }), vec![term], buffer, None);
+        self.define(op.output, buffer, true);
+        self.has_zeros[op.output] = relu;
+    }
+
+    /// One value into the other, which is copied first where somebody else reads it or it has to be repeated.
+    fn pairwise(&mut self, op: &Operation, operator: Binary, relu: bool) {
+        let y = self.shapes[op.output].clone();
+        let (mut a, mut b) = (op.inputs[0], op.inputs[1]);
+        let (kernel, commutes) = match operator {
+            Binary::Add => (Pairwise::Add, true),
+            Binary::Mul => (Pairwise::Mul, true),
+            Binary::Sub => (Pairwise::Sub, false),
+            Binary::Div => (Pairwise::Div, false),
+        };
+        if commutes && self.shapes[a] != y && self.shapes[b] == y {
+            (a, b) = (b, a);
+        }
+        let layout = Layout::of(&y);
+        let step = |op, x: &[usize]| {
+            StepKind::Combine(Combine::Pairwise { op, x: x.to_vec(), y: y.clone(), layout })
+        };
+        let buffer = if self.shapes[a] != y {
+            let (buffer, repeat) = (self.buffer_of(op.output), step(Pairwise::Set, &self.shapes[a]));
+            self.push(&op.name, repeat, vec![self.source(a)], buffer, None);
+            buffer
+        } else {
+            self.own(op, a)
+        };
+        self.push(&op.name, step(kernel, &self.shapes[b]), vec![self.source(b)], buffer, None);
+        if relu {
+            self.push(&op.name, StepKind::InPlace(InPlace::Relu), vec![], buffer, None);
+            self.has_zeros[op.output] = true;
+        }
+        self.define(op.output, buffer, true);
+    }
+
+    /// The same elements under another shape.
+    fn reshape(&mut self, op: &Operation) {
+        let (x, y) = (op.inputs[0], op.output);
+        let (from, to) = (Layout::of(&self.shapes[x]), Layout::of(&self.shapes[y]));
+        self.has_zeros[y] = self.has_zeros[x];
+        if self.is_batched && from != to {
+            self.fresh(op, StepKind::OutOfPlace(OutOfPlace::ChangeLayout { to }));
+        } else {
+            let own = self.is_exclusive[x];
+            self.define(y, self.source(x), own);
+        }
+    }
+
+    fn layer(
+        &mut self,
+        op: &Operation,
+        weight: ParameterId,
+        epilogue: Epilogue,
+        window: Option<&ConvolutionWindow>,
+    ) {
+        let (x, y) = (op.inputs[0], op.output);
+        let conv = window.map(|window| Conv::new(window, &self.shapes[x], &self.shapes[y]));
+        let layer = self.schedule.layers.len();
+        self.schedule.layers.push(LayerSpec {
+            name: op.name.clone(),
+            weight,
+            epilogue,
+            conv,
+            feeds_depthwise: false,
+            stays_in_memory: false,
+            input_has_zeros: self.has_zeros[x],
+        });
+        let source = self.source(x);
+        let (kind, reads) = match conv {
+            Some(conv) => match self.take_expansion(x, &conv) {
+                Some((expand, from, reads)) => {
+                    self.schedule.layers[expand].feeds_depthwise = true;
+                    self.schedule.layers[layer].stays_in_memory = true;
+                    let convs = Box::new([from, conv]);
+                    (StepKind::ExpandedDepthwise { expand, layer, convs }, reads)
+                }
+                None => (StepKind::Convolution { layer, conv }, vec![source]),
+            },
+            None => (StepKind::Linear { layer }, vec![source]),
+        };
+        let writes = self.buffer_of(y);
+        let planes = conv.and_then(|c| c.planes().map(Planes::len));
+        let scratch = planes.map(|len| self.buffer(len, Layout::ImageMajor));
+        self.push(&op.name, kind, reads, writes, scratch);
+        self.define(y, writes, true);
+        self.has_zeros[y] = epilogue.relu;
+    }
+
+    /// Takes back the step that makes `x` if it is a convolution of one place that only this one reads, and each of its
+    /// channels one channel: what is between them then needs no buffer.
+    fn take_expansion(&mut self, x: ValueId, conv: &Conv) -> Option<(usize, Conv, Vec<BufferId>)> {
+        let (source, is_exclusive) = (self.source(x), self.is_exclusive[x]);
+        let before = self.schedule.steps.last().filter(|step| step.writes == source && is_exclusive)?;
+        let StepKind::Convolution { layer, conv: from } = before.kind else { return None };
+        if !from.is_pointwise() || !conv.is_one_to_one_depthwise() {
+            return None;
+        }
+        let step = self.schedule.steps.pop()?;
+        let at = self.schedule.steps.len();
+        self.schedule.buffers[source] =
+            Buffer { len: 0, first: at, last: at, ..self.schedule.buffers[source] };
+        Some((layer, from, step.reads))
+    }
+}
+
+fn unary_step(unary: Unary) -> InPlace {
+    match unary {
+        Unary::Relu => InPlace::Relu,
+        Unary::Sigmoid => InPlace::Sigmoid,
+        Unary::Tanh => InPlace::Tanh,
+        Unary::Scale { factor, offset } => InPlace::Scale { factor, offset },
+        Unary::Clip { low, high } => InPlace::Clip { low, high },
+        Unary::LeakyRelu { slope } => InPlace::LeakyRelu { slope },
+        Unary::HardSigmoid { slope, offset } => InPlace::HardSigmoid { slope, offset },
+        Unary::HardSwish => InPlace::HardSwish,
+        Unary::Silu => InPlace::Silu,
+    }
+}
+
+fn pool_window(from: &[usize], to: &[usize], window: &PoolingWindow) -> PoolWindow {
+    let PoolingWindow { kernel, stride, padding } = *window;
+    PoolWindow {
+        size: [from[1], from[2]],
+        output: [to[1], to[2]],
+        kernel: pair(kernel),
+        stride: pair(stride),
+        before: [padding.top, padding.left],
+        after: [padding.bottom, padding.right],
+    }
+}

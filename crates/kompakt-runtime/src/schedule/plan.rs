@@ -1,0 +1,48 @@
+//! How a network will be run, known before it is.
+
+/// How a network will be run, known before it is: forms and bytes.
+///
+/// Anonymous bytes are memory of the process: activations, decoded weights, scratch. File-backed bytes are parts of the
+/// mapped file that every run reads; the system may take them back at any time. Neither counts the program itself.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The instruction set: `scalar`, `avx2`, `avx512`.
+    pub isa: &'static str,
+    /// Threads.
+    pub threads: usize,
+    /// Images that are run at once.
+    pub max_batch: usize,
+    /// One a layer with weights, in the order they run.
+    pub layers: Vec<LayerPlan>,
+    /// Bytes of the arena that all values share.
+    pub activation_bytes: usize,
+    /// The same, if every value had memory of its own.
+    pub activation_bytes_unshared: usize,
+    /// All memory of the session, activations and decoded weights included; with a model that was read instead of
+    /// mapped, its file too.
+    pub anonymous_bytes: usize,
+    /// Bytes of the mapped file that every run reads.
+    pub file_bytes: usize,
+}
+
+/// How one layer will be run.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct LayerPlan {
+    /// The node's name.
+    pub name: String,
+    /// The form of its weights: see the table of the crate's page.
+    pub form: &'static str,
+    /// Weights that are kept; of a layer of tier `stream` that nothing had to count, about so many.
+    pub n_kept: usize,
+    /// All weights.
+    pub n_weights: usize,
+    /// Memory that the form takes.
+    pub anonymous_bytes: usize,
+    /// Bytes of the file that every run reads.
+    pub file_bytes: usize,
+    /// The forms that it could have had in memory, and nanoseconds of a run by the table of costs of the instruction
+    /// set, which decided; empty where there is but one.
+    pub costs: Vec<(&'static str, f64)>,
+}

@@ -1,0 +1,233 @@
+//! Steps: what is done to buffers, one after the other.
+
+use super::{BufferId, Layout, convolution::Conv};
+use kompakt_kernels::{Pairwise, PoolWindow, normalise::ResponseNorm, rearrange};
+use std::ops::Range;
+
+/// One step: reads buffers, writes one.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    /// The node that it runs, or the first of those.
+    pub(crate) name: String,
+    pub(crate) kind: StepKind,
+    /// Never the one that is written; none for steps in place.
+    pub(crate) reads: Vec<BufferId>,
+    pub(crate) writes: BufferId,
+    /// Needed by this step alone.
+    pub(crate) scratch: Option<BufferId>,
+}
+
+/// Steps that follow each other and are run together for some images, then for the next.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    pub(crate) steps: Range<usize>,
+    /// Images that are run together; `usize::MAX` for all.
+    pub(crate) n_images: usize,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub(crate) enum StepKind {
+    Linear {
+        layer: usize,
+    },
+    Convolution {
+        layer: usize,
+        conv: Conv,
+    },
+    /// A convolution of one place, and one whose output channels read one of its channels each.
+    ExpandedDepthwise {
+        expand: usize,
+        layer: usize,
+        convs: Box<[Conv; 2]>,
+    },
+    /// Changes what is written.
+    InPlace(InPlace),
+    /// Combines what is read with what is written.
+    Combine(Combine),
+    /// Makes what is written of what is read.
+    OutOfPlace(OutOfPlace),
+    /// Puts what is read side by side along the first dimension after the batch.
+    Concat {
+        lengths: Vec<usize>,
+        layout: Layout,
+    },
+}
+
+/// What changes elements where they are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum InPlace {
+    /// A scale and a bias for each channel, perhaps with a ReLU.
+    Affine {
+        numbers: usize,
+        channels: Channels,
+        relu: bool,
+    },
+    Prelu {
+        numbers: usize,
+        channels: Channels,
+    },
+    Relu,
+    Sigmoid,
+    Tanh,
+    Scale {
+        factor: f32,
+        offset: f32,
+    },
+    Clip {
+        low: f32,
+        high: f32,
+    },
+    LeakyRelu {
+        slope: f32,
+    },
+    HardSigmoid {
+        slope: f32,
+        offset: f32,
+    },
+    HardSwish,
+    Silu,
+    /// Over elements `inner` apart.
+    Softmax {
+        inner: usize,
+        layout: Layout,
+    },
+}
+
+/// Channels of a buffer: how many, and elements of each in an image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Channels {
+    pub(crate) n: usize,
+    pub(crate) plane: usize,
+    pub(crate) layout: Layout,
+}
+
+/// What combines two buffers in the second.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Combine {
+    /// Adds a buffer of the same shape, perhaps with a ReLU.
+    Add { relu: bool },
+    /// Any of two shapes, batch left out; what has one element along a dimension is repeated.
+    Pairwise { op: Pairwise, x: Vec<usize>, y: Vec<usize>, layout: Layout },
+}
+
+/// What makes one buffer of another. Shapes are those of the input, batch left out, where nothing else is said.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum OutOfPlace {
+    MaxPool(PoolWindow),
+    AveragePool(PoolWindow, bool),
+    GlobalAveragePool,
+    Copy,
+    /// The same values in the other [`Layout`]: a transpose of images and features.
+    ChangeLayout {
+        to: Layout,
+    },
+    Slice {
+        from: Vec<usize>,
+        start: Vec<usize>,
+        step: Vec<usize>,
+        to: Vec<usize>,
+        layout: Layout,
+    },
+    /// Zeros around what is read.
+    Pad {
+        from: Vec<usize>,
+        before: Vec<usize>,
+        to: Vec<usize>,
+        layout: Layout,
+    },
+    Transpose {
+        from: Vec<usize>,
+        axes: Vec<usize>,
+    },
+    /// Along an axis of `len` elements, `inner` after it.
+    Gather {
+        len: usize,
+        inner: usize,
+        layout: Layout,
+        indices: Vec<usize>,
+    },
+    Resize {
+        size: [usize; 2],
+        rows: rearrange::Places,
+        columns: rearrange::Places,
+    },
+    Spread {
+        size: [usize; 2],
+        step: [usize; 2],
+    },
+    ResponseNorm {
+        norm: ResponseNorm,
+        plane: usize,
+        layout: Layout,
+    },
+    LogSoftmax {
+        inner: usize,
+        layout: Layout,
+    },
+}
+
+impl StepKind {
+    /// What it does, in a word.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Linear { .. } => "linear",
+            Self::Convolution { .. } | Self::ExpandedDepthwise { .. } => "conv2d",
+            Self::InPlace(kind) => kind.name(),
+            Self::Combine(kind) => kind.name(),
+            Self::OutOfPlace(kind) => kind.name(),
+            Self::Concat { .. } => "concat",
+        }
+    }
+}
+
+impl InPlace {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Affine { .. } => "scale_bias",
+            Self::Prelu { .. } => "prelu",
+            Self::Relu => "relu",
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+            Self::Scale { .. } => "scale",
+            Self::Clip { .. } => "clip",
+            Self::LeakyRelu { .. } => "leaky_relu",
+            Self::HardSigmoid { .. } => "hard_sigmoid",
+            Self::HardSwish => "hard_swish",
+            Self::Silu => "silu",
+            Self::Softmax { .. } => "softmax",
+        }
+    }
+}
+
+impl Combine {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Add { .. } | Self::Pairwise { op: Pairwise::Add, .. } => "add",
+            Self::Pairwise { op: Pairwise::Mul, .. } => "mul",
+            Self::Pairwise { op: Pairwise::Sub, .. } => "sub",
+            Self::Pairwise { op: Pairwise::Div, .. } => "div",
+            Self::Pairwise { op: Pairwise::Set, .. } => "repeat",
+        }
+    }
+}
+
+impl OutOfPlace {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::MaxPool(_) => "max_pool",
+            Self::AveragePool(..) => "avg_pool",
+            Self::GlobalAveragePool => "global_avg_pool",
+            Self::Copy => "copy",
+            Self::ChangeLayout { .. } => "change_layout",
+            Self::Slice { .. } => "slice",
+            Self::Pad { .. } => "pad",
+            Self::Transpose { .. } => "transpose",
+            Self::Gather { .. } => "gather",
+            Self::Resize { .. } => "resize",
+            Self::Spread { .. } => "spread",
+            Self::ResponseNorm { .. } => "local_response_norm",
+            Self::LogSoftmax { .. } => "log_softmax",
+        }
+    }
+}

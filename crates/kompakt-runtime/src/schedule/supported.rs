@@ -1,0 +1,68 @@
+//! What of a program can be run here: f32 values whose first dimension is the batch, nothing along it.
+
+use crate::program::{DataType, OperationKind as Kind, Program};
+
+/// The shape of every value, batch left out.
+pub(super) fn shapes(program: &Program) -> Result<Vec<Vec<usize>>, Vec<String>> {
+    let mut problems = Vec::new();
+    let mut shapes = Vec::new();
+    for value in &program.values {
+        match value.shape.without_batch() {
+            Some(shape) if value.data_type == DataType::F32 && !shape.is_empty() => shapes.push(shape),
+            _ => problems.push(format!(
+                "value {:?} is {:?} of shape {:?}; here values are f32, the batch first and the rest fixed",
+                value.name,
+                value.data_type,
+                value.shape.dims()
+            )),
+        }
+    }
+    if problems.is_empty() { Ok(shapes) } else { Err(problems) }
+}
+
+/// Why an operation cannot be run here, if it changes anything along the batch, or does along another axis what is done
+/// along the first after it.
+pub(super) fn along_the_batch(kind: &Kind) -> Option<&'static str> {
+    let is_fine = match kind {
+        Kind::Softmax { axis } | Kind::LogSoftmax { axis } | Kind::Concat { axis } => *axis == 1,
+        Kind::Gather { axis, .. } => *axis > 0,
+        Kind::Slice { start, step } => start[0] == 0 && step[0] == 1,
+        Kind::Pad { before } => before[0] == 0,
+        Kind::Transpose { axes } => axes[0] == 0,
+        Kind::Linear { .. }
+        | Kind::Convolution { .. }
+        | Kind::MaxPool(_)
+        | Kind::AveragePool { .. }
+        | Kind::GlobalAveragePool
+        | Kind::Affine { .. }
+        | Kind::Prelu { .. }
+        | Kind::Unary(_)
+        | Kind::Binary { .. }
+        | Kind::Reshape
+        | Kind::Resize { .. }
+        | Kind::Spread { .. }
+        | Kind::LocalResponseNorm { .. } => true,
+    };
+    (!is_fine).then_some("works along an axis that it cannot work along here")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compile::compile;
+    use super::*;
+    use crate::program::{Dim, Shape, Symbol};
+    use kompakt_graph::{Graph, Op};
+
+    #[test]
+    fn what_is_not_run_here_is_refused_by_name() {
+        let graph = Graph::chain(&[4], vec![Op::Softmax, Op::Relu]).unwrap();
+        let mut program = Program::new(&graph).unwrap();
+        assert!(compile(&program, false).is_ok());
+        program.operations[0].kind = Kind::Softmax { axis: 0 };
+        let problems = compile(&program, false).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].contains(graph.value_name(1)), "{problems:?}");
+        program.values[0].data_type = DataType::I64;
+        program.values[2].shape = Shape::new(vec![Dim::Open(Symbol(0)), Dim::Open(Symbol(1))]).unwrap();
+        assert_eq!(compile(&program, false).unwrap_err().len(), 2);
+    }
+}

@@ -1,0 +1,27 @@
+//! What a network takes and gives.
+
+use crate::program::{Program, Sizes, ValueId};
+
+/// An input or output of the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Port {
+    /// The name of the value in the network: an input's, or that of the node that makes it.
+    pub name: String,
+    /// Its shape, batch left out.
+    pub shape: Vec<usize>,
+    /// Numbers of one: the product of the shape.
+    pub len: usize,
+}
+
+impl Port {
+    /// A value of a program whose open sizes are these.
+    pub(super) fn new(program: &Program, value: ValueId, sizes: &Sizes) -> Self {
+        let mut shape = program.dims(value, sizes);
+        if !shape.is_empty() {
+            shape.remove(0);
+        }
+        let name = program.values()[value].name.clone();
+        Self { name, len: shape.iter().product(), shape }
+    }
+}

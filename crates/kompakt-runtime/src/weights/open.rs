@@ -1,0 +1,204 @@
+//! Finding the weights of a layer in the file, and the facts that a plan is made from.
+
+use super::{CompressedRows, RowView, SharedTables, Source, Weights, stream::StreamTiles};
+use crate::{error::RuntimeError, program::ParameterId};
+use kompakt_entropy::{direct::TileRef, stream::Tables};
+use kompakt_format::{Container, Numbers, Pool, SectionKind, Tile, rows_and_cols};
+use kompakt_kernels::Codebook;
+use std::sync::Arc;
+
+impl<'m> Weights<'m> {
+    /// Finds parameter `index` in the file. Tiles stay where they are; anything else is decoded.
+    ///
+    /// `exact_from`: the density from which on the number of kept weights has to be exact, by how many levels there are;
+    /// where that takes decoding, the rows are kept if `keep_counted`.
+    ///
+    /// Errors: its sections are broken.
+    pub(super) fn open(
+        container: &Container<'m>,
+        index: ParameterId,
+        exact_from: &dyn Fn(usize) -> f64,
+        keep_counted: bool,
+        pool: &mut Pool,
+        tables: &mut SharedTables,
+    ) -> Result<Self, RuntimeError> {
+        let (n_rows, n_cols) = rows_and_cols(&container.graph().params()[index].shape);
+        let in_tiles = tiles(container, index).zip(pool.codebook(index));
+        let Some((TilesOf { kind, rows_per_tile, tiles }, codebook)) = in_tiles else {
+            let decoded = match pool.take(index) {
+                Some(decoded) => decoded,
+                None => container.decode_parameter(index, pool)?,
+            };
+            return Ok(Self::of_decoded(CompressedRows::from_decoded(decoded, n_rows, n_cols)));
+        };
+        let mut this = Self {
+            n_rows,
+            n_cols,
+            n_kept: 0,
+            most_kept: 0,
+            more_at_once: 1,
+            row_room: 0,
+            is_full: false,
+            max_row_kept: 0,
+            file_bytes: tiles.iter().map(|t| t.bytes.len()).sum(),
+            codebook: Codebook::new(&codebook.to_f32()),
+            is_coded: true,
+            source: Source::Decoded,
+            decoded: None,
+        };
+        match kind {
+            TileKind::Direct => this.open_direct(rows_per_tile, &tiles)?,
+            TileKind::Stream => {
+                this.open_stream(rows_per_tile, tiles, tables.get(container)?, codebook)?;
+                let exact_from = exact_from(this.codebook.n_levels());
+                if !this.is_full && this.most_kept as f64 >= exact_from * (n_rows * n_cols) as f64 {
+                    this.count(keep_counted)?;
+                }
+            }
+        }
+        Ok(this)
+    }
+
+    fn of_decoded(rows: CompressedRows) -> Self {
+        let (n_rows, n_cols, n_kept) = (rows.n_rows(), rows.n_cols(), rows.n_kept());
+        Self {
+            n_rows,
+            n_cols,
+            n_kept,
+            most_kept: n_kept,
+            more_at_once: 1,
+            row_room: n_cols,
+            is_full: n_kept == n_rows * n_cols,
+            max_row_kept: rows.max_row_kept(),
+            file_bytes: 0,
+            codebook: rows.codebook().clone(),
+            is_coded: rows.is_coded(),
+            source: Source::Decoded,
+            decoded: Some(rows),
+        }
+    }
+
+    fn open_direct(&mut self, rows_per_tile: usize, tiles: &[Tile<'m>]) -> Result<(), RuntimeError> {
+        let tiles: Vec<TileRef<'m>> = tiles.iter().map(Tile::direct).collect::<Result<_, _>>()?;
+        self.n_kept = tiles.iter().map(TileRef::n_kept).sum();
+        self.most_kept = self.n_kept;
+        self.is_full = self.n_kept == self.n_rows * self.n_cols;
+        self.max_row_kept = tiles.iter().map(TileRef::max_row_kept).max().unwrap_or(0);
+        self.row_room = if self.is_full { self.n_cols } else { self.max_row_kept };
+        self.source = Source::Direct { rows_per_tile, tiles };
+        Ok(())
+    }
+
+    /// Reads what tiles say of themselves. Nothing is decoded: opening costs the same whatever is in them.
+    fn open_stream(
+        &mut self,
+        rows_per_tile: usize,
+        tiles: Vec<Tile<'m>>,
+        tables: Arc<Tables>,
+        codebook: &Numbers,
+    ) -> Result<(), RuntimeError> {
+        let n_negative = codebook.n_negative();
+        let (mut max_kept, mut decoder_bytes) = (0, 0);
+        self.is_full = true;
+        let mut has_zeros = false;
+        for tile in &tiles {
+            let size = tile.stream_size(&tables)?;
+            self.is_full &= size.is_full;
+            has_zeros |= size.is_dense && !size.is_full;
+            self.n_kept += size.about_kept;
+            self.most_kept += size.max_kept;
+            max_kept = max_kept.max(size.about_kept + size.about_kept / 64);
+            decoder_bytes = decoder_bytes.max(size.decoder_bytes);
+        }
+        self.max_row_kept = self.n_cols.min(max_kept);
+        self.row_room = if has_zeros { self.n_cols } else { 0 };
+        self.source =
+            Source::Stream(StreamTiles { rows_per_tile, tiles, tables, n_negative, max_kept, decoder_bytes });
+        Ok(())
+    }
+
+    /// Decodes all to count what is kept.
+    fn count(&mut self, keep: bool) -> Result<(), RuntimeError> {
+        let n_kept = if keep {
+            let rows = self.decode()?;
+            let n_kept = rows.n_kept();
+            self.decoded = Some(rows);
+            n_kept
+        } else {
+            let mut n_kept = 0;
+            self.for_all_rows(&mut |_, view| {
+                n_kept += match view {
+                    RowView::Dense(codes) => codes.len(),
+                    RowView::Sparse(cols, _) => cols.len(),
+                }
+            })?;
+            n_kept
+        };
+        (self.n_kept, self.most_kept) = (n_kept, n_kept);
+        self.is_full = n_kept == self.n_rows * self.n_cols;
+        Ok(())
+    }
+}
+
+/// The tiles of a parameter, whose bytes live as long as the model.
+struct TilesOf<'m> {
+    kind: TileKind,
+    rows_per_tile: usize,
+    tiles: Vec<Tile<'m>>,
+}
+
+enum TileKind {
+    Direct,
+    Stream,
+}
+
+fn tiles<'m>(container: &Container<'m>, index: usize) -> Option<TilesOf<'m>> {
+    let kind = match container.section_of(index)?.kind {
+        SectionKind::DirectTiles { .. } => TileKind::Direct,
+        SectionKind::StreamTiles { .. } => TileKind::Stream,
+        _ => return None,
+    };
+    let tiles = container.tiles(index)?;
+    // What a view of the directory gives lives as long as the view; the file's bytes live longer.
+    let longer = |tile: Tile<'_>| {
+        let bytes = container.bytes().get(tile.offset..tile.offset.checked_add(tile.bytes.len())?)?;
+        Some(Tile { first_row: tile.first_row, shape: tile.shape, bytes, offset: tile.offset })
+    };
+    let all = tiles.iter().map(longer).collect::<Option<_>>()?;
+    Some(TilesOf { kind, rows_per_tile: tiles.rows_per_tile().max(1), tiles: all })
+}
+
+#[cfg(test)]
+#[path = "../../tests/support/random_model.rs"]
+mod random_model;
+
+#[cfg(test)]
+mod tests {
+    use super::super::DECODED_TILES;
+    use super::{
+        random_model::{checkpoint, pack},
+        *,
+    };
+    use crate::{Model, Session, SessionOptions};
+    use kompakt_format::Tier;
+    use kompakt_graph::networks;
+
+    #[test]
+    fn every_form_in_memory_decodes_the_file_once() {
+        for (density, max_batch) in [(0.1, 1), (0.9, 1), (0.1, 4), (0.9, 4), (1.0, 1)] {
+            let graph = networks::lenet5(&[1, 28, 28], 10).unwrap();
+            let bytes = pack(&checkpoint(graph, 1, |_| (density, 16)), Tier::Stream);
+            let model = Model::from_bytes(&bytes).unwrap();
+            let container = model.container().unwrap();
+            let n_params = container.graph().params().len();
+            let n_tiles: usize =
+                (0..n_params).filter_map(|i| tiles(&container, i)).map(|found| found.tiles.len()).sum();
+            assert!(n_tiles > 0);
+            let options = SessionOptions { max_batch, ..SessionOptions::default() };
+            let before = DECODED_TILES.get();
+            let session = Session::new(&model, &options).unwrap();
+            let forms: Vec<&str> = session.plan().layers.iter().map(|l| l.form).collect();
+            assert_eq!(DECODED_TILES.get() - before, n_tiles, "density {density}: {forms:?}");
+        }
+    }
+}

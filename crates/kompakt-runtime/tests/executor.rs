@@ -1,0 +1,101 @@
+//! The seam for executors: a program and its weights, run by code that is not the loader's, answer the same.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/cases.rs"]
+mod cases;
+#[path = "support/f64_executor.rs"]
+mod f64_executor;
+#[path = "support/random_model.rs"]
+mod random_model;
+
+use cases::cases;
+use f64_executor::F64Executor;
+use kompakt_format::Tier;
+use kompakt_graph::networks;
+use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
+use random_model::{TIERS, checkpoint, expected, graph, numbers, pack};
+use std::path::Path;
+
+#[test]
+fn another_executor_answers_as_the_reference() {
+    cases(40, |u| {
+        let graph = graph(u)?;
+        let seed: u64 = u.arbitrary()?;
+        let model = checkpoint(graph, seed, |_| (0.5, 16));
+        let batch = u.int_in_range(1..=3)?;
+        let len: usize = model.graph.shape(0).iter().product();
+        let x: Vec<f32> = numbers(seed ^ 99, len * batch);
+        let bytes = pack(&model, *u.choose(&TIERS)?);
+        let expected = expected(&bytes, std::slice::from_ref(&x), batch);
+        let opened = Model::from_bytes(&bytes).unwrap();
+        let executor = F64Executor::new(&opened).unwrap();
+        let mut session = Session::with_executor(&opened, Box::new(executor)).unwrap();
+        session.run_all(&[&x], batch).unwrap();
+        for output in 0..expected.values.len() {
+            expected.assert_close(&format!("{:?}", model.graph), output, session.output(output));
+        }
+        Ok(())
+    });
+}
+
+/// Every golden file: together they have every operator.
+#[test]
+fn another_executor_answers_as_the_loader_on_the_golden_files() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/good");
+    let mut n_files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "kompakt") {
+            continue;
+        }
+        let model = Model::map(&path).unwrap();
+        let mut loader = Session::new(&model, &SessionOptions::default()).unwrap();
+        let mut other = Session::with_executor(&model, Box::new(F64Executor::new(&model).unwrap())).unwrap();
+        let inputs: Vec<Vec<f32>> =
+            loader.inputs().iter().enumerate().map(|(i, port)| numbers(i as u64, port.len * 2)).collect();
+        let inputs: Vec<&[f32]> = inputs.iter().map(Vec::as_slice).collect();
+        loader.run_all(&inputs, 2).unwrap();
+        other.run_all(&inputs, 2).unwrap();
+        assert_eq!(loader.outputs(), other.outputs());
+        for (i, port) in loader.outputs().iter().enumerate() {
+            let (a, b) = (loader.output(i), other.output(i));
+            let largest = b.iter().fold(0f32, |m, v| m.max(v.abs()));
+            let is_near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-4 * largest || a == b;
+            assert!(a.iter().zip(b).all(is_near), "{}: {}: {a:?} {b:?}", path.display(), port.name);
+        }
+        n_files += 1;
+    }
+    assert!(n_files > 10);
+}
+
+#[test]
+fn the_batch_changes_from_run_to_run_and_classes_come_from_any_executor() {
+    let graph = networks::by_name("lenet-300-100", &[1, 28, 28], 10).unwrap().unwrap();
+    let bytes = pack(&checkpoint(graph, 3, |_| (0.2, 16)), Tier::Stream);
+    let model = Model::from_bytes(&bytes).unwrap();
+    let mut options = SessionOptions::default();
+    options.max_batch = 4;
+    let mut loader = Session::new(&model, &options).unwrap();
+    let mut other = Session::with_executor(&model, Box::new(F64Executor::new(&model).unwrap())).unwrap();
+    let x: Vec<f32> = numbers(5, 784 * 6).iter().map(|v| v.abs()).collect();
+    for batch in [1, 4, 2, 6, 3] {
+        let x = &x[..784 * batch];
+        let (a, b) = (loader.predict(x, batch).unwrap(), other.predict(x, batch).unwrap());
+        assert!(a.len() == 10 * batch && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5), "{batch}");
+    }
+    let class = |session: &mut Session<'_>| session.classify(&x[..784], 1).unwrap()[0].class;
+    assert_eq!(class(&mut loader), class(&mut other));
+}
+
+#[test]
+fn sizes_that_a_network_does_not_leave_open_are_refused() {
+    let bytes = pack(&checkpoint(networks::mlp(&[4], &[3], 2).unwrap(), 1, |_| (1.0, 4)), Tier::Direct);
+    let model = Model::from_bytes(&bytes).unwrap();
+    assert_eq!(model.program().unwrap().symbols(), ["batch"]);
+    let mut options = SessionOptions::default();
+    options.max_sizes = vec![("height".into(), 224)];
+    match Session::new(&model, &options) {
+        Err(error @ RuntimeError::Size { .. }) => assert!(error.to_string().contains("batch"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+}

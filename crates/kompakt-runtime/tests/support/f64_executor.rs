@@ -1,0 +1,285 @@
+//! An executor from outside the crate: a program in double precision, by nothing but the public seam.
+//!
+//! It is written for its brevity: every operation visits the elements of its output by their indices.
+
+use kompakt_runtime::{
+    Executor, Model, Parameters, Plan, RuntimeError,
+    program::{
+        Affine, Binary, Epilogue, Operation, OperationKind as Kind, ParameterId, Program, Sizes, Unary,
+    },
+};
+
+/// Runs one program.
+#[derive(Debug)]
+pub(crate) struct F64Executor<'m> {
+    program: Program,
+    parameters: Parameters<'m>,
+    plan: Plan,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Tensor {
+    dims: Vec<usize>,
+    data: Vec<f64>,
+}
+
+impl<'m> F64Executor<'m> {
+    pub(crate) fn new(model: &'m Model<'m>) -> Result<Self, RuntimeError> {
+        let mut plan = Plan::default();
+        (plan.isa, plan.threads, plan.max_batch) = ("f64", 1, usize::MAX);
+        Ok(Self { program: model.program()?, parameters: model.parameters()?, plan })
+    }
+
+    /// The weight of a layer, `[rows, cols]`, zeros included.
+    fn weight(&mut self, weight: ParameterId) -> Result<(Vec<f64>, usize), RuntimeError> {
+        let rows = self.parameters.rows(weight)?;
+        Ok((rows.to_dense().into_iter().map(f64::from).collect(), rows.n_cols()))
+    }
+
+    fn operation(&mut self, op: &Operation, x: &[&Tensor], dims: Vec<usize>) -> Result<Tensor, RuntimeError> {
+        let first = x[0];
+        let data = match &op.kind {
+            Kind::Linear { weight, epilogue } => {
+                let (w, n_in) = self.weight(*weight)?;
+                let after = self.epilogue(epilogue)?;
+                each(&dims, |at| {
+                    let row = &w[at[1] * n_in..(at[1] + 1) * n_in];
+                    after(at[1], (0..n_in).map(|i| row[i] * first.at(&[at[0], i])).sum())
+                })
+            }
+            Kind::Convolution { weight, window, epilogue } => {
+                let (w, n_cols) = self.weight(*weight)?;
+                let after = self.epilogue(epilogue)?;
+                let (kernel, groups) = (window.kernel, window.groups);
+                let (channels, outputs) = (first.dims[1] / groups, dims[1] / groups);
+                each(&dims, |at| {
+                    let mut sum = 0.0;
+                    for (i, w) in w[at[1] * n_cols..(at[1] + 1) * n_cols].iter().enumerate() {
+                        let (c, place) = (i / (kernel.h * kernel.w), i % (kernel.h * kernel.w));
+                        let y = at[2] * window.stride.h + place / kernel.w * window.dilation.h;
+                        let x = at[3] * window.stride.w + place % kernel.w * window.dilation.w;
+                        let c = at[1] / outputs * channels + c;
+                        if let (Some(y), Some(x)) =
+                            (y.checked_sub(window.padding.top), x.checked_sub(window.padding.left))
+                            && y < first.dims[2]
+                            && x < first.dims[3]
+                        {
+                            sum += w * first.at(&[at[0], c, y, x]);
+                        }
+                    }
+                    after(at[1], sum)
+                })
+            }
+            Kind::MaxPool(_) | Kind::AveragePool { .. } => {
+                let (window, count_padding) = match &op.kind {
+                    Kind::AveragePool { window, count_padding } => (*window, Some(*count_padding)),
+                    Kind::MaxPool(window) => (*window, None),
+                    other => unreachable!("{other:?}"),
+                };
+                let (pad, [h, w]) = (window.padding, [first.dims[2], first.dims[3]]);
+                each(&dims, |at| {
+                    let (mut found, mut n_cells) = (Vec::new(), 0);
+                    for i in 0..window.kernel.h * window.kernel.w {
+                        let y = at[2] * window.stride.h + i / window.kernel.w;
+                        let x = at[3] * window.stride.w + i % window.kernel.w;
+                        n_cells += usize::from(y < pad.top + h + pad.bottom && x < pad.left + w + pad.right);
+                        if y >= pad.top && y < pad.top + h && x >= pad.left && x < pad.left + w {
+                            found.push(first.at(&[at[0], at[1], y - pad.top, x - pad.left]));
+                        }
+                    }
+                    match count_padding {
+                        None => found.into_iter().fold(f64::NEG_INFINITY, f64::max),
+                        Some(all) => {
+                            found.iter().sum::<f64>() / if all { n_cells } else { found.len() } as f64
+                        }
+                    }
+                })
+            }
+            Kind::GlobalAveragePool => {
+                let area = first.dims[2] * first.dims[3];
+                first.data.chunks(area).map(|plane| plane.iter().sum::<f64>() / area as f64).collect()
+            }
+            Kind::Affine { affine, relu } => {
+                let after = self.epilogue(&Epilogue { bias: None, affine: Some(*affine), relu: *relu })?;
+                each(&dims, |at| after(at[1], first.at(at)))
+            }
+            Kind::Prelu { slopes } => {
+                let slopes = self.parameters.numbers(*slopes)?;
+                each(&dims, |at| match first.at(at) {
+                    v if v < 0.0 => v * f64::from(slopes[at[1]]),
+                    v => v,
+                })
+            }
+            Kind::Unary(unary) => first.data.iter().map(|&v| apply(*unary, v)).collect(),
+            Kind::Softmax { axis } => softmax(first, *axis),
+            Kind::LogSoftmax { axis } => softmax(first, *axis).into_iter().map(f64::ln).collect(),
+            Kind::Binary { operator, relu } => each(&dims, |at| {
+                let (a, b) = (first.repeated(at), x[1].repeated(at));
+                let y = match operator {
+                    Binary::Add => a + b,
+                    Binary::Sub => a - b,
+                    Binary::Mul => a * b,
+                    Binary::Div => a / b,
+                };
+                if *relu { y.max(0.0) } else { y }
+            }),
+            Kind::Concat { axis } => each(&dims, |at| {
+                let mut at = at.to_vec();
+                for part in x {
+                    if at[*axis] < part.dims[*axis] {
+                        return part.at(&at);
+                    }
+                    at[*axis] -= part.dims[*axis];
+                }
+                f64::NAN
+            }),
+            Kind::Reshape => first.data.clone(),
+            Kind::Slice { start, step } => each(&dims, |at| {
+                first.at(&(0..at.len()).map(|d| start[d] + at[d] * step[d]).collect::<Vec<_>>())
+            }),
+            Kind::Pad { before } => each(&dims, |at| {
+                let inside: Option<Vec<usize>> = (0..at.len())
+                    .map(|d| at[d].checked_sub(before[d]).filter(|i| *i < first.dims[d]))
+                    .collect();
+                inside.map_or(0.0, |at| first.at(&at))
+            }),
+            Kind::Transpose { axes } => each(&dims, |at| {
+                let mut from = vec![0; at.len()];
+                axes.iter().enumerate().for_each(|(to, &axis)| from[axis] = at[to]);
+                first.at(&from)
+            }),
+            Kind::Gather { axis, indices } => each(&dims, |at| {
+                let mut at = at.to_vec();
+                at[*axis] = indices[at[*axis]];
+                first.at(&at)
+            }),
+            Kind::Resize { step, offset } => each(&dims, |at| {
+                let place = |d: usize| {
+                    let last = first.dims[d + 2] - 1;
+                    let at = (at[d + 2] as f64 * f64::from(step[d]) + f64::from(offset[d]))
+                        .clamp(0.0, last as f64);
+                    (at.floor() as usize, (at.floor() as usize + 1).min(last), at.fract())
+                };
+                let ((top, bottom, v), (left, right, h)) = (place(0), place(1));
+                let row = |y| {
+                    let pixel = |x| first.at(&[at[0], at[1], y, x]);
+                    pixel(left) * (1.0 - h) + pixel(right) * h
+                };
+                row(top) * (1.0 - v) + row(bottom) * v
+            }),
+            Kind::Spread { step } => each(&dims, |at| {
+                let is_pixel = at[2].is_multiple_of(step.h) && at[3].is_multiple_of(step.w);
+                if is_pixel { first.at(&[at[0], at[1], at[2] / step.h, at[3] / step.w]) } else { 0.0 }
+            }),
+            Kind::LocalResponseNorm { size, alpha, beta, bias } => each(&dims, |at| {
+                let window = at[1].saturating_sub((size - 1) / 2)..(at[1] + size / 2 + 1).min(first.dims[1]);
+                let square = |c: usize| {
+                    let mut at = at.to_vec();
+                    at[1] = c;
+                    first.at(&at).powi(2)
+                };
+                let mean: f64 = window.map(square).sum::<f64>() / *size as f64;
+                first.at(at) / (f64::from(*bias) + f64::from(*alpha) * mean).powf(f64::from(*beta))
+            }),
+        };
+        Ok(Tensor { dims, data })
+    }
+
+    /// What is done to the sum of a channel.
+    fn epilogue(&mut self, epilogue: &Epilogue) -> Result<impl Fn(usize, f64) -> f64 + use<>, RuntimeError> {
+        let bias = epilogue.bias.map(|bias| self.parameters.numbers(bias)).transpose()?;
+        let affine: Option<Affine> = epilogue.affine;
+        let affine = affine.map(|affine| self.parameters.affine(affine)).transpose()?;
+        let relu = epilogue.relu;
+        Ok(move |channel: usize, sum: f64| {
+            let mut y = sum + bias.as_ref().map_or(0.0, |b| f64::from(b[channel]));
+            if let Some((scale, shift)) = &affine {
+                y = y * f64::from(scale[channel]) + f64::from(shift[channel]);
+            }
+            if relu { y.max(0.0) } else { y }
+        })
+    }
+}
+
+impl Executor for F64Executor<'_> {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn run(&mut self, inputs: &[&[f32]], batch: usize, outputs: &mut [Vec<f32>]) -> Result<(), RuntimeError> {
+        let sizes = Sizes::batch(batch);
+        let program = self.program.clone();
+        let mut values = vec![Tensor::default(); program.values().len()];
+        for (&value, input) in program.inputs().iter().zip(inputs) {
+            let data = input.iter().map(|&v| f64::from(v)).collect();
+            values[value] = Tensor { dims: program.dims(value, &sizes), data };
+        }
+        for op in program.operations() {
+            let operands: Vec<&Tensor> = op.inputs.iter().map(|&value| &values[value]).collect();
+            let result = self.operation(op, &operands, program.dims(op.output, &sizes))?;
+            values[op.output] = result;
+        }
+        for (&value, output) in program.outputs().iter().zip(outputs) {
+            output.iter_mut().zip(&values[value].data).for_each(|(to, v)| *to = *v as f32);
+        }
+        Ok(())
+    }
+}
+
+impl Tensor {
+    fn at(&self, index: &[usize]) -> f64 {
+        let place = index.iter().zip(&self.dims).fold(0, |place, (i, dim)| place * dim + i);
+        self.data[place]
+    }
+
+    /// The element for an index of a larger shape: dimensions of 1 are repeated.
+    fn repeated(&self, index: &[usize]) -> f64 {
+        self.at(&index.iter().zip(&self.dims).map(|(i, dim)| (*i).min(dim - 1)).collect::<Vec<_>>())
+    }
+}
+
+/// A number for every index of a shape, in row-major order.
+fn each(dims: &[usize], mut element: impl FnMut(&[usize]) -> f64) -> Vec<f64> {
+    let mut index = vec![0; dims.len()];
+    let next = |number: usize| {
+        let mut left = number;
+        for axis in (0..dims.len()).rev() {
+            index[axis] = left % dims[axis];
+            left /= dims[axis];
+        }
+        element(&index)
+    };
+    (0..dims.iter().product()).map(next).collect()
+}
+
+fn softmax(x: &Tensor, axis: usize) -> Vec<f64> {
+    each(&x.dims, |at| {
+        let along = |i: usize| {
+            let mut at = at.to_vec();
+            at[axis] = i;
+            x.at(&at)
+        };
+        1.0 / (0..x.dims[axis]).map(|i| (along(i) - x.at(at)).exp()).sum::<f64>()
+    })
+}
+
+fn apply(unary: Unary, v: f64) -> f64 {
+    let wide = f64::from;
+    match unary {
+        Unary::Relu => v.max(0.0),
+        Unary::Sigmoid => 1.0 / (1.0 + (-v).exp()),
+        Unary::Tanh => v.tanh(),
+        Unary::Scale { factor, offset } => v * wide(factor) + wide(offset),
+        Unary::Clip { low, high } => v.clamp(wide(low), wide(high)),
+        Unary::LeakyRelu { slope } => {
+            if v < 0.0 {
+                v * wide(slope)
+            } else {
+                v
+            }
+        }
+        Unary::HardSigmoid { slope, offset } => (v * wide(slope) + wide(offset)).clamp(0.0, 1.0),
+        Unary::HardSwish => v * (v / 6.0 + 0.5).clamp(0.0, 1.0),
+        Unary::Silu => v / (1.0 + (-v).exp()),
+    }
+}
