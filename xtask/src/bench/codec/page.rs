@@ -117,11 +117,11 @@ const INTRODUCTION: &str = "\
 
 Made by `cargo xtask bench codec`. Every codec gets the same masks and codes and gives them back exactly; codebooks and biases,
 which are a choice of their own, are left out of all. Networks: LeNet-300-100 and LeNet-5 at 8, 3, 1 and 0.3 % of their weights
-and 2 and 4 bits (trained and pruned by the stages, below), and two large ones with made-up weights: `resnet-50` (ResNet-50's shapes,
+and 2 and 4 bits (trained and pruned by the stages, below), and two large ones with synthetic weights: `resnet-50` (ResNet-50's shapes,
 half of the first layer kept, 30 % of the others, 20 % of the last; 4 bits) and `vgg-16` (VGG-16's, with the densities and bits of Deep Compression,
-table 5: 22 to 58 % and 8 bits in convolutions, 4, 4 and 23 % and 5 bits in the others). A made-up weight is a normal number times
-a factor of its row and one of its input channel (log-normal, deviation 0.2); the largest are kept. Made-up weights have no structure
-beyond those factors: nothing is there for contexts to find, and all good coders come close together.
+table 5: 22 to 58 % and 8 bits in convolutions, 4, 4 and 23 % and 5 bits in the others). A synthetic weight is a normal number times
+a factor of its row and one of its input channel (log-normal, deviation 0.2); the largest are kept. Synthetic weights have no structure
+beyond those factors, so contexts have nothing to learn and all good coders come out close to each other.
 
 | codec | how |
 |---|---|

@@ -1,4 +1,4 @@
-//! Large networks with made-up weights: the shapes of ResNet-50 and VGG-16, pruned layer by layer as published.
+//! Large networks with synthetic weights: the shapes of ResNet-50 and VGG-16, pruned layer by layer as published.
 //!
 //! A weight is a normal number times a factor of its row and one of its input channel (log-normal, deviation 0.2):
 //! in trained networks too some units and channels are stronger than others. The largest are kept; levels lie evenly
