@@ -94,7 +94,7 @@ impl<'a> Cbor<'a> {
         let bytes = self.take(n)?;
         match core::str::from_utf8(bytes) {
             Ok(text) => Ok(text),
-            Err(_) => broken("F-6", offset, "a text that is not UTF-7"),
+            Err(_) => broken("F-6", offset, "a text that is not UTF-8"),
         }
     }
 
@@ -207,9 +207,22 @@ impl<'a> Cbor<'a> {
             Some(kind @ (major::ARRAY | major::MAP)) => {
                 let n = self.head()?.1;
                 let n = self.count(n, offset)?;
-                let items = if kind == major::MAP { n.saturating_mul(2) } else { n };
                 let deeper = depth.saturating_add(1);
-                (0..items).try_for_each(|_| self.skip_at(deeper))
+                if kind == major::ARRAY {
+                    return (0..n).try_for_each(|_| self.skip_at(deeper));
+                }
+                let mut last: &[u8] = &[];
+                for _ in 0..n {
+                    let start = self.at;
+                    self.skip_at(deeper)?;
+                    let key = self.bytes.get(start..self.at).unwrap_or_default();
+                    if key <= last {
+                        return self.wrong("the keys of a map are not sorted, or one comes twice");
+                    }
+                    last = key;
+                    self.skip_at(deeper)?;
+                }
+                Ok(())
             }
             Some(major::TEXT) => self.text().map(|_| ()),
             Some(major::BYTES) => {

@@ -307,7 +307,13 @@ impl Raw {
                 let node = |i| operators::node(cbor, first.saturating_add(i));
                 self.nodes = (0..n).map(node).collect::<Result<_, _>>()?;
             }
-            key::OUTPUTS => self.outputs = Some(operators::sizes(cbor, MAX_NODES)?),
+            key::OUTPUTS => {
+                let outputs = operators::sizes(cbor, MAX_NODES)?;
+                if outputs.is_empty() {
+                    return broken("F-7", at, "a list of no outputs");
+                }
+                self.outputs = Some(outputs);
+            }
             key::PREPROCESSING => self.pipeline = Some((pipeline(cbor)?, at)),
             key::PARAMETERS => {
                 let n = cbor.array(MAX_PARAMETERS)?;
@@ -442,7 +448,7 @@ fn pipeline(cbor: &mut Cbor<'_>) -> Result<Pipeline, FormatError> {
     let offset = cbor.offset();
     let n = cbor.array(MAX_STEPS.saturating_add(1))?;
     if n == 0 {
-        return broken("F-13", offset, "preprocessing without the shape of a raw input");
+        return broken("F-7", offset, "preprocessing without the shape of a raw input");
     }
     let input = operators::dims(cbor)?;
     let steps = (1..n).map(|_| step(cbor)).collect::<Result<_, _>>()?;

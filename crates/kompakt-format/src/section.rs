@@ -174,7 +174,7 @@ pub(crate) fn table(cbor: &mut Cbor<'_>, start: usize, total: usize) -> Result<V
 
 fn entry(cbor: &mut Cbor<'_>, end: usize) -> Result<Section, FormatError> {
     let offset = cbor.offset();
-    let n = cbor.array(16)?;
+    let n = cbor.array(usize::MAX)?;
     let code = cbor.int()?;
     let length = cbor.size()?;
     let kind = SectionKind::read(code, cbor)?;

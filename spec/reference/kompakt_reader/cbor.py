@@ -71,7 +71,7 @@ class Reader:
             encoded = bytes(self.data[start : self.at])
             need(last is None or encoded > last, "F-6", at, "keys not ascending")
             last = encoded
-            result[key] = self.item(depth + 1)
+            result[key if isinstance(key, str) else encoded] = self.item(depth + 1)
         return result
 
     def simple(self, info, at):

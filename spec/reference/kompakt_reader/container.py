@@ -7,7 +7,7 @@ from math import isfinite
 
 from . import cbor, prep
 from .cbor import Float
-from .graph import MAX_NODES, Graph, is_size, is_sizes, read_node
+from .graph import MAX_NODES, MAX_RANK, Graph, is_int, is_size, is_sizes, read_node
 from .refused import Refused, need
 
 MAGIC = bytes.fromhex("894B50540D0A1A0A")
@@ -96,6 +96,24 @@ def bits(flags):
     return sum(1 << i for i, flag in enumerate(flags) if flag).to_bytes(n, "little")
 
 
+def shape(dims, at):
+    """A shape of the directory."""
+    need(isinstance(dims, list) and dims, "F-7", at, "no shape")
+    need(len(dims) <= MAX_RANK, "F-15", at, "too many dimensions")
+    need(is_sizes(dims), "F-7", at, "no shape")
+    return dims
+
+
+def number(item, at):
+    """A number of a step: a whole one, or a float that single precision holds."""
+    if isinstance(item, Float):
+        need(f32(item) == item, "F-7", at, "a float that single precision does not hold")
+        return float(item)
+    need(is_int(item), "F-7", at, "no number")
+    need(-(2**63) <= item < 2**63, "F-6", at, "a number beyond 64 bits")
+    return item
+
+
 class Section:
     """A line of the section table."""
 
@@ -121,8 +139,7 @@ class Container:
         self.data = data
         self.start = self.read_header()
         self.read_directory()
-        self.read_sections()
-        self.check_limits()
+        self.check()
         self.place()
 
     # Header
@@ -163,95 +180,122 @@ class Container:
         need(self.end > self.start and self.data[at] >> 5 == 5, "F-7" if self.end > self.start else "F-6", at, "no map")
         n = reader.head()[2]
         need(n <= MAX_KEYS, "F-15", at, "too many keys")
-        self.keys, self.spans, last = {}, {}, b""
+        entries = []
         for _ in range(n):
             key_start, key_at = reader.at, reader.offset()
             key = reader.item(1)
-            encoded = bytes(reader.data[key_start : reader.at])
-            need(encoded > last, "F-6", key_at, "keys not ascending")
-            last = encoded
-            need(isinstance(key, int) and not isinstance(key, (bool, float)), "F-7", key_at, "a key that is no whole number")
-            need(key <= SECTIONS, "F-8", key_at, f"key {key} is unknown")
-            value_at = reader.offset()
-            self.keys[key] = reader.item(1)
-            self.spans[key] = (key_at, value_at, reader.offset())
+            encoded, value_at = bytes(reader.data[key_start : reader.at]), reader.offset()
+            entries.append((key, encoded, reader.item(1), (key_at, value_at, reader.offset())))
         need(reader.at == len(reader.data), "F-6", reader.offset(), "bytes after the last item")
-        for key in (CONTENT_HASH, INPUTS, NODES, PARAMETERS):
-            need(key in self.keys, "F-7", at, f"key {key} is missing")
-        self.tier = self.keys.get(TIER, 0)
-        if TIER in self.keys:
-            need(is_size(self.tier), "F-7", self.at(TIER), "no tier")
-            need(self.tier != 0, "F-10", self.at(TIER), "tier 0 is left out")
-            need(self.tier in TIERS, "F-9", self.at(TIER), "an unknown tier")
-        self.content_hash = self.keys[CONTENT_HASH]
-        need(isinstance(self.content_hash, bytes) and len(self.content_hash) == 8, "F-7", self.at(CONTENT_HASH), "no hash")
-        self.read_graph()
-        self.read_preprocessing()
-        self.read_descriptors()
-        self.read_figures()
+        self.spans, last = {}, b""
+        self.tier, self.content_hash, self.inputs, self.nodes, self.outputs = 0, None, [], [], None
+        self.raw_shape, self.steps, self.descriptors, self.lines, self.names = None, [], None, None, None
+        self.dense_parameters, self.measured = None, {}
+        # First each value by itself, in order; then what they are together.
+        for key, encoded, item, span in entries:
+            need(is_int(key), "F-7", span[0], "a key that is no whole number")
+            need(-(2**63) <= key < 2**63, "F-6", span[0], "a key beyond 64 bits")
+            need(encoded > last, "F-6", span[0], "keys not ascending")
+            need(key <= SECTIONS, "F-8", span[0], f"key {key} is unknown")
+            last, self.spans[key] = encoded, span
+            if key in READERS:
+                READERS[key](self, item, self.at(key))
 
     def at(self, key):
         return self.spans[key][1] if key in self.spans else self.start
 
-    def read_graph(self):
-        inputs, at = self.keys[INPUTS], self.at(INPUTS)
+    def read_tier(self, tier, at):
+        need(is_size(tier), "F-7", at, "no tier")
+        need(tier != 0, "F-10", at, "tier 0 is left out")
+        need(tier in TIERS, "F-9", at, "an unknown tier")
+        self.tier = tier
+
+    def read_content_hash(self, content_hash, at):
+        need(isinstance(content_hash, bytes) and len(content_hash) == 8, "F-7", at, "no hash")
+        self.content_hash = content_hash
+
+    def read_inputs(self, inputs, at):
         need(isinstance(inputs, list) and inputs, "F-7", at, "no shape")
+        need(len(inputs) <= MAX_INPUTS, "F-15", at, "too many inputs")
         if isinstance(inputs[0], list):
             need(len(inputs) > 1, "F-10", at, "the shape of a single input is in no list")
         else:
             inputs = [inputs]
-        need(all(is_sizes(shape) for shape in inputs), "F-7", at, "no shape")
-        need(len(inputs) <= MAX_INPUTS and all(len(s) <= 6 for s in inputs), "F-15", at, "too many inputs or dimensions")
-        nodes, at = self.keys[NODES], self.at(NODES)
+        self.inputs = [shape(dims, at) for dims in inputs]
+
+    def read_nodes(self, nodes, at):
         need(isinstance(nodes, list), "F-7", at, "no nodes")
         need(len(nodes) <= MAX_NODES, "F-15", at, "too many nodes")
-        nodes = [read_node(node, len(inputs) + i, at) for i, node in enumerate(nodes)]
-        outputs, names = self.keys.get(OUTPUTS), self.keys.get(NAMES)
-        need(outputs is None or is_sizes(outputs), "F-7", self.at(OUTPUTS), "no outputs")
-        is_texts = isinstance(names, list) and all(isinstance(n, str) for n in names)
-        need(names is None or is_texts, "F-7", self.at(NAMES), "no names")
-        self.graph = Graph(inputs, nodes, outputs, names, at)
+        self.nodes = [read_node(node, len(self.inputs) + i, at) for i, node in enumerate(nodes)]
 
-    def read_preprocessing(self):
-        self.raw_shape = self.graph.shapes[0]
-        self.steps = []
-        if PREPROCESSING not in self.keys:
-            return
-        item, at = self.keys[PREPROCESSING], self.at(PREPROCESSING)
-        need(isinstance(item, list) and item and is_sizes(item[0]), "F-7", at, "no preprocessing")
-        self.raw_shape = item[0]
+    def read_outputs(self, outputs, at):
+        need(is_sizes(outputs), "F-7", at, "no outputs")
+        need(len(outputs) <= MAX_NODES, "F-15", at, "too many outputs")
+        self.outputs = outputs
+
+    def read_preprocessing(self, item, at):
+        need(isinstance(item, list) and item, "F-7", at, "no preprocessing")
+        need(len(item) <= 17, "F-15", at, "more than 16 steps")
+        self.raw_shape = shape(item[0], at)
         try:
             for step in item[1:]:
                 if is_size(step):
                     step = [step]
                 else:
-                    need(isinstance(step, list) and len(step) > 1, "F-10", at, "a step of one number is no array")
-                numbers = [float(n) if isinstance(n, Float) else n for n in step[1:]]
+                    need(isinstance(step, list), "F-7", at, "no step")
+                    need(len(step) <= 513, "F-15", at, "a step of too many numbers")
+                    need(len(step) > 1, "F-10", at, "a step of one number is no array")
+                need(is_size(step[0]), "F-7", at, "no code of a step")
+                numbers = [number(n, at) for n in step[1:]]
                 self.steps.append(prep.step_from_numbers(step[0], numbers))
-            made = prep.shapes(self.raw_shape, self.steps)[-1]
+            self.prepared = prep.shapes(self.raw_shape, self.steps)[-1]
         except prep.PrepError as error:
             raise Refused("F-13", at, str(error)) from None
-        fits = self.graph.n_inputs == 1 and list(made) == list(self.graph.shapes[0])
-        need(fits, "F-13", at, f"preprocessing makes {made}, which the network does not read")
 
-    def read_descriptors(self):
-        numbers, at = self.keys[PARAMETERS], self.at(PARAMETERS)
-        need(isinstance(numbers, list) and all(is_size(n) for n in numbers), "F-7", at, "no descriptors")
+    def read_descriptors(self, numbers, at):
+        need(isinstance(numbers, list), "F-7", at, "no descriptors")
         need(len(numbers) <= MAX_PARAMETERS, "F-15", at, "too many descriptors")
-        self.descriptors = [Descriptor(n, at) for n in numbers]
-        need(len(numbers) == len(self.graph.parameters), "F-14", at, "not one descriptor for each parameter")
+        self.descriptors = []
+        for n in numbers:
+            need(is_size(n), "F-7", at, "no descriptor")
+            self.descriptors.append(Descriptor(n, at))
+
+    def read_names(self, names, at):
+        need(isinstance(names, list) and all(isinstance(n, str) for n in names), "F-7", at, "no names")
+        self.names = names
+
+    def read_dense_parameters(self, n, at):
+        need(is_size(n), "F-7", at, "no number of parameters")
+        self.dense_parameters = n
+
+    def read_measured(self, measured, at):
+        need(isinstance(measured, dict), "F-7", at, "no figures")
+        need(len(measured) <= MAX_FIGURES, "F-15", at, "too many figures")
+        is_figures = all(isinstance(k, str) and isinstance(v, Float) for k, v in measured.items())
+        need(is_figures, "F-7", at, "no figures")
+        self.measured = measured
+
+    def check(self):
+        """Rules F-7 and F-10 to F-15: what the values of the directory are together."""
+        at = self.start
+        need(self.content_hash is not None and self.descriptors is not None, "F-7", at, "no hash, or no descriptors")
+        need(self.inputs and self.nodes, "F-7", at, "no inputs, or no nodes")
+        self.graph = Graph(self.inputs, self.nodes, self.outputs, self.names, self.at(NODES))
+        if self.raw_shape is None:
+            self.raw_shape = self.graph.shapes[0]
+        else:
+            fits = self.graph.n_inputs == 1 and list(self.prepared) == list(self.graph.shapes[0])
+            need(fits, "F-13", self.at(PREPROCESSING), f"preprocessing makes {self.prepared}, which the network does not read")
+        if self.lines is None:
+            length = len(self.data) - self.end - 4
+            need(length >= 0, "F-18", self.end, "the file ends within the checksum of the pool")
+            self.sections = [Section(POOL, length, self.end)]
+        at = self.at(PARAMETERS)
+        need(len(self.descriptors) == len(self.graph.parameters), "F-14", at, "not one descriptor for each parameter")
         for parameter, descriptor in zip(self.graph.parameters, self.descriptors):
             is_weight = self.graph.nodes[parameter.node].op in ("linear", "conv2d") and parameter.role == "weight"
             need(is_weight or not descriptor.n_levels, "F-14", at, f"{parameter.name} has a codebook")
-
-    def read_figures(self):
-        self.dense_parameters = self.keys.get(DENSE_PARAMETERS)
-        need(self.dense_parameters is None or is_size(self.dense_parameters), "F-7", self.at(DENSE_PARAMETERS), "no number")
-        self.measured = self.keys.get(MEASURED, {})
-        is_map = isinstance(self.measured, dict)
-        is_map = is_map and all(isinstance(k, str) and isinstance(v, Float) for k, v in self.measured.items())
-        need(is_map, "F-7", self.at(MEASURED), "no figures")
-        need(len(self.measured) <= MAX_FIGURES, "F-15", self.at(MEASURED), "too many figures")
+        self.check_limits()
 
     def check_limits(self):
         elements = sum(p.rows * p.cols for p in self.graph.parameters)
@@ -260,16 +304,11 @@ class Container:
 
     # Sections
 
-    def read_sections(self):
+    def read_sections(self, table, at):
         total = len(self.data)
-        if SECTIONS not in self.keys:
-            length = total - self.end - 4
-            need(length >= 0, "F-18", self.end, "the file ends within the checksum of the pool")
-            self.sections = [Section(POOL, length, self.end)]
-            return
-        table, at = self.keys[SECTIONS], self.at(SECTIONS)
-        need(isinstance(table, list) and len(table) <= MAX_SECTIONS, "F-7", at, "no section table")
-        self.sections, end = [], self.end
+        need(isinstance(table, list), "F-7", at, "no section table")
+        need(len(table) <= MAX_SECTIONS, "F-15", at, "too many sections")
+        self.lines, self.sections, end = table, [], self.end
         for line in table:
             section = self.read_section(line, end, at)
             self.sections.append(section)
@@ -280,7 +319,8 @@ class Container:
     def read_section(self, line, end, at):
         need(isinstance(line, list) and len(line) >= 2 and is_size(line[1]), "F-7", at, "no section")
         kind, length = line[0], line[1]
-        need(isinstance(kind, int) and not isinstance(kind, (bool, float)), "F-7", at, "no kind")
+        need(is_int(kind), "F-7", at, "no kind")
+        need(-(2**63) <= kind < 2**63, "F-6", at, "a kind beyond 64 bits")
         need(kind <= STREAM_TABLES, "F-16", at, f"kind {kind} is unknown")
         in_place = kind in (RAW, DIRECT_TILES, STREAM_TILES) and length >= ALIGNED_FROM
         offset = -(-end // ALIGNMENT) * ALIGNMENT if in_place else end
@@ -289,8 +329,9 @@ class Container:
             need(rest and is_size(rest[0]), "F-7", at, "no parameter")
             section.parameter, rest = rest[0], rest[1:]
         if kind in (DIRECT_TILES, STREAM_TILES) and len(rest) == 2:
-            need(is_size(rest[0]) and is_sizes(rest[1]), "F-7", at, "no tiles")
+            need(is_size(rest[0]) and isinstance(rest[1], list), "F-7", at, "no tiles")
             need(len(rest[1]) <= MAX_TILES, "F-15", at, "too many tiles")
+            need(all(is_size(n) for n in rest[1]), "F-7", at, "no tiles")
             section.rows, section.lengths = rest
             need(sum(section.lengths) == length, "F-19", at, "the tiles do not add up to their section")
             rest = []
@@ -413,6 +454,21 @@ class Container:
         need(len(data) % size == 0, "F-26", at, "not a whole number of self-tests")
         tests = [struct.unpack(f"<Q{n}f", data[i : i + size]) for i in range(0, len(data), size)]
         return [(test[0], list(test[1:])) for test in tests]
+
+
+READERS = {
+    TIER: Container.read_tier,
+    CONTENT_HASH: Container.read_content_hash,
+    INPUTS: Container.read_inputs,
+    NODES: Container.read_nodes,
+    OUTPUTS: Container.read_outputs,
+    PREPROCESSING: Container.read_preprocessing,
+    PARAMETERS: Container.read_descriptors,
+    SECTIONS: Container.read_sections,
+    NAMES: Container.read_names,
+    DENSE_PARAMETERS: Container.read_dense_parameters,
+    MEASURED: Container.read_measured,
+}
 
 
 def self_test_input(seed, n):

@@ -1,5 +1,6 @@
 """The network: nodes of the directory, shapes of all values, parameters. spec/format.md, "Graph"; interchange.md."""
 
+import struct
 from math import prod
 
 from .cbor import Float
@@ -106,12 +107,21 @@ class Parameter:
         self.rows, self.cols = shape[0], prod(shape[1:])
 
 
+def is_int(item):
+    return isinstance(item, int) and not isinstance(item, bool)
+
+
 def is_size(item):
-    return isinstance(item, int) and not isinstance(item, (bool, Float)) and item >= 0
+    return is_int(item) and item >= 0
 
 
 def is_sizes(item):
     return isinstance(item, list) and item and all(is_size(n) for n in item)
+
+
+def f32(value):
+    """The single-precision number nearest to a value."""
+    return struct.unpack("<f", struct.pack("<f", value))[0]
 
 
 def attribute(kind, item, at):
@@ -121,11 +131,12 @@ def attribute(kind, item, at):
         return item
     if kind == "bool" and isinstance(item, bool):
         return item
-    if kind == "float" and isinstance(item, Float):
+    if kind == "float" and isinstance(item, Float) and -HIGHEST <= item <= HIGHEST and f32(item) == item:
         return float(item)
-    if kind == "sizes" and is_sizes(item) and len(item) <= MAX_RANK:
-        return tuple(item)
-    if kind == "indices" and is_sizes(item) and len(item) <= MAX_INDICES:
+    most = {"sizes": MAX_RANK, "indices": MAX_INDICES}.get(kind)
+    if most and isinstance(item, list):
+        need(len(item) <= most, "F-15", at, f"more than {most} numbers")
+    if most and is_sizes(item):
         return tuple(item)
     n = {"pair": 2, "padding": 4}.get(kind)
     if n and is_size(item):
@@ -146,13 +157,13 @@ def read_node(item, value, at):
         need(len(item) > 1, "F-10", at, "a node of one number is no array")
         if isinstance(item[0], list):
             distances, item = item[0], item[1:]
+            need(all(is_size(d) for d in distances), "F-11", at, "no inputs")
             need(distances != [1] and distances, "F-10", at, "the value before is the input without being listed")
-            need(is_sizes(distances) and all(1 <= d <= value for d in distances), "F-11", at, "an input that is not before")
+            need(all(1 <= d <= value for d in distances), "F-11", at, "an input that is not before")
             inputs = [value - d for d in distances]
     need(item and is_size(item[0]) and item[0] in OPERATORS, "F-11", at, "an unknown operator")
     op, stem, known = OPERATORS[item[0]]
     given = item[1:]
-    need(len(given) <= len(known), "F-11", at, "more attributes than the operator has")
     attributes, last_is_default = {}, False
     for i, (name, kind, default) in enumerate(known):
         default = attributes.get(default, default) if isinstance(default, str) else default
@@ -162,6 +173,7 @@ def read_node(item, value, at):
         else:
             need(default is not REQUIRED, "F-11", at, f"{op} lacks {name}")
             attributes[name] = default
+    need(len(given) <= len(known), "F-11", at, "more attributes than the operator has")
     need(not last_is_default, "F-10", at, "a last attribute that has its default is left out")
     return Node(op, stem, inputs, attributes)
 
