@@ -8,12 +8,12 @@ mod random_model;
 
 use cases::cases;
 use kompakt_format::Tier;
-use kompakt_graph::networks;
+use kompakt_graph::{networks, table::OPERATORS};
 use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
 use random_model::{TIERS, checkpoint, expected, graph, numbers, pack};
 
 /// Random networks that are tried.
-const CASES: u32 = 60;
+const CASES: u32 = 90;
 
 fn options(isa: Isa, max_batch: usize) -> SessionOptions {
     let mut options = SessionOptions::default();
@@ -73,6 +73,17 @@ fn every_operator_every_tier_every_instruction_set() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn random_networks_have_every_operator() {
+    let found = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    cases(CASES, |u| {
+        found.borrow_mut().extend(graph(u)?.nodes().iter().map(|n| n.op.name()));
+        Ok(())
+    });
+    let all = OPERATORS.iter().filter(|o| o.code.is_some()).map(|o| o.name);
+    assert_eq!(found.into_inner(), all.collect());
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub(crate) fn files() -> Result<Files> {
     convolutions(&mut files)?;
     dense(&mut files)?;
     every_operator(&mut files)?;
+    all_operators(&mut files)?;
     large_sections(&mut files)?;
     extremes(&mut files)?;
     Ok(files)
@@ -155,7 +156,7 @@ fn dense(files: &mut Files) -> Result<()> {
     add(files, "two-blocks", &model, &Options::new(Tier::Stream).minimal(), 0)
 }
 
-/// Each operator once, two inputs, every kind of attribute.
+/// The first seventeen operators, two inputs, every kind of attribute.
 fn every_operator(files: &mut Files) -> Result<()> {
     let graph = graph(json!({
         "inputs": [{"name": "left", "shape": [2, 9, 7]}, {"name": "right", "shape": [4, 5]}],
@@ -184,6 +185,62 @@ fn every_operator(files: &mut Files) -> Result<()> {
     let recipe = Recipe { density: 0.6, n_levels: 3, numbers: NumberChoice::F32, seed: 5 };
     let model = synthetic::model(graph, recipe)?;
     add(files, "every-operator", &model, &Options::new(Tier::Smallest), 0)
+}
+
+/// Every operator of version 1 in one network of one input, values on the way among its outputs, with what it should answer, in each tier.
+fn all_operators(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [4, 9, 8]}],
+        "nodes": [
+            {"op": "conv2d", "out_channels": 6, "kernel": [2, 3], "padding": [1, 0, 0, 2], "dilation": [1, 2],
+             "groups": 2, "bias": false, "name": "conv"},
+            {"op": "batch_norm", "eps": 0.001, "name": "norm"},
+            {"op": "scale", "offset": -1.5, "name": "moved"},
+            {"op": "leaky_relu", "slope": 0.125, "name": "leaky"},
+            {"op": "prelu", "name": "prelu"},
+            {"op": "scale_bias", "name": "affine"},
+            {"op": "max_pool", "kernel": 2, "stride": 1, "padding": 1, "ceil_mode": true, "name": "max"},
+            {"op": "avg_pool", "kernel": [3, 2], "stride": 2, "ceil_mode": true, "count_include_pad": false,
+             "name": "mean"},
+            {"op": "local_response_norm", "size": 3, "alpha": 0.25, "beta": 0.75, "bias": 1.0, "name": "lrn"},
+            {"op": "hard_swish", "name": "swish"},
+            {"op": "sigmoid", "name": "gate"},
+            {"op": "mul", "inputs": ["swish", "gate"], "name": "gated"},
+            {"op": "silu", "name": "silu"},
+            {"op": "sub", "inputs": ["lrn", "silu"], "name": "difference"},
+            {"op": "div", "inputs": ["difference", "gate"], "name": "quotient"},
+            {"op": "clip", "low": -2.0, "name": "clipped"},
+            {"op": "hard_sigmoid", "slope": 0.0625, "offset": 0.5, "name": "ramp"},
+            {"op": "concat", "inputs": ["clipped", "ramp"], "name": "both"},
+            {"op": "spread", "step": [2, 1], "name": "spread"},
+            {"op": "transpose", "axes": [0, 2, 1], "name": "turned"},
+            {"op": "gather", "axis": 2, "indices": [0, 2, 2, 5, 8], "name": "picked"},
+            {"op": "resize", "size": [6, 3], "step": [0.625, 1.75], "offset": [0.125, -0.25], "name": "resized"},
+            {"op": "slice", "start": [1, 0, 0], "end": [12, 6, 3], "step": [2, 1, 1], "name": "part"},
+            {"op": "pad", "before": [0, 1, 0], "after": [0, 0, 1], "name": "padded"},
+            {"op": "tanh", "name": "tanh"},
+            {"op": "global_avg_pool", "name": "squeezed"},
+            {"op": "mul", "inputs": ["tanh", "squeezed"], "name": "excited"},
+            {"op": "add", "inputs": ["excited", "tanh"], "name": "sum"},
+            {"op": "conv2d", "out_channels": 6, "kernel": 3, "stride": [2, 1], "groups": 6, "name": "depthwise"},
+            {"op": "relu", "name": "relu"},
+            {"op": "reshape", "shape": [9, 4], "name": "reshaped"},
+            {"op": "flatten", "name": "flat"},
+            {"op": "linear", "out_features": 12, "name": "hidden"},
+            {"op": "scale", "factor": 4.0, "name": "stretched"},
+            {"op": "softmax", "name": "softmax"},
+            {"op": "linear", "out_features": 5, "bias": false, "name": "classes"},
+            {"op": "scale", "factor": 4.0, "name": "spread_out"},
+            {"op": "log_softmax", "name": "log"},
+        ],
+        "outputs": ["log", "both", "resized", "sum", "hidden"],
+    }))?;
+    let recipe = Recipe { density: 0.6, n_levels: 6, numbers: NumberChoice::F32, seed: 8 };
+    let model = synthetic::model(graph, recipe)?;
+    for tier in TIERS {
+        add(files, &format!("all-operators-{}", tier.name()), &model, &Options::new(tier), 2)?;
+    }
+    Ok(())
 }
 
 /// Tensors with sections of their own: aligned tiles, adaptive streams.

@@ -106,7 +106,7 @@ pub(crate) fn expected(bytes: &[u8], inputs: &[Vec<f32>], batch: usize) -> Expec
             values.iter().map(|v| v.abs() * sign).collect()
         })
         .collect();
-    let linear = without_saturation(graph);
+    let [sizes_of, linear] = [graph_of_sizes(graph), without_saturation(graph)];
     let mut values = vec![Vec::new(); graph.outputs().len()];
     let mut magnitudes = vec![0f64; values.len()];
     for image in 0..batch {
@@ -119,7 +119,7 @@ pub(crate) fn expected(bytes: &[u8], inputs: &[Vec<f32>], batch: usize) -> Expec
             all.extend(value.data);
         }
         let sizes = |x: &Vec<f32>| one(x).iter().map(|v| v.abs()).collect();
-        for graph in [graph, &linear] {
+        for graph in [&sizes_of, &linear] {
             let found = reference::evaluate(graph, inputs.iter().map(sizes).collect(), &|i| &absolute[i]);
             for (all, value) in magnitudes.iter_mut().zip(found) {
                 *all = value.data.iter().fold(*all, |m, v| m.max(v.abs()));
@@ -129,14 +129,48 @@ pub(crate) fn expected(bytes: &[u8], inputs: &[Vec<f32>], batch: usize) -> Expec
     Expected { values, magnitudes }
 }
 
-/// The same graph, with nothing in place of what makes an error smaller.
-fn without_saturation(graph: &Graph) -> Graph {
-    let (inputs, mut nodes, outputs) = graph.clone().into_parts();
-    for node in &mut nodes {
-        if matches!(node.op, Op::Sigmoid | Op::Tanh) {
-            node.op = Op::Identity;
+/// The same graph on sizes: what subtracts adds, what divides by something above 2 multiplies.
+fn graph_of_sizes(graph: &Graph) -> Graph {
+    rebuilt(graph, |op| {
+        if op == Op::Sub {
+            Op::Add
+        } else if op == Op::Div {
+            Op::Mul
+        } else if let Op::Scale { factor, offset } = op {
+            Op::Scale { factor: factor.abs(), offset: offset.abs() }
+        } else {
+            op
         }
-    }
+    })
+}
+
+/// The same, with nothing in place of what makes an error smaller.
+fn without_saturation(graph: &Graph) -> Graph {
+    rebuilt(&graph_of_sizes(graph), |op| {
+        let saturates = matches!(
+            op,
+            Op::Sigmoid
+                | Op::Tanh
+                | Op::Softmax
+                | Op::Clip { .. }
+                | Op::HardSigmoid { .. }
+                | Op::HardSwish
+                | Op::Silu
+                | Op::LocalResponseNorm { .. }
+        );
+        if saturates {
+            Op::Identity
+        } else if op == Op::LogSoftmax {
+            Op::Scale { factor: 2.0, offset: 8.0 }
+        } else {
+            op
+        }
+    })
+}
+
+fn rebuilt(graph: &Graph, change: impl Fn(Op) -> Op) -> Graph {
+    let (inputs, mut nodes, outputs) = graph.clone().into_parts();
+    nodes.iter_mut().for_each(|node| node.op = change(node.op.clone()));
     Graph::new(inputs, nodes, outputs).unwrap()
 }
 
@@ -161,6 +195,7 @@ struct Growing<'u, 'b> {
     nodes: Vec<Node>,
     /// Shape of every value so far; value 0 is the input.
     shapes: Vec<Vec<usize>>,
+    n_products: usize,
 }
 
 impl Growing<'_, '_> {
@@ -186,6 +221,11 @@ impl Growing<'_, '_> {
         Ok(Pair { h: self.u.int_in_range(range.clone())?, w: self.u.int_in_range(range)? })
     }
 
+    /// A number with few digits, so that its products are exact.
+    fn number(&mut self, low: f32, high: f32) -> Result<f32> {
+        Ok(low + (high - low) * self.u.int_in_range(0..=16u8)? as f32 / 16.0)
+    }
+
     fn padding(&mut self, most: usize) -> Result<Padding> {
         let mut side = || self.u.int_in_range(0..=most);
         Ok(Padding { top: side()?, left: side()?, bottom: side()?, right: side()? })
@@ -197,7 +237,11 @@ impl Growing<'_, '_> {
         let shape = self.shapes[x].clone();
         let like =
             |all: &[Vec<usize>]| -> Vec<usize> { (0..all.len()).filter(|&v| all[v] == shape).collect() };
-        let (op, inputs) = match self.u.int_in_range(0..=17)? {
+        let fits = |other: &[usize]| {
+            other.len() == shape.len() && other.iter().zip(&shape).all(|(&a, &b)| a == b || a == 1 || b == 1)
+        };
+        let others: Vec<usize> = (0..self.shapes.len()).filter(|&v| fits(&self.shapes[v])).collect();
+        let (op, inputs) = match self.u.int_in_range(0..=33)? {
             0..=3 if shape.len() == 1 => (
                 Op::Linear { out_features: self.u.int_in_range(1..=40)?, bias: self.u.arbitrary()? },
                 vec![x],
@@ -246,6 +290,58 @@ impl Growing<'_, '_> {
                     || shape.iter().map(|_| self.u.int_in_range(0..=2)).collect::<Result<Vec<_>>>();
                 (Op::Pad { before: sides()?, after: sides()? }, vec![x])
             }
+            18 => (Op::Add, vec![x, *self.u.choose(&others)?]),
+            19 => (Op::Sub, vec![x, *self.u.choose(&others)?]),
+            // Products of products grow without end.
+            20 if self.n_products < 2 => {
+                self.n_products += 1;
+                (Op::Mul, vec![x, *self.u.choose(&others)?])
+            }
+            21 => {
+                // By what is between 2 and 3.
+                let y = *self.u.choose(&others)?;
+                if !self.push(Op::Sigmoid, vec![y]) {
+                    return Ok(());
+                }
+                self.push(Op::Scale { factor: 1.0, offset: 2.0 }, vec![self.nodes.len()]);
+                (Op::Div, vec![x, self.nodes.len()])
+            }
+            22 => (Op::Scale { factor: self.number(-2.0, 2.0)?, offset: self.number(-1.0, 1.0)? }, vec![x]),
+            23 => (Op::Clip { low: self.number(-1.0, 0.0)?, high: self.number(0.0, 2.0)? }, vec![x]),
+            24 => (Op::LeakyRelu { slope: self.number(0.0, 1.0)? }, vec![x]),
+            25 => (Op::Prelu, vec![x]),
+            26 => {
+                let (slope, offset) = (self.number(0.0, 0.5)?, self.number(0.0, 1.0)?);
+                (Op::HardSigmoid { slope, offset }, vec![x])
+            }
+            27 => (self.u.choose(&[Op::HardSwish, Op::Silu])?.clone(), vec![x]),
+            28 => (self.u.choose(&[Op::Softmax, Op::LogSoftmax])?.clone(), vec![x]),
+            29 => {
+                let mut left: Vec<usize> = (0..shape.len()).collect();
+                let mut axes = Vec::new();
+                while !left.is_empty() {
+                    axes.push(left.remove(self.u.choose_index(left.len())?));
+                }
+                (Op::Transpose { axes }, vec![x])
+            }
+            30 => {
+                let axis = self.u.choose_index(shape.len())?;
+                let n = self.u.int_in_range(1..=shape[axis] + 2)?;
+                let index = |u: &mut Unstructured<'_>| u.choose_index(shape[axis]);
+                let indices = (0..n).map(|_| index(self.u)).collect::<Result<_>>()?;
+                (Op::Gather { axis, indices }, vec![x])
+            }
+            31 => {
+                let step = [self.number(0.0, 2.0)?, self.number(0.0, 2.0)?];
+                let offset = [self.number(-1.0, 1.0)?, self.number(-1.0, 1.0)?];
+                (Op::Resize { size: self.pair(1..=9)?, step, offset }, vec![x])
+            }
+            32 => {
+                let size = self.u.int_in_range(1..=5)?;
+                let (alpha, beta) = (self.number(0.0, 1.0)?, self.number(0.0, 1.0)?);
+                (Op::LocalResponseNorm { size, alpha, beta, bias: 1.0 }, vec![x])
+            }
+            33 => (Op::Spread { step: self.pair(1..=3)? }, vec![x]),
             _ => (Op::Relu, vec![x]),
         };
         self.push(op, inputs);
@@ -260,8 +356,8 @@ pub(crate) fn graph(u: &mut Unstructured<'_>) -> Result<Graph> {
     } else {
         vec![u.int_in_range(1..=3)?, u.int_in_range(1..=16)?, u.int_in_range(1..=20)?]
     };
-    let n = u.int_in_range(1..=10)?;
-    let mut growing = Growing { u, nodes: vec![], shapes: vec![shape.clone()] };
+    let n = u.int_in_range(1..=12)?;
+    let mut growing = Growing { u, nodes: vec![], shapes: vec![shape.clone()], n_products: 0 };
     for _ in 0..n {
         growing.step()?;
     }
