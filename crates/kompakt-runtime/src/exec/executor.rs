@@ -38,7 +38,7 @@ use std::time::Duration;
 ///     Session::with_executor(model, Box::new(Relus(Plan::default())))
 /// }
 /// ```
-pub trait Executor: std::fmt::Debug + Send {
+pub trait Executor: std::fmt::Debug + Send + Sync {
     /// How the program is run, and the memory that it takes.
     fn plan(&self) -> &Plan;
 
