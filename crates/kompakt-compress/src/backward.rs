@@ -120,8 +120,7 @@ impl Step<'_> {
                 self.moved(dy, |i, d| Some(if d == *axis { indices[i[d]] } else { i[d] }))
             }
             Op::Resize { step, offset, .. } => vec![self.resized(dy, *step, *offset)],
-            // Flatten, reshape, dropout, identity: the same elements.
-            _ => vec![dy.to_vec()],
+            Op::Flatten | Op::Reshape { .. } | Op::Dropout { .. } | Op::Identity => vec![dy.to_vec()],
         }
     }
 
@@ -130,7 +129,39 @@ impl Step<'_> {
         match self.op {
             Op::Linear { .. } => dy.iter().flat_map(|d| self.inputs[0].iter().map(move |x| d * x)).collect(),
             Op::Conv2d { .. } => self.window().map_or_else(Vec::new, |w| w.weights(self.inputs[0], dy)),
-            _ => Vec::new(),
+            Op::BatchNorm { .. }
+            | Op::ScaleBias
+            | Op::MaxPool { .. }
+            | Op::AvgPool { .. }
+            | Op::GlobalAvgPool
+            | Op::Relu
+            | Op::Sigmoid
+            | Op::Tanh
+            | Op::Softmax
+            | Op::Add
+            | Op::Concat
+            | Op::Flatten
+            | Op::Reshape { .. }
+            | Op::Dropout { .. }
+            | Op::Identity
+            | Op::Slice { .. }
+            | Op::Pad { .. }
+            | Op::Mul
+            | Op::Sub
+            | Op::Div
+            | Op::Scale { .. }
+            | Op::Clip { .. }
+            | Op::LeakyRelu { .. }
+            | Op::Prelu
+            | Op::HardSigmoid { .. }
+            | Op::HardSwish
+            | Op::Silu
+            | Op::LogSoftmax
+            | Op::Transpose { .. }
+            | Op::Gather { .. }
+            | Op::Resize { .. }
+            | Op::LocalResponseNorm { .. }
+            | Op::Spread { .. } => Vec::new(),
         }
     }
 

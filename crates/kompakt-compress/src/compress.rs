@@ -11,7 +11,7 @@ use crate::{
     search::{Candidate, Outcome, Search},
 };
 use kompakt_format::Tier;
-use kompakt_graph::{Graph, Op, ParamRole};
+use kompakt_graph::{Graph, ParamRole};
 use kompakt_model::{Model, Numbers, Parameter, StageRecord};
 
 /// Bits of the whole numbers that biases and scales become.
@@ -103,11 +103,7 @@ pub(crate) fn layers(model: &Model) -> Result<Vec<Layer>, CompressError> {
             )));
         };
         let node = &graph.nodes()[param.node];
-        let (groups, has_bias) = match node.op {
-            Op::Conv2d { groups, bias, .. } => (groups, bias),
-            Op::Linear { bias, .. } => (1, bias),
-            _ => (1, false),
-        };
+        let (groups, has_bias) = (node.op.groups(), node.op.has_bias());
         let after = if has_bias { None } else { rows::scale_after(graph, param.node) };
         let scale =
             after.and_then(|name| model.parameters.get(&format!("{name}.weight"))).map(Parameter::to_f32);

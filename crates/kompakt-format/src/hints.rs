@@ -36,53 +36,22 @@ impl WeightHints {
             return Self::default();
         };
         let Some(node) = graph.nodes().get(param.node) else { return Self::default() };
-        let source = walk_back(graph, node.inputs.first().copied());
-        match &node.op {
-            Op::Conv2d { kernel, groups, .. } => Self {
-                producer: if *groups == 1 { source.producer } else { None },
-                grid: Some((kernel.h, kernel.w)).filter(|&g| g != (1, 1)),
-            },
-            Op::Linear { .. } => Self { producer: source.producer, grid: source.grid },
-            _ => Self::default(),
+        let Some(&input) = node.inputs.first() else { return Self::default() };
+        let source = graph.channel_source(input, MAX_HINT_STEPS);
+        let producer = || {
+            // Parameters are in the order of their nodes, a layer's weight first.
+            let (node, span) = source.layer?;
+            Some(Producer { parameter: graph.params().partition_point(|p| p.node < node), node, span })
+        };
+        // A picture of one number says nothing.
+        let grid = |size: Option<(usize, usize)>| size.filter(|&size| size != (1, 1));
+        if let Op::Conv2d { kernel, .. } = &node.op {
+            let is_mixed = node.op.groups() == 1;
+            let producer = if is_mixed { producer() } else { None };
+            return Self { producer, grid: grid(Some((kernel.h, kernel.w))) };
         }
+        Self { producer: producer(), grid: grid(source.image) }
     }
-}
-
-/// From a value back to the layer that makes it, through whatever keeps channels apart.
-fn walk_back(graph: &Graph, mut value: Option<usize>) -> WeightHints {
-    let mut found = WeightHints::default();
-    let mut span = 1usize;
-    for _ in 0..MAX_HINT_STEPS {
-        let Some(v) = value else { return found };
-        let Some(index) = graph.producer(v) else { return found };
-        let Some(node) = graph.nodes().get(index) else { return found };
-        let before = node.inputs.first().copied();
-        match &node.op {
-            Op::Linear { .. } | Op::Conv2d { .. } => {
-                // Parameters are in the order of their nodes, a layer's weight first.
-                let parameter = graph.params().partition_point(|p| p.node < index);
-                found.producer = Some(Producer { parameter, node: index, span });
-                return found;
-            }
-            Op::Flatten => {
-                if let Some((_, rest)) = before.map(|b| graph.shape(b)).and_then(<[usize]>::split_first) {
-                    span = rest.iter().fold(span, |n, &d| n.saturating_mul(d));
-                    if let &[h, w] = rest {
-                        found.grid = Some((h, w)).filter(|&g| g != (1, 1));
-                    }
-                }
-            }
-            Op::BatchNorm { .. }
-            | Op::ScaleBias
-            | Op::MaxPool { .. }
-            | Op::AvgPool { .. }
-            | Op::GlobalAvgPool => {}
-            op if op.is_elementwise() => {}
-            _ => return found,
-        }
-        value = before;
-    }
-    found
 }
 
 #[cfg(test)]

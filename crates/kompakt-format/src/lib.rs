@@ -80,7 +80,6 @@ pub use error::FormatError;
 pub use header::{MAGIC, VERSION};
 pub use hints::{Producer, WeightHints};
 pub use numbers::{NumberFormat, Numbers};
-pub use operators::code;
 pub use planes::{BLOCK_BYTES, n_planes};
 pub use pool::Pool;
 pub use section::{CRC_BYTES, Section, SectionKind, place};

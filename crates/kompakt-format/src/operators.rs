@@ -11,48 +11,10 @@ use crate::{
     error::{FormatError, broken},
 };
 use alloc::{string::String, vec, vec::Vec};
-use kompakt_graph::{MAX_NODES, MAX_RANK, Node, Op, Padding, Pair};
-
-/// The most indices of a gather.
-const MAX_INDICES: usize = 1 << 16;
-
-/// Codes of operators. Rule F-11.
-pub mod code {
-    #![allow(missing_docs, reason = "each is the operator of that name")]
-    pub const LINEAR: u64 = 0;
-    pub const CONV2D: u64 = 1;
-    pub const BATCH_NORM: u64 = 2;
-    pub const SCALE_BIAS: u64 = 3;
-    pub const MAX_POOL: u64 = 4;
-    pub const AVG_POOL: u64 = 5;
-    pub const GLOBAL_AVG_POOL: u64 = 6;
-    pub const RELU: u64 = 7;
-    pub const SIGMOID: u64 = 8;
-    pub const TANH: u64 = 9;
-    pub const SOFTMAX: u64 = 10;
-    pub const ADD: u64 = 11;
-    pub const CONCAT: u64 = 12;
-    pub const FLATTEN: u64 = 13;
-    pub const RESHAPE: u64 = 14;
-    pub const SLICE: u64 = 15;
-    pub const PAD: u64 = 16;
-    pub const MUL: u64 = 17;
-    pub const SUB: u64 = 18;
-    pub const DIV: u64 = 19;
-    pub const SCALE: u64 = 20;
-    pub const CLIP: u64 = 21;
-    pub const LEAKY_RELU: u64 = 22;
-    pub const PRELU: u64 = 23;
-    pub const HARD_SIGMOID: u64 = 24;
-    pub const HARD_SWISH: u64 = 25;
-    pub const SILU: u64 = 26;
-    pub const LOG_SOFTMAX: u64 = 27;
-    pub const TRANSPOSE: u64 = 28;
-    pub const GATHER: u64 = 29;
-    pub const RESIZE: u64 = 30;
-    pub const LOCAL_RESPONSE_NORM: u64 = 31;
-    pub const SPREAD: u64 = 32;
-}
+use kompakt_graph::{
+    MAX_INDICES, MAX_NODES, MAX_RANK, Node, Op, Padding, Pair,
+    table::{Kind, Operator, Value},
+};
 
 /// Reads one node; `value` is the number of the value it makes. The name is left empty.
 pub(crate) fn node(cbor: &mut Cbor<'_>, value: usize) -> Result<Node, FormatError> {
@@ -68,15 +30,17 @@ fn read(cbor: &mut Cbor<'_>, value: usize) -> Result<Node, FormatError> {
         return Ok(Node { name: String::new(), op, inputs: vec![value.saturating_sub(1)] });
     }
     let n = cbor.array(MAX_NODES)?;
+    match n {
+        0 => return broken("F-11", offset, "a node of nothing"),
+        1 => return broken("F-10", offset, "a node of one number is that number, not an array"),
+        _ => {}
+    }
     let (inputs, before) = match cbor.peek() {
         Some(major::ARRAY) => (operands(cbor, value)?, 2),
         _ => (vec![value.saturating_sub(1)], 1),
     };
-    let Some(left) = n.checked_sub(before).filter(|&left| left.saturating_add(before) > 1) else {
-        return broken("F-10", offset, "a node of one number is that number, not an array");
-    };
     let code = cbor.uint()?;
-    let mut attributes = Attributes::new(cbor, left, offset);
+    let mut attributes = Attributes::new(cbor, n.saturating_sub(before), offset);
     let op = attributes.op(code)?;
     attributes.finish()?;
     Ok(Node { name: String::new(), op, inputs })
@@ -107,7 +71,7 @@ pub(crate) fn dims(cbor: &mut Cbor<'_>) -> Result<Vec<usize>, FormatError> {
     let offset = cbor.offset();
     let dims = sizes(cbor, MAX_RANK)?;
     if dims.is_empty() {
-        return broken("F-11", offset, "a shape of no dimensions");
+        return broken("F-7", offset, "a shape of no dimensions");
     }
     Ok(dims)
 }
@@ -117,11 +81,11 @@ fn pair(cbor: &mut Cbor<'_>) -> Result<Pair, FormatError> {
     if cbor.peek() == Some(major::UINT) {
         return Ok(Pair::square(cbor.size()?));
     }
-    match *sizes(cbor, 4)? {
-        [h, w] if h != w => Ok(Pair { h, w }),
-        [_, _] => broken("F-10", offset, "a height and a width that are equal are one number"),
-        _ => broken("F-11", offset, "a number or [height, width] is expected"),
+    let [h, w] = exactly(cbor)?;
+    if h == w {
+        return broken("F-10", offset, "a height and a width that are equal are one number");
     }
+    Ok(Pair { h, w })
 }
 
 fn padding(cbor: &mut Cbor<'_>) -> Result<Padding, FormatError> {
@@ -129,13 +93,24 @@ fn padding(cbor: &mut Cbor<'_>) -> Result<Padding, FormatError> {
     if cbor.peek() == Some(major::UINT) {
         return Ok(Padding::all(cbor.size()?));
     }
-    match *sizes(cbor, 4)? {
-        [top, left, bottom, right] if [left, bottom, right] != [top; 3] => {
-            Ok(Padding { top, left, bottom, right })
-        }
-        [_, _, _, _] => broken("F-10", offset, "four paddings that are equal are one number"),
-        _ => broken("F-11", offset, "a number or [top, left, bottom, right] is expected"),
+    let [top, left, bottom, right] = exactly(cbor)?;
+    if [left, bottom, right] == [top; 3] {
+        return broken("F-10", offset, "four paddings that are equal are one number");
     }
+    Ok(Padding { top, left, bottom, right })
+}
+
+/// A list of `N` numbers.
+fn exactly<const N: usize>(cbor: &mut Cbor<'_>) -> Result<[usize; N], FormatError> {
+    let offset = cbor.offset();
+    if cbor.array(usize::MAX)? != N {
+        return broken("F-11", offset, alloc::format!("a number or a list of {N} is expected"));
+    }
+    let mut numbers = [0; N];
+    for n in &mut numbers {
+        *n = cbor.size()?;
+    }
+    Ok(numbers)
 }
 
 /// The attributes of one node, read in their order.
@@ -188,89 +163,43 @@ impl<'c, 'a> Attributes<'c, 'a> {
     }
 
     fn op(&mut self, code: u64) -> Result<Op, FormatError> {
-        let one = Pair::square(1);
-        Ok(match code {
-            code::LINEAR => {
-                Op::Linear { out_features: self.need(Cbor::size)?, bias: self.or(true, Cbor::bool)? }
-            }
-            code::CONV2D => Op::Conv2d {
-                out_channels: self.need(Cbor::size)?,
-                kernel: self.need(pair)?,
-                stride: self.or(one, pair)?,
-                padding: self.or(Padding::default(), padding)?,
-                dilation: self.or(one, pair)?,
-                groups: self.or(1, Cbor::size)?,
-                bias: self.or(true, Cbor::bool)?,
-            },
-            code::BATCH_NORM => Op::BatchNorm { eps: self.or(1e-5, Cbor::f32)? },
-            code::SCALE_BIAS => Op::ScaleBias,
-            code::MAX_POOL => {
-                let kernel = self.need(pair)?;
-                Op::MaxPool {
-                    kernel,
-                    stride: self.or(kernel, pair)?,
-                    padding: self.or(Padding::default(), padding)?,
-                    ceil_mode: self.or(false, Cbor::bool)?,
-                }
-            }
-            code::AVG_POOL => {
-                let kernel = self.need(pair)?;
-                Op::AvgPool {
-                    kernel,
-                    stride: self.or(kernel, pair)?,
-                    padding: self.or(Padding::default(), padding)?,
-                    ceil_mode: self.or(false, Cbor::bool)?,
-                    count_include_pad: self.or(true, Cbor::bool)?,
-                }
-            }
-            code::GLOBAL_AVG_POOL => Op::GlobalAvgPool,
-            code::RELU => Op::Relu,
-            code::SIGMOID => Op::Sigmoid,
-            code::TANH => Op::Tanh,
-            code::SOFTMAX => Op::Softmax,
-            code::ADD => Op::Add,
-            code::CONCAT => Op::Concat,
-            code::FLATTEN => Op::Flatten,
-            code::RESHAPE => Op::Reshape { shape: self.need(dims)? },
-            code::SLICE => {
-                Op::Slice { start: self.need(dims)?, end: self.need(dims)?, step: self.need(dims)? }
-            }
-            code::PAD => Op::Pad { before: self.need(dims)?, after: self.need(dims)? },
-            code::MUL => Op::Mul,
-            code::SUB => Op::Sub,
-            code::DIV => Op::Div,
-            code::SCALE => Op::Scale { factor: self.or(1.0, Cbor::f32)?, offset: self.or(0.0, Cbor::f32)? },
-            code::CLIP => {
-                Op::Clip { low: self.or(f32::MIN, Cbor::f32)?, high: self.or(f32::MAX, Cbor::f32)? }
-            }
-            code::LEAKY_RELU => Op::LeakyRelu { slope: self.need(Cbor::f32)? },
-            code::PRELU => Op::Prelu,
-            code::HARD_SIGMOID => {
-                Op::HardSigmoid { slope: self.need(Cbor::f32)?, offset: self.need(Cbor::f32)? }
-            }
-            code::HARD_SWISH => Op::HardSwish,
-            code::SILU => Op::Silu,
-            code::LOG_SOFTMAX => Op::LogSoftmax,
-            code::TRANSPOSE => Op::Transpose { axes: self.need(dims)? },
-            code::GATHER => {
-                Op::Gather { axis: self.need(Cbor::size)?, indices: self.need(|c| sizes(c, MAX_INDICES))? }
-            }
-            code::RESIZE => Op::Resize {
-                size: self.need(pair)?,
-                step: [self.need(Cbor::f32)?, self.need(Cbor::f32)?],
-                offset: [self.need(Cbor::f32)?, self.need(Cbor::f32)?],
-            },
-            code::LOCAL_RESPONSE_NORM => Op::LocalResponseNorm {
-                size: self.need(Cbor::size)?,
-                alpha: self.need(Cbor::f32)?,
-                beta: self.need(Cbor::f32)?,
-                bias: self.need(Cbor::f32)?,
-            },
-            code::SPREAD => Op::Spread { step: self.need(pair)? },
-            _ => {
-                let problem = alloc::format!("operator {code} is unknown; the file needs a newer reader");
-                return broken("F-11", self.offset, problem);
-            }
-        })
+        let Some(operator) = Operator::by_code(code) else {
+            let problem = alloc::format!("operator {code} is unknown; the file needs a newer reader");
+            return broken("F-11", self.offset, problem);
+        };
+        let mut values: Vec<Value> = Vec::with_capacity(operator.attributes.len());
+        for attribute in operator.attributes {
+            let value = match (attribute.kind, attribute.default_value(&values)) {
+                (Kind::Floats, _) => Value::Floats([self.need(Cbor::f32)?, self.need(Cbor::f32)?]),
+                (kind, None) => self.need(|cbor| value(cbor, kind))?,
+                (kind, Some(default)) => self.or(default, |cbor| value(cbor, kind))?,
+            };
+            values.push(value);
+        }
+        match operator.build(values) {
+            Some(op) => Ok(op),
+            None => broken("F-11", self.offset, "an operator lacks an attribute"),
+        }
     }
+}
+
+/// One attribute of that kind.
+fn value(cbor: &mut Cbor<'_>, kind: Kind) -> Result<Value, FormatError> {
+    Ok(match kind {
+        Kind::Size => Value::Size(cbor.size()?),
+        Kind::Bool => Value::Bool(cbor.bool()?),
+        Kind::Float => Value::Float(cbor.f32()?),
+        Kind::Floats => Value::Floats([cbor.f32()?, cbor.f32()?]),
+        Kind::Pair => Value::Pair(pair(cbor)?),
+        Kind::Padding => Value::Padding(padding(cbor)?),
+        Kind::Dims => Value::Dims(dims(cbor)?),
+        Kind::Indices => {
+            let offset = cbor.offset();
+            let indices = sizes(cbor, MAX_INDICES)?;
+            if indices.is_empty() {
+                return broken("F-11", offset, "a gather of nothing");
+            }
+            Value::Indices(indices)
+        }
+    })
 }

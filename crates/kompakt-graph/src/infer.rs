@@ -207,7 +207,36 @@ pub(crate) fn params(index: usize, node: &Node, operands: &[&[usize]]) -> Result
             }
         }
         Op::Prelu => all.push(param("weight", vec![x[0]], ParamRole::PerChannel)),
-        _ => {}
+        Op::MaxPool { .. }
+        | Op::AvgPool { .. }
+        | Op::GlobalAvgPool
+        | Op::Relu
+        | Op::Sigmoid
+        | Op::Tanh
+        | Op::Softmax
+        | Op::Add
+        | Op::Concat
+        | Op::Flatten
+        | Op::Reshape { .. }
+        | Op::Dropout { .. }
+        | Op::Identity
+        | Op::Slice { .. }
+        | Op::Pad { .. }
+        | Op::Mul
+        | Op::Sub
+        | Op::Div
+        | Op::Scale { .. }
+        | Op::Clip { .. }
+        | Op::LeakyRelu { .. }
+        | Op::HardSigmoid { .. }
+        | Op::HardSwish
+        | Op::Silu
+        | Op::LogSoftmax
+        | Op::Transpose { .. }
+        | Op::Gather { .. }
+        | Op::Resize { .. }
+        | Op::LocalResponseNorm { .. }
+        | Op::Spread { .. } => {}
     }
     for p in &all {
         check_limits(&format!("parameter {:?}", p.name), &p.shape)?;
@@ -216,16 +245,12 @@ pub(crate) fn params(index: usize, node: &Node, operands: &[&[usize]]) -> Result
 }
 
 fn check_arity(node: &Node, found: usize) -> Result<(), GraphError> {
-    let (fits, expected) = match node.op {
-        Op::Add | Op::Mul | Op::Sub | Op::Div => (found == 2, "2"),
-        Op::Concat => (found >= 2, "2 or more"),
-        _ => (found == 1, "1"),
-    };
-    if fits {
-        Ok(())
-    } else {
-        Err(GraphError::Arity { node: node.name.clone(), op: node.op.name(), expected, found })
+    let inputs = node.op.operator().inputs;
+    if inputs.allow(found) {
+        return Ok(());
     }
+    let expected = inputs.describe();
+    Err(GraphError::Arity { node: node.name.clone(), op: node.op.name(), expected, found })
 }
 
 fn image(x: &[usize]) -> Result<(usize, usize, usize), String> {

@@ -22,6 +22,7 @@
 
 extern crate alloc;
 
+mod channels;
 mod error;
 mod graph;
 mod infer;
@@ -30,11 +31,13 @@ mod names;
 pub mod networks;
 mod op;
 mod per_layer;
+pub mod table;
 
+pub use channels::{ChannelReach, ChannelSource, Passage, Reader};
 pub use error::GraphError;
 pub use graph::{Graph, Input, Node, Param, ParamRole, ValueId};
 pub use infer::output_shape;
-pub use limits::{MAX_ADDRESSABLE_ELEMENTS, MAX_DIM, MAX_ELEMENTS, MAX_NODES, MAX_RANK};
+pub use limits::{MAX_ADDRESSABLE_ELEMENTS, MAX_DIM, MAX_ELEMENTS, MAX_INDICES, MAX_NODES, MAX_RANK};
 pub use names::default_names;
 pub use op::{Op, Padding, Pair};
 pub use per_layer::PerLayer;

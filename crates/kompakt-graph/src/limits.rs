@@ -6,6 +6,8 @@ pub const MAX_NODES: usize = 1 << 16;
 pub const MAX_RANK: usize = 6;
 /// The largest single dimension.
 pub const MAX_DIM: usize = 1 << 28;
+/// The most indices of a gather.
+pub const MAX_INDICES: usize = 1 << 16;
 /// The most elements in one value or one parameter.
 pub const MAX_ELEMENTS: u64 = 1 << 34;
 /// The most elements in one value or one parameter that this machine can address: [`MAX_ELEMENTS`], or less where

@@ -24,7 +24,6 @@ mod order;
 mod parts;
 mod planes;
 mod raw;
-pub mod reference;
 mod sections;
 mod self_test;
 mod simplify;
@@ -33,6 +32,8 @@ mod table;
 mod tiles;
 mod unpack;
 mod write;
+
+pub use kompakt_reference as reference;
 
 pub use content::{About, InMemory, Packed, Source, Streamed};
 pub use error::PackError;

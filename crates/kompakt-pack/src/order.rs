@@ -10,7 +10,7 @@
 
 use kompakt_entropy::{Weights, order::unit_order};
 use kompakt_format::coder_shape;
-use kompakt_graph::{Graph, Op, Param, ParamRole};
+use kompakt_graph::{Graph, Param, ParamRole, Passage};
 use kompakt_model::{Model, Numbers, Parameter};
 
 /// Where the units of a layer are found: parameters that have them along a dimension.
@@ -53,43 +53,19 @@ pub fn order_units(model: &mut Model) {
 fn find_units(graph: &Graph, index: usize) -> Option<Units> {
     let node = graph.params()[index].node;
     // Each unit of a grouped convolution reads channels of its own group: it cannot change places alone.
-    if matches!(graph.nodes()[node].op, Op::Conv2d { groups, .. } if groups != 1) {
+    if graph.passage(node) != Passage::Weighed {
         return None;
     }
     let of_node = |node: usize| graph.params().iter().enumerate().filter(move |(_, p)| p.node == node);
     let mut units = Units { own: of_node(node).map(|(i, _)| (i, 1)).collect(), readers: Vec::new() };
-    // Values whose leading dimension is the units, each `span` times.
-    let mut open = vec![(graph.value_of(node), 1)];
-    while let Some((value, span)) = open.pop() {
-        if graph.outputs().contains(&value) {
-            return None;
-        }
-        for consumer in graph.consumers(value) {
-            let next = graph.value_of(consumer);
-            match &graph.nodes()[consumer].op {
-                Op::Linear { .. } | Op::Conv2d { groups: 1, .. } => {
-                    units.readers.extend(
-                        of_node(consumer)
-                            .filter(|(_, p)| p.role == ParamRole::Weight)
-                            .map(|(i, _)| (i, span)),
-                    );
-                }
-                Op::BatchNorm { .. } | Op::ScaleBias => {
-                    units.own.extend(of_node(consumer).map(|(i, _)| (i, span)));
-                    open.push((next, span));
-                }
-                Op::Flatten => open.push((next, span * graph.shape(value)[1..].iter().product::<usize>())),
-                Op::MaxPool { .. } | Op::AvgPool { .. } | Op::GlobalAvgPool => open.push((next, span)),
-                op if op.is_elementwise() => open.push((next, span)),
-                _ => return None,
-            }
-        }
+    let reach = graph.channel_reach(graph.value_of(node))?;
+    for reader in &reach.readers {
+        let is_weight = |(_, p): &(usize, &Param)| p.role == ParamRole::Weight;
+        units.readers.extend(of_node(reader.node).filter(is_weight).map(|(i, _)| (i, reader.span)));
     }
-    // A value that two nodes read is followed twice.
-    units.own.sort_unstable();
-    units.own.dedup();
-    units.readers.sort_unstable();
-    units.readers.dedup();
+    for &(node, span) in &reach.passed {
+        units.own.extend(of_node(node).map(|(i, _)| (i, span)));
+    }
     (!units.readers.is_empty()).then_some(units)
 }
 

@@ -4,8 +4,10 @@
 #[path = "../examples/make_fixtures/example.rs"]
 mod example;
 
-use kompakt_format::{MAGIC, NumberFormat, SectionKind, Tier, VERSION, code, key, limits};
-use std::{fs, path::PathBuf};
+use kompakt_format::{MAGIC, NumberFormat, SectionKind, Tier, VERSION, key, limits};
+use kompakt_graph::table::{Default, Kind, OPERATORS};
+use serde_json::json;
+use std::{fs, path::PathBuf, process::Command};
 
 fn read(path: &str) -> Vec<u8> {
     fs::read(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap()
@@ -106,42 +108,54 @@ fn section_kinds() {
 
 #[test]
 fn operators() {
-    let codes = [
-        (code::LINEAR, "linear"),
-        (code::CONV2D, "conv2d"),
-        (code::BATCH_NORM, "batch_norm"),
-        (code::SCALE_BIAS, "scale_bias"),
-        (code::MAX_POOL, "max_pool"),
-        (code::AVG_POOL, "avg_pool"),
-        (code::GLOBAL_AVG_POOL, "global_avg_pool"),
-        (code::RELU, "relu"),
-        (code::SIGMOID, "sigmoid"),
-        (code::TANH, "tanh"),
-        (code::SOFTMAX, "softmax"),
-        (code::ADD, "add"),
-        (code::CONCAT, "concat"),
-        (code::FLATTEN, "flatten"),
-        (code::RESHAPE, "reshape"),
-        (code::SLICE, "slice"),
-        (code::PAD, "pad"),
-        (code::MUL, "mul"),
-        (code::SUB, "sub"),
-        (code::DIV, "div"),
-        (code::SCALE, "scale"),
-        (code::CLIP, "clip"),
-        (code::LEAKY_RELU, "leaky_relu"),
-        (code::PRELU, "prelu"),
-        (code::HARD_SIGMOID, "hard_sigmoid"),
-        (code::HARD_SWISH, "hard_swish"),
-        (code::SILU, "silu"),
-        (code::LOG_SOFTMAX, "log_softmax"),
-        (code::TRANSPOSE, "transpose"),
-        (code::GATHER, "gather"),
-        (code::RESIZE, "resize"),
-        (code::LOCAL_RESPONSE_NORM, "local_response_norm"),
-        (code::SPREAD, "spread"),
-    ];
-    assert_eq!(numbered("code"), named(&codes.map(|(code, name)| (code as i64, name))));
+    let codes = OPERATORS.iter().filter_map(|o| Some((i64::try_from(o.code?).unwrap(), o.name.to_string())));
+    assert_eq!(numbered("code"), codes.collect::<Vec<_>>());
+}
+
+/// The Python reader's table has the same operators, stems, attributes and defaults.
+#[test]
+fn operators_of_the_python_reader() {
+    let script = "import json, sys; sys.path.insert(0, 'spec/reference')\n\
+        from kompakt_reader.graph import OPERATORS, REQUIRED\n\
+        table = {c: (n, s, [(k, None if d is REQUIRED else d) for _, k, d in a]) for c, (n, s, a) in OPERATORS.items()}\n\
+        print(json.dumps(table))";
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let Ok(output) = Command::new("python3").args(["-c", script]).current_dir(root).output() else {
+        assert!(std::env::var_os("CI").is_none(), "python3 is missing");
+        println!("not tested here: the Python reader, python3 is missing");
+        return;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut expected = serde_json::Map::new();
+    for operator in OPERATORS {
+        let Some(code) = operator.code else { continue };
+        let mut attributes = Vec::new();
+        for attribute in operator.attributes {
+            let kind = match attribute.kind {
+                Kind::Size => "size",
+                Kind::Bool => "bool",
+                Kind::Float | Kind::Floats => "float",
+                Kind::Pair => "pair",
+                Kind::Padding => "padding",
+                Kind::Dims => "sizes",
+                Kind::Indices => "indices",
+            };
+            let default = match attribute.default {
+                Default::None => json!(null),
+                Default::Size(n) => json!(n),
+                Default::Bool(b) => json!(b),
+                Default::Float(x) => json!(f64::from(x)),
+                Default::Pair(pair) => json!([pair.h, pair.w]),
+                Default::Padding(p) => json!([p.top, p.left, p.bottom, p.right]),
+                Default::Same(index) => json!(operator.attributes[index].name),
+            };
+            let n = if attribute.kind == Kind::Floats { 2 } else { 1 };
+            attributes.extend(std::iter::repeat_n(json!([kind, default]), n));
+        }
+        expected.insert(code.to_string(), json!([operator.name, operator.stem, attributes]));
+    }
+    assert_eq!(found, serde_json::Value::Object(expected));
 }
 
 #[test]

@@ -181,6 +181,7 @@ fn agree_on_changed_files() {
         }
     }
     assert!(n_fine > 20, "{n_fine} of the changes leave a file that is read");
+    assert!(n_by_rule * 100 >= files.len() * 98, "{n_by_rule} of the files are refused by the same rule");
     assert!(
         disagreements.is_empty(),
         "{} of {}:\n{}",

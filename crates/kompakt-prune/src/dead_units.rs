@@ -8,11 +8,8 @@
 //! Dropping units can leave others without a reader, so this is repeated until nothing changes. One unit a layer
 //! always stays, and so does every unit that passes an add, a concat or the output.
 
-use crate::{
-    error::PruneError,
-    reach::{self, Consumer},
-};
-use kompakt_graph::{Graph, Op, Padding};
+use crate::{error::PruneError, reach};
+use kompakt_graph::{Graph, Op, Padding, Reader};
 use kompakt_model::{Model, Numbers, Parameter};
 use std::collections::BTreeSet;
 
@@ -49,7 +46,7 @@ pub fn remove_dead_units(model: &mut Model) -> Result<Vec<Removed>, PruneError> 
 
 /// Removes the dead units of one layer and says how many there were.
 fn remove_from(model: &mut Model, node: usize) -> Result<usize, PruneError> {
-    let Some(readers) = reach::consumers(&model.graph, node) else { return Ok(0) };
+    let Some(readers) = reach::readers(&model.graph, node) else { return Ok(0) };
     let n_units = model.graph.shape(model.graph.value_of(node))[0];
     let mut is_read = vec![false; n_units];
     for reader in &readers {
@@ -90,13 +87,13 @@ fn rows_alive(model: &Model, node: usize) -> Vec<bool> {
 }
 
 /// For every unit the sums of `term` over the weights by which each row of the reader works on it: `[units][rows]`.
-fn sums_by_unit(model: &Model, reader: &Consumer, term: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
+fn sums_by_unit(model: &Model, reader: &Reader, term: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
     let weight = &model.parameters[&name(&model.graph, reader.node, "weight")];
     let (rows, columns) = (weight.shape()[0], weight.shape()[1]);
     let taps: usize = weight.shape()[2..].iter().product();
-    let mut sums = vec![vec![0.0; rows]; columns / reader.spread];
+    let mut sums = vec![vec![0.0; rows]; columns / reader.span];
     for (row, weights) in weight.to_f32().chunks_exact(columns * taps).enumerate() {
-        for (sums, mine) in sums.iter_mut().zip(weights.chunks_exact(reader.spread * taps)) {
+        for (sums, mine) in sums.iter_mut().zip(weights.chunks_exact(reader.span * taps)) {
             sums[row] = mine.iter().map(|&w| term(f64::from(w))).sum();
         }
     }
@@ -104,13 +101,13 @@ fn sums_by_unit(model: &Model, reader: &Consumer, term: impl Fn(f64) -> f64) -> 
 }
 
 /// What each reader gets of a unit without input, or `None` if it cannot go into the reader's bias.
-fn constants(model: &Model, node: usize, unit: usize, readers: &[Consumer]) -> Option<Vec<f64>> {
+fn constants(model: &Model, node: usize, unit: usize, readers: &[Reader]) -> Option<Vec<f64>> {
     let graph = &model.graph;
     let vector = |node: usize, suffix: &str| {
         model.parameters.get(&name(graph, node, suffix)).map_or(0.0, |p| f64::from(p.to_f32()[unit]))
     };
     let bias = vector(node, "bias");
-    let at_reader = |reader: &Consumer| {
+    let at_reader = |reader: &Reader| {
         let constant = reach::constant(graph, &reader.path, bias, vector)?;
         let can_take = match graph.nodes()[reader.node].op {
             Op::Linear { bias, .. } => bias,
@@ -123,7 +120,7 @@ fn constants(model: &Model, node: usize, unit: usize, readers: &[Consumer]) -> O
 }
 
 /// Adds to a reader's bias what units that are constant everywhere contribute.
-fn fold(model: &mut Model, reader: &Consumer, constants: &[f64]) {
+fn fold(model: &mut Model, reader: &Reader, constants: &[f64]) {
     if constants.iter().all(|c| *c == 0.0) {
         return;
     }
@@ -138,19 +135,20 @@ fn fold(model: &mut Model, reader: &Consumer, constants: &[f64]) {
 }
 
 /// Takes rows out of the layer, channels out of what lies between, and columns out of the readers.
-fn shrink(model: &mut Model, node: usize, readers: &[Consumer], keep: &[bool]) -> Result<(), PruneError> {
+fn shrink(model: &mut Model, node: usize, readers: &[Reader], keep: &[bool]) -> Result<(), PruneError> {
     let graph = model.graph.clone();
     for suffix in ["weight", "bias"] {
         retain(model, &name(&graph, node, suffix), 0, 1, keep);
     }
-    let between: BTreeSet<usize> = readers.iter().flat_map(|r| r.path.iter().copied()).collect();
+    let between: BTreeSet<usize> =
+        readers.iter().flat_map(|r| r.path.iter().map(|&(node, _)| node)).collect();
     for node in between {
         for suffix in ["weight", "bias", "running_mean", "running_var"] {
             retain(model, &name(&graph, node, suffix), 0, 1, keep);
         }
     }
     for reader in readers {
-        retain(model, &name(&graph, reader.node, "weight"), 1, reader.spread, keep);
+        retain(model, &name(&graph, reader.node, "weight"), 1, reader.span, keep);
     }
     let (inputs, mut nodes, outputs) = graph.into_parts();
     if let Op::Linear { out_features: n, .. } | Op::Conv2d { out_channels: n, .. } = &mut nodes[node].op {

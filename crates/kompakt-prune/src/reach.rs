@@ -4,79 +4,43 @@
 //! conv1 ──► pool1 ──► flatten1 ──► fc1          unit u of conv1 is columns 16 u .. 16 u + 16 of fc1
 //! ```
 
-use kompakt_graph::{Graph, Op, Padding, ValueId};
+use kompakt_graph::{Graph, Op, Padding, Passage, Reader};
 
-/// A layer that weighs a unit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Consumer {
-    /// The linear or convolution node.
-    pub(crate) node: usize,
-    /// How many of its inputs belong to one unit: more than 1 after a flatten.
-    pub(crate) spread: usize,
-    /// The nodes between, in the order they run.
-    pub(crate) path: Vec<usize>,
-}
-
-/// All layers that weigh the units of `node`, or `None` if a unit cannot be taken out: it leaves the graph, meets
-/// another value (add, concat), or passes an operator that is not known to treat units apart.
-pub(crate) fn consumers(graph: &Graph, node: usize) -> Option<Vec<Consumer>> {
-    match graph.nodes()[node].op {
-        Op::Linear { .. } | Op::Conv2d { groups: 1, .. } => {
-            let mut found = Vec::new();
-            follow(graph, graph.value_of(node), 1, &mut Vec::new(), &mut found)?;
-            Some(found)
-        }
-        _ => None,
-    }
-}
-
-fn follow(
-    graph: &Graph,
-    value: ValueId,
-    spread: usize,
-    path: &mut Vec<usize>,
-    found: &mut Vec<Consumer>,
-) -> Option<()> {
-    if graph.outputs().contains(&value) {
+/// All layers that weigh the units of `node`, or `None` if a unit cannot be taken out: see [`Graph::channel_reach`].
+pub(crate) fn readers(graph: &Graph, node: usize) -> Option<Vec<Reader>> {
+    if graph.passage(node) != Passage::Weighed {
         return None;
     }
-    for node in graph.consumers(value) {
-        let spread = match &graph.nodes()[node].op {
-            Op::Linear { .. } | Op::Conv2d { groups: 1, .. } => {
-                found.push(Consumer { node, spread, path: path.clone() });
-                continue;
-            }
-            op if op.is_elementwise() => spread,
-            Op::MaxPool { .. } | Op::AvgPool { .. } | Op::GlobalAvgPool => spread,
-            // One number a unit: fine as long as a unit is one channel.
-            Op::BatchNorm { .. } | Op::ScaleBias if spread == 1 => spread,
-            Op::Flatten => spread * graph.shape(value)[1..].iter().product::<usize>(),
-            _ => return None,
-        };
-        path.push(node);
-        follow(graph, graph.value_of(node), spread, path, found)?;
-        path.pop();
-    }
-    Some(())
+    let reach = graph.channel_reach(graph.value_of(node))?;
+    // Parameters on the way have one number a unit as long as a unit is one channel.
+    let is_single =
+        |&(node, span): &(usize, usize)| span == 1 || graph.passage(node) != Passage::KeptWithParameters;
+    reach.passed.iter().all(is_single).then_some(reach.readers)
 }
 
 /// What a unit that is `value` everywhere becomes along `path`, or `None` if it is not the same everywhere after.
 /// `channel` gives the parameters of a batch norm or scale node for the unit, by suffix.
 pub(crate) fn constant(
     graph: &Graph,
-    path: &[usize],
+    path: &[(usize, usize)],
     value: f64,
     channel: impl Fn(usize, &str) -> f64,
 ) -> Option<f64> {
     let mut c = value;
-    for &node in path {
+    for &(node, _) in path {
         c = match graph.nodes()[node].op {
             Op::Relu => c.max(0.0),
             Op::Sigmoid => 1.0 / (1.0 + (-c).exp()),
             Op::Tanh => c.tanh(),
             Op::Scale { factor, offset } => c * f64::from(factor) + f64::from(offset),
             Op::Clip { low, high } => c.clamp(f64::from(low), f64::from(high)),
-            Op::LeakyRelu { slope } if c < 0.0 => c * f64::from(slope),
+            Op::LeakyRelu { slope } => {
+                if c < 0.0 {
+                    c * f64::from(slope)
+                } else {
+                    c
+                }
+            }
             Op::HardSigmoid { slope, offset } => (c * f64::from(slope) + f64::from(offset)).clamp(0.0, 1.0),
             Op::HardSwish => c * (c / 6.0 + 0.5).clamp(0.0, 1.0),
             Op::Silu => c / (1.0 + (-c).exp()),
@@ -93,7 +57,31 @@ pub(crate) fn constant(
                 }
                 c
             }
-            _ => c,
+            Op::AvgPool { .. }
+            | Op::MaxPool { .. }
+            | Op::GlobalAvgPool
+            | Op::Flatten
+            | Op::Dropout { .. }
+            | Op::Identity => c,
+            // No path passes these.
+            Op::Linear { .. }
+            | Op::Conv2d { .. }
+            | Op::Softmax
+            | Op::Add
+            | Op::Concat
+            | Op::Reshape { .. }
+            | Op::Slice { .. }
+            | Op::Pad { .. }
+            | Op::Mul
+            | Op::Sub
+            | Op::Div
+            | Op::Prelu
+            | Op::LogSoftmax
+            | Op::Transpose { .. }
+            | Op::Gather { .. }
+            | Op::Resize { .. }
+            | Op::LocalResponseNorm { .. }
+            | Op::Spread { .. } => return None,
         };
     }
     Some(c)

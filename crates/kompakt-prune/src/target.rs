@@ -4,7 +4,7 @@ use crate::{
     error::PruneError,
     rule::{self, Rule},
 };
-use kompakt_graph::{Graph, Op};
+use kompakt_graph::Graph;
 
 /// How much is kept, and who decides where.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,13 +41,8 @@ impl Target {
     ///
     /// Errors: any other network.
     pub fn paper(graph: &Graph) -> Result<Self, PruneError> {
-        let units: Vec<(&str, usize)> = graph
-            .weights()
-            .map(|p| match graph.nodes()[p.node].op {
-                Op::Conv2d { .. } => ("conv", p.shape[0]),
-                _ => ("fc", p.shape[0]),
-            })
-            .collect();
+        let units: Vec<(&str, usize)> =
+            graph.weights().map(|p| (graph.nodes()[p.node].op.stem(), p.shape[0])).collect();
         match units.as_slice() {
             [("fc", 300), ("fc", 100), ("fc", _)] => Ok(Self::Layers(vec![0.08, 0.09, 0.26])),
             [("conv", 20), ("conv", 50), ("fc", 500), ("fc", _)] => {

@@ -295,7 +295,7 @@ fn chain(graph: &Graph) -> Result<(Vec<Geometry>, Vec<Step>), RateError> {
                     shape: vec![*out_features, before[0]],
                     tap: (0..before[0] as u32).collect(),
                     base: vec![0],
-                    grid: picture_before(graph, index),
+                    grid: graph.channel_source(index, index).image.unwrap_or((1, 1)),
                 });
                 Kind::Weigh(geometry.len() - 1)
             }
@@ -341,19 +341,4 @@ fn chain(graph: &Graph) -> Result<(Vec<Geometry>, Vec<Step>), RateError> {
 fn places(n: usize, h: usize, w: usize, plane: usize, row: usize, column: usize) -> Vec<u32> {
     let cells = |p| (0..h).flat_map(move |r| (0..w).map(move |c| (p * plane + r * row + c * column) as u32));
     (0..n).flat_map(cells).collect()
-}
-
-/// Height and width of the image that a flatten just before `node` took apart.
-fn picture_before(graph: &Graph, mut value: usize) -> (usize, usize) {
-    while let Some(node) = graph.producer(value) {
-        match &graph.nodes()[node].op {
-            Op::Dropout { .. } | Op::Identity | Op::Relu => value = graph.nodes()[node].inputs[0],
-            Op::Flatten => {
-                let shape = graph.shape(graph.nodes()[node].inputs[0]);
-                return if shape.len() == 3 { (shape[1], shape[2]) } else { (1, 1) };
-            }
-            _ => break,
-        }
-    }
-    (1, 1)
 }

@@ -1,15 +1,11 @@
 //! A network of inverted residuals: batches in turns, tiers, budgets, threads, instruction sets.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/inverted_residuals.rs"]
-mod inverted_residuals;
-#[path = "support/random_model.rs"]
-mod random_model;
-
-use inverted_residuals::inverted_residuals;
 use kompakt_format::Tier;
 use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
-use random_model::{TIERS, checkpoint, expected, numbers, pack};
+use kompakt_testing::inverted_residuals::inverted_residuals;
+use kompakt_testing::models::{TIERS, checkpoint, expected, pack};
+use kompakt_testing::numbers;
 
 fn options(isa: Isa, max_batch: usize, threads: usize) -> SessionOptions {
     let mut options = SessionOptions::default();

@@ -1,19 +1,17 @@
 //! The seam for executors: a program and its weights, run by code that is not the loader's, answer the same.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/cases.rs"]
-mod cases;
 #[path = "support/f64_executor.rs"]
 mod f64_executor;
-#[path = "support/random_model.rs"]
-mod random_model;
 
-use cases::cases;
 use f64_executor::F64Executor;
 use kompakt_format::Tier;
 use kompakt_graph::networks;
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
-use random_model::{TIERS, checkpoint, expected, graph, numbers, pack};
+use kompakt_testing::cases::cases;
+use kompakt_testing::models::{TIERS, checkpoint, expected, pack};
+use kompakt_testing::numbers;
+use kompakt_testing::random_network::graph;
 use std::path::Path;
 
 #[test]

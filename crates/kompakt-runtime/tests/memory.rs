@@ -1,16 +1,12 @@
 //! What a session allocates: what its plan says, and nothing once it has run.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/inverted_residuals.rs"]
-mod inverted_residuals;
-#[path = "support/random_model.rs"]
-mod random_model;
-
-use inverted_residuals::inverted_residuals;
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Op, networks};
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
-use random_model::{TIERS, checkpoint, numbers, pack};
+use kompakt_testing::inverted_residuals::inverted_residuals;
+use kompakt_testing::models::{TIERS, checkpoint, pack};
+use kompakt_testing::numbers;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::{

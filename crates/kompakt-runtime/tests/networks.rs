@@ -1,16 +1,13 @@
 //! Random networks of all operators, in every tier, on every instruction set, against f64.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/cases.rs"]
-mod cases;
-#[path = "support/random_model.rs"]
-mod random_model;
-
-use cases::cases;
 use kompakt_format::Tier;
 use kompakt_graph::{networks, table::OPERATORS};
 use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
-use random_model::{TIERS, checkpoint, expected, graph, numbers, pack};
+use kompakt_testing::cases::cases;
+use kompakt_testing::models::{TIERS, checkpoint, expected, pack};
+use kompakt_testing::numbers;
+use kompakt_testing::random_network::graph;
 
 /// Random networks that are tried.
 const CASES: u32 = 90;

@@ -1,14 +1,11 @@
 //! Plans: what the table of costs decides, and that it decides alone.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/random_model.rs"]
-mod random_model;
-
 use kompakt_format::Tier;
 use kompakt_graph::networks;
 use kompakt_kernels::Isa;
 use kompakt_runtime::{Model, Session, SessionOptions};
-use random_model::{checkpoint, pack};
+use kompakt_testing::models::{checkpoint, pack};
 
 fn options(isa: Isa) -> SessionOptions {
     let mut options = SessionOptions::default();

@@ -1,13 +1,11 @@
 //! What is wrong is said, not crashed over.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/random_model.rs"]
-mod random_model;
-
 use kompakt_format::Tier;
 use kompakt_graph::networks;
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
-use random_model::{checkpoint, numbers, pack};
+use kompakt_testing::models::{checkpoint, pack};
+use kompakt_testing::numbers;
 
 fn small(tier: Tier) -> Vec<u8> {
     let graph = networks::lenet5(&[1, 14, 14], 4);
@@ -40,7 +38,7 @@ fn files_that_are_not_there_or_not_ours() {
 /// Any flipped or missing byte: an error, or a session that runs; never a panic.
 #[test]
 fn damaged_files() {
-    for tier in random_model::TIERS {
+    for tier in kompakt_testing::models::TIERS {
         let bytes = small(tier);
         let x = numbers(1, 196);
         let open_and_run = |bytes: &[u8]| -> Result<(), RuntimeError> {

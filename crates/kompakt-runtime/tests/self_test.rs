@@ -1,14 +1,11 @@
 //! The loader runs the self-tests of a file, and sees what is off.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/random_model.rs"]
-mod random_model;
-
 use kompakt_format::Tier;
 use kompakt_graph::networks;
 use kompakt_pack::{InMemory, Options, write};
 use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
-use random_model::{TIERS, checkpoint};
+use kompakt_testing::models::{TIERS, checkpoint};
 
 fn with_self_tests(tier: Tier) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();

@@ -1,16 +1,13 @@
 //! `kompakt-run` as a process: what it prints, and its exit codes.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../kompakt-runtime/tests/support/random_model.rs"]
-mod random_model;
-
 #[path = "support/program.rs"]
 mod program;
 
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair, networks};
+use kompakt_testing::models::{checkpoint, pack};
 use program::program;
-use random_model::{checkpoint, pack};
 use std::path::Path;
 
 struct Answer {

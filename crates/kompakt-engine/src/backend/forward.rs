@@ -150,7 +150,24 @@ impl<B: Layers> Forward<'_, B> {
                 B::float_pad(x, &padding, PadMode::Constant(0.0))
             }
             // `unsupported` refuses graphs with operators that are not above.
-            other => unreachable!("operator {} was let through", other.name()),
+            other @ (Op::Mul
+            | Op::Sub
+            | Op::Div
+            | Op::Scale { .. }
+            | Op::Clip { .. }
+            | Op::LeakyRelu { .. }
+            | Op::Prelu
+            | Op::HardSigmoid { .. }
+            | Op::HardSwish
+            | Op::Silu
+            | Op::LogSoftmax
+            | Op::Transpose { .. }
+            | Op::Gather { .. }
+            | Op::Resize { .. }
+            | Op::LocalResponseNorm { .. }
+            | Op::Spread { .. }) => {
+                unreachable!("operator {} was let through", other.name())
+            }
         }
     }
 
@@ -252,26 +269,41 @@ pub(crate) fn unsupported(graph: &Graph) -> Vec<String> {
 }
 
 fn is_supported(op: &Op) -> bool {
-    matches!(
-        op,
+    match op {
         Op::Linear { .. }
-            | Op::Conv2d { .. }
-            | Op::BatchNorm { .. }
-            | Op::ScaleBias
-            | Op::MaxPool { .. }
-            | Op::AvgPool { .. }
-            | Op::GlobalAvgPool
-            | Op::Relu
-            | Op::Sigmoid
-            | Op::Tanh
-            | Op::Softmax
-            | Op::Add
-            | Op::Concat
-            | Op::Flatten
-            | Op::Reshape { .. }
-            | Op::Dropout { .. }
-            | Op::Identity
-            | Op::Slice { .. }
-            | Op::Pad { .. }
-    )
+        | Op::Conv2d { .. }
+        | Op::BatchNorm { .. }
+        | Op::ScaleBias
+        | Op::MaxPool { .. }
+        | Op::AvgPool { .. }
+        | Op::GlobalAvgPool
+        | Op::Relu
+        | Op::Sigmoid
+        | Op::Tanh
+        | Op::Softmax
+        | Op::Add
+        | Op::Concat
+        | Op::Flatten
+        | Op::Reshape { .. }
+        | Op::Dropout { .. }
+        | Op::Identity
+        | Op::Slice { .. }
+        | Op::Pad { .. } => true,
+        Op::Mul
+        | Op::Sub
+        | Op::Div
+        | Op::Scale { .. }
+        | Op::Clip { .. }
+        | Op::LeakyRelu { .. }
+        | Op::Prelu
+        | Op::HardSigmoid { .. }
+        | Op::HardSwish
+        | Op::Silu
+        | Op::LogSoftmax
+        | Op::Transpose { .. }
+        | Op::Gather { .. }
+        | Op::Resize { .. }
+        | Op::LocalResponseNorm { .. }
+        | Op::Spread { .. } => false,
+    }
 }

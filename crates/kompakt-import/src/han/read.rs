@@ -58,12 +58,8 @@ fn layers(graph: &Graph) -> Result<Vec<Layer>, HanError> {
     let mut layers = Vec::new();
     for param in graph.weights() {
         let node = &graph.nodes()[param.node];
-        let (bits, bias) = match node.op {
-            Op::Conv2d { bias, .. } => (8, bias),
-            Op::Linear { bias, .. } => (4, bias),
-            _ => (0, false),
-        };
-        if !bias {
+        let bits = if matches!(node.op, Op::Conv2d { .. }) { 8 } else { 4 };
+        if !node.op.has_bias() {
             return Err(HanError::Network(format!(
                 "node {:?} is no layer with weights and a bias",
                 node.name

@@ -21,7 +21,7 @@ use crate::onnx::{
     options::ImportOptions,
     tensor::Tensor,
 };
-use kompakt_graph::{Graph, Op};
+use kompakt_graph::Graph;
 use kompakt_model::Model;
 use std::path::Path;
 
@@ -103,10 +103,8 @@ fn work(imported: &Imported) -> u64 {
     let graph = &imported.model.graph;
     let of = |param: &kompakt_graph::Param| {
         let shape = graph.shape(graph.value_of(param.node));
-        let places = match graph.nodes()[param.node].op {
-            Op::Conv2d { .. } => shape[1..].iter().product::<usize>(),
-            _ => 1,
-        };
+        // A weight is used once for every place of a channel: once where there is no image.
+        let places = shape[1..].iter().product::<usize>();
         (places as u64).saturating_mul(param.len() as u64)
     };
     let images = imported.batch.unwrap_or(1) as u64;

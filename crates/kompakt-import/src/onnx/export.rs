@@ -338,7 +338,6 @@ impl Writer<'_> {
             Op::Resize { step, offset, .. } => {
                 return self.resize(node, &inputs[0], &from, &to, *step, *offset);
             }
-            _ => Err("no form of it is known".to_string()),
         }?;
         self.push(op, node.name.clone(), input, node.name.clone(), attributes);
         Ok(())

@@ -120,44 +120,40 @@ impl Net {
 
     /// Puts activations together that exporters take apart.
     fn recognise(&mut self, index: usize) {
-        match self.nodes[index].op {
-            Op::Mul => {
-                for (gate, x) in [(0, 1), (1, 0)] {
-                    let x = self.input(index, x);
-                    let Some(maker) = self.own_maker(index, gate) else { continue };
-                    if self.input(maker, 0) != x {
-                        continue;
+        if self.nodes[index].op == Op::Mul {
+            for (gate, x) in [(0, 1), (1, 0)] {
+                let x = self.input(index, x);
+                let Some(maker) = self.own_maker(index, gate) else { continue };
+                if self.input(maker, 0) != x {
+                    continue;
+                }
+                let op = match self.nodes[maker].op {
+                    Op::Sigmoid => Op::Silu,
+                    Op::HardSigmoid { slope, offset } if is_near(slope, 1.0 / 6.0) && offset == 0.5 => {
+                        Op::HardSwish
                     }
-                    let op = match self.nodes[maker].op {
-                        Op::Sigmoid => Op::Silu,
-                        Op::HardSigmoid { slope, offset } if is_near(slope, 1.0 / 6.0) && offset == 0.5 => {
-                            Op::HardSwish
-                        }
-                        _ => continue,
-                    };
-                    return self.reroute(index, op, vec![x]);
+                    _ => continue,
+                };
+                return self.reroute(index, op, vec![x]);
+            }
+        } else if let Op::Scale { factor, offset: 0.0 } = self.nodes[index].op {
+            let Some(maker) = self.own_maker(index, 0) else { return };
+            if let Some((x, slope, offset, high)) = self.ramp(maker)
+                && is_near(factor * high, 1.0)
+            {
+                let op = Op::HardSigmoid { slope: slope / high, offset: offset / high };
+                return self.reroute(index, op, vec![x]);
+            }
+            if self.nodes[maker].op != Op::Mul || !is_near(factor, 1.0 / 6.0) {
+                return;
+            }
+            for (gate, x) in [(0, 1), (1, 0)] {
+                let x = self.input(maker, x);
+                let ramp = self.own_maker(maker, gate).and_then(|m| self.ramp(m));
+                if ramp == Some((x, 1.0, 3.0, 6.0)) {
+                    return self.reroute(index, Op::HardSwish, vec![x]);
                 }
             }
-            Op::Scale { factor, offset: 0.0 } => {
-                let Some(maker) = self.own_maker(index, 0) else { return };
-                if let Some((x, slope, offset, high)) = self.ramp(maker)
-                    && is_near(factor * high, 1.0)
-                {
-                    let op = Op::HardSigmoid { slope: slope / high, offset: offset / high };
-                    return self.reroute(index, op, vec![x]);
-                }
-                if self.nodes[maker].op != Op::Mul || !is_near(factor, 1.0 / 6.0) {
-                    return;
-                }
-                for (gate, x) in [(0, 1), (1, 0)] {
-                    let x = self.input(maker, x);
-                    let ramp = self.own_maker(maker, gate).and_then(|m| self.ramp(m));
-                    if ramp == Some((x, 1.0, 3.0, 6.0)) {
-                        return self.reroute(index, Op::HardSwish, vec![x]);
-                    }
-                }
-            }
-            _ => {}
         }
     }
 

@@ -169,19 +169,13 @@ fn tiles<'m>(container: &Container<'m>, index: usize) -> Option<TilesOf<'m>> {
 }
 
 #[cfg(test)]
-#[path = "../../tests/support/random_model.rs"]
-mod random_model;
-
-#[cfg(test)]
 mod tests {
     use super::super::DECODED_TILES;
-    use super::{
-        random_model::{checkpoint, pack},
-        *,
-    };
+    use super::*;
     use crate::{Model, Session, SessionOptions};
     use kompakt_format::Tier;
     use kompakt_graph::networks;
+    use kompakt_testing::models::{checkpoint, pack};
 
     #[test]
     fn every_form_in_memory_decodes_the_file_once() {

@@ -1,5 +1,5 @@
 //! A network of inverted residuals: every way in which convolutions are run, in one.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)]
 
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair};
 
@@ -40,7 +40,7 @@ impl Nodes {
 }
 
 /// `[3, size, size]` in; planes before the last block out, and five classes.
-pub(crate) fn inverted_residuals(size: usize) -> Graph {
+pub fn inverted_residuals(size: usize) -> Graph {
     let mut nodes = Nodes(Vec::new());
     let x = nodes.conv(0, 8, 3, 2, 1);
     let first = nodes.relu(x);
