@@ -5,7 +5,7 @@
 //!                          shapes, casts        one image at a time    into the layer before
 //! ```
 //!
-//! [`import`] reads a network of operator sets 7 to 22 as a model of the interchange, ready to be pruned, compressed or
+//! [`import`] reads a network of operator sets 7 to 25 as a model of the interchange, ready to be pruned, compressed or
 //! packed. [`export`] writes a model as ONNX again, dense, so that any other runtime can check it.
 //!
 //! # The batch

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// Turn an ONNX model, or a published file of Deep Compression, into a model that the stages work on
 ///
-/// ONNX: operator sets 7 to 22, weights in the file or beside it. Batch norms, scales and biases go into the layers before
+/// ONNX: operator sets 7 to 25, weights in the file or beside it. Batch norms, scales and biases go into the layers before
 /// them. What was read is checked at once: the file is evaluated node by node on two synthetic inputs, and a network that
 /// answers otherwise is an error that names the first node that differs. Everything that is not supported is listed at
 /// once, with the nodes' names.

@@ -17,7 +17,7 @@ use std::{
 };
 
 /// The oldest and newest operator sets that are understood.
-const OPSETS: std::ops::RangeInclusive<i64> = 7..=22;
+const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
 /// Keys of the metadata for what ONNX has no place for; [`export`](crate::onnx::export()) writes them, import reads them.
 pub(crate) const PREPROCESSING: &str = "kompakt.preprocessing";

@@ -56,6 +56,15 @@ impl Case {
         }
     }
 
+    /// The largest difference from the expected answers, as a part of the largest number.
+    pub(crate) fn difference(&self, found: &[Vec<f32>]) -> f32 {
+        let of = |(found, expected): (&Vec<f32>, &Vec<f32>)| {
+            let largest = expected.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
+            found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max) / largest
+        };
+        found.iter().zip(&self.outputs).map(of).fold(0f32, f32::max)
+    }
+
     /// Compares answers. Errors: the first that is too far off.
     pub(crate) fn compare(&self, found: &[Vec<f32>], tolerance: f32) -> Result<(), String> {
         if found.len() != self.outputs.len() {

@@ -111,7 +111,11 @@ impl Lowering<'_> {
                         self.builder.op(None, Op::Scale { factor: -1.0, offset: 0.0 }, vec![x.value])?;
                     self.with_constant(call, "Add", &Act { value, ..x.clone() }, c)
                 }
-                _ => Err("a constant divided by, or to the power of, a value".into()),
+                "Div" => {
+                    let value = self.reciprocal(x.value)?;
+                    self.with_constant(call, "Mul", &Act { value, ..x.clone() }, c)
+                }
+                _ => Err("a constant to the power of a value".into()),
             },
             (Operand::Const(_), Operand::Const(_)) => Err("constants before a value; reorder them".into()),
         }
@@ -123,6 +127,7 @@ impl Lowering<'_> {
             "Mul" => Op::Mul,
             "Sub" => Op::Sub,
             "Div" => Op::Div,
+            "Max" | "Min" => Op::Add,
             other => return Err(format!("{other} of two values")),
         };
         let rank = a.dims.len().max(b.dims.len());
@@ -135,7 +140,10 @@ impl Lowering<'_> {
             let rest = if rank == 1 { vec![1] } else { dims[1..].to_vec() };
             sides.push(self.builder.reshape(x.value, rest)?);
         }
-        let value = self.builder.op(call.name(), kind, sides)?;
+        let value = match op {
+            "Max" | "Min" => self.greater(sides[0], sides[1], op == "Max")?,
+            _ => self.builder.op(call.name(), kind, sides)?,
+        };
         let mut y = self.with_batch(value);
         y.dims.truncate(rank.max(1));
         Ok(y)
@@ -243,11 +251,10 @@ impl Lowering<'_> {
                 return Ok(Act { value, ..x.clone() });
             }
             _ if v == 1.0 => return Ok(x.clone()),
-            _ if v == 2.0 => {
-                let value = self.builder.op(call.name(), Op::Mul, vec![x.value, x.value])?;
+            _ => {
+                let value = self.power(x.value, v)?;
                 return Ok(Act { value, ..x.clone() });
             }
-            _ => return Err(format!("a power of {v}")),
         };
         if !(factor.is_finite() && offset.is_finite()) {
             return Err("a constant that is no number, or a division by 0".into());

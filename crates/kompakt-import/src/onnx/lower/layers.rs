@@ -1,6 +1,6 @@
 //! Layers with weights.
 
-use super::{Act, Call, Lowering};
+use super::{Act, Call, Lowering, Operand};
 use crate::onnx::{rules, tensor::Tensor};
 use kompakt_graph::{Op, Padding, Pair};
 
@@ -249,15 +249,42 @@ impl Lowering<'_> {
     /// A product with a constant matrix on the right: a linear layer, or where there are many vectors an image, a
     /// convolution of 1x1.
     pub(super) fn matmul(&mut self, call: &Call<'_>) -> Result<Act, String> {
-        let (x, w) = (call.act(0)?.clone(), call.needed(1)?);
+        match (&call.inputs[..], call.act(1)) {
+            ([Some(Operand::Act(_)), ..], Ok(_)) => return self.product_of_values(call),
+            ([Some(Operand::Const(w)), ..], Ok(x)) => return self.weights_first(call, w, &x.clone()),
+            _ => {}
+        }
+        let x = call.act(0)?.clone();
+        self.times(call, &x, call.needed(1)?, 1)
+    }
+
+    /// `W x` is the transpose of `x' W'`.
+    fn weights_first(&mut self, call: &Call<'_>, w: &Tensor, x: &Act) -> Result<Act, String> {
+        let rank = x.dims.len();
+        let &[m, k] = &w.dims[..] else { return Err(format!("{:?} times {:?}", w.dims, x.dims)) };
+        if rank < 3 {
+            return Err(format!("{:?} times {:?}: images of a batch are mixed", w.dims, x.dims));
+        }
+        let mut order: Vec<usize> = (0..rank - 1).collect();
+        order.swap(rank - 3, rank - 2);
+        let turned_x = self.builder.transpose(x.value, order.clone())?;
+        let turned_x = self.with_batch(turned_x);
+        let turned_w = Tensor::floats(vec![k, m], turned(&w.to_floats(), k));
+        let y = self.times(call, &turned_x, &turned_w, 0)?;
+        let value = self.builder.transpose(y.value, order)?;
+        Ok(self.with_batch(value))
+    }
+
+    /// A value times a constant, which is input `index`.
+    fn times(&mut self, call: &Call<'_>, x: &Act, w: &Tensor, index: usize) -> Result<Act, String> {
         let (k, n) = match w.dims[..] {
             [.., k, n] if w.len() == k * n => (k, n),
             [k] => {
                 let column = w.reshaped(vec![k, 1]);
-                let y = self.matrices(call, &x, &column)?;
+                let y = self.matrices(call, x, &column)?;
                 return self.reshaped(&y, y.dims[..y.dims.len() - 1].to_vec());
             }
-            _ => return self.matrices(call, &x, w),
+            _ => return self.matrices(call, x, w),
         };
         if x.dims.len() < 2 || x.dims.last() != Some(&k) {
             return Err(format!("{:?} times {:?}", x.dims, w.dims));
@@ -266,7 +293,7 @@ impl Lowering<'_> {
         let mut dims = x.dims.clone();
         dims.pop();
         dims.push(n);
-        let name = call.layer_name(1);
+        let name = call.layer_name(index);
         if let [_, _] = x.dims[..] {
             let op = Op::Linear { out_features: n, bias: false };
             let value = self.layer(name, op, x.value, weight, None)?;

@@ -1,7 +1,7 @@
 //! Norms and softmax.
 
 use super::{Act, Call, Lowering};
-use crate::onnx::rules;
+use crate::onnx::{rules, tensor::Tensor};
 use kompakt_graph::Op;
 
 impl Lowering<'_> {
@@ -23,6 +23,91 @@ impl Lowering<'_> {
         let op = Op::BatchNorm { eps: call.node.float("epsilon", 1e-5) };
         let value = self.builder.push(Some(call.layer_name(1)), op, vec![x.value], params)?;
         Ok(Act { value, ..x })
+    }
+
+    /// `x / sqrt(mean x^2 + epsilon)` over `axes`, its mean taken off before if `is_centred`.
+    fn normalised(&mut self, x: &Act, axes: &[usize], epsilon: f32, is_centred: bool) -> Result<Act, String> {
+        if !(epsilon >= 0.0 && epsilon.is_finite()) {
+            return Err(format!("an epsilon of {epsilon}"));
+        }
+        let mut value = x.value;
+        if is_centred {
+            let mean = self.mean(x, axes, None)?;
+            value = self.builder.op(None, Op::Sub, vec![value, mean])?;
+        }
+        let square = self.product(value, value)?;
+        let variance = self.mean(&Act { value: square, dims: x.dims.clone() }, axes, None)?;
+        let variance = self.scaled(variance, 1.0, epsilon)?;
+        let deviation = self.root(variance)?;
+        value = self.builder.op(None, Op::Div, vec![value, deviation])?;
+        Ok(Act { value, dims: x.dims.clone() })
+    }
+
+    /// Multiplies by input 1 and adds input 2, if they are there, as if they had shape `dims`.
+    fn scaled_and_shifted(
+        &mut self,
+        call: &Call<'_>,
+        mut y: Act,
+        dims: impl Fn(&Tensor) -> Vec<usize>,
+    ) -> Result<Act, String> {
+        for (index, op) in [(1, "Mul"), (2, "Add")] {
+            if let Some(tensor) = call.constant(index)? {
+                let shape = dims(tensor);
+                if shape.iter().product::<usize>() != tensor.len() {
+                    return Err(format!("input {index} has shape {:?}", tensor.dims));
+                }
+                y = self.with_constant(call, op, &y, &tensor.reshaped(shape))?;
+            }
+        }
+        Ok(y)
+    }
+
+    /// `LayerNormalization` and `RMSNormalization`: over `axis` and all behind it.
+    pub(super) fn layer_norm(&mut self, call: &Call<'_>) -> Result<Act, String> {
+        let x = call.act(0)?.clone();
+        let rank = x.dims.len();
+        if call.node.output.iter().skip(1).any(|o| !o.is_empty()) {
+            return Err("its mean is asked for".into());
+        }
+        let first = rules::axis(call.node.int("axis", -1), rank)?;
+        if first == 0 {
+            return Err("it goes along the batch".into());
+        }
+        let axes: Vec<usize> = (first..rank).collect();
+        let is_centred = call.node.op_type == "LayerNormalization";
+        let y = self.normalised(&x, &axes, call.node.float("epsilon", 1e-5), is_centred)?;
+        self.scaled_and_shifted(call, y, |tensor| tensor.dims.clone())
+    }
+
+    /// Each channel by itself.
+    pub(super) fn instance_norm(&mut self, call: &Call<'_>) -> Result<Act, String> {
+        let x = call.act(0)?.clone();
+        let rank = x.dims.len();
+        if rank < 3 {
+            return Err(format!("{:?} is no image", x.dims));
+        }
+        let axes: Vec<usize> = (2..rank).collect();
+        let y = self.normalised(&x, &axes, call.node.float("epsilon", 1e-5), true)?;
+        self.scaled_and_shifted(call, y, |_| by_channel(x.dims[1], rank))
+    }
+
+    /// Groups of channels; scale and bias are by group before operator set 21.
+    pub(super) fn group_norm(&mut self, call: &Call<'_>) -> Result<Act, String> {
+        let x = call.act(0)?.clone();
+        let rank = x.dims.len();
+        let groups = usize::try_from(call.node.int("num_groups", 0)).unwrap_or(0);
+        if rank < 3 || groups == 0 || x.dims[1] % groups != 0 {
+            return Err(format!("{groups} groups of {:?}", x.dims));
+        }
+        let rest: usize = x.dims[1..].iter().product();
+        let by_group = self.reshaped(&x, vec![x.dims[0], groups, rest / groups])?;
+        let mut y = self.normalised(&by_group, &[2], call.node.float("epsilon", 1e-5), true)?;
+        if self.opset < 21 {
+            y = self.scaled_and_shifted(call, y, |_| by_channel(groups, 3))?;
+            return self.reshaped(&y, x.dims.clone());
+        }
+        let y = self.reshaped(&y, x.dims.clone())?;
+        self.scaled_and_shifted(call, y, |_| by_channel(x.dims[1], rank))
     }
 
     pub(super) fn response_norm(&mut self, call: &Call<'_>) -> Result<Act, String> {
@@ -61,4 +146,9 @@ impl Lowering<'_> {
         let value = self.builder.reshape(value, shape)?;
         Ok(Act { value, ..x })
     }
+}
+
+/// The shape of one number a channel, for a value of `rank` dimensions.
+fn by_channel(channels: usize, rank: usize) -> Vec<usize> {
+    (0..rank).map(|d| if d == 1 { channels } else { 1 }).collect()
 }

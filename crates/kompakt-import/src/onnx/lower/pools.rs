@@ -56,7 +56,7 @@ impl Lowering<'_> {
         self.reshaped(&y, dims)
     }
 
-    /// Mean or sum over any dimensions but the batch: those are brought to the end and pooled as one.
+    /// Reductions over any dimensions but the batch.
     pub(super) fn reduce(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let rank = x.dims.len();
@@ -67,10 +67,47 @@ impl Lowering<'_> {
             _ => (0..rank).collect(),
         };
         if axes.contains(&0) {
-            return Err("it averages over the batch".into());
+            return Err("it goes over the batch".into());
         }
-        let kept: Vec<usize> = (1..rank).filter(|d| !axes.contains(d)).collect();
-        let order: Vec<usize> = kept.iter().chain(&axes).map(|d| d - 1).collect();
+        let size = axes.iter().map(|&d| x.dims[d]).product::<usize>() as f32;
+        let name = call.name();
+        let with = |value| Act { value, dims: x.dims.clone() };
+        let value = match call.node.op_type.as_str() {
+            "ReduceMean" => self.mean(&x, &axes, name)?,
+            "ReduceSum" => {
+                let mean = self.mean(&x, &axes, name)?;
+                self.scaled(mean, size, 0.0)?
+            }
+            "ReduceL1" => {
+                let mean = self.absolute(x.value)?;
+                let mean = self.mean(&with(mean), &axes, name)?;
+                self.scaled(mean, size, 0.0)?
+            }
+            op @ ("ReduceL2" | "ReduceSumSquare") => {
+                let mean = self.product(x.value, x.value)?;
+                let mean = self.mean(&with(mean), &axes, name)?;
+                let sum = self.scaled(mean, size, 0.0)?;
+                if op == "ReduceL2" { self.root(sum)? } else { sum }
+            }
+            "ReduceMax" => self.largest(&x, &axes, name)?,
+            "ReduceMin" => {
+                let minus = self.scaled(x.value, -1.0, 0.0)?;
+                let largest = self.largest(&with(minus), &axes, name)?;
+                self.scaled(largest, -1.0, 0.0)?
+            }
+            "ReduceLogSumExp" => self.log_sum(&x, &axes)?,
+            other => return Err(format!("{other} of a value")),
+        };
+        let keeps = call.node.int("keepdims", 1) != 0;
+        let dims = (0..rank).filter(|d| keeps || !axes.contains(d));
+        let dims = dims.map(|d| if axes.contains(&d) { 1 } else { x.dims[d] }).collect();
+        self.reshaped(&Act { value, dims: self.with_batch(value).dims }, dims)
+    }
+
+    /// What is reduced behind what is kept, as `[kept, h, w]`.
+    fn brought_behind(&mut self, x: &Act, axes: &[usize]) -> Result<usize, String> {
+        let kept: Vec<usize> = (1..x.dims.len()).filter(|d| !axes.contains(d)).collect();
+        let order: Vec<usize> = kept.iter().chain(axes).map(|d| d - 1).collect();
         let size: usize = axes.iter().map(|&d| x.dims[d]).product();
         let channels: usize = kept.iter().map(|&d| x.dims[d]).product();
         let value = self.builder.transpose(x.value, order)?;
@@ -79,15 +116,45 @@ impl Lowering<'_> {
             [h, w] => vec![channels, x.dims[h], x.dims[w]],
             _ => vec![channels, 1, size],
         };
-        let value = self.builder.reshape(value, image)?;
-        let mut value = self.builder.op(call.name(), Op::GlobalAvgPool, vec![value])?;
-        if call.node.op_type == "ReduceSum" {
-            value = self.builder.op(None, Op::Scale { factor: size as f32, offset: 0.0 }, vec![value])?;
-        }
-        let keeps = call.node.int("keepdims", 1) != 0;
-        let dims = (0..rank).filter(|d| keeps || !axes.contains(d));
-        let dims = dims.map(|d| if axes.contains(&d) { 1 } else { x.dims[d] }).collect();
-        let y = self.with_batch(value);
-        self.reshaped(&y, dims)
+        self.builder.reshape(value, image)
+    }
+
+    /// `[kept, 1, 1]` as the value's own dimensions, those that were reduced 1.
+    fn brought_back(&mut self, x: &Act, axes: &[usize], value: usize) -> Result<usize, String> {
+        let one = |d: usize| if axes.contains(&d) { 1 } else { x.dims[d] };
+        self.builder.reshape(value, (1..x.dims.len()).map(one).collect())
+    }
+
+    /// The mean over `axes`, which stay as dimensions of 1.
+    pub(super) fn mean(&mut self, x: &Act, axes: &[usize], name: Option<&str>) -> Result<usize, String> {
+        let image = self.brought_behind(x, axes)?;
+        let mean = self.builder.op(name, Op::GlobalAvgPool, vec![image])?;
+        self.brought_back(x, axes, mean)
+    }
+
+    /// The largest element over `axes`, which stay as dimensions of 1.
+    fn largest(&mut self, x: &Act, axes: &[usize], name: Option<&str>) -> Result<usize, String> {
+        let image = self.brought_behind(x, axes)?;
+        let shape = self.builder.shape(image);
+        let size = Pair { h: shape[1], w: shape[2] };
+        let op = Op::MaxPool { kernel: size, stride: size, padding: Default::default(), ceil_mode: false };
+        let largest = self.builder.op(name, op, vec![image])?;
+        self.brought_back(x, axes, largest)
+    }
+
+    /// `log sum exp x` over `axes`: what log softmax takes off each element.
+    fn log_sum(&mut self, x: &Act, axes: &[usize]) -> Result<usize, String> {
+        let image = self.brought_behind(x, axes)?;
+        let (channels, n) = {
+            let shape = self.builder.shape(image);
+            (shape[0], shape[1] * shape[2])
+        };
+        let rows = self.builder.reshape(image, vec![channels, n])?;
+        let rows = self.builder.transpose(rows, vec![1, 0])?;
+        let logs = self.builder.op(None, Op::LogSoftmax, vec![rows])?;
+        let sums = self.builder.op(None, Op::Sub, vec![rows, logs])?;
+        let op = Op::Slice { start: vec![0, 0], end: vec![1, channels], step: vec![1, 1] };
+        let first = self.builder.op(None, op, vec![sums])?;
+        self.brought_back(x, axes, first)
     }
 }
