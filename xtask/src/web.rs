@@ -1,8 +1,8 @@
 //! `cargo xtask web`: the loader as a package for JavaScript, built and tried.
 //!
 //! ```text
-//! crates/kompakt-capi ─► wasm32, twice ─► web/dist/*.wasm ─┐
-//! fixtures/good ─► this machine's loader ─► answers.json ──┴─► web/test in Node
+//! crates/kompakt-capi ─► wasm32, twice ─► wasm-opt ─► web/dist/*.wasm ─┐
+//! fixtures/good ─► this machine's loader ─► answers.json ──────────────┴─► web/test in Node
 //! ```
 
 use crate::ci::{Calls, Cross, rust_lld};
@@ -16,7 +16,7 @@ use std::{
 
 /// Builds both modules and runs the package's tests.
 ///
-/// Errors: no compiler for WebAssembly, no Node, tests that fail.
+/// Errors: no compiler for WebAssembly, no wasm-opt (Debian's `binaryen`), no Node, tests that fail.
 pub(crate) fn run() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
     match Cross::find("wasm32-unknown-unknown") {
@@ -37,8 +37,9 @@ pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
         let mut cargo = cross.cargo_with("rustc", "web");
         cargo.args(["--package", "kompakt-capi", "--lib", "--crate-type", "cdylib"]);
         calls.run(cargo.env(cross.variable("LINKER"), &linker))?;
-        let built = cross.output("web", "kompakt_capi.wasm");
-        std::fs::copy(&built, dist.join(name)).with_context(|| built.display().to_string())?;
+        let mut optimiser = Command::new(cross.tool("wasm-opt"));
+        optimiser.args(["-Oz", "--all-features", "--strip-producers", "--output"]).arg(dist.join(name));
+        calls.run(optimiser.arg(cross.output("web", "kompakt_capi.wasm")))?;
     }
     Ok(())
 }

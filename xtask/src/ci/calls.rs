@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use std::{
+    ffi::OsStr,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -48,7 +49,7 @@ impl Calls {
 }
 
 /// Whether a program can be started at all.
-pub(crate) fn exists(program: &str) -> bool {
+pub(crate) fn exists(program: impl AsRef<OsStr>) -> bool {
     Command::new(program).arg("--version").output().is_ok()
 }
 

@@ -54,7 +54,7 @@ impl Cross {
     }
 
     /// A tool that `.ci/cross` unpacked, else that of the same name on the path.
-    pub(super) fn tool(&self, name: &str) -> PathBuf {
+    pub(crate) fn tool(&self, name: &str) -> PathBuf {
         self.unpacked(&format!("bin/{name}")).unwrap_or_else(|| name.into())
     }
 

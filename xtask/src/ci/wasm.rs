@@ -19,8 +19,8 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
     let Some(linker) = rust_lld() else {
         return Ok(Outcome::NotTested("this machine's compiler comes without rust-lld".into()));
     };
-    if !exists("node") {
-        return Ok(Outcome::NotTested("needs node, 20 or newer".into()));
+    if !exists("node") || !exists(wasi.tool("wasm-opt")) {
+        return Ok(Outcome::NotTested("needs node, 20 or newer, and wasm-opt (binaryen)".into()));
     }
     crate::web::build(root(), calls)?;
     crate::web::test(root(), calls)?;
