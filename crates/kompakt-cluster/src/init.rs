@@ -1,6 +1,7 @@
 //! Where the centroids of k-means start.
 
 use crate::distribution::Distribution;
+use kompakt_numbers::SplitMix64;
 
 /// The paper's three ways to place the first centroids (section 3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,25 +47,16 @@ impl CentroidInit {
 
 /// `k` different numbers below `n`, ascending.
 fn draw(n: usize, k: usize, seed: u64) -> Vec<usize> {
-    let mut state = seed;
+    let mut random = SplitMix64::new(seed);
     let mut picks = std::collections::BTreeSet::new();
     // Floyd's algorithm: every subset is equally likely, after exactly k draws.
     for top in n - k..n {
-        let pick = (split_mix(&mut state) % (top as u64 + 1)) as usize;
+        let pick = (random.bits() % (top as u64 + 1)) as usize;
         if !picks.insert(pick) {
             picks.insert(top);
         }
     }
     picks.into_iter().collect()
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 impl std::fmt::Display for CentroidInit {

@@ -1,25 +1,19 @@
 //! Numbers that look random and are the same everywhere.
 
-/// A generator: SplitMix64.
+use kompakt_numbers::SplitMix64;
+
+/// A generator.
 #[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random(SplitMix64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x2545_F491_4F6C_DD1D))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        Self(SplitMix64::new(seed.wrapping_mul(0x2545_F491_4F6C_DD1D)))
     }
 
     /// 0 to below 1.
     pub(crate) fn uniform(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        self.0.unit()
     }
 
     /// Mean 0 and variance 1, nearly normal: a sum of uniform numbers.
@@ -30,7 +24,7 @@ impl Random {
 
     /// -1 or 1.
     pub(crate) fn sign(&mut self) -> f32 {
-        if self.next() >> 63 == 0 { -1.0 } else { 1.0 }
+        if self.0.bits() >> 63 == 0 { -1.0 } else { 1.0 }
     }
 
     /// A vector of length 1.

@@ -1,28 +1,23 @@
 //! Random numbers that are a function of where they are used.
 
-/// SplitMix64, started from three numbers.
-pub(crate) struct Random {
-    state: u64,
-}
+use kompakt_numbers::{STEP, SplitMix64, mix};
 
-/// The finaliser of SplitMix64.
-pub(crate) fn scramble(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
+/// A sequence started from three numbers.
+pub(crate) struct Random(SplitMix64);
 
-pub(crate) const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+/// The first number of the sequence that starts at `state`.
+pub(crate) fn first(state: u64) -> u64 {
+    SplitMix64::new(state).bits()
+}
 
 impl Random {
     pub(crate) fn new(a: u64, b: u64, c: u64) -> Self {
-        let mix = |state: u64, n: u64| scramble(state.wrapping_add(STEP) ^ scramble(n.wrapping_add(STEP)));
-        Self { state: mix(mix(mix(0, a), b), c) }
+        let join = |state: u64, n: u64| mix(state.wrapping_add(STEP) ^ first(n));
+        Self(SplitMix64::new(join(join(join(0, a), b), c)))
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(STEP);
-        scramble(self.state)
+        self.0.bits()
     }
 
     /// Uniform in [-1, 1).

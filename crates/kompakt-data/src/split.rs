@@ -2,7 +2,7 @@
 //!
 //! A split depends on an image's place in its data set and on nothing else: never on a seed, a shuffle or a clock.
 
-use crate::random::{STEP, scramble};
+use crate::random::first;
 use std::str::FromStr;
 
 /// A part of a data set.
@@ -42,7 +42,7 @@ impl FromStr for Split {
 
 /// A fixed number for an index: the first of SplitMix64 started there.
 fn fixed(index: usize) -> u64 {
-    scramble((index as u64).wrapping_add(STEP))
+    first(index as u64)
 }
 
 /// Whether training image `index` is kept for validation: one in ten.

@@ -4,10 +4,12 @@
 //! the next. So a run can be taken up anywhere, and work can be divided among threads, without a number changing.
 //! The generator is SplitMix64 (Steele 2014): good enough for shuffles, dropout and augmentation, not for secrets.
 
+use kompakt_numbers::{SplitMix64, mix};
+
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
 pub struct Random {
-    state: u64,
+    numbers: SplitMix64,
 }
 
 impl Random {
@@ -17,12 +19,11 @@ impl Random {
         for &number in place {
             state = mix(state ^ mix(number.wrapping_add(0x632b_e59b_d9b4_e019)));
         }
-        Self { state }
+        Self { numbers: SplitMix64::new(state) }
     }
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.state)
+        self.numbers.bits()
     }
     /// A number in `0.0..1.0`, of 24 bits.
     pub fn unit(&mut self) -> f32 {
@@ -34,7 +35,7 @@ impl Random {
     }
     /// A number in `0..n`; `n` at least 1. The bias is below `n / 2^64`.
     pub fn below(&mut self, n: usize) -> usize {
-        ((u128::from(self.bits()) * n as u128) >> 64) as usize
+        self.numbers.below(n)
     }
     /// A standard normal number (Box and Muller).
     pub fn normal(&mut self) -> f32 {
@@ -47,12 +48,6 @@ impl Random {
             items.swap(i, self.below(i + 1));
         }
     }
-}
-
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use crate::{
     descriptor::{Descriptor, Form},
     error::FormatError,
     limits::GAPS_FROM,
-    numbers::{NumberFormat, Numbers},
 };
 use alloc::vec;
 use kompakt_entropy::{
@@ -14,6 +13,7 @@ use kompakt_entropy::{
     smallest::{Hints, StreamDecoder},
 };
 use kompakt_graph::Param;
+use kompakt_numbers::{NumberFormat, Numbers};
 
 /// Reads one parameter of an adaptive stream: its numbers' scale, its codebook, its mask and codes, its numbers.
 pub(crate) fn adaptive(

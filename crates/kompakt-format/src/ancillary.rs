@@ -13,6 +13,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use kompakt_numbers::SplitMix64;
 
 /// The bytes of a section, unpacked, and where it begins.
 type Found<'a> = (Cow<'a, [u8]>, usize);
@@ -30,12 +31,9 @@ pub struct SelfTest {
 ///
 /// Number `i` is the top byte of SplitMix64 at `seed + (i + 1) * 0x9E3779B97F4A7C15`, over 256.
 pub fn self_test_input(seed: u64, n: usize) -> Vec<f32> {
-    let mut state = seed;
+    let mut random = SplitMix64::new(seed);
     let mut next = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let [.., top] = (z ^ (z >> 31)).to_le_bytes();
+        let [.., top] = random.bits().to_le_bytes();
         f32::from(top) / 256.0
     };
     (0..n).map(|_| next()).collect()

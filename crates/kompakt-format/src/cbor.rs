@@ -6,6 +6,7 @@ use crate::{
     error::{FormatError, broken},
     limits::MAX_NESTING,
 };
+use kompakt_numbers::f16_to_f32;
 
 /// Major types, as in the top three bits of an item.
 pub(crate) mod major {
@@ -172,7 +173,7 @@ impl<'a> Cbor<'a> {
         let info = self.bytes.get(self.at).map(|b| b & 0x1f);
         self.at = self.at.saturating_add(1);
         let value = match info {
-            Some(25) => half_to_f64(u16::from_be_bytes(self.chunk()?)),
+            Some(25) => f64::from(f16_to_f32(u16::from_be_bytes(self.chunk()?))),
             Some(26) => f64::from(f32::from_bits(u32::from_be_bytes(self.chunk()?))),
             Some(27) => f64::from_bits(u64::from_be_bytes(self.chunk()?)),
             Some(20 | 21) => return broken("F-7", offset, "a number is expected"),
@@ -300,18 +301,6 @@ impl<'a> Cbor<'a> {
     }
 }
 
-/// The value of a half-precision float.
-pub(crate) fn half_to_f64(bits: u16) -> f64 {
-    let fraction = f64::from(bits & 0x3ff);
-    let magnitude = match (bits >> 10) & 0x1f {
-        0 => fraction / 16_777_216.0,
-        31 if fraction == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        exponent => (1024.0 + fraction) * f64::from(1u32 << exponent) / 33_554_432.0,
-    };
-    if bits >> 15 == 1 { -magnitude } else { magnitude }
-}
-
 fn fits_f32(value: f64) -> bool {
     #[expect(clippy::cast_possible_truncation, reason = "compared with what went in")]
     let narrow = value as f32;
@@ -392,7 +381,7 @@ mod tests {
     #[test]
     fn every_half() {
         for bits in 0..=u16::MAX {
-            let value = half_to_f64(bits);
+            let value = f64::from(f16_to_f32(bits));
             if !value.is_finite() {
                 continue;
             }

@@ -3,8 +3,8 @@
 use crate::{
     decoded::Decoded,
     error::{FormatError, broken},
-    numbers::Numbers,
 };
+use kompakt_numbers::Numbers;
 
 /// A mask removes something, numbers are finite.
 pub(crate) fn check(decoded: &Decoded, at: usize) -> Result<(), FormatError> {

@@ -1,7 +1,8 @@
 //! The content hash: what two files have in common when they are the same network.
 
-use crate::{decoded::Decoded, numbers::Numbers};
+use crate::decoded::Decoded;
 use alloc::vec::Vec;
+use kompakt_numbers::Numbers;
 use sha2::{Digest, Sha256};
 
 /// Bytes that are gathered before they are hashed.

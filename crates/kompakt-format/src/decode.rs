@@ -10,7 +10,6 @@ use crate::{
     error::{FormatError, broken},
     fill::{TileTarget, fill_stream},
     hints::WeightHints,
-    numbers::{NumberFormat, Numbers},
     planes::Blocks,
     pool::{Pool, Pooled},
     raw::RawReader,
@@ -25,6 +24,7 @@ use kompakt_entropy::{
     stream,
 };
 use kompakt_graph::Param;
+use kompakt_numbers::{NumberFormat, Numbers};
 
 impl Container<'_> {
     /// Decodes the first section: codebooks, biases, and in tier `smallest` all weights that are not large.

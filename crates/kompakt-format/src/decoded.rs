@@ -1,8 +1,8 @@
 //! Parameters taken out of their code.
 
-use crate::numbers::Numbers;
 use alloc::{vec, vec::Vec};
 use kompakt_entropy::{Weights, WeightsBuf};
+use kompakt_numbers::Numbers;
 
 /// One parameter, decoded whole. Its shape is the graph's.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,12 +7,12 @@ use crate::{
     content::ContentHash,
     descriptor::Descriptor,
     error::{FormatError, broken},
-    numbers::NumberFormat,
     planes::{BLOCK_BYTES, Blocks},
     section::Section,
     source::Source,
 };
 use alloc::vec::Vec;
+use kompakt_numbers::NumberFormat;
 
 /// Checks one, feeding it to `hash`. `None` if its numbers are `scaled`: those have to be decoded.
 ///

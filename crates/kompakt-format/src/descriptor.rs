@@ -9,8 +9,8 @@
 use crate::{
     error::{FormatError, broken},
     limits::MAX_LEVELS,
-    numbers::NumberFormat,
 };
+use kompakt_numbers::NumberFormat;
 
 /// How the weights of a parameter are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,11 @@
 
 use crate::{
     error::{FormatError, broken},
-    numbers::NumberFormat,
     source::Source,
     zstd,
 };
 use alloc::{vec, vec::Vec};
+use kompakt_numbers::NumberFormat;
 
 /// Bytes of every block but the last.
 pub const BLOCK_BYTES: usize = 1 << 22;

@@ -1,7 +1,8 @@
 //! What the first section of a file holds.
 
-use crate::{decoded::Decoded, numbers::Numbers};
+use crate::decoded::Decoded;
 use alloc::vec::Vec;
+use kompakt_numbers::Numbers;
 
 /// What the first section of a file holds: everything that has no section of its own.
 #[derive(Debug, Clone)]

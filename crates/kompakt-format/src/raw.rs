@@ -9,9 +9,9 @@
 use crate::{
     decoded::Decoded,
     error::{FormatError, broken},
-    numbers::{NumberFormat, Numbers},
 };
 use alloc::vec::Vec;
+use kompakt_numbers::{NumberFormat, Numbers};
 
 /// A position in raw bytes.
 pub(crate) struct RawReader<'a> {

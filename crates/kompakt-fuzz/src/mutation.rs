@@ -1,22 +1,20 @@
 //! Small changes to inputs, from a seed.
 
-/// Numbers that repeat: splitmix64.
+use kompakt_numbers::SplitMix64;
+
+/// Numbers that repeat.
 #[derive(Debug, Clone)]
-pub struct Mutation(u64);
+pub struct Mutation(SplitMix64);
 
 impl Mutation {
     /// The changes of that seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
 
     /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.bits()
     }
 
     /// A number below `n`, which is not 0.

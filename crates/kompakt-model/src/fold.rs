@@ -1,7 +1,8 @@
 //! Batch norms folded away: into the layer before, or into a scale and a bias.
 
-use crate::{error::CheckpointError, model::Model, numbers::Numbers, parameter::Parameter};
+use crate::{error::CheckpointError, model::Model, parameter::Parameter};
 use kompakt_graph::{Graph, Node, Op};
+use kompakt_numbers::Numbers;
 use std::collections::BTreeMap;
 
 /// The same network without batch norms, to be done before anything shares or packs weights.

@@ -1,10 +1,10 @@
 //! A whole model between two stages.
 
 use crate::{
-    error::CheckpointError, graph_json::graph_to_json, numbers::Numbers, parameter::Parameter,
-    provenance::StageRecord,
+    error::CheckpointError, graph_json::graph_to_json, parameter::Parameter, provenance::StageRecord,
 };
 use kompakt_graph::Graph;
+use kompakt_numbers::Numbers;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! One parameter of a network, plain or with shared weights.
 
-use crate::{error::CheckpointError, numbers::Numbers};
+use crate::error::CheckpointError;
+use kompakt_numbers::Numbers;
 
 /// A parameter in one of the two forms it takes on its way through the stages.
 #[derive(Debug, Clone, PartialEq)]

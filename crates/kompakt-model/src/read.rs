@@ -4,10 +4,10 @@ use crate::{
     error::CheckpointError,
     metadata::{self, Metadata},
     model::Model,
-    numbers::Numbers,
     parameter::Parameter,
 };
 use kompakt_graph::{Graph, ParamRole};
+use kompakt_numbers::Numbers;
 use safetensors::tensor::{Dtype, Metadata as Header, TensorInfo};
 use std::{
     collections::{BTreeMap, BTreeSet},

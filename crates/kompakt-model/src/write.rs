@@ -4,9 +4,9 @@ use crate::{
     error::CheckpointError,
     metadata::{KEY, Metadata},
     model::Model,
-    numbers::Numbers,
     parameter::Parameter,
 };
+use kompakt_numbers::Numbers;
 use safetensors::{Dtype, View};
 use std::{borrow::Cow, cell::RefCell, collections::HashMap, path::Path};
 

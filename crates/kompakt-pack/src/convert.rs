@@ -2,7 +2,7 @@
 
 use kompakt_entropy::WeightsBuf;
 use kompakt_format::{Decoded, Descriptor, Form, Numbers, coder_shape};
-use kompakt_model::{Numbers as Loose, Parameter};
+use kompakt_model::Parameter;
 
 /// The container's form of a parameter. A mask that keeps everything goes.
 pub(crate) fn to_container(parameter: Parameter) -> Decoded {
@@ -13,7 +13,7 @@ pub(crate) fn to_container(parameter: Parameter) -> Decoded {
             if let Some(mask) = &mask {
                 values.retain(mask);
             }
-            Decoded::Dense { numbers: numbers(values), mask }
+            Decoded::Dense { numbers: values, mask }
         }
         Parameter::Shared { shape, codebook, codes, mask } => {
             let mask = mask.filter(|m| m.contains(&false));
@@ -21,7 +21,7 @@ pub(crate) fn to_container(parameter: Parameter) -> Decoded {
             let [rows, channels, taps] = coder_shape(&shape);
             let n_levels = codebook.len();
             let weights = WeightsBuf { rows, channels, taps, mask, codes, n_levels, n_negative };
-            Decoded::Shared { codebook: numbers(codebook), weights }
+            Decoded::Shared { codebook, weights }
         }
     }
 }
@@ -33,15 +33,13 @@ pub(crate) fn to_interchange(decoded: Decoded, shape: &[usize], dense: bool) -> 
         return Parameter::dense(shape, decoded.to_f32());
     }
     match decoded {
-        Decoded::Dense { numbers, mask: None } => {
-            Parameter::Dense { shape, values: loose(numbers), mask: None }
-        }
+        Decoded::Dense { numbers, mask: None } => Parameter::Dense { shape, values: numbers, mask: None },
         Decoded::Dense { numbers, mask: Some(mask) } => {
             let values = spread(numbers, &mask);
             Parameter::Dense { shape, values, mask: Some(mask) }
         }
         Decoded::Shared { codebook, weights } => {
-            Parameter::Shared { shape, codebook: loose(codebook), codes: weights.codes, mask: weights.mask }
+            Parameter::Shared { shape, codebook, codes: weights.codes, mask: weights.mask }
         }
     }
 }
@@ -55,31 +53,15 @@ pub(crate) fn descriptor(decoded: &Decoded) -> Descriptor {
     Descriptor { form, format, is_masked: decoded.mask().is_some() }
 }
 
-fn numbers(loose: Loose) -> Numbers {
-    match loose {
-        Loose::F32(v) => Numbers::F32(v),
-        Loose::F16(v) => Numbers::F16(v),
-        Loose::Scaled { scale, integers } => Numbers::Scaled { scale, integers },
-    }
-}
-
-fn loose(numbers: Numbers) -> Loose {
-    match numbers {
-        Numbers::F32(v) => Loose::F32(v),
-        Numbers::F16(v) => Loose::F16(v),
-        Numbers::Scaled { scale, integers } => Loose::Scaled { scale, integers },
-    }
-}
-
 /// Puts zeros where the mask has none.
-fn spread(numbers: Numbers, mask: &[bool]) -> Loose {
+fn spread(numbers: Numbers, mask: &[bool]) -> Numbers {
     fn fill<T: Copy + Default>(kept: Vec<T>, mask: &[bool]) -> Vec<T> {
         let mut kept = kept.into_iter();
         mask.iter().map(|&k| if k { kept.next().unwrap_or_default() } else { T::default() }).collect()
     }
     match numbers {
-        Numbers::F32(v) => Loose::F32(fill(v, mask)),
-        Numbers::F16(v) => Loose::F16(fill(v, mask)),
-        Numbers::Scaled { scale, integers } => Loose::Scaled { scale, integers: fill(integers, mask) },
+        Numbers::F32(v) => Numbers::F32(fill(v, mask)),
+        Numbers::F16(v) => Numbers::F16(fill(v, mask)),
+        Numbers::Scaled { scale, integers } => Numbers::Scaled { scale, integers: fill(integers, mask) },
     }
 }

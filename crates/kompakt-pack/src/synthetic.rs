@@ -2,27 +2,25 @@
 
 use kompakt_graph::{Graph, Param, ParamRole};
 use kompakt_model::{CheckpointError, Model, Numbers, Parameter};
+use kompakt_numbers::SplitMix64;
 use std::collections::BTreeMap;
 
-/// SplitMix64.
+/// Numbers that depend on a seed alone.
 #[derive(Debug, Clone)]
-pub struct Random(u64);
+pub struct Random(SplitMix64);
 
 impl Random {
     /// A sequence of its own for every seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.bits()
     }
     /// 0 up to 1.
     pub fn unit(&mut self) -> f64 {
-        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+        self.0.unit()
     }
     /// 0 up to `n`.
     pub fn below(&mut self, n: usize) -> usize {

@@ -1,7 +1,9 @@
 //! Random numbers as a function of where they are used: SplitMix64 (Steele 2014), started anew at every place.
 
+use kompakt_numbers::{SplitMix64, mix};
+
 /// A stream of random numbers.
-pub(crate) struct Random(u64);
+pub(crate) struct Random(SplitMix64);
 
 impl Random {
     /// The stream that belongs to this place.
@@ -10,13 +12,12 @@ impl Random {
         for &number in place {
             state = mix(state ^ mix(number.wrapping_add(0x632b_e59b_d9b4_e019)));
         }
-        Self(state)
+        Self(SplitMix64::new(state))
     }
 
     /// A number in `0..n`.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        ((u128::from(mix(self.0)) * n as u128) >> 64) as usize
+        self.0.below(n)
     }
 
     /// `0..n` in a random order.
@@ -27,10 +28,4 @@ impl Random {
         }
         order
     }
-}
-
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }

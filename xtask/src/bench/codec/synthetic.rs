@@ -6,6 +6,7 @@
 
 use super::network::{Layer, Network};
 use kompakt_entropy::WeightsBuf;
+use kompakt_numbers::SplitMix64;
 
 /// Deviation of the logarithms of the factors.
 const SPREAD: f64 = 0.2;
@@ -75,14 +76,11 @@ fn vgg_16() -> Vec<Shape> {
 }
 
 /// Numbers that depend on the seed alone.
-struct Random(u64);
+struct Random(SplitMix64);
 
 impl Random {
     fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        self.0.unit()
     }
 
     /// Normal, after Box and Muller.
@@ -93,7 +91,7 @@ impl Random {
 }
 
 fn layer(seed: u64, (rows, channels, height, width, density, bits): Shape) -> Layer {
-    let mut random = Random(seed << 32);
+    let mut random = Random(SplitMix64::new(seed << 32));
     let taps = height * width;
     let factors = |random: &mut Random, n: usize| -> Vec<f64> {
         (0..n).map(|_| (SPREAD * random.normal()).exp()).collect()

@@ -4,24 +4,23 @@ use super::networks::Network;
 use anyhow::Result;
 use kompakt_graph::ParamRole;
 use kompakt_model::{Model, Numbers, Parameter};
+use kompakt_numbers::{STEP, SplitMix64};
 use std::collections::BTreeMap;
 
 /// Normal numbers that depend on the seed alone.
 pub(crate) struct Normal {
-    state: u64,
+    numbers: SplitMix64,
     spare: Option<f32>,
 }
 
 impl Normal {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { state: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d, spare: None }
+        let state = seed.wrapping_mul(STEP) ^ 0x2545_f491_4f6c_dd1d;
+        Self { numbers: SplitMix64::new(state), spare: None }
     }
 
     fn unit(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+        self.numbers.unit()
     }
 
     /// The next; by pairs, after Box and Muller.

@@ -1,6 +1,6 @@
 //! Lists of numbers in the format they are stored in.
 
-use crate::cbor::half_to_f64;
+use crate::half::{f16_from_f32, f16_to_f32};
 use alloc::vec::Vec;
 
 /// How the numbers of a codebook or a dense tensor are stored. Rule F-14.
@@ -24,7 +24,8 @@ impl NumberFormat {
         }
     }
 
-    pub(crate) fn from_code(code: u64) -> Option<Self> {
+    /// The format with this code.
+    pub fn from_code(code: u64) -> Option<Self> {
         match code {
             0 => Some(Self::F32),
             1 => Some(Self::F16),
@@ -34,7 +35,9 @@ impl NumberFormat {
     }
 }
 
-/// Numbers as they are stored; [`Numbers::to_f32`] gives the values.
+/// Numbers in the format in which they are or will be stored; [`Numbers::to_f32`] gives the values.
+///
+/// Whoever makes the numbers (clustering, fine-tuning) chooses the format; packing writes down what is here.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Numbers {
     /// The values.
@@ -78,7 +81,7 @@ impl Numbers {
     pub fn get(&self, i: usize) -> Option<f32> {
         match self {
             Self::F32(v) => v.get(i).copied(),
-            Self::F16(v) => v.get(i).map(|&bits| half(bits)),
+            Self::F16(v) => v.get(i).map(|&bits| f16_to_f32(bits)),
             Self::Scaled { scale, integers } => integers.get(i).map(|&n| scaled(n, *scale)),
         }
     }
@@ -92,17 +95,52 @@ impl Numbers {
     pub fn to_f32(&self) -> Vec<f32> {
         match self {
             Self::F32(v) => v.clone(),
-            Self::F16(v) => v.iter().map(|&bits| half(bits)).collect(),
+            Self::F16(v) => v.iter().map(|&bits| f16_to_f32(bits)).collect(),
             Self::Scaled { scale, integers } => integers.iter().map(|&n| scaled(n, *scale)).collect(),
+        }
+    }
+
+    /// The values rounded to half precision.
+    pub fn to_f16(&self) -> Self {
+        Self::F16(self.to_f32().into_iter().map(f16_from_f32).collect())
+    }
+
+    /// The values rounded to multiples of a step such that the largest is `2^(bits-1) - 1` steps away from zero.
+    ///
+    /// `bits` is 2 to 24. All zeros give a step of 1.
+    pub fn to_scaled(&self, bits: u32) -> Self {
+        let values = self.to_f32();
+        let largest = values.iter().fold(0f32, |m, v| m.max(v.abs()));
+        let steps = ((1i32 << (bits.clamp(2, 24) - 1)) - 1) as f32;
+        let scale = if largest > 0.0 { largest / steps } else { 1.0 };
+        let integers = values.iter().map(|v| libm::roundf(v / scale) as i32).collect();
+        Self::Scaled { scale, integers }
+    }
+
+    /// Whether every value is a finite number.
+    pub fn is_finite(&self) -> bool {
+        match self {
+            Self::F32(v) => v.iter().all(|x| x.is_finite()),
+            Self::F16(v) => v.iter().all(|&bits| f16_to_f32(bits).is_finite()),
+            Self::Scaled { scale, .. } => scale.is_finite(),
+        }
+    }
+
+    /// Keeps the entries for which `keep` says so, in order.
+    pub fn retain(&mut self, keep: &[bool]) {
+        match self {
+            Self::F32(v) => keep_only(v, keep),
+            Self::F16(v) => keep_only(v, keep),
+            Self::Scaled { integers, .. } => keep_only(integers, keep),
         }
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "every half is a single")]
-fn half(bits: u16) -> f32 {
-    half_to_f64(bits) as f32
-}
-
 fn scaled(integer: i32, scale: f32) -> f32 {
     integer as f32 * scale
+}
+
+fn keep_only<T>(v: &mut Vec<T>, keep: &[bool]) {
+    let mut keep = keep.iter();
+    v.retain(|_| keep.next().is_some_and(|k| *k));
 }
