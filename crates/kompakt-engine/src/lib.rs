@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A [`Network`] is a graph with weights; each parameter says how its weights come from the numbers that are
-//! trained ([`Weights`]: dense, masked, shared, or a [`Parameterization`] of the caller's). A [`Trainer`] moves
+//! trained ([`Trainable`]: dense, masked, shared, or a [`Parameterization`] of the caller's). A [`Trainer`] moves
 //! those numbers, an [`Engine`] only runs the network. Dense training, pruning with masks held, and fine-tuning of
 //! codebooks are the same loop over differently parameterised networks.
 //!
@@ -29,8 +29,8 @@ mod option_text;
 mod options;
 mod random;
 mod snapshot;
+mod trainable;
 mod trainer;
-mod weights;
 
 pub use engine::{Engine, Evaluation};
 pub use error::EngineError;
@@ -40,5 +40,5 @@ pub use loss::{Batch, CrossEntropy, Distillation, Loss, soft_cross_entropy, soft
 pub use network::{Network, NetworkParameter};
 pub use options::{Optimizer, Schedule, TrainOptions};
 pub use random::Random;
+pub use trainable::{CentroidGradient, Parameterization, Trainable};
 pub use trainer::{EpochReport, Trainer};
-pub use weights::{CentroidGradient, Parameterization, Weights};

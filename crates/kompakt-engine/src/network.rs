@@ -3,7 +3,7 @@
 use crate::{
     error::EngineError,
     random::Random,
-    weights::{CentroidGradient, Weights},
+    trainable::{CentroidGradient, Trainable},
 };
 use kompakt_graph::{Graph, Op, ParamRole};
 use kompakt_model::{Model, Numbers, Parameter};
@@ -20,7 +20,7 @@ pub struct NetworkParameter {
     /// Whether training changes it. Running statistics are never trained, but follow the batches.
     pub trained: bool,
     /// Its numbers.
-    pub weights: Weights,
+    pub weights: Trainable,
 }
 
 impl NetworkParameter {
@@ -48,12 +48,12 @@ fn is_statistic(name: &str) -> bool {
 /// share it or freeze it:
 ///
 /// ```
-/// # use kompakt_engine::{Network, Weights};
+/// # use kompakt_engine::{Network, Trainable};
 /// # use kompakt_graph::networks;
 /// # let graph = networks::mlp(&[4], &[3], 2)?;
 /// let mut network = Network::random(&graph, 1)?;
 /// let weight = network.parameter_mut("fc1.weight").expect("the graph has it");
-/// weight.weights = Weights::Masked { values: vec![1.0; 12], mask: vec![true; 12] };
+/// weight.weights = Trainable::Masked { values: vec![1.0; 12], mask: vec![true; 12] };
 /// # Ok::<(), kompakt_engine::EngineError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl Network {
                     shape: p.shape.clone(),
                     role: p.role,
                     trained: !is_statistic(&p.name),
-                    weights: Weights::Dense(values),
+                    weights: Trainable::Dense(values),
                 }
             })
             .collect();
@@ -169,14 +169,14 @@ impl Network {
         for p in &self.parameters {
             let n = p.len();
             let fits = match &p.weights {
-                Weights::Dense(values) => values.len() == n,
-                Weights::Masked { values, mask } => values.len() == n && mask.len() == n,
-                Weights::Shared { codebook, codes, mask, .. } => {
+                Trainable::Dense(values) => values.len() == n,
+                Trainable::Masked { values, mask } => values.len() == n && mask.len() == n,
+                Trainable::Shared { codebook, codes, mask, .. } => {
                     codes.len() == n
                         && mask.as_ref().is_none_or(|m| m.len() == n)
                         && codes.iter().all(|&c| usize::from(c) < codebook.len())
                 }
-                Weights::Custom(_) => true,
+                Trainable::Custom(_) => true,
             };
             if !fits {
                 let problem = format!("its numbers do not fit its shape {:?}", p.shape);
@@ -194,13 +194,13 @@ fn suffix(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
-fn weights_of(parameter: &Parameter) -> Weights {
+fn weights_of(parameter: &Parameter) -> Trainable {
     match parameter {
         Parameter::Dense { values, mask, .. } => match mask {
-            None => Weights::Dense(values.to_f32()),
-            Some(mask) => Weights::Masked { values: values.to_f32(), mask: mask.clone() },
+            None => Trainable::Dense(values.to_f32()),
+            Some(mask) => Trainable::Masked { values: values.to_f32(), mask: mask.clone() },
         },
-        Parameter::Shared { codebook, codes, mask, .. } => Weights::Shared {
+        Parameter::Shared { codebook, codes, mask, .. } => Trainable::Shared {
             codebook: codebook.to_f32(),
             codes: codes.clone(),
             mask: mask.clone(),
@@ -212,13 +212,13 @@ fn weights_of(parameter: &Parameter) -> Weights {
 fn stored(parameter: &NetworkParameter) -> Parameter {
     let shape = parameter.shape.clone();
     match &parameter.weights {
-        Weights::Dense(values) => {
+        Trainable::Dense(values) => {
             Parameter::Dense { shape, values: Numbers::F32(values.clone()), mask: None }
         }
-        Weights::Masked { values, mask } => {
+        Trainable::Masked { values, mask } => {
             Parameter::Dense { shape, values: Numbers::F32(values.clone()), mask: Some(mask.clone()) }
         }
-        Weights::Shared { codebook, codes, mask, .. } => {
+        Trainable::Shared { codebook, codes, mask, .. } => {
             let (codebook, codes, mask) = canonical(codebook, codes, mask.as_deref());
             if codebook.is_empty() {
                 let n = codes.len();
@@ -226,7 +226,7 @@ fn stored(parameter: &NetworkParameter) -> Parameter {
             }
             Parameter::Shared { shape, codebook: Numbers::F32(codebook), codes, mask }
         }
-        Weights::Custom(custom) => {
+        Trainable::Custom(custom) => {
             let mut values = vec![0.0; parameter.len()];
             custom.effective(&mut values);
             let mask: Vec<bool> = values.iter().map(|&v| v != 0.0).collect();

@@ -10,8 +10,8 @@ use crate::{
     network::NetworkParameter,
     optimizer::Moments,
     options::TrainOptions,
+    trainable::{CentroidGradient, Trainable},
     trainer::{EpochReport, Trainer},
-    weights::{CentroidGradient, Weights},
 };
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ impl Trainer {
             if let Some(mask) = p.weights.mask() {
                 put("mask", Dtype::BOOL, mask.iter().map(|&kept| u8::from(kept)).collect());
             }
-            if let Weights::Shared { codes, .. } = &p.weights {
+            if let Trainable::Shared { codes, .. } = &p.weights {
                 put("codes", Dtype::U8, codes.clone());
             }
             if !moments.first.is_empty() {
@@ -70,10 +70,10 @@ impl Trainer {
                 put("second", Dtype::F32, bytes_of(&moments.second));
             }
             let kind = match &p.weights {
-                Weights::Dense(_) => Kind::Dense,
-                Weights::Masked { .. } => Kind::Masked,
-                Weights::Shared { gradient, .. } => Kind::Shared(*gradient),
-                Weights::Custom(_) => Kind::Custom,
+                Trainable::Dense(_) => Kind::Dense,
+                Trainable::Masked { .. } => Kind::Masked,
+                Trainable::Shared { gradient, .. } => Kind::Shared(*gradient),
+                Trainable::Custom(_) => Kind::Custom,
             };
             let (name, trained, steps) = (p.name.clone(), p.trained, moments.steps);
             parameters.push(ParameterState { name, kind, trained, steps });
@@ -124,13 +124,13 @@ impl Trainer {
                 |part: &str| tensors.tensor(&format!("{}.{part}", p.name)).ok().map(|t| t.data().to_vec());
             let mask = bytes("mask").map(|m| m.iter().map(|&b| b != 0).collect());
             let weights = match s.kind {
-                Kind::Dense => Weights::Dense(latent),
+                Kind::Dense => Trainable::Dense(latent),
                 Kind::Masked => {
-                    Weights::Masked { values: latent, mask: mask.ok_or_else(|| problem("mask"))? }
+                    Trainable::Masked { values: latent, mask: mask.ok_or_else(|| problem("mask"))? }
                 }
                 Kind::Shared(gradient) => {
                     let codes = bytes("codes").ok_or_else(|| problem("codes"))?;
-                    Weights::Shared { codebook: latent, codes, mask, gradient }
+                    Trainable::Shared { codebook: latent, codes, mask, gradient }
                 }
                 Kind::Custom => {
                     let mut weights = p.weights.clone();

@@ -11,7 +11,7 @@ use crate::{
     optimizer::{Moments, StepSize},
     options::TrainOptions,
     random::Random,
-    weights::Weights,
+    trainable::Trainable,
 };
 use kompakt_graph::ParamRole;
 use serde::{Deserialize, Serialize};
@@ -207,7 +207,7 @@ impl Trainer {
                 gradient_scale,
             };
             moments.step(&options.optimizer, parameter.weights.latent_mut(), gradient, size);
-            if let Weights::Masked { mask, .. } = &parameter.weights {
+            if let Trainable::Masked { mask, .. } = &parameter.weights {
                 moments.hold(mask);
                 parameter.weights.hold();
             }

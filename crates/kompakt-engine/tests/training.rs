@@ -4,7 +4,7 @@
 
 use kompakt_engine::{
     Batch, CentroidGradient, CrossEntropy, Distillation, Engine, ExampleTable, Gradients, Hooks, Network,
-    Optimizer, Parameterization, Random, Step, TrainOptions, Trainer, Weights,
+    Optimizer, Parameterization, Random, Step, TrainOptions, Trainable, Trainer,
 };
 use kompakt_graph::{Graph, Node, Op, Padding, Pair, networks};
 
@@ -82,7 +82,7 @@ fn prune(network: &mut Network) {
         if p.name.ends_with(".weight") && p.shape.len() > 1 {
             let mask: Vec<bool> = (0..p.len()).map(|i| i % 2 == 0).collect();
             let values = p.weights.effective(p.len());
-            p.weights = Weights::Masked { values, mask };
+            p.weights = Trainable::Masked { values, mask };
             p.weights.hold();
         }
     }
@@ -161,7 +161,7 @@ impl Hooks for Gradual {
         }
         if step.count() == 2 * step.steps_per_epoch {
             for p in network.parameters_mut() {
-                if let Weights::Masked { mask, .. } = &mut p.weights {
+                if let Trainable::Masked { mask, .. } = &mut p.weights {
                     mask.fill(true);
                 }
             }
@@ -203,7 +203,7 @@ fn share(network: &mut Network, k: usize, gradient: CentroidGradient) {
             let code = |w: &f32| (((w / largest + 1.0) / 2.0 * k as f32) as usize).min(k - 1) as u8;
             let codes = values.iter().map(code).collect();
             let codebook = (0..k).map(entry).collect();
-            p.weights = Weights::Shared { codebook, codes, mask: None, gradient };
+            p.weights = Trainable::Shared { codebook, codes, mask: None, gradient };
         }
     }
 }
@@ -382,7 +382,8 @@ impl Parameterization for Rounded {
 fn quantisers_of_the_callers_train_straight_through() {
     let mut network = Network::random(&networks::mlp(&[1, 8, 8], &[32], 16).unwrap(), 1).unwrap();
     for p in network.parameters_mut().iter_mut().filter(|p| p.name.ends_with(".weight")) {
-        p.weights = Weights::Custom(Box::new(Rounded { latent: p.weights.effective(p.len()), step: 0.125 }));
+        p.weights =
+            Trainable::Custom(Box::new(Rounded { latent: p.weights.effective(p.len()), step: 0.125 }));
     }
     let trained = train(network, &TrainOptions { epochs: 20, learning_rate: 1e-2, ..options() }, 2);
     for p in trained.parameters().iter().filter(|p| p.name.ends_with(".weight")) {

@@ -40,7 +40,7 @@ impl StageRecord {
         self.options.insert(name.to_string(), value.to_string());
         self
     }
-    /// Adds a measured figure; one that is no number (an empty set's mean) is left out.
+    /// Adds a measured figure; one that is not a number (an empty set's mean) is left out.
     pub fn measure(mut self, name: &str, value: f64) -> Self {
         if value.is_finite() {
             self.measured.insert(name.to_string(), value);

@@ -2,7 +2,7 @@
 
 use crate::{Data, Outcome, Progress};
 use kompakt_engine::{
-    Engine, EngineError, Evaluation, Gradients, Hooks, Network, Step, TrainOptions, Trainer, Weights,
+    Engine, EngineError, Evaluation, Gradients, Hooks, Network, Step, TrainOptions, Trainable, Trainer,
 };
 use kompakt_model::Model;
 use kompakt_prune::{PruneError, Regrowth, Schedule, Target, masks, move_weights, weights_of};
@@ -82,9 +82,9 @@ fn mask_all(network: &mut Network) -> Vec<usize> {
     for (index, parameter) in network.parameters_mut().iter_mut().enumerate() {
         if names.contains(&parameter.name) {
             layers.push(index);
-            if let Weights::Dense(values) = &mut parameter.weights {
+            if let Trainable::Dense(values) = &mut parameter.weights {
                 let values = std::mem::take(values);
-                parameter.weights = Weights::Masked { mask: vec![true; values.len()], values };
+                parameter.weights = Trainable::Masked { mask: vec![true; values.len()], values };
             }
         }
     }
@@ -129,7 +129,7 @@ impl Pruner<'_> {
     fn regrow(&mut self, network: &mut Network, progress: f64) {
         let Some(regrowth) = self.options.regrowth else { return };
         for (&layer, gradient) in self.layers.iter().zip(&self.gradients) {
-            if let Weights::Masked { values, mask } = &mut network.parameters_mut()[layer].weights {
+            if let Trainable::Masked { values, mask } = &mut network.parameters_mut()[layer].weights {
                 move_weights(values, mask, gradient, regrowth.share(progress));
             }
         }
@@ -139,14 +139,14 @@ impl Pruner<'_> {
 
 fn values(network: &Network, layer: usize) -> &[f32] {
     match &network.parameters()[layer].weights {
-        Weights::Masked { values, .. } => values,
+        Trainable::Masked { values, .. } => values,
         _ => &[],
     }
 }
 
 fn set_mask(network: &mut Network, layer: usize, new: Vec<bool>) {
     let weights = &mut network.parameters_mut()[layer].weights;
-    if let Weights::Masked { mask, .. } = weights {
+    if let Trainable::Masked { mask, .. } = weights {
         *mask = new;
     }
     weights.hold();

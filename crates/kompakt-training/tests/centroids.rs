@@ -3,7 +3,8 @@
 
 use kompakt_cluster::NumberFormat;
 use kompakt_engine::{
-    CentroidGradient, CrossEntropy, Engine, ExampleTable, Network, Optimizer, Schedule, TrainOptions, Weights,
+    CentroidGradient, CrossEntropy, Engine, ExampleTable, Network, Optimizer, Schedule, TrainOptions,
+    Trainable,
 };
 use kompakt_graph::networks;
 use kompakt_model::{Model, Numbers, Parameter};
@@ -191,10 +192,10 @@ fn the_best_epoch_goes_out_and_may_be_the_first() {
 fn centroids_that_cross_or_meet_come_out_in_order() {
     let model = shared();
     let mut network = Network::from_model(&model).unwrap();
-    if let Weights::Shared { codebook, .. } = &mut network.parameter_mut("fc1.weight").unwrap().weights {
+    if let Trainable::Shared { codebook, .. } = &mut network.parameter_mut("fc1.weight").unwrap().weights {
         *codebook = vec![0.75, -0.25, 0.75];
     }
-    if let Weights::Shared { codebook, .. } = &mut network.parameter_mut("fc2.weight").unwrap().weights {
+    if let Trainable::Shared { codebook, .. } = &mut network.parameter_mut("fc2.weight").unwrap().weights {
         *codebook = vec![0.4, 0.0];
     }
     let result = settled(&model, &network).unwrap();

@@ -21,9 +21,9 @@ impl FromStr for ByteCount {
             "kib" => 1024.0,
             "mib" => 1024.0 * 1024.0,
             "gib" => 1024.0 * 1024.0 * 1024.0,
-            _ => return Err(format!("{unit:?} is no unit of bytes; use kB, MB, GB, KiB, MiB or GiB")),
+            _ => return Err(format!("{unit:?} is not a unit of bytes; use kB, MB, GB, KiB, MiB or GiB")),
         };
-        let number: f64 = number.parse().map_err(|_| format!("{text:?} is no number of bytes"))?;
+        let number: f64 = number.parse().map_err(|_| format!("{text:?} is not a number of bytes"))?;
         Ok(Self((number * unit) as usize))
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Choice {
 
 /// Makes the wanted data set available.
 ///
-/// A full run fetches it. A quick run asks no network: what is not in the cache already is replaced by the embedded
+/// A full run fetches it. A quick run works offline: what is not in the cache already is replaced by the embedded
 /// digits. So is the default data set where no source answers; one that was asked for by name (`explicit`) is an
 /// error then.
 pub(crate) fn choose(wanted: Option<&str>, explicit: bool, quick: bool) -> Result<Choice> {
@@ -29,7 +29,7 @@ pub(crate) fn choose(wanted: Option<&str>, explicit: bool, quick: bool) -> Resul
     }
     if quick {
         let note = format!(
-            "{name} is not in the cache, and a quick run asks no network: this run uses the embedded 8x8 digits, \
+            "{name} is not in the cache, and a quick run works offline: this run uses the embedded 8x8 digits, \
              resized to 28x28 (`cargo xtask data {name}` fetches {name})"
         );
         return Ok(Choice { name: EMBEDDED.to_string(), note: Some(note) });

@@ -4,7 +4,7 @@ use crate::{
     Data, Outcome, Progress,
     finetune::{error::FinetuneError, settled::settled},
 };
-use kompakt_engine::{CentroidGradient, Engine, Evaluation, Network, TrainOptions, Trainer, Weights};
+use kompakt_engine::{CentroidGradient, Engine, Evaluation, Network, TrainOptions, Trainable, Trainer};
 use kompakt_model::Model;
 
 /// How a model is fine-tuned.
@@ -44,7 +44,7 @@ pub fn finetune(
     }
     let mut network = Network::from_model(model)?;
     for parameter in network.parameters_mut() {
-        if let Weights::Shared { gradient, .. } = &mut parameter.weights {
+        if let Trainable::Shared { gradient, .. } = &mut parameter.weights {
             *gradient = options.centroid_gradient;
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::finetune::error::FinetuneError;
 use kompakt_cluster::{NumberFormat, drop_unused, settle};
-use kompakt_engine::{Network, Weights};
+use kompakt_engine::{Network, Trainable};
 use kompakt_model::{Model, Numbers, Parameter};
 
 /// `model` with the network's numbers, each parameter rounded to the format that it has in `model`.
@@ -17,7 +17,7 @@ pub fn settled(model: &Model, network: &Network) -> Result<Model, FinetuneError>
     for parameter in network.parameters() {
         let Some(before) = model.parameters.get(&parameter.name) else { continue };
         let found = match (&parameter.weights, before) {
-            (Weights::Shared { codebook, codes, mask, .. }, Parameter::Shared { codebook: format, .. }) => {
+            (Trainable::Shared { codebook, codes, mask, .. }, Parameter::Shared { codebook: format, .. }) => {
                 let shared = (codebook.as_slice(), codes.as_slice(), mask.as_deref());
                 share(&parameter.shape, shared, NumberFormat::of(format))
             }

@@ -8,7 +8,7 @@
 
 use crate::train::error::TrainError;
 use kompakt_data::{Dataset, fit_pca};
-use kompakt_engine::{Network, Weights};
+use kompakt_engine::{Network, Trainable};
 use kompakt_graph::{Graph, Node, Op};
 use kompakt_prep::{Pipeline, pca};
 
@@ -69,7 +69,7 @@ impl Projection {
     pub fn begin(&self, network: &mut Network) {
         for (suffix, values) in [("weight", &self.layer.weight), ("bias", &self.layer.bias)] {
             if let Some(parameter) = network.parameter_mut(&format!("{NAME}.{suffix}")) {
-                parameter.weights = Weights::Dense(values.clone());
+                parameter.weights = Trainable::Dense(values.clone());
             }
         }
     }

@@ -93,12 +93,12 @@ fn packed_bits(bits: impl Iterator<Item = (u8, u32)>) -> Vec<u8> {
     out
 }
 
-fn kept_codes(layer: &super::network::Layer) -> impl Iterator<Item = u8> + '_ {
+fn kept_codes(layer: &super::network::WeightTensor) -> impl Iterator<Item = u8> + '_ {
     let view = layer.weights.view();
     (0..view.len()).filter(move |&i| view.is_kept(i)).map(move |i| view.codes[i])
 }
 
-fn map(layer: &super::network::Layer) -> Vec<u8> {
+fn map(layer: &super::network::WeightTensor) -> Vec<u8> {
     let view = layer.weights.view();
     packed_bits((0..view.len()).map(|i| (u8::from(view.is_kept(i)), 1)))
 }
@@ -120,7 +120,7 @@ fn map_and_packed(network: &Network) -> Vec<u8> {
 
 /// Pruned weights before each kept one (255: so many and no kept one), then codes.
 fn gaps_and_codes(network: &Network) -> Vec<u8> {
-    let of = |layer: &super::network::Layer| {
+    let of = |layer: &super::network::WeightTensor| {
         let view = layer.weights.view();
         let (mut bytes, mut gap) = (Vec::new(), 0_u8);
         for i in 0..view.len() {

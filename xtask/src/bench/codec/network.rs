@@ -6,7 +6,7 @@ use kompakt_format::{WeightHints, coder_shape};
 use kompakt_model::{Model, Parameter};
 
 /// One weight tensor.
-pub(crate) struct Layer {
+pub(crate) struct WeightTensor {
     /// As PyTorch has it.
     pub(crate) shape: Vec<usize>,
     pub(crate) weights: WeightsBuf,
@@ -19,10 +19,10 @@ pub(crate) struct Layer {
 /// What is coded.
 pub(crate) struct Network {
     pub(crate) name: String,
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) layers: Vec<WeightTensor>,
 }
 
-impl Layer {
+impl WeightTensor {
     /// Every weight as a number that stands for it: 0 where pruned, else its place among the codes of its sign, from 1.
     pub(crate) fn signed(&self) -> impl Iterator<Item = i16> + '_ {
         let view = self.weights.view();
@@ -49,7 +49,7 @@ impl Layer {
 impl Network {
     /// The weights with codebooks of a model.
     pub(crate) fn of_model(name: &str, model: &Model) -> Result<Self> {
-        let mut layers: Vec<Layer> = Vec::new();
+        let mut layers: Vec<WeightTensor> = Vec::new();
         let mut places = Vec::new();
         for (index, param) in model.graph.params().iter().enumerate() {
             let parameter = model.parameters.get(&param.name).context("a parameter is missing")?;
@@ -67,7 +67,7 @@ impl Network {
             let producer =
                 hints.producer.and_then(|p| Some((places.get(p.parameter).copied().flatten()?, p.span)));
             places.push(Some(layers.len()));
-            layers.push(Layer { shape: shape.clone(), weights, grid: hints.grid, producer });
+            layers.push(WeightTensor { shape: shape.clone(), weights, grid: hints.grid, producer });
         }
         Ok(Self { name: name.to_string(), layers })
     }

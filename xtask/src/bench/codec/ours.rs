@@ -1,7 +1,7 @@
 //! The three tiers, cut as the packer cuts them, on one thread.
 
 use super::{
-    network::{Layer, Network},
+    network::{Network, WeightTensor},
     record::{Measured, timed},
 };
 use anyhow::{Result, ensure};
@@ -20,10 +20,10 @@ pub(crate) fn measure(network: &Network) -> Result<[Measured; 3]> {
 }
 
 /// Layers that share a stream: the pool first, if there is one, then those with sections of their own.
-fn streams(network: &Network) -> (bool, Vec<Vec<&Layer>>) {
+fn streams(network: &Network) -> (bool, Vec<Vec<&WeightTensor>>) {
     let layout = Layout::default();
     let is_large = network.n_weights() > layout.pool_elements;
-    let (own, pool): (Vec<&Layer>, Vec<&Layer>) =
+    let (own, pool): (Vec<&WeightTensor>, Vec<&WeightTensor>) =
         network.layers.iter().partition(|layer| is_large && layer.weights.codes.len() >= layout.own_from);
     let own = own.into_iter().map(|layer| vec![layer]);
     (!pool.is_empty(), std::iter::once(pool).filter(|pool| !pool.is_empty()).chain(own).collect())
@@ -33,11 +33,11 @@ fn smallest(network: &Network) -> Result<Measured> {
     let (has_pool, streams) = streams(network);
     let is_pool = |index: usize| has_pool && index == 0;
     // A producer in another section tells nothing.
-    let counts = |layer: &Layer| {
+    let counts = |layer: &WeightTensor| {
         if streams.len() == 1 { layer.producer_counts(&network.layers) } else { None }
     };
     let (encode_s, coded) = timed(|| {
-        let encode = |(index, layers): (usize, &Vec<&Layer>)| {
+        let encode = |(index, layers): (usize, &Vec<&WeightTensor>)| {
             let mut encoder = if is_pool(index) { StreamEncoder::new() } else { StreamEncoder::quick() };
             for layer in layers {
                 let counts = counts(layer);

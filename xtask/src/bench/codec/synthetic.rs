@@ -4,7 +4,7 @@
 //! in trained networks too some units and channels are stronger than others. The largest are kept; levels lie evenly
 //! between the smallest and the largest kept magnitude but for one in a thousand.
 
-use super::network::{Layer, Network};
+use super::network::{Network, WeightTensor};
 use kompakt_entropy::WeightsBuf;
 use kompakt_numbers::SplitMix64;
 
@@ -90,7 +90,7 @@ impl Random {
     }
 }
 
-fn layer(seed: u64, (rows, channels, height, width, density, bits): Shape) -> Layer {
+fn layer(seed: u64, (rows, channels, height, width, density, bits): Shape) -> WeightTensor {
     let mut random = Random(SplitMix64::new(seed << 32));
     let taps = height * width;
     let factors = |random: &mut Random, n: usize| -> Vec<f64> {
@@ -118,7 +118,7 @@ fn layer(seed: u64, (rows, channels, height, width, density, bits): Shape) -> La
     let weights =
         WeightsBuf { rows, channels, taps, mask: Some(mask), codes, n_levels: 2 * side, n_negative: side };
     let shape = if taps == 1 { vec![rows, channels] } else { vec![rows, channels, height, width] };
-    Layer { shape, weights, grid: (taps > 1).then_some((height, width)), producer: None }
+    WeightTensor { shape, weights, grid: (taps > 1).then_some((height, width)), producer: None }
 }
 
 /// The number that would stand at place `n` of the sorted ones.

@@ -10,7 +10,7 @@ use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair, networks};
 
 /// How much of a layer is kept, and with how many levels.
 #[derive(Clone, Copy)]
-pub(crate) struct Layer {
+pub(crate) struct Kept {
     pub(crate) density: f64,
     pub(crate) n_levels: usize,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Network {
     pub(crate) title: &'static str,
     pub(crate) graph: Graph,
     /// One a weight, in the graph's order.
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) layers: Vec<Kept>,
     pub(crate) batches: &'static [usize],
     pub(crate) input: InputKind,
 }
@@ -44,10 +44,7 @@ pub(crate) const NAMES: [&str; 8] =
 pub(crate) fn network(name: &str) -> Result<Network> {
     let lenet = |name| Ok::<_, anyhow::Error>(networks::by_name(name, &[1, 28, 28], 10).transpose()?);
     let paper = |layers: &[(f64, u32)]| {
-        layers
-            .iter()
-            .map(|&(percent, bits)| Layer { density: percent / 100.0, n_levels: 1 << bits })
-            .collect()
+        layers.iter().map(|&(percent, bits)| Kept { density: percent / 100.0, n_levels: 1 << bits }).collect()
     };
     let layer = || Graph::chain(&[4096], vec![Op::Linear { out_features: 4096, bias: false }]);
     let of = |name, title, graph: Graph, layers, batches, input| Network {
@@ -87,7 +84,7 @@ pub(crate) fn network(name: &str) -> Result<Network> {
         "vgg16" => of("vgg16", "VGG-16", vgg16()?, paper(&VGG16), &[1, 16], InputKind::Normal),
         "resnet18" => {
             let graph = resnet18()?;
-            let layers = vec![Layer { density: 0.15, n_levels: 32 }; n_weights(&graph)];
+            let layers = vec![Kept { density: 0.15, n_levels: 32 }; n_weights(&graph)];
             of("resnet18", "ResNet-18 at 15 %", graph, layers, &[1, 16], InputKind::Normal)
         }
         "mobilenet-v2" => {
@@ -125,10 +122,10 @@ fn n_weights(graph: &Graph) -> usize {
 }
 
 /// The 1x1 convolutions at that density with 32 levels; all else kept, with 256.
-fn pointwise_layers(graph: &Graph, density: f64) -> Vec<Layer> {
+fn pointwise_layers(graph: &Graph, density: f64) -> Vec<Kept> {
     let layer = |node: &Node| match &node.op {
-        Op::Conv2d { kernel, .. } if *kernel == Pair::square(1) => Some(Layer { density, n_levels: 32 }),
-        Op::Conv2d { .. } | Op::Linear { .. } => Some(Layer { density: 1.0, n_levels: 256 }),
+        Op::Conv2d { kernel, .. } if *kernel == Pair::square(1) => Some(Kept { density, n_levels: 32 }),
+        Op::Conv2d { .. } | Op::Linear { .. } => Some(Kept { density: 1.0, n_levels: 256 }),
         _ => None,
     };
     graph.nodes().iter().filter_map(layer).collect()

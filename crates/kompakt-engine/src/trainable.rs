@@ -12,7 +12,7 @@
 
 use std::fmt::Debug;
 
-/// A way to make weights of latent numbers; see [`Weights::Custom`].
+/// A way to make weights of latent numbers; see [`Trainable::Custom`].
 pub trait Parameterization: Debug + Send + Sync {
     /// The numbers that are trained.
     fn latent(&self) -> &[f32];
@@ -37,9 +37,9 @@ pub enum CentroidGradient {
     Mean,
 }
 
-/// The weights of one parameter.
+/// The numbers of one parameter that are trained, and how its weights come from them.
 #[derive(Debug)]
-pub enum Weights {
+pub enum Trainable {
     /// Every weight is trained on its own.
     Dense(Vec<f32>),
     /// As dense, but weights whose mask is false are zero and stay so.
@@ -64,7 +64,7 @@ pub enum Weights {
     Custom(Box<dyn Parameterization>),
 }
 
-impl Clone for Weights {
+impl Clone for Trainable {
     fn clone(&self) -> Self {
         match self {
             Self::Dense(values) => Self::Dense(values.clone()),
@@ -80,7 +80,7 @@ impl Clone for Weights {
     }
 }
 
-impl Weights {
+impl Trainable {
     /// The numbers that are trained.
     pub fn latent(&self) -> &[f32] {
         match self {
@@ -90,7 +90,7 @@ impl Weights {
         }
     }
 
-    /// The same, to be changed; call [`Weights::hold`] afterwards.
+    /// The same, to be changed; call [`Trainable::hold`] afterwards.
     pub fn latent_mut(&mut self) -> &mut [f32] {
         match self {
             Self::Dense(values) | Self::Masked { values, .. } => values,
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn shared_weights_sum_their_gradients() {
-        let mut weights = Weights::Shared {
+        let mut weights = Trainable::Shared {
             codebook: vec![-1.0, 2.0],
             codes: vec![0, 1, 1, 0],
             mask: Some(vec![true, true, true, false]),
@@ -201,7 +201,7 @@ mod tests {
         };
         assert_eq!(weights.effective(4), [-1.0, 2.0, 2.0, 0.0]);
         assert_eq!(weights.pull_back(vec![1.0, 2.0, 3.0, 100.0]), [1.0, 5.0]);
-        if let Weights::Shared { gradient, .. } = &mut weights {
+        if let Trainable::Shared { gradient, .. } = &mut weights {
             *gradient = CentroidGradient::Mean;
         }
         assert_eq!(weights.pull_back(vec![1.0, 2.0, 3.0, 100.0]), [1.0, 2.5]);
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn masked_weights_pass_no_gradient_where_pruned() {
-        let mut weights = Weights::Masked { values: vec![1.0, 5.0], mask: vec![true, false] };
+        let mut weights = Trainable::Masked { values: vec![1.0, 5.0], mask: vec![true, false] };
         weights.hold();
         assert_eq!(weights.effective(2), [1.0, 0.0]);
         assert_eq!(weights.pull_back(vec![3.0, 4.0]), [3.0, 0.0]);
