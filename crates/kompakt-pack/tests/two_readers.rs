@@ -14,6 +14,7 @@ mod item;
 use editor::{assemble, leb128};
 use item::Item;
 use kompakt_format::{Container, MAGIC, VERSION};
+use kompakt_numbers::SplitMix64;
 use std::{
     fs,
     io::Write as _,
@@ -67,15 +68,10 @@ fn fixtures() -> Vec<Vec<u8>> {
     files.filter(|file| Container::parse(file).unwrap().graph().n_parameters() <= DECODED).collect()
 }
 
-/// Numbers that repeat: SplitMix64, below `n`.
+/// Numbers that repeat, below `n`.
 fn random(seed: u64) -> impl FnMut(usize) -> usize {
-    let mut state = seed;
-    move |n| {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % n as u64) as usize
-    }
+    let mut numbers = SplitMix64::new(seed);
+    move |n| (numbers.bits() % n as u64) as usize
 }
 
 /// A file of this directory and what follows it.
