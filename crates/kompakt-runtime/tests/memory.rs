@@ -141,6 +141,28 @@ fn the_plan_is_right_to_a_tenth() {
 }
 
 #[test]
+fn opening_takes_the_plan_and_the_rows_of_one_layer() {
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let model = checkpoint(large(), 3, |_| (0.1, 16));
+    // Kept weights of the largest layer, three bytes each, and where its rows begin; a tile's decoder.
+    let rows = 1000 * 1200 / 10 * 3 + 1200 * 8 + 64_000;
+    for tier in [Tier::Stream, Tier::Direct] {
+        let bytes = pack(&model, tier);
+        let opened = Model::from_bytes(&bytes).unwrap();
+        for max_batch in [1, 64] {
+            let mut options = SessionOptions::default();
+            options.max_batch = max_batch;
+            let before = LIVE.load(Ordering::Relaxed);
+            PEAK.store(before, Ordering::Relaxed);
+            let session = Session::new(&opened, &options).unwrap();
+            let peak = PEAK.load(Ordering::Relaxed) - before;
+            let planned = session.plan().anonymous_bytes - bytes.len();
+            assert!(peak <= planned + rows, "{tier:?}: {peak} bytes, planned {planned} and rows of {rows}");
+        }
+    }
+}
+
+#[test]
 fn a_budget_between_streams_some_layers() {
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
     let bytes = pack(&checkpoint(large(), 3, |_| (0.1, 16)), Tier::Direct);

@@ -22,6 +22,8 @@ pub struct CompressedRows {
     columns: Columns,
     weights: Kept,
     codebook: Codebook,
+    /// Entries that are expected.
+    room: usize,
 }
 
 /// The column of every entry, ascending in each row.
@@ -43,15 +45,16 @@ impl CompressedRows {
     /// A matrix without rows as yet; `is_coded` says whether they carry codes.
     pub(super) fn new(n_cols: usize, codebook: Codebook, is_coded: bool) -> Self {
         let weights = if is_coded { Kept::Codes(Vec::new()) } else { Kept::Values(Vec::new()) };
-        Self { n_rows: 0, n_cols, starts: vec![0], columns: Columns::All, weights, codebook }
+        Self { n_rows: 0, n_cols, starts: vec![0], columns: Columns::All, weights, codebook, room: 0 }
     }
 
     /// Makes room for that many rows and entries.
     pub(super) fn reserve(&mut self, n_rows: usize, n_kept: usize) {
-        self.starts.reserve(n_rows);
+        self.starts.reserve_exact(n_rows);
+        self.room = n_kept;
         match &mut self.weights {
-            Kept::Codes(codes) => codes.reserve(n_kept),
-            Kept::Values(values) => values.reserve(n_kept),
+            Kept::Codes(codes) => codes.reserve_exact(n_kept),
+            Kept::Values(values) => values.reserve_exact(n_kept),
         }
     }
 
@@ -94,9 +97,14 @@ impl CompressedRows {
     fn all_columns(&self) -> Columns {
         let n = self.n_cols as u32;
         let all = (0..self.n_rows).flat_map(|_| 0..n);
-        match u16::try_from(self.n_cols.saturating_sub(1)) {
-            Ok(_) => Columns::Short(all.map(|c| c as u16).collect()),
-            Err(_) => Columns::Long(all.collect()),
+        if u16::try_from(self.n_cols.saturating_sub(1)).is_ok() {
+            let mut columns = Vec::with_capacity(self.room);
+            columns.extend(all.map(|c| c as u16));
+            Columns::Short(columns)
+        } else {
+            let mut columns = Vec::with_capacity(self.room);
+            columns.extend(all);
+            Columns::Long(columns)
         }
     }
 
