@@ -1,8 +1,7 @@
 //! `kompakt repack`: the same content in another tier.
 
-use crate::{failure::IntoAnyhow, output::Output, packed};
+use crate::{failure::IntoAnyhow, options::TierName, output::Output, packed};
 use anyhow::Result;
-use clap::ValueEnum;
 use kompakt_pack::{Options, PackError, Packed};
 use std::path::PathBuf;
 
@@ -17,20 +16,10 @@ pub(crate) struct Arguments {
     output: Output,
     /// How weights are to be coded
     #[arg(long, value_enum)]
-    tier: Tier,
+    tier: TierName,
     /// Leave out all that the network does not need to run: names, labels, history, accuracy, self-tests
     #[arg(long)]
     minimal: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Tier {
-    /// Fewest bytes; decoded once, at load
-    Smallest,
-    /// Decoded tile by tile, at every inference
-    Stream,
-    /// Run as it lies, with no decoding
-    Direct,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -38,12 +27,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let bytes = packed::read(&arguments.file)?;
     let container = packed::parse(&arguments.file, &bytes)?;
     container.verify().map_err(|e| packed::broken(&arguments.file, &e))?;
-    let tier = match arguments.tier {
-        Tier::Smallest => kompakt_format::Tier::Smallest,
-        Tier::Stream => kompakt_format::Tier::Stream,
-        Tier::Direct => kompakt_format::Tier::Direct,
-    };
-    let options = Options { minimal: arguments.minimal, ..Options::new(tier) };
+    let options = Options { minimal: arguments.minimal, ..Options::new(arguments.tier.into()) };
     arguments.output.write_with(|path| {
         let mut source = Packed::new(&container).map_err(PackError::into_anyhow)?;
         kompakt_pack::write(&mut source, &options, path, &|_, _| {}).map_err(PackError::into_anyhow)?;

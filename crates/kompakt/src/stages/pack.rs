@@ -1,9 +1,8 @@
 //! The command line of `kompakt-pack`.
 
 use super::Stage;
-use crate::{failure::IntoAnyhow, input::Input, output::Output, process::Failure};
+use crate::{failure::IntoAnyhow, input::Input, options::TierName, output::Output, process::Failure};
 use anyhow::{Context, Result, bail};
-use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use kompakt_format::Container;
 use kompakt_model::ModelFile;
@@ -31,8 +30,8 @@ pub struct Args {
     #[command(flatten)]
     output: Output,
     /// How weights are coded; `kompakt repack` switches without loss
-    #[arg(long, value_enum, default_value_t = Tier::Smallest)]
-    tier: Tier,
+    #[arg(long, value_enum, default_value_t = TierName::Smallest)]
+    tier: TierName,
     /// Leave out all that the network does not need to run: names, labels, history, accuracy, self-tests
     #[arg(long)]
     minimal: bool,
@@ -47,28 +46,13 @@ pub struct Args {
     quiet: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Tier {
-    /// Fewest bytes; decoded once, at load
-    Smallest,
-    /// Decoded tile by tile, at every inference
-    Stream,
-    /// Run as it lies, with no decoding
-    Direct,
-}
-
 impl Stage for Args {
     const PROGRAM: &str = "kompakt-pack";
 
     fn run(&self) -> Result<()> {
         self.output.check(&self.input.files())?;
         let mut source = self.source(self.input.open()?)?;
-        let tier = match self.tier {
-            Tier::Smallest => kompakt_format::Tier::Smallest,
-            Tier::Stream => kompakt_format::Tier::Stream,
-            Tier::Direct => kompakt_format::Tier::Direct,
-        };
-        let options = Options { minimal: self.minimal, ..Options::new(tier) };
+        let options = Options { minimal: self.minimal, ..Options::new(self.tier.into()) };
         let dense_bytes = source.about().dense_parameters().map(|n| 4 * n);
         self.output.write_with(|path| {
             let (bar, started) = (progress_bar(), Instant::now());
