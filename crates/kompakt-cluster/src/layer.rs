@@ -2,7 +2,7 @@
 
 use crate::{
     MAX_LEVELS,
-    codebook::{drop_unused, settle},
+    codebook::settle,
     distribution::Distribution,
     entropy_constrained::{Levels, entropy_constrained},
     error::ClusterError,
@@ -80,13 +80,11 @@ pub fn share(
         values.iter().enumerate().map(|(i, &v)| v != 0.0 && mask.as_ref().is_none_or(|m| m[i])).collect();
     let distribution =
         Distribution::new(values.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(v, _)| *v));
-    let (mut codebook, uppers) = levels(&distribution, method, n_levels, format, seed);
+    let (codebook, uppers) = levels(&distribution, method, n_levels, format, seed);
     let code = |v: f32| uppers.partition_point(|&upper| upper < v) as u8;
-    let mut codes: Vec<u8> =
-        values.iter().zip(&kept).map(|(&v, &kept)| if kept { code(v) } else { 0 }).collect();
+    let codes: Vec<u8> = values.iter().zip(&kept).map(|(&v, &kept)| if kept { code(v) } else { 0 }).collect();
     let mask = kept.contains(&false).then_some(kept);
-    drop_unused(&mut codebook, &mut codes, mask.as_deref());
-    let shared = Parameter::Shared { shape: shape.clone(), codebook, codes, mask };
+    let shared = Parameter::shared(shape.clone(), &codebook, &codes, mask.as_deref());
     let report = LayerReport::new(name, &values, &shared);
     Ok((shared, report))
 }

@@ -3,8 +3,7 @@
 
 use arbtest::arbtest;
 use kompakt_cluster::{
-    CentroidInit, ClusterError, Method, NumberFormat, Options, cluster, drop_unused, in_groups, paper_ratio,
-    settle, share,
+    CentroidInit, ClusterError, Method, NumberFormat, Options, cluster, in_groups, paper_ratio, settle, share,
 };
 use kompakt_graph::{Graph, Op};
 use kompakt_model::{Model, Numbers, Parameter};
@@ -98,15 +97,6 @@ fn centroids_that_meet_share_an_entry_and_none_becomes_zero() {
         let values = settled.codebook.to_f32();
         assert!(values.iter().all(|v| *v != 0.0) && values.windows(2).all(|w| w[0] < w[1]), "{values:?}");
     }
-}
-
-#[test]
-fn idle_entries_go_and_codes_follow() {
-    let mut codebook = Numbers::F32(vec![-2.0, -1.0, 1.0, 2.0]);
-    let mut codes = vec![3, 1, 0, 1];
-    drop_unused(&mut codebook, &mut codes, Some(&[true, true, false, true]));
-    assert_eq!(codebook, Numbers::F32(vec![-1.0, 2.0]));
-    assert_eq!(codes, [1, 0, 0, 0]);
 }
 
 #[test]

@@ -219,12 +219,7 @@ fn stored(parameter: &NetworkParameter) -> Parameter {
             Parameter::Dense { shape, values: Numbers::F32(values.clone()), mask: Some(mask.clone()) }
         }
         Trainable::Shared { codebook, codes, mask, .. } => {
-            let (codebook, codes, mask) = canonical(codebook, codes, mask.as_deref());
-            if codebook.is_empty() {
-                let n = codes.len();
-                return Parameter::Dense { shape, values: Numbers::F32(vec![0.0; n]), mask };
-            }
-            Parameter::Shared { shape, codebook: Numbers::F32(codebook), codes, mask }
+            Parameter::shared(shape, &Numbers::F32(codebook.clone()), codes, mask.as_deref())
         }
         Trainable::Custom(custom) => {
             let mut values = vec![0.0; parameter.len()];
@@ -236,45 +231,9 @@ fn stored(parameter: &NetworkParameter) -> Parameter {
     }
 }
 
-/// The same weights with a codebook that is strictly ascending, free of zeros and all used. Weights whose entry
-/// became zero are pruned.
-fn canonical(
-    codebook: &[f32],
-    codes: &[u8],
-    mask: Option<&[bool]>,
-) -> (Vec<f32>, Vec<u8>, Option<Vec<bool>>) {
-    let kept = |i: usize| mask.is_none_or(|m| m[i]) && codebook[usize::from(codes[i])] != 0.0;
-    let mut used = vec![false; codebook.len()];
-    (0..codes.len()).filter(|&i| kept(i)).for_each(|i| used[usize::from(codes[i])] = true);
-    let mut entries: Vec<f32> =
-        codebook.iter().zip(&used).filter(|(_, used)| **used).map(|(&v, _)| v).collect();
-    entries.sort_by(f32::total_cmp);
-    entries.dedup();
-    let new_code = |value: f32| entries.partition_point(|&e| e < value) as u8;
-    let new_codes: Vec<u8> = (0..codes.len())
-        .map(|i| if kept(i) { new_code(codebook[usize::from(codes[i])]) } else { 0 })
-        .collect();
-    let new_mask: Vec<bool> = (0..codes.len()).map(kept).collect();
-    let new_mask = (mask.is_some() || new_mask.contains(&false)).then_some(new_mask);
-    (entries, new_codes, new_mask)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn codebooks_come_out_canonical() {
-        // Entries: 3 unused, 2 and 2 equal, 0 prunes.
-        let (codebook, codes, mask) = canonical(
-            &[2.0, -1.0, 3.0, 2.0, 0.0],
-            &[0, 1, 3, 4, 0, 1],
-            Some(&[true, true, true, true, false, true]),
-        );
-        assert_eq!(codebook, [-1.0, 2.0]);
-        assert_eq!(codes, [1, 0, 1, 0, 0, 0]);
-        assert_eq!(mask.unwrap(), [true, true, true, false, false, true]);
-    }
 
     #[test]
     fn initial_weights_depend_on_the_seed_alone() {

@@ -14,6 +14,7 @@
 //! Where a model comes from and goes to (files, pipes, terminals) is the business of the command lines, which are the
 //! crate `kompakt`.
 
+mod codebook;
 mod error;
 mod fold;
 mod graph_json;
@@ -24,6 +25,7 @@ mod provenance;
 mod read;
 mod write;
 
+pub use codebook::{Ascending, ascending, move_off_zero};
 pub use error::CheckpointError;
 pub use fold::fold_batch_norm;
 pub use graph_json::{graph_from_json, graph_to_json};

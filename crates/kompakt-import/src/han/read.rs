@@ -47,7 +47,8 @@ pub fn read(bytes: &[u8], graph: Graph) -> Result<Model, HanError> {
             return Err(wrong("a number of its codebook or bias is not finite".into()));
         }
         let placed = place(&layer, n, codes, gaps).map_err(wrong)?;
-        parameters.insert(format!("{}.weight", layer.name), shared(layer.shape.clone(), &codebook, &placed));
+        let weight = Parameter::shared(layer.shape.clone(), &Numbers::F32(codebook), &placed, None);
+        parameters.insert(format!("{}.weight", layer.name), weight);
         parameters.insert(format!("{}.bias", layer.name), Parameter::dense(vec![layer.shape[0]], bias));
     }
     Ok(Model::new(graph, parameters)?)
@@ -89,34 +90,6 @@ fn place(layer: &Layer, n: u64, codes: &[u8], gaps: &[u8]) -> Result<Vec<u8>, St
         next = at + 1;
     }
     Ok(placed)
-}
-
-/// Codes into a codebook as the interchange wants it: ascending, no zero, all used.
-fn shared(shape: Vec<usize>, codebook: &[f32], placed: &[u8]) -> Parameter {
-    let mut used = vec![false; codebook.len()];
-    placed.iter().for_each(|&code| used[usize::from(code)] = true);
-    let mut values: Vec<f32> =
-        codebook.iter().zip(&used).filter(|(v, used)| **used && **v != 0.0).map(|(v, _)| *v).collect();
-    values.sort_by(f32::total_cmp);
-    values.dedup();
-    if values.is_empty() {
-        let len = placed.len();
-        return Parameter::Dense {
-            shape,
-            values: Numbers::F32(vec![0.0; len]),
-            mask: Some(vec![false; len]),
-        };
-    }
-    let new: Vec<u8> =
-        codebook.iter().map(|v| values.partition_point(|x| x < v).min(values.len() - 1) as u8).collect();
-    let mask: Vec<bool> = placed.iter().map(|&code| codebook[usize::from(code)] != 0.0).collect();
-    let codes = placed
-        .iter()
-        .zip(&mask)
-        .map(|(&code, &kept)| if kept { new[usize::from(code)] } else { 0 })
-        .collect();
-    let mask = mask.contains(&false).then_some(mask);
-    Parameter::Shared { shape, codebook: Numbers::F32(values), codes, mask }
 }
 
 /// What has not been read yet.

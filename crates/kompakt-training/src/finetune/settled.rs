@@ -1,9 +1,9 @@
 //! From numbers in training back to a model whose codebooks and formats are as the interchange wants them.
 
 use crate::finetune::error::FinetuneError;
-use kompakt_cluster::{NumberFormat, drop_unused, settle};
+use kompakt_cluster::{NumberFormat, settle};
 use kompakt_engine::{Network, Trainable};
-use kompakt_model::{Model, Numbers, Parameter};
+use kompakt_model::{Model, Parameter};
 
 /// `model` with the network's numbers, each parameter rounded to the format that it has in `model`.
 ///
@@ -44,13 +44,6 @@ fn share(
     format: NumberFormat,
 ) -> Parameter {
     let settled = settle(centroids, format);
-    let is_kept = |i: usize| mask.is_none_or(|m| m[i]);
-    let mut codebook: Numbers = settled.codebook;
-    let mut codes: Vec<u8> = codes
-        .iter()
-        .enumerate()
-        .map(|(i, &code)| if is_kept(i) { settled.entry_of[usize::from(code)] } else { 0 })
-        .collect();
-    drop_unused(&mut codebook, &mut codes, mask);
-    Parameter::Shared { shape: shape.to_vec(), codebook, codes, mask: mask.map(<[bool]>::to_vec) }
+    let codes: Vec<u8> = codes.iter().map(|&code| settled.entry_of[usize::from(code)]).collect();
+    Parameter::shared(shape.to_vec(), &settled.codebook, &codes, mask)
 }
