@@ -1,6 +1,6 @@
 //! What is to be packed, wherever it comes from.
 
-use crate::{convert, directory, error::PackError, self_test, simplify};
+use crate::{convert, directory, error::PackError, order::order_units, self_test, simplify};
 use kompakt_format::{Container, Decoded, SelfTest};
 use kompakt_graph::Graph;
 use kompakt_model::{Model, ModelFile};
@@ -118,6 +118,13 @@ impl InMemory {
         };
         let parameters = about.graph.params().iter().map(take).collect();
         Ok(Self { about, parameters })
+    }
+
+    /// Takes a checked model, its hidden units in the order that codes best: the network computes the same, its sums in
+    /// another order.
+    pub fn ordered(mut model: Model) -> Result<Self, PackError> {
+        order_units(&mut model);
+        Self::new(model)
     }
 
     /// Adds `n` self-tests, run in double precision.

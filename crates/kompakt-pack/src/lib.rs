@@ -7,7 +7,7 @@
 //!
 //! Packing is lossless: shapes, masks, codes, codebooks and numbers come out as they went in; only nodes that do
 //! nothing at run time go, and hidden units may change places. What is written depends on the content and the
-//! options alone. [`write()`] takes the parameters one at a time from a [`Source`].
+//! options alone. [`write()`] and [`write_to`] take the parameters one at a time from a [`Source`].
 //!
 //! What is not here: anything that changes a weight; reading (`kompakt-format`).
 
@@ -40,4 +40,4 @@ pub use error::PackError;
 pub use order::order_units;
 pub use table::table;
 pub use unpack::{unpack, unpack_file};
-pub use write::{Layout, Options, Written, write};
+pub use write::{Layout, Options, Written, write, write_to};

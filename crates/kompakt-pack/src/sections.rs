@@ -72,6 +72,14 @@ impl Section {
     }
 }
 
+/// Where sections wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'p> {
+    /// In memory, and beyond [`SPOOL_BYTES`] in a temporary file of this folder.
+    Folder(&'p Path),
+    Memory,
+}
+
 /// Sections one after the other, in a temporary file if they are many.
 pub(crate) struct Spool {
     file: SpooledTempFile,
@@ -79,9 +87,13 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// An empty one; what does not fit memory goes to `folder`.
-    pub(crate) fn new(folder: &Path) -> Self {
-        Self { file: tempfile::spooled_tempfile_in(SPOOL_BYTES, folder), entries: Vec::new() }
+    /// An empty one.
+    pub(crate) fn new(place: Place<'_>) -> Self {
+        let file = match place {
+            Place::Folder(folder) => tempfile::spooled_tempfile_in(SPOOL_BYTES, folder),
+            Place::Memory => tempfile::spooled_tempfile(usize::MAX),
+        };
+        Self { file, entries: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, section: Section) -> Result<(), PackError> {
@@ -100,7 +112,7 @@ impl Spool {
 
     /// Copies the sections to `out`, which stands at byte `at` of the file: with padding before and the checksum
     /// behind each.
-    pub(crate) fn copy_to(mut self, out: &mut impl Write, mut at: usize) -> Result<usize, PackError> {
+    pub(crate) fn copy_to(mut self, out: &mut dyn Write, mut at: usize) -> Result<usize, PackError> {
         let io = || PackError::io("writing the container");
         self.file.seek(SeekFrom::Start(0)).map_err(io())?;
         for entry in &self.entries {

@@ -8,7 +8,7 @@ use crate::{
     error::PackError,
     parts::Parts,
     planes, raw,
-    sections::{Section, Spool},
+    sections::{Place, Section, Spool},
     tiles,
 };
 use kompakt_format::{ContentHash, Decoded, Descriptor, Directory, SectionKind, Tier, rows_and_cols};
@@ -86,7 +86,7 @@ pub struct Written {
 /// `progress` is told how many weights of how many are done.
 ///
 /// What is written depends on content and options alone. Memory: tensors that are coded at once, about 32 million weights or
-/// the largest tensor.
+/// the largest tensor; sections wait in a temporary file beside `path` where they are many.
 /// Errors: the source's; the graph has an operator that containers do not know; the file cannot be written.
 pub fn write(
     source: &mut dyn Source,
@@ -94,9 +94,39 @@ pub fn write(
     path: &Path,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Written, PackError> {
-    let about = if options.minimal { source.about().clone().minimal() } else { source.about().clone() };
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut packing = Packing::new(&about, options, folder);
+    let io = || PackError::io("writing the container");
+    let mut out = BufWriter::new(File::create(path).map_err(io())?);
+    let written = pack(source, options, Place::Folder(folder), &mut out, progress)?;
+    out.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io())?;
+    if options.read_back {
+        read_back(path, written.content_hash)?;
+    }
+    Ok(written)
+}
+
+/// Writes the same bytes as [`write()`] to anything that takes bytes. Nothing is read back, and no file is made.
+///
+/// Memory: that of [`write()`] and the sections of the container.
+/// Errors: the source's; the graph has an operator that containers do not know; `out` does not take the bytes.
+pub fn write_to(
+    source: &mut dyn Source,
+    options: &Options,
+    out: &mut dyn Write,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Written, PackError> {
+    pack(source, options, Place::Memory, out, progress)
+}
+
+fn pack(
+    source: &mut dyn Source,
+    options: &Options,
+    place: Place<'_>,
+    out: &mut dyn Write,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Written, PackError> {
+    let about = if options.minimal { source.about().clone().minimal() } else { source.about().clone() };
+    let mut packing = Packing::new(&about, options, place);
     let rounds = if options.tier == Tier::Stream { 2 } else { 1 };
     let total = rounds * about.graph.n_parameters() as u64;
     let mut done = 0;
@@ -116,14 +146,13 @@ pub fn write(
         done += about.graph.params()[index].len() as u64;
         progress(done, total);
     }
-    packing.finish(path)
+    packing.finish(out)
 }
 
 struct Packing<'a> {
     about: &'a About,
     tier: Tier,
     layout: Layout,
-    read_back: bool,
     /// The sections after the first.
     spool: Spool,
     adaptive: PoolEncoder,
@@ -135,17 +164,16 @@ struct Packing<'a> {
     batch_elements: usize,
     /// How tier `stream` codes.
     plan: Option<tiles::StreamPlan>,
-    folder: &'a Path,
+    place: Place<'a>,
 }
 
 impl<'a> Packing<'a> {
-    fn new(about: &'a About, options: &Options, folder: &'a Path) -> Self {
+    fn new(about: &'a About, options: &Options, place: Place<'a>) -> Self {
         Self {
             about,
             tier: options.tier,
             layout: options.layout,
-            read_back: options.read_back,
-            spool: Spool::new(folder),
+            spool: Spool::new(place),
             adaptive: PoolEncoder::new(),
             numbers: Vec::new(),
             descriptors: Vec::new(),
@@ -153,7 +181,7 @@ impl<'a> Packing<'a> {
             batch: Vec::new(),
             batch_elements: 0,
             plan: None,
-            folder,
+            place,
         }
     }
 
@@ -237,7 +265,7 @@ impl<'a> Packing<'a> {
         }
     }
 
-    fn finish(mut self, path: &Path) -> Result<Written, PackError> {
+    fn finish(mut self, out: &mut dyn Write) -> Result<Written, PackError> {
         self.code_batch()?;
         let first = match self.tier {
             Tier::Smallest => Section::new(SectionKind::Pool, self.adaptive.stream.finish()),
@@ -249,22 +277,18 @@ impl<'a> Packing<'a> {
         let content = directory::content(&self.about.graph, self.about.pipeline.as_ref(), &self.descriptors)?;
         let content_hash = self.hash.finish(&content.0);
 
-        let mut pool = Spool::new(self.folder);
+        let mut pool = Spool::new(self.place);
         pool.push(first)?;
         let entries = [&pool.entries[..], &self.spool.entries[..]].concat();
         let directory = directory::directory(self.tier, content_hash, &content, &entries, self.about);
         let header = directory::header(&directory, &entries);
 
         let io = || PackError::io("writing the container");
-        let mut out = BufWriter::new(File::create(path).map_err(io())?);
         out.write_all(&header).map_err(io())?;
         out.write_all(&directory).map_err(io())?;
-        let at = pool.copy_to(&mut out, header.len() + directory.len())?;
-        let end = self.spool.copy_to(&mut out, at)?;
-        out.into_inner().map_err(|e| e.into_error()).and_then(|f| f.sync_all()).map_err(io())?;
-        if self.read_back {
-            read_back(path, content_hash)?;
-        }
+        let at = pool.copy_to(out, header.len() + directory.len())?;
+        let end = self.spool.copy_to(out, at)?;
+        out.flush().map_err(io())?;
         Ok(Written { bytes: end as u64, content_hash })
     }
 }

@@ -9,7 +9,7 @@ use kompakt_pack::{
     account::Account,
     order_units, reference,
     synthetic::{self, NumberChoice, Random, Recipe},
-    unpack, write,
+    unpack, write, write_to,
 };
 
 const TIERS: [Tier; 3] = [Tier::Smallest, Tier::Stream, Tier::Direct];
@@ -26,8 +26,14 @@ fn pack_with(model: &Model, tier: Tier, minimal: bool) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.kompakt");
     let mut source = InMemory::new(model.clone()).unwrap();
-    write(&mut source, &Options { minimal, ..Options::new(tier) }, &path, &|_, _| {}).unwrap();
-    std::fs::read(path).unwrap()
+    let options = Options { minimal, ..Options::new(tier) };
+    let written = write(&mut source, &options, &path, &|_, _| {}).unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    // What takes bytes gets those of the file.
+    let mut taken = Vec::new();
+    assert_eq!(write_to(&mut source, &options, &mut taken, &|_, _| {}).unwrap(), written);
+    assert!(taken == bytes && written.bytes == bytes.len() as u64);
+    bytes
 }
 
 fn pack(model: &Model, tier: Tier) -> Vec<u8> {

@@ -6,7 +6,7 @@ use crate::{
     net::Net,
 };
 use kompakt_model::{Model, Numbers, Parameter};
-use kompakt_pack::{InMemory, Options, order_units, write};
+use kompakt_pack::{InMemory, Options, write_to};
 use kompakt_prune::{Removed, remove_dead_units};
 
 /// The model that a network with shared values is, on `template`'s graph, and the units that it lost.
@@ -43,13 +43,9 @@ pub(crate) fn export(
 
 /// The bytes of the smallest file that holds a model.
 pub(crate) fn packed_bytes(model: &Model) -> Result<u64, RateError> {
-    let mut model = model.clone();
-    order_units(&mut model);
-    let mut source = InMemory::new(model)?;
-    let folder = kompakt_files::Scratch::new()
-        .map_err(|source| RateError::Io { what: "cannot make a temporary folder".to_string(), source })?;
+    let mut source = InMemory::ordered(model.clone())?;
     let options = Options::new(kompakt_format::Tier::Smallest).minimal();
-    Ok(write(&mut source, &options, &folder.path().join("measured"), &|_, _| ())?.bytes)
+    Ok(write_to(&mut source, &options, &mut std::io::sink(), &|_, _| ())?.bytes)
 }
 
 fn dense(geometry: &Geometry, layer: &Layer) -> Parameter {
@@ -71,15 +67,10 @@ fn share(parameter: &Parameter, levels: &[f32]) -> Parameter {
     if used.is_empty() {
         used.push(1.0);
     }
-    let codes = values.iter().map(|v| used.iter().position(|l| l == v).unwrap_or(0) as u8).collect();
-    let mask = values.iter().map(|v| *v != 0.0).collect();
+    let codes: Vec<u8> = values.iter().map(|v| used.iter().position(|l| l == v).unwrap_or(0) as u8).collect();
+    let mask: Vec<bool> = values.iter().map(|v| *v != 0.0).collect();
     let step = exact_grid(&used);
-    Parameter::Shared {
-        shape: parameter.shape().to_vec(),
-        codebook: scaled(&used, step),
-        codes,
-        mask: Some(mask),
-    }
+    Parameter::shared(parameter.shape().to_vec(), &scaled(&used, step), &codes, Some(&mask))
 }
 
 /// The largest power of two of which all values are multiples.

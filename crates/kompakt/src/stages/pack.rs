@@ -6,9 +6,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use kompakt_format::Container;
 use kompakt_model::ModelFile;
-use kompakt_pack::{
-    InMemory, Options, PackError, Source, Streamed, account::Account, order_units, table, write,
-};
+use kompakt_pack::{InMemory, Options, PackError, Source, Streamed, account::Account, table, write};
 use std::{
     io::IsTerminal,
     path::Path,
@@ -80,11 +78,9 @@ impl Args {
             }
             return Ok(Box::new(Streamed::new(file).map_err(PackError::into_anyhow)?));
         }
-        let mut model = file.into_model()?;
-        if !self.keep_order {
-            order_units(&mut model);
-        }
-        let mut source = InMemory::new(model).map_err(PackError::into_anyhow)?;
+        let model = file.into_model()?;
+        let source = if self.keep_order { InMemory::new(model) } else { InMemory::ordered(model) };
+        let mut source = source.map_err(PackError::into_anyhow)?;
         if self.self_test > 0 {
             source.add_self_tests(self.self_test).map_err(PackError::into_anyhow)?;
         }
