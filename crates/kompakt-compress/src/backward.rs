@@ -1,4 +1,4 @@
-//! How a change of a node's input is felt in its output, read backwards: from gradients of outputs to gradients of inputs.
+//! Backward pass: from gradients of a node's output to gradients of its inputs and weights.
 //!
 //! ```text
 //! dL/dy  ──►  dL/dx  for each input x of a node, and for a layer dL/dW
@@ -163,6 +163,17 @@ impl Step<'_> {
             | Op::LocalResponseNorm { .. }
             | Op::Spread { .. } => Vec::new(),
         }
+    }
+
+    /// The sum of squares of each row of [`weights`](Self::weights).
+    pub(crate) fn row_squares(&self, dy: &[f32]) -> Vec<f64> {
+        let square = |v: &[f32]| v.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+        if let Op::Linear { .. } = self.op {
+            let x = square(self.inputs[0]);
+            return dy.iter().map(|d| f64::from(*d).powi(2) * x).collect();
+        }
+        let weights = self.weights(dy);
+        weights.chunks((weights.len() / self.shape[0]).max(1)).map(square).collect()
     }
 
     fn window(&self) -> Option<Window> {

@@ -1,4 +1,4 @@
-//! `H = (I + U) D (I + U)ᵀ` with `U` strictly upper triangular: how an error in one column is felt in those after it.
+//! `H = (I + U) D (I + U)ᵀ` with `U` strictly upper triangular: what an error in one column is in those after it.
 
 /// A factored matrix.
 #[derive(Debug, Clone)]

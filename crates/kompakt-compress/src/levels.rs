@@ -5,6 +5,8 @@ use kompakt_model::Numbers;
 
 /// Above this price levels are placed one by one; below it so many are needed that even spacing is as good.
 const PLACED_FROM: f64 = 1e-2;
+/// Other levels to begin with: how many on each side of zero, and where the outermost are, in root mean squares.
+const STARTS: [(i32, f64); 6] = [(1, 1.2), (1, 2.0), (2, 2.0), (2, 3.0), (3, 3.0), (4, 3.5)];
 /// Rounds of improvement with zero held.
 const ROUNDS: usize = 12;
 /// The most levels beside zero.
@@ -65,14 +67,25 @@ impl Levels {
         }
         let k = ((2.0 * sample.largest / step).ceil() as usize | 1).clamp(3, 63);
         let distribution = Distribution::weighted(sample.pairs.iter().copied());
-        let found = entropy_constrained(&distribution, k, lambda);
-        let mut values = found.centroids;
-        hold_zero(&mut values);
-        let mut lengths = vec![(values.len() as f64).log2(); values.len()];
-        for _ in 0..ROUNDS {
-            (values, lengths) = settle(sample, &values, &lengths, price);
-        }
-        Self::rounded(sample, &values, &lengths, price)
+        let mut found = entropy_constrained(&distribution, k, lambda).centroids;
+        hold_zero(&mut found);
+        // What is found from one start need not be the best: with few bits it may be two levels and nothing pruned.
+        let rms = sample.mean_square.sqrt();
+        let starts = STARTS.iter().map(|&(half, outermost)| {
+            (-half..=half).map(|i| f64::from(i) * outermost * rms / f64::from(half)).collect()
+        });
+        let settled = |mut values: Vec<f64>| {
+            let mut lengths = vec![(values.len() as f64).log2(); values.len()];
+            for _ in 0..ROUNDS {
+                (values, lengths) = settle(sample, &values, &lengths, price);
+            }
+            let levels = Self::rounded(sample, &values, &lengths, price);
+            let (bits, error) = levels.measure(sample, price);
+            (error + price * bits, levels)
+        };
+        let all = std::iter::once(found).chain(starts).map(settled);
+        let best = all.min_by(|a, b| a.0.total_cmp(&b.0));
+        best.map(|b| b.1).unwrap_or_else(|| Self::even(sample, step as f32, price))
     }
 
     /// Multiples of `step`: all of them, or where they are too many, all near zero and fewer and fewer beyond.

@@ -6,18 +6,19 @@
 //! points ──► codes, column by column, errors made good by the columns after ──► a file           (quantise)
 //! file ──► its size, its answers ──► another price, until the target is met                      (search)
 //!
-//! images, or pictures made up ──► what goes into each layer (calibrate), what errors in it do (fisher)
+//! images, or synthetic ones ──► inputs of each layer (moments), what errors in each row do (sensitivity)
 //! ```
 //!
 //! A layer's weights become codes into a small codebook, one level of which is zero: pruning and weight sharing are one
 //! step. Where a bit buys most is found with one price for all layers; what an error in a layer costs is told by gradients:
-//! how much of the answers' energy becomes error for each part of the layer's that does ([`sense`]).
+//! how much of the answers' energy becomes error for each part of the layer's that does ([`sense`]). Within a layer, output
+//! units in which an error does more get finer levels, by a scale after the layer (`rows`).
 //!
 //! Second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is quantised knowing the errors of
 //! those before it, so that what remains is least in the layer's output; and biases are corrected by the mean error that is left.
 //!
-//! Where there are no images to look at, pictures are made up (`pictures`): they say nothing of what the network is for, but
-//! much of how its layers go together.
+//! Where there are no images, synthetic ones are made (`synthetic`): they say nothing of what the network is for, but much of how
+//! its layers go together. A network that is small enough without losing anything is left as it is (`lossless`).
 //!
 //! What is not here: training, command lines, data sets.
 //!
@@ -28,32 +29,39 @@
 
 mod allocate;
 mod backward;
-mod calibrate;
+mod calibration;
 mod compress;
 mod curve;
 mod error;
 mod evaluation;
 mod factor;
-mod fisher;
+mod images;
+mod layer;
 mod levels;
+mod lossless;
+mod moments;
 mod network;
-mod pictures;
 mod product;
 mod quantise;
 mod random;
 mod ranges;
+mod report;
 mod rows;
 mod scan;
 mod search;
+mod sensitivity;
+mod synthetic;
+mod target;
 mod window;
 
-pub use calibrate::Images;
-pub use compress::{Compressed, LayerReport, Options, Target, compress, table};
+pub use compress::{Compressed, compress};
 pub use error::CompressError;
 pub use evaluation::{Against, Evaluation};
+pub use images::Images;
 pub use network::{answers, packed, runnable};
+pub use report::{LayerReport, table};
 pub use scan::{LayerScan, SHOWN, Scan, ScanPoint, sense};
-pub use search::Outcome;
+pub use target::{Options, Outcome, Target};
 
 /// What is told about progress: what is being done, and how much of it is done (0 to 1).
 pub type Progress<'p> = dyn Fn(&str, f64) + Sync + 'p;

@@ -1,18 +1,22 @@
-//! Networks packed and run.
+//! Networks packed in memory and run.
 
-use crate::{calibrate::Images, error::CompressError};
+use crate::{error::CompressError, images::Images};
 use kompakt_format::Tier;
+use kompakt_graph::Graph;
 use kompakt_model::Model;
-use kompakt_pack::{InMemory, Options, order_units, write};
+use kompakt_pack::{InMemory, Options, write_to};
 use kompakt_runtime::{Model as Packed, Session, SessionOptions};
 
+/// Images whose answers are taken at once, unless they are large.
+const AT_ONCE: usize = 16;
+/// Bytes that the values of the images that are run at once may take.
+const VALUES_BYTES: usize = 48 << 20;
+
 /// The bytes of a packed model, without what is ancillary.
-pub(crate) fn pack(model: &Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
-    let mut source = InMemory::new(model.clone())?;
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("model.kompakt");
-    write(&mut source, &Options::new(tier).minimal().unchecked(), &path, &|_, _| ())?;
-    Ok(std::fs::read(&path)?)
+pub(crate) fn pack(model: Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
+    let mut bytes = Vec::new();
+    write_to(&mut InMemory::new(model)?, &Options::new(tier).minimal(), &mut bytes, &|_, _| ())?;
+    Ok(bytes)
 }
 
 /// Any model as bytes that the loader runs: a container of the same content, without what is ancillary.
@@ -20,28 +24,37 @@ pub(crate) fn pack(model: &Model, tier: Tier) -> Result<Vec<u8>, CompressError> 
 /// Errors: a model that cannot be packed.
 pub fn runnable(model: &Model) -> Result<Vec<u8>, CompressError> {
     model.check()?;
-    pack(model, Tier::Direct)
+    pack(model.clone(), Tier::Direct)
 }
 
 /// The file that `kompakt pack` makes of a model, history and all; it is not read back.
 ///
 /// Errors: a model that cannot be packed.
 pub fn packed(model: &Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
-    let mut model = model.clone();
-    order_units(&mut model);
-    let mut source = InMemory::new(model)?;
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("model.kompakt");
-    write(&mut source, &Options::new(tier).unchecked(), &path, &|_, _| ())?;
-    Ok(std::fs::read(&path)?)
+    let mut bytes = Vec::new();
+    write_to(&mut InMemory::ordered(model.clone())?, &Options::new(tier), &mut bytes, &|_, _| ())?;
+    Ok(bytes)
 }
 
-/// Runs a packed model over all images, some at a time; `visit` gets the number of the first, how many, and the session.
+/// How many images are run at once: `most`, or fewer where so many of `numbers` each would take much memory, but two, because
+/// sums run in another order for one image than for several.
+pub(crate) fn at_once(most: usize, numbers: usize) -> usize {
+    (VALUES_BYTES / (4 * numbers).max(1)).clamp(2.min(most), most)
+}
+
+/// Numbers that a pass of one image holds at a time, about: those of the largest values.
+fn held(graph: &Graph) -> usize {
+    let sizes = (0..graph.inputs().len() + graph.nodes().len()).map(|v| graph.shape(v).iter().product());
+    3 * sizes.max().unwrap_or(0_usize)
+}
+
+/// Runs a packed model over all images, some at a time; `visit` gets the number of the first, the images, how many they are,
+/// and the session.
 pub(crate) fn each_batch(
     packed: &[u8],
     images: &Images,
     batch: usize,
-    mut visit: impl FnMut(usize, usize, &Session<'_>),
+    mut visit: impl FnMut(usize, &[f32], usize, &Session<'_>),
 ) -> Result<(), CompressError> {
     let model = Packed::from_bytes(packed)?;
     let mut options = SessionOptions::default();
@@ -49,29 +62,32 @@ pub(crate) fn each_batch(
     options.threads = rayon::current_num_threads().min(images.n.max(1));
     let mut session = Session::new(&model, &options)?;
     let len: usize = session.input_shape().iter().product();
-    if images.values.len() != len * images.n {
+    if images.len_each() != len && images.n > 0 {
         return Err(CompressError::Data(format!(
-            "{} numbers for {} images of shape {:?}",
-            images.values.len(),
-            images.n,
+            "{} numbers in an image, where the network takes shape {:?}",
+            images.len_each(),
             session.input_shape()
         )));
     }
+    let mut x = vec![0.0; len * batch.min(images.n)];
     for first in (0..images.n).step_by(batch.max(1)) {
         let n = batch.min(images.n - first);
-        session.run_all(&[&images.values[first * len..(first + n) * len]], n)?;
-        visit(first, n, &session);
+        let x = &mut x[..n * len];
+        images.read(first, x);
+        session.run_all(&[x], n)?;
+        visit(first, x, n, &session);
     }
     Ok(())
 }
 
-/// The first output of a model for every image, by the loader: `[n, ...]`, row-major.
+/// The first output of a model for every image, by the loader: `[n, ...]`, row-major. The model is packed once.
 ///
 /// Errors: a model that cannot be run, images that do not fit it.
 pub fn answers(model: &Model, images: &Images) -> Result<Vec<f32>, CompressError> {
-    let packed = pack(model, Tier::Direct)?;
+    let batch = at_once(AT_ONCE, held(&model.graph));
+    let packed = pack(model.clone(), Tier::Direct)?;
     let mut all = Vec::new();
-    each_batch(&packed, images, 16, |_, _, session| all.extend_from_slice(session.output(0)))?;
+    each_batch(&packed, images, batch, |_, _, _, session| all.extend_from_slice(session.output(0)))?;
     Ok(all)
 }
 

@@ -1,10 +1,10 @@
 //! A layer's weights as codes.
 
 use crate::{
-    calibrate::Moments,
     curve::Point,
     factor::Factor,
     levels::{Chooser, Levels},
+    moments::Moments,
 };
 use kompakt_model::{Numbers, Parameter};
 
@@ -107,15 +107,13 @@ fn finish(
         (0..rows).map(sum).collect()
     });
     let code = |level: u8| level - u8::from(usize::from(level) > zero);
-    let mut codes: Vec<u8> =
-        chosen.iter().zip(&mask).map(|(&l, &kept)| if kept { code(l) } else { 0 }).collect();
+    let codes: Vec<u8> = chosen.iter().zip(&mask).map(|(&l, &kept)| if kept { code(l) } else { 0 }).collect();
     let mut codebook = levels.codebook.clone();
     if codebook.is_empty() {
         codebook = Numbers::F32(vec![1.0]);
     }
     let mask = mask.contains(&false).then_some(mask);
-    kompakt_cluster::drop_unused(&mut codebook, &mut codes, mask.as_deref());
-    let weight = Parameter::Shared { shape: layer.shape.to_vec(), codebook, codes, mask };
+    let weight = Parameter::shared(layer.shape.to_vec(), &codebook, &codes, mask.as_deref());
     let error = if square > 0.0 { error / square } else { 0.0 };
     Quantised { weight, shift: shift.unwrap_or_default(), error, n_kept }
 }

@@ -4,7 +4,7 @@
 //! biases and its weights fit together only for inputs of the right size: then a channel's output is spread about as far as it is
 //! from zero. For inputs much too small the biases are all that is left, for inputs much too large they are nothing.
 
-use crate::{calibrate::Images, error::CompressError, network};
+use crate::{error::CompressError, images::Images, network};
 use kompakt_graph::{Graph, Op};
 use kompakt_model::{CheckpointError, Model, Parameter};
 
@@ -16,25 +16,18 @@ const IMAGES: usize = 4;
 /// A packed network, and the biases of its output.
 type Probe = (Vec<u8>, Vec<f32>);
 
-/// Brings pictures of -1 to 1 into the range that suits a network best.
-pub(crate) fn suit(model: &Model, pictures: Images) -> Result<Images, CompressError> {
-    let each = pictures.values.len() / pictures.n.max(1);
-    let few = pictures.values[..each * IMAGES.min(pictures.n)].to_vec();
-    let few = Images { values: few, labels: Vec::new(), n: IMAGES.min(pictures.n) };
-    let Some((packed, biases)) = probe(model)? else { return Ok(pictures) };
+/// Brings images of -1 to 1 into the range that suits a network best.
+pub(crate) fn suit(model: &Model, images: Images) -> Result<Images, CompressError> {
+    let few = images.first(IMAGES);
+    let Some((packed, biases)) = probe(model)? else { return Ok(images) };
     let mut best = (f64::INFINITY, RANGES[0]);
     for range in RANGES {
-        let distance = distance(&packed, &biases, &moved(few.clone(), range))?;
+        let distance = distance(&packed, &biases, &few.moved(range[0], range[1]))?;
         if distance < best.0 {
             best = (distance, range);
         }
     }
-    Ok(moved(pictures, best.1))
-}
-
-fn moved(mut images: Images, [scale, shift]: [f32; 2]) -> Images {
-    images.values.iter_mut().for_each(|v| *v = *v * scale + shift);
-    images
+    Ok(images.moved(best.1[0], best.1[1]))
 }
 
 /// The network with what its first layer with a bias for each channel gives as its output, and those biases; `None` where
@@ -48,14 +41,14 @@ fn probe(model: &Model) -> Result<Option<Probe>, CompressError> {
     let seen = vec![inputs.len() + first];
     let mut probe = model.clone();
     probe.graph = Graph::new(inputs, nodes, seen).map_err(CheckpointError::from)?;
-    Ok(Some((network::pack(&probe, kompakt_format::Tier::Direct)?, biases)))
+    Ok(Some((network::pack(probe, kompakt_format::Tier::Direct)?, biases)))
 }
 
 /// How far the spreads of channels are from their means and from their biases: logarithms of the ratios, medians over the
 /// channels. Means alone say nothing where the images' own mean outweighs the biases.
 fn distance(packed: &[u8], biases: &[f32], images: &Images) -> Result<f64, CompressError> {
     let mut sum = 0.0;
-    network::each_batch(packed, images, images.n, |_, n, session| {
+    network::each_batch(packed, images, images.n, |_, _, n, session| {
         sum += layer(session.output(0), n, biases)
     })?;
     Ok(sum)
@@ -85,7 +78,7 @@ fn layer(y: &[f32], n: usize, biases: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pictures::pictures;
+    use crate::synthetic::images;
     use kompakt_graph::{Padding, Pair};
     use std::collections::BTreeMap;
 
@@ -111,8 +104,10 @@ mod tests {
                 parameters.insert(p.name.clone(), Parameter::dense(p.shape.clone(), values));
             }
             let model = Model::new(graph.clone(), parameters).unwrap();
-            let made = suit(&model, pictures(&[3, 16, 16], 4)).unwrap();
-            let size = made.values.iter().fold(0f32, |m, v| m.max(v.abs()));
+            let made = suit(&model, images(&[3, 16, 16], 4)).unwrap();
+            let mut values = vec![0.0; made.n * made.len_each()];
+            made.read(0, &mut values);
+            let size = values.iter().fold(0f32, |m, v| m.max(v.abs()));
             assert!(size > 0.4 * scale && size < 3.0 * scale, "{scale}: {size}");
         }
     }

@@ -1,16 +1,19 @@
-//! Layers whose rows are of very different size: what sets them apart becomes a scale after the layer.
+//! Layers whose rows (output units) differ: what sets them apart becomes a scale after the layer.
 //!
 //! ```text
-//! W x + b  ──►  s (W / s) x + b        one s a row: its root mean square, as a whole number of 12 bits times a step
+//! W x + b  ──►  s (W / s) x + b        one s a row, as a whole number of 12 bits times a step
 //! ```
 //!
-//! One codebook serves a whole layer. Where batch norms were folded in, rows differ a hundredfold, least alike in depthwise
-//! convolutions: the small ones would be lost between two levels. Weights before rounding stay what they are.
+//! One codebook serves a whole layer, so the errors of all its weights are about as large. With `v` the error of the answers for
+//! each unit of error in a row's weights, the least bits for an error are spent where `v s²` is the same for all rows:
+//! `s = 1 / √v` ([`sensitivity`](crate::sensitivity)). Where `v` is not known `s` is the root mean square of the row, for rows
+//! that differ much: with folded batch norms they do, a hundredfold, most of all in depthwise convolutions. Weights before
+//! rounding stay what they are.
 
 use crate::error::CompressError;
 use kompakt_cluster::NumberFormat;
 use kompakt_graph::{Graph, Node, Op};
-use kompakt_model::{CheckpointError, Model, Parameter};
+use kompakt_model::{CheckpointError, Model, Numbers, Parameter};
 
 /// Rows are set apart where their energies, as parts of the mean, spread further than this.
 const FAR_APART: f64 = 4.0;
@@ -18,37 +21,101 @@ const FAR_APART: f64 = 4.0;
 const DEAD: f64 = 1e-8;
 /// The most that a row counts.
 const MOST: f64 = 1e3;
+/// Bits a weight that scales must save.
+const WORTH: f64 = 0.04;
+/// Bits that a row's scale takes, with a margin.
+const SCALE_BITS: f64 = 24.0;
+/// Added to the sensitivity of a row, as a part of the mean: it was measured on few images.
+const FLOOR: f64 = 0.002;
+/// The furthest that a scale is from the geometric mean of a layer's.
+const WIDEST: f64 = 64.0;
 
-/// The model with a scale after each layer whose rows are far apart; the same model where there is none.
-pub(crate) fn alike(model: &Model) -> Result<Model, CompressError> {
-    let mut changed = model.clone();
-    let mut scaled: Vec<Option<Vec<f32>>> = vec![None; model.graph.nodes().len()];
-    for param in model.graph.weights() {
-        let Some(Parameter::Dense { values, .. }) = model.parameters.get(&param.name) else { continue };
-        let weights = values.to_f32();
-        if spread(&weights, param.shape[0]) > FAR_APART {
-            let scales =
-                NumberFormat::Int(12).round(&kompakt_model::Numbers::F32(sizes(&weights, param.shape[0])));
-            let factors = scales.to_f32();
-            let each = weights.len() / param.shape[0];
-            let divided =
-                |(i, w): (usize, &f32)| if factors[i / each] > 0.0 { w / factors[i / each] } else { 0.0 };
-            let divided = weights.iter().enumerate().map(divided).collect();
-            changed.parameters.insert(param.name.clone(), Parameter::dense(param.shape.clone(), divided));
-            let node = &model.graph.nodes()[param.node].name;
-            let rest = changed.parameters.remove(&format!("{node}.bias"));
-            let zeros = Parameter::dense(vec![factors.len()], vec![0.0; factors.len()]);
-            changed.parameters.insert(format!("{node}.scale.bias"), rest.unwrap_or(zeros));
-            let weight = Parameter::Dense { shape: vec![factors.len()], values: scales, mask: None };
-            changed.parameters.insert(format!("{node}.scale.weight"), weight);
-            scaled[param.node] = Some(factors);
+/// A model with scales after layers whose rows are far apart.
+pub(crate) struct Balanced {
+    pub(crate) model: Model,
+    /// One a weight layer, where it has scales.
+    scales: Vec<Option<Vec<f32>>>,
+}
+
+impl Balanced {
+    /// What errors in the rows of layer `index` do, from what they do in the original.
+    pub(crate) fn sensitivities(&self, index: usize, rows: &[f64]) -> Vec<f64> {
+        match &self.scales[index] {
+            Some(scales) => rows.iter().zip(scales).map(|(v, s)| v * f64::from(*s).powi(2)).collect(),
+            None => rows.to_vec(),
         }
     }
-    if scaled.iter().any(Option::is_some) {
-        changed.graph = with_scales(&model.graph, &scaled)?;
+}
+
+/// The model with a scale after each layer where that pays. `by_row` is what errors in the rows of each layer do, and `trust` how
+/// much that counts (0 to 1), beside the rows' sizes.
+pub(crate) fn balanced(
+    model: &Model,
+    by_row: Option<&[Vec<f64>]>,
+    trust: f64,
+) -> Result<Balanced, CompressError> {
+    let mut changed = model.clone();
+    let mut after: Vec<Option<Vec<f32>>> = vec![None; model.graph.nodes().len()];
+    let mut scales = Vec::new();
+    for (i, param) in model.graph.weights().enumerate() {
+        scales.push(None);
+        let Some(Parameter::Dense { values, .. }) = model.parameters.get(&param.name) else { continue };
+        let weights = values.to_f32();
+        let wanted = match by_row.map(|rows| &rows[i]).filter(|rows| rows.len() == param.shape[0]) {
+            Some(rows) => by_sensitivity(&weights, rows, trust),
+            None => {
+                Some(sizes(&weights, param.shape[0])).filter(|_| spread(&weights, param.shape[0]) > FAR_APART)
+            }
+        };
+        let Some(wanted) = wanted else { continue };
+        let rounded = NumberFormat::Int(12).round(&Numbers::F32(wanted));
+        let factors = rounded.to_f32();
+        let each = weights.len() / param.shape[0];
+        let divided =
+            |(i, w): (usize, &f32)| if factors[i / each] > 0.0 { w / factors[i / each] } else { 0.0 };
+        let divided = weights.iter().enumerate().map(divided).collect();
+        changed.parameters.insert(param.name.clone(), Parameter::dense(param.shape.clone(), divided));
+        let node = &model.graph.nodes()[param.node].name;
+        let rest = changed.parameters.remove(&format!("{node}.bias"));
+        let zeros = Parameter::dense(vec![factors.len()], vec![0.0; factors.len()]);
+        changed.parameters.insert(format!("{node}.scale.bias"), rest.unwrap_or(zeros));
+        let weight = Parameter::Dense { shape: vec![factors.len()], values: rounded, mask: None };
+        changed.parameters.insert(format!("{node}.scale.weight"), weight);
+        after[param.node] = Some(factors.clone());
+        scales[i] = Some(factors);
+    }
+    if after.iter().any(Option::is_some) {
+        changed.graph = with_scales(&model.graph, &after)?;
         changed.check()?;
     }
-    Ok(changed)
+    Ok(Balanced { model: changed, scales })
+}
+
+/// Scales that make an error count the same in all rows; `None` where they would not pay.
+fn by_sensitivity(weights: &[f32], rows: &[f64], trust: f64) -> Option<Vec<f32>> {
+    let n = rows.len() as f64;
+    let mean = rows.iter().sum::<f64>() / n;
+    if !(mean > 0.0 && mean.is_finite()) {
+        return None;
+    }
+    let rms = sizes(weights, rows.len());
+    let rms_mean = (rms.iter().map(|r| f64::from(*r).powi(2)).sum::<f64>() / n).sqrt().max(1e-30);
+    let one = |(v, r): (&f64, &f32)| -> f64 {
+        let by_error = (v / mean + FLOOR).powf(-0.5);
+        let by_size = (f64::from(*r) / rms_mean).max(1e-3);
+        by_error.powf(trust) * by_size.powf(1.0 - trust)
+    };
+    let scales: Vec<f64> = rows.iter().zip(&rms).map(one).collect();
+    let logarithm = scales.iter().map(|s| s.ln()).sum::<f64>() / n;
+    let scales: Vec<f64> = scales.iter().map(|s| (s / logarithm.exp()).clamp(1.0 / WIDEST, WIDEST)).collect();
+    // Bits a weight that the scales save: how far the mean of what an error does in a row is above their geometric mean.
+    let counts = |scales: &[f64]| -> f64 {
+        let v: Vec<f64> = rows.iter().zip(scales).map(|(v, s)| (v / mean + FLOOR) * s * s).collect();
+        (v.iter().sum::<f64>() / n).log2() - v.iter().map(|v| v.log2()).sum::<f64>() / n
+    };
+    let saved = 0.5 * (counts(&vec![1.0; rows.len()]) - counts(&scales));
+    let pays = saved > WORTH && saved * weights.len() as f64 > SCALE_BITS * n;
+    pays.then(|| scales.iter().map(|s| (*s * rms_mean) as f32).collect())
 }
 
 /// The scale after a layer, where it is the only one that reads it: the name of its node.

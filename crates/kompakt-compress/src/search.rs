@@ -1,14 +1,16 @@
 //! From a target to a price: networks are made, packed and run until one meets it.
 
 use crate::{
-    Images, Progress,
+    Progress,
     allocate::Allocation,
-    calibrate::Moments,
-    compress::{Layer, Options, Target, record, replace, without_weights},
     curve::Curve,
     error::CompressError,
+    images::Images,
+    layer::{Layer, replace, round_vectors, without_weights},
+    moments::Moments,
     network,
     quantise::{Quantised, quantise},
+    target::{Options, Outcome, Target, record},
 };
 use kompakt_model::Model;
 use rayon::prelude::*;
@@ -20,23 +22,8 @@ const TRIALS: usize = 9;
 const DEAREST: f64 = 1e12;
 /// A size this near below the target is good enough.
 const NEAR: f64 = 0.985;
-
-/// What was reached.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// Whether every target is met.
-    pub met: bool,
-    /// Bytes of the file.
-    pub bytes: u64,
-    /// The layers' relative errors, each times its sensitivity, summed.
-    pub noise: f64,
-    /// With images: the share whose likeliest class is the label, before and after.
-    pub accuracy: Option<(f64, f64)>,
-    /// With images: the share whose likeliest class is the original's.
-    pub agreement: Option<f64>,
-    /// With images: squared difference of the answers as a part of their energy.
-    pub difference: Option<f64>,
-}
+/// An error of as many digits as one may have.
+const LONG: f64 = 0.012_345_678_901_234_568;
 
 /// What the search works with.
 pub(crate) struct Search<'s> {
@@ -45,21 +32,22 @@ pub(crate) struct Search<'s> {
     pub(crate) curves: &'s [Curve],
     pub(crate) weights: &'s [f64],
     pub(crate) moments: Option<&'s [Moments]>,
-    pub(crate) images: Option<&'s Images>,
+    /// Images that accuracy is measured on.
+    pub(crate) validation: Option<&'s Images>,
     pub(crate) options: &'s Options,
     pub(crate) progress: &'s Progress<'s>,
     /// Hash of the model.
     pub(crate) input: String,
     /// Images that were calibrated with.
     pub(crate) n_images: usize,
-    /// The original's answers.
+    /// The original's answers to them.
     pub(crate) original: Option<Vec<f32>>,
 }
 
 /// A compressed network with the points that it was made at.
 pub(crate) struct Candidate {
     pub(crate) model: Model,
-    /// Its file.
+    /// Its file, once it has been measured.
     pub(crate) packed: Vec<u8>,
     pub(crate) choice: Vec<usize>,
     pub(crate) outcome: Outcome,
@@ -80,7 +68,7 @@ impl Search<'_> {
                 let price = allocation.highest(|choice| allocation.error(choice) <= noise);
                 let mut choice = allocation.at(price.unwrap_or(0.0));
                 allocation.relax(&mut choice, noise);
-                let mut candidate = self.candidate(choice, &mut made)?;
+                let mut candidate = self.measured(self.made(choice, &mut made))?;
                 candidate.outcome.met = price.is_some();
                 Ok(self.within(candidate))
             }
@@ -110,7 +98,7 @@ impl Search<'_> {
             let mut choice = allocation.at(price.unwrap_or(DEAREST));
             allocation.fill(&mut choice, estimate);
             let estimated = allocation.bits(&choice);
-            let candidate = self.candidate(choice, made)?;
+            let candidate = self.sized(self.made(choice, made))?;
             let found = candidate.outcome.bytes;
             let is_same = best.as_ref().or(smallest.as_ref()).is_some_and(|b| b.choice == candidate.choice);
             if found <= bytes && best.as_ref().is_none_or(|b| candidate.outcome.noise < b.outcome.noise) {
@@ -126,19 +114,18 @@ impl Search<'_> {
             let aim = 0.995 * bytes as f64;
             estimate = (estimated + (aim - found as f64) * 8.0).max(estimated * aim / (2.0 * found as f64));
         }
-        match (best, smallest) {
-            (Some(mut best), _) => {
-                best.outcome.met = true;
-                Ok(best)
-            }
-            (None, Some(smallest)) => Ok(smallest),
-            (None, None) => self.candidate(allocation.at(DEAREST), made),
-        }
+        let found = match best.or(smallest) {
+            Some(found) => found,
+            None => self.made(allocation.at(DEAREST), made),
+        };
+        let mut found = self.measured(found)?;
+        found.outcome.met = found.outcome.bytes <= bytes;
+        Ok(found)
     }
 
     /// The smallest network whose accuracy falls by at most `drop`.
     fn for_drop(&self, drop: f64, made: &mut Made) -> Result<Candidate, CompressError> {
-        if self.images.is_none() {
+        if self.validation.is_none() {
             return Err(CompressError::NeedsImages(
                 "an accuracy can only be kept where it can be measured: give --data",
             ));
@@ -156,7 +143,7 @@ impl Search<'_> {
             let price = allocation.highest(|choice| allocation.error(choice) <= noise).unwrap_or(0.0);
             let mut choice = allocation.at(price);
             allocation.relax(&mut choice, noise);
-            let candidate = self.candidate(choice, made)?;
+            let candidate = self.measured(self.made(choice, made))?;
             if dropped(&candidate.outcome) <= drop + 1e-12 {
                 low = octave;
                 if best.as_ref().is_none_or(|b| candidate.outcome.bytes < b.outcome.bytes) {
@@ -175,12 +162,12 @@ impl Search<'_> {
                 Ok(self.within(best))
             }
             (None, Some(least)) => Ok(least),
-            (None, None) => self.candidate(allocation.at(0.0), made),
+            (None, None) => self.measured(self.made(allocation.at(0.0), made)),
         }
     }
 
-    /// Makes, packs and, with images, runs the network of these points.
-    fn candidate(&self, choice: Vec<usize>, made: &mut Made) -> Result<Candidate, CompressError> {
+    /// Makes the network of these points.
+    fn made(&self, choice: Vec<usize>, made: &mut Made) -> Candidate {
         let missing: Vec<usize> = (0..choice.len())
             .filter(|&i| made.get(&i).is_none_or(|(point, _)| *point != choice[i]))
             .collect();
@@ -202,28 +189,35 @@ impl Search<'_> {
                 replace(&mut model, layer, quantised.clone());
             }
         }
-        crate::compress::round_vectors(&mut model);
+        round_vectors(&mut model);
         let noise = errors.iter().zip(self.weights).map(|(e, w)| e * w).sum();
-        let mut outcome =
-            Outcome { met: false, bytes: 0, noise, accuracy: None, agreement: None, difference: None };
-        if let (Some(images), Some(original)) = (self.images, &self.original) {
-            let answers = network::answers(&model, images)?;
-            let (before, after) =
-                (network::classes(original, images.n), network::classes(&answers, images.n));
-            let share = |a: &[usize], b: &[usize]| {
-                a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / images.n.max(1) as f64
-            };
-            let truth = if images.labels.is_empty() { &before } else { &images.labels };
-            outcome.accuracy = Some((share(&before, truth), share(&after, truth)));
-            outcome.agreement = Some(share(&before, &after));
-            outcome.difference = Some(network::difference(original, &answers, images.n));
+        let outcome = Outcome { noise, ..Outcome::default() };
+        Candidate { model, packed: Vec::new(), choice, outcome, errors }
+    }
+
+    /// Packs a network whose accuracy is not asked for yet: where there will be figures of it in the file's history, others as
+    /// long stand for them.
+    fn sized(&self, mut candidate: Candidate) -> Result<Candidate, CompressError> {
+        let mut outcome = candidate.outcome.clone();
+        outcome.accuracy = self.original.as_ref().map(|_| (1.0 - LONG, 1.0 - LONG));
+        let mut model = candidate.model.clone();
+        model.record(record(self.options, &outcome, self.n_images), Some(self.input.clone()));
+        candidate.outcome.bytes = network::packed(&model, self.options.tier)?.len() as u64;
+        Ok(candidate)
+    }
+
+    /// Runs a network where there are images, and packs it.
+    fn measured(&self, mut candidate: Candidate) -> Result<Candidate, CompressError> {
+        if let (Some(images), Some(original)) = (self.validation, &self.original) {
+            let answers = network::answers(&candidate.model, images)?;
+            candidate.outcome.compare(original, &answers, images);
         }
         // The file's history is part of its size.
-        let record = record(self.options, &outcome, self.n_images);
-        model.record(record, Some(self.input.clone()));
-        let packed = network::packed(&model, self.options.tier)?;
-        outcome.bytes = packed.len() as u64;
-        Ok(Candidate { model, packed, choice, outcome, errors })
+        let record = record(self.options, &candidate.outcome, self.n_images);
+        candidate.model.record(record, Some(self.input.clone()));
+        candidate.packed = network::packed(&candidate.model, self.options.tier)?;
+        candidate.outcome.bytes = candidate.packed.len() as u64;
+        Ok(candidate)
     }
 }
 

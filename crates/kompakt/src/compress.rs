@@ -93,8 +93,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         None => work.compress(&options)?,
         Some(epochs) => work.trained(arguments, &options, epochs)?,
     };
-    if let Some(path) = arguments.scan.as_deref().filter(|_| !had_scan) {
-        write_scan(path, &made.scan)?;
+    if let (Some(path), Some(scan)) = (arguments.scan.as_deref().filter(|_| !had_scan), &made.scan) {
+        write_scan(path, scan)?;
     }
     checked(&made.packed)?;
     arguments.output.write_with(|path| std::fs::write(path, &made.packed).context("writing the file"))?;
@@ -129,7 +129,7 @@ impl Work {
         let scan = self.scan.take();
         let made = with_bar(|progress| compress(&self.model, options, seen, judges, scan, progress));
         let made = made.map_err(failed)?;
-        self.scan = Some(made.scan.clone());
+        self.scan.clone_from(&made.scan);
         Ok(made)
     }
 

@@ -11,9 +11,9 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use kompakt_compress::{CompressError, Images};
-use kompakt_data::{DataError, Dataset, Split, load_as, parse_steps, prepare};
+use kompakt_data::{DataError, Dataset, Reconciled, Split, load_as, parse_steps, reconcile};
 use kompakt_model::{Model, fold_batch_norm};
-use kompakt_prep::Pipeline;
+use kompakt_prep::{Pipeline, Scratch};
 use std::{
     io::{IsTerminal, Read},
     path::{Path, PathBuf},
@@ -185,18 +185,32 @@ fn parse(text: &str, images: &Dataset) -> Result<Pipeline> {
     Ok(parse_steps(text.trim(), images).map_err(|e| usage(format!("--prep: {e}")))?)
 }
 
+/// The images of a data set as the network takes them, prepared when they are read.
 fn images(data: Dataset, steps: Option<&Pipeline>, shape: &[usize]) -> Result<Images> {
-    let data = match steps {
-        Some(steps) => prepare(data, steps).map_err(coded)?,
-        None => data,
+    let steps = match steps {
+        Some(steps) if reconcile(&data, steps).map_err(coded)? == Reconciled::Apply => Some(steps.clone()),
+        _ => None,
     };
+    let steps = steps.filter(|s| !s.is_identity());
+    let made = steps.as_ref().map_or_else(|| data.dims(), |s| s.output_shape().dims());
     let len: usize = shape.iter().product();
-    if data.shape().len() != len {
-        let message = format!("the images have shape {:?}, the network takes {shape:?}", data.dims());
+    if made.iter().product::<usize>() != len {
+        let message = format!("the images have shape {made:?}, the network takes {shape:?}");
         bail!(Failure { code: exit::INPUT, message });
     }
     let labels = data.labels().iter().map(|&l| usize::from(l)).collect();
-    Ok(Images { values: data.to_f32(), labels, n: data.len() })
+    Ok(Images::new(len, data.len(), labels, move |first, output| {
+        let (mut raw, mut scratch) = (vec![0.0; data.shape().len()], Scratch::default());
+        for (i, output) in output.chunks_exact_mut(len).enumerate() {
+            match &steps {
+                None => data.image(first + i, output),
+                Some(steps) => {
+                    data.image(first + i, &mut raw);
+                    steps.apply(&raw, output, &mut scratch);
+                }
+            }
+        }
+    }))
 }
 
 pub(crate) fn usage(message: String) -> Failure {

@@ -17,13 +17,12 @@ use kompakt_training::{
     Data,
     finetune::{FinetuneError, Options, Select, finetune},
 };
+use std::sync::Arc;
 
 /// How much the teacher counts, beside the labels.
 const SHARE: f32 = 0.7;
 /// At which temperature.
 const TEMPERATURE: f32 = 2.0;
-/// Images that the original answers at once.
-const PART: usize = 4096;
 
 /// What is trained on.
 pub(crate) struct Lessons {
@@ -31,7 +30,7 @@ pub(crate) struct Lessons {
     epochs: usize,
     seed: u64,
     quiet: bool,
-    train: Feed,
+    train: Arc<Feed>,
     judges: Feed,
     /// The original's logits for every training image.
     teacher: Vec<f32>,
@@ -68,15 +67,14 @@ impl Lessons {
         let bare = logits(original)?;
         let network = kompakt_engine::Network::from_model(&bare).map_err(failure)?;
         kompakt_engine::Engine::new(&network, 1).map_err(failure)?;
+        let train = Arc::new(train);
+        let seen = train.clone();
         let len = train.shape().len();
-        let mut teacher = Vec::new();
-        for first in (0..train.len()).step_by(PART) {
-            let chosen: Vec<usize> = (first..train.len().min(first + PART)).collect();
-            let mut images =
-                Images { values: vec![0.0; len * chosen.len()], labels: Vec::new(), n: chosen.len() };
-            train.fill(0, &chosen, &mut images.values);
-            teacher.extend(answers(&bare, &images).map_err(failed)?);
-        }
+        let images = Images::new(len, train.len(), Vec::new(), move |first, output| {
+            let chosen: Vec<usize> = (first..first + output.len() / len).collect();
+            seen.fill(0, &chosen, output);
+        });
+        let teacher = answers(&bare, &images).map_err(failed)?;
         let Plan { epochs, seed, quiet } = plan;
         Ok(Self { epochs, seed, quiet, train, judges, teacher })
     }
@@ -114,7 +112,7 @@ impl Lessons {
             },
             threads: 0,
         };
-        let data = Data { training: &self.train, validation: Some(&self.judges), loss: &loss };
+        let data = Data { training: &*self.train, validation: Some(&self.judges), loss: &loss };
         let mut progress = EpochProgress::new("kompakt", self.epochs, self.quiet);
         let outcome = finetune(&mut student, &options, &data, &mut progress).map_err(explain)?;
         progress.finish();

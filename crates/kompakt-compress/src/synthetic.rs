@@ -1,15 +1,15 @@
-//! Pictures of nothing: what a network is looked at with where there is no data.
+//! Synthetic calibration images, for where there is no data.
 //!
-//! Discs and boxes of many sizes lie over each other, as leaves on the ground; each has a colour and a slope of light, and a
-//! fine texture is over all. Such pictures have edges, flat parts, shadows and a spectrum as photographs do, which noise has
-//! not: what they make a network's layers say is much nearer to what photographs do.
+//! Discs and boxes of many sizes lie over each other, as leaves on the ground; each has a colour and a gradient of light, and a
+//! fine texture covers all. Such images have edges, flat parts, shadows and a spectrum as photographs do and noise does not:
+//! the activations that they cause are much nearer to those that photographs cause.
 //!
-//! Nothing is taken from any picture, and the same numbers are made on every machine: sums, products and roots alone.
+//! Nothing is taken from any image, and the same numbers are made on every machine: sums, products and roots alone.
 //!
 //! Source: Lee, Mumford, Huang 2001, "Occlusion models for natural images"; Baradad et al. 2021, "Learning to see by looking
 //! at noise".
 
-use crate::{calibrate::Images, random::Random};
+use crate::{images::Images, random::Random};
 
 /// Large shapes that are laid first, so that no part stays bare.
 const GROUND: usize = 16;
@@ -24,9 +24,9 @@ const COLOUR: f32 = 0.18;
 /// The most channels of an image whose channels come last.
 const MOST_CHANNELS: usize = 4;
 
-/// `n` pictures `[channels, height, width]`, or `[height, width, channels]` if the last is few, with values of -1 to 1, or for any other shape numbers of that size that go with
-/// their neighbours.
-pub(crate) fn pictures(shape: &[usize], n: usize) -> Images {
+/// `n` images `[channels, height, width]`, or `[height, width, channels]` if the last is few, with values of -1 to 1; for any
+/// other shape numbers of that size, each correlated with its neighbours.
+pub(crate) fn images(shape: &[usize], n: usize) -> Images {
     let len: usize = shape.iter().product();
     let mut values = Vec::with_capacity(n * len);
     for i in 0..n {
@@ -40,7 +40,7 @@ pub(crate) fn pictures(shape: &[usize], n: usize) -> Images {
             _ => values.extend(line(len, &mut random)),
         }
     }
-    Images { values, labels: Vec::new(), n }
+    Images::from_values(values, n, Vec::new())
 }
 
 fn line(len: usize, random: &mut Random) -> Vec<f32> {
@@ -173,11 +173,16 @@ mod tests {
     #[test]
     fn near_to_photographs() {
         let (h, w) = (96, 96);
-        let images = pictures(&[3, h, w], 8);
-        assert!(images.values.iter().all(|v| v.abs() <= 1.0));
-        let mean = images.values.iter().sum::<f32>() / images.values.len() as f32;
+        let pixels = |images: Images| {
+            let mut values = vec![0.0; images.n * images.len_each()];
+            images.read(0, &mut values);
+            values
+        };
+        let values = pixels(images(&[3, h, w], 8));
+        assert!(values.iter().all(|v| v.abs() <= 1.0));
+        let mean = values.iter().sum::<f32>() / values.len() as f32;
         let covariance = |by: usize| -> f64 {
-            let rows = images.values.chunks_exact(w);
+            let rows = values.chunks_exact(w);
             let row = |r: &[f32]| -> f64 {
                 (0..w - by).map(|x| f64::from((r[x] - mean) * (r[x + by] - mean))).sum::<f64>()
                     / (w - by) as f64
@@ -186,17 +191,14 @@ mod tests {
         };
         let (near, far) = (covariance(1) / covariance(0), covariance(16) / covariance(0));
         assert!(near > 0.8 && near < 0.99 && far > 0.1 && far < 0.8, "{near} {far}");
-        let steps: Vec<f64> = images
-            .values
-            .chunks_exact(w)
-            .flat_map(|r| r.windows(2).map(|p| f64::from(p[1] - p[0])))
-            .collect();
+        let steps: Vec<f64> =
+            values.chunks_exact(w).flat_map(|r| r.windows(2).map(|p| f64::from(p[1] - p[0]))).collect();
         let moment = |power: i32| steps.iter().map(|s| s.powi(power)).sum::<f64>() / steps.len() as f64;
         let tail = moment(4) / moment(2).powi(2);
         assert!(tail > 6.0, "{tail}");
-        assert_eq!(images.values, pictures(&[3, h, w], 8).values);
-        assert_eq!(pictures(&[20], 3).values.len(), 60);
-        let last = pictures(&[h, w, 3], 1);
-        assert_eq!((last.values[0], last.values[4]), (images.values[0], images.values[h * w + 1]));
+        assert_eq!(values, pixels(images(&[3, h, w], 8)));
+        assert_eq!(pixels(images(&[20], 3)).len(), 60);
+        let last = pixels(images(&[h, w, 3], 1));
+        assert_eq!((last[0], last[4]), (values[0], values[h * w + 1]));
     }
 }

@@ -1,9 +1,10 @@
-//! What goes into the layers of a network when it sees images.
+//! Second moments of the inputs of every layer: what goes into it when the network sees images.
 
 use crate::{
     Progress,
     error::CompressError,
     factor::Factor,
+    images::Images,
     network,
     product::{Matrix, add_product},
 };
@@ -16,19 +17,12 @@ use std::collections::BTreeMap;
 const BLOCK: usize = 576;
 /// Inputs of a layer that are looked at, over all images; those of a convolution are taken evenly from its positions.
 const SAMPLES: usize = 4096;
-/// Images that are run at once.
+/// Images that are run at once, unless they are large.
 const BATCH: usize = 8;
-
-/// Prepared images, as the network's only input takes them, with their classes.
-#[derive(Debug, Clone, Default)]
-pub struct Images {
-    /// `[n, ...]`, row-major.
-    pub values: Vec<f32>,
-    /// One an image, or none at all: then what the original network says counts as true.
-    pub labels: Vec<usize>,
-    /// How many there are.
-    pub n: usize,
-}
+/// Columns of a group, as depthwise convolutions have them, for which packing matrices is not worth it.
+const SMALL: usize = 32;
+/// Numbers of a layer's inputs that wait for being summed.
+const WAITING: usize = 1 << 18;
 
 /// The inputs of one group of a layer.
 #[derive(Debug)]
@@ -63,13 +57,15 @@ pub(crate) fn moments(
     let mut probe = model.clone();
     probe.graph = Graph::new(inputs, nodes, values.clone()).map_err(kompakt_model::CheckpointError::from)?;
     // Nodes after the last value that is looked at have no reader and are run all the same.
-    let packed = network::pack(&probe, kompakt_format::Tier::Direct)?;
+    let packed = network::pack(probe, kompakt_format::Tier::Direct)?;
+    let batch =
+        network::at_once(BATCH, values.iter().map(|&v| graph.shape(v).iter().product::<usize>()).sum());
     let mut columns: BTreeMap<usize, Columns> = BTreeMap::new();
     for &node in &layers {
         columns.insert(node, Columns::new(graph, node, images.n));
     }
-    network::each_batch(&packed, images, BATCH, |first, n, session| {
-        progress("looking at the layers' inputs", first as f64 / images.n as f64);
+    network::each_batch(&packed, images, batch, |first, _, n, session| {
+        progress("measuring layer inputs", first as f64 / images.n as f64);
         columns.par_iter_mut().for_each(|(&node, columns)| {
             let value = graph.nodes()[node].inputs[0];
             let index = values.partition_point(|&v| v < value);
@@ -96,14 +92,18 @@ struct Columns {
     groups: usize,
     /// Positions of an image that are taken.
     positions: Vec<usize>,
-    /// One list of rows a group.
+    /// Of each group: rows that wait for being summed.
     rows: Vec<Vec<f32>>,
+    /// Of each group: sums of its columns, and of their products by block.
+    sums: Vec<(Vec<f64>, Vec<Vec<f32>>)>,
+    /// Rows summed, of each group.
+    n_rows: usize,
     /// Images seen, so that each gives other positions.
     n_seen: usize,
 }
 
 impl Moments {
-    /// The part of a layer's errors that is felt when each column makes good what it can of those before it.
+    /// The part of a layer's errors that reaches its output when each column makes good what it can of those before it.
     pub(crate) fn gain(&self) -> f64 {
         let blocks = self.groups.iter().flat_map(|g| &g.blocks);
         let [left, whole] = blocks.fold([0.0; 2], |[a, b], (_, f)| [a + f.left[0], b + f.left[1]]);
@@ -124,11 +124,13 @@ impl Columns {
             output: [1, 1],
             groups: 1,
             positions: vec![0],
-            rows: vec![Vec::new()],
+            rows: Vec::new(),
+            sums: Vec::new(),
+            n_rows: 0,
             n_seen: 0,
         };
         let Op::Conv2d { kernel, stride, padding, dilation, groups, .. } = &graph.nodes()[node].op else {
-            return one;
+            return one.empty();
         };
         let n_positions = to[1] * to[2];
         let each = SAMPLES.div_ceil(n_images.max(1)).clamp(1, n_positions);
@@ -141,9 +143,41 @@ impl Columns {
             output: [to[1], to[2]],
             groups: *groups,
             positions: (0..each).map(|i| i * n_positions / each).collect(),
-            rows: vec![Vec::new(); *groups],
-            n_seen: 0,
+            ..one
         }
+        .empty()
+    }
+
+    /// Nothing summed yet.
+    fn empty(mut self) -> Self {
+        let n_cols = self.n_cols();
+        let block = |first: usize| vec![0.0; BLOCK.min(n_cols - first).pow(2)];
+        let blocks: Vec<Vec<f32>> = (0..n_cols).step_by(BLOCK).map(block).collect();
+        self.rows = vec![Vec::new(); self.groups];
+        self.sums = vec![(vec![0.0; n_cols], blocks); self.groups];
+        self
+    }
+
+    /// Sums the rows that wait.
+    fn sum(&mut self) {
+        let n_cols = self.n_cols();
+        let n = self.rows[0].len() / n_cols;
+        for (rows, (sums, blocks)) in self.rows.iter_mut().zip(&mut self.sums) {
+            for row in rows.chunks_exact(n_cols) {
+                sums.iter_mut().zip(row).for_each(|(s, x)| *s += f64::from(*x));
+            }
+            for (i, block) in blocks.iter_mut().enumerate() {
+                let x = Matrix::rows(&rows[(i * BLOCK).min(rows.len())..], n_cols);
+                let width = BLOCK.min(n_cols - i * BLOCK);
+                if n_cols <= SMALL {
+                    add_squares(rows, n_cols, block);
+                } else {
+                    add_product(x.transposed(), x, [width, n, width], block);
+                }
+            }
+            rows.clear();
+        }
+        self.n_rows += n;
     }
 
     fn n_cols(&self) -> usize {
@@ -173,30 +207,32 @@ impl Columns {
             }
         }
         self.n_seen += 1;
+        if self.rows.iter().map(Vec::len).sum::<usize>() >= WAITING {
+            self.sum();
+        }
     }
 
-    fn moments(self, damping: f64) -> Moments {
+    fn moments(mut self, damping: f64) -> Moments {
+        self.sum();
         let n_cols = self.n_cols();
-        let group = |rows: &Vec<f32>| {
-            let n_rows = rows.len() / n_cols;
-            let mut mean = vec![0f32; n_cols];
-            for row in rows.chunks_exact(n_cols) {
-                mean.iter_mut().zip(row).for_each(|(m, x)| *m += x / n_rows as f32);
-            }
-            let blocks = (0..n_cols).step_by(BLOCK).map(|first| {
-                let n = BLOCK.min(n_cols - first);
-                (first, Factor::new(&products(rows, n_cols, first, n), n, damping))
-            });
-            GroupMoments { mean, blocks: blocks.collect() }
+        let n_rows = self.n_rows.max(1) as f64;
+        let group = |(sums, blocks): (Vec<f64>, Vec<Vec<f32>>)| {
+            let mean = sums.iter().map(|s| (s / n_rows) as f32).collect();
+            let factor = |(i, block): (usize, Vec<f32>)| {
+                let n = BLOCK.min(n_cols - i * BLOCK);
+                (i * BLOCK, Factor::new(&block, n, damping))
+            };
+            GroupMoments { mean, blocks: blocks.into_iter().enumerate().map(factor).collect() }
         };
-        Moments { groups: self.rows.iter().map(group).collect() }
+        Moments { groups: self.sums.into_iter().map(group).collect() }
     }
 }
 
-/// `X Xᵀ` of `n` columns from `first` on: `rows` is `[samples, n_cols]`, the result `[n, n]`.
-fn products(rows: &[f32], n_cols: usize, first: usize, n: usize) -> Vec<f32> {
-    let mut h = vec![0f32; n * n];
-    let x = Matrix::rows(&rows[first.min(rows.len())..], n_cols);
-    add_product(x.transposed(), x, [n, rows.len() / n_cols, n], &mut h);
-    h
+/// Adds `X Xᵀ` of rows of `n` numbers to `h` `[n, n]`.
+fn add_squares(rows: &[f32], n: usize, h: &mut [f32]) {
+    for row in rows.chunks_exact(n) {
+        for (h, a) in h.chunks_exact_mut(n).zip(row) {
+            h.iter_mut().zip(row).for_each(|(h, b)| *h += a * b);
+        }
+    }
 }

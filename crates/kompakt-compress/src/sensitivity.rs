@@ -6,56 +6,56 @@
 //!          = E δ² · Σ (dW)²       dW: the gradient of v · answers
 //! ```
 //!
+//! The sums are kept by output unit (a row of the weight matrix): units of one layer differ as layers do.
+//!
 //! Source: Hutchinson 1990 (a trace from random signs); Dong et al. 2020, "HAWQ-V2" (layers by the trace of their curvature).
 
-use crate::{Progress, backward::Step, calibrate::Images, error::CompressError, network, random::Random};
+use crate::{Progress, backward::Step, error::CompressError, images::Images, network, random::Random};
 use kompakt_graph::{Graph, Op};
 use kompakt_model::{CheckpointError, Model, Parameter};
 use rayon::prelude::*;
 
-/// Images of a pass. However many threads there are: the loader sums in another order for one image than for several.
+/// Images of a pass, unless they are large. However many threads there are: the loader sums in another order for one image than
+/// for several.
 const AT_ONCE: usize = 4;
 
-/// For each weight layer, in the order of [`Graph::weights`]: how much of the answers' energy becomes error for each part of
-/// the layer's energy that does, spread evenly over its weights.
-pub(crate) fn sensitivities(
+/// For each weight layer, in the order of [`Graph::weights`], and each of its rows: the part of the answers' energy that becomes
+/// error where every weight of the row has an error of variance 1.
+pub(crate) fn rows(
     model: &Model,
     images: &Images,
     progress: &Progress<'_>,
-) -> Result<Vec<f64>, CompressError> {
+) -> Result<Vec<Vec<f64>>, CompressError> {
     let graph = &model.graph;
     let answers = answers_of(graph);
     let (inputs, nodes, _) = graph.clone().into_parts();
     let all: Vec<usize> = (inputs.len()..inputs.len() + nodes.len()).collect();
     let n_inputs = inputs.len();
+    let numbers: usize = all.iter().map(|&v| graph.shape(v).iter().product::<usize>()).sum();
+    let at_once = network::at_once(AT_ONCE, numbers);
     let mut probe = model.clone();
     probe.graph = Graph::new(inputs, nodes, all).map_err(CheckpointError::from)?;
-    let packed = network::pack(&probe, kompakt_format::Tier::Direct)?;
+    let packed = network::pack(probe, kompakt_format::Tier::Direct)?;
     let params = parameters(model);
-    let mut sums = vec![0.0; graph.nodes().len()];
+    let mut sums: Vec<Vec<f64>> = vec![Vec::new(); graph.nodes().len()];
     let mut energies: Vec<Energy> = answers.iter().map(|&v| Energy::new(graph.shape(v))).collect();
-    let len = images.values.len() / images.n.max(1);
     // The answers' energies come first, because gradients are in parts of them.
-    network::each_batch(&packed, images, AT_ONCE, |_, n, session| {
+    network::each_batch(&packed, images, at_once, |_, _, n, session| {
         for (energy, &value) in energies.iter_mut().zip(&answers) {
             let y = if value < n_inputs { &[][..] } else { session.output(value - n_inputs) };
             y.chunks_exact((y.len() / n).max(1)).for_each(|y| energy.add(y));
         }
     })?;
     let scales: Vec<f64> = energies.iter().map(|e| 1.0 / e.around_mean()).collect();
-    network::each_batch(&packed, images, AT_ONCE, |first, n, session| {
-        progress("measuring what errors do", first as f64 / images.n as f64);
+    network::each_batch(&packed, images, at_once, |first, x, n, session| {
+        progress("measuring sensitivity", first as f64 / images.n as f64);
         let value = |v: usize, i: usize| -> &[f32] {
-            if v < n_inputs {
-                &images.values[(first + i) * len..(first + i + 1) * len]
-            } else {
-                let y = session.output(v - n_inputs);
-                &y[i * (y.len() / n)..(i + 1) * (y.len() / n)]
-            }
+            let y = if v < n_inputs { x } else { session.output(v - n_inputs) };
+            &y[i * (y.len() / n)..(i + 1) * (y.len() / n)]
         };
         let values: Vec<Vec<&[f32]>> =
             (0..n).map(|i| (0..n_inputs + graph.nodes().len()).map(|v| value(v, i)).collect()).collect();
-        let squares: Vec<Vec<f64>> = values
+        let squares: Vec<Vec<Vec<f64>>> = values
             .par_iter()
             .enumerate()
             .map(|(i, values)| {
@@ -69,18 +69,19 @@ pub(crate) fn sensitivities(
             })
             .collect();
         for image in squares {
-            sums.iter_mut().zip(image).for_each(|(s, q)| *s += q);
+            for (sums, rows) in sums.iter_mut().zip(image) {
+                sums.resize(rows.len().max(sums.len()), 0.0);
+                sums.iter_mut().zip(rows).for_each(|(s, q)| *s += q);
+            }
         }
     })?;
-    Ok(graph
-        .weights()
-        .map(|param| {
-            let weights = model.parameters.get(&param.name).map(Parameter::to_f32).unwrap_or_default();
-            let square: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
-            let mean = square / weights.len().max(1) as f64;
-            sums[param.node] * mean
-        })
-        .collect())
+    Ok(graph.weights().map(|param| std::mem::take(&mut sums[param.node])).collect())
+}
+
+/// How much of the answers' energy becomes error for each part of a layer's energy that does, spread evenly over its weights.
+pub(crate) fn of_layer(rows: &[f64], weights: &[f32]) -> f64 {
+    let square: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
+    rows.iter().sum::<f64>() * square / weights.len().max(1) as f64
 }
 
 /// Values that count as answers: the outputs, or what goes into a softmax or sigmoid that is last.
@@ -104,13 +105,13 @@ fn parameters(model: &Model) -> Vec<Vec<Vec<f32>>> {
     all
 }
 
-/// The sum of squared weight gradients of every node, for one image.
+/// The sums of squared weight gradients of every node by row, for one image.
 fn squares(
     graph: &Graph,
     params: &[Vec<Vec<f32>>],
     values: &[&[f32]],
     seeds: Vec<(usize, Vec<f32>)>,
-) -> Vec<f64> {
+) -> Vec<Vec<f64>> {
     let n_inputs = graph.inputs().len();
     let mut gradients: Vec<Option<Vec<f32>>> = vec![None; values.len()];
     let add =
@@ -119,7 +120,7 @@ fn squares(
             empty => *empty = Some(more),
         };
     seeds.into_iter().for_each(|(value, seed)| add(&mut gradients, value, seed));
-    let mut found = vec![0.0; graph.nodes().len()];
+    let mut found = vec![Vec::new(); graph.nodes().len()];
     for (index, node) in graph.nodes().iter().enumerate().rev() {
         let value = n_inputs + index;
         let Some(dy) = gradients[value].take() else { continue };
@@ -131,7 +132,7 @@ fn squares(
             shape: graph.shape(value),
             params: &params[index],
         };
-        found[index] = step.weights(&dy).iter().map(|g| f64::from(*g).powi(2)).sum();
+        found[index] = step.row_squares(&dy);
         if node.inputs.iter().any(|&v| v >= n_inputs) {
             for (&v, dx) in node.inputs.iter().zip(step.back(&dy)) {
                 add(&mut gradients, v, dx);

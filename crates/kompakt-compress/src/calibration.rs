@@ -1,0 +1,85 @@
+//! What a network is calibrated with: images, or where there are none synthetic ones.
+
+use crate::{
+    Progress,
+    error::CompressError,
+    images::Images,
+    moments::{self, Moments},
+    ranges, sensitivity, synthetic,
+};
+use kompakt_model::Model;
+
+/// Added to the diagonals of `X Xᵀ`, as a part of their means: of images, and of synthetic ones.
+const DAMPING: f64 = 0.01;
+const SYNTHETIC_DAMPING: f64 = 0.3;
+/// How far sensitivities by row are followed where they were measured on synthetic images.
+const SYNTHETIC_TRUST: f64 = 0.5;
+/// Images that gradients are taken of.
+const IMAGES: usize = 32;
+/// Synthetic images.
+const SYNTHETIC: usize = 64;
+
+/// See the [module page](self).
+pub(crate) enum Calibration {
+    Images(Images),
+    Synthetic(Images),
+    /// Nothing: a network of several inputs.
+    Nothing,
+}
+
+impl Calibration {
+    /// Images, or in their place synthetic ones.
+    pub(crate) fn new(model: &Model, images: Option<&Images>) -> Result<Self, CompressError> {
+        Ok(match (images, model.graph.inputs()) {
+            (Some(images), _) => Self::Images(images.clone()),
+            (None, [input]) => {
+                Self::Synthetic(ranges::suit(model, synthetic::images(&input.shape, SYNTHETIC))?)
+            }
+            (None, _) => Self::Nothing,
+        })
+    }
+
+    /// How far sensitivities by row are to be followed: those to synthetic images half way.
+    pub(crate) fn trust(&self) -> f64 {
+        if let Self::Images(_) = self { 1.0 } else { SYNTHETIC_TRUST }
+    }
+
+    /// Real images.
+    pub(crate) fn n_images(&self) -> usize {
+        if let Self::Images(images) = self { images.n } else { 0 }
+    }
+
+    fn images(&self) -> Option<&Images> {
+        match self {
+            Self::Images(images) | Self::Synthetic(images) => Some(images),
+            Self::Nothing => None,
+        }
+    }
+
+    /// What errors in each row of each layer do to the answers (see [`sensitivity::rows`]); `None` without anything to run.
+    pub(crate) fn sensitivities(
+        &self,
+        model: &Model,
+        progress: &Progress<'_>,
+    ) -> Result<Option<Vec<Vec<f64>>>, CompressError> {
+        let Some(images) = self.images() else { return Ok(None) };
+        let rows = sensitivity::rows(model, &images.first(IMAGES), progress)?;
+        Ok(Some(rows).filter(|rows| rows.iter().flatten().all(|s| s.is_finite())))
+    }
+
+    /// What goes into every layer; `None` without anything to run.
+    pub(crate) fn moments(
+        &self,
+        model: &Model,
+        progress: &Progress<'_>,
+    ) -> Result<Option<Vec<Moments>>, CompressError> {
+        let Some(images) = self.images() else { return Ok(None) };
+        if let Self::Images(_) = self {
+            return moments::moments(model, images, DAMPING, progress).map(Some);
+        }
+        // Synthetic images say less of what the network will see, and nothing of means that biases should follow.
+        let mut moments = moments::moments(model, images, SYNTHETIC_DAMPING, progress)?;
+        moments.iter_mut().flat_map(|m| &mut m.groups).for_each(|g| g.mean.clear());
+        Ok(Some(moments))
+    }
+}

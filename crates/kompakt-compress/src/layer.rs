@@ -1,0 +1,104 @@
+//! The weight layers of a model, taken out of it and put back compressed.
+
+use crate::{error::CompressError, quantise, quantise::Quantised, rows};
+use kompakt_graph::ParamRole;
+use kompakt_model::{Model, Numbers, Parameter};
+
+/// Bits of the whole numbers that biases and scales become.
+const VECTOR_BITS: u32 = 12;
+
+/// A weight layer of a model.
+pub(crate) struct Layer {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) weights: Vec<f32>,
+    groups: usize,
+    /// The bias's name, if the layer has one, its own or in a scale after it.
+    bias: Option<String>,
+    /// That scale.
+    scale: Option<Vec<f32>>,
+}
+
+impl Layer {
+    pub(crate) fn view(&self) -> quantise::Layer<'_> {
+        quantise::Layer { weights: &self.weights, shape: &self.shape, groups: self.groups }
+    }
+}
+
+/// All weight layers.
+///
+/// Errors: there are none, or their weights are shared already.
+pub(crate) fn layers(model: &Model) -> Result<Vec<Layer>, CompressError> {
+    let graph = &model.graph;
+    let mut all = Vec::new();
+    for param in graph.weights() {
+        let Some(Parameter::Dense { values, .. }) = model.parameters.get(&param.name) else {
+            return Err(CompressError::WrongKind(format!(
+                "the weights of {:?} are shared already; compress the network that it came from",
+                param.name
+            )));
+        };
+        let node = &graph.nodes()[param.node];
+        let (groups, has_bias) = (node.op.groups(), node.op.has_bias());
+        let after = if has_bias { None } else { rows::scale_after(graph, param.node) };
+        let scale =
+            after.and_then(|name| model.parameters.get(&format!("{name}.weight"))).map(Parameter::to_f32);
+        let own = has_bias.then_some(node.name.as_str());
+        all.push(Layer {
+            name: param.name.clone(),
+            shape: param.shape.clone(),
+            weights: values.to_f32(),
+            groups,
+            bias: own.or(after).map(|name| format!("{name}.bias")),
+            scale,
+        });
+    }
+    if all.is_empty() {
+        return Err(CompressError::WrongKind("the network has no layer with weights".into()));
+    }
+    Ok(all)
+}
+
+/// Puts a layer's compressed form into a model, and corrects its bias.
+pub(crate) fn replace(model: &mut Model, layer: &Layer, made: Quantised) {
+    model.parameters.insert(layer.name.clone(), made.weight);
+    if let Some(bias) = &layer.bias
+        && let Some(Parameter::Dense { values, .. }) = model.parameters.get_mut(bias)
+        && !made.shift.is_empty()
+    {
+        let scale = |row: usize| layer.scale.as_ref().map_or(1.0, |s| s[row]);
+        let sums =
+            values.to_f32().iter().zip(&made.shift).enumerate().map(|(i, (b, s))| b + s * scale(i)).collect();
+        *values = Numbers::F32(sums);
+    }
+}
+
+/// The model without its weights: what they are put into.
+pub(crate) fn without_weights(model: &Model) -> Model {
+    let weights: Vec<&str> = model.graph.weights().map(|p| p.name.as_str()).collect();
+    let others = model.parameters.iter().filter(|(name, _)| !weights.contains(&name.as_str()));
+    Model {
+        graph: model.graph.clone(),
+        parameters: others.map(|(name, p)| (name.clone(), p.clone())).collect(),
+        dense_parameters: model.dense_parameters,
+        preprocessing: model.preprocessing.clone(),
+        labels: model.labels.clone(),
+        provenance: model.provenance.clone(),
+    }
+}
+
+/// Stores biases, scales and slopes as whole numbers times a scale.
+pub(crate) fn round_vectors(model: &mut Model) {
+    let vectors: Vec<String> = model
+        .graph
+        .params()
+        .iter()
+        .filter(|p| p.role == ParamRole::PerChannel && !p.name.ends_with(".running_var"))
+        .map(|p| p.name.clone())
+        .collect();
+    for name in vectors {
+        if let Some(Parameter::Dense { values, .. }) = model.parameters.get_mut(&name) {
+            *values = kompakt_cluster::NumberFormat::Int(VECTOR_BITS).round(values);
+        }
+    }
+}

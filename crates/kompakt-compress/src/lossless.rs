@@ -1,0 +1,115 @@
+//! A network as it is: weights that take few values become codes, and nothing is lost.
+
+use crate::{
+    compress::Compressed,
+    error::CompressError,
+    images::Images,
+    network,
+    report::reports,
+    search::Candidate,
+    target::{Options, Outcome, record},
+};
+use kompakt_model::{Model, Numbers, Parameter};
+
+/// Bits of a number that is none of few: the fewest that a coder is likely to find.
+const DENSE_BITS: f64 = 8.0;
+/// The part of the bits by frequency that a coder may be down to.
+const CODED: f64 = 0.5;
+
+/// A network and what is asked of it.
+pub(crate) struct Lossless<'l> {
+    pub(crate) model: &'l Model,
+    pub(crate) options: &'l Options,
+    pub(crate) validation: Option<&'l Images>,
+    /// Images that would be calibrated with.
+    pub(crate) n_images: usize,
+}
+
+impl Lossless<'_> {
+    /// The network without loss, if that takes at most `bytes`.
+    pub(crate) fn within(&self, bytes: u64) -> Result<Option<Compressed>, CompressError> {
+        let (model, bits) = shared(self.model);
+        // Coding it takes time: not where it would be for nothing.
+        if CODED * bits.iter().sum::<f64>() > 8.0 * bytes as f64 {
+            return Ok(None);
+        }
+        let mut outcome = Outcome { met: true, ..Outcome::default() };
+        if let Some(images) = self.validation {
+            let answers = network::answers(self.model, images)?;
+            outcome.compare(&answers, &answers, images);
+        }
+        let mut model = model;
+        model.record(record(self.options, &outcome, self.n_images), Some(self.model.content_hash()));
+        let packed = network::packed(&model, self.options.tier)?;
+        outcome.bytes = packed.len() as u64;
+        if outcome.bytes > bytes {
+            return Ok(None);
+        }
+        let per_weight: Vec<f64> =
+            bits.iter().zip(model.graph.weights()).map(|(b, p)| b / p.len().max(1) as f64).collect();
+        let layers = reports(&model.graph, &model, &vec![0.0; bits.len()], &per_weight);
+        Ok(Some(Compressed { model, packed, outcome, layers, scan: None }))
+    }
+
+    /// The network without loss, if it is no larger than one with some.
+    pub(crate) fn no_larger_than(&self, candidate: &Candidate) -> Result<Option<Compressed>, CompressError> {
+        if candidate.outcome.noise == 0.0 {
+            return Ok(None);
+        }
+        let most = self.options.most_bytes.filter(|_| !candidate.outcome.met);
+        self.within(most.unwrap_or(candidate.outcome.bytes))
+    }
+}
+
+/// The model with codes for weights of at most 256 values beside zero, and about how many bits each weight layer takes, by how
+/// often each value is taken.
+fn shared(model: &Model) -> (Model, Vec<f64>) {
+    let mut changed = model.clone();
+    let mut bits = Vec::new();
+    for param in model.graph.weights() {
+        let few = model.parameters.get(&param.name).and_then(few_valued);
+        bits.push(few.as_ref().map_or(DENSE_BITS * param.len() as f64, bits_by_frequency));
+        if let Some(few) = few {
+            changed.parameters.insert(param.name.clone(), few);
+        }
+    }
+    (changed, bits)
+}
+
+/// A parameter as codes, if it takes few values.
+fn few_valued(parameter: &Parameter) -> Option<Parameter> {
+    let Parameter::Dense { shape, values, mask } = parameter else { return Some(parameter.clone()) };
+    let values = values.to_f32();
+    let mut entries: Vec<f32> = Vec::new();
+    for &v in values.iter().filter(|v| **v != 0.0) {
+        let at = entries.partition_point(|&e| e < v);
+        if entries.get(at) != Some(&v) {
+            if entries.len() == 256 {
+                return None;
+            }
+            entries.insert(at, v);
+        }
+    }
+    let code = |v: &f32| entries.partition_point(|e| e < v).min(entries.len().saturating_sub(1)) as u8;
+    let codes: Vec<u8> = values.iter().map(code).collect();
+    let kept: Vec<bool> =
+        values.iter().enumerate().map(|(i, v)| *v != 0.0 && mask.as_ref().is_none_or(|m| m[i])).collect();
+    let single = Numbers::F32(if entries.is_empty() { vec![1.0] } else { entries });
+    let half = single.to_f16();
+    let entries = if half.to_f32() == single.to_f32() { half } else { single };
+    let mask = kept.contains(&false).then_some(kept);
+    Some(Parameter::shared(shape.clone(), &entries, &codes, mask.as_deref()))
+}
+
+/// Bits of codes and mask, each weight by itself, and of the codebook.
+fn bits_by_frequency(parameter: &Parameter) -> f64 {
+    let Parameter::Shared { codebook, codes, mask, .. } = parameter else { return 0.0 };
+    let mut counts = vec![0usize; codebook.len() + 1];
+    for (i, &code) in codes.iter().enumerate() {
+        let kept = mask.as_ref().is_none_or(|m| m[i]);
+        counts[if kept { usize::from(code) } else { codebook.len() }] += 1;
+    }
+    let n = codes.len() as f64;
+    let bits = |&c: &usize| if c == 0 { 0.0 } else { c as f64 * (n / c as f64).log2() };
+    counts.iter().map(bits).sum::<f64>() + 8.0 * codebook.len() as f64
+}

@@ -1,0 +1,75 @@
+//! What a compression is to reach, and what it reached.
+
+use crate::{images::Images, network};
+use kompakt_format::Tier;
+use kompakt_model::StageRecord;
+
+/// What is to be reached.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Target {
+    /// The smallest network whose layers' relative errors sum to at most this.
+    Noise(f64),
+    /// The least error in a file of at most so many bytes.
+    Bytes(u64),
+    /// The smallest network that loses at most this share of the images (0 to 1).
+    Drop(f64),
+}
+
+/// How to compress.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// What is to be reached.
+    pub target: Target,
+    /// Beside it, a size that must not be exceeded.
+    pub most_bytes: Option<u64>,
+    /// The tier that sizes are meant in.
+    pub tier: Tier,
+}
+
+/// What was reached.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Outcome {
+    /// Whether every target is met.
+    pub met: bool,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// The layers' relative errors, each times its sensitivity, summed.
+    pub noise: f64,
+    /// With images: the share whose likeliest class is the label, before and after.
+    pub accuracy: Option<(f64, f64)>,
+    /// With images: the share whose likeliest class is the original's.
+    pub agreement: Option<f64>,
+    /// With images: squared difference of the answers as a part of their energy.
+    pub difference: Option<f64>,
+}
+
+impl Outcome {
+    /// Takes the figures of a network's answers beside the original's.
+    pub(crate) fn compare(&mut self, original: &[f32], answers: &[f32], images: &Images) {
+        let (before, after) = (network::classes(original, images.n), network::classes(answers, images.n));
+        let share = |a: &[usize], b: &[usize]| {
+            a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / images.n.max(1) as f64
+        };
+        let truth = if images.labels.is_empty() { &before } else { &images.labels };
+        self.accuracy = Some((share(&before, truth), share(&after, truth)));
+        self.agreement = Some(share(&before, &after));
+        self.difference = Some(network::difference(original, answers, images.n));
+    }
+}
+
+/// The record of history that a compressed model gets.
+pub(crate) fn record(options: &Options, outcome: &Outcome, n_images: usize) -> StageRecord {
+    let record = StageRecord::new("kompakt-compress", env!("CARGO_PKG_VERSION"));
+    let record = match options.target {
+        Target::Noise(noise) => record.option("noise", noise),
+        Target::Bytes(bytes) => record.option("target_bytes", bytes),
+        Target::Drop(drop) => record.option("max_drop", drop),
+    };
+    let record = record.option("calibration_images", n_images).measure("noise", outcome.noise);
+    match outcome.accuracy {
+        Some((before, after)) => {
+            record.measure("original_error", 1.0 - before).measure("calibration_error", 1.0 - after)
+        }
+        None => record,
+    }
+}
