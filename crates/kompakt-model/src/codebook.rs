@@ -5,7 +5,8 @@
 //! codebook [-1, 2]           codes [1, 0, 1, 0]        mask [1, 1, 1, 0]: a weight whose entry is zero is pruned
 //! ```
 
-use crate::{numbers::Numbers, parameter::Parameter};
+use crate::parameter::Parameter;
+use kompakt_numbers::Numbers;
 
 /// Entries in ascending order, equal ones merged.
 #[derive(Debug, Clone, PartialEq)]
