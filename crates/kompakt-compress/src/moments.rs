@@ -8,7 +8,7 @@ use crate::{
     network,
     product::{Matrix, add_product},
 };
-use kompakt_graph::{Graph, Op};
+use kompakt_graph::{Convolution, Graph, Padding, Pair};
 use kompakt_model::Model;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -82,14 +82,8 @@ pub(crate) fn moments(
 
 /// Columns of a layer's input matrix: one row a position of an image.
 struct Columns {
-    /// `[c, h, w]`; a vector is `[n, 1, 1]`.
-    size: [usize; 3],
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    before: [usize; 2],
-    dilation: [usize; 2],
-    output: [usize; 2],
-    groups: usize,
+    /// Of a linear layer: one position that sees every input.
+    geometry: Convolution,
     /// Positions of an image that are taken.
     positions: Vec<usize>,
     /// Of each group: rows that wait for being summed.
@@ -115,37 +109,27 @@ impl Columns {
     fn new(graph: &Graph, node: usize, n_images: usize) -> Self {
         let from = graph.shape(graph.nodes()[node].inputs[0]);
         let to = graph.shape(graph.value_of(node));
-        let one = Self {
-            size: [from.iter().product(), 1, 1],
-            kernel: [1, 1],
-            stride: [1, 1],
-            before: [0, 0],
-            dilation: [1, 1],
-            output: [1, 1],
+        let convolution = graph.convolution(node);
+        let geometry = convolution.unwrap_or(Convolution {
+            input: [from.iter().product(), 1, 1],
+            output: [to.iter().product(), 1, 1],
+            kernel: Pair::square(1),
+            stride: Pair::square(1),
+            padding: Padding::default(),
+            dilation: Pair::square(1),
             groups: 1,
-            positions: vec![0],
+        });
+        let n_positions = geometry.n_positions();
+        let each = SAMPLES.div_ceil(n_images.max(1)).clamp(1, n_positions);
+        let columns = Self {
+            geometry,
+            positions: (0..each).map(|i| i * n_positions / each).collect(),
             rows: Vec::new(),
             sums: Vec::new(),
             n_rows: 0,
             n_seen: 0,
         };
-        let Op::Conv2d { kernel, stride, padding, dilation, groups, .. } = &graph.nodes()[node].op else {
-            return one.empty();
-        };
-        let n_positions = to[1] * to[2];
-        let each = SAMPLES.div_ceil(n_images.max(1)).clamp(1, n_positions);
-        Self {
-            size: [from[0], from[1], from[2]],
-            kernel: [kernel.h, kernel.w],
-            stride: [stride.h, stride.w],
-            before: [padding.top, padding.left],
-            dilation: [dilation.h, dilation.w],
-            output: [to[1], to[2]],
-            groups: *groups,
-            positions: (0..each).map(|i| i * n_positions / each).collect(),
-            ..one
-        }
-        .empty()
+        columns.empty()
     }
 
     /// Nothing summed yet.
@@ -153,8 +137,8 @@ impl Columns {
         let n_cols = self.n_cols();
         let block = |first: usize| vec![0.0; BLOCK.min(n_cols - first).pow(2)];
         let blocks: Vec<Vec<f32>> = (0..n_cols).step_by(BLOCK).map(block).collect();
-        self.rows = vec![Vec::new(); self.groups];
-        self.sums = vec![(vec![0.0; n_cols], blocks); self.groups];
+        self.rows = vec![Vec::new(); self.geometry.groups];
+        self.sums = vec![(vec![0.0; n_cols], blocks); self.geometry.groups];
         self
     }
 
@@ -181,26 +165,25 @@ impl Columns {
     }
 
     fn n_cols(&self) -> usize {
-        self.size[0] / self.groups * self.kernel[0] * self.kernel[1]
+        self.geometry.n_weights()
     }
 
     /// Takes what one image shows.
     fn add(&mut self, x: &[f32]) {
-        let [c, h, w] = self.size;
-        let per_group = c / self.groups;
-        let n_positions = self.output[0] * self.output[1];
+        let geometry = self.geometry;
+        let [c, h, w] = geometry.input;
+        let per_group = c / geometry.groups;
+        let (n_positions, width) = (geometry.n_positions(), geometry.output[2]);
         for &position in &self.positions {
             let position = (position + self.n_seen * 7) % n_positions;
-            let (oy, ox) = (position / self.output[1], position % self.output[1]);
+            let (oy, ox) = (position / width, position % width);
             for (group, rows) in self.rows.iter_mut().enumerate() {
                 for channel in group * per_group..(group + 1) * per_group {
-                    for ky in 0..self.kernel[0] {
-                        let y = (oy * self.stride[0] + ky * self.dilation[0]).wrapping_sub(self.before[0]);
-                        for kx in 0..self.kernel[1] {
-                            let at =
-                                (ox * self.stride[1] + kx * self.dilation[1]).wrapping_sub(self.before[1]);
-                            let inside = y < h && at < w;
-                            rows.push(if inside { x[(channel * h + y) * w + at] } else { 0.0 });
+                    for ky in 0..geometry.kernel.h {
+                        let y = geometry.row(oy, ky);
+                        for kx in 0..geometry.kernel.w {
+                            let seen = y.zip(geometry.column(ox, kx));
+                            rows.push(seen.map_or(0.0, |(y, at)| x[(channel * h + y) * w + at]));
                         }
                     }
                 }

@@ -6,73 +6,50 @@
 //! ```
 
 use crate::product::{Matrix, add_product};
-use kompakt_graph::Op;
+use kompakt_graph::{Convolution, Op};
 
-/// A convolution's sizes.
+/// A convolution whose patches are visited run by run.
 #[derive(Debug, Clone)]
-pub(crate) struct Window {
-    /// `[c, h, w]` of the input and of the output.
-    from: [usize; 3],
-    to: [usize; 3],
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    before: [usize; 2],
-    dilation: [usize; 2],
-    groups: usize,
-}
+pub(crate) struct Window(Convolution);
 
 impl Window {
     /// Of a convolution with the shapes of its input and output; `None` for another operator.
     pub(crate) fn new(op: &Op, from: &[usize], to: &[usize]) -> Option<Self> {
-        let Op::Conv2d { kernel, stride, padding, dilation, groups, .. } = op else { return None };
-        Some(Self {
-            from: from.try_into().ok()?,
-            to: to.try_into().ok()?,
-            kernel: [kernel.h, kernel.w],
-            stride: [stride.h, stride.w],
-            before: [padding.top, padding.left],
-            dilation: [dilation.h, dilation.w],
-            groups: *groups,
-        })
+        Convolution::of(op, from, to).map(Self)
     }
 
     /// Rows of a group, columns, positions.
     fn size(&self) -> [usize; 3] {
-        let taps = self.kernel[0] * self.kernel[1];
-        [self.to[0] / self.groups, self.from[0] / self.groups * taps, self.to[1] * self.to[2]]
+        [self.0.n_outputs(), self.0.n_weights(), self.0.n_positions()]
     }
 
     /// Whether patches are the image itself.
     fn is_plain(&self) -> bool {
-        self.kernel == [1, 1]
-            && self.stride == [1, 1]
-            && self.before == [0, 0]
-            && self.from[1..] == self.to[1..]
+        self.0.is_pointwise()
     }
 
     /// For a tap and a line of the output: the line of the input, the columns of the output that see it, and the first
     /// column of the input that is seen.
     fn line(&self, tap: [usize; 2], row: usize) -> Option<(usize, std::ops::Range<usize>, usize)> {
-        let [_, h, w] = self.from;
-        let y = (row * self.stride[0] + tap[0] * self.dilation[0])
-            .checked_sub(self.before[0])
-            .filter(|&y| y < h)?;
-        let shift = tap[1] * self.dilation[1];
-        let first = self.before[1].saturating_sub(shift).div_ceil(self.stride[1]);
-        let end = (w + self.before[1]).saturating_sub(shift).div_ceil(self.stride[1]).min(self.to[2]);
-        (first < end).then(|| (y, first..end, first * self.stride[1] + shift - self.before[1]))
+        let y = self.0.row(row, tap[0])?;
+        let (before, stride) = (self.0.padding.left, self.0.stride.w);
+        let shift = tap[1] * self.0.dilation.w;
+        let first = before.saturating_sub(shift).div_ceil(stride);
+        let end = (self.0.input[2] + before).saturating_sub(shift).div_ceil(stride).min(self.0.output[2]);
+        (first < end).then(|| (y, first..end, first * stride + shift - before))
     }
 
     /// Visits runs of patches: place in `[K, P]`, place in a group's channels, length; the latter goes on by the stride.
     fn runs(&self, mut visit: impl FnMut(usize, usize, usize)) {
         let [_, n_cols, n_positions] = self.size();
-        let taps = self.kernel[0] * self.kernel[1];
+        let kernel = self.0.kernel;
+        let taps = kernel.h * kernel.w;
         for col in 0..n_cols {
-            let (channel, tap) = (col / taps, [col % taps / self.kernel[1], col % self.kernel[1]]);
-            for row in 0..self.to[1] {
+            let (channel, tap) = (col / taps, [col % taps / kernel.w, col % kernel.w]);
+            for row in 0..self.0.output[1] {
                 if let Some((y, cols, x)) = self.line(tap, row) {
-                    let to = col * n_positions + row * self.to[2] + cols.start;
-                    visit(to, (channel * self.from[1] + y) * self.from[2] + x, cols.len());
+                    let to = col * n_positions + row * self.0.output[2] + cols.start;
+                    visit(to, (channel * self.0.input[1] + y) * self.0.input[2] + x, cols.len());
                 }
             }
         }
@@ -81,8 +58,8 @@ impl Window {
     /// The gradient of the input: `weights` `[out, in / groups, kh, kw]`, `dy` as the output.
     pub(crate) fn back(&self, weights: &[f32], dy: &[f32]) -> Vec<f32> {
         let [rows, cols, positions] = self.size();
-        let part = self.from.iter().product::<usize>() / self.groups;
-        let mut dx = vec![0.0; part * self.groups];
+        let part = self.0.input.iter().product::<usize>() / self.0.groups;
+        let mut dx = vec![0.0; part * self.0.groups];
         let mut patches = vec![0f32; if self.is_plain() { 0 } else { cols * positions }];
         for (group, dx) in dx.chunks_exact_mut(part).enumerate() {
             let w = Matrix::rows(&weights[group * rows * cols..][..rows * cols], cols).transposed();
@@ -93,7 +70,7 @@ impl Window {
             }
             patches.fill(0.0);
             add_product(w, dy, [cols, rows, positions], &mut patches);
-            let stride = self.stride[1];
+            let stride = self.0.stride.w;
             self.runs(|to, from, n| {
                 let target = dx[from..].iter_mut().step_by(stride);
                 target.zip(&patches[to..to + n]).for_each(|(x, p)| *x += p);
@@ -105,15 +82,15 @@ impl Window {
     /// The gradient of the weights: `x` as the input, `dy` as the output.
     pub(crate) fn weights(&self, x: &[f32], dy: &[f32]) -> Vec<f32> {
         let [rows, cols, positions] = self.size();
-        let part = x.len() / self.groups;
-        let mut dw = vec![0.0; self.groups * rows * cols];
+        let part = x.len() / self.0.groups;
+        let mut dw = vec![0.0; self.0.groups * rows * cols];
         let mut patches = vec![0f32; if self.is_plain() { 0 } else { cols * positions }];
         for (group, dw) in dw.chunks_exact_mut(rows * cols).enumerate() {
             let x = &x[group * part..][..part];
             let dy = Matrix::rows(&dy[group * rows * positions..][..rows * positions], positions);
             if !self.is_plain() {
                 // Cells outside stay 0.
-                let stride = self.stride[1];
+                let stride = self.0.stride.w;
                 self.runs(|to, from, n| {
                     let source = x[from..].iter().step_by(stride);
                     patches[to..to + n].iter_mut().zip(source).for_each(|(p, x)| *p = *x);

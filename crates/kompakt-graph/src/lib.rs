@@ -24,6 +24,7 @@ extern crate alloc;
 
 mod channels;
 mod error;
+mod geometry;
 mod graph;
 mod infer;
 mod limits;
@@ -35,6 +36,7 @@ pub mod table;
 
 pub use channels::{ChannelReach, ChannelSource, Passage, Reader};
 pub use error::GraphError;
+pub use geometry::Convolution;
 pub use graph::{Graph, Input, Node, Param, ParamRole, ValueId};
 pub use infer::output_shape;
 pub use limits::{MAX_ADDRESSABLE_ELEMENTS, MAX_DIM, MAX_ELEMENTS, MAX_INDICES, MAX_NODES, MAX_RANK};

@@ -12,21 +12,20 @@
 //! the number of images alone, whatever the number of threads.
 
 use super::matrix::{Matrix, Write, multiply};
-use kompakt_graph::{Padding, Pair};
+use kompakt_graph::Convolution as Geometry;
 use rayon::prelude::*;
+use std::ops::Deref;
 
 /// What a convolution looks like, for any number of images.
 #[derive(Debug, Clone)]
-pub(crate) struct Convolution {
-    /// `[channels, height, width]` of an image.
-    pub(crate) input: [usize; 3],
-    /// `[channels, height, width]` of a result.
-    pub(crate) output: [usize; 3],
-    pub(crate) kernel: Pair,
-    pub(crate) stride: Pair,
-    pub(crate) padding: Padding,
-    pub(crate) dilation: Pair,
-    pub(crate) groups: usize,
+pub(crate) struct Convolution(pub(crate) Geometry);
+
+impl Deref for Convolution {
+    type Target = Geometry;
+
+    fn deref(&self) -> &Geometry {
+        &self.0
+    }
 }
 
 /// Gradients of a loss by what goes into a convolution.
@@ -46,10 +45,10 @@ const SUMS: usize = 4;
 
 impl Convolution {
     fn taps(&self) -> usize {
-        self.input[0] / self.groups * self.kernel.h * self.kernel.w
+        self.n_weights()
     }
     fn positions(&self) -> usize {
-        self.output[1] * self.output[2]
+        self.n_positions()
     }
     fn input_len(&self) -> usize {
         self.input.iter().product()
@@ -231,7 +230,7 @@ impl Convolution {
         let [channels, height, width] = self.input;
         let [_, out_height, out_width] = self.output;
         let channels = channels / self.groups;
-        let Self { kernel, stride, padding, dilation, .. } = *self;
+        let Geometry { kernel, stride, padding, dilation, .. } = self.0;
         (0..channels * kernel.h * kernel.w).map(move |i| {
             let (channel, ky, kx) = (i / (kernel.h * kernel.w), i / kernel.w % kernel.h, i % kernel.w);
             Tap {

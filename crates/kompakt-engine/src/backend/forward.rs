@@ -11,7 +11,7 @@ use burn::{
     backend::{Shape, Slice, TensorData, TensorMetadata, tensor::FloatTensor},
     tensor::ops::PadMode,
 };
-use kompakt_graph::{Graph, Node, Op, ValueId};
+use kompakt_graph::{Convolution as Geometry, Graph, Node, Op, ValueId};
 
 /// What differs between training and use.
 #[derive(Debug, Clone, Copy)]
@@ -95,15 +95,9 @@ impl<B: Layers> Forward<'_, B> {
         let x = operands.remove(0);
         match &node.op {
             Op::Linear { .. } => B::linear_layer(x, parameters[0].clone(), parameters.get(1).cloned()),
-            Op::Conv2d { kernel, stride, padding, dilation, groups, .. } => {
-                let shape = Convolution {
-                    input: [in_shape[0], in_shape[1], in_shape[2]],
-                    output: [out_shape[0], out_shape[1], out_shape[2]],
-                    kernel: *kernel,
-                    stride: *stride,
-                    padding: *padding,
-                    dilation: *dilation,
-                    groups: *groups,
+            Op::Conv2d { .. } => {
+                let Some(shape) = Geometry::of(&node.op, in_shape, out_shape).map(Convolution) else {
+                    unreachable!("a checked graph convolves images")
                 };
                 B::convolution_layer(x, parameters[0].clone(), parameters.get(1).cloned(), shape)
             }
