@@ -103,7 +103,7 @@ fn labels(bytes: &[u8], at: usize) -> Result<Vec<String>, FormatError> {
         cbor.finish()?;
         Ok(labels)
     };
-    // Inside a section all that is wrong with its CBOR is one rule, and a place in what was unpacked is none here.
+    // All errors in a section's CBOR are one rule; an offset within unpacked bytes is not an offset in the file.
     read().map_err(|e: FormatError| FormatError { rule: "F-26", offset: at, ..e })
 }
 

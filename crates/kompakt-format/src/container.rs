@@ -28,7 +28,7 @@ impl<'a> Container<'a> {
         Ok(Self { bytes, directory: Arc::new(Directory::parse(bytes)?), isa: Isa::best() })
     }
 
-    /// The same file again, for whoever keeps the directory beside the bytes (a map, say) that it came from.
+    /// The same file again, for a caller that keeps the directory beside the bytes (a map, say) that it came from.
     ///
     /// Errors: F-3 if the bytes are of another length. That they are the same is the caller's to see to; if they
     /// are not, payloads are errors or other weights, nothing worse.

@@ -242,7 +242,7 @@ fn raw_section(
     while let Some(block) = blocks.next(&mut source)? {
         unpacked.extend(block);
     }
-    // A place in what was unpacked is none in the file.
+    // An offset within unpacked bytes is not an offset in the file.
     read(&unpacked).map_err(|e| FormatError { offset: section.offset, ..e })
 }
 

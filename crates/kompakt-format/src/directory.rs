@@ -55,7 +55,7 @@ pub enum Tier {
     Smallest,
     /// Interleaved rANS, decoded tile by tile. Code 1.
     Stream,
-    /// Bit-packed, run as it lies. Code 2.
+    /// Bit-packed, used in place. Code 2.
     Direct,
 }
 
@@ -79,7 +79,7 @@ impl Tier {
     }
 }
 
-/// The checked directory of a container. Holds no borrowed bytes, so that whoever owns the file can keep it beside.
+/// The checked directory of a container. Holds no borrowed bytes, so that the owner of the file can keep it beside.
 #[derive(Debug, Clone)]
 pub struct Directory {
     pub(crate) tier: Tier,

@@ -30,7 +30,7 @@ pub struct Producer {
 }
 
 impl WeightHints {
-    /// The hints for parameter `parameter` of `graph`; none for what is no weight.
+    /// The hints for parameter `parameter` of `graph`; none for what is not a weight.
     pub fn of(graph: &Graph, parameter: usize) -> Self {
         let Some(param) = graph.params().get(parameter).filter(|p| p.role == ParamRole::Weight) else {
             return Self::default();

@@ -18,7 +18,7 @@ use kompakt_graph::{
 
 /// Reads one node; `value` is the number of the value it makes. The name is left empty.
 pub(crate) fn node(cbor: &mut Cbor<'_>, value: usize) -> Result<Node, FormatError> {
-    // An item of another kind than expected is no node.
+    // An item of another kind than expected is not a node.
     read(cbor, value).map_err(|e| if e.rule == "F-7" { FormatError { rule: "F-11", ..e } } else { e })
 }
 

@@ -76,7 +76,7 @@ impl<'a> Tiles<'a> {
 }
 
 impl<'a> Tile<'a> {
-    /// The tile of a section [`crate::SectionKind::DirectTiles`], checked whole, to be run as it lies.
+    /// The tile of a section [`crate::SectionKind::DirectTiles`], fully checked, to be used in place.
     pub fn direct(&self) -> Result<TileRef<'a>, FormatError> {
         TileRef::parse(self.bytes, self.shape).map_err(|e| FormatError::coded(e, self.offset))
     }

@@ -1,4 +1,4 @@
-//! Everything that reads bytes of strangers, as functions that a fuzzer calls.
+//! Every reader of untrusted input, as a function that a fuzzer calls.
 //!
 //! A [`Target`] takes any bytes and must come back: without a panic, without taking memory out of proportion, without
 //! hanging. Where several decoders do the same job it also holds them to the same answer. `fuzz/` wraps the targets

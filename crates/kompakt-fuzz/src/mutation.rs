@@ -23,7 +23,7 @@ impl Mutation {
     }
 }
 
-/// Changes one to four places: a bit, a byte, a byte more or less, a run of bytes said twice, the end cut off.
+/// Changes one to four places: a bit, a byte, a byte more or less, a run of bytes repeated, the end cut off.
 pub fn mutate(bytes: &mut Vec<u8>, random: &mut Mutation) {
     for _ in 0..=random.below(4) {
         let at = random.below(bytes.len() + 1);

@@ -1,4 +1,4 @@
-//! Networks of strangers, as ONNX.
+//! Untrusted networks as ONNX.
 
 use crate::Fixtures;
 use kompakt_import::onnx::{ImportOptions, import};

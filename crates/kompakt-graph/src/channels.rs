@@ -1,4 +1,4 @@
-//! Where channels go: the one walk through operators that keep the channels of a value apart.
+//! Where channels go: the one walk through operators that do not mix the channels of a value.
 //!
 //! ```text
 //! conv1 ──► pool1 ──► flatten1 ──► fc1          channel c of conv1 is columns 16 c .. 16 c + 16 of fc1
@@ -104,7 +104,7 @@ impl Graph {
     }
 
     /// Where the channels of `value` go, or `None` if one of them cannot be moved or taken out: it leaves the graph,
-    /// meets another value, or passes a node that does not keep channels apart.
+    /// meets another value, or passes a node that mixes channels.
     pub fn channel_reach(&self, value: ValueId) -> Option<ChannelReach> {
         let mut found = ChannelReach::default();
         // Each with the span of its channels and the nodes passed on the way.

@@ -181,7 +181,7 @@ impl Graph {
     pub fn n_parameters(&self) -> usize {
         self.params.iter().map(Param::len).sum()
     }
-    /// Takes the graph apart, to be changed and checked again with [`Graph::new`].
+    /// The graph's parts, to be changed and checked again with [`Graph::new`].
     pub fn into_parts(self) -> (Vec<Input>, Vec<Node>, Vec<ValueId>) {
         (self.inputs, self.nodes, self.outputs)
     }

@@ -104,7 +104,10 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
             let mut sorted = axes.clone();
             sorted.sort_unstable();
             if !sorted.into_iter().eq(0..x.len()) {
-                return Err(fail(format!("{axes:?} is no order of the {} dimensions of {x:?}", x.len())));
+                return Err(fail(format!(
+                    "{axes:?} is not a permutation of the {} dimensions of {x:?}",
+                    x.len()
+                )));
             }
             axes.iter().map(|&axis| x[axis]).collect()
         }
@@ -146,7 +149,7 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
             return Err(fail(format!("slope is {slope}, must be a number")));
         }
         Op::Clip { low, high } if !(low <= high && low.is_finite() && high.is_finite()) => {
-            return Err(fail(format!("{low} to {high} is no range")));
+            return Err(fail(format!("{low} to {high} is not a range")));
         }
         Op::BatchNorm { .. }
         | Op::ScaleBias

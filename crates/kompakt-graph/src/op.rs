@@ -187,7 +187,7 @@ pub enum Op {
         #[serde(default = "batch_norm_eps")]
         eps: f32,
     },
-    /// `y = x * weight + bias`, per channel: what is left of a batch norm that was not folded into a weight.
+    /// `y = x * weight + bias`, per channel: a batch norm that could not be folded into a weight.
     ScaleBias,
     /// Largest value under the window.
     MaxPool {
@@ -341,7 +341,7 @@ pub enum Op {
         bias: f32,
     },
     /// Pixels of `x` `[c, h, w]` moved `step` apart with zeros between: `[c, (h - 1) step + 1, (w - 1) step + 1]`. A
-    /// transposed convolution is this, a pad and a convolution with the kernel turned round.
+    /// transposed convolution is this, a pad and a convolution with the kernel rotated by 180 degrees.
     Spread {
         /// Distance of neighbours.
         step: Pair,

@@ -126,7 +126,7 @@ def f32(value):
 
 def attribute(kind, item, at):
     """One attribute as a value; rules F-10 and F-11."""
-    wrong = Refused("F-11", at, f"an attribute is no {kind}")
+    wrong = Refused("F-11", at, f"an attribute is not a {kind}")
     if kind == "size" and is_size(item):
         return item
     if kind == "bool" and isinstance(item, bool):
