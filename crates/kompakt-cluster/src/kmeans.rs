@@ -10,7 +10,7 @@ const MAX_ROUNDS: usize = 1000;
 /// At most `k`, fewer where there are fewer distinct values. A centroid that loses all its values is placed anew in
 /// the cluster of largest squared error. O(k log n) a round. `seed` matters to [`CentroidInit::Forgy`] only.
 ///
-/// This finds a local optimum; [`crate::exact`] finds the best one.
+/// This finds a local optimum; [`k_means_exact`](crate::k_means_exact) finds the best one.
 pub fn k_means(d: &Distribution, k: usize, init: CentroidInit, seed: u64) -> Vec<f64> {
     let k = k.min(d.len());
     if k == 0 {

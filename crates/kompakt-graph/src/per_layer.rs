@@ -23,7 +23,8 @@ use core::{fmt::Display, str::FromStr};
 /// The kinds of layer that have weights, by the stem of their default names.
 const KINDS: [&str; 2] = ["conv", "fc"];
 
-/// Values for the weight layers of a graph that is not known yet. See the [module page](self) for the grammar.
+/// Values for the weight layers of a graph that is not known yet: one for all (`5`), one a layer in the order they run
+/// (`8,8,5,5`), or by kind and name with exceptions (`conv=8,fc=5`; `5,fc2=6`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerLayer<T> {
     /// Without a name: none, one for all, or one a layer.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! An image of a digit is four fifths black, and half of what leaves a ReLU is zero: their columns are never read.
-//! Columns are padded to fours with a row that nobody asks for. Each row has [`PARTS`] sums, as in the other forms.
+//! Columns are padded to fours with a row that nobody asks for. Each row has `PARTS` sums, as in the other forms.
 
 use crate::{
     Epilogue, Isa, RowSource,

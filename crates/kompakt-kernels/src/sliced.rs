@@ -31,7 +31,7 @@ mod x86;
 
 /// Rows side by side.
 pub(crate) const LANES: usize = 16;
-/// Rows that are sorted together: a multiple of [`LANES`].
+/// Rows that are sorted together: a multiple of `LANES`.
 pub const BAND_ROWS: usize = 256;
 /// The code of a filler.
 pub(crate) const FILLER: u8 = 0xff;

@@ -25,7 +25,7 @@ impl<'a> Row<'a> {
     /// Writes the columns and codes of the row's kept weights to the front of `cols` and `codes`, columns
     /// ascending. Returns how many there are.
     ///
-    /// Panics: if either slice holds fewer than that; [`TileRef::max_row_kept`] is always enough.
+    /// Panics: if either slice holds fewer than that; [`max_row_kept`](super::TileRef::max_row_kept) is always enough.
     pub fn decode_into(&self, cols: &mut [u32], codes: &mut [u8]) -> usize {
         match self {
             Self::Dense(row) => {

@@ -1,4 +1,5 @@
 //! How to train: what the command line changes of a stage's defaults.
+#![allow(rustdoc::broken_intra_doc_links, reason = "help texts have optional parts in brackets")]
 
 use kompakt_data::Augmentation;
 use kompakt_engine::{EngineError, Optimizer, Schedule, TrainOptions};
