@@ -47,7 +47,7 @@
 //! # Ok::<(), kompakt_entropy::EntropyError>(())
 //! ```
 
-#[cfg(all(target_arch = "x86_64", feature = "std"))]
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod cluster;
 mod collect;
