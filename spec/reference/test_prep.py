@@ -38,7 +38,7 @@ class Prep(unittest.TestCase):
         self.assertEqual([prep.byte_value(b) for b in (0, 51, 255)], [0.0, prep.f32(0.2), 1.0])
 
     def test_what_must_be_refused(self):
-        for code, numbers in [(0, []), (12, []), (1, [1]), (6, []), (7, [2, 2, 2]), (7, [2, -1, 0]), (7, [2.5, 2, 0]),
+        for code, numbers in [(0, []), (14, []), (12, [3]), (12, [3, 3, 3]), (13, [1]), (1, [1]), (6, []), (7, [2, 2, 2]), (7, [2, -1, 0]), (7, [2.5, 2, 0]),
                               (4, [0.0]), (6, [2**25]), (11, [8, 0, 0.0, 2, 4]), (3, [2**32])]:
             with self.subTest((code, numbers)), self.assertRaises(prep.PrepError):
                 prep.step_from_numbers(code, numbers)
@@ -49,6 +49,10 @@ class Prep(unittest.TestCase):
                             (image, {"step": "resize", "height": 0, "width": 4, "filter": "area"}),
                             (image, {"step": "resize", "height": 4097, "width": 4, "filter": "area"}),
                             (image, {"step": "crop", "threshold": 0.0, "margin": 2, "height": 4, "width": 9}),
+                            (image, {"step": "center_crop", "height": 5, "width": 4}),
+                            (image, {"step": "center_crop", "height": 0, "width": 4}),
+                            (image, {"step": "subtract", "height": 1, "width": 2, "values": [0.0]}),
+                            (vector, {"step": "subtract", "height": 1, "width": 1, "values": [0.0]}),
                             (vector, {"step": "normalize", "mean": [0.0], "std": [0.0]})]:
             with self.subTest(step), self.assertRaises(prep.PrepError):
                 prep.shapes(shape, [step])

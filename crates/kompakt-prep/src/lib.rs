@@ -26,6 +26,7 @@ mod gradients;
 mod hash;
 mod image;
 mod limits;
+mod middle;
 mod numbers;
 pub mod pca;
 mod pipeline;

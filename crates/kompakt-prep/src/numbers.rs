@@ -29,12 +29,14 @@ mod code {
     pub(super) const CENTER: u8 = 9;
     pub(super) const DESKEW: u8 = 10;
     pub(super) const GRADIENTS: u8 = 11;
+    pub(super) const CENTER_CROP: u8 = 12;
+    pub(super) const SUBTRACT: u8 = 13;
 }
 
 impl Step {
     /// The step's code and its numbers.
     ///
-    /// `channels` and `gradients` end in their list, `normalize` lists all means and then all deviations, so that
+    /// `channels`, `gradients` and `subtract` end in their list, `normalize` lists all means and then all deviations, so that
     /// no length is stored.
     pub fn to_numbers(&self) -> (u8, Vec<Number>) {
         match self {
@@ -63,6 +65,12 @@ impl Step {
                 let mut numbers = vec![int(*orientations), int(*pixels), Number::Float(*locality), roots];
                 numbers.extend(cells.iter().map(|side| int(*side)));
                 (code::GRADIENTS, numbers)
+            }
+            Self::CenterCrop { height, width } => (code::CENTER_CROP, vec![int(*height), int(*width)]),
+            Self::Subtract { height, width, values } => {
+                let mut numbers = vec![int(*height), int(*width)];
+                numbers.extend(values.iter().map(|v| Number::Float(*v)));
+                (code::SUBTRACT, numbers)
             }
         }
     }
@@ -116,6 +124,10 @@ impl Step {
                     _ => return Err(numbers.error("roots is 0 or 1")),
                 };
                 Self::Gradients { orientations, cells: numbers.sizes()?, pixels, locality, roots }
+            }
+            code::CENTER_CROP => Self::CenterCrop { height: numbers.size()?, width: numbers.size()? },
+            code::SUBTRACT => {
+                Self::Subtract { height: numbers.size()?, width: numbers.size()?, values: numbers.floats()? }
             }
             _ => return Err(PrepError::UnknownCode(code)),
         };

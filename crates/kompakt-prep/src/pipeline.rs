@@ -1,8 +1,8 @@
 //! A list of steps, checked as a whole.
 
 use crate::{
-    colour, error::PrepError, filter, geometry, gradients, hash, limits::MAX_STEPS, resize, shape::Shape,
-    step::Step, wire::PipelineJson,
+    colour, error::PrepError, filter, geometry, gradients, hash, limits::MAX_STEPS, middle, resize,
+    shape::Shape, step::Step, wire::PipelineJson,
 };
 use alloc::{string::String, vec, vec::Vec};
 use serde::{Deserialize, Serialize};
@@ -146,6 +146,17 @@ fn run(step: &Step, before: Shape, x: &[f32], after: Shape, y: &mut [f32]) {
                 roots: *roots,
             };
             gradients::gradients(x, [height, width], &settings, y);
+        }
+        Step::CenterCrop { .. } => {
+            for (x, y) in x.chunks_exact(plane).zip(y.chunks_exact_mut(new_plane)) {
+                middle::crop(x, [height, width], [new_height, new_width], y);
+            }
+        }
+        Step::Subtract { height: rows, width: columns, values } => {
+            let small = values.chunks_exact(rows * columns);
+            for ((x, y), small) in x.chunks_exact(plane).zip(y.chunks_exact_mut(plane)).zip(small) {
+                middle::subtract(x, [height, width], small, [*rows, *columns], y);
+            }
         }
     }
 }

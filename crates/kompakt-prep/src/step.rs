@@ -88,6 +88,22 @@ pub enum Step {
         /// Whether square roots are taken of the histograms at the end.
         roots: bool,
     },
+    /// The middle of the image. Rule P-21.
+    CenterCrop {
+        /// Rows afterwards.
+        height: usize,
+        /// Columns afterwards.
+        width: usize,
+    },
+    /// A mean image is subtracted, which is stored small and enlarged. Rule P-22.
+    Subtract {
+        /// Rows of the small image.
+        height: usize,
+        /// Columns of the small image.
+        width: usize,
+        /// The small image, plane by plane, row by row: `[channels, height, width]`.
+        values: Vec<f32>,
+    },
 }
 
 impl Step {
@@ -105,6 +121,8 @@ impl Step {
             Self::Center => "center",
             Self::Deskew { .. } => "deskew",
             Self::Gradients { .. } => "gradients",
+            Self::CenterCrop { .. } => "center_crop",
+            Self::Subtract { .. } => "subtract",
         }
     }
 
@@ -122,6 +140,8 @@ impl Step {
             Self::Center => "P-18",
             Self::Deskew { .. } => "P-19",
             Self::Gradients { .. } => "P-20",
+            Self::CenterCrop { .. } => "P-21",
+            Self::Subtract { .. } => "P-22",
         }
     }
 
@@ -185,6 +205,23 @@ impl Step {
                 finite("max_shear", &[*max_shear])?;
                 if *max_shear < 0.0 {
                     return Err("max_shear is below 0".into());
+                }
+                same
+            }
+            Self::CenterCrop { height: rows, width: columns } => {
+                if *rows > height || *columns > width {
+                    return Err(format!("the middle {rows} by {columns} of only {height} by {width}"));
+                }
+                image(channels, *rows, *columns)
+            }
+            Self::Subtract { height: rows, width: columns, values } => {
+                finite("a value", values)?;
+                let n = rows.checked_mul(*columns).and_then(|n| n.checked_mul(channels));
+                if *rows > MAX_SIDE || *columns > MAX_SIDE || n != Some(values.len()) || values.is_empty() {
+                    return Err(format!(
+                        "{} values are not {channels} plane(s) of {rows} by {columns}",
+                        values.len()
+                    ));
                 }
                 same
             }

@@ -64,6 +64,20 @@ fn cases() -> Vec<(&'static str, Vec<usize>, Vec<Step>)> {
         ("deskew_limited", vec![2, 12, 10], vec![Step::Deskew { max_shear: 0.25 }]),
         ("gradients", vec![1, 12, 10], vec![gradients(8, &[3, 2], 5, 0.0, true)]),
         ("gradients_local", vec![1, 11, 11], vec![gradients(6, &[4], 0, 0.75, false)]),
+        ("center_crop", vec![2, 9, 8], vec![Step::CenterCrop { height: 4, width: 5 }]),
+        (
+            "subtract",
+            vec![2, 7, 6],
+            vec![Step::Subtract { height: 2, width: 3, values: (0..12).map(|i| i as f32 / 16.0).collect() }],
+        ),
+        (
+            "imagenet",
+            vec![3, 16, 16],
+            vec![
+                Step::CenterCrop { height: 14, width: 14 },
+                normalize(&[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]),
+            ],
+        ),
         (
             "photograph",
             vec![3, 20, 24],

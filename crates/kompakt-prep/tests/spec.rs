@@ -64,6 +64,8 @@ fn errors_cite_rules_that_exist() {
         ("P-17", list(&[1, 4, 4], vec![crop])),
         ("P-18", list(&[9], vec![Step::Center])),
         ("P-19", list(&[1, 4, 4], vec![Step::Deskew { max_shear: -1.0 }])),
+        ("P-21", list(&[1, 4, 4], vec![Step::CenterCrop { height: 5, width: 4 }])),
+        ("P-22", list(&[2, 4, 4], vec![Step::Subtract { height: 1, width: 1, values: vec![0.0] }])),
     ] {
         assert!(message.contains(&format!("({rule})")), "{rule}: {message}");
         assert!(spec.contains(&format!("**{rule} ")), "{rule} is not in the text");

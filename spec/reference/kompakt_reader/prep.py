@@ -36,6 +36,8 @@ CODES = {
     9: ("center", []),
     10: ("deskew", [("max_shear", "f")]),
     11: ("gradients", [("orientations", "i"), ("pixels", "i"), ("locality", "f"), ("roots", "i"), ("cells", "i*")]),
+    12: ("center_crop", [("height", "i"), ("width", "i")]),
+    13: ("subtract", [("height", "i"), ("width", "i"), ("values", "f*")]),
 }
 FILTERS = ["bilinear", "area"]
 
@@ -162,6 +164,14 @@ def _image_shape(step, c, h, w):
         _need(2 * step["margin"] < min(step["height"], step["width"]), "P-17", "margin leaves room")
         _need(math.isfinite(step["threshold"]), "P-17", "threshold is finite")
         return [c, step["height"], step["width"]]
+    if name == "center_crop":
+        _need(step["height"] <= h and step["width"] <= w, "P-21", "not larger than the image")
+        return [c, step["height"], step["width"]]
+    if name == "subtract":
+        height, width, values = step["height"], step["width"], step["values"]
+        _need(1 <= height <= 4096 and 1 <= width <= 4096, "P-22", "sides in range")
+        _need(len(values) == c * height * width, "P-22", "as many values as the small image has")
+        _need(all(math.isfinite(v) for v in values), "P-22", "values are finite")
     if name == "deskew":
         _need(math.isfinite(step["max_shear"]) and step["max_shear"] >= 0, "P-19", "max_shear is 0 or more")
     if name == "gradients":
@@ -283,6 +293,19 @@ def _area(x, size, to):
     return y
 
 
+def _center_crop(step, x, shape):
+    _, h, w = shape
+    height, width = step["height"], step["width"]
+    top, left = (h - height) // 2, (w - width) // 2
+    return [p[(top + i) * w + left + j] for p in _planes(x, shape) for i in range(height) for j in range(width)]
+
+
+def _subtract(step, x, shape):
+    small = _planes([f32(v) for v in step["values"]], shape)
+    mean = [f32(v) for p in small for v in _bilinear(p, (step["height"], step["width"]), shape[1:])]
+    return [v - m for v, m in zip(x, mean)]
+
+
 def _read_at(x, w, box, a, b):
     """P-17: between the four nearest pixels, 0 outside the box (first row, end row, first column, end column)."""
     r, q = math.floor(a), math.floor(b)
@@ -398,4 +421,6 @@ STEPS = {
     "center": _deskew,
     "deskew": _deskew,
     "gradients": _gradients,
+    "center_crop": _center_crop,
+    "subtract": _subtract,
 }
