@@ -49,7 +49,7 @@ impl Cifar {
     }
 
     /// Reads one part of a folder.
-    pub(crate) fn read(self, folder: &Path, part: Part) -> Result<Pile, DataError> {
+    pub(crate) fn read(self, folder: &Path, part: Part) -> Result<Pile<Dataset>, DataError> {
         let (files, n_labels, n_classes, names) = self.layout(part);
         let (mut bytes, mut labels) = (Vec::new(), Vec::new());
         for file in files {

@@ -1,6 +1,6 @@
 //! Images, labels and class names in memory.
 
-use crate::error::DataError;
+use crate::{error::DataError, pile::Cut};
 use kompakt_prep::{Pipeline, Scratch, Shape, byte_value};
 use rayon::prelude::*;
 
@@ -75,6 +75,17 @@ impl Values {
     }
 }
 
+/// What the labels of a data set mean to a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Labelling {
+    /// Labels are class numbers: 7 is the network's eighth output.
+    Numbered,
+    /// Labels are places in the list of class names, which alone tell which output is meant.
+    Named,
+    /// There are no labels; all are 0.
+    Unlabelled,
+}
+
 /// Labelled images of one shape.
 ///
 /// Promised: `values` holds `len()` times the product of `shape`; every label is below the number of classes.
@@ -84,6 +95,7 @@ pub struct Dataset {
     values: Values,
     labels: Vec<u16>,
     classes: Vec<String>,
+    labelling: Labelling,
     /// The steps that made the images, if they are not raw. Their output shape is `shape`.
     prepared: Option<Pipeline>,
 }
@@ -112,7 +124,13 @@ impl Dataset {
         if let Some((i, label)) = labels.iter().enumerate().find(|(_, l)| usize::from(**l) >= classes.len()) {
             return wrong(format!("label {label} of image {i} has no class; there are {}", classes.len()));
         }
-        Ok(Self { shape, values, labels, classes, prepared: None })
+        Ok(Self { shape, values, labels, classes, labelling: Labelling::Numbered, prepared: None })
+    }
+
+    /// Says what the labels mean; [`Dataset::new`] takes them for class numbers.
+    pub fn labelled(mut self, labelling: Labelling) -> Self {
+        self.labelling = labelling;
+        self
     }
 
     /// Says that `steps` made these images.
@@ -160,6 +178,11 @@ impl Dataset {
         &self.classes
     }
 
+    /// What the labels mean.
+    pub fn labelling(&self) -> Labelling {
+        self.labelling
+    }
+
     /// The label of each image.
     pub fn labels(&self) -> &[u16] {
         &self.labels
@@ -205,6 +228,13 @@ impl Dataset {
         all
     }
 
+    /// The same images with other labels. Errors: as [`Dataset::new`].
+    pub(crate) fn relabelled(self, labels: Vec<u16>, classes: Vec<String>) -> Result<Self, DataError> {
+        let prepared = self.prepared;
+        let data = Self::new(&self.shape.dims(), self.values, labels, classes)?;
+        Ok(Self { prepared, ..data })
+    }
+
     /// Only the images in `keep`.
     ///
     /// Panics: if `keep` is not rising, or an index is not below `len()`.
@@ -219,7 +249,10 @@ impl Dataset {
     ///
     /// Errors: [`DataError::Inconsistent`] if shape, classes, steps or storage differ.
     pub fn chain(mut self, more: Self) -> Result<Self, DataError> {
-        let same = self.shape == more.shape && self.classes == more.classes && self.prepared == more.prepared;
+        let same = self.shape == more.shape
+            && self.classes == more.classes
+            && self.labelling == more.labelling
+            && self.prepared == more.prepared;
         let values = if same { self.values.extend(more.values) } else { None };
         values.ok_or_else(|| {
             DataError::Inconsistent("two parts differ in shape, classes, steps or storage".into())
@@ -258,6 +291,7 @@ impl Dataset {
             },
         );
         Self::new(&steps.output_shape().dims(), Values::Floats(all), self.labels, self.classes)?
+            .labelled(self.labelling)
             .prepared_by(steps.clone())
     }
 
@@ -282,5 +316,23 @@ impl Dataset {
         let deviation = |(sum, squares): &(f64, f64)| (squares / n - (sum / n).powi(2)).max(0.0).sqrt();
         let std = |sum| Some(round(deviation(sum))).filter(|s| *s > 0.0).unwrap_or(1.0);
         (sums.iter().map(|(sum, _)| round(sum / n)).collect(), sums.iter().map(std).collect())
+    }
+}
+
+impl Cut for Dataset {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn is_by_class(&self) -> bool {
+        self.labels.is_sorted()
+    }
+
+    fn select(self, keep: &[usize]) -> Self {
+        self.select(keep)
+    }
+
+    fn chain(self, more: Self) -> Result<Self, DataError> {
+        self.chain(more)
     }
 }

@@ -34,6 +34,19 @@ pub enum DataError {
         /// What is wrong, and where.
         problem: String,
     },
+    /// A line of a list that cannot be used.
+    #[error("{path}: line {line}: {problem}", path = path.display())]
+    Line {
+        /// The list.
+        path: PathBuf,
+        /// Which line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Classes of a data set that cannot be matched with a network's outputs.
+    #[error("{0}")]
+    Classes(String),
     /// A data set without what was asked of it.
     #[error("{name} has no images for {what}")]
     Empty {

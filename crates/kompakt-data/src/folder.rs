@@ -1,12 +1,12 @@
-//! Pictures in folders: one folder a class, or a list of paths and labels.
+//! Pictures in folders: one folder a class, perhaps below a folder a part; or pictures alone, without labels.
 
 use crate::{
-    dataset::{Dataset, Values},
+    dataset::Labelling,
     error::DataError,
-    picture::{ENDINGS, read_picture},
+    listing::{Entry, Listing},
+    picture::ENDINGS,
     pile::{Part, Pile},
 };
-use rayon::prelude::*;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -29,18 +29,25 @@ pub(crate) fn has_validation(folder: &Path) -> bool {
     part_folder(folder, Part::Validation).is_some()
 }
 
-/// Reads `folder/CLASS/*.png` (all images), or `folder/train/CLASS/*.png` and its siblings (one part). Classes are
-/// the names of the folders in the order of their bytes, and so are the files.
-///
-/// Shapes: every picture must have the same, unless `dims` says which they are made.
-pub(crate) fn read(folder: &Path, part: Part, dims: Option<[usize; 3]>) -> Result<Pile, DataError> {
+/// Lists `folder/CLASS/*.png` (all images), or `folder/train/CLASS/*.png` and its siblings (one part). Classes are
+/// the names of the folders in the order of their bytes, and so are the files. A folder of pictures alone has no labels.
+pub(crate) fn list(folder: &Path, part: Part) -> Result<Pile<Listing>, DataError> {
     let Some(training) = part_folder(folder, Part::Training) else {
-        return Ok(Pile::Whole(read_classes(folder, &class_names(folder)?, dims)?));
+        let classes = class_names(folder)?;
+        return Ok(Pile::Whole(if classes.is_empty() {
+            pictures(folder)?
+        } else {
+            of_classes(folder, classes)?
+        }));
     };
     let Some(part) = part_folder(folder, part) else {
         return Err(DataError::file(folder, "has a folder train but no folder test"));
     };
-    Ok(Pile::Part(read_classes(&part, &class_names(&training)?, dims)?))
+    let classes = class_names(&training)?;
+    if classes.is_empty() {
+        return Err(DataError::file(&training, "has no folders, one a class, with pictures in them"));
+    }
+    Ok(Pile::Part(of_classes(&part, classes)?))
 }
 
 /// The entries of a folder in the order of their names.
@@ -58,11 +65,7 @@ fn name(path: &Path) -> String {
 
 fn class_names(folder: &Path) -> Result<Vec<String>, DataError> {
     let folders = sorted(folder)?.into_iter().filter(|path| path.is_dir());
-    let names: Vec<String> = folders.map(|path| name(&path)).filter(|n| !n.starts_with('.')).collect();
-    if names.is_empty() {
-        return Err(DataError::file(folder, "has no folders, one a class, with pictures in them"));
-    }
-    Ok(names)
+    Ok(folders.map(|path| name(&path)).filter(|n| !n.starts_with('.')).collect())
 }
 
 fn is_picture(path: &Path) -> bool {
@@ -70,75 +73,30 @@ fn is_picture(path: &Path) -> bool {
     path.is_file() && ENDINGS.contains(&ending.as_str())
 }
 
-fn read_classes(folder: &Path, classes: &[String], dims: Option<[usize; 3]>) -> Result<Dataset, DataError> {
-    let mut files = Vec::new();
+fn of_classes(folder: &Path, classes: Vec<String>) -> Result<Listing, DataError> {
+    let mut entries = Vec::new();
     for (label, class) in classes.iter().enumerate() {
         let label = u16::try_from(label).map_err(|_| DataError::file(folder, "more than 65536 classes"))?;
         let class_folder = folder.join(class);
         if class_folder.is_dir() {
-            files.extend(
-                sorted(&class_folder)?.into_iter().filter(|path| is_picture(path)).map(|p| (p, label)),
-            );
+            let files = sorted(&class_folder)?.into_iter().filter(|path| is_picture(path));
+            entries.extend(files.map(|path| Entry { path, label, line: 0 }));
         }
     }
-    read_all(folder, &files, classes.to_vec(), dims)
+    Ok(Listing { source: folder.into(), entries, classes, labelling: Labelling::Named })
 }
 
-/// Reads a list: a path (from the list's folder) and a label on every line, with a tab between. Labels are names;
-/// classes are in the order of their bytes, numbers in the order of their values.
-pub(crate) fn read_list(path: &Path, dims: Option<[usize; 3]>) -> Result<Pile, DataError> {
-    let text = fs::read_to_string(path).map_err(DataError::io(path))?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let mut rows = Vec::new();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let Some((file, label)) = line.split_once('\t') else {
-            return Err(DataError::file(path, format!("line {}: no tab between path and label", i + 1)));
-        };
-        rows.push((folder.join(file), label.trim()));
+/// Pictures without labels.
+fn pictures(folder: &Path) -> Result<Listing, DataError> {
+    let files: Vec<PathBuf> = sorted(folder)?.into_iter().filter(|path| is_picture(path)).collect();
+    if files.is_empty() {
+        return Err(DataError::file(folder, "has neither pictures nor folders of pictures, one a class"));
     }
-    let mut classes: Vec<&str> = rows.iter().map(|(_, label)| *label).collect();
-    classes.sort_by_key(|label| (label.parse::<u64>().unwrap_or(u64::MAX), *label));
-    classes.dedup();
-    let position = |label: &str| classes.iter().position(|class| *class == label).unwrap_or_default();
-    let files: Vec<(PathBuf, u16)> =
-        rows.iter().map(|(p, label)| (p.clone(), position(label) as u16)).collect();
-    if classes.len() > usize::from(u16::MAX) {
-        return Err(DataError::file(path, "more than 65535 classes"));
-    }
-    let classes = classes.into_iter().map(String::from).collect();
-    Ok(Pile::Whole(read_all(path, &files, classes, dims)?))
-}
-
-fn read_all(
-    source: &Path,
-    files: &[(PathBuf, u16)],
-    classes: Vec<String>,
-    dims: Option<[usize; 3]>,
-) -> Result<Dataset, DataError> {
-    let Some((first, _)) = files.first() else {
-        return Err(DataError::file(source, format!("has no pictures ({})", ENDINGS.join(", "))));
-    };
-    let shape = match dims {
-        Some(dims) => dims,
-        None => read_picture(first, None)?.dims,
-    };
-    let pictures: Result<Vec<Vec<u8>>, DataError> = files
-        .par_iter()
-        .map(|(path, _)| {
-            let picture = read_picture(path, dims)?;
-            if picture.dims == shape {
-                return Ok(picture.bytes);
-            }
-            Err(DataError::file(
-                path,
-                format!(
-                    "is {:?}, {} is {shape:?}; say what all shall be with --size",
-                    picture.dims,
-                    first.display()
-                ),
-            ))
-        })
-        .collect();
-    let labels = files.iter().map(|(_, label)| *label).collect();
-    Dataset::new(&shape, Values::Bytes(pictures?.concat()), labels, classes)
+    let entries = files.into_iter().map(|path| Entry { path, label: 0, line: 0 }).collect();
+    Ok(Listing {
+        source: folder.into(),
+        entries,
+        classes: vec!["?".into()],
+        labelling: Labelling::Unlabelled,
+    })
 }

@@ -3,13 +3,14 @@
 use crate::{
     cache::cache_folder,
     cifar::Cifar,
-    dataset::{Dataset, Values},
+    dataset::{Dataset, Labelling, Values},
     digits,
     error::DataError,
     folder, idx,
     known::{DIGIT_NAMES, Known},
+    listing::Listing,
     npy,
-    pile::{Part, Pile, cut},
+    pile::{Cut, Part, Pile, cut},
     prepared,
     split::Split,
 };
@@ -25,7 +26,8 @@ use std::path::Path;
 /// | folder | IDX files named as MNIST's, plain or gzipped |
 /// | folder | CIFAR-10 or CIFAR-100, binary form |
 /// | folder | folders of pictures, one a class; or `train`, `test` (and `validation`) with such folders |
-/// | `.tsv` | a path and a label on every line |
+/// | folder | pictures, without labels |
+/// | `.tsv` | a path and a label on every line; labels that are all numbers are class numbers |
 /// | `.npz` | `x_train`, `y_train`, `x_test`, `y_test` (and `x_valid`, `y_valid`), or `images`, `labels` |
 /// | `.npy` | images; labels in `NAME-labels.npy` beside it |
 /// | IDX file | images; labels in the file whose name has `labels-idx1` for `images-idx3` |
@@ -43,15 +45,51 @@ pub fn load(source: &str, split: Split) -> Result<Dataset, DataError> {
 ///
 /// Errors: as [`load`].
 pub fn load_as(source: &str, split: Split, dims: Option<[usize; 3]>) -> Result<Dataset, DataError> {
+    let data = load_sample(source, split, dims, usize::MAX)?;
+    match data.labelling() {
+        Labelling::Unlabelled => {
+            let path = Path::new(source);
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let problem = match path.extension().is_some_and(|e| e == "npy") {
+                true => format!("its labels are missing: {stem}-labels.npy is not there"),
+                false => "its pictures have no labels: they belong in folders, one a class".into(),
+            };
+            Err(DataError::file(path, problem))
+        }
+        _ => Ok(data),
+    }
+}
+
+/// [`load_as`], but at most `n` images: the first of the split, or evenly spaced ones where images come class by class,
+/// as those of a folder do. Pictures that are not chosen are not decoded. The images may be unlabelled.
+///
+/// Errors: as [`load`].
+pub fn load_sample(
+    source: &str,
+    split: Split,
+    dims: Option<[usize; 3]>,
+    n: usize,
+) -> Result<Dataset, DataError> {
     let data = match Known::by_name(source) {
-        Some(known) => load_known(known, split)?,
-        None if source == "digits" => cut(split, false, |_| Ok(Pile::Whole(digits::all()?)))?,
-        None => load_path(Path::new(source), split, dims)?,
+        Some(known) => load_known(known, split)?.sample(n),
+        None if source == "digits" => cut(split, false, |_| Ok(Pile::Whole(digits::all()?)))?.sample(n),
+        None => load_path(Path::new(source), split, dims, n)?,
     };
     if data.is_empty() {
         return Err(DataError::Empty { name: source.into(), what: split.name().into() });
     }
     Ok(data)
+}
+
+/// Whether a source is a folder of pictures or a list of them: then their size is not given but chosen.
+pub(crate) fn holds_pictures(source: &str) -> bool {
+    let path = Path::new(source);
+    let is_known = Known::by_name(source).is_some() || source == "digits";
+    let is_list = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv"));
+    let is_folder = path.is_dir()
+        && Cifar::in_folder(path).is_none()
+        && idx::find(path, "train-images-idx3-ubyte").is_none();
+    !is_known && (is_list || is_folder)
 }
 
 /// [`load_as`], at most `n` images at a time, for those who look at every image once.
@@ -86,16 +124,18 @@ fn load_known(known: &Known, split: Split) -> Result<Dataset, DataError> {
     cut(split, false, |part| read_idx(&folder, part, &known.classes))
 }
 
-fn load_path(path: &Path, split: Split, dims: Option<[usize; 3]>) -> Result<Dataset, DataError> {
+fn load_path(path: &Path, split: Split, dims: Option<[usize; 3]>, n: usize) -> Result<Dataset, DataError> {
     if path.is_dir() {
-        return load_folder(path, split, dims);
+        return load_folder(path, split, dims, n);
     }
     if !path.exists() {
         return Err(DataError::Unknown(path.display().to_string()));
     }
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    match ending.as_str() {
-        "tsv" => cut(split, false, |_| folder::read_list(path, dims)),
+    let data = match ending.as_str() {
+        "tsv" => {
+            return cut(split, false, |_| Listing::of_list(path).map(Pile::Whole))?.sample(n).decode(dims);
+        }
         "npz" => cut(split, npy::has_validation(path)?, |part| npy::read_npz(path, part)),
         "npy" => cut(split, false, |_| npy::read_npy(path)),
         "kds" | "safetensors" => prepared::read(path, split),
@@ -107,21 +147,28 @@ fn load_path(path: &Path, split: Split, dims: Option<[usize; 3]>) -> Result<Data
             path,
             "no kind of data set that is known: .npz, .npy, .tsv, .kds, images-idx3",
         )),
-    }
+    };
+    data.map(|data| data.sample(n))
 }
 
-fn load_folder(folder: &Path, split: Split, dims: Option<[usize; 3]>) -> Result<Dataset, DataError> {
+fn load_folder(
+    folder: &Path,
+    split: Split,
+    dims: Option<[usize; 3]>,
+    n: usize,
+) -> Result<Dataset, DataError> {
     if let Some(cifar) = Cifar::in_folder(folder) {
-        return cut(split, false, |part| cifar.read(folder, part));
+        return Ok(cut(split, false, |part| cifar.read(folder, part))?.sample(n));
     }
     if idx::find(folder, "train-images-idx3-ubyte").is_some() {
-        return cut(split, false, |part| read_idx(folder, part, &DIGIT_NAMES));
+        return Ok(cut(split, false, |part| read_idx(folder, part, &DIGIT_NAMES))?.sample(n));
     }
-    cut(split, folder::has_validation(folder), |part| folder::read(folder, part, dims))
+    let listing = cut(split, folder::has_validation(folder), |part| folder::list(folder, part))?;
+    listing.sample(n).decode(dims)
 }
 
 /// One part of a folder with files named as MNIST's. Classes without a name get their number.
-fn read_idx(folder: &Path, part: Part, names: &[&str]) -> Result<Pile, DataError> {
+fn read_idx(folder: &Path, part: Part, names: &[&str]) -> Result<Pile<Dataset>, DataError> {
     let stem = if part == Part::Test { "t10k" } else { "train" };
     let file = |name: String| {
         idx::find(folder, &name).ok_or_else(|| DataError::file(&folder.join(&name), "is not there"))
@@ -132,7 +179,7 @@ fn read_idx(folder: &Path, part: Part, names: &[&str]) -> Result<Pile, DataError
 }
 
 /// All images of one file, with the labels beside it.
-fn read_idx_file(path: &Path) -> Result<Pile, DataError> {
+fn read_idx_file(path: &Path) -> Result<Pile<Dataset>, DataError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().replace("images-idx3", "labels-idx1");
     Ok(Pile::Whole(pictures(idx::read_pair(path, &path.with_file_name(name))?, &DIGIT_NAMES)?))
 }

@@ -1,7 +1,7 @@
 //! Arrays of NumPy: `.npz` with images and labels, or `.npy` images with their labels in a file beside them.
 
 use crate::{
-    dataset::{Dataset, Values},
+    dataset::{Dataset, Labelling, Values},
     error::DataError,
     pile::{Part, Pile},
 };
@@ -33,7 +33,7 @@ pub(crate) fn has_validation(path: &Path) -> Result<bool, DataError> {
 }
 
 /// Images and labels of one part of an `.npz` file, or of the whole.
-pub(crate) fn read_npz(path: &Path, part: Part) -> Result<Pile, DataError> {
+pub(crate) fn read_npz(path: &Path, part: Part) -> Result<Pile<Dataset>, DataError> {
     let mut archive = open(path)?;
     let whole = WHOLE.iter().find(|names| names.iter().all(|name| has(&archive, name)));
     let (names, is_whole) = match (pair(&archive, part), whole) {
@@ -64,17 +64,18 @@ pub(crate) fn read_npz(path: &Path, part: Part) -> Result<Pile, DataError> {
     Ok(if is_whole { Pile::Whole(data) } else { Pile::Part(data) })
 }
 
-/// All images of a `.npy` file; labels are in `NAME-labels.npy` or `labels.npy` beside it.
-pub(crate) fn read_npy(path: &Path) -> Result<Pile, DataError> {
+/// All images of a `.npy` file; labels are in `NAME-labels.npy` or `labels.npy` beside it, or there are none.
+pub(crate) fn read_npy(path: &Path) -> Result<Pile<Dataset>, DataError> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let beside = [format!("{stem}-labels.npy"), "labels.npy".into()].map(|name| path.with_file_name(name));
+    let images = array_file(path)?;
     let Some(labels) = beside.iter().find(|path| path.is_file()) else {
-        return Err(DataError::file(
-            path,
-            format!("its labels are missing: {} is not there", beside[0].display()),
-        ));
+        let labels =
+            Array { dims: vec![], values: Values::Bytes(vec![0; images.dims.first().copied().unwrap_or(0)]) };
+        let data = dataset(images, labels).map_err(|problem| DataError::file(path, problem))?;
+        return Ok(Pile::Whole(data.labelled(Labelling::Unlabelled)));
     };
-    let data = dataset(array_file(path)?, array_file(labels)?);
+    let data = dataset(images, array_file(labels)?);
     Ok(Pile::Whole(data.map_err(|problem| DataError::file(path, problem))?))
 }
 

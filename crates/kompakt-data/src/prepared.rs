@@ -173,7 +173,7 @@ pub(crate) fn read(path: &Path, split: Split) -> Result<Dataset, DataError> {
         let train = read_split(path, &file, &header, Split::Train)?;
         return train.chain(read_split(path, &file, &header, Split::Validation)?);
     }
-    read_split(path, &file, &header, split)
+    read_split(path, &file, &header, if split == Split::Whole { Split::Test } else { split })
 }
 
 fn read_header(path: &Path, bytes: &[u8]) -> Result<Header, DataError> {

@@ -16,6 +16,8 @@ pub enum Split {
     Test,
     /// All training images: [`Split::Train`] and [`Split::Validation`], for a last run after every choice is made.
     TrainAndValidation,
+    /// Every image of a source that sets none aside for testing; the test images of a source that does.
+    Whole,
 }
 
 impl Split {
@@ -26,6 +28,7 @@ impl Split {
             Self::Validation => "validation",
             Self::Test => "test",
             Self::TrainAndValidation => "train+validation",
+            Self::Whole => "whole",
         }
     }
 }
@@ -33,10 +36,12 @@ impl Split {
 impl FromStr for Split {
     type Err = String;
     fn from_str(name: &str) -> Result<Self, String> {
-        [Self::Train, Self::Validation, Self::Test, Self::TrainAndValidation]
+        [Self::Train, Self::Validation, Self::Test, Self::TrainAndValidation, Self::Whole]
             .into_iter()
             .find(|split| split.name() == name)
-            .ok_or_else(|| format!("no split {name:?}; there are train, validation, test, train+validation"))
+            .ok_or_else(|| {
+                format!("no split {name:?}; there are train, validation, test, train+validation, whole")
+            })
     }
 }
 
@@ -67,6 +72,7 @@ pub(crate) fn of_pile(n: usize, split: Split) -> Vec<usize> {
     let (test, training): (Vec<usize>, Vec<usize>) = (0..n).partition(|i| is_test(*i));
     match split {
         Split::Test => test,
+        Split::Whole => (0..n).collect(),
         _ => of_training(training.len(), split).into_iter().map(|i| training[i]).collect(),
     }
 }

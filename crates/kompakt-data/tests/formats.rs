@@ -1,7 +1,7 @@
 //! Every kind of source, each written here byte by byte or by another library, and its mistakes.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use kompakt_data::{Dataset, Split, Values, load, load_as, read_picture};
+use kompakt_data::{Dataset, Labelling, Split, Values, load, load_as, load_sample, read_picture};
 use std::{fs, path::Path};
 use tempfile::tempdir;
 
@@ -142,10 +142,15 @@ fn lists_name_files_and_labels() {
     let path = folder.path().join("list.tsv");
     fs::write(&path, &list).unwrap();
     let data = load(&text(&path), Split::Train).unwrap();
-    assert_eq!(data.classes(), ["9", "10", "100"]);
+    // Numbers are class numbers, whichever of them there are.
+    assert_eq!((data.n_classes(), data.classes()[100].as_str()), (101, "100"));
     for (i, label) in data.labels().iter().enumerate() {
-        assert_eq!(*label, [1, 0, 2][usize::from(bytes(&data)[i * 4]) % 3]);
+        assert_eq!(*label, [10, 9, 100][usize::from(bytes(&data)[i * 4]) % 3]);
     }
+    // Names are classes in the order of their bytes.
+    fs::write(&path, list.replace("\t9\n", "\tnine\n")).unwrap();
+    let data = load(&text(&path), Split::Train).unwrap();
+    assert_eq!(data.classes(), ["10", "100", "nine"]);
     fs::write(&path, "p/0.png\t1\np/1.png 2\n").unwrap();
     assert!(problem(&path).contains("line 2: no tab"));
     fs::write(&path, "p/none.png\t1\n").unwrap();
@@ -278,4 +283,43 @@ fn a_picture_is_made_what_a_network_takes() {
     assert_eq!(read_picture(&path, Some([1, 28, 28])).unwrap().bytes.len(), 784);
     assert!(read_picture(&path, Some([2, 28, 28])).unwrap_err().to_string().contains("1 or 3 channels"));
     assert!(read_picture(&folder.path().join("q.png"), None).is_err());
+}
+
+/// Never squeezed: the middle is cut out, after a scale that keeps the aspect.
+#[test]
+fn a_picture_of_another_aspect_keeps_it() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("wide.png");
+    image::GrayImage::from_fn(8, 4, |x, _| image::Luma([10 * x as u8])).save(&path).unwrap();
+    let middle = read_picture(&path, Some([1, 4, 4])).unwrap();
+    assert_eq!(middle.bytes, [20, 30, 40, 50].repeat(4));
+    // The same at half the size: columns of two, the outer pair on each side cut off.
+    let half = read_picture(&path, Some([1, 2, 2])).unwrap().bytes;
+    assert!(half[0] >= 20 && half[0] <= 30 && half[1] >= 40 && half[1] <= 50, "{half:?}");
+    // A line of a million pixels costs no more than the part that is seen.
+    image::GrayImage::from_fn(1_000_000, 1, |_, _| image::Luma([7])).save(&path).unwrap();
+    assert_eq!(read_picture(&path, Some([1, 64, 64])).unwrap().bytes, [7; 64 * 64]);
+}
+
+/// Numbers of a list are class numbers, pictures alone have no labels, and images of a class are chosen evenly.
+#[test]
+fn labels_mean_what_they_say() {
+    let folder = tempdir().unwrap();
+    let mut list = String::new();
+    for i in 0..20 {
+        write_png(&folder.path().join(format!("{i:02}.png")), 2, 2, i);
+        list += &format!("{i:02}.png\t{}\n", if i < 10 { 3 } else { 7 });
+    }
+    fs::write(folder.path().join("list.tsv"), &list).unwrap();
+    let source = text(&folder.path().join("list.tsv"));
+    let whole = load(&source, Split::Whole).unwrap();
+    assert_eq!((whole.len(), whole.n_classes(), whole.labels()[0], whole.labels()[19]), (20, 8, 3, 7));
+    let some = load_sample(&source, Split::Whole, None, 4).unwrap();
+    assert_eq!(some.labels(), [3, 3, 7, 7]);
+    let plain = load_sample(&text(folder.path()), Split::Whole, None, 99).unwrap();
+    assert_eq!((plain.len(), plain.labelling()), (20, Labelling::Unlabelled));
+    assert!(load(&text(folder.path()), Split::Whole).unwrap_err().to_string().contains("no labels"));
+    fs::write(folder.path().join("list.tsv"), list + "20.png\t3\n").unwrap();
+    let error = load(&source, Split::Train).unwrap_err().to_string();
+    assert!(error.contains("list.tsv: line 21: there is no picture") && error.contains("20.png"), "{error}");
 }
