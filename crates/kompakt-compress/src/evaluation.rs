@@ -1,12 +1,12 @@
-//! What a network says of labelled images, and how far that is from what another says.
+//! What a network says of images, and how far that is from what another says.
 //!
 //! ```text
-//! answers [n, classes] ──► top-1, top-5, confusion [label, answer]
-//! the original's answers ──► agreement, its own top-1, difference of the two
+//! answers [n, classes], labels ──► top-k, confusion (label, answer)
+//! the original's answers ──► agreement, its own top-1, cosine, squared error, signal to noise
 //! ```
 
-/// How many of the likeliest classes a hit may be among, for the second figure.
-const TOP: usize = 5;
+use crate::paired::is_chance;
+use std::collections::BTreeMap;
 
 /// What is counted over images that come a batch at a time.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,12 +15,10 @@ pub struct Evaluation {
     pub n: usize,
     /// Numbers in an answer; the first of the largest is the likeliest class.
     pub n_classes: usize,
-    /// Images whose likeliest class is the label.
-    pub n_top1: usize,
-    /// Images whose label is among the five likeliest classes.
-    pub n_top5: usize,
-    /// `[label, answer]`, row-major: how often an image of the one got the other.
-    pub confusion: Vec<usize>,
+    /// How often the label was the likeliest class, the second, and so on: `[n_classes]`; all 0 without labels.
+    pub ranks: Vec<usize>,
+    /// How often an image of the one class got the other: `(label, answer)`.
+    pub confusion: BTreeMap<(usize, usize), usize>,
     /// The comparison with the original, if there is one.
     pub against: Option<Against>,
 }
@@ -35,6 +33,8 @@ pub struct Against {
     /// The largest difference of two numbers.
     pub largest: f64,
     error: f64,
+    /// Sum over images of the cosine of the angle between the two answers.
+    cosines: f64,
     /// Sums and sums of squares of the original's numbers, one a class.
     sums: Vec<[f64; 2]>,
     n: usize,
@@ -48,15 +48,37 @@ impl Against {
         self.error / energy.max(1e-30)
     }
 
+    /// Mean squared difference of two numbers.
+    pub fn mse(&self) -> f64 {
+        self.error / (self.n * self.sums.len()).max(1) as f64
+    }
+
+    /// Energy of the original's answers over that of the difference, in decibels; infinite where there is none.
+    pub fn snr(&self) -> f64 {
+        let energy: f64 = self.sums.iter().map(|[_, square]| square).sum();
+        10.0 * (energy / self.error).log10()
+    }
+
+    /// Mean cosine of the angle between the two answers; of two answers that are 0 it is 1, of one 0.
+    pub fn cosine(&self) -> f64 {
+        self.cosines / self.n.max(1) as f64
+    }
+
     fn add(&mut self, answers: &[f32], original: &[f32]) {
         self.sums.resize(original.len(), [0.0; 2]);
+        let (mut product, mut own, mut theirs) = (0.0, 0.0, 0.0);
         for ((&a, &b), [sum, square]) in answers.iter().zip(original).zip(&mut self.sums) {
             let (a, b) = (f64::from(a), f64::from(b));
             *sum += b;
             *square += b * b;
             self.error += (a - b) * (a - b);
             self.largest = self.largest.max((a - b).abs());
+            (product, own, theirs) = (product + a * b, own + a * a, theirs + b * b);
         }
+        self.cosines += match own * theirs > 0.0 {
+            true => product / (own * theirs).sqrt(),
+            false => f64::from(u8::from(own == theirs)),
+        };
         self.n += 1;
     }
 }
@@ -65,30 +87,36 @@ impl Evaluation {
     /// Nothing counted yet. `n_classes` at least 1.
     pub fn new(n_classes: usize) -> Self {
         let n_classes = n_classes.max(1);
-        let confusion = vec![0; n_classes * n_classes];
-        Self { n: 0, n_classes, n_top1: 0, n_top5: 0, confusion, against: None }
+        Self { n: 0, n_classes, ranks: vec![0; n_classes], confusion: BTreeMap::new(), against: None }
     }
 
     /// Counts some images.
     ///
-    /// Shapes: `answers` and `original` `[labels.len(), n_classes]`; labels are below `n_classes`.
+    /// Shapes: `answers` and `original` `[n, n_classes]`; `labels` `[n]`, each below `n_classes`, or none.
     /// Panics: if a label is not.
-    pub fn add(&mut self, answers: &[f32], labels: &[usize], original: Option<&[f32]>) {
-        for (i, (answer, &label)) in answers.chunks_exact(self.n_classes).zip(labels).enumerate() {
+    pub fn add(&mut self, answers: &[f32], labels: Option<&[usize]>, original: Option<&[f32]>) {
+        for (i, answer) in answers.chunks_exact(self.n_classes).enumerate() {
             let best = likeliest(answer);
+            let label = labels.map(|labels| labels[i]);
             self.n += 1;
-            self.n_top1 += usize::from(best == label);
-            self.n_top5 += usize::from(rank(answer, label) < TOP);
-            self.confusion[label * self.n_classes + best] += 1;
+            if let Some(label) = label {
+                self.ranks[rank(answer, label)] += 1;
+                *self.confusion.entry((label, best)).or_default() += 1;
+            }
             if let Some(original) = original {
                 let original = &original[i * self.n_classes..(i + 1) * self.n_classes];
                 let against = self.against.get_or_insert_default();
                 let theirs = likeliest(original);
                 against.n_same += usize::from(theirs == best);
-                against.n_top1 += usize::from(theirs == label);
+                against.n_top1 += usize::from(Some(theirs) == label);
                 against.add(answer, original);
             }
         }
+    }
+
+    /// Images whose label is among the `k` likeliest classes.
+    pub fn n_top(&self, k: usize) -> usize {
+        self.ranks.iter().take(k).sum()
     }
 
     /// A count as a part of all images.
@@ -96,11 +124,30 @@ impl Evaluation {
         count as f64 / self.n.max(1) as f64
     }
 
+    /// Whether the answers are right no more often than if they were given to the labelled images at random.
+    pub fn is_chance(&self) -> bool {
+        let (mut labels, mut answers) = (BTreeMap::new(), BTreeMap::new());
+        for (&(label, answer), count) in &self.confusion {
+            *labels.entry(label).or_insert(0usize) += count;
+            *answers.entry(answer).or_insert(0usize) += count;
+        }
+        let pairs: usize = labels.iter().map(|(class, n)| n * answers.get(class).copied().unwrap_or(0)).sum();
+        let expected = match labels.len() {
+            0 => return false,
+            1 => self.n as f64 / self.n_classes as f64,
+            _ => pairs as f64 / self.n.max(1) as f64,
+        };
+        is_chance(self.n_top(1), expected, self.n)
+    }
+
     /// Label, answer and count of the confusions, the most frequent first; of equals the first label first.
     pub fn confusions(&self) -> Vec<(usize, usize, usize)> {
-        let entry = |(at, &count): (usize, &usize)| (at / self.n_classes, at % self.n_classes, count);
-        let mut all: Vec<_> =
-            self.confusion.iter().enumerate().map(entry).filter(|(l, a, c)| l != a && *c > 0).collect();
+        let mut all: Vec<_> = self
+            .confusion
+            .iter()
+            .filter(|((l, a), _)| l != a)
+            .map(|(&(l, a), &count)| (l, a, count))
+            .collect();
         all.sort_by_key(|&(label, answer, count)| (usize::MAX - count, label, answer));
         all
     }
@@ -134,12 +181,12 @@ mod tests {
             [6.0, 5.0, 4.0, 3.0, 2.0, 9.0], // 5, differs by 8
             [1.0, 1.0, 1.0, 1.0, 1.5, 1.0], // 4, differs by 0.5
         ];
-        evaluation.add(&answers[..2].concat(), &[1, 5], Some(&original[..2].concat()));
-        evaluation.add(&answers[2], &[4], Some(&original[2]));
-        assert_eq!((evaluation.n, evaluation.n_top1, evaluation.n_top5), (3, 1, 2));
+        evaluation.add(&answers[..2].concat(), Some(&[1, 5]), Some(&original[..2].concat()));
+        evaluation.add(&answers[2], Some(&[4]), Some(&original[2]));
+        assert_eq!((evaluation.n, evaluation.n_top(1), evaluation.n_top(5)), (3, 1, 2));
         assert_eq!(evaluation.confusions(), [(4, 0, 1), (5, 0, 1)]);
-        assert_eq!(evaluation.confusion.iter().sum::<usize>(), 3);
-        assert_eq!(evaluation.confusion[7], 1);
+        assert_eq!(evaluation.confusion.values().sum::<usize>(), 3);
+        assert_eq!(evaluation.confusion[&(1, 1)], 1);
         let against = evaluation.against.unwrap();
         assert_eq!((against.n_same, against.n_top1, against.largest), (1, 3, 8.0));
         let mean = |c: usize| original.iter().map(|o| f64::from(o[c])).sum::<f64>() / 3.0;
@@ -148,5 +195,21 @@ mod tests {
             .flat_map(|o| o.iter().enumerate().map(|(c, v)| (f64::from(*v) - mean(c)).powi(2)))
             .sum();
         assert!((against.difference() - 64.25 / energy).abs() < 1e-12);
+        assert!((against.mse() - 64.25 / 18.0).abs() < 1e-12);
+        // Of the first image the cosine is 1, of the others by hand.
+        let second = (36.0 + 25.0 + 16.0 + 9.0 + 4.0 + 9.0) / (91.0f64 * 171.0).sqrt();
+        let third = 6.5 / (6.0f64 * 7.25).sqrt();
+        assert!((against.cosine() - (1.0 + second + third) / 3.0).abs() < 1e-12);
+        let energy = f64::from(0.1f32).powi(2) + f64::from(0.9f32).powi(2) + 171.0 + 7.25;
+        assert!((against.snr() - 10.0 * (energy / 64.25).log10()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn without_labels_there_is_the_original() {
+        let mut evaluation = Evaluation::new(2);
+        evaluation.add(&[0.0, 1.0, 3.0, 0.0], None, Some(&[0.0, 1.0, 0.0, 3.0]));
+        assert_eq!((evaluation.n, evaluation.n_top(2), evaluation.is_chance()), (2, 0, false));
+        let against = evaluation.against.unwrap();
+        assert_eq!((against.n_same, against.cosine()), (1, 0.5));
     }
 }

@@ -41,6 +41,7 @@ mod levels;
 mod lossless;
 mod moments;
 mod network;
+mod paired;
 mod product;
 mod quantise;
 mod random;
@@ -60,6 +61,7 @@ pub use evaluation::{Against, Evaluation};
 pub use images::Images;
 pub use network::{answers, packed, runnable};
 pub use report::{LayerReport, table};
+pub use paired::{Paired, no_better_than_chance};
 pub use scan::{LayerScan, SHOWN, Scan, ScanPoint, sense};
 pub use target::{Options, Outcome, Target};
 

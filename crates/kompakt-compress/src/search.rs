@@ -123,7 +123,7 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// The smallest network whose accuracy falls by at most `drop`.
+    /// The smallest network whose accuracy falls by at most `drop`, by the bound of [`Outcome::paired`].
     fn for_drop(&self, drop: f64, made: &mut Made) -> Result<Candidate, CompressError> {
         if self.validation.is_none() {
             return Err(CompressError::NeedsImages(
@@ -134,7 +134,7 @@ impl Search<'_> {
         let (mut low, mut high) = (-14.0, 2.0);
         let mut best: Option<Candidate> = None;
         let mut least: Option<Candidate> = None;
-        let dropped = |o: &Outcome| o.accuracy.map_or(f64::INFINITY, |(before, after)| before - after);
+        let dropped = |o: &Outcome| o.paired.map_or(f64::INFINITY, |paired| paired.bound());
         for trial in 0..TRIALS {
             (self.progress)("searching", trial as f64 / TRIALS as f64);
             // The summed error, in octaves; the first guess is one that most networks bear.

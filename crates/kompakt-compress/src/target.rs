@@ -1,6 +1,6 @@
 //! What a compression is to reach, and what it reached.
 
-use crate::{images::Images, network};
+use crate::{images::Images, network, paired::Paired};
 use kompakt_format::Tier;
 use kompakt_model::StageRecord;
 
@@ -11,7 +11,7 @@ pub enum Target {
     Noise(f64),
     /// The least error in a file of at most so many bytes.
     Bytes(u64),
-    /// The smallest network that loses at most this share of the images (0 to 1).
+    /// The smallest network that loses at most this share of the images (0 to 1), by the bound of [`Paired::bound`].
     Drop(f64),
 }
 
@@ -39,6 +39,8 @@ pub struct Outcome {
     pub accuracy: Option<(f64, f64)>,
     /// With images: the share whose likeliest class is the original's.
     pub agreement: Option<f64>,
+    /// With images: how often both networks are right, and the same.
+    pub paired: Option<Paired>,
     /// With images: squared difference of the answers as a part of their energy.
     pub difference: Option<f64>,
 }
@@ -46,13 +48,10 @@ pub struct Outcome {
 impl Outcome {
     /// Takes the figures of a network's answers beside the original's.
     pub(crate) fn compare(&mut self, original: &[f32], answers: &[f32], images: &Images) {
-        let (before, after) = (network::classes(original, images.n), network::classes(answers, images.n));
-        let share = |a: &[usize], b: &[usize]| {
-            a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / images.n.max(1) as f64
-        };
-        let truth = if images.labels.is_empty() { &before } else { &images.labels };
-        self.accuracy = Some((share(&before, truth), share(&after, truth)));
-        self.agreement = Some(share(&before, &after));
+        let paired = Paired::of(original, answers, &images.labels, images.n);
+        self.accuracy = Some((paired.share(paired.n_before), paired.share(paired.n_after)));
+        self.agreement = Some(paired.share(paired.n_same));
+        self.paired = Some(paired);
         self.difference = Some(network::difference(original, answers, images.n));
     }
 }

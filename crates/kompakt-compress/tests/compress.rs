@@ -199,8 +199,9 @@ fn accuracy_is_kept_as_asked() {
     let model = model(networks::mlp(&[1, 12, 12], &[48], 10).unwrap());
     let seen = images(400, 144);
     let made = compress(&model, &options(Target::Drop(0.02)), Some(&seen), None, None, &quiet).unwrap();
-    let (before, after) = made.outcome.accuracy.unwrap();
-    assert!(made.outcome.met && before == 1.0 && after >= 0.98, "{after}");
+    let paired = made.outcome.paired.unwrap();
+    let (before, after) = (paired.share(paired.n_before), paired.share(paired.n_after));
+    assert!(made.outcome.met && before == 1.0 && after >= 0.98 && paired.bound() <= 0.02, "{after}");
     // Not more accurate than it has to be.
     assert!(after < 1.0 && made.outcome.bytes < 7_000, "{after} {}", made.outcome.bytes);
     let error = compress(&model, &options(Target::Drop(0.02)), None, None, None, &quiet).unwrap_err();

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// are multiplied by `s` and its bias takes the rest; the mask stays. Elsewhere, and where the layer's weights are
 /// shared already, the batch norm becomes a [`Op::ScaleBias`] of the same name. Sums are done in f64.
 ///
-/// Errors: as [`Model::check`].
+/// Errors: as [`Model::check`]; a variance below 0.
 pub fn fold_batch_norm(model: &Model) -> Result<Model, CheckpointError> {
     model.check()?;
     let mut folded = model.clone();
@@ -58,8 +58,12 @@ fn scale_and_shift(
     };
     let (weight, bias) = (take("weight")?, take("bias")?);
     let (mean, variance) = (take("running_mean")?, take("running_var")?);
+    if let Some(channel) = variance.iter().position(|v| *v < 0.0) {
+        let problem = format!("channel {channel} has a variance of {}; none is below 0", variance[channel]);
+        return Err(CheckpointError::tensor(&format!("{name}.running_var"), problem));
+    }
     let scale: Vec<f64> =
-        weight.iter().zip(&variance).map(|(w, v)| w / (v.max(0.0) + f64::from(eps)).sqrt()).collect();
+        weight.iter().zip(&variance).map(|(w, v)| w / (v + f64::from(eps)).sqrt()).collect();
     let shift = (0..scale.len()).map(|c| bias[c] - scale[c] * mean[c]).collect();
     Ok((scale, shift))
 }

@@ -18,7 +18,16 @@ impl Lowering<'_> {
                 return Err(format!("input {index} has {} numbers for {channels} channels", tensor.len()));
             }
             self.n_parameters += tensor.len() as u64;
-            params.push((suffix, tensor.to_floats()));
+            let floats = tensor.to_floats();
+            if suffix == "running_var"
+                && let Some(channel) = floats.iter().position(|v| *v < 0.0)
+            {
+                return Err(format!(
+                    "channel {channel} has a variance of {}; none is below 0",
+                    floats[channel]
+                ));
+            }
+            params.push((suffix, floats));
         }
         let op = Op::BatchNorm { eps: call.node.float("epsilon", 1e-5) };
         let value = self.builder.push(Some(call.layer_name(1)), op, vec![x.value], params)?;
