@@ -60,8 +60,8 @@ pub use error::CompressError;
 pub use evaluation::{Against, Evaluation};
 pub use images::Images;
 pub use network::{answers, packed, runnable};
-pub use report::{LayerReport, table};
 pub use paired::{Paired, no_better_than_chance};
+pub use report::{LayerReport, table};
 pub use scan::{LayerScan, SHOWN, Scan, ScanPoint, sense};
 pub use target::{Options, Outcome, Target};
 

@@ -46,8 +46,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Takes the figures of a network's answers beside the original's.
-    pub(crate) fn compare(&mut self, original: &[f32], answers: &[f32], images: &Images) {
+    /// Takes the figures of a network's answers beside the original's, both `[n, ...]`.
+    pub fn compare(&mut self, original: &[f32], answers: &[f32], images: &Images) {
         let paired = Paired::of(original, answers, &images.labels, images.n);
         self.accuracy = Some((paired.share(paired.n_before), paired.share(paired.n_after)));
         self.agreement = Some(paired.share(paired.n_same));

@@ -1,11 +1,11 @@
-//! How training goes: a bar on a terminal, a line an epoch elsewhere. Always on stderr.
+//! How training goes: a bar on a terminal, elsewhere a line an epoch and one every ten seconds. Always on stderr.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kompakt_engine::{EpochReport, Evaluation, Hooks, Step};
 use kompakt_training::Progress;
 use std::{
     io::{IsTerminal, Write},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Shows training; a [`Progress`] to be given to it.
@@ -16,8 +16,13 @@ pub(crate) struct EpochProgress {
     /// Epochs that a checkpoint brought.
     epochs_before: usize,
     start: Instant,
+    /// When something was said last.
+    said: Instant,
     quiet: bool,
 }
+
+/// Between two lines where there is no terminal.
+const LINE: Duration = Duration::from_secs(10);
 
 impl EpochProgress {
     /// For `epochs` epochs, shown under `name`; `quiet` shows nothing.
@@ -28,7 +33,7 @@ impl EpochProgress {
             bar.set_prefix(name);
             style.map_or(bar.clone(), |style| bar.with_style(style))
         });
-        Self { bar, name, epochs, epochs_before: 0, start: Instant::now(), quiet }
+        Self { bar, name, epochs, epochs_before: 0, start: Instant::now(), said: Instant::now(), quiet }
     }
 
     /// Says something else.
@@ -56,8 +61,22 @@ impl EpochProgress {
 
 impl Hooks for EpochProgress {
     fn after_step(&mut self, step: &Step, loss: f64, error: f64) {
-        let Some(bar) = &self.bar else { return };
         let total = step.epochs.saturating_sub(self.epochs_before) * step.steps_per_epoch;
+        let Some(bar) = &self.bar else {
+            if self.said.elapsed() >= LINE {
+                self.said = Instant::now();
+                let done =
+                    (step.count() + 1).saturating_sub(self.epochs_before * step.steps_per_epoch).max(1);
+                let spent = self.start.elapsed().as_secs_f64();
+                let left = spent / done as f64 * total.saturating_sub(done) as f64;
+                self.line(&format!(
+                    "epoch {}/{}: loss {loss:.4}, {spent:.0} s spent, about {left:.0} s left",
+                    step.epoch + 1,
+                    step.epochs
+                ));
+            }
+            return;
+        };
         bar.set_length(total as u64);
         bar.set_position((step.count() + 1 - self.epochs_before * step.steps_per_epoch) as u64);
         bar.set_message(format!(
@@ -92,6 +111,7 @@ impl Progress for EpochProgress {
         let spent = self.start.elapsed().as_secs_f64();
         let done = (report.epoch - self.epochs_before).max(1);
         let left = spent / done as f64 * (self.epochs - report.epoch) as f64;
+        self.said = Instant::now();
         match &self.bar {
             Some(bar) => bar.println(format!("{}: {text}", self.name)),
             None => self.line(&format!("{text}, {spent:.1} s spent, about {left:.0} s left")),

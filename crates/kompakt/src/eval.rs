@@ -1,16 +1,18 @@
 //! `kompakt eval`: how a model answers on a data set, and how far that is from the original's answers.
 
 use crate::{
-    network::{Source, coded, failed, steps_of, usage},
-    process::{Failure, exit},
+    network::{Source, coded, failed, usage},
+    preprocessing,
+    process::Failure,
+    progress::with_progress,
     runnable::Runnable,
 };
 use anyhow::{Result, bail};
 use kompakt_compress::{CompressError, Evaluation};
-use kompakt_data::{Dataset, Reconciled, Split, load_as, reconcile};
+use kompakt_data::{Dataset, Labelling, Reconciled, Split, load_sample, reconcile};
 use kompakt_prep::{Pipeline, Scratch};
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, str::FromStr};
 
 /// Images that are run together.
 const BATCH: usize = 16;
@@ -18,41 +20,97 @@ const BATCH: usize = 16;
 const MOST_CLASSES: usize = 20;
 /// How many of those.
 const CONFUSIONS: usize = 20;
+/// Classes up to which JSON has the whole matrix; beyond them it lists `[label, answer, count]` of what there is.
+const MOST_ROWS: usize = 1000;
 
-/// Measure a model on labelled images: top-1, top-5, confusion matrix, and how far it is from the original
+/// Measure a model on images: top-1, top-5, confusion matrix, and how far it is from the original
 ///
-/// Rows of the confusion matrix are labels, columns answers. Where the model names its classes and the data set's classes
-/// have the same names, they are matched by name, else by number.
+/// Rows of the confusion matrix are labels, columns answers. Classes of a folder are matched with the model's by name;
+/// numbers, those of a .tsv among them, are class numbers. Without labels, --against is what there is to measure.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  kompakt eval model.kompakt --data photos/ --against model.onnx\n  kompakt eval model.onnx --data \
                   mnist --prep normalize --json\n\nData: a known name (mnist, fashion-mnist, digits); a folder with one folder \
-                  of pictures a class; a .tsv with a path and a label a line; CIFAR-10 or CIFAR-100 in binary form; IDX \
-                  files; .npy, .npz."
+                  of pictures a class, or with pictures alone; a .tsv with a path and a label a line; CIFAR-10 or CIFAR-100 in \
+                  binary form; IDX files; .npy, .npz."
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
     source: Source,
-    /// The labelled images
+    /// The images
     #[arg(long, value_name = "SOURCE")]
     data: String,
-    /// Which part of them: test, validation, train, train+validation
+    /// Which part of them: test, validation, train, train+validation, or whole (all, where none are set aside for testing)
     #[arg(long, value_name = "NAME", default_value = "test")]
     split: Split,
     /// The original: an .onnx file, or any other model. It sees the same numbers, unless it says itself what is done to an
     /// image
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
-    /// What is done to a raw image first, for a model that does not say: a preset, a JSON list of steps, or a file with
-    /// one (see spec/preprocessing.md)
+    /// What is done to a raw image first, for a model that does not say: a preset (none, normalize, imagenet,
+    /// inception, caffe, bytes, deskew, features: `kompakt prep list`), words (resize=256 mean=A,B,C std=D), a JSON list of
+    /// steps, or a file with one (see spec/preprocessing.md)
     #[arg(long, value_name = "STEPS")]
     prep: Option<String>,
-    /// Only the first so many images
+    /// At most so many images: the first, or evenly spaced ones where images come class by class
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+    /// Print one number only: top-1, top-5, top-K (shares, 0 to 1); with --against also agreement (a share), cosine, mse, snr
+    /// (decibels)
+    #[arg(long, value_name = "NAME", conflicts_with = "json")]
+    metric: Option<Metric>,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// One figure of an evaluation.
+#[derive(Debug, Clone, Copy)]
+enum Metric {
+    Top(usize),
+    Agreement,
+    Cosine,
+    Mse,
+    Snr,
+}
+
+impl FromStr for Metric {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let top = text.strip_prefix("top").map(|k| k.trim_start_matches('-').parse());
+        match (text, top) {
+            (_, Some(Ok(k))) if k > 0 => Ok(Self::Top(k)),
+            ("agreement", _) => Ok(Self::Agreement),
+            ("cosine", _) => Ok(Self::Cosine),
+            ("mse", _) => Ok(Self::Mse),
+            ("snr", _) => Ok(Self::Snr),
+            _ => {
+                Err(format!("no metric {text:?}; there are top-1, top-5, top-K, agreement, cosine, mse, snr"))
+            }
+        }
+    }
+}
+
+impl Metric {
+    /// Errors: a figure that needs labels, or an original, where there is none.
+    fn of(self, found: &Evaluation) -> Result<f64> {
+        if let Self::Top(k) = self {
+            return match found.confusion.is_empty() {
+                true => Err(usage("--metric top-K needs labels".into()).into()),
+                false => Ok(found.share(found.n_top(k))),
+            };
+        }
+        let Some(against) = &found.against else {
+            bail!(usage("this --metric compares with an original: give --against".into()));
+        };
+        Ok(match self {
+            Self::Cosine => against.cosine(),
+            Self::Mse => against.mse(),
+            Self::Snr => against.snr(),
+            _ => found.share(against.n_same),
+        })
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -64,47 +122,70 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut session = session_of(&model)?;
     let mut other = theirs.as_ref().map(session_of).transpose()?;
 
-    let raw = own.steps.as_ref().map_or_else(|| session.input_shape().to_vec(), |s| s.input_shape().dims());
-    let dims = <[usize; 3]>::try_from(raw.as_slice()).ok().filter(|d| d[0] == 1 || d[0] == 3);
-    let mut data = load_as(&arguments.data, arguments.split, dims).map_err(coded)?;
-    if let Some(n) = arguments.limit {
-        data = data.first(n);
-    }
+    let shape = session.input_shape().to_vec();
     let steps = match &arguments.prep {
         None => own.steps.clone(),
-        Some(text) => Some(steps_of(text, &arguments.data, &data, dims)?),
+        Some(text) => Some(preprocessing::parse(text, own.steps.as_ref(), &shape, &arguments.data)?),
     };
-    let images = Reader::new(&data, steps.as_ref(), session.input_shape())?;
+    let dims = preprocessing::picture_dims(steps.as_ref(), &shape);
+    let limit = arguments.limit.unwrap_or(usize::MAX);
+    let data = load_sample(&arguments.data, arguments.split, dims, limit).map_err(coded)?;
+    let images = Reader::new(&data, steps.as_ref(), &shape)?;
     let others = match (&other, &original) {
         (Some(other), Some(original)) => {
             Some(Reader::new(&data, original.steps.as_ref().or(steps.as_ref()), other.input_shape())?)
         }
         _ => None,
     };
-    let n_classes = n_classes(&session)?;
     if other.as_ref().is_some_and(|o| o.output_shape() != session.output_shape()) {
         bail!(usage("the two networks have outputs of different shapes".into()));
     }
-    let labels = labels(&data, &own.labels, n_classes)?;
-    let mut evaluation = Evaluation::new(n_classes);
-    for (batch, labels) in labels.chunks(BATCH).enumerate() {
-        let first = batch * BATCH;
-        let answers = session.run(&images.batch(first, labels.len()), labels.len()).map_err(broken)?;
-        let theirs = match (&mut other, &others) {
-            (Some(other), Some(images)) => {
-                Some(other.run(&images.batch(first, labels.len()), labels.len()).map_err(broken)?)
-            }
-            _ => None,
-        };
-        evaluation.add(answers, labels, theirs);
+    let (labels, classes) = labels(&data, &own.labels, &session)?;
+    if labels.is_none() && other.is_none() {
+        bail!(usage(format!(
+            "{} has no labels that the network's output {:?} could be compared with: give --against",
+            arguments.data,
+            session.output_shape()
+        )));
     }
+    let mut evaluation = Evaluation::new(session.output_shape().iter().product());
+    with_progress(false, |tell| -> Result<()> {
+        for first in (0..data.len()).step_by(BATCH) {
+            tell("evaluating", first as f64 / data.len() as f64);
+            let n = BATCH.min(data.len() - first);
+            let answers = session.run(&images.batch(first, n), n).map_err(broken)?;
+            let theirs = match (&mut other, &others) {
+                (Some(other), Some(images)) => Some(other.run(&images.batch(first, n), n).map_err(broken)?),
+                _ => None,
+            };
+            evaluation.add(answers, labels.as_ref().map(|labels| &labels[first..first + n]), theirs);
+        }
+        Ok(())
+    })?;
+    hint(&evaluation, steps.is_some());
     let mut out = std::io::stdout().lock();
-    if arguments.json {
+    if let Some(metric) = arguments.metric {
+        writeln!(out, "{}", metric.of(&evaluation)?)?;
+    } else if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&json(&evaluation, arguments))?)?;
     } else {
-        write!(out, "{}", text(&evaluation, arguments, &names(&own.labels, &data, n_classes)))?;
+        write!(out, "{}", text(&evaluation, arguments, &classes))?;
     }
     Ok(())
+}
+
+/// Says what is probably wrong where answers are no better than chance.
+#[expect(clippy::print_stderr, reason = "talk of a command")]
+fn hint(found: &Evaluation, has_steps: bool) {
+    if found.is_chance() {
+        let prep = match has_steps {
+            false => "it gets raw pixels from 0 to 1: most networks need --prep (see `kompakt prep list`)",
+            true => "check what is done to an image (--prep, `kompakt prep list`)",
+        };
+        eprintln!(
+            "kompakt: no better than chance: labels that do not line up with the outputs (--labels), or {prep}"
+        );
+    }
 }
 
 fn session_of<'m>(model: &'m Model<'m>) -> Result<Session<'m>> {
@@ -129,7 +210,7 @@ impl<'d> Reader<'d> {
         let made = steps.map_or_else(|| data.dims(), |s| s.output_shape().dims());
         if made.iter().product::<usize>() != shape.iter().product::<usize>() {
             let message = format!("the images have shape {made:?}, the network takes {shape:?}");
-            bail!(Failure { code: exit::INPUT, message });
+            bail!(Failure::input(message));
         }
         Ok(Self { data, steps })
     }
@@ -153,45 +234,39 @@ impl<'d> Reader<'d> {
     }
 }
 
-fn n_classes(session: &Session<'_>) -> Result<usize> {
+/// The network's class of every image, if there are labels and the output is a list of classes; and what classes are called.
+fn labels(
+    data: &Dataset,
+    named: &[String],
+    session: &Session<'_>,
+) -> Result<(Option<Vec<usize>>, Vec<String>)> {
     let shape = session.output_shape();
-    let n = shape.iter().product();
-    if shape.iter().filter(|&&d| d > 1).count() > 1 {
-        let message = format!("the network's output {shape:?} is no list of classes");
-        bail!(Failure { code: exit::INPUT, message });
+    let n_classes: usize = shape.iter().product();
+    let is_list = shape.iter().filter(|&&d| d > 1).count() == 1;
+    let name = |i: usize| named.get(i).cloned().unwrap_or_else(|| i.to_string());
+    if data.labelling() == Labelling::Unlabelled || !is_list {
+        return Ok((None, (0..n_classes).map(name).collect()));
     }
-    Ok(n)
-}
-
-/// The network's class of every image.
-fn labels(data: &Dataset, named: &[String], n_classes: usize) -> Result<Vec<usize>> {
-    let by_name = |class: &String| named.iter().position(|name| name == class);
-    let matched: Option<Vec<usize>> = data.classes().iter().map(by_name).collect();
-    let class_of = matched.unwrap_or_else(|| (0..data.n_classes()).collect());
-    let labels: Vec<usize> = data.labels().iter().map(|&l| class_of[usize::from(l)]).collect();
-    if let Some(label) = labels.iter().find(|&&l| l >= n_classes) {
-        let message = format!("an image is of class {label}, the network tells {n_classes} apart");
-        bail!(Failure { code: exit::INPUT, message });
-    }
-    Ok(labels)
-}
-
-/// What the network's classes are called.
-fn names(named: &[String], data: &Dataset, n_classes: usize) -> Vec<String> {
-    let known = if named.is_empty() { data.classes() } else { named };
-    (0..n_classes).map(|i| known.get(i).cloned().unwrap_or_else(|| i.to_string())).collect()
+    let (labels, classes) = data.network_labels(named, n_classes).map_err(coded)?;
+    Ok((Some(labels), classes))
 }
 
 fn json(found: &Evaluation, arguments: &Arguments) -> serde_json::Value {
-    let rows: Vec<&[usize]> = found.confusion.chunks(found.n_classes).collect();
-    let mut all = serde_json::json!({
-        "data": arguments.data, "split": arguments.split.name(), "n": found.n,
-        "top1": found.share(found.n_top1), "top5": found.share(found.n_top5), "confusion": rows,
-    });
+    let mut all =
+        serde_json::json!({ "data": arguments.data, "split": arguments.split.name(), "n": found.n });
+    if !found.confusion.is_empty() {
+        all["top1"] = found.share(found.n_top(1)).into();
+        all["top5"] = found.share(found.n_top(5)).into();
+        all["confusion"] = match found.n_classes {
+            0..=MOST_ROWS => serde_json::json!(rows(found)),
+            _ => serde_json::json!(found.confusion.iter().map(|(&(l, a), n)| [l, a, *n]).collect::<Vec<_>>()),
+        };
+    }
     if let Some(against) = &found.against {
         all["against"] = serde_json::json!({
             "same_answer": found.share(against.n_same), "top1": found.share(against.n_top1),
             "difference": against.difference(), "largest_difference": against.largest,
+            "cosine": against.cosine(), "mse": against.mse(), "snr_db": against.snr(),
         });
     }
     all
@@ -200,37 +275,53 @@ fn json(found: &Evaluation, arguments: &Arguments) -> serde_json::Value {
 fn text(found: &Evaluation, arguments: &Arguments, names: &[String]) -> String {
     let percent = |count: usize| 100.0 * found.share(count);
     let mut text = format!("{} {}: {} images\n", arguments.data, arguments.split.name(), found.n);
-    text += &format!("top-1 {:.2} % ({} right)", percent(found.n_top1), found.n_top1);
-    if found.n_classes > 5 {
-        text += &format!(", top-5 {:.2} %", percent(found.n_top5));
+    if !found.confusion.is_empty() {
+        text += &format!("top-1 {:.2} % ({} right)", percent(found.n_top(1)), found.n_top(1));
+        if found.n_classes > 5 {
+            text += &format!(", top-5 {:.2} %", percent(found.n_top(5)));
+        }
+        text.push('\n');
     }
-    text.push('\n');
     if let (Some(against), Some(path)) = (&found.against, &arguments.against) {
+        text += &format!("against {}: the same answer {:.2} %", path.display(), percent(against.n_same));
+        if !found.confusion.is_empty() {
+            text += &format!(", its own top-1 {:.2} %", percent(against.n_top1));
+        }
         text += &format!(
-            "against {}: the same answer {:.2} %, its own top-1 {:.2} %; logits differ by {:.6} of their energy, by {:.4} at \
-             most\n",
-            path.display(),
-            percent(against.n_same),
-            percent(against.n_top1),
+            "; logits differ by {:.6} of their energy, by {:.4} at most; cosine {:.6}, mean squared error {:.3e}, signal to \
+             noise {:.1} dB\n",
             against.difference(),
-            against.largest
+            against.largest,
+            against.cosine(),
+            against.mse(),
+            against.snr()
         );
     }
     text + &confusion(found, names)
 }
 
+/// The confusion matrix: `[label][answer]`.
+fn rows(found: &Evaluation) -> Vec<Vec<usize>> {
+    let n = found.n_classes;
+    let count = |label, answer| found.confusion.get(&(label, answer)).copied().unwrap_or(0);
+    (0..n).map(|label| (0..n).map(|answer| count(label, answer)).collect()).collect()
+}
+
 fn confusion(found: &Evaluation, names: &[String]) -> String {
     let mut text = String::new();
+    if found.confusion.is_empty() {
+        return text;
+    }
     if found.n_classes > MOST_CLASSES {
         for (label, answer, count) in found.confusions().into_iter().take(CONFUSIONS) {
             text += &format!("{count:>7}  {} taken for {}\n", names[label], names[answer]);
         }
         return text;
     }
-    let width = found.confusion.iter().max().map_or(1, |m| m.to_string().len()).max(2) + 1;
+    let width = found.confusion.values().max().map_or(1, |m| m.to_string().len()).max(2) + 1;
     let header: String = (0..found.n_classes).map(|i| format!("{i:>width$}")).collect();
     text += &format!("{:>4}{header}\n", "");
-    for (label, row) in found.confusion.chunks(found.n_classes).enumerate() {
+    for (label, row) in rows(found).iter().enumerate() {
         let row: String = row.iter().map(|count| format!("{count:>width$}")).collect();
         text += &format!("{label:>4}{row}  {}\n", names[label]);
     }

@@ -118,7 +118,11 @@ pub(crate) fn failure(error: EngineError) -> Failure {
 /// Gives an error of a data set its exit code.
 pub(crate) fn data_failure(error: DataError) -> Failure {
     let code = match &error {
-        DataError::Steps(_) | DataError::Prep(_) | DataError::Inconsistent(_) => exit::INPUT,
+        DataError::Steps(_)
+        | DataError::Prep(_)
+        | DataError::Inconsistent(_)
+        | DataError::Classes(_)
+        | DataError::Line { .. } => exit::INPUT,
         _ => exit::IO,
     };
     Failure { code, message: error.to_string() }

@@ -3,7 +3,8 @@
 //! The stages are the stages' own command lines; every other subcommand is a file of this crate.
 
 use crate::{
-    completions, compress, data, diff, eval, export, import, inspect, man, process, repack, report, sense,
+    completions, compress, data, diff, eval, export, import, inspect, man, prep, process, repack, report,
+    sense,
     stages::{self, Stage},
     unpack, verify,
 };
@@ -41,6 +42,7 @@ enum Command {
     Repack(repack::Arguments),
     Report(report::Arguments),
     Data(data::Arguments),
+    Prep(prep::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
@@ -70,6 +72,7 @@ pub fn front_door() -> ExitCode {
         Command::Repack(arguments) => repack::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
+        Command::Prep(arguments) => prep::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),
     })

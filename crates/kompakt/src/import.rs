@@ -1,6 +1,7 @@
 //! `kompakt import`: an ONNX model, or a file of Deep Compression's authors, into the interchange.
 
 use crate::{
+    foreign,
     input::read_graph,
     output::Output,
     process::{Failure, exit},
@@ -76,6 +77,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .collect();
     arguments.output.check(&inputs)?;
     let is_net = arguments.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("net"));
+    if !is_net {
+        foreign::refuse(&arguments.file)?;
+    }
     let mut model = match (is_net, &arguments.graph) {
         (true, graph) => read_net(&arguments.file, graph.as_deref())?,
         (false, None) => read_onnx(&arguments.file, &arguments.onnx)?,

@@ -15,6 +15,9 @@ use kompakt_pack::{
 use serde_json::{Value, json};
 use std::{path::PathBuf, time::Instant};
 
+/// Names of classes that are printed.
+const SHOWN_LABELS: usize = 20;
+
 /// Show what is in a packed file: the network, and where every byte is
 ///
 /// One row a tensor: how much is kept, bits for each kept weight, the codebook, who coded it, bytes of the map of what is
@@ -82,7 +85,10 @@ fn summary(container: &Container<'_>, decode_ms: f64) -> Result<String> {
     lines.push(format!("network  {n} parameters: {}", nodes.join(", ")));
     let labels = container.labels()?;
     if !labels.is_empty() {
-        lines.push(format!("labels   {}", labels.join(", ")));
+        let rest = labels.len().saturating_sub(SHOWN_LABELS);
+        let more = if rest > 0 { format!(", … and {rest} more (--json lists all)") } else { String::new() };
+        let shown: Vec<&str> = labels.iter().take(SHOWN_LABELS).map(|label| label.as_ref()).collect();
+        lines.push(format!("labels   {}{more}", shown.join(", ")));
     }
     for (name, value) in container.measured() {
         lines.push(format!("{name} {:.2} %", 100.0 * value));

@@ -4,6 +4,7 @@
 
 mod bar;
 mod byte_count;
+mod calibration;
 mod completions;
 mod compress;
 mod data;
@@ -13,6 +14,7 @@ mod epoch_progress;
 mod eval;
 mod export;
 pub mod failure;
+mod foreign;
 mod front_door;
 mod identity;
 mod import;
@@ -23,12 +25,17 @@ mod network;
 pub mod options;
 mod output;
 mod packed;
+mod prep;
+mod preprocessing;
 pub mod process;
+mod progress;
 mod repack;
 mod report;
 mod runnable;
+mod sanity;
 mod sense;
 mod signals;
+mod speed;
 pub mod stages;
 #[cfg(feature = "train")]
 mod training;

@@ -1,6 +1,6 @@
 //! `kompakt repack`: the same content in another tier.
 
-use crate::{failure::IntoAnyhow, options::TierName, output::Output, packed};
+use crate::{failure::IntoAnyhow, options::TierName, output::Output, packed, progress::with_progress};
 use anyhow::Result;
 use kompakt_pack::{Options, PackError, Packed};
 use std::path::PathBuf;
@@ -30,7 +30,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let options = Options { minimal: arguments.minimal, ..Options::new(arguments.tier.into()) };
     arguments.output.write_with(|path| {
         let mut source = Packed::new(&container).map_err(PackError::into_anyhow)?;
-        kompakt_pack::write(&mut source, &options, path, &|_, _| {}).map_err(PackError::into_anyhow)?;
+        with_progress(false, |tell| {
+            let tell = |done: u64, total: u64| tell("packing", done as f64 / f64::max(total as f64, 1.0));
+            kompakt_pack::write(&mut source, &options, path, &tell)
+        })
+        .map_err(PackError::into_anyhow)?;
         Ok(())
     })
 }

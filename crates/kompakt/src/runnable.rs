@@ -2,6 +2,7 @@
 //! stages packed without loss.
 
 use crate::{
+    foreign,
     network::{Source, failed},
     packed,
 };
@@ -23,6 +24,7 @@ impl Runnable {
     /// Opens a model; a packed one is checked whole.
     pub(crate) fn open(source: &Source) -> Result<Self> {
         let path = source.path();
+        foreign::refuse(path)?;
         if path != Path::new("-") && is_packed(path)? {
             let bytes = packed::read(path)?;
             let container = packed::parse(path, &bytes)?;

@@ -1,9 +1,11 @@
 //! `kompakt sense`: what errors in each layer would do.
 
 use crate::{
+    calibration::Calibration,
     compress::write_scan,
-    network::{Calibration, Source, failed, with_bar},
+    network::{Source, failed},
     output::Output,
+    progress::with_progress,
 };
 use anyhow::{Context, Result};
 use kompakt_compress::{SHOWN, Scan, sense};
@@ -46,8 +48,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         inputs.push(path);
     }
     let mut model = arguments.source.read()?;
-    let images = arguments.calibration.read(&mut model)?;
-    let scan = with_bar(|progress| sense(&model, images.as_ref().map(|i| &i.0), progress)).map_err(failed)?;
+    let pictures = arguments.calibration.read(&mut model)?;
+    let seen = pictures.as_ref().map(|p| &p.seen);
+    let scan = with_progress(false, |progress| sense(&model, seen, progress)).map_err(failed)?;
     if let Some(path) = &arguments.scan {
         write_scan(path, &scan)?;
     }

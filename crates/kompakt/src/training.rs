@@ -5,10 +5,11 @@ use crate::{
     failure::failure,
     network::{coded, failed},
     process::{Failure, exit},
+    progress::with_progress,
 };
 use anyhow::{Context, Result, bail};
 use kompakt_compress::{Images, answers};
-use kompakt_data::{Augmentation, Dataset, Feed};
+use kompakt_data::{Augmentation, Dataset, Feed, Labelling};
 use kompakt_engine::{Batch, CrossEntropy, Distillation, EngineError, Optimizer, TrainOptions};
 use kompakt_graph::{Graph, Op};
 use kompakt_model::{Model, StageRecord};
@@ -57,6 +58,9 @@ impl Lessons {
     ///
     /// Errors: a network that the training engine does not run, all operators of it that it does not.
     pub(crate) fn new(plan: Plan, original: &Model, train: Dataset, judges: Dataset) -> Result<Self> {
+        if train.labelling() == Labelling::Unlabelled || judges.labelling() == Labelling::Unlabelled {
+            bail!(Failure::usage("--finetune trains with labels, and the data has none"));
+        }
         let nothing = Pipeline::new(&train.dims(), vec![]).map_err(|e| coded(e.into()))?;
         let steps = match &original.preprocessing {
             None => nothing,
@@ -74,7 +78,11 @@ impl Lessons {
             let chosen: Vec<usize> = (first..first + output.len() / len).collect();
             seen.fill(0, &chosen, output);
         });
-        let teacher = answers(&bare, &images).map_err(failed)?;
+        let teacher = with_progress(plan.quiet, |tell| {
+            tell("asking the original", 0.0);
+            answers(&bare, &images)
+        });
+        let teacher = teacher.map_err(failed)?;
         let Plan { epochs, seed, quiet } = plan;
         Ok(Self { epochs, seed, quiet, train, judges, teacher })
     }

@@ -2,7 +2,7 @@
 
 use crate::{compress::Work, network::failed, training::Lessons};
 use anyhow::Result;
-use kompakt_compress::{Compressed, Evaluation, Options, Target, answers, packed};
+use kompakt_compress::{Compressed, Options, Target, answers, packed};
 
 /// How often a size is tried again with a little less, because training has made the file a little larger.
 const AGAIN: usize = 3;
@@ -100,7 +100,7 @@ impl Tuning<'_> {
     }
 
     fn is_good(&self, tuned: &Compressed, drop: f64) -> bool {
-        tuned.outcome.accuracy.is_some_and(|(before, after)| before - after <= drop + 1e-12)
+        tuned.outcome.paired.is_some_and(|paired| paired.bound() <= drop + 1e-12)
     }
 
     /// Trains, and measures anew. What training has made worse on the images that judge stays as it was.
@@ -112,20 +112,14 @@ impl Tuning<'_> {
         if let Some((_, judges)) = &self.work.images {
             let theirs = answers(&self.work.model, judges).map_err(failed)?;
             let own = answers(&made.model, judges).map_err(failed)?;
-            let mut found = Evaluation::new(own.len() / judges.n.max(1));
-            found.add(&own, &judges.labels, Some(&theirs));
-            if let Some(against) = &found.against {
-                made.outcome.accuracy = Some((found.share(against.n_top1), found.share(found.n_top1)));
-                made.outcome.agreement = Some(found.share(against.n_same));
-                made.outcome.difference = Some(against.difference());
-            }
+            made.outcome.compare(&theirs, &own, judges);
         }
-        match (untrained.outcome.accuracy, made.outcome.accuracy) {
-            (Some((_, before)), Some((_, after))) if after < before => {
+        match (&untrained.outcome.paired, &made.outcome.paired) {
+            (Some(before), Some(after)) if after.n_after < before.n_after => {
                 self.lessons.say(&format!(
                     "training took the accuracy from {:.2} to {:.2} %: the network stays as it was; more epochs may help",
-                    before * 100.0,
-                    after * 100.0
+                    100.0 * before.share(before.n_after),
+                    100.0 * after.share(after.n_after)
                 ));
                 Ok(untrained)
             }

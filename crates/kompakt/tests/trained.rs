@@ -57,11 +57,18 @@ fn a_missed_target_is_said_and_what_came_nearest_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     model(folder, "net_lenet5");
-    let output =
-        kompakt(folder, &["compress", "model.onnx", "-o", "small.kompakt", "--target-size", "200", "-q"]);
+    let small = ["compress", "model.onnx", "-o", "small.kompakt", "--target-size", "200", "-q"];
+    let output = kompakt(folder, &[&small[..], &["--data", "digits", "--min-agreement", "90"]].concat());
     assert_eq!(output.status.code(), Some(5));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("200 bytes were asked for"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("in 200 bytes were asked for"));
     assert!(folder.join("small.kompakt").exists());
+    // What nothing is left of is not written.
+    std::fs::remove_file(folder.join("small.kompakt")).unwrap();
+    let output = kompakt(folder, &small);
+    assert_eq!(output.status.code(), Some(5));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("summed error") && said.contains("200 bytes were asked for"), "{said}");
+    assert!(!folder.join("small.kompakt").exists());
     let output = kompakt(folder, &["compress", "model.onnx", "-o", "x.kompakt", "--max-drop", "1"]);
     assert_eq!(output.status.code(), Some(2));
     std::fs::write(folder.join("broken.onnx"), b"\x08\x07nonsense").unwrap();

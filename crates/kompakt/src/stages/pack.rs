@@ -1,17 +1,15 @@
 //! The command line of `kompakt-pack`.
 
 use super::Stage;
-use crate::{failure::IntoAnyhow, input::Input, options::TierName, output::Output, process::Failure};
+use crate::{
+    failure::IntoAnyhow, input::Input, options::TierName, output::Output, process::Failure,
+    progress::with_progress,
+};
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use kompakt_format::Container;
 use kompakt_model::ModelFile;
 use kompakt_pack::{InMemory, Options, PackError, Source, Streamed, account::Account, table, write};
-use std::{
-    io::IsTerminal,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
 /// A model of more weights than this is read tensor by tensor, and its units keep their order.
 const IN_MEMORY_ELEMENTS: usize = 1 << 26;
@@ -53,15 +51,11 @@ impl Stage for Args {
         let options = Options { minimal: self.minimal, ..Options::new(self.tier.into()) };
         let dense_bytes = source.about().dense_parameters().map(|n| 4 * n);
         self.output.write_with(|path| {
-            let (bar, started) = (progress_bar(), Instant::now());
-            let progress = |done, total| {
-                if started.elapsed() > Duration::from_secs(1) {
-                    bar.set_length(total);
-                    bar.set_position(done);
-                }
-            };
-            write(source.as_mut(), &options, path, &progress).map_err(PackError::into_anyhow)?;
-            bar.finish_and_clear();
+            with_progress(self.quiet, |tell| {
+                let tell = |done: u64, total: u64| tell("packing", done as f64 / f64::max(total as f64, 1.0));
+                write(source.as_mut(), &options, path, &tell)
+            })
+            .map_err(PackError::into_anyhow)?;
             if !self.quiet {
                 print_table(path, source.about().graph().n_parameters(), dense_bytes)?;
             }
@@ -100,17 +94,4 @@ fn print_table(path: &Path, n_parameters: usize, dense_bytes: Option<u64>) -> Re
     let account = Account::of(&Container::parse(&bytes)?)?;
     eprint!("{}", table(&account, dense_bytes));
     Ok(())
-}
-
-/// Shown on a terminal, after a second.
-fn progress_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::no_length();
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent} % of {human_len} weights, {eta} left")
-    {
-        bar.set_style(style);
-    }
-    bar
 }

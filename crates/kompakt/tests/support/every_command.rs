@@ -34,7 +34,7 @@ pub(crate) fn every_command() -> Vec<Call> {
         call("export dense.safetensors", o("e.onnx"), "dense.safetensors"),
         call("compress model.onnx --labels labels.txt -q", o("c.kompakt"), "model.onnx labels.txt"),
         call(
-            "compress dense.safetensors -q --data data-images-idx3-ubyte",
+            "compress dense.safetensors -q --ignore-labels --data data-images-idx3-ubyte",
             o("d.kompakt"),
             "dense.safetensors data-images-idx3-ubyte",
         ),
