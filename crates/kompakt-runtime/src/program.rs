@@ -72,6 +72,7 @@ pub struct Program {
     pub(crate) operations: Vec<Operation>,
     pub(crate) inputs: Vec<ValueId>,
     pub(crate) outputs: Vec<ValueId>,
+    pub(crate) output_names: Vec<String>,
 }
 
 impl Program {
@@ -105,6 +106,11 @@ impl Program {
     /// The values that are asked for; one may be there twice.
     pub fn outputs(&self) -> &[ValueId] {
         &self.outputs
+    }
+
+    /// The names of the outputs in the network: a node that changes nothing has no value here, but may have named one.
+    pub fn output_names(&self) -> &[String] {
+        &self.output_names
     }
 
     /// The dimensions of a value, outermost first.

@@ -74,10 +74,10 @@ impl<'m> Session<'m> {
         executor: Box<dyn Executor + 'm>,
         isa: Isa,
     ) -> Result<Self, RuntimeError> {
-        let ports = |values: &[usize]| -> Vec<Port> {
-            values.iter().map(|&value| Port::new(program, value, sizes)).collect()
-        };
-        let (inputs, outputs) = (ports(program.inputs()), ports(program.outputs()));
+        let input = |&value: &usize| Port::new(program, value, &program.values()[value].name, sizes);
+        let inputs: Vec<Port> = program.inputs().iter().map(input).collect();
+        let named = program.outputs().iter().zip(program.output_names());
+        let outputs: Vec<Port> = named.map(|(&value, name)| Port::new(program, value, name, sizes)).collect();
         Ok(Self {
             model,
             executor,

@@ -6,8 +6,8 @@ mod f64_executor;
 
 use f64_executor::F64Executor;
 use kompakt_format::Tier;
-use kompakt_graph::networks;
-use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
+use kompakt_graph::{Graph, Input, Node, Op, networks};
+use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions, program::Program};
 use kompakt_testing::cases::cases;
 use kompakt_testing::models::{TIERS, checkpoint, expected, pack};
 use kompakt_testing::numbers;
@@ -83,6 +83,17 @@ fn the_batch_changes_from_run_to_run_and_classes_come_from_any_executor() {
     }
     let class = |session: &mut Session<'_>| session.classify(&x[..784], 1).unwrap()[0].class;
     assert_eq!(class(&mut loader), class(&mut other));
+}
+
+#[test]
+fn outputs_keep_the_names_of_nodes_that_change_nothing() {
+    let node = |name: &str, op| Node { name: name.into(), op, inputs: vec![usize::from(name == "out")] };
+    let nodes = vec![node("layer", Op::Linear { out_features: 3, bias: false }), node("out", Op::Identity)];
+    let input = Input { name: "in".into(), shape: vec![4] };
+    let graph = Graph::new(vec![input], nodes, vec![2, 1]).unwrap();
+    let program = Program::new(&graph).unwrap();
+    assert_eq!(program.output_names(), ["out", "layer"]);
+    assert_eq!(program.outputs()[0], program.outputs()[1]);
 }
 
 #[test]

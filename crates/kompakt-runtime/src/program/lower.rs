@@ -39,6 +39,7 @@ pub(super) fn lower(graph: &Graph) -> Result<Program, RuntimeError> {
         operations,
         inputs: (0..graph.inputs().len()).collect(),
         outputs: graph.outputs().iter().map(|&v| same_as[v]).collect(),
+        output_names: graph.outputs().iter().map(|&v| graph.value_name(v).to_string()).collect(),
     })
 }
 

@@ -15,13 +15,12 @@ pub struct Port {
 }
 
 impl Port {
-    /// A value of a program whose open sizes are these.
-    pub(super) fn new(program: &Program, value: ValueId, sizes: &Sizes) -> Self {
+    /// A value of a program whose open sizes are these, by its name in the network.
+    pub(super) fn new(program: &Program, value: ValueId, name: &str, sizes: &Sizes) -> Self {
         let mut shape = program.dims(value, sizes);
         if !shape.is_empty() {
             shape.remove(0);
         }
-        let name = program.values()[value].name.clone();
-        Self { name, len: shape.iter().product(), shape }
+        Self { name: name.to_string(), len: shape.iter().product(), shape }
     }
 }
