@@ -93,6 +93,7 @@ fn encoding(bad: &mut Bad<'_>) {
     bad.tiny("F-6-map-not-sorted", |e| {
         e.set(-3, raw(&[0xa2, 0x61, b'b', 0xf9, 0, 0, 0x61, b'a', 0xf9, 0, 0]))
     });
+    bad.tiny("F-6-ancillary-map-not-sorted", |e| e.set(-9, raw(&[0xa2, 0x02, 0, 0x01, 0])));
     bad.tiny("F-6-cut-off", |e| e.change(|e| e.n_keys = Some(5)));
     bad.tiny("F-6-something-after-it", |e| e.change(|e| e.trailing = vec![0]));
 }
@@ -104,6 +105,15 @@ fn directory(bad: &mut Bad<'_>) {
     bad.tiny("F-7-no-nodes", |e| e.remove(3));
     bad.tiny("F-7-no-descriptors", |e| e.remove(6));
     bad.tiny("F-7-text-for-a-shape", |e| e.set(2, array![Item::Text("4")]));
+    bad.tiny("F-7-shape-of-nothing", |e| e.set(2, array![]));
+    bad.tiny("F-7-no-outputs", |e| e.set(4, array![]));
+    bad.changed("F-7-no-preprocessing", "perceptron-smallest", |e| e.set(5, array![]));
+    bad.changed("F-7-list-for-the-code-of-a-step", "perceptron-smallest", |e| {
+        e.set(5, array![array![1, 8, 8], array![array![1], 1]])
+    });
+    bad.changed("F-7-list-for-the-number-of-a-step", "perceptron-smallest", |e| {
+        e.set(5, array![array![1, 8, 8], array![10, array![1]]])
+    });
     bad.tiny("F-7-whole-number-for-a-figure", |e| {
         e.set(-3, Item::Raw([&[0xa1, 0x65][..], b"error", &[0x00]].concat()))
     });
@@ -152,6 +162,26 @@ fn graph(bad: &mut Bad<'_>) {
     bad.tiny("F-11-attribute-of-another-kind", |e| e.set(3, with(array![0, Item::Bool(true)])));
     bad.tiny("F-11-input-before-the-first-value", |e| e.set(3, with(array![array![2], 0, 3])));
     bad.tiny("F-11-input-is-itself", |e| e.set(3, with(array![array![0], 0, 3])));
+    bad.tiny("F-11-node-of-nothing", |e| e.set(3, with(array![])));
+    bad.tiny("F-11-list-for-an-operator", |e| e.set(3, with(array![array![1, 2], array![0], 3])));
+    bad.tiny("F-11-list-for-an-attribute", |e| e.set(3, with(array![0, array![3]])));
+    bad.tiny("F-11-map-for-an-attribute", |e| {
+        e.set(3, with(array![0, Item::Raw(vec![0xa1, 0x81, 0x00, 0x00])]))
+    });
+    bad.tiny("F-11-gather-of-nothing", |e| e.set(3, with(array![29, 0, array![]])));
+    let float = |bytes: [u8; 2]| Item::Raw([&[0xf9][..], &bytes].concat());
+    let (zero, one) = (|| float([0, 0]), || float([0x3c, 0]));
+    bad.tiny("F-12-transpose-of-another-dimension", |e| e.set(3, with(array![28, array![1]])));
+    bad.tiny("F-12-gather-outside", |e| e.set(3, with(array![29, 0, array![4]])));
+    bad.tiny("F-12-resize-of-a-vector", |e| e.set(3, with(array![30, 3, one(), one(), zero(), zero()])));
+    bad.tiny("F-12-sum-of-no-channels", |e| e.set(3, with(array![31, 0, one(), one(), one()])));
+    bad.tiny("F-12-spread-of-a-vector", |e| e.set(3, with(array![32, 2])));
+    bad.tiny("F-12-clip-to-an-empty-range", |e| e.set(3, with(array![21, one(), zero()])));
+    bad.tiny("F-12-slice-past-the-end", |e| e.set(3, with(array![15, array![0], array![5], array![1]])));
+    bad.tiny("F-12-pad-of-two-dimensions", |e| e.set(3, with(array![16, array![0, 0], array![0, 0]])));
+    bad.tiny("F-12-product-of-two-shapes", |e| {
+        e.set(3, array![array![0, 3], array![array![1, 2], 17], array![0, 2, Item::Bool(false)]])
+    });
     bad.tiny("F-12-linear-on-an-image", |e| e.set(2, array![1, 2, 2]));
     bad.tiny("F-12-dimension-0", |e| e.set(2, array![0]));
     bad.tiny("F-12-dimension-beyond-the-limit", |e| e.set(2, array![1 << 29]));
