@@ -12,8 +12,6 @@ use kompakt_model::Model;
 /// Added to the diagonals of `X Xᵀ`, as a part of their means: of images, and of synthetic ones.
 const DAMPING: f64 = 0.01;
 const SYNTHETIC_DAMPING: f64 = 0.3;
-/// How far sensitivities by row are followed where they were measured on synthetic images.
-const SYNTHETIC_TRUST: f64 = 0.5;
 /// Images that gradients are taken of.
 const IMAGES: usize = 32;
 /// Synthetic images.
@@ -37,11 +35,6 @@ impl Calibration {
             }
             (None, _) => Self::Nothing,
         })
-    }
-
-    /// How far sensitivities by row are to be followed: those to synthetic images half way.
-    pub(crate) fn trust(&self) -> f64 {
-        if let Self::Images(_) = self { 1.0 } else { SYNTHETIC_TRUST }
     }
 
     /// Real images.

@@ -70,7 +70,8 @@ pub fn compress(
         None => calibration.sensitivities(model, progress)?,
     };
     let original = validation.map(|images| network::answers(model, images)).transpose()?;
-    let balanced = rows::balanced(model, by_row.as_deref(), calibration.trust())?;
+    let is_real = known.as_ref().map_or(calibration.n_images(), |s| s.n_images) > 0;
+    let balanced = rows::balanced(model, by_row.as_deref().filter(|_| is_real))?;
     let all = layers(&balanced.model)?;
     let curves = curve::curves(&all, progress);
     let moments = calibration.moments(&balanced.model, progress)?;

@@ -11,8 +11,8 @@
 //!
 //! A layer's weights become codes into a small codebook, one level of which is zero: pruning and weight sharing are one
 //! step. Where a bit buys most is found with one price for all layers; what an error in a layer costs is told by gradients:
-//! how much of the answers' energy becomes error for each part of the layer's that does ([`sense`]). Within a layer, output
-//! units in which an error does more get finer levels, by a scale after the layer (`rows`).
+//! how much of the answers' energy becomes error for each part of the layer's that does ([`sense`]). With images, output
+//! units of a layer in which an error does more get finer levels, by a scale after the layer (`rows`).
 //!
 //! Second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is quantised knowing the errors of
 //! those before it, so that what remains is least in the layer's output; and biases are corrected by the mean error that is left.

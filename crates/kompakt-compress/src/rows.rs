@@ -47,13 +47,9 @@ impl Balanced {
     }
 }
 
-/// The model with a scale after each layer where that pays. `by_row` is what errors in the rows of each layer do, and `trust` how
-/// much that counts (0 to 1), beside the rows' sizes.
-pub(crate) fn balanced(
-    model: &Model,
-    by_row: Option<&[Vec<f64>]>,
-    trust: f64,
-) -> Result<Balanced, CompressError> {
+/// The model with a scale after each layer where that pays. `by_row` is what errors in the rows of each layer do, where that was
+/// measured on real images: on synthetic ones it is no better guide than the sizes of rows.
+pub(crate) fn balanced(model: &Model, by_row: Option<&[Vec<f64>]>) -> Result<Balanced, CompressError> {
     let mut changed = model.clone();
     let mut after: Vec<Option<Vec<f32>>> = vec![None; model.graph.nodes().len()];
     let mut scales = Vec::new();
@@ -62,7 +58,7 @@ pub(crate) fn balanced(
         let Some(Parameter::Dense { values, .. }) = model.parameters.get(&param.name) else { continue };
         let weights = values.to_f32();
         let wanted = match by_row.map(|rows| &rows[i]).filter(|rows| rows.len() == param.shape[0]) {
-            Some(rows) => by_sensitivity(&weights, rows, trust),
+            Some(rows) => by_sensitivity(&weights, rows),
             None => {
                 Some(sizes(&weights, param.shape[0])).filter(|_| spread(&weights, param.shape[0]) > FAR_APART)
             }
@@ -92,20 +88,15 @@ pub(crate) fn balanced(
 }
 
 /// Scales that make an error count the same in all rows; `None` where they would not pay.
-fn by_sensitivity(weights: &[f32], rows: &[f64], trust: f64) -> Option<Vec<f32>> {
+fn by_sensitivity(weights: &[f32], rows: &[f64]) -> Option<Vec<f32>> {
     let n = rows.len() as f64;
     let mean = rows.iter().sum::<f64>() / n;
     if !(mean > 0.0 && mean.is_finite()) {
         return None;
     }
-    let rms = sizes(weights, rows.len());
-    let rms_mean = (rms.iter().map(|r| f64::from(*r).powi(2)).sum::<f64>() / n).sqrt().max(1e-30);
-    let one = |(v, r): (&f64, &f32)| -> f64 {
-        let by_error = (v / mean + FLOOR).powf(-0.5);
-        let by_size = (f64::from(*r) / rms_mean).max(1e-3);
-        by_error.powf(trust) * by_size.powf(1.0 - trust)
-    };
-    let scales: Vec<f64> = rows.iter().zip(&rms).map(one).collect();
+    let square: f64 = energies(weights, rows.len()).iter().sum();
+    let size = (square / weights.len().max(1) as f64).sqrt().max(1e-30);
+    let scales: Vec<f64> = rows.iter().map(|v| (v / mean + FLOOR).powf(-0.5)).collect();
     let logarithm = scales.iter().map(|s| s.ln()).sum::<f64>() / n;
     let scales: Vec<f64> = scales.iter().map(|s| (s / logarithm.exp()).clamp(1.0 / WIDEST, WIDEST)).collect();
     // Bits a weight that the scales save: how far the mean of what an error does in a row is above their geometric mean.
@@ -115,7 +106,7 @@ fn by_sensitivity(weights: &[f32], rows: &[f64], trust: f64) -> Option<Vec<f32>>
     };
     let saved = 0.5 * (counts(&vec![1.0; rows.len()]) - counts(&scales));
     let pays = saved > WORTH && saved * weights.len() as f64 > SCALE_BITS * n;
-    pays.then(|| scales.iter().map(|s| (*s * rms_mean) as f32).collect())
+    pays.then(|| scales.iter().map(|s| (*s * size) as f32).collect())
 }
 
 /// The scale after a layer, where it is the only one that reads it: the name of its node.

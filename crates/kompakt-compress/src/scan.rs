@@ -70,7 +70,8 @@ pub fn sense(model: &Model, images: Option<&Images>, progress: &Progress<'_>) ->
     layers(model)?;
     let calibration = Calibration::new(model, images)?;
     let by_row = calibration.sensitivities(model, progress)?;
-    let balanced = rows::balanced(model, by_row.as_deref(), calibration.trust())?;
+    let is_real = calibration.n_images() > 0;
+    let balanced = rows::balanced(model, by_row.as_deref().filter(|_| is_real))?;
     let all = layers(&balanced.model)?;
     let curves = curve::curves(&all, progress);
     let moments = calibration.moments(&balanced.model, progress)?;
