@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     eprintln!("\n{ledger}");
     if arguments.rows.is_empty() {
         // Last, so that the closing line is the test runner's.
-        Calls::default().cargo(&["test", "--release", "--package", "xtask"])?;
+        Calls::default().cargo(&["test", "--release", "--package", "xtask", "--bins"])?;
     }
     Ok(())
 }
