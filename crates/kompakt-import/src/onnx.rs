@@ -38,6 +38,7 @@ mod fold;
 mod import;
 mod lower;
 mod options;
+mod ports;
 mod proto;
 mod rules;
 mod simplify;

@@ -155,21 +155,83 @@ fn data_outside_the_models_folder_are_not_read() {
     }
 }
 
+/// What is behind a value that cannot be made is looked at too: by its operator, or by its shape where that is known.
 #[test]
 fn everything_unsupported_is_in_one_list() {
     let nodes = [
         node("Einsum", &["x"], "a"),
         node("Relu", &["x"], "b"),
         node("Loop", &["b"], "c"),
+        node("Log", &["x"], "l"),
+        node("Pad", &["l"], "t"),
         node("Add", &["a", "c"], "d"),
-        node("Erf", &["d"], "y"),
+        node("Floor", &["d"], "e"),
+        node("Shape", &["d"], "s"),
+        node("Floor", &["s"], "f"),
+        node("TopK", &["e", "f"], "y"),
     ];
     let folder = tempfile::tempdir().unwrap();
-    let Err(OnnxError::Unsupported(problems)) = import_from(folder.path(), &model(&nodes, &[])) else {
-        panic!()
-    };
+    let error = import_from(folder.path(), &model(&nodes, &[])).unwrap_err();
+    let text = error.to_string();
+    let OnnxError::Unsupported(problems) = error else { panic!("{text}") };
     let named: Vec<&str> = problems.iter().map(|p| p.node.as_str()).collect();
-    assert_eq!(named, ["the Einsum", "the Loop", "the Erf"]);
+    // The second Floor works on sizes.
+    assert_eq!(named, ["the Einsum", "the Loop", "the Log", "the Pad", "the Floor", "the TopK"]);
+    assert!(text.contains("6 of the model's nodes cannot be imported (Einsum 1, Loop 1, Log 1"), "{text}");
+}
+
+/// A model with one input of the given type and sizes (0 is open) and the given nodes.
+fn model_of(kind: i64, sizes: &[i64], nodes: &[Vec<u8>], initial: &[Vec<u8>]) -> Vec<u8> {
+    let open = |d: i64| if d > 0 { number(1, d) } else { field(2, b"s") };
+    let dims: Vec<u8> = sizes.iter().flat_map(|&d| field(1, &open(d))).collect();
+    let x = [field(1, b"photo"), field(2, &field(1, &[number(1, kind), field(2, &dims)].concat()))].concat();
+    let mut graph: Vec<u8> = nodes.iter().flat_map(|n| field(1, n)).collect();
+    graph.extend(initial.iter().flat_map(|t| field(5, t)));
+    graph.extend(field(11, &x));
+    graph.extend(field(12, &field(1, b"y")));
+    [number(1, 8), field(7, &graph), field(8, &number(2, 13))].concat()
+}
+
+/// Open sizes and inputs of whole numbers hide nothing, and the shape that would be enough is written out.
+#[test]
+fn inputs_hide_nothing() {
+    let weight = [
+        number(1, 2),
+        number(1, 4),
+        number(1, 1),
+        number(1, 1),
+        number(2, 1),
+        field(8, b"w"),
+        field(9, &[0; 32]),
+    ];
+    let nodes = [node("Conv", &["photo", "w"], "c"), node("Relu", &["c"], "y")];
+    let open = model_of(1, &[0, 0, 0, 0], &nodes, &[weight.concat()]);
+    assert!(message(&open).contains("as --input-shape photo=4,224,224"), "{}", message(&open));
+    let nodes = [node("Conv", &["photo", "w"], "c"), node("Det", &["c"], "d"), node("Log", &["d"], "y")];
+    let open = model_of(1, &[1, 4, 0, 64], &nodes, &[weight.concat()]);
+    let text = message(&open);
+    for part in ["2 of the model's nodes", "--input-shape photo=4,224,64", "(Det)", "(Log)"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let whole = message(&model_of(7, &[1, 4, 8, 8], &nodes, &[weight.concat()]));
+    assert!(whole.contains("it holds whole numbers") && whole.contains("(Log)"), "{whole}");
+    // A shape that is given fits what the file fixes.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let given = |shape: &[usize]| {
+        let nodes = [node("Conv", &["photo", "w"], "c"), node("Relu", &["c"], "y")];
+        std::fs::write(&path, model_of(1, &[0, 4, 0, 64], &nodes, &[weight.concat()])).unwrap();
+        let options = ImportOptions { input_shapes: vec![(String::new(), shape.to_vec())] };
+        import(&path, &options).map(|m| m.graph.inputs()[0].shape.clone()).map_err(|e| e.to_string())
+    };
+    assert_eq!(given(&[4, 32, 64]).unwrap(), [4, 32, 64]);
+    assert_eq!(given(&[2, 4, 32, 64]).unwrap(), [4, 32, 64]);
+    assert!(given(&[4, 32, 32]).unwrap_err().contains("32 where the file fixes 64: [?, 4, ?, 64]"));
+    assert!(
+        given(&[32, 64])
+            .unwrap_err()
+            .contains("2 sizes; it takes 3 without the batch, as --input-shape photo=4,")
+    );
 }
 
 #[test]

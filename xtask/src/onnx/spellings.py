@@ -333,6 +333,20 @@ def attention_heads(n, x):
     return n.add("MatMul", n.add("Reshape", n.add("Transpose", y, perm=[0, 2, 1, 3]), ints(-1, 6, 8)), rand(8, 8))
 
 
+def three(n, x, apart):
+    """Queries, keys and values from one product, the batch moved behind them for a while."""
+    y = n.add("Transpose", n.add("Reshape", n.linear3(x, 8, 24), ints(-1, 6, 3, 2, 4)), perm=[2, 0, 3, 1, 4])
+    q, k, v = apart(y)
+    scores = n.add("Mul", n.add("MatMul", q, n.add("Transpose", k, perm=[0, 1, 3, 2])), np.float32(0.5))
+    y = n.add("MatMul", n.add("Softmax", scores, axis=-1), v)
+    return n.add("Reshape", n.add("Transpose", y, perm=[0, 2, 1, 3]), ints(-1, 6, 8))
+
+
+Net.linear3 = lambda n, x, i, o: n.add("Add", n.add("MatMul", x, rand(i, o)), rand(o))
+spelling("attention", "PyTorch, three in one, by Gather", 13, (6, 8))(lambda n, x: three(n, x, lambda y: [n.add("Gather", y, np.int64(i), axis=0) for i in range(3)]))
+spelling("attention", "PyTorch, three in one, by Split", 13, (6, 8))(lambda n, x: three(n, x, lambda y: [n.add("Squeeze", p, ints(0)) for p in n.add("Split", y, ints(1, 1, 1), outputs=3, axis=0)]))
+spelling("attention", "PaddlePaddle, three in one, by Slice", 11, (6, 8))(lambda n, x: three(n, x, lambda y: [n.add("Squeeze", n.add("Slice", y, ints(i), ints(i + 1), ints(0)), axes=[0]) for i in range(3)]))
+
 for op in ("Sqrt", "Exp", "Reciprocal", "Abs", "Log"):
     spelling("one value", op)(lambda n, x, op=op: n.add(op, n.add("Add", n.add("Sigmoid", x), np.float32(0.5))))
 spelling("one value", "Pow 0.5")(lambda n, x: n.add("Pow", n.add("Sigmoid", x), np.float32(0.5)))

@@ -43,6 +43,14 @@ impl Builder {
         &self.shapes[value]
     }
 
+    /// Stands for a value that could not be made, so that what works on it can be looked at; a network with one is never
+    /// finished.
+    pub(crate) fn placeholder(&mut self, shape: Vec<usize>) -> Value {
+        self.shapes.push(shape);
+        self.nodes.push(Built { name: None, op: Op::Identity, inputs: vec![], params: vec![] });
+        self.shapes.len() - 1
+    }
+
     /// Adds an operator without parameters.
     pub(crate) fn op(&mut self, name: Option<&str>, op: Op, inputs: Vec<Value>) -> Result<Value, String> {
         self.push(name, op, inputs, Vec::new())

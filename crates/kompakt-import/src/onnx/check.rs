@@ -19,9 +19,10 @@ use crate::onnx::{
     evaluate::{Evaluator, Failure},
     import::{Imported, Source},
     options::ImportOptions,
+    ports::Port,
     tensor::Tensor,
 };
-use kompakt_graph::Graph;
+use kompakt_graph::{Graph, Op};
 use kompakt_model::Model;
 use std::path::Path;
 
@@ -103,8 +104,10 @@ fn work(imported: &Imported) -> u64 {
     let graph = &imported.model.graph;
     let of = |param: &kompakt_graph::Param| {
         let shape = graph.shape(graph.value_of(param.node));
-        // A weight is used once for every place of a channel: once where there is no image.
-        let places = shape[1..].iter().product::<usize>();
+        let places = match graph.nodes()[param.node].op {
+            Op::Conv2d { .. } => shape[1..].iter().product::<usize>(),
+            _ => 1,
+        };
         (places as u64).saturating_mul(param.len() as u64)
     };
     let images = imported.batch.unwrap_or(1) as u64;
@@ -182,7 +185,7 @@ fn fed<'i>(
     first: usize,
     batch: usize,
 ) -> Vec<(&'i str, Tensor)> {
-    let one = |(input, values): (&'i crate::onnx::import::Port, &Vec<f32>)| {
+    let one = |(input, values): (&'i Port, &Vec<f32>)| {
         let len = values.len() / n.max(1);
         let dims = std::iter::once(batch).chain(input.rest.iter().copied()).collect();
         (input.name.as_str(), Tensor::floats(dims, values[first * len..][..batch * len].to_vec()))

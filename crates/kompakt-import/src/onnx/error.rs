@@ -3,12 +3,15 @@
 use kompakt_model::CheckpointError;
 use std::path::PathBuf;
 
+/// The operator of a [`Problem`] with an input of the model.
+pub(crate) const INPUT: &str = "input";
+
 /// One thing about a model that stands in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The node's name, or that of its first output where it has none.
     pub node: String,
-    /// The operator.
+    /// The operator; `input` where it is an input of the model.
     pub operator: String,
     /// What is wrong or missing.
     pub problem: String,
@@ -16,7 +19,10 @@ pub struct Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "node {:?} ({}): {}", self.node, self.operator, self.problem)
+        match self.operator.as_str() {
+            INPUT => write!(f, "input {:?}: {}", self.node, self.problem),
+            operator => write!(f, "node {:?} ({operator}): {}", self.node, self.problem),
+        }
     }
 }
 
@@ -46,8 +52,8 @@ pub enum OnnxError {
     /// An input or output of the network cannot be taken as it is.
     #[error("{0}")]
     Port(String),
-    /// The model asks for what is not supported: everything of it, in the order of its nodes.
-    #[error("{} of the model's nodes cannot be imported:{}", .0.len(), list(.0))]
+    /// The model asks for what is not supported: everything of it, inputs first, in the order of its nodes.
+    #[error("{}", list(.0))]
     Unsupported(Vec<Problem>),
     /// The imported network does not compute what the file says.
     #[error(
@@ -76,6 +82,41 @@ impl OnnxError {
     }
 }
 
+/// How many nodes of which operators there are, then a line for each problem with all nodes that have it.
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(|p| format!("\n  {p}")).collect()
+    let (inputs, nodes): (Vec<&Problem>, Vec<&Problem>) = problems.iter().partition(|p| p.operator == INPUT);
+    let mut text = String::new();
+    if !nodes.is_empty() {
+        let counts = counted(nodes.iter().map(|p| p.operator.as_str()));
+        let counts: Vec<String> = counts.iter().map(|(operator, n)| format!("{operator} {n}")).collect();
+        text += &format!("{} of the model's nodes cannot be imported ({}):", nodes.len(), counts.join(", "));
+    } else if inputs.len() > 1 {
+        text += &format!("{} of the model's inputs cannot be imported:", inputs.len());
+    }
+    let separator = if text.is_empty() { "" } else { "\n  " };
+    for input in inputs {
+        text += &format!("{separator}{input}");
+    }
+    for ((operator, problem), n) in counted(nodes.iter().map(|p| (p.operator.as_str(), p.problem.as_str()))) {
+        let all = nodes.iter().filter(|p| p.operator == operator && p.problem == problem);
+        let names: Vec<String> = all.map(|p| format!("{:?}", p.node)).collect();
+        let names = names.join(", ");
+        text += &match n {
+            1 => format!("{separator}node {names} ({operator}): {problem}"),
+            n => format!("{separator}{n} nodes ({operator}): {problem}: {names}"),
+        };
+    }
+    text
+}
+
+/// Every item once, with how often it comes, in the order in which they come first.
+fn counted<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<(T, usize)> {
+    let mut counts: Vec<(T, usize)> = Vec::new();
+    for item in items {
+        match counts.iter_mut().find(|(known, _)| *known == item) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((item, 1)),
+        }
+    }
+    counts
 }

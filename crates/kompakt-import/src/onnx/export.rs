@@ -67,6 +67,7 @@ pub fn export(model: &Model) -> Result<Vec<u8>, OnnxError> {
             initializer: writer.initial,
             input: inputs,
             output: outputs,
+            value_info: Vec::new(),
             sparse_initializer: Vec::new(),
         }),
         opset_import: vec![OperatorSetId { domain: String::new(), version: OPSET }],

@@ -2,19 +2,17 @@
 
 use crate::onnx::{
     error::{OnnxError, Problem},
-    lower::{Act, Lowering, Slot},
+    lower::{Lowering, Slot},
     options::ImportOptions,
-    proto::{GraphProto, ModelProto, ValueInfo, data_type},
+    ports::{self, Port, network_inputs},
+    proto::{GraphProto, ModelProto},
     simplify,
     tensor::Tensor,
 };
 use bytes::Bytes;
 use kompakt_model::{Model, StageRecord};
 use prost::Message;
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// The oldest and newest operator sets that are understood.
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
@@ -39,13 +37,6 @@ pub(crate) struct Source {
     opset: i64,
     folder: PathBuf,
     n_bytes: usize,
-}
-
-/// An input of the file.
-pub(crate) struct Port {
-    pub(crate) name: String,
-    /// Its dimensions as the file has them, the batch left out; none for a single number an image.
-    pub(crate) rest: Vec<usize>,
 }
 
 /// A value of the file that the network has too.
@@ -141,12 +132,12 @@ impl Source {
     pub(crate) fn import(&self, options: &ImportOptions) -> Result<Imported, OnnxError> {
         let graph = &self.graph;
         let mut lowering = Lowering::new(graph, self.opset, self.folder(), self.n_bytes)?;
-        let inputs = ports(graph, options, &mut lowering)?;
-        let problems: Vec<Problem> = graph.node.iter().filter_map(|node| lowering.node(node)).collect();
+        let (inputs, mut problems) = ports::declare(graph, options, &mut lowering)?;
+        problems.extend(graph.node.iter().filter_map(|node| lowering.node(node)));
         if !problems.is_empty() {
             return Err(OnnxError::Unsupported(problems));
         }
-        let outputs = outputs(graph, &lowering)?;
+        let outputs = ports::outputs(graph, &lowering)?;
         let acts = acts(graph, &lowering);
         let batch = (!lowering.batch_is_open).then_some(lowering.batch);
         let n_parameters = lowering.n_parameters;
@@ -188,111 +179,6 @@ fn acts(graph: &GraphProto, lowering: &Lowering<'_>) -> Vec<(usize, String, usiz
         }
     }
     all
-}
-
-/// The inputs that are not initialisers.
-fn network_inputs(graph: &GraphProto) -> Vec<&ValueInfo> {
-    let initial: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
-    graph.input.iter().filter(|i| !initial.contains(i.name.as_str())).collect()
-}
-
-/// Declares the inputs.
-fn ports<'a>(
-    graph: &'a GraphProto,
-    options: &ImportOptions,
-    lowering: &mut Lowering<'a>,
-) -> Result<Vec<Port>, OnnxError> {
-    let inputs = network_inputs(graph);
-    if inputs.is_empty() {
-        return Err(OnnxError::Port("the model has no input".into()));
-    }
-    if let Some((name, _)) =
-        options.input_shapes.iter().find(|(n, _)| !n.is_empty() && !inputs.iter().any(|i| i.name == *n))
-    {
-        return Err(OnnxError::Port(format!("the model has no input {name:?}")));
-    }
-    let mut dims = Vec::new();
-    for (index, input) in inputs.iter().enumerate() {
-        let given = options
-            .input_shapes
-            .iter()
-            .find(|(n, _)| *n == input.name || (n.is_empty() && index == 0))
-            .map(|(_, shape)| shape.as_slice());
-        dims.push(input_dims(input, given)?);
-    }
-    let fixed: Vec<usize> = dims.iter().filter_map(|d| d.first().copied().flatten()).collect();
-    if let Some(other) = fixed.iter().find(|b| **b != fixed[0]) {
-        return Err(OnnxError::Port(format!(
-            "inputs have {} and {other} as their first dimension, which is taken as the batch",
-            fixed[0]
-        )));
-    }
-    lowering.batch = fixed.first().copied().unwrap_or(1);
-    lowering.batch_is_open = fixed.is_empty();
-    let mut ports = Vec::new();
-    for (input, dims) in inputs.iter().zip(dims) {
-        let rest: Vec<usize> = dims[1..].iter().copied().flatten().collect();
-        if rest.len() + 1 != dims.len() || rest.contains(&0) {
-            return Err(OnnxError::Port(format!(
-                "input {:?} has a dimension without a size; give its shape (--input-shape {}=3,224,224)",
-                input.name, input.name
-            )));
-        }
-        let shape = if rest.is_empty() { vec![1] } else { rest.clone() };
-        let value = lowering.builder.input(&input.name, shape);
-        let mut dims = vec![lowering.batch];
-        dims.extend(&rest);
-        lowering.set(&input.name, Slot::Act(Act { value, dims }));
-        ports.push(Port { name: input.name.clone(), rest });
-    }
-    Ok(ports)
-}
-
-/// The dimensions of an input, the batch first; `None` where nothing is known.
-fn input_dims(input: &ValueInfo, given: Option<&[usize]>) -> Result<Vec<Option<usize>>, OnnxError> {
-    let port = |problem: &str| OnnxError::Port(format!("input {:?} {problem}", input.name));
-    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-    let tensor = tensor.ok_or_else(|| port("is no tensor"))?;
-    let is_float = [data_type::FLOAT, data_type::FLOAT16, data_type::DOUBLE, data_type::BFLOAT16];
-    if !is_float.contains(&tensor.elem_type) {
-        return Err(port("does not hold floats"));
-    }
-    let declared: Option<Vec<Option<usize>>> = tensor.shape.as_ref().map(|shape| {
-        shape.dim.iter().map(|d| usize::try_from(d.dim_value).ok().filter(|&v| v > 0)).collect()
-    });
-    let dims = match (declared, given) {
-        (Some(declared), None) => declared,
-        (Some(declared), Some(given)) if given.len() == declared.len() => {
-            given.iter().map(|&d| Some(d)).collect()
-        }
-        (Some(declared), Some(given)) if given.len() + 1 == declared.len() => {
-            declared.first().copied().into_iter().chain(given.iter().map(|&d| Some(d))).collect()
-        }
-        (None, Some(given)) => given.iter().map(|&d| Some(d)).collect(),
-        (Some(_), Some(_)) => {
-            return Err(port("has another number of dimensions than the shape that is given"));
-        }
-        (None, None) => return Err(port("has no shape; give it (--input-shape 1,3,224,224)")),
-    };
-    if dims.is_empty() {
-        return Err(port("is a single number; its first dimension would be the batch"));
-    }
-    Ok(dims)
-}
-
-fn outputs(graph: &GraphProto, lowering: &Lowering<'_>) -> Result<Vec<usize>, OnnxError> {
-    if graph.output.is_empty() {
-        return Err(OnnxError::Port("the model has no output".into()));
-    }
-    graph
-        .output
-        .iter()
-        .map(|output| match lowering.get(&output.name) {
-            Some(Slot::Act(act)) => Ok(act.value),
-            Some(_) => Err(OnnxError::Port(format!("output {:?} does not depend on the input", output.name))),
-            None => Err(OnnxError::Port(format!("no node makes output {:?}", output.name))),
-        })
-        .collect()
 }
 
 /// The sparse initialisers, zeros filled in.

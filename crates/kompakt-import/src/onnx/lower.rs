@@ -8,6 +8,7 @@ mod norms;
 mod pools;
 mod resize;
 mod shapes;
+mod turned;
 
 use crate::onnx::{
     builder::{Builder, Value},
@@ -17,6 +18,7 @@ use crate::onnx::{
     tensor::Tensor,
 };
 use std::{borrow::Cow, collections::BTreeMap, path::Path};
+use turned::Turned;
 
 /// Elements of constants that may be computed beside what the file holds.
 const SPARE_ELEMENTS: usize = 1 << 26;
@@ -37,8 +39,12 @@ pub(crate) enum Slot<'a> {
     /// A constant that was computed.
     Const(std::rc::Rc<Tensor>),
     Act(Act),
-    /// The result of a node that could not be lowered.
-    Unknown,
+    /// A value whose batch the file does not have in front.
+    Turned(Turned),
+    /// The result of a node that could not be lowered, or of one behind it.
+    Unknown {
+        is_constant: bool,
+    },
 }
 
 /// See the [module page](self).
@@ -49,6 +55,7 @@ pub(crate) struct Lowering<'a> {
     pub(crate) batch_is_open: bool,
     /// Numbers of all parameters, as the file has them.
     pub(crate) n_parameters: u64,
+    graph: &'a GraphProto,
     opset: i64,
     folder: Option<&'a Path>,
     slots: BTreeMap<&'a str, Slot<'a>>,
@@ -140,6 +147,7 @@ impl<'a> Lowering<'a> {
             batch: 1,
             batch_is_open: true,
             n_parameters: 0,
+            graph,
             opset,
             folder,
             slots,
@@ -157,22 +165,95 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Lowers one node; gives what stands in the way.
+    /// Lowers one node; gives what stands in the way. Nodes behind it are looked at all the same, as far as the shapes of
+    /// what they work on are known.
     pub(crate) fn node(&mut self, node: &'a NodeProto) -> Option<Problem> {
         let result = self.try_node(node);
         let made = match &result {
             Ok(outputs) => outputs.clone(),
-            Err(_) => Vec::new(),
+            Err(_) => node.output.iter().map(|name| self.unknown(node, name)).collect(),
         };
+        let rest = || Slot::Unknown { is_constant: false };
         for (i, name) in node.output.iter().enumerate() {
-            self.set(name, made.get(i).cloned().unwrap_or(Slot::Unknown));
+            self.set(name, made.get(i).cloned().unwrap_or_else(rest));
         }
-        let problem = match result {
-            Ok(_) => return None,
-            Err(None) => return None,
-            Err(Some(problem)) => problem,
-        };
+        let problem = result.err().flatten()?;
         Some(Problem { node: node.title().to_string(), operator: node.op_type.clone(), problem })
+    }
+
+    /// What stands for output `name` of a node that could not be lowered.
+    fn unknown(&mut self, node: &NodeProto, name: &str) -> Slot<'a> {
+        let is_constant = |name: &String| match self.slots.get(name.as_str()) {
+            Some(Slot::Act(_) | Slot::Turned(_) | Slot::Unknown { is_constant: false }) => false,
+            Some(_) | None => true,
+        };
+        if matches!(node.op_type.as_str(), "Shape" | "Size") || node.input.iter().all(is_constant) {
+            return Slot::Unknown { is_constant: true };
+        }
+        match self.declared(name).or_else(|| self.shape_of_elementwise(node)) {
+            Some(dims) if dims.first() == Some(&self.batch) && !dims.contains(&0) => {
+                let rest = if dims.len() == 1 { vec![1] } else { dims[1..].to_vec() };
+                Slot::Act(Act { value: self.builder.placeholder(rest), dims })
+            }
+            _ => Slot::Unknown { is_constant: false },
+        }
+    }
+
+    /// The shape that the file writes down for a value of floats.
+    fn declared(&self, name: &str) -> Option<Vec<usize>> {
+        let info = self.graph.value_info.iter().find(|v| v.name == name)?;
+        let tensor = info.r#type.as_ref()?.tensor_type.as_ref().filter(|t| t.elem_type == 1)?;
+        let dims = &tensor.shape.as_ref()?.dim;
+        let size = |(d, dim): (usize, &crate::onnx::proto::Dimension)| match usize::try_from(dim.dim_value) {
+            Ok(0) | Err(_) if d == 0 => Some(self.batch),
+            Ok(0) | Err(_) => None,
+            Ok(size) => Some(size),
+        };
+        let dims: Vec<usize> = dims.iter().enumerate().map(size).collect::<Option<_>>()?;
+        crate::onnx::tensor::is_sane(&dims).then_some(dims)
+    }
+
+    /// The shape that an operator on each element makes of known shapes.
+    fn shape_of_elementwise(&self, node: &NodeProto) -> Option<Vec<usize>> {
+        const ELEMENTWISE: &[&str] = &[
+            "And",
+            "Atan",
+            "Ceil",
+            "Cos",
+            "CumSum",
+            "Equal",
+            "Floor",
+            "Greater",
+            "Less",
+            "Log",
+            "Mod",
+            "Not",
+            "Or",
+            "Pow",
+            "Round",
+            "Sign",
+            "Sin",
+            "Tan",
+            "ThresholdedRelu",
+            "Where",
+            "Xor",
+        ];
+        if !ELEMENTWISE.contains(&node.op_type.as_str()) {
+            return None;
+        }
+        let mut dims = Vec::new();
+        for name in node.input.iter().filter(|n| !n.is_empty()) {
+            let other: Vec<usize> = match self.slots.get(name.as_str())? {
+                Slot::Act(act) => act.dims.clone(),
+                Slot::Const(tensor) => tensor.dims.clone(),
+                Slot::Stored(proto) => {
+                    proto.dims.iter().map(|&d| usize::try_from(d).ok()).collect::<Option<_>>()?
+                }
+                Slot::Turned(_) | Slot::Unknown { .. } => return None,
+            };
+            dims = crate::onnx::rules::broadcast(&dims, &other).ok()?;
+        }
+        crate::onnx::tensor::is_sane(&dims).then_some(dims)
     }
 
     /// The slots of the node's outputs; an error without a text where an earlier node has failed already.
@@ -188,18 +269,49 @@ impl<'a> Lowering<'a> {
             return Ok(vec![Slot::Const(tensor.into())]);
         }
         let mut inputs = Vec::with_capacity(node.input.len());
+        let (mut is_behind, mut is_constant, mut turned) = (false, true, None);
         for name in &node.input {
             inputs.push(match self.slots.get(name.as_str()) {
                 _ if name.is_empty() => None,
                 None => return Err(Some(format!("nothing before it makes its input {name:?}"))),
-                Some(Slot::Unknown) => return Err(None),
-                Some(Slot::Act(act)) => Some(Operand::Act(act.clone())),
+                Some(Slot::Unknown { is_constant: constant }) => {
+                    is_behind = true;
+                    is_constant &= constant;
+                    None
+                }
+                Some(Slot::Act(act)) => {
+                    is_constant = false;
+                    Some(Operand::Act(act.clone()))
+                }
+                Some(Slot::Turned(value)) => {
+                    is_constant = false;
+                    turned = Some(value.clone());
+                    Some(Operand::Act(value.act.clone()))
+                }
                 Some(Slot::Const(tensor)) => Some(Operand::Const(Cow::Owned((**tensor).clone()))),
                 Some(Slot::Stored(proto)) => {
                     let tensor = Tensor::read(proto, self.folder).map_err(|e| Some(e.to_string()))?;
                     Some(Operand::Const(Cow::Owned(tensor)))
                 }
             });
+        }
+        if is_behind {
+            let is_computed = is_constant || matches!(node.op_type.as_str(), "Shape" | "Size");
+            return Err((!is_computed).then(|| constants_only(&node.op_type)).flatten());
+        }
+        if turned.is_none()
+            && let ("Transpose", Some(Some(Operand::Act(act)))) = (node.op_type.as_str(), inputs.first())
+            && fold::permutation(node, act.dims.len())?.first() != Some(&0)
+        {
+            turned = Some(Turned { act: act.clone(), at: 0 });
+        }
+        if let Some(turned) = turned {
+            if node.op_type == "Shape" {
+                return Ok(vec![Slot::Const(fold::shape_of(node, &turned.file_dims()).into())]);
+            }
+            let made = self.turned(node, &turned, &inputs)?;
+            let slot = |made: Turned| if made.at == 0 { Slot::Act(made.act) } else { Slot::Turned(made) };
+            return Ok(made.into_iter().map(slot).collect());
         }
         let call = Call { node, inputs };
         if let Some(made) = self.folded(&call)? {
@@ -289,7 +401,9 @@ impl<'a> Lowering<'a> {
             "Pad" => self.pad(call)?,
             "DepthToSpace" | "SpaceToDepth" => self.depth_and_space(call)?,
             "Resize" | "Upsample" => self.resize(call)?,
-            other => return Err(format!("{other} is supported on constants only")),
+            other => {
+                return Err(constants_only(other).unwrap_or_else(|| format!("{other} of a value")));
+            }
         };
         Ok(vec![one])
     }
@@ -313,6 +427,28 @@ impl<'a> Lowering<'a> {
         let value = self.builder.reshape(x.value, if rest.is_empty() { vec![1] } else { rest })?;
         Ok(Act { value, dims })
     }
+}
+
+/// What is wrong with an operator on a value, if it is supported on constants only.
+fn constants_only(op: &str) -> Option<String> {
+    const ALL: &[&str] = &[
+        "And",
+        "Ceil",
+        "ConstantOfShape",
+        "DequantizeLinear",
+        "Equal",
+        "Floor",
+        "Greater",
+        "Less",
+        "Log",
+        "Mod",
+        "Not",
+        "Or",
+        "Range",
+        "ReduceProd",
+        "Where",
+    ];
+    ALL.contains(&op).then(|| "it is supported on constants only".to_string())
 }
 
 /// Whether an operator is supported, on constants at least.

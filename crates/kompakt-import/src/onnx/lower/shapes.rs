@@ -40,9 +40,6 @@ impl Lowering<'_> {
     pub(super) fn transpose_node(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let axes = fold::permutation(call.node, x.dims.len())?;
-        if axes.first() != Some(&0) {
-            return Err(format!("the order {axes:?} moves the batch"));
-        }
         if x.dims.len() == 1 {
             return Ok(x);
         }
@@ -132,7 +129,7 @@ impl Lowering<'_> {
     }
 
     /// The indices `run` of dimension `axis`.
-    fn part(&mut self, x: &Act, axis: usize, run: Run, name: Option<&str>) -> Result<Act, String> {
+    pub(super) fn part(&mut self, x: &Act, axis: usize, run: Run, name: Option<&str>) -> Result<Act, String> {
         if run.is_all(x.dims[axis]) {
             return Ok(x.clone());
         }

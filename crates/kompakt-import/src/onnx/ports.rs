@@ -1,0 +1,202 @@
+//! Inputs and outputs of a file: which there are, and what shapes they have.
+
+use crate::onnx::{
+    error::{INPUT, OnnxError, Problem},
+    lower::{Act, Lowering, Slot},
+    options::ImportOptions,
+    proto::{GraphProto, ValueInfo, data_type},
+};
+use std::collections::BTreeSet;
+
+/// The side of a picture in an example of a shape, and the length of anything else.
+const EXAMPLE_SIDE: usize = 224;
+const EXAMPLE_LENGTH: usize = 128;
+
+/// An input of the file.
+pub(crate) struct Port {
+    pub(crate) name: String,
+    /// Its dimensions as the file has them, the batch left out; none for a single number an image.
+    pub(crate) rest: Vec<usize>,
+}
+
+/// The inputs that are not initialisers.
+pub(crate) fn network_inputs(graph: &GraphProto) -> Vec<&ValueInfo> {
+    let initial: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    graph.input.iter().filter(|i| !initial.contains(i.name.as_str())).collect()
+}
+
+/// Declares the inputs. Gives them, and what stands in the way of some of them; those count as unknown from there on.
+///
+/// Errors: no inputs, shapes for inputs that are not there.
+pub(crate) fn declare<'a>(
+    graph: &'a GraphProto,
+    options: &ImportOptions,
+    lowering: &mut Lowering<'a>,
+) -> Result<(Vec<Port>, Vec<Problem>), OnnxError> {
+    let inputs = network_inputs(graph);
+    if inputs.is_empty() {
+        return Err(OnnxError::Port("the model has no input".into()));
+    }
+    if let Some((name, _)) =
+        options.input_shapes.iter().find(|(n, _)| !n.is_empty() && !inputs.iter().any(|i| i.name == *n))
+    {
+        let names: Vec<String> = inputs.iter().map(|i| format!("{:?}", i.name)).collect();
+        return Err(OnnxError::Port(format!(
+            "the model has no input {name:?}; its inputs are {}",
+            names.join(", ")
+        )));
+    }
+    let mut problems = Vec::new();
+    let mut dims = Vec::new();
+    for (index, input) in inputs.iter().enumerate() {
+        let given =
+            options.input_shapes.iter().find(|(n, _)| *n == input.name || (n.is_empty() && index == 0));
+        match input_dims(graph, input, given.map(|(_, shape)| shape.as_slice())) {
+            Ok(known) => dims.push(Some(known)),
+            Err(problem) => {
+                problems.push(Problem { node: input.name.clone(), operator: INPUT.into(), problem });
+                dims.push(None);
+            }
+        }
+    }
+    let fixed: Vec<usize> = dims.iter().flatten().filter_map(|d| d.first().copied().flatten()).collect();
+    if let Some(other) = fixed.iter().find(|b| **b != fixed[0]) {
+        return Err(OnnxError::Port(format!(
+            "inputs have {} and {other} as their first dimension, which is taken as the batch",
+            fixed[0]
+        )));
+    }
+    lowering.batch = fixed.first().copied().unwrap_or(1);
+    lowering.batch_is_open = fixed.is_empty();
+    let mut ports = Vec::new();
+    for (input, dims) in inputs.iter().zip(dims) {
+        let Some(dims) = dims else {
+            lowering.set(&input.name, Slot::Unknown { is_constant: false });
+            continue;
+        };
+        let rest: Vec<usize> = dims[1..].iter().copied().flatten().collect();
+        let shape = if rest.is_empty() { vec![1] } else { rest.clone() };
+        let value = lowering.builder.input(&input.name, shape);
+        let mut dims = vec![lowering.batch];
+        dims.extend(&rest);
+        lowering.set(&input.name, Slot::Act(Act { value, dims }));
+        ports.push(Port { name: input.name.clone(), rest });
+    }
+    Ok((ports, problems))
+}
+
+/// The dimensions of an input, the batch first, which may be open. Errors: what is wrong, and what would be enough.
+fn input_dims(
+    graph: &GraphProto,
+    input: &ValueInfo,
+    given: Option<&[usize]>,
+) -> Result<Vec<Option<usize>>, String> {
+    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()).ok_or("it is not a tensor")?;
+    let floats = [data_type::FLOAT, data_type::FLOAT16, data_type::DOUBLE, data_type::BFLOAT16];
+    if !floats.contains(&tensor.elem_type) {
+        let kind = match tensor.elem_type {
+            data_type::INT32 | data_type::INT64 => "whole numbers",
+            data_type::UINT8 | data_type::INT8 => "bytes",
+            data_type::BOOL => "booleans",
+            _ => "something other than floats",
+        };
+        return Err(format!("it holds {kind}; only floats are supported as inputs"));
+    }
+    let declared: Option<Vec<Option<usize>>> = tensor.shape.as_ref().map(|shape| {
+        shape.dim.iter().map(|d| usize::try_from(d.dim_value).ok().filter(|&v| v > 0)).collect()
+    });
+    let Some(declared) = declared else {
+        return match given {
+            Some(given) if !given.is_empty() => Ok(given.iter().map(|&d| Some(d)).collect()),
+            _ => Err(format!(
+                "its shape is not known; give it with the batch, as --input-shape {}=1,3,224,224",
+                input.name
+            )),
+        };
+    };
+    if declared.is_empty() {
+        return Err("it is a single number; its first dimension would be the batch".into());
+    }
+    let example = || example(graph, input, &declared);
+    let dims: Vec<Option<usize>> = match given {
+        None => declared.clone(),
+        Some(given) if given.len() == declared.len() => given.iter().map(|&d| Some(d)).collect(),
+        Some(given) if given.len() + 1 == declared.len() => {
+            declared.first().copied().into_iter().chain(given.iter().map(|&d| Some(d))).collect()
+        }
+        Some(given) => {
+            return Err(format!(
+                "the shape given for it has {} sizes; it takes {} without the batch, as {}",
+                given.len(),
+                declared.len() - 1,
+                example()
+            ));
+        }
+    };
+    for (fixed, size) in declared.iter().zip(&dims) {
+        if let (Some(fixed), Some(size)) = (fixed, size)
+            && fixed != size
+        {
+            return Err(format!(
+                "the shape given for it has {size} where the file fixes {fixed}: {}",
+                shown(&declared)
+            ));
+        }
+    }
+    if dims[1..].contains(&None) {
+        return Err(format!("{} leaves sizes open; give them, as {}", shown(&declared), example()));
+    }
+    Ok(dims)
+}
+
+/// A shape, open sizes as `?`.
+fn shown(dims: &[Option<usize>]) -> String {
+    let one = |d: &Option<usize>| d.map_or("?".to_string(), |d| d.to_string());
+    format!("[{}]", dims.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
+/// What could be written for an input of these dimensions.
+fn example(graph: &GraphProto, input: &ValueInfo, declared: &[Option<usize>]) -> String {
+    let is_picture = declared.len() == 4;
+    let size = |(d, known): (usize, &Option<usize>)| {
+        let guess = match d {
+            0 if declared.len() > 2 => {
+                channels(graph, &input.name).unwrap_or(if is_picture { 3 } else { 64 })
+            }
+            _ if is_picture => EXAMPLE_SIDE,
+            _ => EXAMPLE_LENGTH,
+        };
+        known.unwrap_or(guess).to_string()
+    };
+    let sizes: Vec<String> = declared[1..].iter().enumerate().map(size).collect();
+    format!("--input-shape {}={}", input.name, sizes.join(","))
+}
+
+/// The channels that the first convolution of an input takes.
+fn channels(graph: &GraphProto, name: &str) -> Option<usize> {
+    let conv =
+        graph.node.iter().find(|n| n.op_type == "Conv" && n.input.first().is_some_and(|i| i == name))?;
+    let weight = graph.initializer.iter().find(|t| Some(&t.name) == conv.input.get(1))?;
+    let channels = weight.dims.get(1)?.checked_mul(conv.int("group", 1))?;
+    usize::try_from(channels).ok().filter(|&c| c > 0)
+}
+
+/// The values that leave the network.
+pub(crate) fn outputs(graph: &GraphProto, lowering: &Lowering<'_>) -> Result<Vec<usize>, OnnxError> {
+    if graph.output.is_empty() {
+        return Err(OnnxError::Port("the model has no output".into()));
+    }
+    graph
+        .output
+        .iter()
+        .map(|output| match lowering.get(&output.name) {
+            Some(Slot::Act(act)) => Ok(act.value),
+            Some(Slot::Turned(_)) => Err(OnnxError::Port(format!(
+                "the batch is not the first dimension of output {:?}",
+                output.name
+            ))),
+            Some(_) => Err(OnnxError::Port(format!("output {:?} does not depend on the input", output.name))),
+            None => Err(OnnxError::Port(format!("no node makes output {:?}", output.name))),
+        })
+        .collect()
+}
