@@ -2,14 +2,17 @@
 //!
 //! ```text
 //! onnx.backend.test.case.node ─► backend_cases.py ─► target/onnx/backend ─► example `cases` ─► right, refused, wrong
+//! spellings.py ───────────────► example `spellings` ──► results/onnx.md
 //! fixtures/onnx ──────────────► example `cases` ──► target/onnx/exports ─► check_exports.py (ONNX Runtime)
 //! ```
+
+mod page;
 
 use anyhow::{Context, Result, bail};
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 /// What the figures were checked with.
@@ -33,9 +36,31 @@ pub(crate) fn run() -> Result<()> {
     crate::say("the tests of the onnx package that fall in the operator set");
     call(&python, [cases.join("backend_cases.py").as_os_str(), backend.as_os_str()])?;
     run_cases(&[&backend])?;
+    spellings(root, &python, &cases, &folder.join("spellings"))?;
     crate::say("the operator suite, and what is exported of it in ONNX Runtime");
     run_cases(&[&cases, &exports])?;
     call(&python, [cases.join("check_exports.py").as_os_str(), cases.as_os_str(), exports.as_os_str()])
+}
+
+/// Writes what exporters write, imports it, and makes `results/onnx.md` of what becomes of it.
+fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path) -> Result<()> {
+    crate::say("what exporters write");
+    let script = root.join("xtask/src/onnx/spellings.py");
+    let status =
+        Command::new(python).args([script.as_os_str(), folder.as_os_str()]).env("PYTHONPATH", cases).status();
+    let status = status.context("cannot start Python")?;
+    if !status.success() {
+        bail!("{} failed", script.display());
+    }
+    let cargo = ["run", "--release", "--quiet", "-p", "kompakt-import", "--example", "spellings", "--"];
+    let output = Command::new(env!("CARGO")).args(cargo).arg(folder).stderr(Stdio::inherit()).output();
+    let output = output.context("cannot start cargo")?;
+    let text = String::from_utf8(output.stdout).context("the example's output")?;
+    std::fs::write(root.join("results/onnx.md"), page::page(&text)?).context("writing results/onnx.md")?;
+    if !output.status.success() {
+        bail!("some spellings are imported wrongly; see results/onnx.md");
+    }
+    Ok(())
 }
 
 /// A virtual environment with the packages; gives its Python.
