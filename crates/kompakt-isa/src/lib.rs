@@ -53,11 +53,13 @@ macro_rules! instruction_sets {
 }
 
 /// Whether the processor has a feature; without `std`, whether every processor that this was built for has it.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! has {
     ($($feature:tt)*) => {{
-        #[cfg(feature = "std")]
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
         let found = $(std::is_x86_feature_detected!($feature))&&*;
+        #[cfg(all(feature = "std", target_arch = "aarch64"))]
+        let found = $(std::arch::is_aarch64_feature_detected!($feature))&&*;
         #[cfg(not(feature = "std"))]
         let found = $(cfg!(target_feature = $feature))&&*;
         found
@@ -68,12 +70,20 @@ macro_rules! has {
 instruction_sets! {
     /// Plain Rust, everywhere: the definition.
     Scalar "scalar" if true;
+    /// Plain Rust over arrays of four, everywhere: what the compiler makes of them is up to it.
+    Portable "portable" if true;
     /// 256-bit vectors: AVX2, FMA, POPCNT, BMI1, BMI2, LZCNT.
     #[cfg(target_arch = "x86_64")]
     Avx2 "avx2" if has_avx2();
     /// 512-bit vectors with masks: AVX-512 F, BW, DQ, VL, and what AVX2 stands for.
     #[cfg(target_arch = "x86_64")]
     Avx512 "avx512" if has_avx2() && has!("avx512f" "avx512bw" "avx512dq" "avx512vl");
+    /// 128-bit vectors of 64-bit Arm.
+    #[cfg(target_arch = "aarch64")]
+    Neon "neon" if has!("neon");
+    /// 128-bit WebAssembly vectors: a module has them or not.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128 "simd128" if true;
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -1,40 +1,66 @@
-//! Functions compiled once for each instruction set.
+//! One choice between instruction sets: a [`Job`] is written once, and [`run`] calls the version of it that was compiled for
+//! the [`Isa`] it is given.
+//!
+//! ```text
+//! kernel(isa, ...)  ->  run(isa, job)  ->  Level::Scalar    job.define()              plain Rust, the definition
+//!                                          any other level  job.run::<its Arch>()     over the vectors of that Arch
+//! ```
+#![expect(unsafe_code, reason = "what runs over vectors needs their features")]
 
-pub(crate) use kompakt_isa::Level;
+mod vector;
 
-/// Calls a function compiled once for each instruction set. The body is plain Rust, inlined into each.
-///
-/// `per_isa! { fn name(args) -> ret = body_function; }` makes `name(isa, args)`.
+use crate::arch::{self, Arch};
+pub(crate) use kompakt_isa::{Isa, Level};
+pub(crate) use vector::Vector;
+
+/// Something to be computed on an instruction set.
+pub(crate) trait Job: Sized {
+    /// What comes of it.
+    type Output;
+
+    /// The definition, in plain Rust.
+    fn define(self) -> Self::Output;
+
+    /// The same over vectors. Implementations are `inline(always)`, with all that they call in their loops.
+    ///
+    /// # Safety
+    /// The features of `A`.
+    unsafe fn run<A: Arch>(self) -> Self::Output;
+}
+
+/// Runs a job on an instruction set.
+#[inline(always)]
+pub(crate) fn run<J: Job>(isa: Isa, job: J) -> J::Output {
+    match isa.level() {
+        Level::Scalar => job.define(),
+        _ => arch::run(isa, job),
+    }
+}
+
+/// Calls a function whose body is plain Rust, compiled once for each instruction set: loops that the compiler turns into
+/// vectors. `per_isa! { fn name(args) -> ret = body_function; }` makes `name(isa, args)`.
 macro_rules! per_isa {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:expr;) => {
         $(#[$meta])*
         $vis fn $name(isa: $crate::Isa, $($arg: $ty),*) $(-> $ret)? {
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            fn avx2($($arg: $ty),*) $(-> $ret)? {
-                $body($($arg),*)
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-            fn avx512($($arg: $ty),*) $(-> $ret)? {
-                $body($($arg),*)
-            }
-            match isa.level() {
-                $crate::isa::Level::Scalar => $body($($arg),*),
-                #[cfg(target_arch = "x86_64")]
-                #[expect(unsafe_code, reason = "the features are there: an Isa of this level proves it")]
-                $crate::isa::Level::Avx2 => {
-                    // SAFETY: the level stands for AVX2 and FMA.
-                    unsafe { avx2($($arg),*) }
+            struct Call<T>(T);
+            impl $crate::isa::Job for Call<($($ty,)*)> {
+                type Output = $crate::isa::per_isa!(@output $($ret)?);
+                #[inline(always)]
+                fn define(self) -> Self::Output {
+                    let Self(($($arg,)*)) = self;
+                    $body($($arg),*)
                 }
-                #[cfg(target_arch = "x86_64")]
-                #[expect(unsafe_code, reason = "the features are there: an Isa of this level proves it")]
-                $crate::isa::Level::Avx512 => {
-                    // SAFETY: the level stands for these features.
-                    unsafe { avx512($($arg),*) }
+                #[inline(always)]
+                #[expect(unsafe_code, reason = "the same in any case: it is compiled with the caller's features")]
+                unsafe fn run<A: $crate::arch::Arch>(self) -> Self::Output {
+                    self.define()
                 }
             }
+            $crate::isa::run(isa, Call(($($arg,)*)))
         }
     };
+    (@output) => { () };
+    (@output $ret:ty) => { $ret };
 }
 pub(crate) use per_isa;

@@ -13,8 +13,9 @@
 //! None of them ever holds a dense matrix of f32. Zeros are neither stored nor multiplied.
 //!
 //! # Instruction sets
-//! Every kernel takes an [`Isa`]. [`Isa::SCALAR`] is the definition, in plain Rust; AVX2 and AVX-512 are found out at
-//! run time and need no build flags. All compute the same sums of f32 in different orders:
+//! Every kernel takes an [`Isa`]. [`Isa::SCALAR`] is the definition, in plain Rust; the others are detected at run time and
+//! need no build flags. A kernel is written once over vectors (`isa`) and compiled for each instruction set (`arch`), where
+//! the page says what a new one must implement. All compute the same sums of f32 in different orders:
 //! `|y - y_scalar| <= 4 n 2^-24 sum |w| |x|` for sums of `n` products.
 //!
 //! # Panics
@@ -28,33 +29,37 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
-pub mod activations;
-pub mod columns;
-pub mod dense;
-pub mod depthwise;
-pub mod elementwise;
+mod arch;
+mod conv;
+mod costs;
 mod epilogue;
-pub mod grid;
 mod isa;
-#[cfg(target_arch = "x86_64")]
-mod lanes;
-pub mod normalise;
-pub mod pairwise;
-pub mod planes;
-pub mod pool;
-pub mod rearrange;
-pub mod rows;
-pub mod sliced;
-pub mod taps;
+mod matrix;
+mod ops;
+mod tile;
 
-pub use columns::{ColumnMatrix, ColumnScratch};
-pub use depthwise::{Depthwise, PlanesAt};
+pub use conv::{
+    aligned::Aligned,
+    depthwise::{self, Depthwise, PlanesAt},
+    grid::{self, Grid},
+    planes::{self, Planes},
+    shape::ConvShape,
+};
+pub use costs::Costs;
 pub use epilogue::Epilogue;
-pub use grid::{Aligned, ConvShape, Grid};
 pub use kompakt_isa::Isa;
-pub use pairwise::Pairwise;
-pub use planes::Planes;
-pub use pool::PoolWindow;
-pub use rows::{Codebook, RowSource, RowWeights};
-pub use sliced::SlicedMatrix;
-pub use taps::{TapLayout, TapMatrix, Window};
+pub use matrix::{
+    columns::{self, ColumnMatrix, ColumnScratch},
+    dense,
+    layout::TapLayout,
+    rows::{Codebook, RowSource, RowWeights},
+    sliced::{self, SlicedMatrix},
+    taps::{self, TapMatrix},
+    window::Window,
+};
+pub use ops::{
+    activations, elementwise, normalise,
+    pairwise::{self, Pairwise},
+    pool::{self, PoolWindow},
+    rearrange,
+};

@@ -37,7 +37,7 @@ impl Avx2 {
     pub(super) fn of(isa: Isa) -> Option<Self> {
         match isa.level() {
             Level::Avx2 | Level::Avx512 => Some(Self(())),
-            Level::Scalar => None,
+            _ => None,
         }
     }
 

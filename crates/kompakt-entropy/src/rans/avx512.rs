@@ -31,7 +31,7 @@ impl Avx512 {
     pub(crate) fn of(isa: Isa) -> Option<Self> {
         match isa.level() {
             Level::Avx512 => Some(Self { words: isa.has_vbmi2().then_some(Words(())) }),
-            Level::Avx2 | Level::Scalar => None,
+            _ => None,
         }
     }
 

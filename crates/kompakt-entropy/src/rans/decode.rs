@@ -117,3 +117,14 @@ impl<'a> Decoder<'a> {
 fn broken(offset: usize, rule: &'static str, problem: &'static str) -> EntropyError {
     EntropyError::Stream { offset, rule, problem }
 }
+
+/// Whether symbols are decoded with vectors there, and not one way after the other.
+pub(super) fn has_vectors(isa: Isa) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return super::avx2::Avx2::of(isa).is_some();
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = isa;
+        false
+    }
+}

@@ -13,11 +13,11 @@ pub(crate) trait Job {
 /// Runs a job compiled for an instruction set.
 pub(crate) fn run(isa: Isa, job: impl Job) -> Result<(), EntropyError> {
     match isa.level() {
-        Level::Scalar => job.run(),
         #[cfg(target_arch = "x86_64")]
         #[expect(unsafe_code, reason = "the one call of code for a certain instruction set")]
         // SAFETY: both levels stand for these features.
         Level::Avx2 | Level::Avx512 => unsafe { with_avx2(job) },
+        _ => job.run(),
     }
 }
 

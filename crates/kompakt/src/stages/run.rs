@@ -89,7 +89,7 @@ pub struct Args {
     /// Print to stderr what it took to start and to give the first result, and the largest memory, as JSON
     #[arg(long, conflicts_with_all = ["data", "bench", "plan"])]
     pub stats: bool,
-    /// Use this instruction set: scalar, avx2, avx512 [default: the best there is]
+    /// Use this instruction set: scalar, portable, avx2, avx512, neon or simd128 [default: the best there is]
     #[arg(long, value_parser = isa, value_name = "NAME")]
     pub isa: Option<Isa>,
     /// Do not check the file's checksums and content hash first

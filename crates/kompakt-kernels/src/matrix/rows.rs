@@ -12,10 +12,10 @@ pub(crate) fn whole([a, b, c, d]: [f32; PARTS]) -> f32 {
     (a + b) + (c + d)
 }
 
-/// `a * b + sum`, rounded once if `FUSED`.
+/// `a * b + sum`, rounded once if `fused`.
 #[inline(always)]
-pub(crate) fn add_product<const FUSED: bool>(a: f32, b: f32, sum: f32) -> f32 {
-    if !FUSED {
+pub(crate) fn add_product(fused: bool, a: f32, b: f32, sum: f32) -> f32 {
+    if !fused {
         return a * b + sum;
     }
     #[cfg(feature = "std")]

@@ -13,160 +13,17 @@
 //!
 //! Columns are cut into blocks whose part of `x` stays in cache, and within a block an offset is a u16. Blocks are
 //! run one after the other over all rows, sums waiting in `y` meanwhile.
+#![expect(
+    unsafe_code,
+    reason = "weights without bounds checks: entries were counted when the form was built"
+)]
 
-use crate::{Codebook, Epilogue, Isa, RowSource, RowWeights, epilogue::RowEpilogue, isa::Level};
+use crate::{
+    Codebook, Epilogue, Isa, RowSource, RowWeights, TapLayout, Window, epilogue::RowEpilogue, isa::run,
+    tile::Products,
+};
 use alloc::{sync::Arc, vec, vec::Vec};
 use core::ops::Range;
-
-#[cfg(target_arch = "x86_64")]
-#[path = "taps_x86.rs"]
-mod x86;
-
-/// The most vectors of sums that stay in registers while a row's taps go by.
-pub(crate) const MAX_SUMS: usize = 28;
-
-/// Rows of that many vectors whose sums stay in registers.
-pub(crate) const fn rows_at_once(across: usize) -> usize {
-    let rows = MAX_SUMS / across;
-    if rows > 14 {
-        14
-    } else if rows == 0 {
-        1
-    } else {
-        rows
-    }
-}
-
-/// Where the columns of a [`TapMatrix`] lie in `x`, and how they are cut into blocks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TapLayout {
-    n_cols: usize,
-    /// One a column; `None`: column `c` is at `c`.
-    offsets: Option<Vec<u32>>,
-    /// First column of each block, then `n_cols`.
-    bounds: Vec<u32>,
-    /// The least offset of each block.
-    bases: Vec<u32>,
-    /// The largest of all offsets.
-    max_offset: usize,
-}
-
-impl TapLayout {
-    /// The columns of a linear layer, in blocks of `block_cols` (at most 65,536).
-    ///
-    /// Panics: if there are more than 2^32 - 1 columns.
-    pub fn linear(n_cols: usize, block_cols: usize) -> Self {
-        assert!(u32::try_from(n_cols).is_ok(), "{n_cols} columns");
-        let block_cols = block_cols.clamp(1, 1 << 16);
-        let bases: Vec<u32> = (0..n_cols).step_by(block_cols).map(|c| c as u32).collect();
-        let mut bounds = bases.clone();
-        bounds.push(n_cols as u32);
-        Self { n_cols, offsets: None, bounds, bases, max_offset: n_cols.saturating_sub(1) }
-    }
-
-    /// Columns at those offsets, in blocks that reach over at most `footprint` floats where that is possible.
-    ///
-    /// Panics: if there are more than 2^32 - 1 columns.
-    pub fn planar(offsets: Vec<u32>, footprint: usize) -> Self {
-        assert!(u32::try_from(offsets.len()).is_ok(), "{} columns", offsets.len());
-        let reach = footprint.clamp(1, 1 << 16) as u32;
-        let (mut bounds, mut bases) = (vec![], vec![]);
-        let mut first = 0;
-        while first < offsets.len() {
-            let (mut low, mut high, mut end) = (offsets[first], offsets[first], first + 1);
-            while end < offsets.len() {
-                let (l, h) = (low.min(offsets[end]), high.max(offsets[end]));
-                if h - l >= reach {
-                    break;
-                }
-                (low, high, end) = (l, h, end + 1);
-            }
-            bounds.push(first as u32);
-            bases.push(low);
-            first = end;
-        }
-        bounds.push(offsets.len() as u32);
-        let max_offset = offsets.iter().copied().max().unwrap_or(0) as usize;
-        Self { n_cols: offsets.len(), offsets: Some(offsets), bounds, bases, max_offset }
-    }
-
-    /// How many blocks.
-    pub fn n_blocks(&self) -> usize {
-        self.bases.len()
-    }
-
-    /// The bytes it holds.
-    pub fn n_bytes(&self) -> usize {
-        4 * (self.offsets.as_ref().map_or(0, Vec::len) + self.bounds.len() + self.bases.len())
-    }
-
-    /// Checks what [`index`](Self::index) relies on.
-    ///
-    /// Panics: unless columns ascend and are below the layout's.
-    fn check(&self, cols: &[u32]) {
-        // Without an early end, so that the loop becomes vectors.
-        let ascend = cols.windows(2).fold(true, |ascend, pair| ascend & (pair[0] < pair[1]));
-        assert!(ascend, "columns do not ascend");
-        if let Some(&last) = cols.last() {
-            assert!((last as usize) < self.n_cols, "column {last} of {}", self.n_cols);
-        }
-    }
-
-    /// Columns that passed [`check`](Self::check), cut at the blocks' bounds: every block, with its part.
-    fn cut<'c>(&'c self, cols: &'c [u32]) -> impl Iterator<Item = (usize, &'c [u32])> {
-        let mut rest = cols;
-        self.bounds[1..].iter().enumerate().map(move |(block, &end)| {
-            let (part, after) = rest.split_at(rest.partition_point(|&c| c < end));
-            rest = after;
-            (block, part)
-        })
-    }
-
-    /// How far a column of a block is from its base: at most 65,535 by the choice of blocks.
-    #[inline]
-    fn index(&self, block: usize, col: u32) -> u16 {
-        debug_assert!((self.bounds[block]..self.bounds[block + 1]).contains(&col));
-        let offset = self.offsets.as_ref().map_or(col, |o| o[col as usize]);
-        (offset - self.bases[block]) as u16
-    }
-}
-
-/// The positions that each weight is multiplied with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// Rows of positions.
-    pub rows: usize,
-    /// Positions in a row, side by side in `x` and `y`.
-    pub cols: usize,
-    /// From row to row in `x`.
-    pub x_stride: usize,
-    /// From row to row in `y`.
-    pub y_stride: usize,
-}
-
-impl Window {
-    /// `n` positions side by side.
-    pub fn line(n: usize) -> Self {
-        Self { rows: 1, cols: n, x_stride: n, y_stride: n }
-    }
-
-    /// The same positions in as few rows as possible.
-    fn flat(self) -> Self {
-        if self.x_stride == self.cols && self.y_stride == self.cols {
-            Self::line(self.rows.saturating_mul(self.cols))
-        } else {
-            self
-        }
-    }
-
-    /// One past the last position at that stride; `usize::MAX` if that is more.
-    fn reach(&self, stride: usize) -> usize {
-        if self.rows == 0 || self.cols == 0 {
-            return 0;
-        }
-        (self.rows - 1).saturating_mul(stride).saturating_add(self.cols)
-    }
-}
 
 /// See the [module page](self).
 #[derive(Debug, Clone)]
@@ -419,25 +276,14 @@ impl TapMatrix {
                 epilogue: (block + 1 == n_blocks).then_some(epilogue),
                 y_plane,
             };
-            self.run(isa, rows.clone(), &part, y);
-        }
-    }
-
-    /// One block of some rows.
-    fn run(&self, isa: Isa, rows: Range<usize>, part: &Part<'_>, y: &mut [f32]) {
-        match (&self.weights, isa.level()) {
-            (TapWeights::Codes(codes, book), Level::Scalar) => {
-                run_scalar(&self.idx, |i| book.value(codes[i]), rows, part, y);
+            // The weights of one block of some rows.
+            let (idx, rows) = (&self.idx[..], rows.clone());
+            match &self.weights {
+                TapWeights::Codes(codes, book) => {
+                    run(isa, Products::new(idx, Coded { codes, table: book.table() }, rows, &part, y));
+                }
+                TapWeights::Values(values) => run(isa, Products::new(idx, Plain(values), rows, &part, y)),
             }
-            (TapWeights::Values(values), Level::Scalar) => {
-                run_scalar(&self.idx, |i| values[i], rows, part, y)
-            }
-            #[cfg(target_arch = "x86_64")]
-            (TapWeights::Codes(codes, book), level) => {
-                x86::run_codes(level, &self.idx, codes, book, rows, part, y)
-            }
-            #[cfg(target_arch = "x86_64")]
-            (TapWeights::Values(values), level) => x86::run_values(level, &self.idx, values, rows, part, y),
         }
     }
 }
@@ -446,57 +292,69 @@ impl TapMatrix {
 /// tap of the block lies in `x`.
 pub(crate) struct Part<'a> {
     /// Row `r` has the entries `starts[r * row_step] .. starts[r * row_step + 1]`.
-    starts: &'a [u32],
-    row_step: usize,
-    x: &'a [f32],
-    scale: usize,
-    window: Window,
+    pub(crate) starts: &'a [u32],
+    pub(crate) row_step: usize,
+    pub(crate) x: &'a [f32],
+    pub(crate) scale: usize,
+    pub(crate) window: Window,
     /// Whether `y` holds the sums so far.
-    carry: bool,
+    pub(crate) carry: bool,
     /// What happens after the last block.
-    epilogue: Option<Epilogue<'a>>,
-    y_plane: usize,
+    pub(crate) epilogue: Option<Epilogue<'a>>,
+    pub(crate) y_plane: usize,
 }
 
 impl Part<'_> {
     #[inline(always)]
-    fn taps(&self, row: usize) -> Range<usize> {
+    pub(crate) fn taps(&self, row: usize) -> Range<usize> {
         let at = row * self.row_step;
         self.starts[at] as usize..self.starts[at + 1] as usize
     }
 
     #[inline(always)]
-    fn epilogue(&self, row: usize) -> RowEpilogue {
+    pub(crate) fn epilogue(&self, row: usize) -> RowEpilogue {
         self.epilogue.as_ref().map_or(RowEpilogue::NONE, |e| e.row(row))
     }
 }
 
-/// The definition: tap by tap, position by position.
-fn run_scalar(
-    idx: &[u16],
-    weight: impl Fn(usize) -> f32,
-    rows: Range<usize>,
-    part: &Part<'_>,
-    y: &mut [f32],
-) {
-    let Part { x, scale, window, .. } = part;
-    for (row, y) in rows.zip(y.chunks_mut(part.y_plane.max(1))) {
-        let epilogue = part.epilogue(row);
-        for r in 0..window.rows {
-            let y = &mut y[r * window.y_stride..][..window.cols];
-            if !part.carry {
-                y.fill(0.0);
-            }
-            for i in part.taps(row) {
-                let w = weight(i);
-                let x = &x[usize::from(idx[i]) * scale + r * window.x_stride..][..window.cols];
-                for (y, &x) in y.iter_mut().zip(x) {
-                    *y += w * x;
-                }
-            }
-            for y in y {
-                *y = epilogue.apply(*y);
-            }
-        }
+/// Weights by number.
+pub(crate) trait Weights: Copy {
+    /// How many.
+    fn len(self) -> usize;
+    /// # Safety
+    /// `i` is below their number.
+    unsafe fn get(self, i: usize) -> f32;
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Coded<'a> {
+    codes: &'a [u8],
+    table: &'a [f32; 256],
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<'a>(&'a [f32]);
+
+impl Weights for Coded<'_> {
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.codes.len()
+    }
+    #[inline(always)]
+    unsafe fn get(self, i: usize) -> f32 {
+        // SAFETY: promised by the caller; a byte is an index of 256 entries.
+        unsafe { *self.table.get_unchecked(usize::from(*self.codes.get_unchecked(i))) }
+    }
+}
+
+impl Weights for Plain<'_> {
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.0.len()
+    }
+    #[inline(always)]
+    unsafe fn get(self, i: usize) -> f32 {
+        // SAFETY: promised by the caller.
+        unsafe { *self.0.get_unchecked(i) }
     }
 }

@@ -7,10 +7,13 @@
 //! An image of a digit is four fifths black, and half of what leaves a ReLU is zero: their columns are never read.
 //! Columns are padded to fours with a row that nobody asks for. Each row has `PARTS` sums, as in the other forms.
 
+#![expect(unsafe_code, reason = "sums without bounds checks: places were checked when the form was built")]
+
 use crate::{
     Epilogue, Isa, RowSource,
-    isa::{Level, per_isa},
-    rows::{PARTS, add_product, whole},
+    arch::Arch,
+    isa::{Job, Vector, per_isa, run},
+    matrix::rows::{PARTS, add_product, whole},
 };
 use alloc::{vec, vec::Vec};
 
@@ -115,10 +118,10 @@ impl ColumnMatrix {
         epilogue.check(self.n_rows);
         scratch.reserve(self.n_rows, self.n_cols);
         let x = &x[..self.n_cols];
-        let n_active = nonzero(isa, x, &mut scratch.active);
+        let n_active = run(isa, Nonzero { x, active: &mut scratch.active });
         let sums = &mut scratch.sums[..PARTS * (self.n_rows + 1)];
         sums.fill(0.0);
-        scatter(isa, self, &scratch.active[..n_active], x, sums);
+        run(isa, Scatter { m: self, active: &scratch.active[..n_active], x, sums });
         let y = &mut y[..self.n_rows];
         add_up(isa, sums, y);
         for (row, y) in y.iter_mut().enumerate() {
@@ -152,80 +155,74 @@ fn count_body(x: &[f32]) -> usize {
 }
 
 /// Writes the indices of the elements that are not zero to the front of `active` and says how many.
-///
-/// `active` holds 16 more than `x`.
-fn nonzero(isa: Isa, x: &[f32], active: &mut [u32]) -> usize {
-    assert!(active.len() >= x.len() + 16);
-    match isa.level() {
-        #[cfg(target_arch = "x86_64")]
-        #[expect(unsafe_code, reason = "the features are there: the level proves it")]
-        // SAFETY: the level proves the features.
-        Level::Avx512 => unsafe { nonzero_avx512(x, active) },
-        _ => {
-            let mut n = 0;
-            for (i, &value) in x.iter().enumerate() {
-                active[n] = i as u32;
-                n += usize::from(value != 0.0);
-            }
-            n
-        }
+struct Nonzero<'a> {
+    x: &'a [f32],
+    /// Holds 16 more than `x`.
+    active: &'a mut [u32],
+}
+
+impl Job for Nonzero<'_> {
+    type Output = usize;
+    #[inline(always)]
+    fn define(self) -> usize {
+        nonzero_one_by_one(self.x, self.active)
+    }
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) -> usize {
+        // SAFETY: promised by the caller.
+        unsafe { A::nonzero(self.x, self.active) }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn nonzero_avx512(x: &[f32], active: &mut [u32]) -> usize {
-    use core::arch::x86_64::*;
+#[inline(always)]
+pub(crate) fn nonzero_one_by_one(x: &[f32], active: &mut [u32]) -> usize {
     let mut n = 0;
-    let lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    let (blocks, rest) = x.as_chunks::<16>();
-    for (block, values) in blocks.iter().enumerate() {
-        let place = &mut active[n..n + 16];
-        #[expect(unsafe_code, reason = "loads and stores of one vector")]
-        // SAFETY: `values` are sixteen floats; `place` are sixteen u32.
-        let kept = unsafe {
-            let kept = _mm512_cmpneq_ps_mask(_mm512_loadu_ps(values.as_ptr()), _mm512_setzero_ps());
-            let index = _mm512_add_epi32(lane, _mm512_set1_epi32(block as i32 * 16));
-            // Compressing to a register and storing all of it: compressing to memory is slow on some machines.
-            _mm512_storeu_epi32(place.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(kept, index));
-            kept
-        };
-        n += kept.count_ones() as usize;
-    }
-    for (i, &value) in rest.iter().enumerate() {
-        active[n] = (blocks.len() * 16 + i) as u32;
+    for (i, &value) in x.iter().enumerate() {
+        active[n] = i as u32;
         n += usize::from(value != 0.0);
     }
     n
 }
 
-per_isa! { fn scatter_fused(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) = scatter_body::<true>; }
-
 /// Adds up each row's parts in the order of the columns, as the other forms do, and so with the same bits.
-fn scatter(isa: Isa, m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) {
-    match isa.level() {
-        Level::Scalar => scatter_body::<false>(m, active, x, sums),
-        #[cfg(target_arch = "x86_64")]
-        _ => scatter_fused(isa, m, active, x, sums),
+struct Scatter<'a> {
+    m: &'a ColumnMatrix,
+    active: &'a [u32],
+    x: &'a [f32],
+    sums: &'a mut [f32],
+}
+
+impl Job for Scatter<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn define(self) {
+        self.scatter(false);
+    }
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        self.scatter(<A::Wide as Vector>::FUSED);
     }
 }
 
-#[inline(always)]
-fn scatter_body<const FUSED: bool>(m: &ColumnMatrix, active: &[u32], x: &[f32], sums: &mut [f32]) {
-    assert!(sums.len() >= PARTS * (m.n_rows + 1));
-    for &col in active {
-        let col = col as usize;
-        let factor = x[col];
-        let entries = m.starts[col] as usize..m.starts[col + 1] as usize;
-        let (places, _) = m.places[entries.clone()].as_chunks::<4>();
-        let (values, _) = m.values[entries].as_chunks::<4>();
-        for (places, values) in places.iter().zip(values) {
-            for (&place, &value) in places.iter().zip(values) {
-                debug_assert!(usize::from(place) < sums.len());
-                #[expect(unsafe_code, reason = "the bounds check costs a third of this loop")]
-                // SAFETY: places are below `PARTS * (n_rows + 1)` since `build`, and there are as many sums.
-                let sum = unsafe { sums.get_unchecked_mut(usize::from(place)) };
-                *sum = add_product::<FUSED>(factor, value, *sum);
+impl Scatter<'_> {
+    #[inline(always)]
+    fn scatter(self, fused: bool) {
+        let Self { m, active, x, sums } = self;
+        assert!(sums.len() >= PARTS * (m.n_rows + 1));
+        for &col in active {
+            let col = col as usize;
+            let factor = x[col];
+            let entries = m.starts[col] as usize..m.starts[col + 1] as usize;
+            let (places, _) = m.places[entries.clone()].as_chunks::<4>();
+            let (values, _) = m.values[entries].as_chunks::<4>();
+            for (places, values) in places.iter().zip(values) {
+                for (&place, &value) in places.iter().zip(values) {
+                    debug_assert!(usize::from(place) < sums.len());
+                    // SAFETY: places are below `PARTS * (n_rows + 1)` since `build`, and there are as many sums. The
+                    // bounds check costs a third of this loop.
+                    let sum = unsafe { sums.get_unchecked_mut(usize::from(place)) };
+                    *sum = add_product(fused, factor, value, *sum);
+                }
             }
         }
     }

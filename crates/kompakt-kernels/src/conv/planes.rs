@@ -8,7 +8,7 @@
 //! A strided convolution reads every second element; taken apart by phase, each tap reads neighbours again, and runs
 //! as one of stride 1 does. With stride 1 and no padding the input is used where it is.
 
-use crate::grid::every;
+use super::fill::every;
 use alloc::vec::Vec;
 
 /// Shape, padding and stride of a convolution's input. Lengths in elements, `[vertical, horizontal]`.

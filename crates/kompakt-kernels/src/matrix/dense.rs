@@ -6,26 +6,21 @@
 //!
 //! All levels stay in registers with AVX-512; otherwise they are looked up one by one.
 
+#![expect(unsafe_code, reason = "what an instruction set does better is behind its features")]
+
 use crate::{
     Codebook, Isa,
-    isa::{Level, per_isa},
-    rows::{PARTS, add_product, whole},
+    arch::Arch,
+    isa::{Job, Vector, per_isa, run},
+    matrix::rows::{PARTS, add_product, whole},
 };
-
-#[cfg(target_arch = "x86_64")]
-#[path = "dense_x86.rs"]
-mod x86;
 
 /// `sum of book[codes[i]] * x[i]`.
 ///
 /// Shapes: `codes` `[n]`, `x` `[n]`. Panics: if they differ.
 pub fn dot_codes(isa: Isa, codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     assert_eq!(codes.len(), x.len(), "codes and x");
-    match isa.level() {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => x86::dot_codes(codes, book, x),
-        _ => dot_looked_up(isa, codes, book.table(), x),
-    }
+    run(isa, DotCodes { codes, book, x })
 }
 
 per_isa! {
@@ -33,55 +28,102 @@ per_isa! {
     pub fn dot(values: &[f32], x: &[f32]) -> f32 = dot_body;
 }
 
-per_isa! {
-    fn dot_looked_up(codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 = dot_looked_up_body;
-}
-
 /// `sum of book[codes[i]] * x[cols[i]]`, for a row that was just unpacked: weights that stay in a file.
 ///
 /// Panics: if a column is not below the length of `x`, or there are not as many codes as columns.
 pub fn dot_sparse(isa: Isa, cols: &[u32], codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     assert_eq!(cols.len(), codes.len(), "columns and codes");
-    match isa.level() {
-        Level::Scalar => dot_sparse_body::<false>(cols, codes, book.table(), x),
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => dot_sparse_fused(isa, cols, codes, book.table(), x),
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => x86::dot_sparse(cols, codes, book, x),
-    }
+    run(isa, DotSparse { cols, codes, book, x })
 }
 
 /// As [`dot_sparse`], for a row among those that keeps every column.
 ///
 /// Panics: if `x` is shorter than the row.
 pub fn dot_sparse_full(isa: Isa, codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
-    let x = &x[..codes.len()];
-    match isa.level() {
-        Level::Scalar => full_body::<false>(codes, book.table(), x),
-        #[cfg(target_arch = "x86_64")]
-        _ => full_fused(isa, codes, book.table(), x),
-    }
+    run(isa, DotSparseFull { codes, table: book.table(), x: &x[..codes.len()] })
 }
 
 /// As [`dot_sparse`], over values.
 pub fn dot_sparse_values(isa: Isa, cols: &[u32], values: &[f32], x: &[f32]) -> f32 {
     assert_eq!(cols.len(), values.len(), "columns and values");
-    match isa.level() {
-        Level::Scalar => dot_sparse_values_body::<false>(cols, values, x),
-        #[cfg(target_arch = "x86_64")]
-        _ => dot_sparse_values_fused(isa, cols, values, x),
+    run(isa, DotSparseValues { cols, values, x })
+}
+
+struct DotCodes<'a> {
+    codes: &'a [u8],
+    book: &'a Codebook,
+    /// As many.
+    x: &'a [f32],
+}
+
+impl Job for DotCodes<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn define(self) -> f32 {
+        dot_looked_up(self.codes, self.book.table(), self.x)
+    }
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) -> f32 {
+        // SAFETY: promised by the caller; the lengths were compared.
+        unsafe { A::dot_codes(self.codes, self.book, self.x) }
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-per_isa! {
-    fn dot_sparse_fused(cols: &[u32], codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 =
-        dot_sparse_body::<true>;
+struct DotSparse<'a> {
+    cols: &'a [u32],
+    /// As many.
+    codes: &'a [u8],
+    book: &'a Codebook,
+    x: &'a [f32],
 }
 
-#[cfg(target_arch = "x86_64")]
-per_isa! {
-    fn dot_sparse_values_fused(cols: &[u32], values: &[f32], x: &[f32]) -> f32 = dot_sparse_values_body::<true>;
+impl Job for DotSparse<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn define(self) -> f32 {
+        looked_up_sparse(false, self.cols, self.codes, self.book.table(), self.x)
+    }
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) -> f32 {
+        // SAFETY: promised by the caller; the lengths were compared.
+        unsafe { A::dot_sparse(self.cols, self.codes, self.book, self.x) }
+    }
+}
+
+struct DotSparseFull<'a> {
+    codes: &'a [u8],
+    table: &'a [f32; 256],
+    x: &'a [f32],
+}
+
+impl Job for DotSparseFull<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn define(self) -> f32 {
+        looked_up_full(false, self.codes, self.table, self.x)
+    }
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) -> f32 {
+        looked_up_full(<A::Wide as Vector>::FUSED, self.codes, self.table, self.x)
+    }
+}
+
+struct DotSparseValues<'a> {
+    cols: &'a [u32],
+    values: &'a [f32],
+    x: &'a [f32],
+}
+
+impl Job for DotSparseValues<'_> {
+    type Output = f32;
+    #[inline(always)]
+    fn define(self) -> f32 {
+        in_parts(false, self.cols, self.x, |i| self.values[i])
+    }
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) -> f32 {
+        in_parts(<A::Wide as Vector>::FUSED, self.cols, self.x, |i| self.values[i])
+    }
 }
 
 #[inline(always)]
@@ -98,7 +140,7 @@ fn dot_body(values: &[f32], x: &[f32]) -> f32 {
 }
 
 #[inline(always)]
-fn dot_looked_up_body(codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 {
+pub(crate) fn dot_looked_up(codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 {
     let mut sums = [0f32; 8];
     let ((c, c_rest), (x, x_rest)) = (codes.as_chunks::<8>(), x.as_chunks::<8>());
     for (c, x) in c.iter().zip(x) {
@@ -110,39 +152,35 @@ fn dot_looked_up_body(codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 {
     rest + sums.iter().sum::<f32>()
 }
 
-#[cfg(target_arch = "x86_64")]
-per_isa! { fn full_fused(codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 = full_body::<true>; }
-
 #[inline(always)]
-fn full_body<const FUSED: bool>(codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 {
+fn looked_up_full(fused: bool, codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 {
     let mut parts = [0f32; PARTS];
     for (codes, x) in codes.chunks(PARTS).zip(x.chunks(PARTS)) {
         for (part, (&code, &x)) in parts.iter_mut().zip(codes.iter().zip(x)) {
-            let weight = table[usize::from(code)];
-            *part = add_product::<FUSED>(x, weight, *part);
+            *part = add_product(fused, x, table[usize::from(code)], *part);
         }
     }
     whole(parts)
 }
 
 #[inline(always)]
-fn dot_sparse_body<const FUSED: bool>(cols: &[u32], codes: &[u8], table: &[f32; 256], x: &[f32]) -> f32 {
-    in_parts::<FUSED>(cols, x, |i| table[usize::from(codes[i])])
-}
-
-#[inline(always)]
-fn dot_sparse_values_body<const FUSED: bool>(cols: &[u32], values: &[f32], x: &[f32]) -> f32 {
-    in_parts::<FUSED>(cols, x, |i| values[i])
+pub(crate) fn looked_up_sparse(
+    fused: bool,
+    cols: &[u32],
+    codes: &[u8],
+    table: &[f32; 256],
+    x: &[f32],
+) -> f32 {
+    in_parts(fused, cols, x, |i| table[usize::from(codes[i])])
 }
 
 /// The sum of a row's products in [`PARTS`].
 #[inline(always)]
-fn in_parts<const FUSED: bool>(cols: &[u32], x: &[f32], weight: impl Fn(usize) -> f32) -> f32 {
+fn in_parts(fused: bool, cols: &[u32], x: &[f32], weight: impl Fn(usize) -> f32) -> f32 {
     let mut parts = [0f32; PARTS];
     for (at, cols) in (0..).step_by(PARTS).zip(cols.chunks(PARTS)) {
         for (k, (part, &col)) in parts.iter_mut().zip(cols).enumerate() {
-            let (x, weight) = (x[col as usize], weight(at + k));
-            *part = add_product::<FUSED>(x, weight, *part);
+            *part = add_product(fused, x[col as usize], weight(at + k), *part);
         }
     }
     whole(parts)

@@ -17,17 +17,19 @@
 //!
 //! Source: Kreutzer 2014, "A unified sparse matrix data format", SELL-C-sigma.
 
+#![expect(
+    unsafe_code,
+    reason = "indexed loads without bounds checks: columns were checked when the form was built"
+)]
+
 use crate::{
     Codebook, Epilogue, Isa, RowSource, RowWeights,
-    isa::Level,
-    rows::{PARTS, whole},
+    arch::Arch,
+    isa::{Job, Vector, run},
+    matrix::rows::{PARTS, whole},
 };
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
-
-#[cfg(target_arch = "x86_64")]
-#[path = "sliced_x86.rs"]
-mod x86;
 
 /// Rows side by side.
 pub(crate) const LANES: usize = 16;
@@ -167,7 +169,7 @@ impl SlicedMatrix {
                 }
                 Weights::Values(values) => Lanes::Values(&values[at.clone()]),
             };
-            let sums = sums(isa, &self.idx[at], weights, x);
+            let sums = run(isa, Sums { idx: &self.idx[at], weights, x });
             for (&row, sum) in slice.rows[..slice.n_lanes].iter().zip(sums) {
                 y[usize::from(row)] = epilogue.row(rows.start + usize::from(row)).apply(sum);
             }
@@ -176,6 +178,7 @@ impl SlicedMatrix {
 }
 
 /// The weights of one slice.
+#[derive(Clone, Copy)]
 enum Lanes<'a> {
     /// The first `full` steps have no filler.
     Codes {
@@ -186,30 +189,194 @@ enum Lanes<'a> {
     Values(&'a [f32]),
 }
 
-/// Sixteen sums. The callers vouch that every `idx` is below `x.len()`.
-#[inline(always)]
-fn sums(isa: Isa, idx: &[u16], weights: Lanes<'_>, x: &[f32]) -> [f32; LANES] {
-    match (weights, isa.level()) {
-        (Lanes::Codes { codes, book, .. }, Level::Scalar) => {
-            sums_scalar(idx, x, |i| if codes[i] == FILLER { 0.0 } else { book.value(codes[i]) })
+/// Sixteen sums.
+struct Sums<'a> {
+    /// `[steps, LANES]`; each below `x.len()`: the form checked them when it was built, `apply_band` the length.
+    idx: &'a [u16],
+    weights: Lanes<'a>,
+    x: &'a [f32],
+}
+
+impl Job for Sums<'_> {
+    type Output = [f32; LANES];
+
+    /// Lane by lane, step by step, each row in [`PARTS`].
+    #[inline(always)]
+    fn define(self) -> [f32; LANES] {
+        let Self { idx, weights, x } = self;
+        let mut parts = [[0.0; PARTS]; LANES];
+        for (step, columns) in idx.chunks_exact(LANES).enumerate() {
+            for (lane, (parts, &col)) in parts.iter_mut().zip(columns).enumerate() {
+                let at = step * LANES + lane;
+                let weight = match weights {
+                    Lanes::Codes { codes, .. } if codes[at] == FILLER => 0.0,
+                    Lanes::Codes { codes, book, .. } => book.value(codes[at]),
+                    Lanes::Values(values) => values[at],
+                };
+                parts[step % PARTS] += weight * x[usize::from(col)];
+            }
         }
-        (Lanes::Values(values), Level::Scalar) => sums_scalar(idx, x, |i| values[i]),
-        #[cfg(target_arch = "x86_64")]
-        (Lanes::Codes { codes, full, book }, level) => x86::sums_codes(level, idx, codes, full, book, x),
-        #[cfg(target_arch = "x86_64")]
-        (Lanes::Values(values), level) => x86::sums_values(level, idx, values, x),
+        parts.map(whole)
+    }
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) -> [f32; LANES] {
+        let Self { idx, weights, x } = self;
+        debug_assert!(idx.iter().all(|&i| usize::from(i) < x.len()));
+        assert!(idx.len().is_multiple_of(LANES));
+        let x = x.as_ptr();
+        match weights {
+            Lanes::Codes { codes, full, book } => {
+                assert!(codes.len() == idx.len() && full * LANES <= idx.len());
+                // SAFETY: the features are there; a step has sixteen columns, which are valid, and as many codes.
+                unsafe {
+                    let levels = A::Wide::levels(book.table());
+                    let mut parts = Parts::<A::Wide>::zero();
+                    parts.add(idx, 0..full, x, Coded::<A::Wide, false> { codes: codes.as_ptr(), levels });
+                    let rest = full..idx.len() / LANES;
+                    parts.add(idx, rest, x, Coded::<A::Wide, true> { codes: codes.as_ptr(), levels });
+                    parts.whole()
+                }
+            }
+            Lanes::Values(values) => {
+                assert!(values.len() == idx.len());
+                // SAFETY: as above; a value for each column.
+                unsafe {
+                    let mut parts = Parts::<A::Wide>::zero();
+                    parts.add(idx, 0..idx.len() / LANES, x, Plain(values.as_ptr()));
+                    parts.whole()
+                }
+            }
+        }
     }
 }
 
-/// The definition: lane by lane, step by step, each row in [`PARTS`].
-fn sums_scalar(idx: &[u16], x: &[f32], weight: impl Fn(usize) -> f32) -> [f32; LANES] {
-    let mut parts = [[0.0; PARTS]; LANES];
-    for (step, columns) in idx.chunks_exact(LANES).enumerate() {
-        for (lane, (parts, &col)) in parts.iter_mut().zip(columns).enumerate() {
-            parts[step % PARTS] += weight(step * LANES + lane) * x[usize::from(col)];
+/// The weights from entry `at` on.
+trait StepWeights<V>: Copy {
+    /// # Safety
+    /// The features of `V`; as many weights from there on as `V` has lanes.
+    unsafe fn get(self, at: usize) -> V;
+}
+
+/// Codes; there may be fillers among them if `FILLERS`.
+#[derive(Clone, Copy)]
+struct Coded<V: Vector, const FILLERS: bool> {
+    codes: *const u8,
+    levels: V::Levels,
+}
+
+/// Values.
+#[derive(Clone, Copy)]
+struct Plain(*const f32);
+
+impl<V: Vector, const FILLERS: bool> StepWeights<V> for Coded<V, FILLERS> {
+    #[inline(always)]
+    unsafe fn get(self, at: usize) -> V {
+        // SAFETY: promised by the caller.
+        unsafe { V::look_up::<FILLERS>(self.codes.add(at), self.levels) }
+    }
+}
+
+impl<V: Vector> StepWeights<V> for Plain {
+    #[inline(always)]
+    unsafe fn get(self, at: usize) -> V {
+        // SAFETY: promised by the caller.
+        unsafe { V::load(self.0.add(at)) }
+    }
+}
+
+/// The parts of sixteen sums, each of up to four vectors.
+#[derive(Clone, Copy)]
+struct Parts<V>([[V; 4]; PARTS]);
+
+impl<V: Vector> Parts<V> {
+    /// # Safety
+    /// The features of `V`.
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: promised by the caller.
+        Self([[unsafe { V::splat(0.0) }; 4]; PARTS])
+    }
+
+    /// The products of some steps: four at a time, so that it is known which part each goes to.
+    ///
+    /// # Safety
+    /// The features; the steps' columns in `idx`, each a valid index at `x`; as many weights.
+    #[inline(always)]
+    unsafe fn add<W: StepWeights<V>>(&mut self, idx: &[u16], steps: Range<usize>, x: *const f32, weights: W) {
+        let mut i = steps.start;
+        // SAFETY: promised by the caller.
+        unsafe {
+            while i < steps.end && !i.is_multiple_of(PARTS) {
+                self.one(idx, i, x, weights);
+                i += 1;
+            }
+            while i + PARTS <= steps.end {
+                self.step::<0, W>(idx, i, x, weights);
+                self.step::<1, W>(idx, i + 1, x, weights);
+                self.step::<2, W>(idx, i + 2, x, weights);
+                self.step::<3, W>(idx, i + 3, x, weights);
+                i += PARTS;
+            }
+            while i < steps.end {
+                self.one(idx, i, x, weights);
+                i += 1;
+            }
         }
     }
-    parts.map(whole)
+
+    /// Any step.
+    ///
+    /// # Safety
+    /// As [`add`](Self::add).
+    #[inline(always)]
+    unsafe fn one<W: StepWeights<V>>(&mut self, idx: &[u16], i: usize, x: *const f32, weights: W) {
+        // SAFETY: promised by the caller.
+        unsafe {
+            match i % PARTS {
+                0 => self.step::<0, W>(idx, i, x, weights),
+                1 => self.step::<1, W>(idx, i, x, weights),
+                2 => self.step::<2, W>(idx, i, x, weights),
+                _ => self.step::<3, W>(idx, i, x, weights),
+            }
+        }
+    }
+
+    /// A step whose products go to part `P`.
+    ///
+    /// # Safety
+    /// As [`add`](Self::add).
+    #[inline(always)]
+    unsafe fn step<const P: usize, W: StepWeights<V>>(
+        &mut self,
+        idx: &[u16],
+        i: usize,
+        x: *const f32,
+        weights: W,
+    ) {
+        for v in 0..LANES / V::N {
+            let at = i * LANES + v * V::N;
+            // SAFETY: promised by the caller.
+            unsafe {
+                let x = V::gather(idx.as_ptr().add(at), x);
+                self.0[P][v] = x.mul_add(weights.get(at), self.0[P][v]);
+            }
+        }
+    }
+
+    /// The sums.
+    ///
+    /// # Safety
+    /// The features.
+    #[inline(always)]
+    unsafe fn whole(self) -> [f32; LANES] {
+        let (mut out, [a, b, c, d]) = ([0.0; LANES], self.0);
+        for v in 0..LANES / V::N {
+            // SAFETY: sixteen floats are there.
+            unsafe { a[v].add(b[v]).add(c[v].add(d[v])).store(out.as_mut_ptr().add(v * V::N)) }
+        }
+        out
+    }
 }
 
 /// Sorts the rows of each band by length and cuts them into slices. Also where each row's entries start in `idx`,

@@ -3,14 +3,18 @@
 
 use crate::{
     Codebook,
-    rows::{PARTS, whole as whole_of},
+    matrix::rows::{PARTS, whole as whole_of},
 };
 use core::arch::x86_64::*;
 
-/// As `dense::dot_codes`. The caller has an AVX-512 `Isa` and has compared the lengths.
-pub(super) fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+/// As [`Arch::dot_codes`](crate::arch::Arch::dot_codes).
+///
+/// # Safety
+/// AVX-512 F, BW, DQ, VL; as many codes as `x`.
+#[inline(always)]
+pub(super) unsafe fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     debug_assert!(codes.len() == x.len());
-    // SAFETY: only reached at that level; lengths are equal.
+    // SAFETY: promised by the caller.
     unsafe {
         match book.n_levels() {
             0..=16 => dot::<1>(codes, book, x),
@@ -22,13 +26,17 @@ pub(super) fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     }
 }
 
-/// As `dense::dot_sparse`. The caller has an AVX-512 `Isa` and has compared the lengths.
-pub(super) fn dot_sparse(cols: &[u32], codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+/// As [`Arch::dot_sparse`](crate::arch::Arch::dot_sparse).
+///
+/// # Safety
+/// AVX-512 F, BW, DQ, VL; as many codes as columns.
+#[inline(always)]
+pub(super) unsafe fn dot_sparse(cols: &[u32], codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     debug_assert!(codes.len() == cols.len());
-    // SAFETY: only reached at that level.
+    // SAFETY: promised by the caller.
     let largest = unsafe { largest(cols) };
     assert!(cols.is_empty() || (largest as usize) < x.len(), "column {largest} of {}", x.len());
-    // SAFETY: only reached at that level; lengths are equal, and every column is below that of `x`.
+    // SAFETY: promised by the caller, and every column is below that of `x`.
     unsafe {
         match book.n_levels() {
             0..=16 => gathered::<1>(cols, codes, book, x),

@@ -14,15 +14,19 @@
 //!
 //! Other kernels than those of [`Depthwise::new`] run as any convolution does, over [`Planes`](crate::Planes).
 
-use crate::{ConvShape, Epilogue, Isa, TapMatrix, epilogue::RowEpilogue, isa::Level};
+#![expect(unsafe_code, reason = "what runs over vectors is behind their features")]
+
+use crate::{
+    ConvShape, Epilogue, Isa, TapMatrix,
+    arch::Arch,
+    conv::strips,
+    epilogue::RowEpilogue,
+    isa::{Job, run},
+};
 use core::ops::Range;
 
-#[cfg(target_arch = "x86_64")]
-#[path = "depthwise_x86.rs"]
-mod x86;
-
 /// The most places of a kernel.
-const MAX_PLACES: usize = 25;
+pub(super) const MAX_PLACES: usize = 25;
 
 /// See the [module page](self).
 ///
@@ -31,13 +35,13 @@ const MAX_PLACES: usize = 25;
 pub struct Depthwise {
     /// Output channels that read the same input channel.
     outputs: usize,
-    size: [usize; 2],
-    output: [usize; 2],
-    before: [usize; 2],
+    pub(super) size: [usize; 2],
+    pub(super) output: [usize; 2],
+    pub(super) before: [usize; 2],
     /// Height and width of the kernel: 3 or 5.
-    kernel: usize,
+    pub(super) kernel: usize,
     /// Step, down and across: 1 or 2.
-    stride: usize,
+    pub(super) stride: usize,
 }
 
 /// Where the planes of a run are.
@@ -116,46 +120,48 @@ impl Depthwise {
         assert!(x.len() >= x_end, "x is too short");
         assert!(n == 1 || at.y_plane >= y_len, "planes of y overlap");
         assert!(y.len() >= y_end, "y is too short");
-        let job = Job { shape: self, taps, rows, first_row, x, at, epilogue };
-        match isa.level() {
-            Level::Scalar => job.run_scalar(y),
-            #[cfg(target_arch = "x86_64")]
-            level => x86::run(level, &job, y),
-        }
+        run(isa, Channels { shape: self, taps, rows, first_row, x, at, epilogue, y });
     }
 }
 
 /// What [`Depthwise::apply`] has checked.
-struct Job<'a> {
-    shape: &'a Depthwise,
+pub(super) struct Channels<'a> {
+    pub(super) shape: &'a Depthwise,
     taps: &'a TapMatrix,
-    rows: Range<usize>,
+    pub(super) rows: Range<usize>,
     first_row: usize,
+    /// All planes that the rows read lie in it.
     x: &'a [f32],
-    at: PlanesAt,
+    pub(super) at: PlanesAt,
     epilogue: Epilogue<'a>,
+    /// A plane for each row lies in it.
+    pub(super) y: &'a mut [f32],
 }
 
 /// One output channel.
-struct Channel<'a> {
-    weights: [f32; MAX_PLACES],
+pub(super) struct Channel<'a> {
+    pub(super) weights: [f32; MAX_PLACES],
     /// `[h, w]`.
-    x: &'a [f32],
-    epilogue: RowEpilogue,
+    pub(super) x: &'a [f32],
+    pub(super) epilogue: RowEpilogue,
 }
 
-impl Job<'_> {
+impl<'a> Channels<'a> {
     #[inline(always)]
-    fn channel(&self, row: usize) -> Channel<'_> {
+    pub(super) fn channel(&self, row: usize) -> Channel<'a> {
         let mut weights = [0.0; MAX_PLACES];
         self.taps.spread_row(row, &mut weights[..self.shape.n_places()]);
         let from = ((row + self.first_row) / self.shape.outputs - self.at.first) * self.at.x_plane;
         let x = &self.x[from..from + self.shape.size[0] * self.shape.size[1]];
         Channel { weights, x, epilogue: self.epilogue.row(row) }
     }
+}
 
-    /// The definition.
-    fn run_scalar(&self, y: &mut [f32]) {
+impl Job for Channels<'_> {
+    type Output = ();
+
+    fn define(mut self) {
+        let y = core::mem::take(&mut self.y);
         let Depthwise { size: [h, w], output: [oh, ow], before: [top, left], kernel, stride, .. } =
             *self.shape;
         for (row, y) in self.rows.clone().zip(y.chunks_mut(self.at.y_plane.max(oh * ow))) {
@@ -173,5 +179,11 @@ impl Job<'_> {
                 *y = channel.epilogue.apply(sum);
             }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        // SAFETY: promised by the caller; `apply` checked that all planes lie in `x` and `y`.
+        unsafe { strips::run::<A::Wide>(self) }
     }
 }

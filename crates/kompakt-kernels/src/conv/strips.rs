@@ -5,48 +5,23 @@
     reason = "loads under masks that leave out what is not there; `apply` checked the planes' lengths"
 )]
 
-use super::{Channel, Depthwise, Job, MAX_PLACES};
-use crate::{
-    isa::Level,
-    lanes::{Avx2x8, Avx512x16, Lanes, Strips},
-};
+use super::depthwise::{Channel, Channels, Depthwise, MAX_PLACES};
+use crate::isa::Vector;
 
 /// The most loads of a row: a mask for each.
 const MAX_LOADS: usize = 6;
 
-pub(super) fn run(level: Level, job: &Job<'_>, y: &mut [f32]) {
-    // SAFETY: the level proves the features; `apply` checked that all planes lie in `x` and `y`.
-    unsafe {
-        match level {
-            Level::Avx512 => avx512(job, y),
-            _ => avx2(job, y),
-        }
-    }
-}
-
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-unsafe fn avx512(job: &Job<'_>, y: &mut [f32]) {
-    // SAFETY: passed on.
-    unsafe { kernels::<Avx512x16>(job, y) }
-}
-
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2(job: &Job<'_>, y: &mut [f32]) {
-    // SAFETY: passed on.
-    unsafe { kernels::<Avx2x8>(job, y) }
-}
-
 /// # Safety
 /// The features of `L`; all planes of the job inside its `x` and `y`.
 #[inline(always)]
-unsafe fn kernels<L: Strips>(job: &Job<'_>, y: &mut [f32]) {
+pub(super) unsafe fn run<L: Vector>(job: Channels<'_>) {
     // SAFETY: passed on.
     unsafe {
         match (job.shape.kernel, job.shape.stride) {
-            (3, 1) => channels::<L, 3, 1>(job, y),
-            (3, _) => channels::<L, 3, 2>(job, y),
-            (_, 1) => channels::<L, 5, 1>(job, y),
-            _ => channels::<L, 5, 2>(job, y),
+            (3, 1) => channels::<L, 3, 1>(job),
+            (3, _) => channels::<L, 3, 2>(job),
+            (_, 1) => channels::<L, 5, 1>(job),
+            _ => channels::<L, 5, 2>(job),
         }
     }
 }
@@ -55,9 +30,9 @@ unsafe fn kernels<L: Strips>(job: &Job<'_>, y: &mut [f32]) {
 const STRIPS: usize = 8;
 
 /// # Safety
-/// As [`kernels`].
+/// As [`run`].
 #[inline(always)]
-unsafe fn channels<L: Strips, const K: usize, const S: usize>(job: &Job<'_>, y: &mut [f32]) {
+unsafe fn channels<L: Vector, const K: usize, const S: usize>(job: Channels<'_>) {
     let width = job.shape.output[1];
     for start in (0..width).step_by(STRIPS * L::N) {
         let n = (width - start).div_ceil(L::N).min(STRIPS);
@@ -67,7 +42,7 @@ unsafe fn channels<L: Strips, const K: usize, const S: usize>(job: &Job<'_>, y: 
             for (i, strip) in strips.iter_mut().enumerate().take(n).skip(1) {
                 *strip = Strip::new::<S>(job.shape, start + i * L::N);
             }
-            let mut y = y.as_mut_ptr();
+            let mut y = job.y.as_mut_ptr();
             for row in job.rows.clone() {
                 let channel = job.channel(row);
                 plane::<L, K, S>(job.shape, &channel, &strips[..n], y);
@@ -79,7 +54,7 @@ unsafe fn channels<L: Strips, const K: usize, const S: usize>(job: &Job<'_>, y: 
 
 /// A strip of the output, one vector wide.
 #[derive(Clone, Copy)]
-struct Strip<L: Lanes> {
+struct Strip<L: Vector> {
     /// First column of the input, perhaps before the plane.
     first: isize,
     /// What each load of a row takes.
@@ -90,7 +65,7 @@ struct Strip<L: Lanes> {
     store: L::Mask,
 }
 
-impl<L: Strips> Strip<L> {
+impl<L: Vector> Strip<L> {
     /// The strip from column `to` on, which is below the output's width.
     ///
     /// # Safety
@@ -115,7 +90,7 @@ impl<L: Strips> Strip<L> {
 /// # Safety
 /// The features; `y` has room for the output.
 #[inline(always)]
-unsafe fn plane<L: Strips, const K: usize, const S: usize>(
+unsafe fn plane<L: Vector, const K: usize, const S: usize>(
     shape: &Depthwise,
     channel: &Channel<'_>,
     strips: &[Strip<L>],
@@ -146,7 +121,7 @@ unsafe fn plane<L: Strips, const K: usize, const S: usize>(
 }
 
 /// Where load `i` of a row begins: each place of the kernel, or pairs of vectors for each second place.
-const fn at<L: Lanes, const S: usize>(i: usize) -> usize {
+const fn at<L: Vector, const S: usize>(i: usize) -> usize {
     if S == 1 { i } else { i / 2 * 2 + i % 2 * L::N }
 }
 
@@ -155,7 +130,7 @@ const fn at<L: Lanes, const S: usize>(i: usize) -> usize {
 /// # Safety
 /// As [`plane`]; `row + R` rows of output.
 #[inline(always)]
-unsafe fn tile<L: Strips, const K: usize, const S: usize, const R: usize>(
+unsafe fn tile<L: Vector, const K: usize, const S: usize, const R: usize>(
     shape: &Depthwise,
     channel: &Channel<'_>,
     weights: &[L; MAX_PLACES],
@@ -194,7 +169,7 @@ unsafe fn tile<L: Strips, const K: usize, const S: usize, const R: usize>(
 /// # Safety
 /// As [`tile`]; the masks take only what is there.
 #[inline(always)]
-unsafe fn input_row<L: Strips, const K: usize, const S: usize, const R: usize, const I: usize>(
+unsafe fn input_row<L: Vector, const K: usize, const S: usize, const R: usize, const I: usize>(
     x: *const f32,
     weights: &[L; MAX_PLACES],
     strip: &Strip<L>,
@@ -212,7 +187,7 @@ unsafe fn input_row<L: Strips, const K: usize, const S: usize, const R: usize, c
                 let (i, j) = (2 * pair, 2 * pair + 1);
                 let low = L::load_masked(x.wrapping_add(at::<L, S>(i)), strip.loads[i]);
                 let high = L::load_masked(x.wrapping_add(at::<L, S>(j)), strip.loads[j]);
-                let [even, odd] = L::apart(low, high);
+                let [even, odd] = L::even_odd(low, high);
                 values[2 * pair] = even;
                 if 2 * pair + 1 < K {
                     values[2 * pair + 1] = odd;

@@ -1,0 +1,135 @@
+//! The instruction sets: one folder each, and one row each in the table below.
+//!
+//! # Adding one
+//! 1. A row in `kompakt-isa`: its name, and when a machine has it.
+//! 2. A row in the table below, and a module `arch/<name>` with a type that implements [`Arch`], over one or two types that
+//!    implement [`Vector`]. `portable` is the shortest example: plain arrays of four.
+//! 3. Its cost table, [`Arch::COSTS`], measured by the benchmark `costs`.
+//!
+//! What it must implement is what the two traits leave open; `contract.rs` tests each method of each, and all tests of
+//! kernels run on all instruction sets that the machine has. [`Arch`]'s provided methods are generic; an instruction set
+//! that knows better replaces them.
+#![expect(unsafe_code, reason = "the features are there: an Isa of a level proves it")]
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(test)]
+mod contract;
+mod portable;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm32;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+use crate::{
+    Codebook, Costs,
+    conv::{fill, grid},
+    isa::{Isa, Job, Level, Vector},
+    matrix::{columns, dense},
+};
+
+pub(crate) use portable::Portable;
+
+/// An instruction set with vectors.
+pub(crate) trait Arch: Sized {
+    /// For windows of positions that begin and end anywhere.
+    type Narrow: Vector;
+    /// For windows of whole vectors of sixteen, strips of planes, and slices of sixteen rows.
+    type Wide: Vector;
+    /// What the forms of a matrix cost.
+    const COSTS: Costs;
+
+    /// Runs a job compiled with the features: a function with `#[target_feature]` that calls [`Job::run`].
+    ///
+    /// # Safety
+    /// The machine has the features.
+    unsafe fn run<J: Job>(job: J) -> J::Output;
+
+    /// Four times four elements of `x`, `x_step` apart, to `y`, `y_step` apart, with rows and columns exchanged.
+    ///
+    /// # Safety
+    /// Four elements at each of the four places of `x` and of `y`; the features.
+    #[inline(always)]
+    unsafe fn transpose(x: *const f32, x_step: usize, y: *mut f32, y_step: usize) {
+        // SAFETY: passed on.
+        unsafe { fill::transpose(x, x_step, y, y_step) }
+    }
+
+    /// From rows to lanes, as [`fill::spread`].
+    ///
+    /// # Safety
+    /// The features.
+    #[inline(always)]
+    unsafe fn spread(rows: &[f32], fours: [usize; grid::LANES / 4], step: usize, n: usize, out: &mut [f32]) {
+        // SAFETY: passed on.
+        unsafe { fill::spread::<Self>(rows, fours, step, n, out) }
+    }
+
+    /// `sum of book[codes[i]] * x[i]`; as many codes as `x`.
+    ///
+    /// # Safety
+    /// The features.
+    #[inline(always)]
+    unsafe fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+        dense::dot_looked_up(codes, book.table(), x)
+    }
+
+    /// `sum of book[codes[i]] * x[cols[i]]`; as many codes as columns. Panics: if a column is not below the length of `x`.
+    ///
+    /// # Safety
+    /// The features.
+    #[inline(always)]
+    unsafe fn dot_sparse(cols: &[u32], codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+        dense::looked_up_sparse(<Self::Wide as Vector>::FUSED, cols, codes, book.table(), x)
+    }
+
+    /// Writes the indices of the elements that are not zero to the front of `active`, which holds 16 more than `x`, and says
+    /// how many.
+    ///
+    /// # Safety
+    /// The features.
+    #[inline(always)]
+    unsafe fn nonzero(x: &[f32], active: &mut [u32]) -> usize {
+        columns::nonzero_one_by_one(x, active)
+    }
+}
+
+macro_rules! instruction_sets {
+    ($($(#[cfg($cfg:meta)])? $level:ident => $arch:ty;)*) => {
+        /// Runs a job on an instruction set with vectors.
+        #[inline(always)]
+        pub(crate) fn run<J: Job>(isa: Isa, job: J) -> J::Output {
+            match isa.level() {
+                Level::Scalar => job.define(),
+                $(
+                    $(#[cfg($cfg)])?
+                    // SAFETY: an `Isa` of a level proves that the machine has its features.
+                    Level::$level => unsafe { <$arch as Arch>::run(job) },
+                )*
+            }
+        }
+
+        /// What the forms of a matrix cost on an instruction set.
+        pub(crate) fn costs(isa: Isa) -> &'static Costs {
+            match isa.level() {
+                Level::Scalar => &crate::costs::SCALAR,
+                $(
+                    $(#[cfg($cfg)])?
+                    Level::$level => const { &<$arch as Arch>::COSTS },
+                )*
+            }
+        }
+    };
+}
+
+instruction_sets! {
+    Portable => Portable;
+    #[cfg(target_arch = "x86_64")]
+    Avx2 => x86_64::Avx2;
+    #[cfg(target_arch = "x86_64")]
+    Avx512 => x86_64::Avx512;
+    #[cfg(target_arch = "aarch64")]
+    Neon => aarch64::Neon;
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128 => wasm32::Simd128;
+}

@@ -1,0 +1,130 @@
+//! What every instruction set must do, method by method, against plain loops: the list for whoever adds one.
+#![allow(clippy::undocumented_unsafe_blocks, reason = "each call is within the arrays beside it")]
+
+use super::Arch;
+use crate::{
+    Codebook,
+    conv::grid::LANES,
+    isa::{Isa, Job, Vector, run},
+    matrix::sliced::FILLER,
+};
+
+/// The checks of one instruction set.
+struct Contract;
+
+impl Job for Contract {
+    type Output = usize;
+
+    fn define(self) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) -> usize {
+        unsafe {
+            vector::<A::Narrow>();
+            vector::<A::Wide>();
+            arch::<A>();
+        }
+        <A::Wide as Vector>::N
+    }
+}
+
+#[test]
+fn every_instruction_set_of_the_machine_keeps_the_contract() {
+    for isa in Isa::available().filter(|isa| *isa != Isa::SCALAR) {
+        let lanes = run(isa, Contract);
+        assert!([4, 8, 16].contains(&lanes), "{isa} has vectors of {lanes}");
+    }
+}
+
+fn numbers(n: usize) -> [f32; 64] {
+    core::array::from_fn(|i| if i < n { (i * 7 % 13) as f32 - 5.5 } else { f32::NAN })
+}
+
+unsafe fn lanes<V: Vector>(v: V) -> [f32; 16] {
+    let mut out = [0.0; 16];
+    unsafe { v.store(out.as_mut_ptr()) };
+    out
+}
+
+unsafe fn vector<V: Vector>() {
+    let (n, x, y) = (V::N, numbers(64), numbers(40));
+    assert!(n.is_power_of_two() && 16 % n == 0 && V::SUMS >= 8);
+    unsafe {
+        let (a, b) = (V::load(x.as_ptr()), V::load(y.as_ptr().add(3)));
+        let each = |v: V, f: &dyn Fn(usize) -> f32| {
+            let out = lanes(v);
+            (0..n).for_each(|i| {
+                assert!(out[i] == f(i) || (out[i].is_nan() && f(i).is_nan()), "lane {i} of {n}")
+            });
+        };
+        each(a, &|i| x[i]);
+        each(V::splat(2.5), &|_| 2.5);
+        each(a.add(b), &|i| x[i] + y[3 + i]);
+        // Rounded once or twice, as it says: (1 + 2^-12)^2 - 1 keeps its last bit in one rounding alone.
+        let (close, minus_one) = (1.0 + 2f32.powi(-12), V::splat(-1.0));
+        let exact = 2f32.powi(-11) + if V::FUSED { 2f32.powi(-24) } else { 0.0 };
+        each(V::splat(close).mul_add(V::splat(close), minus_one), &|_| exact);
+        each(a.mul_add(b, a), &|i| x[i] * y[3 + i] + x[i]);
+        each(a.max_or_self(b), &|i| x[i].max(y[3 + i]));
+        each(V::splat(f32::NAN).max_or_self(a), &|_| f32::NAN);
+        let [even, odd] = V::even_odd(V::load(x.as_ptr()), V::load(x.as_ptr().add(n)));
+        each(even, &|i| x[2 * i]);
+        each(odd, &|i| x[2 * i + 1]);
+        for end in 0..=n {
+            for from in 0..=end {
+                let inside = |i: usize| (from..end).contains(&i);
+                each(V::load_masked(x.as_ptr(), V::between(from, end)), &|i| {
+                    if inside(i) { x[i] } else { 0.0 }
+                });
+                let mut out = [9.0; 16];
+                a.store_masked(out.as_mut_ptr(), V::between(from, end));
+                (0..16).for_each(|i| assert_eq!(out[i], if inside(i) { x[i] } else { 9.0 }));
+            }
+            if end > 0 {
+                each(V::load_masked(x.as_ptr(), V::first(end)), &|i| if i < end { x[i] } else { 0.0 });
+            }
+        }
+        let idx: [u16; 16] = core::array::from_fn(|i| (i * 11 % 40) as u16);
+        each(V::gather(idx.as_ptr(), x.as_ptr()), &|i| x[usize::from(idx[i])]);
+        let book = Codebook::new(&x[..32]);
+        let mut codes: [u8; 16] = core::array::from_fn(|i| (i * 5 % 32) as u8);
+        let levels = V::levels(book.table());
+        each(V::look_up::<false>(codes.as_ptr(), levels), &|i| book.value(codes[i]));
+        (0..16).step_by(3).for_each(|i| codes[i] = FILLER);
+        each(V::look_up::<true>(codes.as_ptr(), levels), &|i| {
+            if i % 3 == 0 { 0.0 } else { book.value(codes[i]) }
+        });
+    }
+}
+
+unsafe fn arch<A: Arch>() {
+    let x = numbers(64);
+    unsafe {
+        let mut y = [0.0; 64];
+        A::transpose(x.as_ptr(), 5, y.as_mut_ptr(), 7);
+        (0..16).for_each(|i| assert_eq!(y[i / 4 * 7 + i % 4], x[i % 4 * 5 + i / 4]));
+        let mut lanes = [0.0; 4 * LANES];
+        A::spread(&x, [0, 20, 3, 9], 5, 3, &mut lanes);
+        for (t, i) in (0..3).flat_map(|t| (0..LANES).map(move |i| (t, i))) {
+            assert_eq!(lanes[t * LANES + i], x[[0, 20, 3, 9][i / 4] + i % 4 * 5 + t]);
+        }
+        for n_levels in [5, 20, 40, 100, 256] {
+            let levels: [f32; 256] = core::array::from_fn(|i| i as f32 - 3.0);
+            let book = Codebook::new(&levels[..n_levels]);
+            for n in [0, 1, 15, 16, 17, 40, 64] {
+                let codes: [u8; 64] = core::array::from_fn(|i| (i * 37 % n_levels) as u8);
+                let cols: [u32; 64] = core::array::from_fn(|i| (i * 11 % 64) as u32);
+                let exact: f32 = (0..n).map(|i| book.value(codes[i]) * x[i]).sum();
+                assert_eq!(A::dot_codes(&codes[..n], &book, &x[..n]), exact);
+                let exact: f32 = (0..n).map(|i| book.value(codes[i]) * x[cols[i] as usize]).sum();
+                assert_eq!(A::dot_sparse(&cols[..n], &codes[..n], &book, &x), exact);
+            }
+        }
+        let zeros: [f32; 50] = core::array::from_fn(|i| if i % 3 == 0 { 0.0 } else { x[i] });
+        let mut active = [0; 66];
+        let n = A::nonzero(&zeros, &mut active);
+        assert!((0..50u32).filter(|&i| zeros[i as usize] != 0.0).eq(active[..n].iter().copied()));
+    }
+}

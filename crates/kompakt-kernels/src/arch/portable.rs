@@ -1,0 +1,170 @@
+//! Vectors of four floats as plain arrays, on any machine: what the compiler makes of them is up to it.
+#![expect(unsafe_code, reason = "the trait's loads and stores are through pointers")]
+
+use super::Arch;
+use crate::{
+    Costs,
+    isa::{Job, Vector},
+};
+
+/// Plain Rust, four at a time.
+pub(crate) struct Portable;
+
+impl Arch for Portable {
+    type Narrow = Four;
+    type Wide = Four;
+    const COSTS: Costs = Costs {
+        sliced_codes: 520.0,
+        sliced_values: 400.0,
+        column_weight: 449.0,
+        column_input: 78.0,
+        dense_codes: [248.0, 247.0, 246.0, 247.0, 248.0],
+        dense_values: 126.0,
+    };
+
+    #[inline]
+    unsafe fn run<J: Job>(job: J) -> J::Output {
+        // SAFETY: it needs no features.
+        unsafe { job.run::<Self>() }
+    }
+}
+
+/// Four floats.
+#[derive(Clone, Copy)]
+#[repr(align(16))]
+pub(crate) struct Four([f32; 4]);
+
+// SAFETY of all blocks below: the callers uphold the trait's contract.
+impl Vector for Four {
+    const N: usize = 4;
+    const SUMS: usize = 8;
+    const FUSED: bool = false;
+    type Mask = FourLanes;
+    type Levels = *const f32;
+
+    #[inline(always)]
+    unsafe fn first(n: usize) -> FourLanes {
+        FourLanes::between(0, n)
+    }
+    #[inline(always)]
+    unsafe fn between(from: usize, end: usize) -> FourLanes {
+        FourLanes::between(from, end)
+    }
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: as above the block.
+        Self(unsafe { at.cast::<[f32; 4]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn load_masked(at: *const f32, mask: FourLanes) -> Self {
+        // SAFETY: as above the block.
+        unsafe { if mask.is_all() { Self::load(at) } else { Self(mask.load(at)) } }
+    }
+    #[inline(always)]
+    unsafe fn store(self, at: *mut f32) {
+        // SAFETY: as above the block.
+        unsafe { at.cast::<[f32; 4]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn store_masked(self, at: *mut f32, mask: FourLanes) {
+        // SAFETY: as above the block.
+        unsafe { if mask.is_all() { self.store(at) } else { mask.store(self.0, at) } }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, other: Self, to: Self) -> Self {
+        let ([a, b, c, d], [e, f, g, h], [i, j, k, l]) = (self.0, other.0, to.0);
+        Self([a * e + i, b * f + j, c * g + k, d * h + l])
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Self([a + e, b + f, c + g, d + h])
+    }
+    #[inline(always)]
+    unsafe fn max_or_self(self, other: Self) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Self([larger(a, e), larger(b, f), larger(c, g), larger(d, h)])
+    }
+    #[inline(always)]
+    unsafe fn even_odd(low: Self, high: Self) -> [Self; 2] {
+        let ([a, b, c, d], [e, f, g, h]) = (low.0, high.0);
+        [Self([a, c, e, g]), Self([b, d, f, h])]
+    }
+    #[inline(always)]
+    unsafe fn gather(idx: *const u16, x: *const f32) -> Self {
+        // SAFETY: as above the block.
+        unsafe {
+            let [a, b, c, d] = idx.cast::<[u16; 4]>().read_unaligned().map(usize::from);
+            Self([*x.add(a), *x.add(b), *x.add(c), *x.add(d)])
+        }
+    }
+    #[inline(always)]
+    unsafe fn levels(table: &[f32; 256]) -> *const f32 {
+        table.as_ptr()
+    }
+    #[inline(always)]
+    unsafe fn look_up<const FILLERS: bool>(codes: *const u8, levels: *const f32) -> Self {
+        // SAFETY: as above the block; the table has an entry for every byte, and that of a filler is past the levels: 0.
+        unsafe {
+            let [a, b, c, d] = codes.cast::<[u8; 4]>().read().map(usize::from);
+            Self([*levels.add(a), *levels.add(b), *levels.add(c), *levels.add(d)])
+        }
+    }
+}
+
+/// The second if it is larger, else the first.
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
+/// Lanes `from..end` of four: the mask of vectors whose instruction set has none.
+#[derive(Clone, Copy)]
+pub(crate) struct FourLanes {
+    from: u8,
+    end: u8,
+}
+
+impl FourLanes {
+    #[inline(always)]
+    pub(super) fn between(from: usize, end: usize) -> Self {
+        debug_assert!(from <= end && end <= 4);
+        Self { from: from as u8, end: end as u8 }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_all(self) -> bool {
+        self.from == 0 && self.end == 4
+    }
+
+    /// The floats of these lanes, zero in the others, which are not read.
+    ///
+    /// # Safety
+    /// A float at each of these lanes.
+    // Not inlined: kernels have a load under a mask in every tile, and most masks are of all lanes.
+    #[inline(never)]
+    pub(super) unsafe fn load(self, at: *const f32) -> [f32; 4] {
+        let mut lanes = [0.0; 4];
+        for lane in self.from..self.end {
+            // SAFETY: promised by the caller.
+            lanes[usize::from(lane)] = unsafe { *at.wrapping_add(lane.into()) };
+        }
+        lanes
+    }
+
+    /// Writes these lanes.
+    ///
+    /// # Safety
+    /// Room for a float at each of these lanes.
+    #[inline(never)]
+    pub(super) unsafe fn store(self, lanes: [f32; 4], at: *mut f32) {
+        for lane in self.from..self.end {
+            // SAFETY: promised by the caller.
+            unsafe { *at.wrapping_add(lane.into()) = lanes[usize::from(lane)] }
+        }
+    }
+}

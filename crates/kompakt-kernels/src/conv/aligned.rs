@@ -1,0 +1,28 @@
+//! Memory whose first element is at the start of a cache line.
+
+use alloc::{vec, vec::Vec};
+
+/// Floats of a cache line.
+const LINE: usize = 16;
+
+/// Memory whose first element is at the start of a cache line.
+#[derive(Debug, Clone, Default)]
+pub struct Aligned {
+    memory: Vec<f32>,
+}
+
+impl Aligned {
+    /// The first `n` floats, made if they are not there; what is in them is left from before.
+    pub fn room(&mut self, n: usize) -> &mut [f32] {
+        if self.memory.len() < n + LINE {
+            self.memory = vec![0.0; n + LINE];
+        }
+        let skip = self.memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+        &mut self.memory[skip..skip + n]
+    }
+
+    /// The bytes that room for `n` floats takes.
+    pub fn estimate_bytes(n: usize) -> usize {
+        4 * (n + LINE)
+    }
+}

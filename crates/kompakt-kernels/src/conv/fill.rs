@@ -1,0 +1,301 @@
+//! A tile's input into the lanes of a [`Grid`], and its sums back into planes.
+#![expect(unsafe_code, reason = "loads and stores of four; sixteen bounds checks cost more than they do")]
+
+use super::{
+    grid::{Grid, LANES, MAX_ACROSS, SLACK},
+    planes::copy,
+};
+use crate::{
+    Isa,
+    arch::{Arch, Portable},
+    isa::{Job, run},
+};
+use alloc::vec::Vec;
+
+impl Grid {
+    /// Lays out a tile's input. `pad` is memory to work in.
+    ///
+    /// Shapes: `x` `[channels, h, w]`, `out` [`room`](Self::room). Panics: if they are shorter.
+    pub fn fill(&self, isa: Isa, x: &[f32], tile: usize, pad: &mut Vec<f32>, out: &mut [f32]) {
+        let s = &self.shape;
+        let [h, w] = s.size;
+        let n = s.channels.saturating_mul(h).saturating_mul(w);
+        assert!(x.len() >= n && out.len() >= self.room(), "a plane is too short");
+        pad.clear();
+        pad.resize(self.pad(), 0.0);
+        run(isa, Fill { grid: self, x, tile, pad, out });
+    }
+
+    /// # Safety
+    /// The features of `A`.
+    #[inline(always)]
+    unsafe fn fill_with<A: Arch>(&self, x: &[f32], tile: usize, pad: &mut [f32], out: &mut [f32]) {
+        let s = &self.shape;
+        let [h, w] = s.size;
+        let [top, left] = self.corner(tile);
+        let [n_rows, width] = self.reach();
+        let len = width + SLACK;
+        let phases_x = s.phases(1);
+        // Where nothing is padded and nothing skipped, rows are used where they are.
+        let inside = |i: usize, n: usize| {
+            let start = [top, left][i].checked_sub(s.before[i]).filter(|_| s.stride[i] == 1)?;
+            (start + n <= s.size[i]).then_some(start)
+        };
+        let plain = inside(0, n_rows).zip(inside(1, width)).map(|(y, x)| y * w + x);
+        for channel in 0..s.channels {
+            let out = &mut out[channel * self.channel_len()..][..self.channel_len() + SLACK * LANES];
+            let in_place = plain.map(|at| &x[channel * h * w + at..]);
+            if let Some(rows) = in_place.filter(|rows| (n_rows - 1) * w + len <= rows.len()) {
+                // SAFETY: passed on.
+                unsafe { self.spread_channel::<A>(rows, w, n_rows, 0, out) };
+                continue;
+            }
+            let plane = &x[channel * h * w..(channel + 1) * h * w];
+            let mut lines = pad.chunks_exact_mut(phases_x * len);
+            for phase_y in 0..s.phases(0) {
+                for (row, lines) in (0..n_rows).zip(&mut lines) {
+                    let y = ((top + row) * s.stride[0] + phase_y).wrapping_sub(s.before[0]);
+                    if y >= h {
+                        lines.fill(0.0);
+                        continue;
+                    }
+                    for (phase, line) in lines.chunks_exact_mut(len).enumerate() {
+                        self.take(&plane[y * w..(y + 1) * w], left, phase, line);
+                    }
+                }
+            }
+            // SAFETY: passed on.
+            unsafe { self.spread_channel::<A>(pad, phases_x * len, n_rows, len, out) };
+        }
+    }
+
+    /// Rows that begin `stride` apart, phase by phase `n_rows` of them, the phases of a row `len` apart, to the lanes of
+    /// a channel.
+    ///
+    /// # Safety
+    /// The features of `A`.
+    #[inline(always)]
+    unsafe fn spread_channel<A: Arch>(
+        &self,
+        rows: &[f32],
+        stride: usize,
+        n_rows: usize,
+        len: usize,
+        out: &mut [f32],
+    ) {
+        let [down, across] = self.phase();
+        // Where the first of each four lanes begins.
+        let mut fours = [0; LANES / 4];
+        for (four, from) in fours.iter_mut().enumerate() {
+            let (part, lane) = (four * 4 / self.lanes[1], four * 4 % self.lanes[1]);
+            *from = part * self.block[0] * stride + lane * self.block[1];
+        }
+        let mut at = 0;
+        for phase_y in 0..self.shape.phases(0) {
+            for row in 0..down {
+                for phase_x in 0..self.shape.phases(1) {
+                    let from = (phase_y * n_rows + row) * stride + phase_x * len;
+                    // SAFETY: passed on.
+                    unsafe { A::spread(&rows[from..], fours, self.block[1], across, &mut out[at..]) };
+                    at += across * LANES;
+                }
+            }
+        }
+    }
+
+    /// One phase of a row of the input from output column `left` on, padded.
+    #[inline(always)]
+    fn take(&self, row: &[f32], left: usize, phase: usize, line: &mut [f32]) {
+        let (step, before) = (self.shape.stride[1], self.shape.before[1]);
+        // Element t is `row[(left + t) * step + phase - before]`. Divisions by one are not for the processor.
+        let divided = |n: usize| if step == 1 { n } else { n.div_ceil(step) };
+        let first = left * step + phase;
+        let skip = divided(before.saturating_sub(first)).min(line.len());
+        let from = (first + skip * step).saturating_sub(before).min(row.len());
+        let n = divided(row.len() - from).min(line.len() - skip);
+        zeros(&mut line[..skip]);
+        let (to, rest) = line[skip..].split_at_mut(n);
+        match step {
+            1 => copy(&row[from..from + n], to),
+            2 => every::<2>(&row[from..], to),
+            4 => every::<4>(&row[from..], to),
+            _ => to.iter_mut().zip(row[from..].iter().step_by(step)).for_each(|(to, &x)| *to = x),
+        }
+        zeros(rest);
+    }
+
+    /// Writes one channel of a tile where it belongs in the plane.
+    ///
+    /// Shapes: `sums` the tile and four vectors more, `y` `[oh, ow]`. Panics: if they are shorter.
+    pub fn store(&self, isa: Isa, sums: &[f32], tile: usize, y: &mut [f32]) {
+        run(isa, Store { grid: self, sums, tile, y });
+    }
+
+    /// # Safety
+    /// The features of `A`.
+    #[inline(always)]
+    unsafe fn store_with<A: Arch>(&self, sums: &[f32], tile: usize, y: &mut [f32]) {
+        let [top, left] = self.corner(tile);
+        let [oh, ow] = self.shape.output;
+        let [down, across] = self.block;
+        let mut line = [0.0; MAX_ACROSS * LANES + SLACK];
+        let n = (self.lanes[1] * across).min(ow.saturating_sub(left));
+        for part in 0..self.lanes[0] {
+            for row in 0..down {
+                let at = top + part * down + row;
+                if at >= oh {
+                    break;
+                }
+                let sums = &sums[row * across * LANES..];
+                let to = &mut y[at * ow + left..];
+                if to.len() >= line.len() && n == self.lanes[1] * across && across >= 4 {
+                    // SAFETY: passed on.
+                    unsafe { collect::<A>(sums, across, self.lanes[1], part * self.lanes[1], to) };
+                } else {
+                    // SAFETY: passed on.
+                    unsafe { collect::<A>(sums, across, self.lanes[1], part * self.lanes[1], &mut line) };
+                    copy(&line[..n], &mut to[..n]);
+                }
+            }
+        }
+    }
+}
+
+/// Zeros, of which there are mostly few: then a call would cost more than they do.
+#[inline(always)]
+fn zeros(line: &mut [f32]) {
+    match line {
+        [] => {}
+        [a] => *a = 0.0,
+        [a, b] => (*a, *b) = (0.0, 0.0),
+        [a, b, c] => (*a, *b, *c) = (0.0, 0.0, 0.0),
+        more => more.fill(0.0),
+    }
+}
+
+/// Every `N`th element.
+#[inline(always)]
+pub(crate) fn every<const N: usize>(x: &[f32], to: &mut [f32]) {
+    let (whole, rest) = x.as_chunks::<N>();
+    let n = whole.len().min(to.len());
+    to.iter_mut().zip(whole).for_each(|(to, x)| *to = x[0]);
+    if let (Some(to), Some(&x)) = (to.get_mut(n), rest.first()) {
+        *to = x;
+    }
+}
+
+/// Laying out a tile's input: copies alone, so the definition is what the plainest vectors do.
+struct Fill<'a> {
+    grid: &'a Grid,
+    x: &'a [f32],
+    tile: usize,
+    pad: &'a mut [f32],
+    out: &'a mut [f32],
+}
+
+impl Job for Fill<'_> {
+    type Output = ();
+    fn define(self) {
+        // SAFETY: they need no features.
+        unsafe { self.run::<Portable>() }
+    }
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        // SAFETY: passed on.
+        unsafe { self.grid.fill_with::<A>(self.x, self.tile, self.pad, self.out) }
+    }
+}
+
+/// Writing a channel of a tile back.
+struct Store<'a> {
+    grid: &'a Grid,
+    sums: &'a [f32],
+    tile: usize,
+    y: &'a mut [f32],
+}
+
+impl Job for Store<'_> {
+    type Output = ();
+    fn define(self) {
+        // SAFETY: they need no features.
+        unsafe { self.run::<Portable>() }
+    }
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        // SAFETY: passed on.
+        unsafe { self.grid.store_with::<A>(self.sums, self.tile, self.y) }
+    }
+}
+
+/// What [`Arch::spread`] reads and writes, up to four vectors at once. Panics: if that is not there.
+#[inline(always)]
+pub(crate) fn check_spread(rows: &[f32], fours: [usize; LANES / 4], step: usize, n: usize, out: &[f32]) {
+    let last = fours[0].max(fours[1]).max(fours[2]).max(fours[3]);
+    // What does not fit is more than any slice has.
+    let end = last.saturating_add(step.saturating_mul(3)).saturating_add(n);
+    assert!(end <= rows.len() && n.saturating_mul(LANES) <= out.len(), "a row is too short");
+}
+
+/// [`Arch::spread`], four lanes at a time.
+///
+/// # Safety
+/// The features of `A`.
+#[inline(always)]
+pub(crate) unsafe fn spread<A: Arch>(
+    rows: &[f32],
+    fours: [usize; LANES / 4],
+    step: usize,
+    n: usize,
+    out: &mut [f32],
+) {
+    let n = n.next_multiple_of(4);
+    check_spread(rows, fours, step, n, out);
+    for (i, from) in fours.into_iter().enumerate() {
+        for t in (0..n).step_by(4) {
+            // SAFETY: `check_spread` compared the last of the elements with both lengths.
+            unsafe {
+                let to = out.as_mut_ptr().add(t * LANES + 4 * i);
+                A::transpose(rows.as_ptr().add(from + t), step, to, LANES);
+            }
+        }
+    }
+}
+
+/// The other way round: `n` elements from each lane, end to end. Up to four more are written.
+///
+/// # Safety
+/// The features of `A`.
+#[inline(always)]
+unsafe fn collect<A: Arch>(sums: &[f32], n: usize, lanes: usize, lane: usize, line: &mut [f32]) {
+    assert!(lanes * n + SLACK <= line.len() || (n >= 4 && lanes * n <= line.len()));
+    assert!(n.max(4) * LANES <= sums.len() && lane + lanes <= LANES);
+    for first in (0..lanes).step_by(4) {
+        let mut t = 0;
+        loop {
+            // SAFETY: the last of the elements was compared with both lengths.
+            unsafe {
+                let from = sums.as_ptr().add(t * LANES + lane + first);
+                A::transpose(from, LANES, line.as_mut_ptr().add(first * n + t), n);
+            }
+            if t + 4 >= n {
+                break;
+            }
+            // The last four begin earlier rather than end later: what follows them is written already.
+            t = (t + 4).min(n - 4);
+        }
+    }
+}
+
+/// [`Arch::transpose`] in plain Rust.
+///
+/// # Safety
+/// Four elements at each of the four places of `x` and of `y`.
+#[inline(always)]
+pub(crate) unsafe fn transpose(x: *const f32, x_step: usize, y: *mut f32, y_step: usize) {
+    for k in 0..4 {
+        for j in 0..4 {
+            // SAFETY: promised by the caller.
+            unsafe { *y.add(k * y_step + j) = *x.add(j * x_step + k) }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The shape of a convolution.
+
+/// A convolution of one group, without its weights. Lengths in elements, `[vertical, horizontal]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Input channels of the group.
+    pub channels: usize,
+    /// Output channels of the group.
+    pub outputs: usize,
+    /// Height and width of the input without padding.
+    pub size: [usize; 2],
+    /// Height and width of the output.
+    pub output: [usize; 2],
+    /// Height and width of the kernel.
+    pub kernel: [usize; 2],
+    /// Zeros above and to the left.
+    pub before: [usize; 2],
+    /// Step from output to output.
+    pub stride: [usize; 2],
+    /// Step from tap to tap.
+    pub dilation: [usize; 2],
+}
+
+impl ConvShape {
+    /// Elements from a kernel's first tap to its last, both included.
+    pub(super) fn reach(&self, axis: usize) -> usize {
+        (self.kernel[axis] - 1) * self.dilation[axis] + 1
+    }
+
+    /// Phases of the stride that are read.
+    pub(super) fn phases(&self, axis: usize) -> usize {
+        if self.dilation[axis] == 1 { self.stride[axis].min(self.kernel[axis]) } else { self.stride[axis] }
+    }
+}

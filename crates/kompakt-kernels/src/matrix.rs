@@ -1,0 +1,9 @@
+//! The forms of a matrix, and where they get their weights.
+
+pub mod columns;
+pub mod dense;
+pub(crate) mod layout;
+pub(crate) mod rows;
+pub mod sliced;
+pub mod taps;
+pub(crate) mod window;

@@ -1,0 +1,97 @@
+//! Where the columns of a matrix lie, in blocks within which an offset is a u16.
+
+use alloc::{vec, vec::Vec};
+
+/// Where the columns of a [`TapMatrix`](crate::TapMatrix) lie in `x`, and how they are cut into blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TapLayout {
+    pub(super) n_cols: usize,
+    /// One a column; `None`: column `c` is at `c`.
+    pub(super) offsets: Option<Vec<u32>>,
+    /// First column of each block, then `n_cols`.
+    pub(super) bounds: Vec<u32>,
+    /// The least offset of each block.
+    pub(super) bases: Vec<u32>,
+    /// The largest of all offsets.
+    pub(super) max_offset: usize,
+}
+
+impl TapLayout {
+    /// The columns of a linear layer, in blocks of `block_cols` (at most 65,536).
+    ///
+    /// Panics: if there are more than 2^32 - 1 columns.
+    pub fn linear(n_cols: usize, block_cols: usize) -> Self {
+        assert!(u32::try_from(n_cols).is_ok(), "{n_cols} columns");
+        let block_cols = block_cols.clamp(1, 1 << 16);
+        let bases: Vec<u32> = (0..n_cols).step_by(block_cols).map(|c| c as u32).collect();
+        let mut bounds = bases.clone();
+        bounds.push(n_cols as u32);
+        Self { n_cols, offsets: None, bounds, bases, max_offset: n_cols.saturating_sub(1) }
+    }
+
+    /// Columns at those offsets, in blocks that reach over at most `footprint` floats where that is possible.
+    ///
+    /// Panics: if there are more than 2^32 - 1 columns.
+    pub fn planar(offsets: Vec<u32>, footprint: usize) -> Self {
+        assert!(u32::try_from(offsets.len()).is_ok(), "{} columns", offsets.len());
+        let reach = footprint.clamp(1, 1 << 16) as u32;
+        let (mut bounds, mut bases) = (vec![], vec![]);
+        let mut first = 0;
+        while first < offsets.len() {
+            let (mut low, mut high, mut end) = (offsets[first], offsets[first], first + 1);
+            while end < offsets.len() {
+                let (l, h) = (low.min(offsets[end]), high.max(offsets[end]));
+                if h - l >= reach {
+                    break;
+                }
+                (low, high, end) = (l, h, end + 1);
+            }
+            bounds.push(first as u32);
+            bases.push(low);
+            first = end;
+        }
+        bounds.push(offsets.len() as u32);
+        let max_offset = offsets.iter().copied().max().unwrap_or(0) as usize;
+        Self { n_cols: offsets.len(), offsets: Some(offsets), bounds, bases, max_offset }
+    }
+
+    /// How many blocks.
+    pub fn n_blocks(&self) -> usize {
+        self.bases.len()
+    }
+
+    /// The bytes it holds.
+    pub fn n_bytes(&self) -> usize {
+        4 * (self.offsets.as_ref().map_or(0, Vec::len) + self.bounds.len() + self.bases.len())
+    }
+
+    /// Checks what [`index`](Self::index) relies on.
+    ///
+    /// Panics: unless columns ascend and are below the layout's.
+    pub(super) fn check(&self, cols: &[u32]) {
+        // Without an early end, so that the loop becomes vectors.
+        let ascend = cols.windows(2).fold(true, |ascend, pair| ascend & (pair[0] < pair[1]));
+        assert!(ascend, "columns do not ascend");
+        if let Some(&last) = cols.last() {
+            assert!((last as usize) < self.n_cols, "column {last} of {}", self.n_cols);
+        }
+    }
+
+    /// Columns that passed [`check`](Self::check), cut at the blocks' bounds: every block, with its part.
+    pub(super) fn cut<'c>(&'c self, cols: &'c [u32]) -> impl Iterator<Item = (usize, &'c [u32])> {
+        let mut rest = cols;
+        self.bounds[1..].iter().enumerate().map(move |(block, &end)| {
+            let (part, after) = rest.split_at(rest.partition_point(|&c| c < end));
+            rest = after;
+            (block, part)
+        })
+    }
+
+    /// How far a column of a block is from its base: at most 65,535 by the choice of blocks.
+    #[inline]
+    pub(super) fn index(&self, block: usize, col: u32) -> u16 {
+        debug_assert!((self.bounds[block]..self.bounds[block + 1]).contains(&col));
+        let offset = self.offsets.as_ref().map_or(col, |o| o[col as usize]);
+        (offset - self.bases[block]) as u16
+    }
+}

@@ -1,0 +1,239 @@
+//! Sparse rows against windows of positions: the multiplication of a [`TapMatrix`](crate::TapMatrix).
+//!
+//! ```text
+//! tile of R rows by V vectors      for each tap: w = weight in all lanes, then R * V times  acc += w * x[...]
+//! ```
+//!
+//! A tile of positions stays in registers while all taps of a row go by. A window of whole vectors of sixteen is cut into
+//! tiles, and all rows go by one tile before the next ([`whole`]); any other window is cut row by row, and the last vector
+//! of each line is under a mask ([`anywhere`]).
+//!
+//! A multiply-add takes 4 cycles and two can start in each, so eight sums must be under way: where a tile has fewer
+//! vectors, `U` taps are summed apart and added up at the end.
+#![expect(clippy::needless_range_loop, reason = "tiles of registers are indexed by what they are")]
+#![expect(
+    unsafe_code,
+    reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
+)]
+
+mod anywhere;
+mod whole;
+
+use crate::{
+    arch::Arch,
+    epilogue::RowEpilogue,
+    isa::{Job, Vector},
+    matrix::taps::{Part, Weights},
+};
+use core::ops::Range;
+
+pub(crate) use whole::rows_at_once;
+
+/// One block of columns of some rows of a matrix, times a window. Made by [`TapMatrix::apply`](crate::TapMatrix::apply),
+/// which has checked that the window of every tap of the block lies in `x`, and the planes of all rows in `y`.
+pub(crate) struct Products<'a, W> {
+    idx: &'a [u16],
+    /// As many.
+    weights: W,
+    rows: Range<usize>,
+    part: &'a Part<'a>,
+    y: &'a mut [f32],
+}
+
+impl<'a, W: Weights> Products<'a, W> {
+    pub(crate) fn new(
+        idx: &'a [u16],
+        weights: W,
+        rows: Range<usize>,
+        part: &'a Part<'a>,
+        y: &'a mut [f32],
+    ) -> Self {
+        assert_eq!(idx.len(), weights.len(), "places and weights");
+        Self { idx, weights, rows, part, y }
+    }
+}
+
+impl<W: Weights> Job for Products<'_, W> {
+    type Output = ();
+
+    /// Tap by tap, position by position.
+    fn define(self) {
+        let Self { idx, weights, rows, part, y } = self;
+        let Part { x, scale, window, .. } = part;
+        for (row, y) in rows.zip(y.chunks_mut(part.y_plane.max(1))) {
+            let epilogue = part.epilogue(row);
+            for r in 0..window.rows {
+                let y = &mut y[r * window.y_stride..][..window.cols];
+                if !part.carry {
+                    y.fill(0.0);
+                }
+                for i in part.taps(row) {
+                    let x = &x[usize::from(idx[i]) * scale + r * window.x_stride..][..window.cols];
+                    // SAFETY: there are as many weights as places, and place `i` is there.
+                    let w = unsafe { weights.get(i) };
+                    for (y, &x) in y.iter_mut().zip(x) {
+                        *y += w * x;
+                    }
+                }
+                for y in y {
+                    *y = epilogue.apply(*y);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        // SAFETY: the windows lie in x and y, as was checked where this was made.
+        unsafe {
+            if whole::is_whole(&self.part.window) {
+                whole::run::<A::Wide, W>(self);
+            } else {
+                anywhere::run::<A::Narrow, W>(self);
+            }
+        }
+    }
+}
+
+/// The taps of one row's block.
+#[derive(Clone, Copy)]
+struct Taps<'a, W> {
+    idx: &'a [u16],
+    weights: W,
+    /// The first of the row's entries.
+    first: usize,
+    /// How many.
+    n: usize,
+    scale: usize,
+}
+
+/// What happens before and after the taps of a row.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    /// Whether `y` holds the sums so far.
+    carry: bool,
+    /// Whether the epilogue does something.
+    is_last: bool,
+    epilogue: RowEpilogue,
+}
+
+/// A row's taps and what happens before and after them; `None` if nothing does.
+#[inline(always)]
+fn row_of<'a, W: Weights>(
+    idx: &'a [u16],
+    weights: W,
+    part: &Part<'_>,
+    row: usize,
+) -> Option<(Taps<'a, W>, Step)> {
+    let taps = part.taps(row);
+    let is_last = part.epilogue.is_some();
+    if taps.is_empty() && part.carry && !is_last {
+        return None;
+    }
+    assert!(taps.end <= idx.len());
+    debug_assert!(
+        idx[taps.clone()].iter().all(|&i| {
+            usize::from(i) * part.scale + part.window.reach(part.window.x_stride) <= part.x.len()
+        })
+    );
+    let step = Step { carry: part.carry, is_last, epilogue: part.epilogue(row) };
+    Some((Taps { idx, weights, first: taps.start, n: taps.len(), scale: part.scale }, step))
+}
+
+/// How the vectors of a tile lie.
+#[derive(Clone, Copy)]
+struct Lie<L: Vector> {
+    /// From row to row in `x`.
+    x_stride: usize,
+    /// From row to row in `y`.
+    y_stride: usize,
+    /// From vector to vector in both.
+    step: usize,
+    /// What the last vector of a row takes, where it is not all.
+    last: L::Mask,
+}
+
+/// One tile: `R` rows of `V` vectors, the last of each row under a mask if `MASKED`, `U` taps at a time.
+///
+/// Sums that wait in `y` are where a whole tile starts from, so that the order of additions is that of the taps, whatever
+/// the blocks; a masked one adds them at the end.
+///
+/// # Safety
+/// The features of `L`; the tile that starts at `x` for every tap, and the one at `y`, inside them.
+#[inline(always)]
+unsafe fn tile<L: Vector, W: Weights, const R: usize, const V: usize, const U: usize, const MASKED: bool>(
+    taps: Taps<'_, W>,
+    x: *const f32,
+    lie: Lie<L>,
+    step: Step,
+    y: *mut f32,
+) {
+    let n = taps.n;
+    // SAFETY: `i` stays below `n`; loads and stores stay within the tile, as the caller vouches.
+    unsafe {
+        let mut acc = [[[L::splat(0.0); V]; R]; U];
+        if step.carry && !MASKED {
+            for r in 0..R {
+                for v in 0..V {
+                    acc[0][r][v] = L::load(y.add(r * lie.y_stride + v * lie.step));
+                }
+            }
+        }
+        let mut i = 0;
+        while i + U <= n {
+            for u in 0..U {
+                tap::<L, W, R, V, MASKED>(taps, i + u, x, lie, &mut acc[u]);
+            }
+            i += U;
+        }
+        while i < n {
+            tap::<L, W, R, V, MASKED>(taps, i, x, lie, &mut acc[0]);
+            i += 1;
+        }
+        let (scale, bias) = (L::splat(step.epilogue.scale), L::splat(step.epilogue.bias));
+        let floor = L::splat(step.epilogue.floor);
+        for r in 0..R {
+            for v in 0..V {
+                let at = y.add(r * lie.y_stride + v * lie.step);
+                let is_masked = MASKED && v + 1 == V;
+                let mut sum = acc[0][r][v];
+                for u in 1..U {
+                    sum = sum.add(acc[u][r][v]);
+                }
+                if step.carry && MASKED {
+                    sum = sum.add(if is_masked { L::load_masked(at, lie.last) } else { L::load(at) });
+                }
+                let out =
+                    if MASKED || step.is_last { sum.mul_add(scale, bias).max_or_self(floor) } else { sum };
+                if is_masked { out.store_masked(at, lie.last) } else { out.store(at) }
+            }
+        }
+    }
+}
+
+/// One tap on one tile.
+///
+/// # Safety
+/// As [`tile`]; `i` is below the number of taps.
+#[inline(always)]
+unsafe fn tap<L: Vector, W: Weights, const R: usize, const V: usize, const MASKED: bool>(
+    taps: Taps<'_, W>,
+    i: usize,
+    x: *const f32,
+    lie: Lie<L>,
+    acc: &mut [[L; V]; R],
+) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let at = taps.first + i;
+        let weight = L::splat(taps.weights.get(at));
+        let x = x.add(usize::from(*taps.idx.get_unchecked(at)) * taps.scale);
+        for r in 0..R {
+            for v in 0..V {
+                let at = x.add(r * lie.x_stride + v * lie.step);
+                let value = if MASKED && v + 1 == V { L::load_masked(at, lie.last) } else { L::load(at) };
+                acc[r][v] = value.mul_add(weight, acc[r][v]);
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Windows that begin and end anywhere: row by row, the last vector of each line under a mask.
+#![expect(
+    unsafe_code,
+    reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
+)]
+
+use super::{Lie, Products, Step, Taps, row_of, tile};
+use crate::{
+    isa::Vector,
+    matrix::{taps::Weights, window::Window},
+};
+
+/// Row after row, so that what is the same for all stays in registers.
+///
+/// # Safety
+/// The features of `L`; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
+#[inline(always)]
+pub(super) unsafe fn run<L: Vector, W: Weights>(job: Products<'_, W>) {
+    let Products { idx, weights, rows, part, y } = job;
+    let first = rows.start;
+    for row in rows {
+        let Some((taps, step)) = row_of(idx, weights, part, row) else { continue };
+        // SAFETY: the row's window lies in y, those of its taps in x, as the caller vouches.
+        unsafe {
+            let y = y.as_mut_ptr().add((row - first) * part.y_plane);
+            positions::<L, W>(taps, part.x.as_ptr(), &part.window, step, y);
+        }
+    }
+}
+
+/// Cuts the window into tiles that fit the registers.
+///
+/// # Safety
+/// The features of `L`; every tap's window inside `x`, the window inside `y`.
+#[inline(always)]
+unsafe fn positions<L: Vector, W: Weights>(
+    taps: Taps<'_, W>,
+    x: *const f32,
+    window: &Window,
+    step: Step,
+    y: *mut f32,
+) {
+    let mut col = 0;
+    while col < window.cols {
+        let left = (window.cols - col).div_ceil(L::N);
+        // SAFETY: columns from `col` on, at most as many as are left.
+        unsafe {
+            let (x, y) = (x.add(col), y.add(col));
+            let n = match left {
+                5.. if window.rows == 1 && left >= 8 => {
+                    column::<L, W, 8, 1>(taps, x, window, window.cols - col, step, y)
+                }
+                4.. if L::SUMS >= 16 => column::<L, W, 4, 4>(taps, x, window, window.cols - col, step, y),
+                4.. => column::<L, W, 4, 2>(taps, x, window, window.cols - col, step, y),
+                3 if L::SUMS >= 24 => column::<L, W, 3, 8>(taps, x, window, window.cols - col, step, y),
+                3 => column::<L, W, 3, 4>(taps, x, window, window.cols - col, step, y),
+                2 if L::SUMS >= 16 => column::<L, W, 2, 8>(taps, x, window, window.cols - col, step, y),
+                2 => column::<L, W, 2, 4>(taps, x, window, window.cols - col, step, y),
+                _ => column::<L, W, 1, 8>(taps, x, window, window.cols - col, step, y),
+            };
+            col += n;
+        }
+    }
+}
+
+/// All rows of a column of tiles `V` vectors wide and at most `MAX` rows high. Returns its positions across.
+///
+/// # Safety
+/// As [`positions`]; `cols` of them across are left, more than `V - 1` vectors.
+#[inline(always)]
+unsafe fn column<L: Vector, W: Weights, const V: usize, const MAX: usize>(
+    taps: Taps<'_, W>,
+    x: *const f32,
+    window: &Window,
+    cols: usize,
+    step: Step,
+    y: *mut f32,
+) -> usize {
+    let cols = cols.min(V * L::N);
+    let mut row = 0;
+    // SAFETY: tiles stay within the window: `row + R <= rows`, `cols` across.
+    unsafe {
+        let last = L::first(cols - (V - 1) * L::N);
+        let lie = Lie { x_stride: window.x_stride, y_stride: window.y_stride, step: L::N, last };
+        macro_rules! tiles {
+            ($r:literal) => {
+                if $r <= MAX {
+                    while window.rows - row >= $r {
+                        let (x, y) = (x.add(row * window.x_stride), y.add(row * window.y_stride));
+                        match const { $r * V } {
+                            8.. if 2 * $r * V > L::SUMS => {
+                                tile::<L, W, $r, V, 1, true>(taps, x, lie, step, y)
+                            }
+                            4.. => tile::<L, W, $r, V, 2, true>(taps, x, lie, step, y),
+                            2.. => tile::<L, W, $r, V, 4, true>(taps, x, lie, step, y),
+                            _ => tile::<L, W, $r, V, 8, true>(taps, x, lie, step, y),
+                        }
+                        row += $r;
+                    }
+                }
+            };
+        }
+        tiles!(8);
+        tiles!(4);
+        tiles!(2);
+        tiles!(1);
+    }
+    cols
+}

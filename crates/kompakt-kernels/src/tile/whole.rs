@@ -1,0 +1,187 @@
+//! Windows of whole vectors: of sixteen positions each, nothing masked, all sums in registers.
+//!
+//! The window is cut into tiles, and all rows go by one tile before the next: what it reads of `x` stays in cache, and
+//! what the tile's shape decides is decided once. Where vectors are shorter than sixteen, each quarter or half of the whole
+//! vectors is a window of its own.
+#![expect(
+    unsafe_code,
+    reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
+)]
+
+use super::{Lie, Products, row_of, tile};
+use crate::{
+    isa::Vector,
+    matrix::{
+        taps::{Part, Weights},
+        window::Window,
+    },
+};
+
+/// Floats of a whole vector.
+const WHOLE: usize = 16;
+/// The most vectors of a tile that has one or two across.
+const MAX_DOWN: usize = 14;
+/// The most vectors of sums of any instruction set.
+const MAX_SUMS: usize = 28;
+
+/// Rows of that many vectors whose sums stay in registers.
+pub(crate) const fn rows_at_once(across: usize) -> usize {
+    let rows = MAX_SUMS / across;
+    if rows > MAX_DOWN {
+        MAX_DOWN
+    } else if rows == 0 {
+        1
+    } else {
+        rows
+    }
+}
+
+/// Whether the window consists of whole vectors of sixteen.
+pub(super) fn is_whole(window: &Window) -> bool {
+    let rows_are = [window.x_stride, window.y_stride].iter().all(|s| s.is_multiple_of(WHOLE));
+    window.cols.is_multiple_of(WHOLE) && (window.rows == 1 || rows_are)
+}
+
+/// Rows of a matrix against the positions of a window.
+#[derive(Clone, Copy)]
+struct Window16<'a, W> {
+    idx: &'a [u16],
+    weights: W,
+    first: usize,
+    end: usize,
+    part: &'a Part<'a>,
+    y: *mut f32,
+}
+
+/// # Safety
+/// The features; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
+#[inline(always)]
+pub(super) unsafe fn run<L: Vector, W: Weights>(job: Products<'_, W>) {
+    let Products { idx, weights, rows, part, y } = job;
+    let job = Window16 { idx, weights, first: rows.start, end: rows.end, part, y: y.as_mut_ptr() };
+    for lane in (0..WHOLE).step_by(L::N) {
+        // SAFETY: passed on; a vector has sixteen floats.
+        unsafe { window::<L, W>(job, lane) }
+    }
+}
+
+/// Cuts the window into tiles that fit the registers, of which the lanes from `lane` on are computed.
+///
+/// # Safety
+/// As [`run`].
+#[inline(always)]
+unsafe fn window<L: Vector, W: Weights>(job: Window16<'_, W>, lane: usize) {
+    let window = &job.part.window;
+    if window.rows == 1 {
+        // A line is as good as rows that follow each other.
+        let mut col = 0;
+        while col < window.cols {
+            let [down, across] = piece(L::SUMS, (window.cols - col) / WHOLE);
+            let strides = [across * WHOLE; 2];
+            // SAFETY: `down * across` vectors from `col` on lie in the window.
+            unsafe { shape::<L, W>([down, across], job, [col + lane; 2], strides) };
+            col += down * across * WHOLE;
+        }
+        return;
+    }
+    let strides = [window.x_stride, window.y_stride];
+    let mut col = 0;
+    while col < window.cols {
+        let across = ((window.cols - col) / WHOLE).min(8);
+        let fit = (L::SUMS / across).clamp(1, MAX_DOWN);
+        let mut row = 0;
+        while row < window.rows {
+            // As even as possible.
+            let left = window.rows - row;
+            let down = left.div_ceil(left.div_ceil(fit));
+            let at = strides.map(|stride| row * stride + col + lane);
+            // SAFETY: `row + down` rows and `across` vectors from `col` on lie in the window.
+            unsafe { shape::<L, W>([down, across], job, at, strides) };
+            row += down;
+        }
+        col += across * WHOLE;
+    }
+}
+
+/// The first tile of a line of that many vectors: as large as registers allow, and no small one left over.
+fn piece(max: usize, n: usize) -> [usize; 2] {
+    let single = max.min(MAX_DOWN);
+    if n <= single {
+        return [n, 1];
+    }
+    if n >= max + 4 {
+        return [max / 2, 2];
+    }
+    if n > max {
+        return piece(max, n.div_ceil(2));
+    }
+    let fits = |&across: &usize| n.is_multiple_of(across) && n / across <= MAX_DOWN;
+    match (2..=8).find(fits) {
+        Some(across) => [n / across, across],
+        None => [n.div_ceil(n.div_ceil(single)), 1],
+    }
+}
+
+/// Calls [`rows`] for tiles of that many rows and vectors, of which at most `L::SUMS` together.
+///
+/// # Safety
+/// As [`run`], for the tile at `at` of `x` and `y`.
+#[inline(always)]
+unsafe fn shape<L: Vector, W: Weights>(
+    shape: [usize; 2],
+    job: Window16<'_, W>,
+    at: [usize; 2],
+    strides: [usize; 2],
+) {
+    macro_rules! shapes {
+        ($(($($r:literal)*) x $v:literal)*) => {
+            match shape {
+                $($(
+                    // SAFETY: passed on.
+                    [$r, $v] if $r * $v <= L::SUMS || $r == 1 => unsafe {
+                        match const { $r * $v } {
+                            1 => rows::<L, W, $r, $v, 4>(job, at, strides),
+                            2 | 3 => rows::<L, W, $r, $v, 2>(job, at, strides),
+                            _ => rows::<L, W, $r, $v, 1>(job, at, strides),
+                        }
+                    },
+                )*)*
+                [r, v] => unreachable!("a tile of {r} by {v} vectors"),
+            }
+        };
+    }
+    shapes!(
+        (1 2 3 4 5 6 7 8 9 10 11 12 13 14) x 1
+        (1 2 3 4 5 6 7 8 9 10 11 12 13 14) x 2
+        (1 2 3 4 5 6 7 8 9) x 3
+        (1 2 3 4 5 6 7) x 4
+        (1 2 3 4 5) x 5
+        (1 2 3 4) x 6
+        (1 2 3 4) x 7
+        (1 2 3) x 8
+    );
+}
+
+/// One tile for every row of the matrix.
+///
+/// # Safety
+/// As [`shape`].
+#[inline(always)]
+unsafe fn rows<L: Vector, W: Weights, const R: usize, const V: usize, const U: usize>(
+    job: Window16<'_, W>,
+    at: [usize; 2],
+    [x_stride, y_stride]: [usize; 2],
+) {
+    let part = job.part;
+    // SAFETY: the tile lies in the window, which lies in `x` for every tap and in the plane of every row of `y`.
+    let (x, mut y) = unsafe { (part.x.as_ptr().add(at[0]), job.y.add(at[1])) };
+    // SAFETY: the features are there.
+    let lie = Lie { x_stride, y_stride, step: WHOLE, last: unsafe { L::first(L::N) } };
+    for row in job.first..job.end {
+        if let Some((taps, step)) = row_of(job.idx, job.weights, part, row) {
+            // SAFETY: as above.
+            unsafe { tile::<L, W, R, V, U, false>(taps, x, lie, step, y) };
+        }
+        y = y.wrapping_add(part.y_plane);
+    }
+}
