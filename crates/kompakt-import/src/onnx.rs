@@ -47,5 +47,5 @@ mod tensor;
 pub use check::{Checked, Run, TOLERANCE, import_checked};
 pub use error::{OnnxError, Problem};
 pub use export::export;
-pub use import::import;
+pub use import::{external_files, import};
 pub use options::ImportOptions;

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use bytes::{BufMut, BytesMut};
-use kompakt_import::onnx::{Checked, ImportOptions, OnnxError, import, import_checked};
+use kompakt_import::onnx::{Checked, ImportOptions, OnnxError, external_files, import, import_checked};
 use kompakt_model::Model;
 use std::path::{Path, PathBuf};
 
@@ -143,6 +143,7 @@ fn data_outside_the_models_folder_are_not_read() {
         import_from(&inner, &model(&[node("MatMul", &["x", "w"], "y")], &[w.concat()]))
     };
     assert!(try_location("weights", "0").is_ok());
+    assert_eq!(external_files(&inner.join("model.onnx")), [inner.join("weights")]);
     assert!(try_location("weights", "8").unwrap_err().to_string().contains("elements where"));
     assert!(try_location("weights", "80").unwrap_err().to_string().contains("beyond the end"));
     let secret = folder.path().join("secret").display().to_string();

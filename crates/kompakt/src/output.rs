@@ -31,7 +31,7 @@ impl Output {
         self.check_writable()?;
         let Some(own) = Identity::of_output(&self.output) else { return Ok(()) };
         for input in inputs {
-            if own.is_in(input) || labels_of(input).is_some_and(|labels| own.is_in(&labels)) {
+            if own.is_in(input) || companions(input).iter().any(|file| own.is_in(file)) {
                 let message = format!(
                     "-o {} is a file that this command reads ({}): the result would take its place; \
                      give it another name",
@@ -97,13 +97,18 @@ impl Output {
 /// The result's name in its temporary folder.
 const RESULT: &str = "result";
 
-/// The file with the labels of these images, where it is known by its name.
-fn labels_of(images: &Path) -> Option<PathBuf> {
-    let name = images.file_name()?.to_str()?;
+/// Files that are read with this one without being named: the labels of images, the weights of an ONNX file.
+fn companions(input: &Path) -> Vec<PathBuf> {
+    let name = input.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if name.contains("images-idx3") {
-        return Some(images.with_file_name(name.replace("images-idx3", "labels-idx1")));
+        vec![input.with_file_name(name.replace("images-idx3", "labels-idx1"))]
+    } else if let Some(stem) = name.strip_suffix(".npy") {
+        vec![input.with_file_name(format!("{stem}-labels.npy"))]
+    } else if name.ends_with(".onnx") {
+        kompakt_import::onnx::external_files(input)
+    } else {
+        Vec::new()
     }
-    Some(images.with_file_name(format!("{}-labels.npy", name.strip_suffix(".npy")?)))
 }
 
 /// A device or a named pipe: written to, never replaced by a file of its name.

@@ -88,6 +88,44 @@ fn a_folder_is_no_output() {
     }
 }
 
+/// An ONNX file whose weights are in the file `model.weights`: y = x w.
+fn onnx_with_weights_beside() -> Vec<u8> {
+    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        [&[number << 3 | 2, bytes.len() as u8][..], bytes].concat()
+    }
+    let text = |number, text: &str| field(number, text.as_bytes());
+    let int = |number: u8, value: u8| vec![number << 3, value];
+    let location = [text(1, "location"), text(2, "model.weights")].concat();
+    let w = [int(1, 4), int(1, 4), int(2, 1), text(8, "w"), field(13, &location), int(14, 1)].concat();
+    let node = [text(1, "x"), text(1, "w"), text(2, "y"), text(4, "MatMul")].concat();
+    let dims = [field(1, &int(1, 1)), field(1, &int(1, 4))].concat();
+    let port = |name| {
+        let tensor = [int(1, 1), field(2, &dims)].concat();
+        [text(1, name), field(2, &field(1, &tensor))].concat()
+    };
+    let graph = [field(1, &node), field(5, &w), field(11, &port("x")), field(12, &port("y"))].concat();
+    [int(1, 8), field(7, &graph), field(8, &int(2, 13))].concat()
+}
+
+#[test]
+fn weights_and_labels_beside_an_input_are_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fill(folder);
+    fs::write(folder.join("model.onnx"), onnx_with_weights_beside()).unwrap();
+    fs::write(folder.join("model.weights"), [0; 64]).unwrap();
+    let code = |words: &str| {
+        let mut command = program::program(env!("CARGO_BIN_EXE_kompakt"));
+        command.current_dir(folder).args(words.split_whitespace()).output().unwrap().status.code()
+    };
+    assert_eq!(code("import model.onnx -o out.safetensors"), Some(0));
+    assert_eq!(code("import model.onnx -o model.weights"), Some(2));
+    assert_eq!(code("compress model.onnx -o model.weights"), Some(2));
+    let data = "--data data-images-idx3-ubyte -o data-labels-idx1-ubyte";
+    assert_eq!(code(&format!("compress dense.safetensors {data}")), Some(2));
+    assert_eq!(fs::read(folder.join("model.weights")).unwrap(), [0; 64]);
+}
+
 fn hidden(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.starts_with('.')).collect()

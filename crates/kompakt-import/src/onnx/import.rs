@@ -30,6 +30,17 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Model, OnnxError> 
     Ok(Source::open(path)?.import(options)?.model)
 }
 
+/// The files beside an ONNX file that hold its weights; none of a file that cannot be read.
+pub fn external_files(path: &Path) -> Vec<PathBuf> {
+    let Ok(source) = Source::open(path) else { return Vec::new() };
+    let entries = source.graph.initializer.iter().flat_map(|tensor| &tensor.external_data);
+    let mut files: Vec<PathBuf> =
+        entries.filter(|e| e.key == "location").map(|e| source.folder.join(&e.value)).collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
 /// An ONNX file, its messages read.
 pub(crate) struct Source {
     proto: ModelProto,
