@@ -14,6 +14,17 @@ use std::{
     process::Command,
 };
 
+/// What the compiler uses of WebAssembly, as wasm-opt names it. Not all that it knows: it would then write types that
+/// engines refuse.
+const FEATURES: [&str; 6] = [
+    "--enable-simd",
+    "--enable-bulk-memory",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-multivalue",
+];
+
 /// Builds both modules and runs the package's tests.
 ///
 /// Errors: no compiler for WebAssembly, no wasm-opt (Debian's `binaryen`), no Node, tests that fail.
@@ -38,7 +49,7 @@ pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
         cargo.args(["--package", "kompakt-capi", "--lib", "--crate-type", "cdylib"]);
         calls.run(cargo.env(cross.variable("LINKER"), &linker))?;
         let mut optimiser = Command::new(cross.tool("wasm-opt"));
-        optimiser.args(["-Oz", "--all-features", "--strip-producers", "--output"]).arg(dist.join(name));
+        optimiser.args(["-Oz", "--strip-producers"]).args(FEATURES).arg("--output").arg(dist.join(name));
         calls.run(optimiser.arg(cross.output("web", "kompakt_capi.wasm")))?;
     }
     Ok(())
