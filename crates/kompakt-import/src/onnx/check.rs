@@ -22,7 +22,7 @@ use crate::onnx::{
     ports::Port,
     tensor::Tensor,
 };
-use kompakt_graph::{Graph, Op};
+use kompakt_graph::Graph;
 use kompakt_model::Model;
 use std::path::Path;
 
@@ -103,12 +103,9 @@ fn smaller(
 fn work(imported: &Imported) -> u64 {
     let graph = &imported.model.graph;
     let of = |param: &kompakt_graph::Param| {
-        let shape = graph.shape(graph.value_of(param.node));
-        let places = match graph.nodes()[param.node].op {
-            Op::Conv2d { .. } => shape[1..].iter().product::<usize>(),
-            _ => 1,
-        };
-        (places as u64).saturating_mul(param.len() as u64)
+        // A linear layer has one position.
+        let positions = graph.convolution(param.node).map_or(1, |convolution| convolution.n_positions());
+        (positions as u64).saturating_mul(param.len() as u64)
     };
     let images = imported.batch.unwrap_or(1) as u64;
     graph.weights().map(of).fold(0, u64::saturating_add).saturating_mul(images)
