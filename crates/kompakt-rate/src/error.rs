@@ -29,7 +29,7 @@ pub enum RateError {
     #[error("the training data do not fit: {0}")]
     Data(String),
     /// The training went where no number is.
-    #[error("training diverged at step {step}: the loss is no number; try a smaller --lr")]
+    #[error("training diverged at step {step}: the loss is not a number; try a smaller --lr")]
     Diverged {
         /// The step.
         step: usize,

@@ -1,7 +1,7 @@
 //! Images on the command line: those that a network is looked at with, and those that judge what became of it.
 
 #[cfg(feature = "train")]
-use crate::training::{Lessons, Plan};
+use crate::training::{FineTuning, Plan};
 use crate::{
     network::{coded, usage},
     preprocessing,
@@ -25,12 +25,12 @@ pub(crate) struct Calibration {
     /// trained on flatter it: use others
     #[arg(long, value_name = "SOURCE")]
     pub(crate) data: Option<String>,
-    /// Judge with these images instead of a part of --data: all of them, or its test images where the source sets some aside
+    /// Validate with these images instead of a part of --data: all of them, or its test images where the source sets some aside
     #[arg(long, value_name = "SOURCE", requires = "data")]
     judge: Option<String>,
-    /// The most images that judge
-    #[arg(long, value_name = "N", default_value_t = 2000, requires = "data")]
-    judges: usize,
+    /// The most validation images
+    #[arg(long = "judges", value_name = "N", default_value_t = 2000, requires = "data")]
+    n_validation: usize,
     /// Take no notice of labels: what the original says counts as right
     #[arg(long, requires = "data")]
     ignore_labels: bool,
@@ -64,17 +64,17 @@ impl Calibration {
 
     /// What a network is trained on after compression; call it after [`Calibration::read`].
     #[cfg(feature = "train")]
-    pub(crate) fn lessons(&self, model: &Model, plan: Plan) -> Result<Option<Lessons>> {
+    pub(crate) fn fine_tuning(&self, model: &Model, plan: Plan) -> Result<Option<FineTuning>> {
         let Some(source) = &self.data else { return Ok(None) };
         let dims =
             preprocessing::picture_dims(preprocessing::recorded(model)?.as_ref(), &input_shape(model)?);
         let train = load_sample(source, Split::Train, dims, usize::MAX).map_err(coded)?;
         let train = of_network(train, model).map_err(coded)?;
-        let (judges, _) = self.validation(source, dims)?;
-        Lessons::new(plan, model, train, of_network(judges, model).map_err(coded)?).map(Some)
+        let (validation, _) = self.validation(source, dims)?;
+        FineTuning::new(plan, model, train, of_network(validation, model).map_err(coded)?).map(Some)
     }
 
-    /// The images that judge, and where they come from.
+    /// The validation images, and where they come from.
     fn validation(&self, source: &str, dims: Option<[usize; 3]>) -> Result<(Dataset, String)> {
         let (from, split) = match &self.judge {
             Some(judge) => (judge.as_str(), Split::Whole),
@@ -84,27 +84,27 @@ impl Calibration {
             Some(judge) => judge.clone(),
             None => format!("{source}, a tenth of it that is not calibrated with"),
         };
-        Ok((load_sample(from, split, dims, self.judges).map_err(coded)?, about))
+        Ok((load_sample(from, split, dims, self.n_validation).map_err(coded)?, about))
     }
 
-    /// Images to look at and images that judge; the model learns what preprocessing it needs.
+    /// Calibration images and validation images; the model gets the preprocessing that it needs.
     pub(crate) fn read(&self, model: &mut Model) -> Result<Option<Pictures>> {
         let Some(source) = &self.data else { return Ok(None) };
         let shape = input_shape(model)?;
         let steps = preprocessing::steps(self.prep.as_deref(), model, &shape, source)?;
         let dims = preprocessing::picture_dims(steps.as_ref(), &shape);
         let seen = load_sample(source, Split::Train, dims, SEEN).map_err(coded)?;
-        let (judges, about) = self.validation(source, dims)?;
+        let (validation, about) = self.validation(source, dims)?;
         if let Some(steps) = steps.as_ref().filter(|s| !s.is_identity()) {
             let json = serde_json::to_value(steps).context("writing the preprocessing")?;
             model.preprocessing = Some(json);
         }
         let seen = images(seen, steps.as_ref(), &shape, source)?;
-        let judges = match self.ignore_labels {
-            true => judges.labelled(Labelling::Unlabelled),
-            false => of_network(judges, model).map_err(coded)?,
+        let validation = match self.ignore_labels {
+            true => validation.labelled(Labelling::Unlabelled),
+            false => of_network(validation, model).map_err(coded)?,
         };
-        let validation = images(judges, steps.as_ref(), &shape, &about)?;
+        let validation = images(validation, steps.as_ref(), &shape, &about)?;
         Ok(Some(Pictures { seen, validation, source: about }))
     }
 }

@@ -23,9 +23,9 @@ const DEFAULT_NOISE: f64 = 0.005;
 
 /// Make a trained network small without training it
 ///
-/// Each layer gets as many bits as it needs; weights that are worth nothing become zero. What an error in a layer does is told
-/// by gradients, and errors are made good by the weights after them: on images of --data, and accuracy is kept as asked; or
-/// else on pictures that are made up.
+/// Each layer gets as many bits as it needs, and unimportant weights become zero. Gradients tell how sensitive the answers are to
+/// an error in a layer, and the error of each weight is compensated in the weights after it. Both are measured on the images of
+/// --data, which also keep the accuracy as asked, or without data on synthetic images.
 ///
 /// The loss of accuracy that --max-drop allows is judged by what it may be on other images: the one-sided 95 % bound of the
 /// difference of paired answers (Tango's score interval). So a few images are not enough, and more of them give smaller files.
@@ -127,7 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     checked(&made.packed)?;
     arguments.output.write_with(|path| std::fs::write(path, &made.packed).context("writing the file"))?;
     if !arguments.quiet {
-        let is_labelled = work.images.as_ref().is_some_and(|(_, judges)| !judges.labels.is_empty());
+        let is_labelled = work.images.as_ref().is_some_and(|(_, validation)| !validation.labels.is_empty());
         say(&made, &work.model, is_labelled)?;
     }
     if !made.outcome.met {
@@ -156,10 +156,10 @@ pub(crate) struct Work {
 impl Work {
     /// Compresses to a target; what was found out about the layers is kept for the next.
     pub(crate) fn compress(&mut self, options: &Options) -> Result<Compressed> {
-        let (seen, judges) = (self.images.as_ref().map(|i| &i.0), self.images.as_ref().map(|i| &i.1));
+        let (seen, validation) = (self.images.as_ref().map(|i| &i.0), self.images.as_ref().map(|i| &i.1));
         let scan = self.scan.take();
         let made = with_progress(self.quiet, |progress| {
-            compress(&self.model, options, seen, judges, scan, progress)
+            compress(&self.model, options, seen, validation, scan, progress)
         });
         let made = made.map_err(failed)?;
         self.scan.clone_from(&made.scan);
@@ -177,10 +177,10 @@ impl Work {
             bail!(usage("--finetune trains with labels; leave --ignore-labels out".into()));
         }
         let plan = Plan { epochs, seed: arguments.seed, quiet: arguments.quiet };
-        let Some(lessons) = arguments.calibration.lessons(&self.model, plan)? else {
+        let Some(fine_tuning) = arguments.calibration.fine_tuning(&self.model, plan)? else {
             return self.compress(options);
         };
-        Tuning { work: self, lessons: &lessons, options }.run()
+        Tuning { work: self, fine_tuning: &fine_tuning, options }.run()
     }
 }
 

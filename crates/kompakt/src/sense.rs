@@ -18,8 +18,8 @@ use std::{
 /// Show how many bits each layer needs, and what errors in it do to the answers
 ///
 /// One line a layer: its weights, its sensitivity (how much of the answers' energy becomes error for each part of the layer's
-/// energy that does), and the bits a weight and the share of weights kept at some errors. Without --data the network is looked
-/// at with pictures that are made up; then sensitivities only compare layers, and their mean is 1.
+/// energy that does), and the bits a weight and the share of weights kept at some errors. Without --data the network
+/// is measured on synthetic images; then sensitivities only compare layers, and their mean is 1.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  kompakt sense model.onnx --data photos/ --scan model.scan.json --plot model.svg"

@@ -26,13 +26,13 @@ const SHARE: f32 = 0.7;
 const TEMPERATURE: f32 = 2.0;
 
 /// What is trained on.
-pub(crate) struct Lessons {
+pub(crate) struct FineTuning {
     /// Epochs.
     epochs: usize,
     seed: u64,
     quiet: bool,
     train: Arc<Feed>,
-    judges: Feed,
+    validation: Feed,
     /// The original's logits for every training image.
     teacher: Vec<f32>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Plan {
     pub(crate) quiet: bool,
 }
 
-impl Lessons {
+impl FineTuning {
     /// Tells the person, unless all is to be quiet.
     #[expect(clippy::print_stderr, reason = "talk of a binary")]
     pub(crate) fn say(&self, text: &str) {
@@ -54,11 +54,11 @@ impl Lessons {
         }
     }
 
-    /// Takes the images, and asks the original about them. `original` is the dense network; `judges` choose the epoch.
+    /// Takes the images, and asks the original about them. `original` is the dense network; `validation` choose the epoch.
     ///
     /// Errors: a network that the training engine does not run, all operators of it that it does not.
-    pub(crate) fn new(plan: Plan, original: &Model, train: Dataset, judges: Dataset) -> Result<Self> {
-        if train.labelling() == Labelling::Unlabelled || judges.labelling() == Labelling::Unlabelled {
+    pub(crate) fn new(plan: Plan, original: &Model, train: Dataset, validation: Dataset) -> Result<Self> {
+        if train.labelling() == Labelling::Unlabelled || validation.labelling() == Labelling::Unlabelled {
             bail!(Failure::usage("--finetune trains with labels, and the data has none"));
         }
         let nothing = Pipeline::new(&train.dims(), vec![]).map_err(|e| coded(e.into()))?;
@@ -67,7 +67,7 @@ impl Lessons {
             Some(json) => serde_json::from_value(json.clone()).context("the model's preprocessing")?,
         };
         let feed = |data| Feed::new(data, &steps, Augmentation::default(), plan.seed).map_err(coded);
-        let (train, judges) = (feed(train)?, feed(judges)?);
+        let (train, validation) = (feed(train)?, feed(validation)?);
         let bare = logits(original)?;
         let network = kompakt_engine::Network::from_model(&bare).map_err(failure)?;
         kompakt_engine::Engine::new(&network, 1).map_err(failure)?;
@@ -84,7 +84,7 @@ impl Lessons {
         });
         let teacher = teacher.map_err(failed)?;
         let Plan { epochs, seed, quiet } = plan;
-        Ok(Self { epochs, seed, quiet, train, judges, teacher })
+        Ok(Self { epochs, seed, quiet, train, validation, teacher })
     }
 
     /// Trains a compressed model of the same network.
@@ -120,7 +120,7 @@ impl Lessons {
             },
             threads: 0,
         };
-        let data = Data { training: &*self.train, validation: Some(&self.judges), loss: &loss };
+        let data = Data { training: &*self.train, validation: Some(&self.validation), loss: &loss };
         let mut progress = EpochProgress::new("kompakt", self.epochs, self.quiet);
         let outcome = finetune(&mut student, &options, &data, &mut progress).map_err(explain)?;
         progress.finish();

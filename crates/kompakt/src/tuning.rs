@@ -1,6 +1,6 @@
 //! Compression with training after it: what is promised holds for the trained network.
 
-use crate::{compress::Work, network::failed, training::Lessons};
+use crate::{compress::Work, network::failed, training::FineTuning};
 use anyhow::Result;
 use kompakt_compress::{Compressed, Options, Target, answers, packed};
 
@@ -14,7 +14,7 @@ const TRIALS: usize = 6;
 /// A network on its way to a target.
 pub(crate) struct Tuning<'t> {
     pub(crate) work: &'t mut Work,
-    pub(crate) lessons: &'t Lessons,
+    pub(crate) fine_tuning: &'t FineTuning,
     pub(crate) options: &'t Options,
 }
 
@@ -38,7 +38,7 @@ impl Tuning<'_> {
         for _ in 0..AGAIN {
             let made = self.work.compress(&Options { target: Target::Bytes(aim), ..self.options.clone() })?;
             // Training is worth its time only if what it adds to the history fits too.
-            let will_be = packed(&self.lessons.with_record(&made.model), self.options.tier)
+            let will_be = packed(&self.fine_tuning.with_record(&made.model), self.options.tier)
                 .map_err(failed)?
                 .len() as u64;
             let mut over = will_be.saturating_sub(bytes);
@@ -106,17 +106,17 @@ impl Tuning<'_> {
     /// Trains, and measures anew. What training has made worse on the images that judge stays as it was.
     fn tuned(&self, untrained: Compressed) -> Result<Compressed> {
         let mut made = untrained.clone();
-        made.model = self.lessons.tune(&made.model)?;
+        made.model = self.fine_tuning.tune(&made.model)?;
         made.packed = packed(&made.model, self.options.tier).map_err(failed)?;
         made.outcome.bytes = made.packed.len() as u64;
-        if let Some((_, judges)) = &self.work.images {
-            let theirs = answers(&self.work.model, judges).map_err(failed)?;
-            let own = answers(&made.model, judges).map_err(failed)?;
-            made.outcome.compare(&theirs, &own, judges);
+        if let Some((_, validation)) = &self.work.images {
+            let theirs = answers(&self.work.model, validation).map_err(failed)?;
+            let own = answers(&made.model, validation).map_err(failed)?;
+            made.outcome.compare(&theirs, &own, validation);
         }
         match (&untrained.outcome.paired, &made.outcome.paired) {
             (Some(before), Some(after)) if after.n_after < before.n_after => {
-                self.lessons.say(&format!(
+                self.fine_tuning.say(&format!(
                     "training took the accuracy from {:.2} to {:.2} %: the network stays as it was; more epochs may help",
                     100.0 * before.share(before.n_after),
                     100.0 * after.share(after.n_after)

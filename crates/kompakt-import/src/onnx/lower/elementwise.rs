@@ -208,7 +208,7 @@ impl Lowering<'_> {
             _ => (numbers.iter().map(|v| 1.0 / v).collect(), zeros),
         };
         if weight.iter().chain(&bias).any(|v| !v.is_finite()) {
-            return Err("a constant that is no number, or a division by 0".into());
+            return Err("a constant that is not a number, or a division by 0".into());
         }
         let params = vec![("weight", weight), ("bias", bias)];
         let value = self.builder.push(call.name(), Op::ScaleBias, vec![value], params)?;
@@ -257,7 +257,7 @@ impl Lowering<'_> {
             }
         };
         if !(factor.is_finite() && offset.is_finite()) {
-            return Err("a constant that is no number, or a division by 0".into());
+            return Err("a constant that is not a number, or a division by 0".into());
         }
         let value = self.builder.op(call.name(), Op::Scale { factor, offset }, vec![x.value])?;
         Ok(Act { value, ..x.clone() })
