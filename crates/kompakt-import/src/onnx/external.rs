@@ -36,7 +36,9 @@ pub(crate) fn read(tensor: &TensorProto, folder: Option<&Path>) -> Result<Bytes,
     }
     let number = |key: &str| match entry(key) {
         None => Ok(None),
-        Some(text) => text.parse::<u64>().map(Some).map_err(|_| fail(format!("{key} {text:?} is not a number"))),
+        Some(text) => {
+            text.parse::<u64>().map(Some).map_err(|_| fail(format!("{key} {text:?} is not a number")))
+        }
     };
     let offset = number("offset")?.unwrap_or(0);
     let rest = metadata.len().checked_sub(offset);
