@@ -9,7 +9,7 @@ use crate::{
     layer::layers,
     lossless, network,
     report::{LayerReport, reports},
-    rows,
+    rows::{self, Balanced},
     scan::{self, Scan},
     search::{Candidate, Search},
     target::{Options, Outcome, Target},
@@ -72,40 +72,54 @@ pub fn compress(
     let original = validation.map(|images| network::answers(model, images)).transpose()?;
     let is_real = known.as_ref().map_or(calibration.n_images(), |s| s.n_images) > 0;
     let balanced = rows::balanced(model, by_row.as_deref().filter(|_| is_real))?;
-    let all = layers(&balanced.model)?;
-    let curves = curve::curves(&all, progress);
-    let moments = calibration.moments(&balanced.model, progress)?;
-    let scan = match known {
-        Some(scan) => scan,
-        None => {
-            scan::scan(&hash, &balanced, &all, &curves, &calibration, by_row.as_deref(), moments.as_deref())
+    // The search, from a model whose layers may have got scales.
+    let attempt = |balanced: &Balanced| -> Result<(Candidate, Scan, Vec<f64>), CompressError> {
+        let all = layers(&balanced.model)?;
+        let curves = curve::curves(&all, progress);
+        let moments = calibration.moments(&balanced.model, progress)?;
+        let scan = match &known {
+            Some(scan) => scan.clone(),
+            None => scan::scan(
+                &hash,
+                balanced,
+                &all,
+                &curves,
+                &calibration,
+                by_row.as_deref(),
+                moments.as_deref(),
+            ),
+        };
+        let weights: Vec<f64> = scan.layers.iter().map(|l| l.sensitivity).collect();
+        let search = Search {
+            model: &balanced.model,
+            layers: &all,
+            curves: &curves,
+            weights: &weights,
+            moments: moments.as_deref(),
+            validation,
+            options,
+            progress,
+            input: hash.clone(),
+            n_images,
+            original: original.clone(),
+        };
+        let candidate = search.run()?;
+        let points = candidate.choice.iter().zip(&curves).zip(&all);
+        let bits = points.map(|((&c, curve), l)| curve.points[c].bits / l.weights.len() as f64).collect();
+        Ok((candidate, scan, bits))
+    };
+    let (mut candidate, scan, mut bits) = attempt(&balanced)?;
+    // Scales take bytes: where a size is out of reach with them, the layers are taken as they are.
+    if balanced.has_scales() && !candidate.outcome.met && matches!(options.target, Target::Bytes(_)) {
+        let (plain, _, plain_bits) = attempt(&Balanced::plain(model))?;
+        if plain.outcome.met || plain.outcome.bytes < candidate.outcome.bytes {
+            (candidate, bits) = (plain, plain_bits);
         }
-    };
-    let weights: Vec<f64> = scan.layers.iter().map(|l| l.sensitivity).collect();
-    let search = Search {
-        model: &balanced.model,
-        layers: &all,
-        curves: &curves,
-        weights: &weights,
-        moments: moments.as_deref(),
-        validation,
-        options,
-        progress,
-        input: hash,
-        n_images,
-        original,
-    };
-    let candidate = search.run()?;
+    }
     if let Some(compressed) = lossless.no_larger_than(&candidate)? {
         return Ok(Compressed { scan: Some(scan), ..compressed });
     }
-    let Candidate { model, packed, outcome, choice, errors } = candidate;
-    let bits: Vec<f64> = choice
-        .iter()
-        .zip(&curves)
-        .zip(&all)
-        .map(|((&c, curve), l)| curve.points[c].bits / l.weights.len() as f64)
-        .collect();
+    let Candidate { model, packed, outcome, errors, .. } = candidate;
     let layers = reports(&model.graph, &model, &errors, &bits);
     Ok(Compressed { model, packed, outcome, layers, scan: Some(scan) })
 }

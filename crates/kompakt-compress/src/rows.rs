@@ -38,6 +38,16 @@ pub(crate) struct Balanced {
 }
 
 impl Balanced {
+    /// A model as it is.
+    pub(crate) fn plain(model: &Model) -> Self {
+        Self { model: model.clone(), scales: vec![None; model.graph.weights().count()] }
+    }
+
+    /// Whether a layer has scales.
+    pub(crate) fn has_scales(&self) -> bool {
+        self.scales.iter().any(Option::is_some)
+    }
+
     /// What errors in the rows of layer `index` do, from what they do in the original.
     pub(crate) fn sensitivities(&self, index: usize, rows: &[f64]) -> Vec<f64> {
         match &self.scales[index] {
