@@ -25,7 +25,7 @@
 //!
 //! ```
 //! use kompakt_entropy::stream::{Collector, Tables, Tile, TileDecoder, suggested_rows};
-//! use kompakt_entropy::{Weights, direct::TileShape, rans::Isa};
+//! use kompakt_entropy::{Weights, Isa, direct::TileShape};
 //!
 //! let mask: Vec<bool> = (0..600).map(|i| i % 7 == 0 || i % 11 == 3).collect();
 //! let codes: Vec<u8> = (0..600).map(|i| if mask[i] { (i % 4) as u8 } else { 0 }).collect();

@@ -73,19 +73,28 @@ fn nothing_is_allocated_after_the_first_run() {
                     options.ram_budget = Some(least(&opened, &options));
                 }
                 let mut session = Session::new(&opened, &options).unwrap();
-                // Which thread takes which chunk is chance, so each needs a few rounds to have had the largest.
                 let answer = |session: &mut Session<'_>| {
                     session.predict(&x, 6).unwrap();
                     if session.is_classifier() {
                         session.classify(&x[..len], 3).unwrap();
                     }
                 };
-                for _ in 0..if threads == 1 { 1 } else { 20 } {
-                    answer(&mut session);
-                }
-                let before = CALLS.load(Ordering::Relaxed);
+                let calls_of = |session: &mut Session<'_>| {
+                    let before = CALLS.load(Ordering::Relaxed);
+                    answer(session);
+                    CALLS.load(Ordering::Relaxed) - before
+                };
                 answer(&mut session);
-                let calls = CALLS.load(Ordering::Relaxed) - before;
+                // Which thread takes which chunk is chance: several may need a few rounds until each has had the largest.
+                let calls = match threads {
+                    1 => calls_of(&mut session),
+                    _ => (0..1000)
+                        .map(|_| calls_of(&mut session))
+                        .skip_while(|&n| n > 0)
+                        .take(5)
+                        .max()
+                        .unwrap_or(1),
+                };
                 assert_eq!(calls, 0, "{tier:?}, batches of {max_batch}, {threads} threads, small {small}");
             }
         }
