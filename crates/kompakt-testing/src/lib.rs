@@ -2,7 +2,7 @@
 //!
 //! - [`guard`] and [`matrix`]: memory that ends at a page without access rights, and sparse matrices, for kernels.
 //! - feature `networks`: random networks of every operator, models with random weights in every tier, what they should
-//!   answer by the reference in f64 ([`kompakt_reference`]), and property tests whose cases are the same at every run.
+//!   answer by the reference in f64 (`kompakt_reference`), and property tests whose cases are the same at every run.
 
 #[cfg(feature = "networks")]
 pub mod cases;
