@@ -2,6 +2,7 @@
 //! may use wider registers. All arithmetic is of whole numbers, so the bits are the same.
 
 use crate::{EntropyError, Isa};
+#[cfg(target_arch = "x86_64")]
 use kompakt_isa::Level;
 
 /// Something to be run.
