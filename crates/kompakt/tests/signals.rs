@@ -11,6 +11,7 @@ use every_command::{Call, command, every_command, fill};
 use std::{
     collections::BTreeMap,
     fs,
+    io::{BufRead, BufReader},
     os::unix::process::ExitStatusExt,
     path::Path,
     process::{Command, Stdio},
@@ -100,9 +101,15 @@ fn an_ignored_signal_stays_ignored() {
     fill(folder.path());
     let program = env!("CARGO_BIN_EXE_kompakt");
     let runner = std::env::var("KOMPAKT_RUNNER").unwrap_or_default();
-    let words =
-        format!("trap '' HUP; exec {runner} {program} cluster dense.safetensors -q -o out.safetensors");
-    let mut child = Command::new("sh").current_dir(folder.path()).args(["-c", &words]).spawn().unwrap();
+    let words = format!(
+        "trap '' HUP; echo ignored; exec {runner} {program} cluster dense.safetensors -q -o out.safetensors"
+    );
+    let mut shell = Command::new("sh");
+    shell.current_dir(folder.path()).args(["-c", &words]).stdout(Stdio::piped());
+    let mut child = shell.spawn().unwrap();
+    // Before the shell says so, the signal would end the shell itself.
+    let mut said = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut said).unwrap();
     let id = child.id().to_string();
     let until = Instant::now() + Duration::from_secs(60);
     let status = loop {
