@@ -1,9 +1,14 @@
-//! How a convolution's input lies, and the convolutions that need no layout.
+//! Convolutions: [`Convolution`](convolution::Convolution) plans one, says its bytes and runs it; the rest is how its
+//! input lies.
 
 pub(crate) mod aligned;
+pub(crate) mod convolution;
 pub mod depthwise;
+pub(crate) mod expanded;
 pub(crate) mod fill;
 pub mod grid;
 pub mod planes;
+pub(crate) mod rows;
+pub(crate) mod scratch;
 pub(crate) mod shape;
 mod strips;

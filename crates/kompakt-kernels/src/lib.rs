@@ -40,9 +40,13 @@ mod tile;
 
 pub use conv::{
     aligned::Aligned,
+    convolution::Convolution,
     depthwise::{self, Depthwise, PlanesAt},
+    expanded::ExpandedDepthwise,
     grid::{self, Grid},
     planes::{self, Planes},
+    rows::ConvRows,
+    scratch::ConvScratch,
     shape::ConvShape,
 };
 pub use costs::Costs;

@@ -1,12 +1,9 @@
 //! One layer, in the form in which it is run: see the table in [`forms`](crate::schedule::forms).
 
-mod conv_rows;
 mod convolution;
 mod form;
 mod from_file;
 mod linear;
-
-pub(crate) use conv_rows::{memory_bytes as tile_memory_bytes, pitch};
 
 use crate::{
     error::RuntimeError,
@@ -14,10 +11,9 @@ use crate::{
     schedule::{LayerSpec, forms::FormKind},
     weights::{RowScratch, Weights},
 };
-use conv_rows::TileMemory;
 use form::Form;
 use from_file::FromFile;
-use kompakt_kernels::{ColumnScratch, Epilogue, Isa, TapMatrix};
+use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, TapMatrix};
 
 /// A layer that is ready to run.
 #[derive(Debug)]
@@ -43,7 +39,7 @@ pub(crate) struct Scratch {
     /// Rows of a layer that is run from the file.
     taps: Option<TapMatrix>,
     codes: Vec<u8>,
-    tile: TileMemory,
+    conv: ConvScratch,
 }
 
 /// What a layer is built for.

@@ -15,7 +15,7 @@
 //! and what is not run here is refused by name.
 
 mod compile;
-pub(crate) mod convolution;
+mod convolution;
 pub(crate) mod costs;
 pub(crate) mod forms;
 pub(crate) mod placement;
@@ -28,7 +28,7 @@ mod supported;
 pub(crate) use step::{Channels, Combine, InPlace, OutOfPlace, Segment, Step, StepKind};
 
 use crate::program::{Affine, Epilogue, ParameterId, Program};
-use convolution::Conv;
+use kompakt_kernels::Convolution;
 
 /// A buffer's number.
 pub(crate) type BufferId = usize;
@@ -93,7 +93,7 @@ pub(crate) struct LayerSpec {
     pub(crate) name: String,
     pub(crate) weight: ParameterId,
     pub(crate) epilogue: Epilogue,
-    pub(crate) conv: Option<Conv>,
+    pub(crate) conv: Option<Convolution>,
     /// Whether only the next layer reads it, in the same step: see [`StepKind::ExpandedDepthwise`].
     pub(crate) feeds_depthwise: bool,
     /// Whether it is the layer after such a one, which has its rows in memory.

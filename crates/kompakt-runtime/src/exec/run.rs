@@ -3,9 +3,9 @@
 use super::{arena::Arena, combine::put_side_by_side, in_place::ChannelNumbers, threads::Threads};
 use crate::{
     layer::{Layer, Scratch},
-    schedule::{Layout, Schedule, Segment, Step, StepKind, convolution::Conv},
+    schedule::{Layout, Schedule, Segment, Step, StepKind},
 };
-use kompakt_kernels::Isa;
+use kompakt_kernels::{Convolution, Isa};
 use std::time::{Duration, Instant};
 
 /// All that a run works with.
@@ -78,13 +78,13 @@ impl Run<'_, '_> {
         }
     }
 
-    fn convolution(&mut self, step: &Step, layer: usize, conv: &Conv) {
+    fn convolution(&mut self, step: &Step, layer: usize, conv: &Convolution) {
         let n = self.n;
         let mut from = step.reads[0];
-        if let (Some(scratch), Some(planes)) = (step.scratch, conv.planes()) {
+        if let (Some(scratch), Some(len)) = (step.scratch, conv.laid_out_len()) {
             let (x, laid_out) = self.arena.pair(from, scratch, n);
-            for (x, out) in x.chunks_exact(conv.input_len()).zip(laid_out.chunks_exact_mut(planes.len())) {
-                planes.fill(x, out);
+            for (x, out) in x.chunks_exact(conv.input_len()).zip(laid_out.chunks_exact_mut(len)) {
+                conv.lay_out(x, out);
             }
             from = scratch;
         }

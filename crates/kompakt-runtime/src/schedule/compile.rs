@@ -4,13 +4,15 @@ use super::supported::{along_the_batch, shapes};
 use super::{
     Buffer, BufferId, Channels, Combine, InPlace, LayerSpec, Layout, OutOfPlace, PerChannel, Schedule, Step,
     StepKind,
-    convolution::{Conv, pair},
+    convolution::{convolution, pair},
 };
 use crate::program::{
     Binary, ConvolutionWindow, Epilogue, Operation, OperationKind as Kind, ParameterId, PoolingWindow,
     Program, Unary, ValueId,
 };
-use kompakt_kernels::{Pairwise, Planes, PoolWindow, normalise::ResponseNorm, rearrange};
+use kompakt_kernels::{
+    Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,
+};
 
 /// The steps of a program; `is_batched` where more images than one are run at once, so that vectors lie otherwise than
 /// images.
@@ -297,7 +299,7 @@ impl Compiler<'_> {
         window: Option<&ConvolutionWindow>,
     ) {
         let (x, y) = (op.inputs[0], op.output);
-        let conv = window.map(|window| Conv::new(window, &self.shapes[x], &self.shapes[y]));
+        let conv = window.map(|window| convolution(window, &self.shapes[x], &self.shapes[y]));
         let layer = self.schedule.layers.len();
         self.schedule.layers.push(LayerSpec {
             name: op.name.clone(),
@@ -311,19 +313,18 @@ impl Compiler<'_> {
         let source = self.source(x);
         let (kind, reads) = match conv {
             Some(conv) => match self.take_expansion(x, &conv) {
-                Some((expand, from, reads)) => {
+                Some((expand, convs, reads)) => {
                     self.schedule.layers[expand].feeds_depthwise = true;
                     self.schedule.layers[layer].stays_in_memory = true;
-                    let convs = Box::new([from, conv]);
-                    (StepKind::ExpandedDepthwise { expand, layer, convs }, reads)
+                    (StepKind::ExpandedDepthwise { expand, layer, convs: Box::new(convs) }, reads)
                 }
                 None => (StepKind::Convolution { layer, conv }, vec![source]),
             },
             None => (StepKind::Linear { layer }, vec![source]),
         };
         let writes = self.buffer_of(y);
-        let planes = conv.and_then(|c| c.planes().map(Planes::len));
-        let scratch = planes.map(|len| self.buffer(len, Layout::ImageMajor));
+        let laid_out = conv.and_then(|conv| conv.laid_out_len());
+        let scratch = laid_out.map(|len| self.buffer(len, Layout::ImageMajor));
         self.push(&op.name, kind, reads, writes, scratch);
         self.define(y, writes, true);
         self.has_zeros[y] = epilogue.relu;
@@ -331,18 +332,20 @@ impl Compiler<'_> {
 
     /// Takes back the step that makes `x` if it is a convolution of one place that only this one reads, and each of its
     /// channels one channel: what is between them then needs no buffer.
-    fn take_expansion(&mut self, x: ValueId, conv: &Conv) -> Option<(usize, Conv, Vec<BufferId>)> {
+    fn take_expansion(
+        &mut self,
+        x: ValueId,
+        conv: &Convolution,
+    ) -> Option<(usize, ExpandedDepthwise, Vec<BufferId>)> {
         let (source, is_exclusive) = (self.source(x), self.is_exclusive[x]);
         let before = self.schedule.steps.last().filter(|step| step.writes == source && is_exclusive)?;
         let StepKind::Convolution { layer, conv: from } = before.kind else { return None };
-        if !from.is_pointwise() || !conv.is_one_to_one_depthwise() {
-            return None;
-        }
+        let convs = ExpandedDepthwise::new(&from, conv)?;
         let step = self.schedule.steps.pop()?;
         let at = self.schedule.steps.len();
         self.schedule.buffers[source] =
             Buffer { len: 0, first: at, last: at, ..self.schedule.buffers[source] };
-        Some((layer, from, step.reads))
+        Some((layer, convs, step.reads))
     }
 }
 

@@ -10,28 +10,15 @@
 
 use super::{
     LayerSpec,
-    convolution::{Conv, Method},
     costs::{self, Candidate, Costs},
 };
-use crate::{
-    layer::{pitch, tile_memory_bytes},
-    weights::Weights,
-};
-use kompakt_kernels::{ColumnMatrix, Grid, Isa, SlicedMatrix, TapLayout, TapMatrix, columns, grid};
+use crate::weights::Weights;
+use kompakt_kernels::{ColumnMatrix, Isa, SlicedMatrix, TapLayout, TapMatrix, columns};
 
 /// The largest column form that is kept beside the row form.
 const MAX_COLUMNS_BYTES: usize = 1 << 19;
 /// Floats of `x` that a block of columns of a batch reaches over: a part of an L2 that leaves room for the weights.
 const BATCH_BLOCK: usize = 1 << 15;
-/// How far a block of a convolution's columns reaches: as far as a u16, in floats of planes, in vectors of lines.
-const PLANE_BLOCK: usize = 1 << 16;
-/// Floats of `x` that a block of a grid's columns reaches over: most of an L1.
-const GRID_BLOCK: usize = 7 << 10;
-/// Weights that a row should keep in a block.
-const GRID_KEPT: f32 = 24.0;
-/// Floats of `x` that a block reaches over where a tile has few sums.
-const GRID_FEW: usize = 1 << 16;
-
 /// The name of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FormKind {
@@ -70,35 +57,8 @@ pub(crate) fn tap_layout(spec: &LayerSpec, weights: &Weights<'_>, max_batch: usi
     let Weights { n_rows, n_cols, n_kept, .. } = *weights;
     match &spec.conv {
         None => TapLayout::linear(n_cols, BATCH_BLOCK / max_batch),
-        Some(conv @ Conv { shape, method, .. }) => match method {
-            Method::Line => {
-                let vectors = (pitch(conv) / grid::LANES) as u32;
-                TapLayout::planar((0..shape.channels as u32).map(|c| c * vectors).collect(), PLANE_BLOCK)
-            }
-            Method::Depthwise(depthwise) => TapLayout::linear(depthwise.n_places(), depthwise.n_places()),
-            Method::Planes(planes) => {
-                TapLayout::planar(planes.offsets(shape.channels, shape.kernel, shape.dilation), PLANE_BLOCK)
-            }
-            Method::Grid(grid) => TapLayout::planar(
-                grid.offsets(),
-                grid_block(grid, n_kept as f32 / (n_rows * n_cols).max(1) as f32),
-            ),
-        },
+        Some(conv) => conv.columns(n_kept as f32 / (n_rows * n_cols).max(1) as f32),
     }
-}
-
-/// Vectors of a tile's input that a block reaches over: what stays in an L1, but enough channels for each row to have
-/// some kept weights among them, for sums are loaded and stored for every block.
-fn grid_block(grid: &Grid, density: f32) -> usize {
-    let [down, across] = grid.block();
-    if down * across < 4 {
-        // So few sums are added in an order that depends on the blocks, which may not depend on an estimate.
-        return GRID_FEW / grid::LANES;
-    }
-    let channel = grid.channel_len() / grid::LANES;
-    let [kh, kw] = grid.shape().kernel;
-    let kept = (kh * kw) as f32 * density.max(0.001);
-    (GRID_BLOCK / grid::LANES).max(channel * (GRID_KEPT / kept).ceil() as usize)
 }
 
 /// What running a layer from the file takes.
@@ -135,7 +95,7 @@ pub(crate) fn from_file_bytes(
 
 /// Bytes of a tile's or a line's input and sums.
 fn tile_bytes(spec: &LayerSpec) -> usize {
-    spec.conv.map_or(0, |conv| tile_memory_bytes(&conv, spec.feeds_depthwise))
+    spec.conv.map_or(0, |conv| conv.scratch_bytes(spec.feeds_depthwise))
 }
 
 /// Bytes that each thread works in for a layer of that form.
@@ -206,10 +166,7 @@ pub(crate) fn fastest(spec: &LayerSpec, weights: &Weights<'_>, isa: Isa, max_bat
 /// How many times the usual number of rows is unpacked together: where a plane is cut into tiles, every tile is laid out
 /// anew for each part of the rows.
 pub(crate) fn more_at_once(spec: &LayerSpec) -> usize {
-    match spec.conv.map(|conv| conv.method) {
-        Some(Method::Grid(grid)) if grid.n_tiles() > 1 => 8,
-        _ => 1,
-    }
+    if spec.conv.is_some_and(|conv| conv.is_cut()) { 8 } else { 1 }
 }
 
 /// From which density on a layer's form depends on how many weights are kept.

@@ -2,11 +2,10 @@
 
 use super::{
     LayerSpec, Schedule, Step,
-    convolution::Conv,
     forms::{self, FormKind},
 };
 use crate::{error::RuntimeError, weights::Weights};
-use kompakt_kernels::Isa;
+use kompakt_kernels::{Convolution, Isa};
 
 /// Fixed memory of a session that is not worth counting piece by piece.
 const FIXED_BYTES: usize = 16 << 10;
@@ -42,7 +41,7 @@ impl Planner<'_> {
     pub(crate) fn fixed_bytes(activation_bytes: usize, file_in_memory: usize, schedule: &Schedule) -> usize {
         // A layer is there twice, with its name; a step has a name and lists of buffers, perhaps two convolutions.
         let layers = schedule.layers.len() * (2 * size_of::<LayerSpec>() + NAMES_BYTES);
-        let steps = schedule.steps.len() * (size_of::<Step>() + 2 * size_of::<Conv>() + NAMES_BYTES);
+        let steps = schedule.steps.len() * (size_of::<Step>() + 2 * size_of::<Convolution>() + NAMES_BYTES);
         FIXED_BYTES + activation_bytes + file_in_memory + layers + steps
     }
 

@@ -1,7 +1,9 @@
 //! Steps: what is done to buffers, one after the other.
 
-use super::{BufferId, Layout, convolution::Conv};
-use kompakt_kernels::{Pairwise, PoolWindow, normalise::ResponseNorm, rearrange};
+use super::{BufferId, Layout};
+use kompakt_kernels::{
+    Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,
+};
 use std::ops::Range;
 
 /// One step: reads buffers, writes one.
@@ -33,13 +35,13 @@ pub(crate) enum StepKind {
     },
     Convolution {
         layer: usize,
-        conv: Conv,
+        conv: Convolution,
     },
     /// A convolution of one place, and one whose output channels read one of its channels each.
     ExpandedDepthwise {
         expand: usize,
         layer: usize,
-        convs: Box<[Conv; 2]>,
+        convs: Box<ExpandedDepthwise>,
     },
     /// Changes what is written.
     InPlace(InPlace),

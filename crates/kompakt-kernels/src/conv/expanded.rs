@@ -1,0 +1,91 @@
+//! A convolution of one place and the depthwise one that reads it, some channels at a time, so that what is between them
+//! stays in cache and is never written to memory as a whole.
+
+use super::{
+    convolution::{Convolution, Input},
+    depthwise::{Depthwise, PlanesAt},
+    grid::LANES,
+    rows::ConvRows,
+    scratch::ConvScratch,
+};
+use crate::{Epilogue, TapMatrix};
+
+/// Floats of a pointwise convolution's input from which on it is worth cutting into bands.
+const BAND_INPUT: usize = 1 << 14;
+/// Rows of a band: twice what the depthwise kernel makes at once. Bands overlap by what its kernel reaches.
+const BAND_ROWS: usize = 14;
+
+/// See the [module page](self).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpandedDepthwise {
+    expand: Convolution,
+    depthwise: Depthwise,
+    /// Elements of an output channel.
+    plane: usize,
+    /// Rows of the output that are made at a time.
+    band_rows: usize,
+}
+
+impl ExpandedDepthwise {
+    /// The two, if the first is a convolution of one place and one group, and each output channel of the second reads one
+    /// channel of it, and no two the same.
+    pub fn new(expand: &Convolution, to: &Convolution) -> Option<Self> {
+        let is_pointwise = matches!(expand.input, Input::Lines) && expand.groups == 1;
+        match to.input {
+            Input::Depthwise(depthwise) if is_pointwise && to.shape.outputs == 1 => {
+                Some(Self { expand: *expand, depthwise, plane: to.plane(), band_rows: band_rows(expand, to) })
+            }
+            _ => None,
+        }
+    }
+
+    /// The first of the two.
+    pub fn expand(&self) -> &Convolution {
+        &self.expand
+    }
+
+    /// Elements of an output channel.
+    pub fn plane(&self) -> usize {
+        self.plane
+    }
+
+    /// Runs some channels of both for one image, the batch's `image`th: `part` are rows of the first convolution, `taps`
+    /// and `epilogue` those of the second, all rows of it.
+    ///
+    /// Shapes: `x` the first's input, `y` one plane for each of the rows. Panics: if they are shorter, or the matrices
+    /// have no such rows.
+    #[expect(clippy::too_many_arguments, reason = "two layers' operands")]
+    pub fn run(
+        &self,
+        part: &ConvRows<'_>,
+        taps: &TapMatrix,
+        epilogue: Epilogue<'_>,
+        x: &[f32],
+        image: usize,
+        scratch: &mut ConvScratch,
+        y: &mut [f32],
+    ) {
+        let ([height, across], width) = (self.depthwise.output, self.depthwise.size[1]);
+        let first = part.rows.start;
+        for top in (0..height).step_by(self.band_rows) {
+            let (from, band) = self.depthwise.band(top..height.min(top + self.band_rows));
+            let positions = from.start * width..from.end * width;
+            part.hidden(x, image, positions, scratch, |some, hidden, x_plane| {
+                let y = &mut y[(some.start - first) * self.plane..(some.end - first) * self.plane];
+                let at = PlanesAt { first: some.start, x_plane, y_plane: self.plane };
+                band.apply(part.isa, taps, some, 0, hidden, at, epilogue, &mut y[top * across..]);
+            });
+        }
+    }
+}
+
+/// Rows of the output of a depthwise layer that are made at a time from the layer before it, `expand`: all, unless the
+/// input of that is large, whose part for a band then stays in cache while all channels go by.
+fn band_rows(expand: &Convolution, to: &Convolution) -> usize {
+    let ([h, w], [oh, _]) = (to.shape.size, to.shape.output);
+    let is_large = expand.shape.channels * expand.plane() > BAND_INPUT && w.is_multiple_of(LANES);
+    let (before, stride, kernel) = (to.shape.before[0], to.shape.stride[0], to.shape.kernel[0]);
+    // Every row of the output reads a row of the input.
+    let reads = before < kernel && oh > 0 && (oh - 1) * stride < h + before;
+    if is_large && reads { BAND_ROWS.min(oh) } else { oh.max(1) }
+}

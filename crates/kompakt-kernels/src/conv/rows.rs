@@ -1,0 +1,165 @@
+//! Some rows of a convolution, in memory that stays in cache.
+
+use super::{
+    convolution::{Convolution, Input, grid_rows},
+    depthwise::{Depthwise, PlanesAt},
+    grid::{Grid, LANES},
+    scratch::{ConvScratch, Tile},
+};
+use crate::{Epilogue, Isa, TapMatrix, Window};
+use core::ops::Range;
+
+/// Floats of `x` that a band of a convolution's rows reaches over: half of an L2.
+const BAND_FLOATS: usize = 1 << 17;
+
+/// Some rows of a [`Convolution`]: output channels, counted over all groups.
+#[derive(Debug, Clone)]
+pub struct ConvRows<'a> {
+    /// The instruction set.
+    pub isa: Isa,
+    /// The convolution.
+    pub conv: &'a Convolution,
+    /// Its rows from `first` on, over [`Convolution::columns`].
+    pub taps: &'a TapMatrix,
+    /// The row that is the matrix's first.
+    pub first: usize,
+    /// The rows to run.
+    pub rows: Range<usize>,
+    /// Of all rows.
+    pub epilogue: Epilogue<'a>,
+}
+
+impl ConvRows<'_> {
+    /// Runs them for one image, the batch's `image`th.
+    ///
+    /// Shapes: `x` as [`Convolution::lay_out`] leaves it, `y` one plane for each of the rows.
+    /// Panics: if they are shorter, or the matrix has no such rows or other columns.
+    pub fn run(&self, x: &[f32], image: usize, scratch: &mut ConvScratch, y: &mut [f32]) {
+        match &self.conv.input {
+            Input::Lines => self.lines(x, image, scratch, y),
+            Input::Planes(planes) => self.planes(x, planes.row_stride(), y),
+            Input::Depthwise(depthwise) => self.depthwise(depthwise, x, y),
+            Input::Grid(grid) => self.grid(grid, x, image, scratch, y),
+        }
+    }
+
+    /// The parts of the rows that share a group: the group, its rows among them.
+    fn groups(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let (rows, per_group) = (self.rows.clone(), self.conv.shape.outputs);
+        (rows.start / per_group..rows.end.div_ceil(per_group)).map(move |group| {
+            (group, rows.start.max(group * per_group)..rows.end.min((group + 1) * per_group))
+        })
+    }
+
+    /// One image whose input lies in planes with that many elements from row to row.
+    fn planes(&self, x: &[f32], stride: usize, y: &mut [f32]) {
+        let ([oh, ow], plane) = (self.conv.shape.output, self.conv.plane());
+        let group_len = x.len() / self.conv.groups;
+        // Bands of output rows whose part of x stays in cache while all output channels go by.
+        let band = (BAND_FLOATS / (self.conv.shape.channels * stride).max(1)).clamp(4, oh.max(4));
+        for (group, rows) in self.groups() {
+            let x = &x[group * group_len..(group + 1) * group_len];
+            let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
+            for top in (0..oh).step_by(band) {
+                let window = Window { rows: band.min(oh - top), cols: ow, x_stride: stride, y_stride: ow };
+                let (x, y) = (&x[top * stride..], &mut y[top * ow..]);
+                self.multiply(rows.clone(), x, 1, window, y, plane);
+            }
+        }
+    }
+
+    /// One image of a kernel of one place: planes are lines.
+    fn lines(&self, x: &[f32], image: usize, scratch: &mut ConvScratch, y: &mut [f32]) {
+        let (plane, pitch, channels) = (self.conv.plane(), self.conv.pitch(), self.conv.shape.channels);
+        let [_, sums_len] = self.conv.scratch_floats(false);
+        for (group, rows) in self.groups() {
+            let x = &x[group * channels * plane..(group + 1) * channels * plane];
+            let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
+            if pitch == plane {
+                self.multiply(rows, x, LANES, Window::line(plane), y, plane);
+                continue;
+            }
+            let (x, sums) = scratch.lines(x, [image, group, 0], [plane, pitch], sums_len);
+            for (start, y) in
+                rows.clone().step_by(sums_len / pitch).zip(y.chunks_mut(sums_len / pitch * plane))
+            {
+                let rows = start..rows.end.min(start + sums_len / pitch);
+                self.multiply(rows, x, LANES, Window::line(pitch), sums, pitch);
+                for (y, sums) in y.chunks_exact_mut(plane).zip(sums.chunks_exact(pitch)) {
+                    y.copy_from_slice(&sums[..plane]);
+                }
+            }
+        }
+    }
+
+    /// The same of one group and of some positions, whole vectors or all, a few rows at a time, for somebody who takes
+    /// them where they are: rows, planes, and floats from a plane to the next.
+    pub(super) fn hidden(
+        &self,
+        x: &[f32],
+        image: usize,
+        positions: Range<usize>,
+        scratch: &mut ConvScratch,
+        mut take: impl FnMut(Range<usize>, &[f32], usize),
+    ) {
+        let (plane, pitch) = (self.conv.plane(), self.conv.pitch());
+        let [_, sums_len] = self.conv.scratch_floats(true);
+        let (x, sums) = scratch.lines(x, [image, 0, 0], [plane, pitch], sums_len);
+        let (x, len) = (&x[positions.start..], positions.len().max(1).next_multiple_of(LANES));
+        for start in self.rows.clone().step_by(sums_len / len) {
+            let rows = start..self.rows.end.min(start + sums_len / len);
+            self.multiply(rows.clone(), x, LANES, Window::line(len), sums, len);
+            take(rows, sums, len);
+        }
+    }
+
+    /// One image whose output channels read one input channel each.
+    fn depthwise(&self, depthwise: &Depthwise, x: &[f32], y: &mut [f32]) {
+        let [h, w] = self.conv.shape.size;
+        let at = PlanesAt { first: 0, x_plane: h * w, y_plane: self.conv.plane() };
+        let rows = self.rows.start - self.first..self.rows.end - self.first;
+        let epilogue = self.epilogue.from_row(self.first);
+        depthwise.apply(self.isa, self.taps, rows, self.first, x, at, epilogue, y);
+    }
+
+    /// One image, tile by tile.
+    fn grid(&self, grid: &Grid, x: &[f32], image: usize, scratch: &mut ConvScratch, y: &mut [f32]) {
+        let (plane, len) = (self.conv.plane(), grid.tile_len());
+        let group_len = x.len() / self.conv.groups;
+        let [down, across] = grid.block();
+        let cols = across * LANES;
+        let window = Window { rows: down, cols, x_stride: grid.row_vectors() * LANES, y_stride: cols };
+        let (at_once, lens) = (grid_rows(grid), self.conv.scratch_floats(false));
+        for (group, rows) in self.groups() {
+            let x = &x[group * group_len..(group + 1) * group_len];
+            for tile in 0..grid.n_tiles() {
+                let Tile { input, sums, line, is_laid_out } = scratch.tile([image, group, tile], lens);
+                if !is_laid_out {
+                    grid.fill(self.isa, x, tile, line, input);
+                }
+                for start in rows.clone().step_by(at_once) {
+                    let rows = start..rows.end.min(start + at_once);
+                    self.multiply(rows.clone(), input, LANES, window, sums, len);
+                    for row in rows {
+                        let y = &mut y[(row - self.rows.start) * plane..][..plane];
+                        grid.store(self.isa, &sums[(row - start) * len..], tile, y);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Some of the rows over a window of positions.
+    fn multiply(
+        &self,
+        rows: Range<usize>,
+        x: &[f32],
+        scale: usize,
+        window: Window,
+        y: &mut [f32],
+        plane: usize,
+    ) {
+        let rows = rows.start - self.first..rows.end - self.first;
+        self.taps.apply(self.isa, rows, x, scale, window, self.epilogue.from_row(self.first), y, plane);
+    }
+}

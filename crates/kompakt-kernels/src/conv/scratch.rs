@@ -1,0 +1,71 @@
+//! What a thread works in while it runs a convolution.
+
+use super::{aligned::Aligned, grid::LANES};
+use alloc::vec::Vec;
+
+/// A tile's input and sums, or those of lines; kept from run to run.
+#[derive(Debug, Default)]
+pub struct ConvScratch {
+    memory: Aligned,
+    /// See [`Grid::pad`](crate::Grid::pad).
+    line: Vec<f32>,
+    /// The image, group and tile whose input lies there.
+    laid_out: Option<[usize; 3]>,
+}
+
+/// What a tile works in.
+pub(super) struct Tile<'a> {
+    pub(super) input: &'a mut [f32],
+    pub(super) sums: &'a mut [f32],
+    pub(super) line: &'a mut Vec<f32>,
+    /// Whether its input lies there already.
+    pub(super) is_laid_out: bool,
+}
+
+impl ConvScratch {
+    /// The next layer's input is another: called before each layer.
+    pub fn forget(&mut self) {
+        self.laid_out = None;
+    }
+
+    /// Floats of both.
+    pub(super) fn len(input: usize, sums: usize) -> usize {
+        input.next_multiple_of(LANES) + sums
+    }
+
+    /// The input and the sums, both from a cache line on.
+    fn split(memory: &mut Aligned, input: usize, sums: usize) -> (&mut [f32], &mut [f32]) {
+        let all = memory.room(Self::len(input, sums));
+        let (input, sums) = all.split_at_mut(input.next_multiple_of(LANES));
+        (input, sums)
+    }
+
+    /// Memory for a tile, which the caller lays out if it is not.
+    pub(super) fn tile(&mut self, of: [usize; 3], [input, sums]: [usize; 2]) -> Tile<'_> {
+        let is_laid_out = self.laid_out.replace(of) == Some(of);
+        let (input, sums) = Self::split(&mut self.memory, input, sums);
+        Tile { input, sums, line: &mut self.line, is_laid_out }
+    }
+
+    /// Planes that begin `pitch` apart, `x` itself where they do already; and room for sums.
+    pub(super) fn lines<'a>(
+        &'a mut self,
+        x: &'a [f32],
+        of: [usize; 3],
+        [plane, pitch]: [usize; 2],
+        sums: usize,
+    ) -> (&'a [f32], &'a mut [f32]) {
+        if plane == pitch {
+            return (x, Self::split(&mut self.memory, 0, sums).1);
+        }
+        let (input, sums) = Self::split(&mut self.memory, x.len() / plane * pitch, sums);
+        if self.laid_out != Some(of) {
+            for (x, to) in x.chunks_exact(plane).zip(input.chunks_exact_mut(pitch)) {
+                to[..plane].copy_from_slice(x);
+                to[plane..].fill(0.0);
+            }
+            self.laid_out = Some(of);
+        }
+        (input, sums)
+    }
+}
