@@ -2,7 +2,7 @@
 
 use crate::{
     Progress,
-    layer::Layer,
+    layer::DenseLayer,
     levels::{Levels, Sample},
 };
 use rayon::prelude::*;
@@ -62,9 +62,9 @@ impl Curve {
 }
 
 /// The curves of all layers.
-pub(crate) fn curves(layers: &[Layer], progress: &Progress<'_>) -> Vec<Curve> {
+pub(crate) fn curves(layers: &[DenseLayer], progress: &Progress<'_>) -> Vec<Curve> {
     let n = layers.len() as f64;
-    let curve = |(i, layer): (usize, &Layer)| {
+    let curve = |(i, layer): (usize, &DenseLayer)| {
         progress("placing levels", i as f64 / n);
         Curve::of(&layer.weights)
     };

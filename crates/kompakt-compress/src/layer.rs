@@ -1,6 +1,10 @@
 //! The weight layers of a model, taken out of it and put back compressed.
 
-use crate::{error::CompressError, quantise, quantise::Quantised, rows};
+use crate::{
+    error::CompressError,
+    quantise::{Quantised, WeightMatrix},
+    rows,
+};
 use kompakt_graph::ParamRole;
 use kompakt_model::{Model, Numbers, Parameter};
 
@@ -8,7 +12,7 @@ use kompakt_model::{Model, Numbers, Parameter};
 const VECTOR_BITS: u32 = 12;
 
 /// A weight layer of a model.
-pub(crate) struct Layer {
+pub(crate) struct DenseLayer {
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
     pub(crate) weights: Vec<f32>,
@@ -19,16 +23,16 @@ pub(crate) struct Layer {
     scale: Option<Vec<f32>>,
 }
 
-impl Layer {
-    pub(crate) fn view(&self) -> quantise::Layer<'_> {
-        quantise::Layer { weights: &self.weights, shape: &self.shape, groups: self.groups }
+impl DenseLayer {
+    pub(crate) fn view(&self) -> WeightMatrix<'_> {
+        WeightMatrix { weights: &self.weights, shape: &self.shape, groups: self.groups }
     }
 }
 
 /// All weight layers.
 ///
 /// Errors: there are none, or their weights are shared already.
-pub(crate) fn layers(model: &Model) -> Result<Vec<Layer>, CompressError> {
+pub(crate) fn layers(model: &Model) -> Result<Vec<DenseLayer>, CompressError> {
     let graph = &model.graph;
     let mut all = Vec::new();
     for param in graph.weights() {
@@ -44,7 +48,7 @@ pub(crate) fn layers(model: &Model) -> Result<Vec<Layer>, CompressError> {
         let scale =
             after.and_then(|name| model.parameters.get(&format!("{name}.weight"))).map(Parameter::to_f32);
         let own = has_bias.then_some(node.name.as_str());
-        all.push(Layer {
+        all.push(DenseLayer {
             name: param.name.clone(),
             shape: param.shape.clone(),
             weights: values.to_f32(),
@@ -60,7 +64,7 @@ pub(crate) fn layers(model: &Model) -> Result<Vec<Layer>, CompressError> {
 }
 
 /// Puts a layer's compressed form into a model, and corrects its bias.
-pub(crate) fn replace(model: &mut Model, layer: &Layer, made: Quantised) {
+pub(crate) fn replace(model: &mut Model, layer: &DenseLayer, made: Quantised) {
     model.parameters.insert(layer.name.clone(), made.weight);
     if let Some(bias) = &layer.bias
         && let Some(Parameter::Dense { values, .. }) = model.parameters.get_mut(bias)

@@ -10,7 +10,7 @@ use kompakt_model::{Numbers, Parameter};
 
 /// A layer's weights, as a matrix.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Layer<'w> {
+pub(crate) struct WeightMatrix<'w> {
     pub(crate) weights: &'w [f32],
     pub(crate) shape: &'w [usize],
     pub(crate) groups: usize,
@@ -30,7 +30,7 @@ pub(crate) struct Quantised {
 
 /// Takes for each weight the level of least error and price, with the errors of the columns before it in mind where
 /// `moments` of the layer's inputs are known.
-pub(crate) fn quantise(layer: Layer<'_>, point: &Point, moments: Option<&Moments>) -> Quantised {
+pub(crate) fn quantise(layer: WeightMatrix<'_>, point: &Point, moments: Option<&Moments>) -> Quantised {
     let levels = &point.levels;
     let rows = layer.shape[0];
     let cols = layer.weights.len() / rows.max(1);
@@ -84,7 +84,7 @@ fn with_feedback(
 }
 
 fn finish(
-    layer: Layer<'_>,
+    layer: WeightMatrix<'_>,
     levels: &Levels,
     chosen: &[u8],
     cols: usize,

@@ -6,7 +6,7 @@ use crate::{
     curve::{self, Curve, Point},
     error::CompressError,
     images::Images,
-    layer::{Layer, layers},
+    layer::{DenseLayer, layers},
     moments::Moments,
     quantise::quantise,
     rows::{self, Balanced},
@@ -83,13 +83,13 @@ pub fn sense(model: &Model, images: Option<&Images>, progress: &Progress<'_>) ->
 pub(crate) fn scan(
     hash: &str,
     balanced: &Balanced,
-    layers: &[Layer],
+    layers: &[DenseLayer],
     curves: &[Curve],
     calibration: &Calibration,
     by_row: Option<&[Vec<f64>]>,
     moments: Option<&[Moments]>,
 ) -> Scan {
-    let of_layer = |(i, layer): (usize, &Layer)| match (by_row, moments) {
+    let of_layer = |(i, layer): (usize, &DenseLayer)| match (by_row, moments) {
         (Some(by_row), Some(moments)) => {
             let rows = balanced.sensitivities(i, &by_row[i]);
             Some(sensitivity::of_layer(&rows, &layer.weights) * moments[i].gain().sqrt())
@@ -102,7 +102,7 @@ pub(crate) fn scan(
         let sum: f64 = measured.iter().flatten().sum();
         measured.iter_mut().flatten().for_each(|s| *s *= layers.len() as f64 / sum.max(1e-30));
     }
-    let layer = |(i, (layer, curve)): (usize, (&Layer, &Curve))| LayerScan {
+    let layer = |(i, (layer, curve)): (usize, (&DenseLayer, &Curve))| LayerScan {
         name: layer.name.clone(),
         n_weights: layer.weights.len(),
         sensitivity: match measured[i] {
@@ -117,7 +117,7 @@ pub(crate) fn scan(
 }
 
 /// The points of a curve that are nearest to the errors that are shown.
-fn points(layer: &Layer, curve: &Curve) -> Vec<ScanPoint> {
+fn points(layer: &DenseLayer, curve: &Curve) -> Vec<ScanPoint> {
     let n = layer.weights.len() as f64;
     let nearest = |error: f64| {
         let distance = |p: &&Point| (p.error.max(1e-12) / error).ln().abs();

@@ -6,7 +6,7 @@ use crate::{
     curve::Curve,
     error::CompressError,
     images::Images,
-    layer::{Layer, replace, round_vectors, without_weights},
+    layer::{DenseLayer, replace, round_vectors, without_weights},
     moments::Moments,
     network,
     quantise::{Quantised, quantise},
@@ -28,7 +28,7 @@ const LONG: f64 = 0.012_345_678_901_234_568;
 /// What the search works with.
 pub(crate) struct Search<'s> {
     pub(crate) model: &'s Model,
-    pub(crate) layers: &'s [Layer],
+    pub(crate) layers: &'s [DenseLayer],
     pub(crate) curves: &'s [Curve],
     pub(crate) weights: &'s [f64],
     pub(crate) moments: Option<&'s [Moments]>,

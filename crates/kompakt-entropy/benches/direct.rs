@@ -11,15 +11,15 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use kompakt_entropy::Isa;
 use kompakt_entropy::direct::{Choice, Layout, TileRef, TileShape, encode_tile};
 use kompakt_entropy::stream::{Collector, Tables, TileDecoder, suggested_rows};
-use kompakt_entropy::{Weights, WeightsBuf};
+use kompakt_entropy::{MaskedCodes, MaskedCodesBuf};
 use std::hint::black_box;
 use std::time::Duration;
 
 const SIDE: usize = 1024;
 
 /// Weights of which `density` of 100 are kept, with codes of a bell-like frequency; always the same.
-fn layer(density: u64, n_levels: usize) -> WeightsBuf {
-    let mut weights = WeightsBuf::new([SIDE, SIDE, 1], true, n_levels, n_levels / 2).expect("a layer");
+fn layer(density: u64, n_levels: usize) -> MaskedCodesBuf {
+    let mut weights = MaskedCodesBuf::new([SIDE, SIDE, 1], true, n_levels, n_levels / 2).expect("a layer");
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let mut random = |below: u64| {
         state ^= state << 13;
@@ -45,7 +45,7 @@ fn bench(criterion: &mut Criterion) {
     }
 }
 
-fn direct(criterion: &mut Criterion, name: &str, weights: &Weights<'_>) {
+fn direct(criterion: &mut Criterion, name: &str, weights: &MaskedCodes<'_>) {
     let mut group = criterion.benchmark_group(format!("direct/{name}"));
     group.throughput(Throughput::Elements(weights.n_kept() as u64)).sample_size(10);
     group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(800));
@@ -65,7 +65,7 @@ fn direct(criterion: &mut Criterion, name: &str, weights: &Weights<'_>) {
     group.finish();
 }
 
-fn stream(criterion: &mut Criterion, name: &str, weights: &Weights<'_>) {
+fn stream(criterion: &mut Criterion, name: &str, weights: &MaskedCodes<'_>) {
     let mut group = criterion.benchmark_group(format!("stream/{name}"));
     group.throughput(Throughput::Elements(weights.n_kept() as u64)).sample_size(10);
     group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_millis(800));

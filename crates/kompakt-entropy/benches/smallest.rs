@@ -8,7 +8,7 @@
 #![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use kompakt_entropy::WeightsBuf;
+use kompakt_entropy::MaskedCodesBuf;
 use kompakt_entropy::smallest::{Hints, StreamDecoder, StreamEncoder};
 use std::hint::black_box;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use std::time::Duration;
 const SIDE: usize = 512;
 
 /// Weights of which about `density` of 1000 are kept, each level `skew` times as likely as the next outward.
-fn layer(density: u64, n_levels: usize, skew: f64, taps: usize) -> WeightsBuf {
+fn layer(density: u64, n_levels: usize, skew: f64, taps: usize) -> MaskedCodesBuf {
     let shape = [SIDE, SIDE / taps, taps];
-    let mut weights = WeightsBuf::new(shape, true, n_levels, n_levels / 2).expect("a layer");
+    let mut weights = MaskedCodesBuf::new(shape, true, n_levels, n_levels / 2).expect("a layer");
     let shares: Vec<f64> =
         (0..n_levels).map(|code| skew.powi(-(code.abs_diff(n_levels / 2) as i32))).collect();
     let total: f64 = shares.iter().sum();
@@ -43,7 +43,7 @@ fn layer(density: u64, n_levels: usize, skew: f64, taps: usize) -> WeightsBuf {
     weights
 }
 
-fn encode(weights: &WeightsBuf, hints: Hints<'_>, is_quick: bool) -> Vec<u8> {
+fn encode(weights: &MaskedCodesBuf, hints: Hints<'_>, is_quick: bool) -> Vec<u8> {
     let mut encoder = if is_quick { StreamEncoder::quick() } else { StreamEncoder::new() };
     encoder.weights(&weights.view(), hints).expect("a layer");
     encoder.finish()

@@ -8,16 +8,16 @@
 #![allow(clippy::print_stdout, reason = "a command-line example")]
 
 use kompakt_entropy::{
-    Weights, WeightsBuf,
+    MaskedCodes, MaskedCodesBuf,
     order::unit_order,
     smallest::{Hints, StreamDecoder, StreamEncoder},
 };
 use safetensors::SafeTensors;
 use std::{env, error::Error, fs, time::Instant};
 
-struct Layer {
+struct NamedWeights {
     name: String,
-    weights: WeightsBuf,
+    weights: MaskedCodesBuf,
     grid: (usize, usize),
 }
 
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn read(file: &[u8]) -> Result<Vec<Layer>, Box<dyn Error>> {
+fn read(file: &[u8]) -> Result<Vec<NamedWeights>, Box<dyn Error>> {
     let (_, header) = SafeTensors::read_metadata(file)?;
     let list = header.metadata().as_ref().and_then(|m| m.get("layers")).ok_or("no entry `layers`")?;
     let tensors = SafeTensors::deserialize(file)?;
@@ -66,16 +66,16 @@ fn read(file: &[u8]) -> Result<Vec<Layer>, Box<dyn Error>> {
         let n_negative = codebook.data().chunks(4).filter(|b| b[3] >> 7 == 1).count();
         let shape = codes.shape();
         let shape = [shape[0], shape[1], shape[2..].iter().product()];
-        let mut weights = WeightsBuf::new(shape, true, codebook.shape()[0], n_negative)?;
+        let mut weights = MaskedCodesBuf::new(shape, true, codebook.shape()[0], n_negative)?;
         weights.codes.copy_from_slice(codes.data());
         weights.mask = Some(mask.data().iter().map(|&b| b == 1).collect());
-        layers.push(Layer { name: name.trim_end_matches(".weight").to_string(), weights, grid });
+        layers.push(NamedWeights { name: name.trim_end_matches(".weight").to_string(), weights, grid });
     }
     Ok(layers)
 }
 
 /// Puts the hidden units of a chain of layers in their best order.
-fn reorder(layers: &mut [Layer]) {
+fn reorder(layers: &mut [NamedWeights]) {
     for i in 0..layers.len() - 1 {
         let order = unit_order(&layers[i].weights.view(), Some(&layers[i + 1].weights.view()));
         let (row_len, len) = (layers[i].weights.view().row_len(), layers[i].weights.view().len());
@@ -86,7 +86,7 @@ fn reorder(layers: &mut [Layer]) {
 }
 
 /// Reorders the spans of `span` weights within every `period` weights.
-fn gather(weights: &WeightsBuf, order: &[u32], span: usize, period: usize) -> WeightsBuf {
+fn gather(weights: &MaskedCodesBuf, order: &[u32], span: usize, period: usize) -> MaskedCodesBuf {
     let mut to = weights.clone();
     for start in (0..weights.codes.len()).step_by(period) {
         for (new, &old) in order.iter().enumerate() {
@@ -101,7 +101,7 @@ fn gather(weights: &WeightsBuf, order: &[u32], span: usize, period: usize) -> We
 }
 
 /// For every channel of `weights`, how many weights the unit that makes it has kept.
-fn producers(before: Option<&Layer>, weights: &Weights<'_>) -> Option<Vec<u32>> {
+fn producers(before: Option<&NamedWeights>, weights: &MaskedCodes<'_>) -> Option<Vec<u32>> {
     let before = before?.weights.view();
     let kept = |unit: usize| {
         let row = unit * before.row_len()..(unit + 1) * before.row_len();
@@ -112,7 +112,7 @@ fn producers(before: Option<&Layer>, weights: &Weights<'_>) -> Option<Vec<u32>> 
     Some((0..weights.channels).map(|c| counts[c / span]).collect())
 }
 
-fn encode(layers: &[Layer], n: usize) -> Vec<u8> {
+fn encode(layers: &[NamedWeights], n: usize) -> Vec<u8> {
     let mut encoder = StreamEncoder::new();
     for (i, layer) in layers[..n].iter().enumerate() {
         let producer = producers(i.checked_sub(1).map(|i| &layers[i]), &layer.weights.view());
@@ -122,13 +122,13 @@ fn encode(layers: &[Layer], n: usize) -> Vec<u8> {
     encoder.finish()
 }
 
-fn check(layers: &[Layer], bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+fn check(layers: &[NamedWeights], bytes: &[u8]) -> Result<(), Box<dyn Error>> {
     let mut decoder = StreamDecoder::new(bytes);
     for (i, layer) in layers.iter().enumerate() {
         let w = &layer.weights;
         let producer = producers(i.checked_sub(1).map(|i| &layers[i]), &w.view());
         let hints = Hints { producer: producer.as_deref(), grid: Some(layer.grid) };
-        let mut read = WeightsBuf::new([w.rows, w.channels, w.taps], true, w.n_levels, w.n_negative)?;
+        let mut read = MaskedCodesBuf::new([w.rows, w.channels, w.taps], true, w.n_levels, w.n_negative)?;
         decoder.weights(&mut read, hints)?;
         if read != *w {
             return Err(format!("{}: not the same after decoding", layer.name).into());

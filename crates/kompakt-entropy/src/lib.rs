@@ -17,4 +17,4 @@ pub mod weights;
 
 pub use error::EntropyError;
 pub use kompakt_isa::Isa;
-pub use weights::{Weights, WeightsBuf};
+pub use weights::{MaskedCodes, MaskedCodesBuf};

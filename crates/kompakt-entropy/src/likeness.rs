@@ -4,7 +4,7 @@
 //! What that says is worth `s ln (s / e) - (s - e)`, the logarithm of a likelihood ratio. To this come signs that
 //! agree (or disagree throughout), and units of the same density.
 
-use crate::{Weights, smallest::log};
+use crate::{MaskedCodes, smallest::log};
 use alloc::{vec, vec::Vec};
 
 /// The kept weights of every unit as bits, and how often each bit is set.
@@ -80,7 +80,7 @@ pub(crate) struct Likeness {
 }
 
 impl Likeness {
-    pub(crate) fn new(weights: &Weights<'_>, consumer: Option<&Weights<'_>>) -> Self {
+    pub(crate) fn new(weights: &MaskedCodes<'_>, consumer: Option<&MaskedCodes<'_>>) -> Self {
         let (n_units, row_len) = (weights.rows, weights.row_len());
         let is_kept = |unit: usize, index: usize| weights.is_kept(unit * row_len + index);
         let is_positive = |unit: usize, index: usize| {

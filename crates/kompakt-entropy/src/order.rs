@@ -8,7 +8,7 @@
 //!
 //! Integer arithmetic throughout: the same order on every machine.
 
-use crate::{Weights, likeness::Likeness};
+use crate::{MaskedCodes, likeness::Likeness};
 use alloc::{vec, vec::Vec};
 
 /// With more live units than this, only units of similar density are compared, and the path is not improved.
@@ -26,7 +26,7 @@ const MAX_PIECE: usize = 3;
 /// order. Deterministic; takes time in proportion to the square of the units up to 1024, linear beyond.
 ///
 /// Panics: if the weights are not valid.
-pub fn unit_order(weights: &Weights<'_>, consumer: Option<&Weights<'_>>) -> Vec<u32> {
+pub fn unit_order(weights: &MaskedCodes<'_>, consumer: Option<&MaskedCodes<'_>>) -> Vec<u32> {
     let likeness = Likeness::new(weights, consumer);
     let mut live: Vec<usize> = (0..weights.rows).filter(|&unit| likeness.n_kept(unit) > 0).collect();
     live.sort_by_key(|&unit| (core::cmp::Reverse(likeness.n_kept(unit)), unit));
@@ -150,11 +150,11 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn weights(mask: &[bool], rows: usize) -> Weights<'_> {
+    fn weights(mask: &[bool], rows: usize) -> MaskedCodes<'_> {
         static CODES: [u8; 64] = [0; 64];
         let channels = mask.len() / rows;
         let codes = &CODES[..mask.len()];
-        Weights { rows, channels, taps: 1, mask: Some(mask), codes, n_levels: 1, n_negative: 0 }
+        MaskedCodes { rows, channels, taps: 1, mask: Some(mask), codes, n_levels: 1, n_negative: 0 }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use alloc::{vec, vec::Vec};
 
 /// A borrowed view of one layer's mask and codes. See the [module page](self) for the layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Weights<'a> {
+pub struct MaskedCodes<'a> {
     /// Output units or channels, dimension 0.
     pub rows: usize,
     /// Input channels, or features, of a group.
@@ -31,7 +31,7 @@ pub struct Weights<'a> {
     pub n_negative: usize,
 }
 
-impl Weights<'_> {
+impl MaskedCodes<'_> {
     /// Checks lengths and ranges: everything that the coders rely on.
     ///
     /// Errors: [`EntropyError::Weights`] with what is wrong.
@@ -84,27 +84,27 @@ impl Weights<'_> {
 
 /// The same, owned: what a decoder fills in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WeightsBuf {
-    /// As in [`Weights`].
+pub struct MaskedCodesBuf {
+    /// As in [`MaskedCodes`].
     pub rows: usize,
-    /// As in [`Weights`].
+    /// As in [`MaskedCodes`].
     pub channels: usize,
-    /// As in [`Weights`].
+    /// As in [`MaskedCodes`].
     pub taps: usize,
-    /// As in [`Weights`].
+    /// As in [`MaskedCodes`].
     pub mask: Option<Vec<bool>>,
-    /// As in [`Weights`].
+    /// As in [`MaskedCodes`].
     pub codes: Vec<u8>,
-    /// As in [`Weights`].
+    /// As in [`MaskedCodes`].
     pub n_levels: usize,
-    /// As in [`Weights`].
+    /// As in [`MaskedCodes`].
     pub n_negative: usize,
 }
 
-impl WeightsBuf {
+impl MaskedCodesBuf {
     /// Weights of that shape, all of them code 0; masked out if there is a mask.
     ///
-    /// Errors: [`EntropyError::Weights`] where the sizes are not ones that [`Weights::validate`] takes.
+    /// Errors: [`EntropyError::Weights`] where the sizes are not ones that [`MaskedCodes::validate`] takes.
     pub fn new(
         [rows, channels, taps]: [usize; 3],
         has_mask: bool,
@@ -126,9 +126,17 @@ impl WeightsBuf {
     }
 
     /// A view of it.
-    pub fn view(&self) -> Weights<'_> {
+    pub fn view(&self) -> MaskedCodes<'_> {
         let Self { rows, channels, taps, n_levels, n_negative, .. } = *self;
-        Weights { rows, channels, taps, mask: self.mask.as_deref(), codes: &self.codes, n_levels, n_negative }
+        MaskedCodes {
+            rows,
+            channels,
+            taps,
+            mask: self.mask.as_deref(),
+            codes: &self.codes,
+            n_levels,
+            n_negative,
+        }
     }
 }
 
@@ -152,8 +160,8 @@ fn check_levels(n_levels: usize, n_negative: usize) -> Result<(), EntropyError> 
 mod tests {
     use super::*;
 
-    fn view<'a>(codes: &'a [u8], mask: Option<&'a [bool]>) -> Weights<'a> {
-        Weights { rows: 2, channels: 2, taps: 1, mask, codes, n_levels: 3, n_negative: 1 }
+    fn view<'a>(codes: &'a [u8], mask: Option<&'a [bool]>) -> MaskedCodes<'a> {
+        MaskedCodes { rows: 2, channels: 2, taps: 1, mask, codes, n_levels: 3, n_negative: 1 }
     }
 
     #[test]
@@ -165,9 +173,9 @@ mod tests {
         assert!(view(&[0, 1, 2, 0], Some(&[true; 3])).validate().is_err());
         assert!(view(&[0, 1, 2, 0], Some(&[true, false, true, true])).validate().is_err());
         for (n_levels, n_negative) in [(0, 0), (257, 0), (3, 4)] {
-            assert!(Weights { n_levels, n_negative, ..view(&[0; 4], None) }.validate().is_err());
+            assert!(MaskedCodes { n_levels, n_negative, ..view(&[0; 4], None) }.validate().is_err());
         }
-        assert!(WeightsBuf::new([usize::MAX, 2, 1], true, 1, 0).is_err());
+        assert!(MaskedCodesBuf::new([usize::MAX, 2, 1], true, 1, 0).is_err());
     }
 
     #[test]
@@ -176,6 +184,6 @@ mod tests {
         let weights = view(&[0, 1, 2, 0], Some(&mask));
         assert_eq!((weights.len(), weights.row_len(), weights.n_kept()), (4, 2, 2));
         assert!(weights.is_kept(1) && !weights.is_kept(3));
-        assert_eq!(WeightsBuf::new([2, 2, 1], true, 3, 1).unwrap().view().n_kept(), 0);
+        assert_eq!(MaskedCodesBuf::new([2, 2, 1], true, 3, 1).unwrap().view().n_kept(), 0);
     }
 }

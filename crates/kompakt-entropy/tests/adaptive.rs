@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be read is a failed test")]
 
 use kompakt_entropy::smallest::{Hints, StreamDecoder, StreamEncoder};
-use kompakt_entropy::{EntropyError, WeightsBuf};
+use kompakt_entropy::{EntropyError, MaskedCodesBuf};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -27,7 +27,7 @@ enum Models {
 
 /// Shape, levels, and what the graph tells about a tensor.
 struct Tensor {
-    weights: WeightsBuf,
+    weights: MaskedCodesBuf,
     producer: Option<Vec<u32>>,
     grid: Option<(usize, usize)>,
 }
@@ -38,7 +38,8 @@ impl Tensor {
         let list = |key: &str| part[key].as_array().map(|_| numbers(&part[key]));
         let shape = ["rows", "channels", "taps"].map(|key| number(part, key));
         let is_masked = part["masked"].as_bool().unwrap();
-        let weights = WeightsBuf::new(shape, is_masked, number(part, "levels"), number(part, "negative"))?;
+        let weights =
+            MaskedCodesBuf::new(shape, is_masked, number(part, "levels"), number(part, "negative"))?;
         let producer = list("producer").map(|counts| counts.iter().map(|&n| n as u32).collect());
         let grid = list("grid").map(|grid| (grid[0] as usize, grid[1] as usize));
         Ok(Self { weights, producer, grid })

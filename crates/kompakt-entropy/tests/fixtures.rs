@@ -8,7 +8,7 @@
 
 use kompakt_entropy::direct::{Choice, Layout, TileRef, TileShape, encode_tile};
 use kompakt_entropy::stream::{Collector, Tables, Tile, TileDecoder};
-use kompakt_entropy::{EntropyError, Weights};
+use kompakt_entropy::{EntropyError, MaskedCodes};
 use kompakt_entropy::{
     Isa,
     rans::{Decoder, Encoder, Histogram, Slots, Table},
@@ -72,8 +72,8 @@ impl Matrix {
         Self::new(densities.len(), levels, negative, weights)
     }
 
-    fn view(&self) -> Weights<'_> {
-        Weights {
+    fn view(&self) -> MaskedCodes<'_> {
+        MaskedCodes {
             rows: self.rows,
             channels: self.cols,
             taps: 1,

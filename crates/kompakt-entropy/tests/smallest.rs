@@ -1,7 +1,7 @@
 //! Streams of the `smallest` coder: what goes in comes out, and nothing that comes in breaks a reader.
 
 use kompakt_entropy::{
-    EntropyError, WeightsBuf,
+    EntropyError, MaskedCodesBuf,
     smallest::{Hints, StreamDecoder, StreamEncoder},
 };
 
@@ -13,7 +13,7 @@ enum Models {
 }
 use Models::{Quick, Rich};
 
-fn encode(models: Models, weights: &[WeightsBuf], hints: Hints<'_>) -> Vec<u8> {
+fn encode(models: Models, weights: &[MaskedCodesBuf], hints: Hints<'_>) -> Vec<u8> {
     let mut encoder = if models == Rich { StreamEncoder::new() } else { StreamEncoder::quick() };
     for tensor in weights {
         encoder.weights(&tensor.view(), hints).expect("valid");
@@ -24,14 +24,14 @@ fn encode(models: Models, weights: &[WeightsBuf], hints: Hints<'_>) -> Vec<u8> {
 fn decode(
     models: Models,
     bytes: &[u8],
-    like: &[WeightsBuf],
+    like: &[MaskedCodesBuf],
     hints: Hints<'_>,
-) -> Result<Vec<WeightsBuf>, EntropyError> {
+) -> Result<Vec<MaskedCodesBuf>, EntropyError> {
     let mut decoder = if models == Rich { StreamDecoder::new(bytes) } else { StreamDecoder::quick(bytes) };
     let mut tensors = Vec::new();
     for tensor in like {
         let shape = [tensor.rows, tensor.channels, tensor.taps];
-        let mut read = WeightsBuf::new(shape, tensor.mask.is_some(), tensor.n_levels, tensor.n_negative)?;
+        let mut read = MaskedCodesBuf::new(shape, tensor.mask.is_some(), tensor.n_levels, tensor.n_negative)?;
         decoder.weights(&mut read, hints)?;
         tensors.push(read);
     }
@@ -47,7 +47,8 @@ fn small_space_round_trip() {
                 let len = shape.iter().product::<usize>();
                 let states = n_levels + usize::from(has_mask);
                 for word in 0..states.pow(len as u32) {
-                    let mut tensor = WeightsBuf::new(shape, has_mask, n_levels, n_negative).expect("valid");
+                    let mut tensor =
+                        MaskedCodesBuf::new(shape, has_mask, n_levels, n_negative).expect("valid");
                     let mut rest = word;
                     for i in 0..len {
                         let (state, kept) = (rest % states, rest % states < n_levels);
@@ -69,11 +70,11 @@ fn small_space_round_trip() {
     }
 }
 
-fn random_tensor(u: &mut arbtest::arbitrary::Unstructured<'_>) -> arbtest::arbitrary::Result<WeightsBuf> {
+fn random_tensor(u: &mut arbtest::arbitrary::Unstructured<'_>) -> arbtest::arbitrary::Result<MaskedCodesBuf> {
     let shape = [u.int_in_range(0..=9)?, u.int_in_range(0..=4)? * 4, *u.choose(&[1, 4, 9])?];
     let n_levels = *u.choose(&[1, 2, 3, 5, 16, 255, 256])?;
     let n_negative = u.int_in_range(0..=n_levels)?;
-    let mut tensor = WeightsBuf::new(shape, u.arbitrary()?, n_levels, n_negative).expect("valid");
+    let mut tensor = MaskedCodesBuf::new(shape, u.arbitrary()?, n_levels, n_negative).expect("valid");
     let density: u8 = u.arbitrary()?;
     for i in 0..tensor.codes.len() {
         let kept = match &mut tensor.mask {
@@ -91,7 +92,7 @@ fn random_tensor(u: &mut arbtest::arbitrary::Unstructured<'_>) -> arbtest::arbit
 fn random_hints<'a>(
     u: &mut arbtest::arbitrary::Unstructured<'_>,
     producer: &'a mut Vec<u32>,
-    tensor: &WeightsBuf,
+    tensor: &MaskedCodesBuf,
 ) -> arbtest::arbitrary::Result<Hints<'a>> {
     for _ in 0..tensor.channels {
         producer.push(u.arbitrary()?);
@@ -241,7 +242,7 @@ fn a_codebook_that_does_not_ascend_is_refused() {
 
 #[test]
 fn hints_that_do_not_fit_are_refused() {
-    let tensor = WeightsBuf::new([2, 6, 1], true, 4, 2).unwrap();
+    let tensor = MaskedCodesBuf::new([2, 6, 1], true, 4, 2).unwrap();
     for hints in [
         Hints { producer: Some(&[1; 5]), grid: None },
         Hints { producer: None, grid: Some((4, 1)) },
@@ -254,7 +255,7 @@ fn hints_that_do_not_fit_are_refused() {
 
 /// A layer in which some rows (the last, where the packer puts them) and columns keep nothing, and its length.
 fn with_dead(rows: usize, cols: usize, [live_rows, live_cols]: [usize; 2], density: u64) -> usize {
-    let mut weights = WeightsBuf::new([rows, cols, 1], true, 4, 2).expect("a layer");
+    let mut weights = MaskedCodesBuf::new([rows, cols, 1], true, 4, 2).expect("a layer");
     let mut state = 7_u64;
     let mut random = |below: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -9,7 +9,7 @@ use crate::{
 };
 use alloc::vec;
 use kompakt_entropy::{
-    EntropyError, WeightsBuf,
+    EntropyError, MaskedCodesBuf,
     smallest::{Hints, StreamDecoder},
 };
 use kompakt_graph::Param;
@@ -84,7 +84,12 @@ pub(crate) fn target(
     descriptor: &Descriptor,
     codebook: &Numbers,
     at: usize,
-) -> Result<WeightsBuf, FormatError> {
-    WeightsBuf::new(coder_shape(&param.shape), descriptor.is_masked, codebook.len(), codebook.n_negative())
-        .map_err(|e| FormatError::coded(e, at))
+) -> Result<MaskedCodesBuf, FormatError> {
+    MaskedCodesBuf::new(
+        coder_shape(&param.shape),
+        descriptor.is_masked,
+        codebook.len(),
+        codebook.n_negative(),
+    )
+    .map_err(|e| FormatError::coded(e, at))
 }

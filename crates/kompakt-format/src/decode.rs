@@ -19,7 +19,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use kompakt_entropy::{
-    Isa, WeightsBuf,
+    Isa, MaskedCodesBuf,
     smallest::{Hints, StreamDecoder},
     stream,
 };
@@ -262,7 +262,7 @@ fn plain<S: Source>(param: &Param, blocks: &mut Blocks, source: &mut S) -> Resul
 
 /// Fills a tensor from its tiles.
 fn fill(
-    weights: &mut WeightsBuf,
+    weights: &mut MaskedCodesBuf,
     tiles: &Tiles<'_>,
     codebook: &Numbers,
     tables: Option<&stream::Tables>,

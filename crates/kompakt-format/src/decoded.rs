@@ -1,7 +1,7 @@
 //! Parameters taken out of their code.
 
 use alloc::{vec, vec::Vec};
-use kompakt_entropy::{Weights, WeightsBuf};
+use kompakt_entropy::{MaskedCodes, MaskedCodesBuf};
 use kompakt_numbers::Numbers;
 
 /// One parameter, decoded whole. Its shape is the graph's.
@@ -19,7 +19,7 @@ pub enum Decoded {
         /// Strictly ascending, none of them zero.
         codebook: Numbers,
         /// Mask and codes. All codes are below `codebook.len()`.
-        weights: WeightsBuf,
+        weights: MaskedCodesBuf,
     },
 }
 
@@ -41,7 +41,7 @@ impl Decoded {
     }
 
     /// The codebook and the codes, if there are any.
-    pub fn shared(&self) -> Option<(&Numbers, Weights<'_>)> {
+    pub fn shared(&self) -> Option<(&Numbers, MaskedCodes<'_>)> {
         match self {
             Self::Dense { .. } => None,
             Self::Shared { codebook, weights } => Some((codebook, weights.view())),

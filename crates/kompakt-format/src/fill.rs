@@ -4,7 +4,7 @@ use crate::{
     error::{FormatError, broken},
     tiles::Tile,
 };
-use kompakt_entropy::{WeightsBuf, stream};
+use kompakt_entropy::{MaskedCodesBuf, stream};
 
 /// The part of a tensor that a tile fills.
 pub(crate) struct TileTarget<'w> {
@@ -17,7 +17,7 @@ pub(crate) struct TileTarget<'w> {
 }
 
 impl<'w> TileTarget<'w> {
-    pub(crate) fn new(weights: &'w mut WeightsBuf, tile: &Tile<'_>) -> Self {
+    pub(crate) fn new(weights: &'w mut MaskedCodesBuf, tile: &Tile<'_>) -> Self {
         let cols = tile.shape.cols;
         let from = tile.first_row.saturating_mul(cols);
         let to = from.saturating_add(tile.shape.rows.saturating_mul(cols));

@@ -2,7 +2,7 @@
 
 use crate::{Fixtures, corpus::unhex};
 use kompakt_entropy::{
-    EntropyError, Isa, WeightsBuf,
+    EntropyError, Isa, MaskedCodesBuf,
     direct::{TileRef, TileShape},
     rans::{Decoder, Histogram, Table},
     smallest::{Hints, StreamDecoder, StreamEncoder},
@@ -45,7 +45,7 @@ pub(crate) fn smallest(bytes: &[u8]) {
     let mut front = Front(bytes);
     let shape = [front.byte(), front.byte(), front.byte() % 26];
     let (n_levels, n_negative, flags) = (front.byte() + 1, front.byte(), front.byte());
-    let Ok(mut weights) = WeightsBuf::new(shape, flags & 1 > 0, n_levels, n_negative) else { return };
+    let Ok(mut weights) = MaskedCodesBuf::new(shape, flags & 1 > 0, n_levels, n_negative) else { return };
     let mut decoder =
         if flags & 16 > 0 { StreamDecoder::quick(front.0) } else { StreamDecoder::new(front.0) };
     let _ = read_smallest(&mut decoder, &mut weights, flags);
@@ -54,7 +54,7 @@ pub(crate) fn smallest(bytes: &[u8]) {
 
 fn read_smallest(
     decoder: &mut StreamDecoder<'_>,
-    weights: &mut WeightsBuf,
+    weights: &mut MaskedCodesBuf,
     flags: usize,
 ) -> Result<(), EntropyError> {
     let producer: Vec<u32> = (0..weights.channels as u32).map(|i| i % 7).collect();
@@ -95,7 +95,7 @@ pub(crate) fn smallest_corpus(_: &Fixtures) -> Vec<Vec<u8>> {
 }
 
 fn write_smallest(shape: [usize; 3], n_levels: usize, flags: u8) -> Option<Vec<u8>> {
-    let mut weights = WeightsBuf::new(shape, flags & 1 > 0, n_levels, n_levels / 2).ok()?;
+    let mut weights = MaskedCodesBuf::new(shape, flags & 1 > 0, n_levels, n_levels / 2).ok()?;
     let mut random = crate::Mutation::new(n_levels as u64);
     for i in 0..weights.codes.len() {
         let is_kept = weights.mask.as_mut().is_none_or(|mask| {

@@ -31,13 +31,13 @@ fn network() -> Graph {
 }
 
 /// A layer of random weights, nine in ten of them zero, with its codebook (first entry zero, in no order).
-struct Layer {
+struct RandomLayer {
     weights: Vec<f32>,
     bias: Vec<f32>,
     codebook: Vec<f32>,
 }
 
-fn layer(shape: &[usize], n_codes: usize, numbers: &mut Numbers) -> Layer {
+fn layer(shape: &[usize], n_codes: usize, numbers: &mut Numbers) -> RandomLayer {
     let codebook: Vec<f32> = (0..n_codes)
         .map(|i| if i == 0 { 0.0 } else { numbers.below(2000) as f32 / 1000.0 - 0.99951 })
         .collect();
@@ -46,11 +46,11 @@ fn layer(shape: &[usize], n_codes: usize, numbers: &mut Numbers) -> Layer {
         if numbers.below(40) == 0 { codebook[1 + numbers.below(n_codes as u64 - 1) as usize] } else { 0.0 }
     };
     let weights = (0..len).map(|_| one(numbers)).collect();
-    Layer { weights, bias: (0..shape[0]).map(|i| i as f32 - 2.0).collect(), codebook }
+    RandomLayer { weights, bias: (0..shape[0]).map(|i| i as f32 - 2.0).collect(), codebook }
 }
 
 /// Positions with their zeros before, in text of four bits each: the other way round than the reader goes.
-fn encode(layers: &[(Layer, usize)]) -> Vec<u8> {
+fn encode(layers: &[(RandomLayer, usize)]) -> Vec<u8> {
     let (mut head, mut body) = (Vec::new(), Vec::new());
     for (layer, bits) in layers {
         let (mut codes, mut gaps) = (String::new(), String::new());
@@ -94,7 +94,7 @@ fn encode(layers: &[(Layer, usize)]) -> Vec<u8> {
     [head, body].concat()
 }
 
-fn made(graph: &Graph) -> Vec<(Layer, usize)> {
+fn made(graph: &Graph) -> Vec<(RandomLayer, usize)> {
     let mut numbers = Numbers(5);
     graph
         .weights()
@@ -166,7 +166,7 @@ fn the_published_network_has_the_published_size() {
     assert_eq!(graph.weights().count(), 26);
     assert_eq!(graph.shape(graph.outputs()[0]), [1000]);
     assert_eq!(steps["steps"].as_array().unwrap().len(), 2);
-    let layers: Vec<(Layer, usize)> =
+    let layers: Vec<(RandomLayer, usize)> =
         graph.weights().map(|p| (layer(&p.shape, 256, &mut Numbers(p.len() as u64)), 8)).collect();
     let model = read(&encode(&layers), graph.clone()).unwrap();
     let (last, _) = layers.last().unwrap();

@@ -23,7 +23,7 @@ use crate::{
     arch::Arch,
     epilogue::RowEpilogue,
     isa::{Job, Vector},
-    matrix::taps::{Part, Weights},
+    matrix::taps::{IndexedWeights, Part},
 };
 use core::ops::Range;
 
@@ -40,7 +40,7 @@ pub(crate) struct Products<'a, W> {
     y: &'a mut [f32],
 }
 
-impl<'a, W: Weights> Products<'a, W> {
+impl<'a, W: IndexedWeights> Products<'a, W> {
     pub(crate) fn new(
         idx: &'a [u16],
         weights: W,
@@ -53,7 +53,7 @@ impl<'a, W: Weights> Products<'a, W> {
     }
 }
 
-impl<W: Weights> Job for Products<'_, W> {
+impl<W: IndexedWeights> Job for Products<'_, W> {
     type Output = ();
 
     /// Tap by tap, position by position.
@@ -119,7 +119,7 @@ struct Step {
 
 /// A row's taps and what happens before and after them; `None` if nothing does.
 #[inline(always)]
-fn row_of<'a, W: Weights>(
+fn row_of<'a, W: IndexedWeights>(
     idx: &'a [u16],
     weights: W,
     part: &Part<'_>,
@@ -161,7 +161,14 @@ struct Lie<L: Vector> {
 /// # Safety
 /// The features of `L`; the tile that starts at `x` for every tap, and the one at `y`, inside them.
 #[inline(always)]
-unsafe fn tile<L: Vector, W: Weights, const R: usize, const V: usize, const U: usize, const MASKED: bool>(
+unsafe fn tile<
+    L: Vector,
+    W: IndexedWeights,
+    const R: usize,
+    const V: usize,
+    const U: usize,
+    const MASKED: bool,
+>(
     taps: Taps<'_, W>,
     x: *const f32,
     lie: Lie<L>,
@@ -216,7 +223,7 @@ unsafe fn tile<L: Vector, W: Weights, const R: usize, const V: usize, const U: u
 /// # Safety
 /// As [`tile`]; `i` is below the number of taps.
 #[inline(always)]
-unsafe fn tap<L: Vector, W: Weights, const R: usize, const V: usize, const MASKED: bool>(
+unsafe fn tap<L: Vector, W: IndexedWeights, const R: usize, const V: usize, const MASKED: bool>(
     taps: Taps<'_, W>,
     i: usize,
     x: *const f32,

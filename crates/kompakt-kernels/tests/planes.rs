@@ -74,21 +74,21 @@ fn expected(c: &Conv, weights: &[f32], x: &[f32], row: usize, oy: usize, ox: usi
     (sum, size)
 }
 
-struct Weights {
+struct DenseMatrix {
     n_rows: usize,
     n_cols: usize,
     /// Row-major; zeros are pruned.
     values: Vec<f32>,
 }
 
-impl Weights {
+impl DenseMatrix {
     fn taps(&self, layout: TapLayout) -> TapMatrix {
         TapMatrix::build(Arc::new(layout), &SparseMatrix::of_dense(&self.values, self.n_cols))
     }
 }
 
 /// Weights of some density, an input and biases for a convolution.
-fn sparse(u: &mut Unstructured<'_>, c: &Conv) -> Result<(Weights, Vec<f32>, Vec<f32>)> {
+fn sparse(u: &mut Unstructured<'_>, c: &Conv) -> Result<(DenseMatrix, Vec<f32>, Vec<f32>)> {
     let n_cols = c.channels * c.kernel[0] * c.kernel[1];
     let n_rows = c.groups * c.out;
     let seed: u64 = u.arbitrary()?;
@@ -100,7 +100,7 @@ fn sparse(u: &mut Unstructured<'_>, c: &Conv) -> Result<(Weights, Vec<f32>, Vec<
         .collect();
     let [h, w] = c.planes.size;
     let x = numbers(seed ^ 9, c.planes.channels * h * w);
-    Ok((Weights { n_rows, n_cols, values }, x, numbers(seed ^ 4, n_rows)))
+    Ok((DenseMatrix { n_rows, n_cols, values }, x, numbers(seed ^ 4, n_rows)))
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn lines_of_any_number_of_vectors() {
         let pitch = n * grid::LANES;
         let values: Vec<f32> =
             numbers(n as u64, n_rows * n_cols).into_iter().map(|v| if v < -0.2 { 0.0 } else { v }).collect();
-        let m = Weights { n_rows, n_cols, values };
+        let m = DenseMatrix { n_rows, n_cols, values };
         let x = numbers(7, n_cols * pitch);
         // Where few columns are a block, sums wait between them.
         for footprint in [7 * n, 1 << 16] {

@@ -2,7 +2,7 @@
 
 use crate::error::PackError;
 use kompakt_entropy::{
-    EntropyError, Weights,
+    EntropyError, MaskedCodes,
     smallest::{Hints, StreamEncoder},
 };
 use kompakt_format::{
@@ -80,7 +80,8 @@ fn encode(
                 let [rows, channels, taps] = coder_shape(shape);
                 let codes = vec![0; mask.len()];
                 let mask = Some(mask.as_slice());
-                let map = Weights { rows, channels, taps, mask, codes: &codes, n_levels: 1, n_negative: 0 };
+                let map =
+                    MaskedCodes { rows, channels, taps, mask, codes: &codes, n_levels: 1, n_negative: 0 };
                 stream.weights(&map, hints)?;
             }
             numbers(stream, kept);

@@ -1,6 +1,6 @@
 //! Between the interchange's parameters and the container's.
 
-use kompakt_entropy::WeightsBuf;
+use kompakt_entropy::MaskedCodesBuf;
 use kompakt_format::{Decoded, Descriptor, Form, Numbers, coder_shape};
 use kompakt_model::Parameter;
 
@@ -20,7 +20,7 @@ pub(crate) fn to_container(parameter: Parameter) -> Decoded {
             let n_negative = codebook.to_f32().iter().filter(|v| **v < 0.0).count();
             let [rows, channels, taps] = coder_shape(&shape);
             let n_levels = codebook.len();
-            let weights = WeightsBuf { rows, channels, taps, mask, codes, n_levels, n_negative };
+            let weights = MaskedCodesBuf { rows, channels, taps, mask, codes, n_levels, n_negative };
             Decoded::Shared { codebook, weights }
         }
     }

@@ -8,7 +8,7 @@
 //!
 //! The network computes the same. Where units meet other values (add, concat) or leave the network they stay.
 
-use kompakt_entropy::{Weights, order::unit_order};
+use kompakt_entropy::{MaskedCodes, order::unit_order};
 use kompakt_format::coder_shape;
 use kompakt_graph::{Graph, Param, ParamRole, Passage};
 use kompakt_model::{Model, Numbers, Parameter};
@@ -84,17 +84,17 @@ fn best_order(model: &Model, graph: &Graph, param: &Param, units: &Units) -> Opt
 }
 
 /// A parameter as the coders see it; `blank` holds the codes of one that has none.
-fn view<'a>(parameter: &'a Parameter, blank: &'a mut Vec<u8>) -> Weights<'a> {
+fn view<'a>(parameter: &'a Parameter, blank: &'a mut Vec<u8>) -> MaskedCodes<'a> {
     let [rows, channels, taps] = coder_shape(parameter.shape());
     let mask = parameter.mask();
     match parameter {
         Parameter::Shared { codebook, codes, .. } => {
             let n_negative = codebook.to_f32().iter().filter(|v| **v < 0.0).count();
-            Weights { rows, channels, taps, mask, codes, n_levels: codebook.len(), n_negative }
+            MaskedCodes { rows, channels, taps, mask, codes, n_levels: codebook.len(), n_negative }
         }
         Parameter::Dense { .. } => {
             blank.resize(parameter.len(), 0);
-            Weights { rows, channels, taps, mask, codes: blank, n_levels: 1, n_negative: 0 }
+            MaskedCodes { rows, channels, taps, mask, codes: blank, n_levels: 1, n_negative: 0 }
         }
     }
 }

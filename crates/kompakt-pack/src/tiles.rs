@@ -2,7 +2,7 @@
 
 use crate::{error::PackError, sections::Section};
 use kompakt_entropy::{
-    Weights, WeightsBuf, direct,
+    MaskedCodes, MaskedCodesBuf, direct,
     stream::{Collector, Plan, suggested_rows},
 };
 use kompakt_format::{Decoded, SectionKind};
@@ -27,17 +27,17 @@ fn rows_per_tile(rows: usize, cols: usize) -> usize {
 }
 
 /// A view of rows `first..first + n`.
-fn block<'a>(weights: &'a WeightsBuf, first: usize, n: usize) -> Weights<'a> {
+fn block<'a>(weights: &'a MaskedCodesBuf, first: usize, n: usize) -> MaskedCodes<'a> {
     let view = weights.view();
     let range = first * view.row_len()..(first + n) * view.row_len();
-    Weights { rows: n, mask: view.mask.map(|m| &m[range.clone()]), codes: &view.codes[range], ..view }
+    MaskedCodes { rows: n, mask: view.mask.map(|m| &m[range.clone()]), codes: &view.codes[range], ..view }
 }
 
 /// The weights of parameter `index` as a section of direct tiles.
 pub(crate) fn direct(
     name: &str,
     index: usize,
-    weights: &WeightsBuf,
+    weights: &MaskedCodesBuf,
     tile_rows: Option<usize>,
 ) -> Result<Section, PackError> {
     let rows = weights.rows;
@@ -115,7 +115,7 @@ impl StreamPlan {
         &self,
         name: &str,
         index: usize,
-        weights: &WeightsBuf,
+        weights: &MaskedCodesBuf,
     ) -> Result<Section, PackError> {
         let Some(matrix) = self.matrices.get(index).copied().flatten() else {
             return Err(PackError::unsupported(name, "it was not counted"));

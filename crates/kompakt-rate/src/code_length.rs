@@ -10,7 +10,7 @@
 //! the real coder knows; the caller measures real files now and then and scales.
 
 use crate::{
-    layer::{Geometry, Layer},
+    layer::{Geometry, SparseLayer},
     net::Net,
 };
 
@@ -54,7 +54,7 @@ impl CodeLengths {
 }
 
 /// Bits of each level, by how often it is used; empty before weights are shared.
-pub(crate) fn of_levels(layer: &Layer) -> Vec<f32> {
+pub(crate) fn of_levels(layer: &SparseLayer) -> Vec<f32> {
     let mut counts = vec![1.0f32; layer.level_value.len()];
     layer.code.iter().for_each(|&code| counts[usize::from(code)] += 1.0);
     let total: f32 = counts.iter().sum();
@@ -71,7 +71,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn of(geometry: &Geometry, layer: &Layer) -> Self {
+    pub(crate) fn of(geometry: &Geometry, layer: &SparseLayer) -> Self {
         let rows = (0..layer.rows()).map(|r| layer.row(r).len() as f32).collect();
         let mut columns = vec![0.0; geometry.cols()];
         layer.column.iter().for_each(|&c| columns[c as usize] += 1.0);

@@ -2,7 +2,7 @@
 
 use crate::{
     error::RateError,
-    layer::{Geometry, Layer},
+    layer::{Geometry, SparseLayer},
     net::Net,
 };
 use kompakt_model::{Model, Numbers, Parameter};
@@ -48,7 +48,7 @@ pub(crate) fn packed_bytes(model: &Model) -> Result<u64, RateError> {
     Ok(write_to(&mut source, &options, &mut std::io::sink(), &|_, _| ())?.bytes)
 }
 
-fn dense(geometry: &Geometry, layer: &Layer) -> Parameter {
+fn dense(geometry: &Geometry, layer: &SparseLayer) -> Parameter {
     let n = geometry.rows() * geometry.cols();
     let (mut values, mut mask) = (vec![0.0; n], vec![false; n]);
     for (row, (column, value)) in layer.row_of().iter().zip(layer.column.iter().zip(&layer.value)) {

@@ -81,7 +81,7 @@ struct Connection {
 
 /// A layer's connections.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Layer {
+pub(crate) struct SparseLayer {
     /// Row `r` has connections `starts[r]..starts[r + 1]`.
     pub(crate) starts: Vec<u32>,
     /// Column of each connection, rising within a row.
@@ -110,7 +110,7 @@ pub(crate) struct Layer {
     pub(crate) reads: Vec<u32>,
 }
 
-impl Layer {
+impl SparseLayer {
     /// From a dense matrix; what is exactly zero is no connection.
     pub(crate) fn new(geometry: &Geometry, weights: &[f32], bias: Vec<f32>) -> Self {
         let mut layer = Self { starts: vec![0], ..Self::default() };

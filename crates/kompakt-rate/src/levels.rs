@@ -8,7 +8,7 @@
 
 use crate::{
     code_length::of_levels,
-    layer::{Layer, Trained},
+    layer::{SparseLayer, Trained},
 };
 
 /// Rounds of k-means at the start.
@@ -37,7 +37,7 @@ pub(crate) fn on_grid(values: &[f32], step: f32, to: &mut [f32]) {
 /// Gives a layer levels: weighted k-means on each side of zero, sides having levels in proportion to their weights.
 ///
 /// `curvature` is one number a connection.
-pub(crate) fn begin(layer: &mut Layer, n_levels: usize, curvature: &[f32], bits: u32) {
+pub(crate) fn begin(layer: &mut SparseLayer, n_levels: usize, curvature: &[f32], bits: u32) {
     let side = |is_negative: bool| {
         let mut found: Vec<(f32, f32)> = layer
             .weight
@@ -104,7 +104,7 @@ fn nearest(x: f32, levels: &[f32], extra: &[f32]) -> (usize, f32) {
 /// Gives every connection that is not settled the level of least cost. Without curvatures, the nearest.
 ///
 /// `curvature` is one number a connection; `price` what a bit is worth in loss.
-pub(crate) fn assign(layer: &mut Layer, curvature: &[f32], price: f32) {
+pub(crate) fn assign(layer: &mut SparseLayer, curvature: &[f32], price: f32) {
     let bits = of_levels(layer);
     let mut extra = vec![0.0; bits.len()];
     for i in 0..layer.len() {
@@ -122,7 +122,7 @@ pub(crate) fn assign(layer: &mut Layer, curvature: &[f32], price: f32) {
 
 /// What [`assign`] makes small, with the bits that levels have now.
 #[cfg(test)]
-pub(crate) fn cost(layer: &Layer, bits: &[f32], curvature: &[f32], price: f32) -> f32 {
+pub(crate) fn cost(layer: &SparseLayer, bits: &[f32], curvature: &[f32], price: f32) -> f32 {
     (0..layer.len())
         .map(|i| {
             let miss = layer.weight.latent[i] - layer.value[i];
@@ -133,7 +133,7 @@ pub(crate) fn cost(layer: &Layer, bits: &[f32], curvature: &[f32], price: f32) -
 
 /// Values in use from values in training: shared weights, levels and biases rounded to their grids.
 #[inline(always)]
-pub(crate) fn use_shared(layer: &mut Layer, level_step: f32, bias_step: f32) {
+pub(crate) fn use_shared(layer: &mut SparseLayer, level_step: f32, bias_step: f32) {
     on_grid(&layer.level.latent, level_step, &mut layer.level_value);
     let levels = &layer.level_value;
     let settled = layer.is_settled.iter().zip(&mut layer.code);
@@ -152,7 +152,7 @@ pub(crate) fn use_shared(layer: &mut Layer, level_step: f32, bias_step: f32) {
 
 /// Sums the gradients of shared weights by level.
 #[inline(always)]
-pub(crate) fn sum_gradients(layer: &mut Layer) {
+pub(crate) fn sum_gradients(layer: &mut SparseLayer) {
     for (gradient, &code) in layer.weight.gradient.iter().zip(&layer.code) {
         layer.level.gradient[usize::from(code)] += gradient;
     }
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::layer::Geometry;
 
-    fn layer(weights: &[f32]) -> Layer {
+    fn layer(weights: &[f32]) -> SparseLayer {
         let geometry = Geometry {
             name: "fc".to_string(),
             shape: vec![1, weights.len()],
@@ -171,7 +171,7 @@ mod tests {
             base: vec![0],
             grid: (1, 1),
         };
-        let mut layer = Layer::new(&geometry, weights, vec![0.0]);
+        let mut layer = SparseLayer::new(&geometry, weights, vec![0.0]);
         layer.refresh(&geometry, true);
         layer
     }

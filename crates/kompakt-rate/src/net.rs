@@ -7,7 +7,7 @@
 use crate::{
     error::RateError,
     lanes::{Lanes, zero},
-    layer::{Geometry, Layer, Probe, clear},
+    layer::{Geometry, Probe, SparseLayer, clear},
 };
 use kompakt_graph::{Graph, Op, Padding};
 use kompakt_model::Model;
@@ -38,7 +38,7 @@ pub(crate) struct Step {
 #[derive(Debug, Clone)]
 pub(crate) struct Net {
     pub(crate) geometry: Vec<Geometry>,
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) layers: Vec<SparseLayer>,
     pub(crate) steps: Vec<Step>,
     pub(crate) n_inputs: usize,
 }
@@ -81,7 +81,7 @@ impl Net {
         let layers = geometry.iter().map(|g| {
             let weights = values(format!("{}.weight", g.name)).unwrap_or_default();
             let bias = values(format!("{}.bias", g.name)).unwrap_or_else(|| vec![0.0; g.rows()]);
-            Layer::new(g, &weights, bias)
+            SparseLayer::new(g, &weights, bias)
         });
         let layers = layers.collect();
         let n_inputs = model.graph.inputs()[0].shape.iter().product();
@@ -99,7 +99,7 @@ impl Net {
     }
 
     pub(crate) fn n_connections(&self) -> usize {
-        self.layers.iter().map(Layer::len).sum()
+        self.layers.iter().map(SparseLayer::len).sum()
     }
 
     pub(crate) fn n_classes(&self) -> usize {

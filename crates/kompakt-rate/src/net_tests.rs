@@ -188,7 +188,7 @@ fn dead_units_leave_without_a_change_of_the_scores() {
 #[test]
 fn a_narrow_start_keeps_the_strongest_units() {
     let mut net = net();
-    let weak = |layer: &mut crate::layer::Layer, row: usize| {
+    let weak = |layer: &mut crate::layer::SparseLayer, row: usize| {
         let span = layer.row(row);
         layer.weight.latent[span].iter_mut().for_each(|w| *w *= 1e-3);
     };

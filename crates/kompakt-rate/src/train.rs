@@ -12,7 +12,7 @@ use crate::{
     error::RateError,
     export::{export, packed_bytes},
     lanes::vectorized,
-    layer::{Layer, Probe},
+    layer::{Probe, SparseLayer},
     levels, loss,
     net::{Net, Work},
     options::Options,
@@ -50,7 +50,7 @@ pub struct Report {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) step: usize,
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) layers: Vec<SparseLayer>,
     /// Real bits of one estimated bit.
     scale: f64,
     /// Estimated bits at the start.
@@ -381,7 +381,7 @@ impl pulp::NullaryFnOnce for Update<'_> {
 }
 
 /// Gives a layer levels and its biases a grid; the two grids.
-fn begin_levels(layer: &mut Layer, n_levels: usize, options: &Options) -> (f32, f32) {
+fn begin_levels(layer: &mut SparseLayer, n_levels: usize, options: &Options) -> (f32, f32) {
     let curvature = layer.weight.second.clone();
     levels::begin(layer, n_levels, &curvature, options.level_bits);
     let level_step = levels::grid(&layer.level.latent, options.level_bits);
@@ -392,7 +392,7 @@ fn begin_levels(layer: &mut Layer, n_levels: usize, options: &Options) -> (f32, 
 
 /// Fixes the levels of a part of a layer's connections, those first that are closest to one, each at the level of
 /// least cost.
-fn settle(layer: &mut Layer, part: f64, batch: f32, price: f32) {
+fn settle(layer: &mut SparseLayer, part: f64, batch: f32, price: f32) {
     let curvature: Vec<f32> = layer.weight.second.iter().map(|v| v * batch).collect();
     levels::assign(layer, &curvature, price);
     let mut miss: Vec<(f32, usize)> =

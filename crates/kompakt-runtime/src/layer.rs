@@ -9,7 +9,7 @@ use crate::{
     error::RuntimeError,
     exec::Threads,
     schedule::{LayerSpec, forms::FormKind},
-    weights::{RowScratch, Weights},
+    weights::{RowScratch, StoredWeights},
 };
 use form::Form;
 use from_file::FromFile;
@@ -17,10 +17,10 @@ use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, TapMatrix};
 
 /// A layer that is ready to run.
 #[derive(Debug)]
-pub(crate) struct Layer<'m> {
+pub(crate) struct PreparedLayer<'m> {
     pub(crate) spec: LayerSpec,
     /// Its weights in the file, if it is run from there.
-    pub(crate) weights: Option<Weights<'m>>,
+    pub(crate) weights: Option<StoredWeights<'m>>,
     pub(crate) form_kind: FormKind,
     form: Form,
     scale: Option<Vec<f32>>,
@@ -54,14 +54,14 @@ pub(crate) struct Target {
     pub(crate) max_batch: usize,
 }
 
-impl<'m> Layer<'m> {
+impl<'m> PreparedLayer<'m> {
     /// Builds a form of the weights, which are kept only if they are run from the file; with scale and bias of its
     /// epilogue.
     ///
     /// Errors: a tile that cannot be decoded.
     pub(crate) fn build(
         spec: LayerSpec,
-        mut weights: Weights<'m>,
+        mut weights: StoredWeights<'m>,
         target: Target,
         (scale, bias): (Option<Vec<f32>>, Option<Vec<f32>>),
     ) -> Result<Self, RuntimeError> {

@@ -26,7 +26,7 @@ use stream::StreamTiles;
 
 /// A weight, `[rows, cols]`: rows are output units, columns all else.
 #[derive(Debug)]
-pub(crate) struct Weights<'m> {
+pub(crate) struct StoredWeights<'m> {
     pub(crate) n_rows: usize,
     pub(crate) n_cols: usize,
     /// Kept weights; about, where only decoding would tell.
@@ -66,7 +66,7 @@ thread_local! {
     static DECODED_TILES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-impl<'m> Weights<'m> {
+impl<'m> StoredWeights<'m> {
     /// All rows, decoded in one pass over the file unless they have been already.
     ///
     /// Errors: a tile that cannot be decoded.

@@ -1,7 +1,7 @@
 //! Writes a tile.
 
 use super::layout::{Kept, Layout, TileShape, count_bytes, filler, sizes};
-use crate::{EntropyError, Weights, bits};
+use crate::{EntropyError, MaskedCodes, bits};
 use alloc::vec::Vec;
 
 /// Who picks the layout of a tile.
@@ -18,10 +18,10 @@ pub enum Choice {
 
 /// Writes all of `weights` as one tile.
 ///
-/// Errors: [`EntropyError::Weights`] where [`Weights::validate`] says so, where a side is 0 or above 2^28, or
+/// Errors: [`EntropyError::Weights`] where [`MaskedCodes::validate`] says so, where a side is 0 or above 2^28, or
 /// where the layout asked for is dense and "pruned" and the codes do not fit a byte together.
 /// Source: `spec/format-direct.md`.
-pub fn encode_tile(weights: &Weights<'_>, choice: Choice) -> Result<Vec<u8>, EntropyError> {
+pub fn encode_tile(weights: &MaskedCodes<'_>, choice: Choice) -> Result<Vec<u8>, EntropyError> {
     weights.validate()?;
     TileShape::of(weights).validate().map_err(|problem| EntropyError::Weights { problem })?;
     let kept = Kept::of(weights);
@@ -36,7 +36,7 @@ pub fn encode_tile(weights: &Weights<'_>, choice: Choice) -> Result<Vec<u8>, Ent
 }
 
 /// The layout, and the width of a gap should it be [`Layout::Gaps`].
-fn choose(weights: &Weights<'_>, kept: &Kept, choice: Choice) -> (Layout, u32) {
+fn choose(weights: &MaskedCodes<'_>, kept: &Kept, choice: Choice) -> (Layout, u32) {
     let sizes = sizes(weights);
     let layout = match choice {
         Choice::Only(layout) => layout,
@@ -78,7 +78,7 @@ fn without_fillers(kept: &Kept) -> u32 {
     }
 }
 
-fn write_dense(weights: &Weights<'_>, kept: &Kept, out: &mut Vec<u8>) -> Result<(), EntropyError> {
+fn write_dense(weights: &MaskedCodes<'_>, kept: &Kept, out: &mut Vec<u8>) -> Result<(), EntropyError> {
     let problem = "dense layout: pruned weights and 256 levels do not fit 8 bits together";
     let field_bits = kept.dense_bits().ok_or(EntropyError::Weights { problem })?;
     let has_zero = kept.is_pruned();
@@ -93,7 +93,7 @@ fn write_dense(weights: &Weights<'_>, kept: &Kept, out: &mut Vec<u8>) -> Result<
     Ok(())
 }
 
-fn write_bitmap(weights: &Weights<'_>, kept: &Kept, out: &mut Vec<u8>) {
+fn write_bitmap(weights: &MaskedCodes<'_>, kept: &Kept, out: &mut Vec<u8>) {
     let width = count_bytes(kept.counts.iter().copied().max().unwrap_or(0));
     out.push(Layout::Bitmap.tag() | (width.trailing_zeros() as u8) << 2);
     write_counts(&kept.counts, width, out);

@@ -8,7 +8,7 @@
 //! gaps   one more byte: the width of a gap, 1 to 16 bits
 //! ```
 
-use crate::{Weights, bits};
+use crate::{MaskedCodes, bits};
 use alloc::vec::Vec;
 
 /// The widest gap field.
@@ -51,7 +51,7 @@ pub struct TileShape {
 
 impl TileShape {
     /// The shape of a tile that holds all of `weights`.
-    pub fn of(weights: &Weights<'_>) -> Self {
+    pub fn of(weights: &MaskedCodes<'_>) -> Self {
         Self { rows: weights.rows, cols: weights.row_len(), n_levels: weights.n_levels }
     }
 
@@ -92,7 +92,7 @@ pub struct Sizes {
 }
 
 /// What each layout would take for a tile that holds all of `weights`.
-pub fn sizes(weights: &Weights<'_>) -> Sizes {
+pub fn sizes(weights: &MaskedCodes<'_>) -> Sizes {
     let kept = Kept::of(weights);
     let (gaps, gap_bits) = (1..=MAX_GAP_BITS)
         .map(|gap_bits| (kept.gaps_bytes(gap_bits), gap_bits))
@@ -113,7 +113,7 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    pub(crate) fn of(weights: &Weights<'_>) -> Self {
+    pub(crate) fn of(weights: &MaskedCodes<'_>) -> Self {
         let shape = TileShape::of(weights);
         let (mut gaps, mut codes, mut counts) = (Vec::new(), Vec::new(), Vec::new());
         for row in 0..shape.rows {

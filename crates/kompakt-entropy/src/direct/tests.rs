@@ -1,7 +1,7 @@
 //! Tiles by hand, tiles at random, and bytes that are no tiles.
 
 use super::*;
-use crate::{EntropyError, Weights};
+use crate::{EntropyError, MaskedCodes};
 use alloc::{vec, vec::Vec};
 use arbtest::arbitrary::{Result as Arbitrary, Unstructured};
 
@@ -16,8 +16,8 @@ struct Sample {
 }
 
 impl Sample {
-    fn view(&self) -> Weights<'_> {
-        Weights {
+    fn view(&self) -> MaskedCodes<'_> {
+        MaskedCodes {
             rows: self.rows,
             channels: self.cols,
             taps: 1,

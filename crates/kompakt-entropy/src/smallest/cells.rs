@@ -1,10 +1,10 @@
 //! Where the model finds the weights it codes: the same questions to a tensor being read and to one being written.
 
-use crate::{Weights, WeightsBuf};
+use crate::{MaskedCodes, MaskedCodesBuf};
 
 /// Weights by their index in row-major order. A source knows all of them, a target those set so far.
 pub(crate) trait Cells {
-    fn shape(&self) -> Weights<'_>;
+    fn shape(&self) -> MaskedCodes<'_>;
     fn kept(&self, index: usize) -> bool;
     fn level(&self, index: usize) -> u8;
     /// Takes notice that a weight is kept; targets have none at first.
@@ -12,10 +12,10 @@ pub(crate) trait Cells {
 }
 
 /// Weights to be written.
-pub(crate) struct Source<'a>(pub(crate) &'a Weights<'a>);
+pub(crate) struct Source<'a>(pub(crate) &'a MaskedCodes<'a>);
 
 impl Cells for Source<'_> {
-    fn shape(&self) -> Weights<'_> {
+    fn shape(&self) -> MaskedCodes<'_> {
         *self.0
     }
     #[inline(always)]
@@ -31,10 +31,10 @@ impl Cells for Source<'_> {
 }
 
 /// Weights being read.
-pub(crate) struct Target<'a>(pub(crate) &'a mut WeightsBuf);
+pub(crate) struct Target<'a>(pub(crate) &'a mut MaskedCodesBuf);
 
 impl Cells for Target<'_> {
-    fn shape(&self) -> Weights<'_> {
+    fn shape(&self) -> MaskedCodes<'_> {
         self.0.view()
     }
     #[inline(always)]

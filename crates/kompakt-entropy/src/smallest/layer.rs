@@ -11,7 +11,7 @@ use super::{
 use alloc::vec::Vec;
 
 /// See the [module page](self).
-pub(crate) struct Layer {
+pub(crate) struct LayerContext {
     pub(crate) picture: Picture,
     pub(crate) row_len: usize,
     pub(crate) has_mask: bool,
@@ -43,7 +43,7 @@ pub(crate) struct Column {
     pub(crate) place: u16,
 }
 
-impl Layer {
+impl LayerContext {
     pub(crate) fn new<D: Cells>(cells: &D, hints: Hints<'_>) -> Self {
         let shape = cells.shape();
         let picture = Picture::new(&shape, &hints);

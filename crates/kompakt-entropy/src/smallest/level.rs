@@ -3,7 +3,7 @@
 use super::{
     binary::Coder,
     cells::Cells,
-    layer::{Layer, Part, relative},
+    layer::{LayerContext, Part, relative},
     magnitude::{self, Cut, MagnitudeModel},
     picture::near,
     sign::{self, Balance, SignModel},
@@ -68,7 +68,7 @@ impl LevelModel {
         &mut self,
         coder: &mut C,
         cells: &D,
-        layer: &Layer,
+        layer: &LayerContext,
         progress: &mut Progress,
         spot: &KeptSpot,
     ) -> u8 {
@@ -94,7 +94,7 @@ impl LevelModel {
     fn code_magnitude<C: Coder>(
         &mut self,
         coder: &mut C,
-        layer: &Layer,
+        layer: &LayerContext,
         progress: &Progress,
         spot: &KeptSpot,
         around: &Around,
@@ -136,7 +136,7 @@ struct Around {
 
 impl Around {
     #[inline(always)]
-    fn new<D: Cells>(cells: &D, layer: &Layer, progress: &Progress, spot: &KeptSpot) -> Self {
+    fn new<D: Cells>(cells: &D, layer: &LayerContext, progress: &Progress, spot: &KeptSpot) -> Self {
         let start = progress.row.index * layer.row_len;
         let at = start + spot.column;
         let look = |neighbour: u32| -> Option<Part> {

@@ -10,7 +10,7 @@
 //! ```
 
 use super::stream::Hints;
-use crate::Weights;
+use crate::MaskedCodes;
 use alloc::vec::Vec;
 
 /// Neighbours as bits, so numbered that every context is a run of them; in the order of [`Picture::offsets`].
@@ -58,7 +58,7 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    pub(crate) fn new(shape: &Weights<'_>, hints: &Hints<'_>) -> Self {
+    pub(crate) fn new(shape: &MaskedCodes<'_>, hints: &Hints<'_>) -> Self {
         let kind = match hints.grid {
             _ if shape.taps > 1 => Kind::Kernel,
             Some((height, width)) if height * width > 1 => Kind::Image,

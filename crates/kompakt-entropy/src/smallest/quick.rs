@@ -17,8 +17,8 @@ mod flag;
 mod sums;
 
 use super::{
-    binary::Coder, cells::Cells, counter::Counter, layer::Layer, picture::Kind, picture::Picture, processor,
-    stream::Hints,
+    binary::Coder, cells::Cells, counter::Counter, layer::LayerContext, picture::Kind, picture::Picture,
+    processor, stream::Hints,
 };
 use crate::{EntropyError, Isa};
 use alloc::{boxed::Box, vec, vec::Vec};
@@ -72,7 +72,7 @@ impl QuickModel {
         cells: &mut D,
         hints: Hints<'_>,
     ) -> Result<(), EntropyError> {
-        let layer = Layer::new(cells, hints);
+        let layer = LayerContext::new(cells, hints);
         if layer.row_len == 0 {
             return Ok(());
         }
@@ -169,7 +169,7 @@ struct Walk<'a, C, D> {
     models: &'a mut QuickModel,
     coder: &'a mut C,
     cells: &'a mut D,
-    layer: Layer,
+    layer: LayerContext,
 }
 
 impl<C: Coder, D: Cells> processor::Job for Walk<'_, C, D> {

@@ -7,7 +7,7 @@ use super::{
     quick::QuickModel,
     walk::WeightModel,
 };
-use crate::{EntropyError, Isa, Weights, WeightsBuf};
+use crate::{EntropyError, Isa, MaskedCodes, MaskedCodesBuf};
 use alloc::{boxed::Box, vec::Vec};
 
 /// The most rows, and the most weights in a row.
@@ -26,7 +26,7 @@ pub struct Hints<'a> {
 }
 
 impl Hints<'_> {
-    fn check(&self, weights: Weights<'_>) -> Result<(), EntropyError> {
+    fn check(&self, weights: MaskedCodes<'_>) -> Result<(), EntropyError> {
         if weights.rows > MAX_DIM || weights.row_len() > MAX_DIM {
             return Err(EntropyError::Weights { problem: "more than 2^28 rows, or weights in a row" });
         }
@@ -111,7 +111,7 @@ impl StreamEncoder {
     /// Writes one layer's mask and codes; shape and levels are not written.
     ///
     /// Errors: [`EntropyError::Weights`] if weights or hints are not valid; nothing is written then.
-    pub fn weights(&mut self, weights: &Weights<'_>, hints: Hints<'_>) -> Result<(), EntropyError> {
+    pub fn weights(&mut self, weights: &MaskedCodes<'_>, hints: Hints<'_>) -> Result<(), EntropyError> {
         weights.validate()?;
         hints.check(*weights)?;
         self.models.weights.code(Isa::best(), &mut self.coder, &mut Source(weights), hints)
@@ -231,7 +231,7 @@ impl<'a> StreamDecoder<'a> {
     ///
     /// Errors: [`EntropyError::Weights`] if those or the hints are not valid; [`EntropyError::Stream`] where the
     /// bytes end too early.
-    pub fn weights(&mut self, weights: &mut WeightsBuf, hints: Hints<'_>) -> Result<(), EntropyError> {
+    pub fn weights(&mut self, weights: &mut MaskedCodesBuf, hints: Hints<'_>) -> Result<(), EntropyError> {
         weights.clear();
         weights.view().validate()?;
         hints.check(weights.view())?;

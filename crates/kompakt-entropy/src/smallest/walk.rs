@@ -5,7 +5,7 @@ use super::{
     cells::Cells,
     columns::Columns,
     kept::{self, KeptModel, Place},
-    layer::Layer,
+    layer::LayerContext,
     level::{LevelModel, Spot},
     mixer::INPUT_MAX,
     neighbours::Neighbours,
@@ -77,7 +77,7 @@ impl WeightModel {
         cells: &mut D,
         hints: Hints<'_>,
     ) -> Result<(), EntropyError> {
-        let layer = Layer::new(cells, hints);
+        let layer = LayerContext::new(cells, hints);
         if layer.row_len == 0 {
             return Ok(());
         }
@@ -90,7 +90,7 @@ pub(crate) struct Walk<'a, C, D> {
     models: &'a mut WeightModel,
     coder: &'a mut C,
     cells: &'a mut D,
-    layer: Layer,
+    layer: LayerContext,
 }
 
 impl<C: Coder, D: Cells> processor::Job for Walk<'_, C, D> {
@@ -157,7 +157,7 @@ impl<C: Coder, D: Cells> Walk<'_, C, D> {
 
 impl Progress {
     #[inline(always)]
-    fn start_row(&mut self, index: usize, layer: &Layer) {
+    fn start_row(&mut self, index: usize, layer: &LayerContext) {
         self.row = Row { index, prior: self.tensor.row_prior(), ..Row::default() };
         self.row.note();
         self.columns.estimate(&layer.picture, index, self.tensor.n_kept);
@@ -168,7 +168,7 @@ impl Progress {
 
     /// What is known before the weight at `spot` is coded.
     #[inline(always)]
-    fn place<D: Cells>(&self, layer: &Layer, spot: &Spot, cells: &D) -> Place {
+    fn place<D: Cells>(&self, layer: &LayerContext, spot: &Spot, cells: &D) -> Place {
         let picture = &layer.picture;
         let column = spot.column;
         let fixed = layer.column(column);
@@ -248,7 +248,7 @@ mod tests {
         },
         *,
     };
-    use crate::WeightsBuf;
+    use crate::MaskedCodesBuf;
     use processor::Job as _;
 
     /// What the plain code writes, the code for this processor reads, and the other way round.
@@ -256,7 +256,7 @@ mod tests {
     fn every_processor_has_the_same_bits() {
         arbtest::arbtest(|u| {
             let (rows, channels) = (u.int_in_range(1..=12)?, u.int_in_range(1..=40)?);
-            let mut weights = WeightsBuf::new([rows, channels, 1], true, 9, 4).unwrap();
+            let mut weights = MaskedCodesBuf::new([rows, channels, 1], true, 9, 4).unwrap();
             for i in 0..weights.codes.len() {
                 if u.ratio(1, 4)? {
                     weights.codes[i] = u.int_in_range(0..=8)?;
@@ -268,7 +268,7 @@ mod tests {
                 let (mut models, mut coder) = (WeightModel::new(), Encoder::new());
                 let view = weights.view();
                 let mut cells = Source(&view);
-                let layer = Layer::new(&cells, hints);
+                let layer = LayerContext::new(&cells, hints);
                 let walk = Walk { models: &mut models, coder: &mut coder, cells: &mut cells, layer };
                 if plain { walk.run() } else { processor::run(Isa::best(), walk) }.unwrap();
                 coder.finish()
@@ -277,9 +277,9 @@ mod tests {
             assert_eq!(bytes, write(false));
             for plain in [true, false] {
                 let (mut models, mut coder) = (WeightModel::new(), Decoder::new(&bytes));
-                let mut read = WeightsBuf::new([rows, channels, 1], true, 9, 4).unwrap();
+                let mut read = MaskedCodesBuf::new([rows, channels, 1], true, 9, 4).unwrap();
                 let mut cells = Target(&mut read);
-                let layer = Layer::new(&cells, hints);
+                let layer = LayerContext::new(&cells, hints);
                 let walk = Walk { models: &mut models, coder: &mut coder, cells: &mut cells, layer };
                 if plain { walk.run() } else { processor::run(Isa::best(), walk) }.unwrap();
                 coder.finish().unwrap();

@@ -3,7 +3,7 @@
 use super::cluster::{cost, entropy};
 use super::{MAX_CLASSES, MAX_TABLES, MAX_TILE_WEIGHTS, Plan, symbols};
 use crate::direct::layout::Kept;
-use crate::{EntropyError, Weights};
+use crate::{EntropyError, MaskedCodes};
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
@@ -59,9 +59,9 @@ impl Collector {
     /// Counts one matrix, to be cut into tiles of `rows_per_tile` rows (the last may have fewer). Returns its
     /// number, 0 for the first.
     ///
-    /// Errors: [`EntropyError::Weights`] where [`Weights::validate`] says so, where a side is 0, where a tile
+    /// Errors: [`EntropyError::Weights`] where [`MaskedCodes::validate`] says so, where a side is 0, where a tile
     /// would have more than [`MAX_TILE_WEIGHTS`](super::MAX_TILE_WEIGHTS), or beyond the 4096th matrix.
-    pub fn add(&mut self, weights: &Weights<'_>, rows_per_tile: usize) -> Result<usize, EntropyError> {
+    pub fn add(&mut self, weights: &MaskedCodes<'_>, rows_per_tile: usize) -> Result<usize, EntropyError> {
         weights.validate()?;
         let wrong = |problem| Err(EntropyError::Weights { problem });
         if weights.is_empty() || rows_per_tile == 0 {
@@ -84,7 +84,7 @@ impl Collector {
     }
 }
 
-fn count(weights: &Weights<'_>, rows_per_tile: usize) -> Kind {
+fn count(weights: &MaskedCodes<'_>, rows_per_tile: usize) -> Kind {
     let kept = Kept::of(weights);
     let tiles = tiles(&kept, rows_per_tile);
     let sparse = sparse(weights, &tiles, &kept);
@@ -117,7 +117,7 @@ fn tiles(kept: &Kept, rows_per_tile: usize) -> Vec<Kept> {
     kept.counts.chunks(rows_per_tile).map(tile).collect()
 }
 
-fn sparse(weights: &Weights<'_>, tiles: &[Kept], kept: &Kept) -> CountedSparse {
+fn sparse(weights: &MaskedCodes<'_>, tiles: &[Kept], kept: &Kept) -> CountedSparse {
     let none = CountedSparse {
         bounds: Vec::new(),
         row_classes: Vec::new(),

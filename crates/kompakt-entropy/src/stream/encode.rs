@@ -7,7 +7,7 @@ use super::wire::Coded;
 use super::{Collector, MAX_TILE_WEIGHTS, symbols, tables};
 use crate::direct::layout::Kept;
 use crate::rans::{Encoder, MAX_LOG2_WAYS, Slots};
-use crate::{EntropyError, Weights};
+use crate::{EntropyError, MaskedCodes};
 use alloc::vec::Vec;
 
 /// How many kept weights a tile should have: its payload then pays for 64 ways, and what it decodes to fits the
@@ -17,7 +17,7 @@ const TILE_KEPT: usize = 1 << 15;
 const TILE_DENSE: usize = 1 << 18;
 
 /// How many rows a tile of this matrix should have.
-pub fn suggested_rows(weights: &Weights<'_>) -> usize {
+pub fn suggested_rows(weights: &MaskedCodes<'_>) -> usize {
     let (n_kept, row_len) = (weights.n_kept().max(1), weights.row_len().max(1));
     let n_rows = if n_kept >= weights.len() / 2 {
         TILE_DENSE / row_len
@@ -80,7 +80,7 @@ impl Plan {
     /// The tiles of a matrix, first rows first.
     ///
     /// Errors: [`EntropyError::Weights`] where these are not the weights that were counted under that number.
-    pub fn encode(&self, matrix: usize, weights: &Weights<'_>) -> Result<Vec<Vec<u8>>, EntropyError> {
+    pub fn encode(&self, matrix: usize, weights: &MaskedCodes<'_>) -> Result<Vec<Vec<u8>>, EntropyError> {
         let wrong = EntropyError::Weights { problem: "these are not the weights that were counted" };
         weights.validate()?;
         let (counted, model) = self.matrices.get(matrix).zip(self.models.get(matrix)).ok_or(wrong)?;
@@ -89,7 +89,7 @@ impl Plan {
         for first in (0..weights.rows).step_by(n_rows) {
             let rows = n_rows.min(weights.rows - first);
             let range = first * row_len..(first + rows) * row_len;
-            let part = Weights {
+            let part = MaskedCodes {
                 rows,
                 mask: weights.mask.map(|mask| &mask[range.clone()]),
                 codes: &weights.codes[range],
@@ -101,7 +101,7 @@ impl Plan {
         Ok(tiles)
     }
 
-    fn tile(&self, counted: &Counted, model: &Model, part: &Weights<'_>) -> Option<TileRuns> {
+    fn tile(&self, counted: &Counted, model: &Model, part: &MaskedCodes<'_>) -> Option<TileRuns> {
         let mut tile = TileRuns::default();
         match (&counted.kind, model) {
             (Kind::Dense { .. }, Model::Dense { has_zero, table }) => {

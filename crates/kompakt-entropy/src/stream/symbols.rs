@@ -1,6 +1,6 @@
 //! From weights to runs of symbols, as the decoder wants them.
 
-use crate::Weights;
+use crate::MaskedCodes;
 use crate::direct::layout::Kept;
 use alloc::{vec, vec::Vec};
 
@@ -89,7 +89,7 @@ pub(super) fn code_runs(kept: &Kept, n_negative: usize, reach: u32) -> Vec<(usiz
 }
 
 /// Every weight as a symbol: codes, or where some are pruned, 0 and `c + 1`.
-pub(super) fn dense(weights: &Weights<'_>, has_zero: bool) -> Vec<u8> {
+pub(super) fn dense(weights: &MaskedCodes<'_>, has_zero: bool) -> Vec<u8> {
     let symbol = |(i, &code): (usize, &u8)| match (has_zero, weights.is_kept(i)) {
         (false, _) => code,
         (true, false) => 0,

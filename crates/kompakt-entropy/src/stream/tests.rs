@@ -3,7 +3,7 @@
 use super::*;
 use crate::Isa;
 use crate::direct::TileShape;
-use crate::{EntropyError, Weights};
+use crate::{EntropyError, MaskedCodes};
 use alloc::{vec, vec::Vec};
 use arbtest::arbitrary::{Result as Arbitrary, Unstructured};
 
@@ -19,8 +19,8 @@ struct Matrix {
 }
 
 impl Matrix {
-    fn view(&self) -> Weights<'_> {
-        Weights {
+    fn view(&self) -> MaskedCodes<'_> {
+        MaskedCodes {
             rows: self.rows,
             channels: self.cols,
             taps: 1,
@@ -193,7 +193,7 @@ fn what_does_not_fit_is_refused() {
     };
     let mut collector = Collector::new();
     assert!(collector.add(&matrix.view(), 0).is_err());
-    assert!(collector.add(&Weights { rows: 0, codes: &[], mask: None, ..matrix.view() }, 1).is_err());
+    assert!(collector.add(&MaskedCodes { rows: 0, codes: &[], mask: None, ..matrix.view() }, 1).is_err());
     collector.add(&matrix.view(), 2).unwrap();
     let plan = collector.finish();
     assert!(plan.encode(1, &matrix.view()).is_err());

@@ -6,7 +6,7 @@ use kompakt_model::{Model, Numbers, Parameter};
 use std::collections::BTreeMap;
 
 /// A layer as the network describes it.
-struct Layer {
+struct WeightLayer {
     name: String,
     shape: Vec<usize>,
     /// Bits of a code.
@@ -55,7 +55,7 @@ pub fn read(bytes: &[u8], graph: Graph) -> Result<Model, HanError> {
 }
 
 /// The weight layers of a graph, in order.
-fn layers(graph: &Graph) -> Result<Vec<Layer>, HanError> {
+fn layers(graph: &Graph) -> Result<Vec<WeightLayer>, HanError> {
     let mut layers = Vec::new();
     for param in graph.weights() {
         let node = &graph.nodes()[param.node];
@@ -66,7 +66,7 @@ fn layers(graph: &Graph) -> Result<Vec<Layer>, HanError> {
                 node.name
             )));
         }
-        layers.push(Layer { name: node.name.clone(), shape: param.shape.clone(), bits });
+        layers.push(WeightLayer { name: node.name.clone(), shape: param.shape.clone(), bits });
     }
     if layers.is_empty() || graph.params().len() != 2 * layers.len() {
         return Err(HanError::Network("it has no weights, or parameters beside weights and biases".into()));
@@ -75,7 +75,7 @@ fn layers(graph: &Graph) -> Result<Vec<Layer>, HanError> {
 }
 
 /// The code of every weight: 0 where there is no entry.
-fn place(layer: &Layer, n: u64, codes: &[u8], gaps: &[u8]) -> Result<Vec<u8>, String> {
+fn place(layer: &WeightLayer, n: u64, codes: &[u8], gaps: &[u8]) -> Result<Vec<u8>, String> {
     let len: usize = layer.shape.iter().product();
     let nibble =
         |bytes: &[u8], i: usize| if i.is_multiple_of(2) { bytes[i / 2] & 15 } else { bytes[i / 2] >> 4 };

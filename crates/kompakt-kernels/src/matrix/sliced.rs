@@ -53,7 +53,7 @@ pub struct SlicedMatrix {
     /// `[steps, LANES]`; each below `n_cols`, which is above 0 if there are any: kernels load `x` there unchecked. `build`
     /// alone writes here and checks it.
     idx: Vec<u16>,
-    weights: Weights,
+    weights: SlicedWeights,
 }
 
 /// Sixteen rows of a band.
@@ -69,7 +69,7 @@ pub(crate) struct Slice {
 }
 
 #[derive(Debug, Clone)]
-enum Weights {
+enum SlicedWeights {
     /// `[steps, LANES]`, each below 32 or [`FILLER`], with their 32 values.
     Codes(Vec<u8>, Codebook),
     /// `[steps, LANES]`; fillers are 0.
@@ -91,9 +91,9 @@ impl SlicedMatrix {
         let mut idx = vec![0u16; n_steps * LANES];
         let codes = source.is_coded() && source.codebook().n_levels() <= MAX_LEVELS;
         let mut weights = if codes {
-            Weights::Codes(vec![FILLER; n_steps * LANES], source.codebook().clone())
+            SlicedWeights::Codes(vec![FILLER; n_steps * LANES], source.codebook().clone())
         } else {
-            Weights::Values(vec![0.0; n_steps * LANES])
+            SlicedWeights::Values(vec![0.0; n_steps * LANES])
         };
         source.visit(&mut |row, cols, entries| {
             assert!(cols.len() == counts[row] && entries.len() == cols.len(), "row {row} changed");
@@ -102,9 +102,9 @@ impl SlicedMatrix {
                 let at = places[row] + i * LANES;
                 idx[at] = col as u16;
                 match (&mut weights, entries) {
-                    (Weights::Codes(all, _), RowWeights::Codes(codes)) => all[at] = codes[i] & 31,
-                    (Weights::Codes(..), RowWeights::Values(_)) => panic!("row {row} has no codes"),
-                    (Weights::Values(all), entries) => all[at] = entries.value(source.codebook(), i),
+                    (SlicedWeights::Codes(all, _), RowWeights::Codes(codes)) => all[at] = codes[i] & 31,
+                    (SlicedWeights::Codes(..), RowWeights::Values(_)) => panic!("row {row} has no codes"),
+                    (SlicedWeights::Values(all), entries) => all[at] = entries.value(source.codebook(), i),
                 }
             }
         });
@@ -122,8 +122,8 @@ impl SlicedMatrix {
     /// The bytes it holds.
     pub fn n_bytes(&self) -> usize {
         let weights = match &self.weights {
-            Weights::Codes(codes, _) => codes.len() + 1024,
-            Weights::Values(values) => values.len() * 4,
+            SlicedWeights::Codes(codes, _) => codes.len() + 1024,
+            SlicedWeights::Values(values) => values.len() * 4,
         };
         self.idx.len() * 2 + weights + self.slices.len() * size_of::<Slice>()
     }
@@ -164,10 +164,10 @@ impl SlicedMatrix {
         for slice in &self.slices[band * per_band..last] {
             let at = slice.steps.start * LANES..slice.steps.end * LANES;
             let weights = match &self.weights {
-                Weights::Codes(codes, book) => {
+                SlicedWeights::Codes(codes, book) => {
                     Lanes::Codes { codes: &codes[at.clone()], full: slice.full, book }
                 }
-                Weights::Values(values) => Lanes::Values(&values[at.clone()]),
+                SlicedWeights::Values(values) => Lanes::Values(&values[at.clone()]),
             };
             let sums = run(isa, Sums { idx: &self.idx[at], weights, x });
             for (&row, sum) in slice.rows[..slice.n_lanes].iter().zip(sums) {

@@ -318,7 +318,7 @@ impl Part<'_> {
 }
 
 /// Weights by number.
-pub(crate) trait Weights: Copy {
+pub(crate) trait IndexedWeights: Copy {
     /// How many.
     fn len(self) -> usize;
     /// # Safety
@@ -335,7 +335,7 @@ pub(crate) struct Coded<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Plain<'a>(&'a [f32]);
 
-impl Weights for Coded<'_> {
+impl IndexedWeights for Coded<'_> {
     #[inline(always)]
     fn len(self) -> usize {
         self.codes.len()
@@ -347,7 +347,7 @@ impl Weights for Coded<'_> {
     }
 }
 
-impl Weights for Plain<'_> {
+impl IndexedWeights for Plain<'_> {
     #[inline(always)]
     fn len(self) -> usize {
         self.0.len()

@@ -7,7 +7,7 @@
 use super::{Lie, Products, Step, Taps, row_of, tile};
 use crate::{
     isa::Vector,
-    matrix::{taps::Weights, window::Window},
+    matrix::{taps::IndexedWeights, window::Window},
 };
 
 /// Row after row, so that what is the same for all stays in registers.
@@ -15,7 +15,7 @@ use crate::{
 /// # Safety
 /// The features of `L`; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
 #[inline(always)]
-pub(super) unsafe fn run<L: Vector, W: Weights>(job: Products<'_, W>) {
+pub(super) unsafe fn run<L: Vector, W: IndexedWeights>(job: Products<'_, W>) {
     let Products { idx, weights, rows, part, y } = job;
     let first = rows.start;
     for row in rows {
@@ -33,7 +33,7 @@ pub(super) unsafe fn run<L: Vector, W: Weights>(job: Products<'_, W>) {
 /// # Safety
 /// The features of `L`; every tap's window inside `x`, the window inside `y`.
 #[inline(always)]
-unsafe fn positions<L: Vector, W: Weights>(
+unsafe fn positions<L: Vector, W: IndexedWeights>(
     taps: Taps<'_, W>,
     x: *const f32,
     window: &Window,
@@ -68,7 +68,7 @@ unsafe fn positions<L: Vector, W: Weights>(
 /// # Safety
 /// As [`positions`]; `cols` of them across are left, more than `V - 1` vectors.
 #[inline(always)]
-unsafe fn column<L: Vector, W: Weights, const V: usize, const MAX: usize>(
+unsafe fn column<L: Vector, W: IndexedWeights, const V: usize, const MAX: usize>(
     taps: Taps<'_, W>,
     x: *const f32,
     window: &Window,

@@ -12,7 +12,7 @@ use super::{Lie, Products, row_of, tile};
 use crate::{
     isa::Vector,
     matrix::{
-        taps::{Part, Weights},
+        taps::{IndexedWeights, Part},
         window::Window,
     },
 };
@@ -56,7 +56,7 @@ struct Window16<'a, W> {
 /// # Safety
 /// The features; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
 #[inline(always)]
-pub(super) unsafe fn run<L: Vector, W: Weights>(job: Products<'_, W>) {
+pub(super) unsafe fn run<L: Vector, W: IndexedWeights>(job: Products<'_, W>) {
     let Products { idx, weights, rows, part, y } = job;
     let job = Window16 { idx, weights, first: rows.start, end: rows.end, part, y: y.as_mut_ptr() };
     for lane in (0..WHOLE).step_by(L::N) {
@@ -70,7 +70,7 @@ pub(super) unsafe fn run<L: Vector, W: Weights>(job: Products<'_, W>) {
 /// # Safety
 /// As [`run`].
 #[inline(always)]
-unsafe fn window<L: Vector, W: Weights>(job: Window16<'_, W>, lane: usize) {
+unsafe fn window<L: Vector, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) {
     let window = &job.part.window;
     if window.rows == 1 {
         // A line is as good as rows that follow each other.
@@ -127,7 +127,7 @@ fn piece(max: usize, n: usize) -> [usize; 2] {
 /// # Safety
 /// As [`run`], for the tile at `at` of `x` and `y`.
 #[inline(always)]
-unsafe fn shape<L: Vector, W: Weights>(
+unsafe fn shape<L: Vector, W: IndexedWeights>(
     shape: [usize; 2],
     job: Window16<'_, W>,
     at: [usize; 2],
@@ -167,7 +167,7 @@ unsafe fn shape<L: Vector, W: Weights>(
 /// # Safety
 /// As [`shape`].
 #[inline(always)]
-unsafe fn rows<L: Vector, W: Weights, const R: usize, const V: usize, const U: usize>(
+unsafe fn rows<L: Vector, W: IndexedWeights, const R: usize, const V: usize, const U: usize>(
     job: Window16<'_, W>,
     at: [usize; 2],
     [x_stride, y_stride]: [usize; 2],

@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     error::RuntimeError,
-    layer::{Layer, Scratch, Target},
+    layer::{PreparedLayer, Scratch, Target},
     model::Model,
     program::{BATCH, Program, Sizes},
     schedule::{
@@ -15,7 +15,7 @@ use crate::{
         planner::{Chosen, Planner},
     },
     session::SessionOptions,
-    weights::{Parameters, Weights},
+    weights::{Parameters, StoredWeights},
 };
 use kompakt_kernels::Isa;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) struct Cpu<'m> {
     max_batch: usize,
     threads: Threads,
     schedule: Schedule,
-    layers: Vec<Layer<'m>>,
+    layers: Vec<PreparedLayer<'m>>,
     per_channel: Vec<ChannelNumbers>,
     arena: Arena,
     scratch: Vec<Scratch>,
@@ -211,12 +211,12 @@ type Epilogues = Vec<(Option<Vec<f32>>, Option<Vec<f32>>)>;
 /// Builds all layers and adds them to the plan.
 fn layers<'m>(
     schedule: &Schedule,
-    weights: Vec<Weights<'m>>,
+    weights: Vec<StoredWeights<'m>>,
     chosen: Vec<Chosen>,
     epilogues: Epilogues,
     isa: Isa,
     plan: &mut Plan,
-) -> Result<Vec<Layer<'m>>, RuntimeError> {
+) -> Result<Vec<PreparedLayer<'m>>, RuntimeError> {
     let max_batch = plan.max_batch;
     let (mut layers, mut scratch_bytes) = (Vec::new(), 0);
     for (((spec, weights), chosen), epilogue) in
@@ -226,7 +226,7 @@ fn layers<'m>(
         let Chosen { form, fastest, costs } = chosen;
         scratch_bytes = scratch_bytes.max(forms::scratch_bytes(spec, &weights, form, fastest, max_batch));
         let target = Target { form, fastest, isa, max_batch };
-        let layer = Layer::build(spec.clone(), weights, target, epilogue)?;
+        let layer = PreparedLayer::build(spec.clone(), weights, target, epilogue)?;
         plan.layers.push(LayerPlan {
             name: spec.name.clone(),
             form: layer.form_kind.name(),

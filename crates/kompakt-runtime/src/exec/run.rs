@@ -2,7 +2,7 @@
 
 use super::{arena::Arena, combine::put_side_by_side, in_place::ChannelNumbers, threads::Threads};
 use crate::{
-    layer::{Layer, Scratch},
+    layer::{PreparedLayer, Scratch},
     schedule::{Layout, Schedule, Segment, Step, StepKind},
 };
 use kompakt_kernels::{Convolution, Isa};
@@ -13,7 +13,7 @@ pub(super) struct Run<'r, 'm> {
     pub(super) isa: Isa,
     pub(super) threads: &'r Threads,
     pub(super) schedule: &'r Schedule,
-    pub(super) layers: &'r [Layer<'m>],
+    pub(super) layers: &'r [PreparedLayer<'m>],
     /// Numbers of the steps with channels and without weights.
     pub(super) per_channel: &'r [ChannelNumbers],
     pub(super) arena: &'r mut Arena,

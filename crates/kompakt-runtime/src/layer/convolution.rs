@@ -1,7 +1,7 @@
 //! Convolutions, on their own and one after another.
 
 use super::{
-    Layer, Scratch,
+    PreparedLayer, Scratch,
     form::Form,
     from_file::{self, FromFile},
 };
@@ -12,7 +12,7 @@ use crate::{
 use kompakt_kernels::{ConvRows, Convolution, ExpandedDepthwise, Isa, TapMatrix};
 use std::ops::Range;
 
-impl Layer<'_> {
+impl PreparedLayer<'_> {
     /// A convolution of `n` images: `x` as [`Convolution::lay_out`] leaves each, `y` `[n, out, oh, ow]`.
     #[expect(clippy::too_many_arguments, reason = "a layer's operands")]
     pub(crate) fn conv(

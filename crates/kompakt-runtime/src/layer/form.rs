@@ -7,7 +7,7 @@ use crate::{
         costs::Costs,
         forms::{FormKind, tap_layout},
     },
-    weights::{CompressedRows, Weights},
+    weights::{CompressedRows, StoredWeights},
 };
 use kompakt_kernels::{Codebook, ColumnMatrix, RowWeights, SlicedMatrix, TapMatrix};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl Form {
     /// Makes a form of the rows of a layer.
     pub(super) fn in_memory(
         spec: &LayerSpec,
-        weights: &Weights<'_>,
+        weights: &StoredWeights<'_>,
         rows: &CompressedRows,
         target: &Target,
     ) -> Self {
@@ -63,7 +63,7 @@ impl Form {
 }
 
 /// The codebook with a zero after its levels, unless nothing is pruned.
-pub(super) fn with_zero(weights: &Weights<'_>) -> Codebook {
+pub(super) fn with_zero(weights: &StoredWeights<'_>) -> Codebook {
     let levels = weights.codebook();
     let mut table = levels.table()[..levels.n_levels()].to_vec();
     if !weights.is_full() {

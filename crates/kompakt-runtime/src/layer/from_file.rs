@@ -6,7 +6,7 @@ use crate::{
         LayerSpec,
         forms::{FormKind, tap_layout},
     },
-    weights::{RowScratch, RowView, Weights},
+    weights::{RowScratch, RowView, StoredWeights},
 };
 use kompakt_kernels::{Codebook, Epilogue, Isa, RowWeights, TapLayout, TapMatrix, dense};
 use std::{ops::Range, sync::Arc};
@@ -22,7 +22,7 @@ pub(super) enum FromFile {
 }
 
 impl FromFile {
-    pub(super) fn new(spec: &LayerSpec, weights: &Weights<'_>, target: &Target) -> Self {
+    pub(super) fn new(spec: &LayerSpec, weights: &StoredWeights<'_>, target: &Target) -> Self {
         match target.fastest {
             FormKind::Sliced | FormKind::SlicedAndColumns => Self::Rows,
             FormKind::DenseCodes => Self::Dense(with_zero(weights)),
@@ -45,7 +45,7 @@ impl FromFile {
 /// Rows from the file against one vector.
 pub(super) fn sparse_rows(
     isa: Isa,
-    weights: &Weights<'_>,
+    weights: &StoredWeights<'_>,
     rows: Range<usize>,
     scratch: &mut RowScratch,
     x: &[f32],
@@ -69,7 +69,7 @@ pub(super) fn sparse_rows(
 #[expect(clippy::too_many_arguments, reason = "a layer's operands")]
 pub(super) fn dense_rows(
     isa: Isa,
-    weights: &Weights<'_>,
+    weights: &StoredWeights<'_>,
     book: &Codebook,
     rows: Range<usize>,
     scratch: &mut Scratch,
@@ -99,7 +99,7 @@ pub(super) fn dense_rows(
 /// Unpacks rows from the file into the scratch's taps.
 pub(super) fn unpacked<'s>(
     layout: &Arc<TapLayout>,
-    weights: &Weights<'_>,
+    weights: &StoredWeights<'_>,
     rows: Range<usize>,
     row: &mut RowScratch,
     taps: &'s mut Option<TapMatrix>,

@@ -1,14 +1,14 @@
 //! Linear layers.
 
 use super::{
-    Layer, Scratch,
+    PreparedLayer, Scratch,
     form::Form,
     from_file::{self, FromFile},
 };
 use crate::exec::{RowLayout, Threads};
 use kompakt_kernels::{Isa, Window, columns, dense, sliced};
 
-impl Layer<'_> {
+impl PreparedLayer<'_> {
     /// `y = W x` for `n` images of features side by side: `x` `[in, n]`, `y` `[out, n]`.
     pub(crate) fn linear(
         &self,

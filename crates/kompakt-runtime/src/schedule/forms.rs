@@ -12,7 +12,7 @@ use super::{
     LayerSpec,
     costs::{self, Candidate, Costs},
 };
-use crate::weights::Weights;
+use crate::weights::StoredWeights;
 use kompakt_kernels::{ColumnMatrix, Isa, SlicedMatrix, TapLayout, TapMatrix, columns};
 
 /// The largest column form that is kept beside the row form.
@@ -53,8 +53,8 @@ pub(crate) struct Choice {
 }
 
 /// The layout of a layer's columns for the tap form.
-pub(crate) fn tap_layout(spec: &LayerSpec, weights: &Weights<'_>, max_batch: usize) -> TapLayout {
-    let Weights { n_rows, n_cols, n_kept, .. } = *weights;
+pub(crate) fn tap_layout(spec: &LayerSpec, weights: &StoredWeights<'_>, max_batch: usize) -> TapLayout {
+    let StoredWeights { n_rows, n_cols, n_kept, .. } = *weights;
     match &spec.conv {
         None => TapLayout::linear(n_cols, BATCH_BLOCK / max_batch),
         Some(conv) => conv.columns(n_kept as f32 / (n_rows * n_cols).max(1) as f32),
@@ -73,7 +73,7 @@ pub(crate) struct FromFile {
 /// The bytes that [`FormKind::FromFile`] takes for a layer whose fastest form is `form`.
 pub(crate) fn from_file_bytes(
     spec: &LayerSpec,
-    weights: &Weights<'_>,
+    weights: &StoredWeights<'_>,
     form: FormKind,
     max_batch: usize,
 ) -> FromFile {
@@ -101,7 +101,7 @@ fn tile_bytes(spec: &LayerSpec) -> usize {
 /// Bytes that each thread works in for a layer of that form.
 pub(crate) fn scratch_bytes(
     spec: &LayerSpec,
-    weights: &Weights<'_>,
+    weights: &StoredWeights<'_>,
     form: FormKind,
     fastest: FormKind,
     max_batch: usize,
@@ -114,7 +114,7 @@ pub(crate) fn scratch_bytes(
 }
 
 /// The fastest form of a layer, and its size. `max_batch` is how many images are run at once.
-pub(crate) fn fastest(spec: &LayerSpec, weights: &Weights<'_>, isa: Isa, max_batch: usize) -> Choice {
+pub(crate) fn fastest(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_batch: usize) -> Choice {
     let (n_rows, n_cols, n_kept) = (weights.n_rows, weights.n_cols, weights.n_kept);
     if spec.conv.is_some() || max_batch > 1 {
         let layout = tap_layout(spec, weights, max_batch);

@@ -4,7 +4,7 @@ use super::{
     LayerSpec, Schedule, Step,
     forms::{self, FormKind},
 };
-use crate::{error::RuntimeError, weights::Weights};
+use crate::{error::RuntimeError, weights::StoredWeights};
 use kompakt_kernels::{Convolution, Isa};
 
 /// Fixed memory of a session that is not worth counting piece by piece.
@@ -48,7 +48,7 @@ impl Planner<'_> {
     /// A form for each layer: the fastest for all if memory allows, else for as many weights as fit.
     ///
     /// Errors: [`RuntimeError::Budget`] if no choice takes as little as the budget.
-    pub(crate) fn choose(&self, weights: &[Weights<'_>]) -> Result<Vec<Chosen>, RuntimeError> {
+    pub(crate) fn choose(&self, weights: &[StoredWeights<'_>]) -> Result<Vec<Chosen>, RuntimeError> {
         let options: Vec<Options> =
             self.schedule.layers.iter().zip(weights).map(|(spec, w)| self.options(spec, w)).collect();
         let in_memory = vec![false; options.len()];
@@ -67,7 +67,7 @@ impl Planner<'_> {
         Ok(options.iter().zip(from_file).map(form).collect())
     }
 
-    fn options(&self, spec: &LayerSpec, weights: &Weights<'_>) -> Options {
+    fn options(&self, spec: &LayerSpec, weights: &StoredWeights<'_>) -> Options {
         let fastest = forms::fastest(spec, weights, self.isa, self.max_batch);
         let file = forms::from_file_bytes(spec, weights, fastest.form, self.max_batch);
         Options {

@@ -1,13 +1,13 @@
 //! Finding the weights of a layer in the file, and the facts that a plan is made from.
 
-use super::{CompressedRows, RowView, SharedTables, Source, Weights, stream::StreamTiles};
+use super::{CompressedRows, RowView, SharedTables, Source, StoredWeights, stream::StreamTiles};
 use crate::{error::RuntimeError, program::ParameterId};
 use kompakt_entropy::{direct::TileRef, stream::Tables};
 use kompakt_format::{Container, Numbers, Pool, SectionKind, Tile, rows_and_cols};
 use kompakt_kernels::Codebook;
 use std::sync::Arc;
 
-impl<'m> Weights<'m> {
+impl<'m> StoredWeights<'m> {
     /// Finds parameter `index` in the file. Tiles stay where they are; anything else is decoded.
     ///
     /// `exact_from`: the density from which on the number of kept weights has to be exact, by how many levels there are;

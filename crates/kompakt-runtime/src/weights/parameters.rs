@@ -1,6 +1,6 @@
 //! The parameters of a file for whoever runs its program: one layer at a time, decoded or as they lie.
 
-use super::{CompressedRows, SharedTables, Weights};
+use super::{CompressedRows, SharedTables, StoredWeights};
 use crate::{
     error::RuntimeError,
     model::Model,
@@ -90,14 +90,21 @@ impl<'m> Parameters<'m> {
         Ok((Some(scale), Some(shift)))
     }
 
-    /// A layer's weights where the file has them; see [`Weights::open`].
+    /// A layer's weights where the file has them; see [`StoredWeights::open`].
     pub(crate) fn open(
         &mut self,
         weight: ParameterId,
         exact_from: &dyn Fn(usize) -> f64,
         keep_counted: bool,
-    ) -> Result<Weights<'m>, RuntimeError> {
-        Weights::open(&self.container, weight, exact_from, keep_counted, &mut self.pool, &mut self.tables)
+    ) -> Result<StoredWeights<'m>, RuntimeError> {
+        StoredWeights::open(
+            &self.container,
+            weight,
+            exact_from,
+            keep_counted,
+            &mut self.pool,
+            &mut self.tables,
+        )
     }
 
     /// Bytes of the tables that all layers share which are run from the file.

@@ -1,7 +1,7 @@
 //! The tensors of a network that are coded: masks and codes, and what the graph tells about them.
 
 use anyhow::{Context, Result};
-use kompakt_entropy::WeightsBuf;
+use kompakt_entropy::MaskedCodesBuf;
 use kompakt_format::{WeightHints, coder_shape};
 use kompakt_model::{Model, Parameter};
 
@@ -9,7 +9,7 @@ use kompakt_model::{Model, Parameter};
 pub(crate) struct WeightTensor {
     /// As PyTorch has it.
     pub(crate) shape: Vec<usize>,
-    pub(crate) weights: WeightsBuf,
+    pub(crate) weights: MaskedCodesBuf,
     /// The picture that a row shows.
     pub(crate) grid: Option<(usize, usize)>,
     /// The layer that makes the input channels, and how many each of its units makes.
@@ -61,7 +61,7 @@ impl Network {
             let n_negative = values.iter().filter(|&&v| v < 0.0).count();
             let hints = WeightHints::of(&model.graph, index);
             let [rows, channels, taps] = coder_shape(shape);
-            let mut weights = WeightsBuf::new([rows, channels, taps], true, values.len(), n_negative)?;
+            let mut weights = MaskedCodesBuf::new([rows, channels, taps], true, values.len(), n_negative)?;
             weights.codes.clone_from(codes);
             weights.mask = mask.clone().or_else(|| Some(vec![true; codes.len()]));
             let producer =

@@ -6,7 +6,7 @@ use super::{
 };
 use anyhow::{Result, ensure};
 use kompakt_entropy::{
-    Isa, Weights, WeightsBuf,
+    Isa, MaskedCodes, MaskedCodesBuf,
     direct::{Choice, TileRef, TileShape, encode_tile},
     smallest::{Hints, StreamDecoder, StreamEncoder},
     stream::{Collector, Plan, Tables, TileDecoder, suggested_rows},
@@ -54,7 +54,7 @@ fn smallest(network: &Network) -> Result<Measured> {
                 if is_pool(index) { StreamDecoder::new(bytes) } else { StreamDecoder::quick(bytes) };
             for layer in layers {
                 let w = &layer.weights;
-                let mut read = WeightsBuf::new(
+                let mut read = MaskedCodesBuf::new(
                     [w.rows, w.channels, w.taps],
                     w.mask.is_some(),
                     w.n_levels,
@@ -107,21 +107,27 @@ fn stream(network: &Network) -> Result<Measured> {
 /// About as many weights as the packer puts in a tile.
 const TILE_WEIGHTS: usize = 1 << 17;
 
-fn blocks(weights: &WeightsBuf) -> impl Iterator<Item = Weights<'_>> {
+fn blocks(weights: &MaskedCodesBuf) -> impl Iterator<Item = MaskedCodes<'_>> {
     let view = weights.view();
     let row_len = view.row_len();
     let step = (TILE_WEIGHTS / row_len).clamp(1, view.rows);
     (0..view.rows).step_by(step).map(move |first| {
         let range = first * row_len..(first + step).min(view.rows) * row_len;
         let rows = range.len() / row_len;
-        Weights { rows, mask: view.mask.map(|mask| &mask[range.clone()]), codes: &view.codes[range], ..view }
+        MaskedCodes {
+            rows,
+            mask: view.mask.map(|mask| &mask[range.clone()]),
+            codes: &view.codes[range],
+            ..view
+        }
     })
 }
 
 fn direct(network: &Network) -> Result<Measured> {
     let (encode_s, tiles) = timed(|| {
         let blocks = network.layers.iter().flat_map(|layer| blocks(&layer.weights));
-        let encode = |block: Weights<'_>| Ok((TileShape::of(&block), encode_tile(&block, Choice::Fastest)?));
+        let encode =
+            |block: MaskedCodes<'_>| Ok((TileShape::of(&block), encode_tile(&block, Choice::Fastest)?));
         blocks.map(encode).collect::<Result<Vec<_>>>()
     })?;
     let longest = network.layers.iter().map(|layer| layer.weights.view().row_len()).max().unwrap_or(0);

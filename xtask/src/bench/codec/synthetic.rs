@@ -5,7 +5,7 @@
 //! between the smallest and the largest kept magnitude but for one in a thousand.
 
 use super::network::{Network, WeightTensor};
-use kompakt_entropy::WeightsBuf;
+use kompakt_entropy::MaskedCodesBuf;
 use kompakt_numbers::SplitMix64;
 
 /// Deviation of the logarithms of the factors.
@@ -115,8 +115,15 @@ fn layer(seed: u64, (rows, channels, height, width, density, bits): Shape) -> We
     };
     let mask: Vec<bool> = values.iter().map(|v| v.abs() >= threshold).collect();
     let codes = values.iter().zip(&mask).map(|(&v, &kept)| if kept { level(v) } else { 0 }).collect();
-    let weights =
-        WeightsBuf { rows, channels, taps, mask: Some(mask), codes, n_levels: 2 * side, n_negative: side };
+    let weights = MaskedCodesBuf {
+        rows,
+        channels,
+        taps,
+        mask: Some(mask),
+        codes,
+        n_levels: 2 * side,
+        n_negative: side,
+    };
     let shape = if taps == 1 { vec![rows, channels] } else { vec![rows, channels, height, width] };
     WeightTensor { shape, weights, grid: (taps > 1).then_some((height, width)), producer: None }
 }
