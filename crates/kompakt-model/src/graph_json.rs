@@ -94,7 +94,14 @@ impl Entry {
         };
         let who = name.clone().map_or_else(|| format!("node {index}"), |n| format!("node {n:?}"));
         let inputs = rest.remove("inputs").map(|v| strings(&v, &who)).transpose()?;
-        let op = serde_json::from_value(Value::Object(rest)).map_err(|e| bad(format!("{who}: {e}")))?;
+        let members: Vec<String> = rest.keys().cloned().collect();
+        let op: Op = serde_json::from_value(Value::Object(rest)).map_err(|e| bad(format!("{who}: {e}")))?;
+        // Serde takes any members of a variant that has no fields.
+        let operator = op.operator();
+        let is_known = |key: &str| key == "op" || operator.attributes.iter().any(|a| a.name == key);
+        if let Some(unknown) = members.iter().find(|key| !is_known(key)) {
+            return Err(bad(format!("{who}: unknown attribute {unknown:?} of {}", operator.name)));
+        }
         Ok(Self { name, inputs, op })
     }
 }

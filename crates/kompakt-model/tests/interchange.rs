@@ -183,12 +183,15 @@ fn graphs_by_hand_may_leave_out_what_follows() {
     let again = kompakt_model::graph_from_json(&kompakt_model::graph_to_json(&graph)).unwrap();
     assert_eq!(again, graph);
 
-    let typo = serde_json::json!({
-        "inputs": [{"name": "x", "shape": [4]}],
-        "nodes": [{"op": "linear", "out_feature": 10, "name": "head"}]
-    });
-    let message = kompakt_model::graph_from_json(&typo).unwrap_err().to_string();
-    assert!(message.contains("head") && message.contains("out_feature"), "{message}");
+    // What is not known is refused by name, also where an operator has no attributes.
+    for (node, unknown) in [
+        (serde_json::json!({"op": "linear", "out_feature": 10, "name": "head"}), "out_feature"),
+        (serde_json::json!({"op": "relu", "slope": 0.1, "name": "head"}), "slope"),
+    ] {
+        let json = serde_json::json!({"inputs": [{"name": "x", "shape": [4]}], "nodes": [node]});
+        let message = kompakt_model::graph_from_json(&json).unwrap_err().to_string();
+        assert!(message.contains("head") && message.contains(unknown), "{message}");
+    }
 }
 
 #[test]
