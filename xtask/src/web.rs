@@ -46,7 +46,7 @@ pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
         let cross = Cross::find("wasm32-unknown-unknown").map_err(anyhow::Error::msg)?;
         let cross = cross.flag(format!("-Ctarget-feature={features}"));
         let mut cargo = cross.cargo_with("rustc", "web");
-        cargo.args(["--package", "kompakt-capi", "--lib", "--crate-type", "cdylib"]);
+        cargo.args(["--package", "kompakt-capi", "--no-default-features", "--lib", "--crate-type", "cdylib"]);
         calls.run(cargo.env(cross.variable("LINKER"), &linker))?;
         let mut optimiser = Command::new(cross.tool("wasm-opt"));
         optimiser.args(["-Oz", "--strip-producers"]).args(FEATURES).arg("--output").arg(dist.join(name));

@@ -43,6 +43,10 @@ typedef enum kompakt_status {
    A bug of this library; the session may be closed, nothing else.
    */
   KOMPAKT_STATUS_INTERNAL = 6,
+  /*
+   The file is not signed by the key that was required.
+   */
+  KOMPAKT_STATUS_SIGNATURE = 7,
 } kompakt_status;
 
 /*
@@ -107,6 +111,19 @@ enum kompakt_status kompakt_open_bytes(const uint8_t *bytes,
                                        size_t n_bytes,
                                        const struct kompakt_options *options,
                                        struct kompakt_session **session);
+
+/*
+ As kompakt_open, for a file that must be signed: only if the signature beside it, `path` with `.minisig` after it, was made
+ of exactly these bytes with the secret half of `public_key` (the text of a .pub file of minisign, or its line that begins
+ with RW). Else KOMPAKT_STATUS_SIGNATURE.
+
+ # Safety
+ As for kompakt_open; `public_key` is a text of UTF-8 that ends in a zero.
+ */
+enum kompakt_status kompakt_open_signed(const char *path,
+                                        const char *public_key,
+                                        const struct kompakt_options *options,
+                                        struct kompakt_session **session);
 
 /*
  Closes a session. Null is allowed.

@@ -25,6 +25,8 @@ pub enum KompaktStatus {
     Resources = 5,
     /// A bug of this library; the session may be closed, nothing else.
     Internal = 6,
+    /// The file is not signed by the key that was required.
+    Signature = 7,
 }
 
 thread_local! {
@@ -47,6 +49,7 @@ impl From<RuntimeError> for Failure {
         let status = match &error {
             RuntimeError::Io { .. } => KompaktStatus::Io,
             RuntimeError::Format(_) => KompaktStatus::Format,
+            RuntimeError::Signature(_) => KompaktStatus::Signature,
             RuntimeError::Unsupported(_) => KompaktStatus::Unsupported,
             RuntimeError::Budget { .. } | RuntimeError::Thread(_) => KompaktStatus::Resources,
             _ => KompaktStatus::Argument,

@@ -16,6 +16,8 @@ mod session;
 
 pub use error::{KompaktStatus, kompakt_last_error};
 pub use options::KompaktOptions;
+#[cfg(feature = "signatures")]
+pub use session::kompakt_open_signed;
 pub use session::{
     KompaktSession, kompakt_close, kompakt_input_len, kompakt_input_len_at, kompakt_input_name,
     kompakt_input_shape, kompakt_input_shape_at, kompakt_label, kompakt_n_inputs, kompakt_n_labels,

@@ -8,6 +8,8 @@ use crate::{
     error::{Failure, KompaktStatus, argument, guard},
     options::KompaktOptions,
 };
+#[cfg(feature = "signatures")]
+use kompakt_runtime::PublicKey;
 use kompakt_runtime::{Model, OwnedSession, RuntimeError, Session};
 use std::{
     ffi::{CStr, CString, c_char},
@@ -115,6 +117,39 @@ pub unsafe extern "C" fn kompakt_open_bytes(
         let options = unsafe { options.as_ref() }.copied().unwrap_or_default();
         // SAFETY: the caller's promise.
         unsafe { put(session, KompaktSession::new(Model::from_bytes(bytes)?, &options)?) }
+    })
+}
+
+/// As kompakt_open, for a file that must be signed: only if the signature beside it, `path` with `.minisig` after it, was made
+/// of exactly these bytes with the secret half of `public_key` (the text of a .pub file of minisign, or its line that begins
+/// with RW). Else KOMPAKT_STATUS_SIGNATURE.
+///
+/// # Safety
+/// As for kompakt_open; `public_key` is a text of UTF-8 that ends in a zero.
+#[cfg(feature = "signatures")]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_open_signed(
+    path: *const c_char,
+    public_key: *const c_char,
+    options: *const KompaktOptions,
+    session: *mut *mut KompaktSession,
+) -> KompaktStatus {
+    guard(|| {
+        if path.is_null() || public_key.is_null() {
+            return Err(argument("path or public_key is null"));
+        }
+        // SAFETY: not null, and a text by the caller's promise.
+        let [path, key] = unsafe { [path, public_key].map(|text| CStr::from_ptr(text).to_str()) };
+        let path = path.map_err(|_| argument("path is not UTF-8"))?;
+        let key = PublicKey::parse(key.map_err(|_| argument("public_key is not UTF-8"))?)?;
+        // SAFETY: the caller's promise.
+        let options = unsafe { options.as_ref() }.copied().unwrap_or_default();
+        let model = match options.in_memory {
+            true => Model::read_signed(path, &key),
+            false => Model::map_signed(path, &key),
+        }?;
+        // SAFETY: the caller's promise.
+        unsafe { put(session, KompaktSession::new(model, &options)?) }
     })
 }
 

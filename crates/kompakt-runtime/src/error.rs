@@ -86,6 +86,9 @@ pub enum RuntimeError {
         /// Images that are run at once.
         max_batch: usize,
     },
+    /// The file does not carry the signature that was asked for.
+    #[error("{0}")]
+    Signature(String),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),

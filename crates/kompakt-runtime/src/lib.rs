@@ -42,6 +42,8 @@ mod model;
 pub mod program;
 mod schedule;
 mod session;
+#[cfg(feature = "signatures")]
+pub mod signature;
 mod weights;
 
 pub use error::RuntimeError;
@@ -51,4 +53,6 @@ pub use kompakt_kernels::{Codebook, Isa, RowWeights};
 pub use model::Model;
 pub use schedule::plan::{LayerPlan, Plan};
 pub use session::{OwnedSession, Port, Prediction, Session, SessionOptions};
+#[cfg(feature = "signatures")]
+pub use signature::PublicKey;
 pub use weights::{CompressedRows, Parameters};

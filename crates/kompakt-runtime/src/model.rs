@@ -114,6 +114,11 @@ impl<'a> Model<'a> {
         Parameters::new(self, Isa::best())
     }
 
+    /// All bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get()
+    }
+
     /// Whether the file is mapped.
     pub fn is_mapped(&self) -> bool {
         matches!(self.bytes, Bytes::Mapped(_))

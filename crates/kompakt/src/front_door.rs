@@ -3,8 +3,8 @@
 //! The stages are the stages' own command lines; every other subcommand is a file of this crate.
 
 use crate::{
-    completions, compress, data, diff, eval, export, import, inspect, man, prep, process, repack, report,
-    sense,
+    completions, compress, data, diff, eval, export, import, inspect, keygen, man, prep, process, repack,
+    report, sense, sign,
     stages::{self, Stage},
     unpack, verify,
 };
@@ -37,6 +37,8 @@ enum Command {
     Export(export::Arguments),
     Inspect(inspect::Arguments),
     Verify(verify::Arguments),
+    Keygen(keygen::Arguments),
+    Sign(sign::Arguments),
     Diff(diff::Arguments),
     Unpack(unpack::Arguments),
     Repack(repack::Arguments),
@@ -67,6 +69,8 @@ pub fn front_door() -> ExitCode {
         Command::Export(arguments) => export::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Sign(arguments) => sign::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
         Command::Unpack(arguments) => unpack::run(&arguments),
         Command::Repack(arguments) => repack::run(&arguments),

@@ -3,11 +3,12 @@
 use crate::{
     packed,
     process::{Failure, exit},
+    public_key::public_key,
 };
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use kompakt_format::{Container, self_test_input};
 use kompakt_pack::reference;
-use kompakt_runtime::{Isa, Model, SessionOptions};
+use kompakt_runtime::{Isa, Model, PublicKey, SessionOptions, signature::signature_of};
 use std::path::{Path, PathBuf};
 
 /// Check every byte of packed files: checksums, payloads, content hash, self-tests
@@ -19,27 +20,55 @@ pub(crate) struct Arguments {
     /// The .kompakt files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Ask for a signature by this key: a .pub file of `kompakt keygen` or minisign, or the key itself (RW...)
+    #[arg(long, value_name = "KEY", value_parser = public_key)]
+    key: Option<PublicKey>,
+    /// The signature [default: the file's name with .minisig after it]
+    #[arg(long, value_name = "FILE", requires = "key")]
+    signature: Option<PathBuf>,
 }
 
 #[expect(clippy::print_stdout, reason = "data of a binary")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.signature.is_some() && arguments.files.len() > 1 {
+        bail!(Failure::usage(
+            "--signature is for one file; without it each signature is looked for beside its file"
+        ));
+    }
     for path in &arguments.files {
         let bytes = packed::read(path)?;
         let container = packed::parse(path, &bytes)?;
         container.verify().map_err(|e| packed::broken(path, &e))?;
+        let signed = match &arguments.key {
+            Some(key) => {
+                let beside = arguments.signature.clone().unwrap_or_else(|| signature_of(path));
+                signature(path, &bytes, key, &beside)?;
+                ", signed by this key"
+            }
+            None => "",
+        };
         let n_tests = self_tests(path, &bytes, &container)?;
         let tests = match n_tests {
             0 => String::new(),
             n => format!(", {n} self-tests pass (loader on {}, double precision)", Isa::best()),
         };
         println!(
-            "{}: good: {} bytes, tier {}, content {}{tests}",
+            "{}: good: {} bytes, tier {}, content {}{tests}{signed}",
             path.display(),
             bytes.len(),
             container.tier().name(),
             packed::hex(&container.content_hash()),
         );
     }
+    Ok(())
+}
+
+/// Checks the signature in the file `beside`.
+fn signature(path: &Path, bytes: &[u8], key: &PublicKey, beside: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(beside)
+        .with_context(|| format!("no signature of {}: cannot read {}", path.display(), beside.display()))?;
+    let refused = |error| Failure::input(format!("{}: {error}", path.display()));
+    Model::from_bytes(bytes)?.require_signature(key, &text).map_err(refused)?;
     Ok(())
 }
 

@@ -11,10 +11,11 @@ use super::Stage;
 use crate::{
     ByteCount,
     process::{Failure, exit},
+    public_key::public_key,
 };
 use anyhow::{Context, Error, Result};
 use kompakt_data::{DataError, Split};
-use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
+use kompakt_runtime::{Isa, Model, PublicKey, RuntimeError, Session, SessionOptions};
 use std::{
     io::{self, BufWriter, Write},
     path::PathBuf,
@@ -95,6 +96,9 @@ pub struct Args {
     /// Do not check the file's checksums and content hash first
     #[arg(long)]
     pub no_verify: bool,
+    /// Run only what this key has signed: a .pub file, or the key itself (RW...); the signature is MODEL.minisig
+    #[arg(long, value_name = "KEY", value_parser = public_key)]
+    pub key: Option<PublicKey>,
 }
 
 fn split(name: &str) -> Result<Split, String> {
@@ -137,7 +141,11 @@ impl Args {
         }
         let mut stats = self.stats.then(Stats::start);
         let about_model = || self.model.display().to_string();
-        let model = Model::map(&self.model).map_err(|error| match error {
+        let model = match &self.key {
+            Some(key) => Model::map_signed(&self.model, key),
+            None => Model::map(&self.model),
+        };
+        let model = model.map_err(|error| match error {
             // It names the file itself.
             RuntimeError::Io { .. } => coded(error),
             _ => coded(error).context(about_model()),
@@ -188,6 +196,7 @@ fn coded(error: RuntimeError) -> Error {
         RuntimeError::Format(_) | RuntimeError::Unsupported(_) => exit::INPUT,
         RuntimeError::Input { .. } | RuntimeError::InputCount { .. } => exit::INPUT,
         RuntimeError::NotAClassifier(_) | RuntimeError::SelfTest { .. } => exit::INPUT,
+        RuntimeError::Signature(_) => exit::INPUT,
         RuntimeError::Budget { .. } => exit::USAGE,
         _ => exit::FAILURE,
     };

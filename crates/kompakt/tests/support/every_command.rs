@@ -43,6 +43,7 @@ pub(crate) fn every_command() -> Vec<Call> {
         call("unpack b.kompakt", o("u.safetensors"), "b.kompakt"),
         call("repack b.kompakt --tier direct", o("r.kompakt"), "b.kompakt"),
         call("report run/summary.json", o("page.html"), "run/summary.json run/b.kompakt"),
+        call("sign b.kompakt --key mine.key", o("b.minisig"), "b.kompakt mine.key"),
         call("cluster dense.safetensors -q", o("s.safetensors"), "dense.safetensors"),
         call("prune dense.safetensors --density 0.5 -q", o("p.safetensors"), "dense.safetensors"),
         call("pack shared.safetensors -q", o("k.kompakt"), "shared.safetensors"),
@@ -123,6 +124,7 @@ pub(crate) fn fill(folder: &Path) {
     run("cluster dense.safetensors -q -o shared.safetensors");
     run("pack shared.safetensors -q -o b.kompakt");
     run("export dense.safetensors -o model.onnx");
+    run("keygen mine --no-password");
     fs::create_dir(folder.join("run")).unwrap();
     fs::copy(folder.join("b.kompakt"), folder.join("run/b.kompakt")).unwrap();
     write("run/summary.json", SUMMARY.as_bytes().to_vec());
