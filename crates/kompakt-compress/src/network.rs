@@ -3,7 +3,7 @@
 use crate::{error::CompressError, images::Images};
 use kompakt_format::Tier;
 use kompakt_graph::Graph;
-use kompakt_model::Model;
+use kompakt_model::{Model, Parameter};
 use kompakt_pack::{InMemory, Options, write_to};
 use kompakt_runtime::{Model as Packed, Session, SessionOptions};
 
@@ -12,11 +12,20 @@ const AT_ONCE: usize = 16;
 /// Bytes that the values of the images that are run at once may take.
 const VALUES_BYTES: usize = 48 << 20;
 
-/// The bytes of a packed model, without what is ancillary.
+/// The bytes of a packed model that is run and thrown away: without what is ancillary, dense numbers as they are.
 pub(crate) fn pack(model: Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
-    let mut bytes = Vec::new();
-    write_to(&mut InMemory::new(model)?, &Options::new(tier).minimal(), &mut bytes, &|_, _| ())?;
+    let n_dense: usize = model.parameters.values().map(dense_numbers).sum();
+    let mut bytes = Vec::with_capacity(4 * n_dense);
+    write_to(&mut InMemory::new(model)?, &Options::new(tier).minimal().unpacked(), &mut bytes, &|_, _| ())?;
     Ok(bytes)
+}
+
+/// Numbers of a parameter that will take four bytes each, at most.
+fn dense_numbers(parameter: &Parameter) -> usize {
+    match parameter {
+        Parameter::Dense { values, .. } => values.len(),
+        _ => 0,
+    }
 }
 
 /// Any model as bytes that the loader runs: a container of the same content, without what is ancillary.

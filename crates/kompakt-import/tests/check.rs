@@ -5,10 +5,15 @@
 #[allow(dead_code)]
 mod case;
 
+#[path = "support/onnx.rs"]
+#[allow(dead_code)]
+mod onnx;
+
 use case::Case;
 use kompakt_format::Tier;
 use kompakt_import::onnx::{Checked, ImportOptions, OnnxError, import_checked};
 use kompakt_model::{Model, Parameter};
+use onnx::{Attribute, Net};
 use std::path::PathBuf;
 
 fn checked(name: &str, change: impl Fn(&mut Model)) -> Result<(Model, Checked), OnnxError> {
@@ -60,4 +65,42 @@ fn a_network_that_cannot_be_run_is_an_error() {
     std::fs::write(&path, Case::named(&cases, "relu").model).unwrap();
     let error = import_checked(&path, &ImportOptions::default(), &mut run).unwrap_err();
     assert!(matches!(error, OnnxError::NotRun(_)), "{error}");
+}
+
+/// Two convolutions of 3 x 3: 40,000 multiplications a place of the picture.
+fn convolutions(rest: &[i64]) -> Vec<u8> {
+    let mut net = Net::new(13, 1);
+    let pads = Attribute::Ints("pads", &[1, 1, 1, 1]);
+    let w = net.random(&[64, 3, 3, 3], 0.0, 0.3);
+    let x = net.add("Conv", &["x", &w], std::slice::from_ref(&pads));
+    let w = net.random(&[64, 64, 3, 3], 0.0, 0.1);
+    let x = net.add("Conv", &[&x, &w], &[pads]);
+    let y = net.add("Relu", &[&x], &[]);
+    net.finish(rest, &y)
+}
+
+/// Large pictures are compared as smaller ones where the file leaves their size open, in each direction that it does; those
+/// of a fixed size one at a time.
+#[test]
+fn much_work_is_made_less() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    for (rest, shape, images, picture) in [
+        ([3, -1, -1], vec![3, 1024, 1024], 2, 32 * 32),
+        ([3, -1, -1], vec![3, 48, 40], 2, 48 * 40),
+        ([3, 32, -1], vec![3, 32, 4000], 2, 32 * 64),
+        ([3, 160, 160], vec![3, 160, 160], 1, 160 * 160),
+    ] {
+        std::fs::write(&path, convolutions(&rest)).unwrap();
+        let mut seen = Vec::new();
+        let mut run = |model: &Model, inputs: &[Vec<f32>], n: usize| {
+            seen.push((n, inputs[0].len() / n / 3));
+            case::run_on(model, Tier::Direct, n, inputs, n)
+        };
+        let options = ImportOptions { input_shapes: vec![(String::new(), shape.clone())] };
+        let (model, found) = import_checked(&path, &options, &mut run).unwrap();
+        assert!(matches!(found, Checked::Equal { .. }), "{found:?}");
+        assert_eq!(model.graph.inputs()[0].shape, shape, "what is imported is what was asked for");
+        assert_eq!(seen, [(images, picture)], "{shape:?}");
+    }
 }

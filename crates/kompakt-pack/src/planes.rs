@@ -23,6 +23,16 @@ pub(crate) fn section(
         return Ok(());
     }
     section.undo()?;
+    plain(spool, kind, decoded, cols)
+}
+
+/// Writes the raw section of a dense parameter as it is.
+pub(crate) fn plain(
+    spool: &mut Spool,
+    kind: SectionKind,
+    decoded: &Decoded,
+    cols: usize,
+) -> Result<(), PackError> {
     let mut section = spool.begin(kind)?;
     raw::blocks(decoded, cols).try_for_each(|block| section.write(&block))?;
     section.end(None);

@@ -34,6 +34,8 @@ pub struct Options {
     pub layout: Layout,
     /// Whether the file is read back and checked, down to the content hash. Leave it out only where a size is looked for.
     pub read_back: bool,
+    /// Whether large dense tensors are packed by Zstandard. Leave it out for a file that is run at once and thrown away.
+    pub packs_numbers: bool,
 }
 
 /// Where sections and tiles are cut: any choice is a valid file with the same content.
@@ -60,11 +62,15 @@ impl Default for Layout {
 impl Options {
     /// Everything that there is, in that tier, laid out as suits it.
     pub fn new(tier: Tier) -> Self {
-        Self { tier, minimal: false, layout: Layout::default(), read_back: true }
+        Self { tier, minimal: false, layout: Layout::default(), read_back: true, packs_numbers: true }
     }
     /// Without all that is ancillary.
     pub fn minimal(self) -> Self {
         Self { minimal: true, ..self }
+    }
+    /// With large dense tensors as they are.
+    pub fn unpacked(self) -> Self {
+        Self { packs_numbers: false, ..self }
     }
     /// Without reading the file back.
     pub fn unchecked(self) -> Self {
@@ -153,6 +159,7 @@ struct Packing<'a> {
     about: &'a About,
     tier: Tier,
     layout: Layout,
+    packs_numbers: bool,
     /// The sections after the first.
     spool: Spool,
     adaptive: PoolEncoder,
@@ -173,6 +180,7 @@ impl<'a> Packing<'a> {
             about,
             tier: options.tier,
             layout: options.layout,
+            packs_numbers: options.packs_numbers,
             spool: Spool::new(place),
             adaptive: PoolEncoder::new(),
             numbers: Vec::new(),
@@ -214,7 +222,11 @@ impl<'a> Packing<'a> {
         if has_own && matches!(*decoded, Decoded::Dense { .. }) {
             // Sections lie in the order of their parameters.
             self.code_batch()?;
-            return planes::section(&mut self.spool, SectionKind::Raw { parameter: index }, &decoded, cols);
+            let kind = SectionKind::Raw { parameter: index };
+            return match self.packs_numbers {
+                true => planes::section(&mut self.spool, kind, &decoded, cols),
+                false => planes::plain(&mut self.spool, kind, &decoded, cols),
+            };
         }
         if has_own {
             self.batch_elements += param.len();

@@ -9,8 +9,8 @@
 //! Two synthetic inputs are enough to tell one function from another. Where the answers differ, both sides show their
 //! values in between, and the first node of the file whose value differs is named.
 //!
-//! Work is bounded: of networks too large for it, smaller pictures are compared where the file leaves their size open, else
-//! one input, else nothing, and the reason is given.
+//! Work is bounded: smaller pictures are compared where the file leaves their size open and those that are asked for take long;
+//! of a large network of fixed size one input is; of one too large nothing is, and the reason is given.
 //!
 //! What is not here: running the imported network; the caller gives the means.
 
@@ -29,8 +29,14 @@ use std::path::Path;
 /// The largest difference, as a part of a value's largest number.
 pub const TOLERANCE: f32 = 1e-4;
 
-/// Multiplications that may be done for a check, all inputs together: about half a second.
-const WORK: u64 = 10_000_000_000;
+/// Multiplications of one image beyond which nothing is compared: less than a second of them.
+const WORK: u64 = 16_000_000_000;
+
+/// Multiplications of all images beyond which one image is compared where two could be.
+const MODERATE: u64 = 1_000_000_000;
+
+/// Multiplications of all images beyond which smaller pictures are compared, where the file leaves their size open.
+const LITTLE: u64 = 200_000_000;
 
 /// Synthetic inputs.
 const N_INPUTS: usize = 2;
@@ -73,30 +79,28 @@ pub fn import_checked(
     Ok((imported.model, checked))
 }
 
-/// The network on smaller pictures, where it is too much work as it is; an error says why it is left alone.
+/// The network on smaller pictures, where it is much work as it is and the file leaves their size open; an error says why
+/// nothing is compared.
 fn smaller(
     source: &Source,
     options: &ImportOptions,
     imported: &Imported,
 ) -> Result<Option<Imported>, String> {
-    let too_much = |work: u64| work > WORK;
-    let work = work(imported);
-    if !too_much(work.saturating_mul(N_INPUTS as u64)) {
-        return Ok(None);
-    }
-    let mut options = options.clone();
-    while let Some(shapes) = source.smaller_shapes(&options, LEAST_SIDE) {
+    let (mut options, mut smallest) = (options.clone(), None);
+    let mut work = work(imported);
+    while work.saturating_mul(N_INPUTS as u64) > LITTLE {
+        let Some(shapes) = source.smaller_shapes(&options, LEAST_SIDE) else { break };
         options.input_shapes = shapes;
+        // A network may need pictures of some size.
         let Ok(smaller) = source.import(&options) else { break };
-        if !too_much(self::work(&smaller).saturating_mul(N_INPUTS as u64)) {
-            return Ok(Some(smaller));
-        }
+        work = self::work(&smaller);
+        smallest = Some(smaller);
     }
-    if too_much(work) {
+    if work > WORK {
         let billions = work as f64 / 1e9;
         return Err(format!("an answer takes {billions:.0} billion multiplications"));
     }
-    Ok(None)
+    Ok(smallest)
 }
 
 /// Multiplications of one run of the file: an image, or as many as the file fixes.
@@ -116,7 +120,7 @@ type Outputs = Vec<Vec<f32>>;
 
 fn check(source: &Source, imported: &Imported, run: &mut Run<'_>) -> Result<Checked, OnnxError> {
     let work = work(imported).max(1);
-    let wanted = if work.saturating_mul(N_INPUTS as u64) > WORK { 1 } else { N_INPUTS };
+    let wanted = if work.saturating_mul(N_INPUTS as u64) > MODERATE { 1 } else { N_INPUTS };
     let batch = imported.batch.unwrap_or(wanted);
     let n = batch * wanted.div_ceil(batch);
     let inputs = synthetic(&imported.model.graph, n);
@@ -158,7 +162,7 @@ fn evaluated(
 ) -> Result<Vec<Outputs>, Failure> {
     let mut parts = Vec::new();
     for first in (0..n).step_by(batch) {
-        let work = WORK / (n / batch).max(1) as u64;
+        let work = 2 * WORK / (n / batch).max(1) as u64;
         let made = evaluator.run(&fed(imported, inputs, n, first, batch), work, &mut |_, _, _| ())?;
         let mut outputs = Vec::new();
         for (tensor, &value) in made.iter().zip(imported.model.graph.outputs()) {

@@ -108,8 +108,8 @@ impl Source {
         Some(&self.folder)
     }
 
-    /// Shapes of inputs with half the height and width, where the file leaves both open; `None` where nothing can become
-    /// smaller.
+    /// Shapes of inputs with half the height and width (the last two dimensions), as far as the file leaves them open; `None`
+    /// where nothing can become smaller.
     pub(crate) fn smaller_shapes(
         &self,
         options: &ImportOptions,
@@ -122,17 +122,16 @@ impl Source {
             let input =
                 inputs.iter().find(|i| i.name == *name).or(inputs.first().filter(|_| name.is_empty()))?;
             let dims = &input.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?.dim;
-            let [.., h, w] = &dims[..] else { continue };
-            let n = shape.len();
-            if dims.len() == 4 && n >= 2 && [h, w].iter().all(|d| d.dim_value <= 0) {
-                for side in &mut shape[n - 2..] {
-                    // Half of it, and a multiple of 32 still if it was one.
-                    let unit = if side.is_multiple_of(32) { 32 } else { 1 };
-                    let half = (*side / 2).div_ceil(unit) * unit;
-                    if half >= least && half < *side {
-                        *side = half;
-                        is_smaller = true;
-                    }
+            if dims.len() < 3 {
+                continue;
+            }
+            for (side, dim) in shape.iter_mut().rev().zip(dims.iter().rev()).take(2) {
+                // Half of it, and a multiple of 32 still if it was one.
+                let unit = if side.is_multiple_of(32) { 32 } else { 1 };
+                let half = (*side / 2).div_ceil(unit) * unit;
+                if dim.dim_value <= 0 && half >= least && half < *side {
+                    *side = half;
+                    is_smaller = true;
                 }
             }
         }

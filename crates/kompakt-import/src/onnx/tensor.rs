@@ -6,7 +6,7 @@ use crate::onnx::{
     proto::{EXTERNAL, SparseTensorProto, TensorProto, data_type},
 };
 use half::{bf16, f16};
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 /// The most elements that a constant may have.
 pub(crate) const MAX_ELEMENTS: usize = 1 << 34;
@@ -57,6 +57,14 @@ impl Tensor {
         match &self.data {
             Data::Floats(v) => v.clone(),
             Data::Ints(v) => v.iter().map(|&i| i as f32).collect(),
+        }
+    }
+
+    /// All elements as f32, where they are that without a copy.
+    pub(crate) fn as_floats(&self) -> Cow<'_, [f32]> {
+        match &self.data {
+            Data::Floats(v) => Cow::Borrowed(v),
+            Data::Ints(_) => Cow::Owned(self.to_floats()),
         }
     }
 

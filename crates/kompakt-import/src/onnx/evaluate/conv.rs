@@ -2,13 +2,17 @@
 
 use super::{
     call::Call,
-    matrix, walk,
+    matrix::{self, Left, add_scaled},
+    walk,
     window::{Direction, directions},
 };
 use crate::onnx::tensor::Tensor;
 
 /// The most numbers of the input, repeated for every tap, that are laid out at once.
-const PATCH: usize = 1 << 20;
+const PATCH: usize = 1 << 18;
+
+/// Up to so many outputs a group are cheaper tap by tap than as products of matrices.
+const FEW: usize = 3;
 
 /// The place of what falls outside the result; a value has fewer elements.
 const NOWHERE: u32 = u32::MAX;
@@ -33,9 +37,9 @@ pub(super) fn convolution(call: &Call<'_>) -> Result<Tensor, String> {
     let mut dims = vec![n, out];
     dims.extend(&windows);
     let mut y = vec![0.0f32; call.count(&dims)?];
-    let (values, weights) = (x.to_floats(), w.to_floats());
+    let (values, weights) = (x.as_floats(), w.as_floats());
     if let Some(bias) = call.optional(2) {
-        let bias = bias.to_floats();
+        let bias = bias.as_floats();
         if bias.len() != out {
             return Err("its bias".into());
         }
@@ -47,23 +51,83 @@ pub(super) fn convolution(call: &Call<'_>) -> Result<Tensor, String> {
     let (cells, places) = (x.dims[2..].iter().product::<usize>(), windows.iter().product::<usize>());
     let k = per_group * taps;
     call.pay(((n * out) as u64).saturating_mul((places * k) as u64))?;
-    // Some windows at a time: as many rows of the last direction as fit.
-    let last = *windows.last().unwrap_or(&1);
-    let rows = places / last.max(1);
-    let rows_at_once = (PATCH / (k * last).max(1)).clamp(1, rows.max(1));
-    let mut patch = Vec::new();
-    for (image, group) in (0..n).flat_map(|i| (0..groups).map(move |g| (i, g))) {
-        let x = &values[(image * channels + group * per_group) * cells..][..per_group * cells];
+    for group in 0..groups {
         let w = &weights[group * out_per_group * k..][..out_per_group * k];
-        let y = &mut y[(image * out + group * out_per_group) * places..][..out_per_group * places];
-        for first in (0..rows).step_by(rows_at_once) {
-            let n_rows = rows_at_once.min(rows - first);
-            lay_out(x, &directions, first, n_rows, per_group, &mut patch);
-            let (start, width) = (first * last, n_rows * last);
-            matrix::add_product(out_per_group, k, width, w, &patch, y, start, places);
+        let left = (out_per_group > FEW).then(|| Left::new(out_per_group, k, w));
+        for image in 0..n {
+            let x = &values[(image * channels + group * per_group) * cells..][..per_group * cells];
+            let y = &mut y[(image * out + group * out_per_group) * places..][..out_per_group * places];
+            match &left {
+                Some(left) => as_products(left, x, y, &directions, per_group),
+                None => tap_by_tap(w, x, y, &directions, per_group),
+            }
         }
     }
     Ok(Tensor::floats(dims, y))
+}
+
+/// A group of an image as products of its weights with what every tap sees.
+fn as_products(left: &Left, x: &[f32], y: &mut [f32], directions: &[Direction], channels: usize) {
+    let places: usize = directions.iter().map(|d| d.n).product();
+    if directions.iter().all(Direction::is_one_to_one) {
+        left.add_product(x, places, y, 0, places);
+        return;
+    }
+    // Some windows at a time: as many rows of the last direction as fit.
+    let taps: usize = directions.iter().map(|d| d.kernel).product();
+    let last = directions.last().map_or(1, |d| d.n);
+    let rows = places / last.max(1);
+    let at_once = (PATCH / (channels * taps * last).max(1)).clamp(1, rows.max(1));
+    let mut patch = Vec::with_capacity(channels * taps * at_once * last);
+    for first in (0..rows).step_by(at_once) {
+        let n_rows = at_once.min(rows - first);
+        lay_out(x, directions, first, n_rows, channels, &mut patch);
+        left.add_product(&patch, n_rows * last, y, first * last, places);
+    }
+}
+
+/// A group of an image, for each tap the input that it sees times its weight.
+fn tap_by_tap(w: &[f32], x: &[f32], y: &mut [f32], directions: &[Direction], channels: usize) {
+    let cells: usize = directions.iter().map(|d| d.size).product();
+    let places: usize = directions.iter().map(|d| d.n).product();
+    let taps: usize = directions.iter().map(|d| d.kernel).product();
+    let kernel: Vec<usize> = directions.iter().map(|d| d.kernel).collect();
+    let (outer, last) = directions.split_at(directions.len() - 1);
+    let last = last[0];
+    let rows = places / last.n.max(1);
+    for (y, w) in y.chunks_mut(places.max(1)).zip(w.chunks((channels * taps).max(1))) {
+        for (x, w) in x.chunks(cells.max(1)).zip(w.chunks(taps.max(1))) {
+            for row in 0..rows {
+                let y = &mut y[row * last.n..][..last.n];
+                let mut w = w.iter();
+                walk::each(&kernel, |tap| {
+                    let Some(&w) = w.next() else { return };
+                    let Some(at) = row_under(outer, row, tap, last.size) else { return };
+                    let (from, to) = last.inside(tap[outer.len()]);
+                    let start = at + (from * last.stride + tap[outer.len()] * last.dilation)
+                        .saturating_add_signed(-last.before as isize);
+                    if from >= to {
+                    } else if last.stride == 1 {
+                        add_scaled(&mut y[from..to], w, &x[start..]);
+                    } else {
+                        let x = x[start..].iter().step_by(last.stride);
+                        y[from..to].iter_mut().zip(x).for_each(|(y, x)| *y += w * x);
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Where the row of the input begins that a tap of a row of windows sees, if there is one; rows have `size` cells.
+fn row_under(outer: &[Direction], row: usize, tap: &[usize], size: usize) -> Option<usize> {
+    let (mut rest, mut at, mut step) = (row, 0, size);
+    for (direction, &t) in outer.iter().zip(tap).rev() {
+        at += direction.cell(rest % direction.n, t)? * step;
+        rest /= direction.n;
+        step *= direction.size;
+    }
+    Some(at)
 }
 
 /// What every tap of every channel sees, a row each, for `n_rows` rows of windows from `first` on.
@@ -82,24 +146,20 @@ fn lay_out(
     let kernel: Vec<usize> = directions.iter().map(|d| d.kernel).collect();
     for channel in x.chunks(cells.max(1)).take(channels) {
         walk::each(&kernel, |tap| {
+            let (from, to) = last.inside(tap[outer.len()]);
+            let ahead = (from * last.stride + tap[outer.len()] * last.dilation)
+                .saturating_add_signed(-last.before as isize);
             for row in first..first + n_rows {
-                // The row of the input that this tap sees, if there is one.
-                let mut rest = row;
-                let mut at = Some(0);
-                let mut step = last.size;
-                for (direction, &t) in outer.iter().zip(tap).rev() {
-                    let cell = direction.cell(rest % direction.n, t);
-                    rest /= direction.n;
-                    at = at.zip(cell).map(|(at, cell)| at + cell * step);
-                    step *= direction.size;
-                }
-                let tap = tap[outer.len()];
-                match at {
-                    None => patch.extend((0..last.n).map(|_| 0.0)),
-                    Some(at) => {
-                        patch.extend((0..last.n).map(|i| last.cell(i, tap).map_or(0.0, |c| channel[at + c])));
+                let end = patch.len() + last.n;
+                if let Some(at) = row_under(outer, row, tap, last.size).filter(|_| from < to) {
+                    patch.resize(patch.len() + from, 0.0);
+                    let x = &channel[at + ahead..];
+                    match last.stride {
+                        1 => patch.extend_from_slice(&x[..to - from]),
+                        stride => patch.extend(x.iter().step_by(stride).take(to - from)),
                     }
                 }
+                patch.resize(end, 0.0);
             }
         });
     }
@@ -154,17 +214,17 @@ pub(super) fn transposed(call: &Call<'_>) -> Result<Tensor, String> {
         dims.push(usize::try_from(size).map_err(|_| "nothing is left".to_string())?);
     }
     let mut y = vec![0.0f32; call.count(&dims)?];
-    let (values, weights) = (x.to_floats(), w.to_floats());
+    let (values, weights) = (x.as_floats(), w.as_floats());
     let (cells, places) = (x.dims[2..].iter().product::<usize>(), dims[2..].iter().product::<usize>());
     let taps: usize = w.dims[2..].iter().product();
-    // These loops are slower than products of matrices, and the list of places takes memory.
-    call.pay(((n * channels * each) as u64 * 8).saturating_add(256).saturating_mul((cells * taps) as u64))?;
-    let per_group = channels / groups;
+    // The list of places takes time and memory too.
+    call.pay(((n * channels * each) as u64).saturating_add(256).saturating_mul((cells * taps) as u64))?;
+    let (per_group, width) = (channels / groups, each * taps);
     let steps = walk::strides(&dims[2..]);
-    // Where each cell and tap goes, the same for all channels.
+    // Where each tap and cell goes, the same for all channels.
     let mut places_of = Vec::with_capacity(cells * taps);
-    walk::each(&x.dims[2..], |cell| {
-        walk::each(&w.dims[2..], |tap| {
+    walk::each(&w.dims[2..], |tap| {
+        walk::each(&x.dims[2..], |cell| {
             let place = (0..spatial).try_fold(0, |at, d| {
                 let to = (cell[d] * strides[d] + tap[d] * dilations[d]) as i64 - before[d];
                 let to = usize::try_from(to).ok().filter(|&to| to < dims[d + 2])?;
@@ -173,24 +233,24 @@ pub(super) fn transposed(call: &Call<'_>) -> Result<Tensor, String> {
             places_of.push(place.map_or(NOWHERE, |p| p as u32));
         });
     });
-    for (image, c) in (0..n).flat_map(|i| (0..channels).map(move |c| (i, c))) {
-        let group = c / per_group;
-        let x = &values[(image * channels + c) * cells..][..cells];
-        for m in 0..each {
-            let w = &weights[(c * each + m) * taps..][..taps];
-            let y = &mut y[(image * each * groups + group * each + m) * places..][..places];
-            for (cell, x) in x.iter().enumerate() {
-                for (tap, w) in w.iter().enumerate() {
-                    let place = places_of[cell * taps + tap];
-                    if place != NOWHERE {
-                        y[place as usize] += x * w;
-                    }
+    for group in 0..groups {
+        // [each taps, channels of the group]
+        let left = matrix::turned(&weights[group * per_group * width..][..per_group * width], per_group, width);
+        let left = Left::new(width, per_group, &left);
+        for image in 0..n {
+            let x = &values[(image * channels + group * per_group) * cells..][..per_group * cells];
+            let mut spread = vec![0.0; width * cells];
+            left.add_product(x, cells, &mut spread, 0, cells);
+            let y = &mut y[(image * groups + group) * each * places..][..each * places];
+            for (y, spread) in y.chunks_mut(places.max(1)).zip(spread.chunks((taps * cells).max(1))) {
+                for (place, v) in places_of.iter().zip(spread).filter(|(place, _)| **place != NOWHERE) {
+                    y[*place as usize] += v;
                 }
             }
         }
     }
     if let Some(bias) = call.optional(2) {
-        let bias = bias.to_floats();
+        let bias = bias.as_floats();
         if bias.len() != each * groups {
             return Err("its bias".into());
         }

@@ -2,66 +2,79 @@
 
 use super::{call::Call, walk};
 use crate::onnx::tensor::{Data, Tensor};
+use std::borrow::Cow;
+
+/// Changes all elements.
+type Function = Box<dyn Fn(&mut [f32])>;
+
+/// A function of each element, in f64; what is not a number stays so, which a minimum or maximum would not do.
+fn each(f: impl Fn(f64) -> f64 + 'static) -> Function {
+    Box::new(move |values| {
+        for v in values.iter_mut() {
+            *v = if v.is_nan() { *v } else { f(f64::from(*v)) as f32 };
+        }
+    })
+}
 
 /// The function of a unary operator of floats, with its attributes.
-fn function(call: &Call<'_>) -> Option<Box<dyn Fn(f64) -> f64>> {
+fn function(call: &Call<'_>) -> Option<Function> {
     let number = |name: &str, default: f32| f64::from(call.node.float(name, default));
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
     Some(match call.node.op_type.as_str() {
-        "Abs" => Box::new(f64::abs),
-        "Neg" => Box::new(|x| -x),
-        "Floor" => Box::new(f64::floor),
-        "Ceil" => Box::new(f64::ceil),
-        "Round" => Box::new(f64::round_ties_even),
-        "Sqrt" => Box::new(f64::sqrt),
-        "Exp" => Box::new(f64::exp),
-        "Log" => Box::new(f64::ln),
-        "Reciprocal" => Box::new(|x| 1.0 / x),
-        "Sign" => Box::new(|x| if x == 0.0 { 0.0 } else { x.signum() }),
-        "Sin" => Box::new(f64::sin),
-        "Cos" => Box::new(f64::cos),
-        "Tan" => Box::new(f64::tan),
-        "Atan" => Box::new(f64::atan),
-        "Erf" => Box::new(libm::erf),
-        "Relu" => Box::new(|x| x.max(0.0)),
-        "Sigmoid" => Box::new(sigmoid),
-        "Tanh" => Box::new(f64::tanh),
-        "Softplus" => Box::new(|x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
-        "Softsign" => Box::new(|x| x / (1.0 + x.abs())),
-        "Mish" => Box::new(|x| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh()),
+        "Abs" => each(f64::abs),
+        "Neg" => each(|x| -x),
+        "Floor" => each(f64::floor),
+        "Ceil" => each(f64::ceil),
+        "Round" => each(f64::round_ties_even),
+        "Sqrt" => each(f64::sqrt),
+        "Exp" => each(f64::exp),
+        "Log" => each(f64::ln),
+        "Reciprocal" => each(|x| 1.0 / x),
+        "Sign" => each(|x| if x == 0.0 { 0.0 } else { x.signum() }),
+        "Sin" => each(f64::sin),
+        "Cos" => each(f64::cos),
+        "Tan" => each(f64::tan),
+        "Atan" => each(f64::atan),
+        "Erf" => each(libm::erf),
+        "Relu" => each(|x| x.max(0.0)),
+        "Sigmoid" => each(sigmoid),
+        "Tanh" => each(f64::tanh),
+        "Softplus" => each(|x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
+        "Softsign" => each(|x| x / (1.0 + x.abs())),
+        "Mish" => each(|x| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh()),
         "Gelu" if call.node.text("approximate") == "tanh" => {
             let root = (2.0 / std::f64::consts::PI).sqrt();
-            Box::new(move |x| 0.5 * x * (1.0 + (root * (x + 0.044715 * x * x * x)).tanh()))
+            each(move |x| 0.5 * x * (1.0 + (root * (x + 0.044715 * x * x * x)).tanh()))
         }
-        "Gelu" => Box::new(|x| 0.5 * x * (1.0 + libm::erf(x / std::f64::consts::SQRT_2))),
-        "HardSwish" => Box::new(|x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)),
+        "Gelu" => each(|x| 0.5 * x * (1.0 + libm::erf(x / std::f64::consts::SQRT_2))),
+        "HardSwish" => each(|x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)),
         "Swish" => {
             let alpha = number("alpha", 1.0);
-            Box::new(move |x| x * sigmoid(alpha * x))
+            each(move |x| x * sigmoid(alpha * x))
         }
         "LeakyRelu" => {
             let alpha = number("alpha", 0.01);
-            Box::new(move |x| if x < 0.0 { alpha * x } else { x })
+            each(move |x| if x < 0.0 { alpha * x } else { x })
         }
         "ThresholdedRelu" => {
             let alpha = number("alpha", 1.0);
-            Box::new(move |x| if x > alpha { x } else { 0.0 })
+            each(move |x| if x > alpha { x } else { 0.0 })
         }
         "Elu" => {
             let alpha = number("alpha", 1.0);
-            Box::new(move |x| if x < 0.0 { alpha * x.exp_m1() } else { x })
+            each(move |x| if x < 0.0 { alpha * x.exp_m1() } else { x })
         }
         "Celu" => {
             let alpha = number("alpha", 1.0);
-            Box::new(move |x| x.max(0.0) + (alpha * (x / alpha).exp_m1()).min(0.0))
+            each(move |x| x.max(0.0) + (alpha * (x / alpha).exp_m1()).min(0.0))
         }
         "Selu" => {
             let (alpha, gamma) = (number("alpha", 1.673_263_2), number("gamma", 1.050_701));
-            Box::new(move |x| gamma * if x > 0.0 { x } else { alpha * x.exp_m1() })
+            each(move |x| gamma * if x > 0.0 { x } else { alpha * x.exp_m1() })
         }
         "HardSigmoid" => {
             let (alpha, beta) = (number("alpha", 0.2), number("beta", 0.5));
-            Box::new(move |x| (alpha * x + beta).clamp(0.0, 1.0))
+            each(move |x| (alpha * x + beta).clamp(0.0, 1.0))
         }
         _ => return None,
     })
@@ -120,9 +133,9 @@ pub(super) fn unary(call: &Call<'_>) -> Result<Tensor, String> {
         return Ok(Tensor::ints(dims, v.iter().map(|&v| f(v)).collect()));
     }
     let f = function(call).ok_or("it works on booleans")?;
-    // A minimum or maximum of f64 loses what is not a number.
-    let g = |v: f32| if v.is_nan() { v } else { f(f64::from(v)) as f32 };
-    Ok(Tensor::floats(dims, x.to_floats().into_iter().map(g).collect()))
+    let mut y = x.to_floats();
+    f(&mut y);
+    Ok(Tensor::floats(dims, y))
 }
 
 pub(super) fn is_variadic(op: &str) -> bool {
@@ -155,10 +168,11 @@ pub(super) fn variadic(call: &Call<'_>) -> Result<Tensor, String> {
         "Sum" | "Mean" => "Add",
         other => other,
     };
-    let mut y = call.x(0)?.clone();
+    let mut y = Cow::Borrowed(call.x(0)?);
     for i in 1..call.inputs.len() {
-        y = two(call, op, &y, call.x(i)?)?;
+        y = Cow::Owned(two(call, op, &y, call.x(i)?)?);
     }
+    let mut y = y.into_owned();
     if let ("Mean", Data::Floats(v)) = (call.node.op_type.as_str(), &mut y.data) {
         let n = call.inputs.len() as f32;
         v.iter_mut().for_each(|v| *v /= n);
@@ -175,8 +189,7 @@ fn two(call: &Call<'_>, op: &str, a: &Tensor, b: &Tensor) -> Result<Tensor, Stri
         let made: Option<Vec<i64>> = a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect();
         return Ok(Tensor::ints(dims, made.ok_or("a division by 0")?));
     }
-    let (a, b) = (a.to_floats(), b.to_floats());
-    let pairs = a.iter().zip(&b).map(|(&a, &b)| (a, b));
+    let (a, b) = (a.as_floats(), b.as_floats());
     let test: Option<fn((f32, f32)) -> bool> = match op {
         "Equal" => Some(|(a, b)| a == b),
         "Less" => Some(|(a, b)| a < b),
@@ -186,20 +199,25 @@ fn two(call: &Call<'_>, op: &str, a: &Tensor, b: &Tensor) -> Result<Tensor, Stri
         _ => None,
     };
     if let Some(test) = test {
+        let pairs = a.iter().zip(b.iter()).map(|(&a, &b)| (a, b));
         return Ok(Tensor::ints(dims, pairs.map(|p| i64::from(test(p))).collect()));
     }
-    let f: fn((f32, f32)) -> f32 = match op {
-        "Add" => |(a, b)| a + b,
-        "Sub" => |(a, b)| a - b,
-        "Mul" => |(a, b)| a * b,
-        "Div" => |(a, b)| a / b,
-        "Pow" => |(a, b)| f64::from(a).powf(f64::from(b)) as f32,
-        "Mod" => |(a, b)| a % b,
-        "Min" => |(a, b)| if a.is_nan() || a < b { a } else { b },
-        "Max" => |(a, b)| if a.is_nan() || a > b { a } else { b },
+    let y = match op {
+        "Add" => paired(&a, &b, |a, b| a + b),
+        "Sub" => paired(&a, &b, |a, b| a - b),
+        "Mul" => paired(&a, &b, |a, b| a * b),
+        "Div" => paired(&a, &b, |a, b| a / b),
+        "Pow" => paired(&a, &b, |a, b| f64::from(a).powf(f64::from(b)) as f32),
+        "Mod" => paired(&a, &b, |a, b| a % b),
+        "Min" => paired(&a, &b, |a, b| if a.is_nan() || a < b { a } else { b }),
+        "Max" => paired(&a, &b, |a, b| if a.is_nan() || a > b { a } else { b }),
         _ => return Err("it works on booleans".into()),
     };
-    Ok(Tensor::floats(dims, pairs.map(f).collect()))
+    Ok(Tensor::floats(dims, y))
+}
+
+fn paired(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> Vec<f32> {
+    a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
 }
 
 /// The function of an operator on two whole numbers; it gives `None` for a division by 0.
@@ -246,7 +264,7 @@ pub(super) fn clip(call: &Call<'_>) -> Result<Tensor, String> {
         let v = if v < low { low } else { v };
         if v > high { high } else { v }
     };
-    Ok(Tensor::floats(x.dims.clone(), x.to_floats().into_iter().map(f).collect()))
+    Ok(Tensor::floats(x.dims.clone(), x.as_floats().iter().map(|&v| f(v)).collect()))
 }
 
 /// `Where`.

@@ -75,7 +75,8 @@ pub(super) fn transpose(call: &Call<'_>) -> Result<Tensor, String> {
     }
     let steps = strides(&x.dims);
     let dims = order.iter().map(|&d| x.dims[d]).collect();
-    Ok(walk::rearranged(x, dims, |index| index.iter().zip(&order).map(|(i, &d)| i * steps[d]).sum()))
+    let steps: Vec<usize> = order.iter().map(|&d| steps[d]).collect();
+    Ok(walk::strided(x, dims, &steps))
 }
 
 pub(super) fn concat(call: &Call<'_>) -> Result<Tensor, String> {
@@ -213,7 +214,7 @@ pub(super) fn expand(call: &Call<'_>) -> Result<Tensor, String> {
     let to = sizes(call.x(1)?.as_ints().ok_or("a shape of floats")?)?;
     let dims = walk::broadcast(&[&x.dims, &to])?;
     call.count(&dims)?;
-    Ok(walk::spread(x, &dims))
+    Ok(walk::spread(x, &dims).into_owned())
 }
 
 pub(super) fn tile(call: &Call<'_>) -> Result<Tensor, String> {

@@ -23,6 +23,20 @@ impl Direction {
         (self.kernel - 1) * self.dilation + 1
     }
 
+    /// Whether every window is one cell of the input, in order.
+    pub(super) fn is_one_to_one(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.before == 0 && self.n == self.size
+    }
+
+    /// The windows, from and to, whose cell under `tap` is inside the input.
+    pub(super) fn inside(&self, tap: usize) -> (usize, usize) {
+        // Of window 0.
+        let cell = (tap * self.dilation) as i64 - self.before;
+        let up_to = |limit: i64| (limit - cell + self.stride as i64 - 1).max(0) as usize / self.stride;
+        let to = up_to(self.size as i64).min(self.n);
+        (up_to(0).min(to), to)
+    }
+
     /// The cell under `tap` of a window, if it is inside the input.
     pub(super) fn cell(&self, window: usize, tap: usize) -> Option<usize> {
         let at = (window * self.stride + tap * self.dilation) as i64 - self.before;
