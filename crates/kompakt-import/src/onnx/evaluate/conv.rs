@@ -104,8 +104,9 @@ fn tap_by_tap(w: &[f32], x: &[f32], y: &mut [f32], directions: &[Direction], cha
                     let Some(&w) = w.next() else { return };
                     let Some(at) = row_under(outer, row, tap, last.size) else { return };
                     let (from, to) = last.inside(tap[outer.len()]);
-                    let start = at + (from * last.stride + tap[outer.len()] * last.dilation)
-                        .saturating_add_signed(-last.before as isize);
+                    let start = at
+                        + (from * last.stride + tap[outer.len()] * last.dilation)
+                            .saturating_add_signed(-last.before as isize);
                     if from >= to {
                     } else if last.stride == 1 {
                         add_scaled(&mut y[from..to], w, &x[start..]);
@@ -235,7 +236,8 @@ pub(super) fn transposed(call: &Call<'_>) -> Result<Tensor, String> {
     });
     for group in 0..groups {
         // [each taps, channels of the group]
-        let left = matrix::turned(&weights[group * per_group * width..][..per_group * width], per_group, width);
+        let left =
+            matrix::turned(&weights[group * per_group * width..][..per_group * width], per_group, width);
         let left = Left::new(width, per_group, &left);
         for image in 0..n {
             let x = &values[(image * channels + group * per_group) * cells..][..per_group * cells];
