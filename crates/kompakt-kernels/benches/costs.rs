@@ -1,12 +1,15 @@
-//! What the forms of a matrix cost with one vector, on every instruction set of the machine: the numbers of
-//! `kompakt-runtime`'s cost table, in picoseconds a unit, least of 200 runs.
+//! What the forms of a matrix cost, on every instruction set of the machine: the numbers of the tables in `arch`, in
+//! picoseconds a unit, least of many runs.
 //!
-//! `cargo bench -p kompakt-kernels --bench costs`
+//! `cargo bench -p kompakt-kernels --bench costs [-- INSTRUCTION_SET...]`
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
-use kompakt_kernels::{ColumnMatrix, ColumnScratch, Epilogue, Isa, SlicedMatrix, columns, dense};
+use kompakt_kernels::{
+    Aligned, ColumnMatrix, ColumnScratch, ConvShape, Depthwise, Epilogue, Grid, Isa, PanelMatrix,
+    PanelScratch, Planes, PlanesAt, SlicedMatrix, TapLayout, TapMatrix, Window, columns, dense, grid,
+};
 use kompakt_testing::matrix::SparseMatrix;
-use std::{hint::black_box, time::Instant};
+use std::{hint::black_box, sync::Arc, time::Instant};
 
 const N_ROWS: usize = 1024;
 const N_COLS: usize = 1024;
@@ -23,36 +26,145 @@ fn cost(n_units: usize, mut run: impl FnMut()) -> f64 {
     least * 1e12 / n_units as f64
 }
 
+/// The straight line through the costs of a unit with two numbers of vectors: at none, and for each.
+fn line([few, many]: [usize; 2], [with_few, with_many]: [f64; 2]) -> [f64; 2] {
+    let each = (with_many - with_few) / (many - few) as f64;
+    [(with_few - each * few as f64).max(0.0), each]
+}
+
 fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    for isa in Isa::available().filter(|isa| wanted.is_empty() || wanted.iter().any(|w| w == isa.name())) {
+        println!("{}:", isa.name());
+        one_vector(isa);
+        windows(isa);
+        convolutions(isa);
+    }
+}
+
+/// Linear layers with one vector.
+fn one_vector(isa: Isa) {
     let x: Vec<f32> = (0..N_COLS).map(|i| (i % 13) as f32 - 5.5).collect();
     let mut y = vec![0.0; N_ROWS];
-    for isa in Isa::available() {
-        let sliced = [32, 64].map(|n_levels| {
-            let layer = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, n_levels);
-            let m = SlicedMatrix::build(&layer).unwrap();
-            cost(layer.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut y))
-        });
-        let layer = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, 32);
-        let (m, mut scratch) = (ColumnMatrix::build(&layer).unwrap(), ColumnScratch::default());
-        let scattered =
-            cost(layer.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut scratch, &mut y));
-        let looked = cost(N_COLS, || {
-            black_box(columns::count_nonzero(isa, black_box(&x)));
-        });
-        let codes = vec![1u8; N_COLS];
-        let dense_codes = [16, 32, 64, 128, 256].map(|n_levels| {
-            let book = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, n_levels).book().clone();
-            cost(64 * N_COLS, || {
-                (0..64).for_each(|r| y[r] = dense::dot_codes(isa, black_box(&codes), &book, black_box(&x)));
-            })
-        });
-        let dense_values = cost(64 * N_COLS, || {
-            (0..64).for_each(|r| y[r] = dense::dot(isa, black_box(&x), black_box(&x)));
-        });
-        println!("{}:", isa.name());
-        println!("    sliced_codes: {:.0}.0, sliced_values: {:.0}.0,", sliced[0], sliced[1]);
-        println!("    column_weight: {scattered:.0}.0, column_input: {looked:.0}.0,");
-        println!("    dense_codes: {:?},", dense_codes.map(f64::round));
-        println!("    dense_values: {dense_values:.0}.0,");
-    }
+    let sliced = [32, 64].map(|n_levels| {
+        let layer = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, n_levels);
+        let m = SlicedMatrix::build(&layer).unwrap();
+        cost(layer.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut y))
+    });
+    let layer = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, 32);
+    let (m, mut scratch) = (ColumnMatrix::build(&layer).unwrap(), ColumnScratch::default());
+    let scattered =
+        cost(layer.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut scratch, &mut y));
+    let looked = cost(N_COLS, || {
+        black_box(columns::count_nonzero(isa, black_box(&x)));
+    });
+    let codes = vec![1u8; N_COLS];
+    let dense_codes = [16, 32, 64, 128, 256].map(|n_levels| {
+        let book = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, n_levels).book().clone();
+        cost(64 * N_COLS, || {
+            (0..64).for_each(|r| y[r] = dense::dot_codes(isa, black_box(&codes), &book, black_box(&x)));
+        })
+    });
+    let dense_values = cost(64 * N_COLS, || {
+        (0..64).for_each(|r| y[r] = dense::dot(isa, black_box(&x), black_box(&x)));
+    });
+    println!("    sliced_codes: {:.0}.0,\n    sliced_values: {:.0}.0,", sliced[0], sliced[1]);
+    println!("    column_weight: {scattered:.0}.0,\n    column_input: {looked:.0}.0,");
+    println!("    dense_codes: {:?},", dense_codes.map(f64::round));
+    println!("    dense_values: {dense_values:.0}.0,");
+}
+
+/// Rows and columns of a convolution 3 x 3 of 32 channels, and its density for sparse forms.
+const WINDOWED: [usize; 2] = [64, 288];
+const WINDOWED_DENSITY: f32 = 0.3;
+
+/// Matrices with windows of positions.
+fn windows(isa: Isa) {
+    // Windows of sixteen floats a vector: whole ones as grids and lines have, and rows of planes.
+    let whole = |down: usize| Window { rows: down, cols: 32, x_stride: 48, y_stride: 32 };
+    let planes = |rows: usize| Window { rows, cols: 32, x_stride: 34, y_stride: 32 };
+    let measure = |window: Window, m: &dyn Fn(Window, &mut [f32]), n: usize| {
+        let mut y = Aligned::default();
+        cost(n, || m(window, y.room(WINDOWED[0] * window.rows * window.y_stride)))
+    };
+    let layout = |x_stride: usize, rows: usize| {
+        let tap = |c: usize| c / 9 * (rows + 2) * x_stride + c % 9 / 3 * x_stride + c % 3;
+        TapLayout::planar((0..WINDOWED[1]).map(|c| tap(c) as u32).collect(), 1 << 16)
+    };
+    let mut memory = Aligned::default();
+    let x = &*memory.room(32 * 20 * 48);
+    let layer = SparseMatrix::random(1, WINDOWED, WINDOWED_DENSITY, 32);
+    let taps = |whole: bool, window: Window| {
+        let scale = if whole { grid::LANES } else { 1 };
+        let layout = layout(window.x_stride / scale, window.rows);
+        let m = TapMatrix::build(Arc::new(layout), &layer);
+        measure(
+            window,
+            &|window, y| {
+                let (rows, plane) = (0..WINDOWED[0], window.rows * window.y_stride);
+                m.apply(isa, rows, x, scale, window, Epilogue::default(), y, plane);
+            },
+            layer.n_kept(),
+        )
+    };
+    let n = [2, 6];
+    let [tap, tap_vector] = line(n.map(|n| 2 * n), n.map(|n| taps(true, whole(n))));
+    println!("    tap: {tap:.0}.0,\n    tap_vector: {tap_vector:.0}.0,");
+    let n = [4, 16];
+    let [plane_tap, plane_vector] = line(n.map(|n| 2 * n), n.map(|n| taps(false, planes(n))));
+    println!("    plane_tap: {plane_tap:.0}.0,\n    plane_vector: {plane_vector:.0}.0,");
+    let panels = |n_levels: usize, window: Window| {
+        let layer = SparseMatrix::random(1, WINDOWED, 0.8, n_levels);
+        let m = PanelMatrix::build(&layout(window.x_stride, window.rows), &layer);
+        let scratch = std::cell::RefCell::new(PanelScratch::default());
+        measure(
+            window,
+            &|window, y| {
+                let (rows, plane) = (0..WINDOWED[0], window.rows * window.y_stride);
+                let scratch = &mut scratch.borrow_mut();
+                m.apply(isa, rows, x, 1, window, Epilogue::default(), y, plane, scratch);
+            },
+            WINDOWED[0] * WINDOWED[1],
+        )
+    };
+    let [few, many] = [31, 64].map(|n_levels| line(n.map(|n| 2 * n), n.map(|n| panels(n_levels, planes(n)))));
+    println!("    panel_codes: [{:.0}.0, {:.0}.0],\n    panel_vector: {:.0}.0,", few[0], many[0], few[1]);
+}
+
+/// What stands around convolutions, and those of one channel.
+fn convolutions(isa: Isa) {
+    let shape = ConvShape {
+        channels: 16,
+        outputs: 16,
+        size: [32, 32],
+        output: [32, 32],
+        kernel: [3, 3],
+        before: [1, 1],
+        stride: [1, 1],
+        dilation: [1, 1],
+    };
+    let x: Vec<f32> = (0..16 * 1024).map(|i| (i % 13) as f32 - 5.5).collect();
+    let planes =
+        Planes { channels: 16, size: [32; 2], before: [1; 2], after: [1; 2], stride: [1; 2], row_align: 1 };
+    let mut out = vec![0.0; planes.len()];
+    let copied = cost(x.len(), || planes.fill(black_box(&x), &mut out));
+    let grid = Grid::new(shape);
+    let (mut input, mut pad) = (Aligned::default(), Vec::new());
+    let input = input.room(grid.room());
+    let filled = cost(grid.len(), || grid.fill(isa, black_box(&x), 0, &mut pad, input));
+    let mut y = vec![0.0; 1024];
+    let stored = cost(grid.tile_len(), || grid.store(isa, black_box(input), 0, &mut y));
+    let one = ConvShape { channels: 1, outputs: 1, ..shape };
+    let taps =
+        TapMatrix::build(Arc::new(TapLayout::linear(9, 9)), &SparseMatrix::random(1, [16, 9], 1.0, 32));
+    let mut y = vec![0.0; 16 * 1024];
+    let at = PlanesAt { first: 0, x_plane: 1024, y_plane: 1024 };
+    let depthwise = Depthwise::new(&one).unwrap();
+    let place = cost(16 * 9 * 64, || {
+        depthwise.apply(isa, &taps, 0..16, 0, black_box(&x), at, Epilogue::default(), &mut y);
+    });
+    println!(
+        "    plane_input: {copied:.0}.0,\n    grid_input: {filled:.0}.0,\n    grid_output: {stored:.0}.0,"
+    );
+    println!("    depthwise_vector: {place:.0}.0,");
 }

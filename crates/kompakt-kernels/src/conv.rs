@@ -3,6 +3,7 @@
 
 pub(crate) mod aligned;
 pub(crate) mod convolution;
+mod cost;
 pub mod depthwise;
 pub(crate) mod expanded;
 pub(crate) mod fill;

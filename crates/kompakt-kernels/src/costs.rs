@@ -1,13 +1,16 @@
-//! What the forms of a linear layer cost with one vector: the tables that a planner chooses by, one for each instruction
-//! set, beside its vectors (`arch`).
+//! What the forms of a layer cost: the tables that a planner chooses by, one for each instruction set, beside its vectors
+//! (`arch`).
 //!
-//! Measured on one core of an AMD Zen 4 by `cargo bench -p kompakt-kernels --bench costs`, which prints them; those of
-//! `portable` are estimates. They are part of the program, and nothing is timed when a model is opened: the same file,
-//! options and instruction set always give the same plan, and so the same bits, on any machine.
+//! `cargo bench -p kompakt-kernels --bench costs` measures and prints them. They are part of the program, and nothing is
+//! timed when a model is opened: the same file, options and instruction set always give the same plan, and so the same
+//! bits, on any machine. A choice is between numbers of one group, which come from one machine:
 //!
-//! Convolutions and layers over a batch have one form and need no table.
+//! | group | x86-64, `portable` | `neon`, `simd128` |
+//! |---|---|---|
+//! | linear layers, one vector (`sliced` to `dense`) | AMD Zen 4; `portable` is an estimate | estimates |
+//! | windows of positions, convolutions (`tap` to `depthwise`) | Intel Sapphire Rapids | derived: see there |
 
-use crate::{Isa, arch};
+use crate::{Isa, WindowForm, arch};
 
 /// Picoseconds a unit, for an instruction set.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +27,45 @@ pub struct Costs {
     pub(crate) dense_codes: [f64; 5],
     /// All weights as values: a weight.
     pub(crate) dense_values: f64,
+    /// Floats of a vector for windows that begin anywhere.
+    pub(crate) narrow: usize,
+    /// Floats of a vector for all else.
+    pub(crate) wide: usize,
+    /// Taps over whole vectors: a kept weight, each time that it is loaded.
+    pub(crate) tap: f64,
+    /// A kept weight and sixteen positions.
+    pub(crate) tap_vector: f64,
+    /// Taps over windows that begin anywhere: the same.
+    pub(crate) plane_vector: f64,
+    /// Panels: looking up a weight, with fewer than 32 levels and with more.
+    pub(crate) panel_codes: [f64; 2],
+    /// A weight and sixteen positions.
+    pub(crate) panel_vector: f64,
+    /// Padding a plane: an element.
+    pub(crate) plane_input: f64,
+    /// Laying out a grid: a float of it.
+    pub(crate) grid_input: f64,
+    /// Storing sums of a grid: one.
+    pub(crate) grid_output: f64,
+    /// A depthwise convolution: a place of the kernel and sixteen positions.
+    pub(crate) depthwise_vector: f64,
+}
+
+/// Vectors of sixteen whose sums stay in registers.
+const SUMS: usize = 12;
+
+/// A matrix against windows of positions.
+pub(crate) struct Work {
+    pub(crate) n_kept: usize,
+    pub(crate) n_weights: usize,
+    /// `None` levels are values.
+    pub(crate) n_levels: Option<usize>,
+    /// How many windows.
+    pub(crate) n_runs: usize,
+    /// Their rows and columns.
+    pub(crate) window: [usize; 2],
+    /// Whether they begin at whole vectors.
+    pub(crate) is_whole: bool,
 }
 
 /// Those of the definition.
@@ -34,6 +76,17 @@ pub(crate) static SCALAR: Costs = Costs {
     column_input: 78.0,
     dense_codes: [248.0, 247.0, 246.0, 247.0, 248.0],
     dense_values: 126.0,
+    narrow: 1,
+    wide: 1,
+    tap: 0.0,
+    tap_vector: 1906.0,
+    plane_vector: 2070.0,
+    panel_codes: [200.0; 2],
+    panel_vector: 7889.0,
+    plane_input: 135.0,
+    grid_input: 382.0,
+    grid_output: 327.0,
+    depthwise_vector: 27955.0,
 };
 
 impl Costs {
@@ -63,6 +116,42 @@ impl Costs {
     /// Nanoseconds of a run over all weights as values.
     pub fn dense_values(&self, n_weights: usize) -> f64 {
         n_weights as f64 * self.dense_values * 1e-3
+    }
+
+    /// Nanoseconds of a linear layer over `n` vectors, in a form for windows.
+    pub fn batch(
+        &self,
+        form: WindowForm,
+        n_kept: usize,
+        n_weights: usize,
+        n_levels: Option<usize>,
+        n: usize,
+    ) -> f64 {
+        let is_whole = n.is_multiple_of(16);
+        self.window(form, Work { n_kept, n_weights, n_levels, n_runs: 1, window: [1, n], is_whole }) * 1e-3
+    }
+
+    /// Picoseconds of a matrix against windows.
+    pub(crate) fn window(&self, form: WindowForm, work: Work) -> f64 {
+        let Work { n_kept, n_weights, n_levels, n_runs, window: [rows, cols], is_whole } = work;
+        let vectors = |lanes: usize| rows as f64 * self.vectors(cols, lanes);
+        let once = match form {
+            WindowForm::Taps if is_whole => {
+                let n = rows * cols.div_ceil(16);
+                n_kept as f64 * (n.div_ceil(SUMS) as f64 * self.tap + n as f64 * self.tap_vector)
+            }
+            WindowForm::Taps => n_kept as f64 * vectors(self.narrow) * self.plane_vector,
+            WindowForm::Panels => {
+                let look_up = n_levels.map_or(0.0, |n| self.panel_codes[usize::from(n >= 32)]);
+                n_weights as f64 * (look_up + vectors(self.wide) * self.panel_vector)
+            }
+        };
+        once * n_runs as f64
+    }
+
+    /// Vectors of sixteen that so many positions take, in vectors of `lanes`.
+    pub(crate) fn vectors(&self, cols: usize, lanes: usize) -> f64 {
+        (cols.div_ceil(lanes) * lanes) as f64 / 16.0
     }
 
     /// Which part of the inputs may be other than zero for columns to pay.

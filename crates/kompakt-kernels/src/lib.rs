@@ -8,6 +8,7 @@
 //! | [`SlicedMatrix`] | a matrix and one vector | 3 (codebook of up to 32 entries), else 6 |
 //! | [`ColumnMatrix`] | a matrix and one vector that is mostly zeros | 6 |
 //! | [`TapMatrix`] | convolutions; a matrix and a batch of vectors | 3 |
+//! | [`PanelMatrix`] | the same where most weights are kept | 1 a weight |
 //! | [`dense`] | matrices with nothing pruned; rows that were just unpacked | 1 a weight |
 //!
 //! None of them ever holds a dense matrix of f32. Zeros are neither stored nor multiplied.
@@ -56,10 +57,12 @@ pub use matrix::{
     columns::{self, ColumnMatrix, ColumnScratch},
     dense,
     layout::TapLayout,
+    panels::{self, PanelMatrix, PanelScratch},
     rows::{Codebook, RowSource, RowWeights},
     sliced::{self, SlicedMatrix},
     taps::{self, TapMatrix},
     window::Window,
+    windowed::{WindowForm, WindowMatrix},
 };
 pub use ops::{
     activations, elementwise, normalise,

@@ -3,7 +3,9 @@
 pub mod columns;
 pub mod dense;
 pub(crate) mod layout;
+pub mod panels;
 pub(crate) mod rows;
 pub mod sliced;
 pub mod taps;
 pub(crate) mod window;
+pub(crate) mod windowed;

@@ -17,6 +17,7 @@
 )]
 
 mod anywhere;
+pub(crate) mod panel;
 mod whole;
 
 use crate::{

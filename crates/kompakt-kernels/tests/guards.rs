@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use kompakt_kernels::{
-    Codebook, ColumnMatrix, ColumnScratch, ConvShape, Depthwise, Epilogue, Grid, Isa, PlanesAt, RowSource,
-    RowWeights, SlicedMatrix, TapLayout, TapMatrix, Window, columns, dense, grid,
+    Codebook, ColumnMatrix, ColumnScratch, ConvShape, Depthwise, Epilogue, Grid, Isa, PanelMatrix,
+    PanelScratch, PlanesAt, RowSource, RowWeights, SlicedMatrix, TapLayout, TapMatrix, Window, columns,
+    dense, grid,
 };
 use kompakt_testing::{
     guard::{Allocator, Page, guarded},
@@ -69,12 +70,22 @@ fn batches() {
     for m in matrices() {
         let (n_rows, n_cols) = (m.rows.len(), m.n_cols());
         for block in [7, 1 << 16] {
-            let taps = guarded(|| TapMatrix::build(Arc::new(TapLayout::linear(n_cols, block)), &m));
+            let layout = Arc::new(TapLayout::linear(n_cols, block));
+            let taps = guarded(|| TapMatrix::build(layout.clone(), &m));
+            let n_levels = m.is_coded().then(|| m.book().n_levels());
+            let can_hold = PanelMatrix::can_hold(n_levels, m.n_kept() == n_rows * n_cols);
+            let panels = can_hold.then(|| guarded(|| PanelMatrix::build(&layout, &m)));
             for batch in [1, 2, 8, 9, 16, 17, 31, 32, 48, 66, 112, 144] {
                 let x = from.copy(&numbers(1, n_cols * batch));
                 for isa in Isa::available() {
                     let y = to.floats(n_rows * batch);
-                    taps.apply(isa, 0..n_rows, x, batch, Window::line(batch), Epilogue::default(), y, batch);
+                    let (window, epilogue) = (Window::line(batch), Epilogue::default());
+                    taps.apply(isa, 0..n_rows, x, batch, window, epilogue, y, batch);
+                    let Some(panels) = &panels else { continue };
+                    let mut scratch = PanelScratch::default();
+                    guarded(|| {
+                        panels.apply(isa, 0..n_rows, x, batch, window, epilogue, y, batch, &mut scratch)
+                    });
                 }
             }
         }
@@ -108,7 +119,9 @@ fn convolutions() {
         let m = SparseMatrix::random(3, [shape.outputs, n_cols], 0.5, 16);
         let ([h, w], [oh, ow]) = (shape.size, shape.output);
         let x = from.copy(&numbers(1, shape.channels * h * w));
-        let taps = guarded(|| TapMatrix::build(Arc::new(TapLayout::planar(grid.offsets(), 300)), &m));
+        let layout = Arc::new(TapLayout::planar(grid.offsets(), 300));
+        let taps = guarded(|| TapMatrix::build(layout.clone(), &m));
+        let panels = guarded(|| PanelMatrix::build(&layout, &m));
         let [down, across] = grid.block();
         let cols = across * grid::LANES;
         let window = Window { rows: down, cols, x_stride: grid.row_vectors() * grid::LANES, y_stride: cols };
@@ -119,7 +132,12 @@ fn convolutions() {
                 guarded(|| grid.fill(isa, x, tile, &mut pad, input));
                 let sums = to.floats(shape.outputs * grid.tile_len() + 4 * grid::LANES);
                 let (rows, len) = (0..shape.outputs, grid.tile_len());
-                taps.apply(isa, rows, input, grid::LANES, window, Epilogue::default(), sums, len);
+                let epilogue = Epilogue::default();
+                taps.apply(isa, rows.clone(), input, grid::LANES, window, epilogue, sums, len);
+                let mut scratch = PanelScratch::default();
+                guarded(|| {
+                    panels.apply(isa, rows, input, grid::LANES, window, epilogue, sums, len, &mut scratch)
+                });
                 let mut y = guarded(|| vec![0.0; oh * ow]);
                 for row in 0..shape.outputs {
                     grid.store(isa, &sums[row * len..], tile, &mut y);

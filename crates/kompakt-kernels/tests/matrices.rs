@@ -3,7 +3,8 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    ColumnMatrix, ColumnScratch, Epilogue, Isa, SlicedMatrix, TapLayout, TapMatrix, Window, dense,
+    ColumnMatrix, ColumnScratch, Epilogue, Isa, PanelMatrix, PanelScratch, SlicedMatrix, TapLayout,
+    TapMatrix, Window, dense,
 };
 use kompakt_testing::{
     matrix::{SparseMatrix, SparseRow},
@@ -120,7 +121,11 @@ fn a_batch() {
         let relu: bool = u.arbitrary()?;
         let epilogue = Epilogue { scale: Some(&scale), bias: Some(&bias), relu };
         let block = *u.choose(&[1, 3, 64, 1000])?;
-        let taps = TapMatrix::build(Arc::new(TapLayout::linear(n_cols, block)), &m);
+        let layout = Arc::new(TapLayout::linear(n_cols, block));
+        let taps = TapMatrix::build(layout.clone(), &m);
+        let is_full = m.n_kept() == n_rows * n_cols;
+        let n_levels = kompakt_kernels::RowSource::is_coded(&m).then(|| m.book().n_levels());
+        let panels = PanelMatrix::can_hold(n_levels, is_full).then(|| PanelMatrix::build(&layout, &m));
         let split = u.int_in_range(0..=n_rows)?;
         for isa in Isa::available() {
             let mut y = vec![f32::NAN; n_rows * batch];
@@ -132,6 +137,19 @@ fn a_batch() {
                     let expected = row.product(|c| x[c * batch + b]);
                     let what = format!("taps {isa} row {r} of batch {batch}");
                     assert_close(&what, y[r * batch + b], expected, row.cols.len(), scale[r], bias[r], relu);
+                }
+            }
+            let Some(panels) = &panels else { continue };
+            let (mut z, mut scratch) = (vec![f32::NAN; n_rows * batch], PanelScratch::default());
+            panels.apply(isa, 0..n_rows, &x, batch, window, epilogue, &mut z, batch, &mut scratch);
+            let mut some = vec![f32::NAN; (n_rows - split) * batch];
+            panels.apply(isa, split..n_rows, &x, batch, window, epilogue, &mut some, batch, &mut scratch);
+            assert_eq!(some, z[split * batch..], "some rows have the same bits on {isa}");
+            for (r, row) in m.rows.iter().enumerate() {
+                for b in 0..batch {
+                    let expected = row.product(|c| x[c * batch + b]);
+                    let what = format!("panels {isa} row {r} of batch {batch}");
+                    assert_close(&what, z[r * batch + b], expected, n_cols, scale[r], bias[r], relu);
                 }
             }
         }

@@ -3,8 +3,8 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    Aligned, ConvShape, Depthwise, Epilogue, Grid, Isa, Planes, PlanesAt, PoolWindow, TapLayout, TapMatrix,
-    Window, elementwise, grid, pool,
+    Aligned, ConvShape, Depthwise, Epilogue, Grid, Isa, PanelMatrix, PanelScratch, Planes, PlanesAt,
+    PoolWindow, TapLayout, TapMatrix, Window, elementwise, grid, pool,
 };
 use kompakt_testing::{matrix::SparseMatrix, numbers};
 use std::sync::Arc;
@@ -85,6 +85,10 @@ impl DenseMatrix {
     fn taps(&self, layout: TapLayout) -> TapMatrix {
         TapMatrix::build(Arc::new(layout), &SparseMatrix::of_dense(&self.values, self.n_cols))
     }
+
+    fn panels(&self, layout: &TapLayout) -> PanelMatrix {
+        PanelMatrix::build(layout, &SparseMatrix::of_dense(&self.values, self.n_cols))
+    }
 }
 
 /// Weights of some density, an input and biases for a convolution.
@@ -116,19 +120,23 @@ fn convolutions() {
         }
         let footprint = *u.choose(&[1, 300, 4096, 1 << 20])?;
         let layout = TapLayout::planar(c.planes.offsets(c.channels, c.kernel, c.dilation), footprint);
+        let panels = m.panels(&layout);
         let taps = m.taps(layout);
         let [oh, ow] = c.output;
         let window = Window { rows: oh, cols: ow, x_stride: c.planes.row_stride(), y_stride: ow };
         for isa in Isa::available() {
             let mut y = vec![f32::NAN; n_rows * oh * ow];
+            let (mut z, mut scratch) = (y.clone(), PanelScratch::default());
             for group in 0..c.groups {
                 let x = &padded[group * c.channels * c.planes.channel_len()..];
                 let rows = group * c.out..(group + 1) * c.out;
-                let y = &mut y[rows.start * oh * ow..rows.end * oh * ow];
+                let planes = rows.start * oh * ow..rows.end * oh * ow;
+                let (y, z) = (&mut y[planes.clone()], &mut z[planes]);
                 let epilogue = Epilogue { scale: None, bias: Some(&bias), relu: false };
-                taps.apply(isa, rows, x, 1, window, epilogue, y, oh * ow);
+                taps.apply(isa, rows.clone(), x, 1, window, epilogue, y, oh * ow);
+                panels.apply(isa, rows, x, 1, window, epilogue, z, oh * ow, &mut scratch);
             }
-            for (i, &found) in y.iter().enumerate() {
+            for (i, &found) in y.iter().enumerate().chain(z.iter().enumerate()) {
                 let (row, oy, ox) = (i / (oh * ow), i / ow % oh, i % ow);
                 let (sum, size) = expected(&c, &m.values, &x, row, oy, ox);
                 let bound = (4 * (n_cols + 2)) as f64 * 2f64.powi(-24) * (size + f64::from(bias[row].abs()));

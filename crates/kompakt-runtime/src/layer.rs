@@ -13,7 +13,7 @@ use crate::{
 };
 use form::Form;
 use from_file::FromFile;
-use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, TapMatrix};
+use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, WindowMatrix};
 
 /// A layer that is ready to run.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct Scratch {
     pub(crate) row: RowScratch,
     columns: ColumnScratch,
     /// Rows of a layer that is run from the file.
-    taps: Option<TapMatrix>,
+    unpacked: Option<WindowMatrix>,
     codes: Vec<u8>,
     conv: ConvScratch,
 }

@@ -28,6 +28,7 @@ mod supported;
 pub(crate) use step::{Channels, Combine, InPlace, OutOfPlace, Segment, Step, StepKind};
 
 use crate::program::{Affine, Epilogue, ParameterId, Program};
+use forms::Choice;
 use kompakt_kernels::Convolution;
 
 /// A buffer's number.
@@ -127,12 +128,32 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Schedules a program for up to `max_batch` images at once.
+    /// Schedules a program for up to `max_batch` images at once. The forms of its layers are still open.
     ///
     /// Errors: every operation that cannot be run here, with the reason.
     pub(crate) fn new(program: &Program, max_batch: usize) -> Result<Self, Vec<String>> {
-        let mut schedule = compile::compile(program, max_batch > 1)?;
-        segments::cut(&mut schedule, max_batch);
-        Ok(schedule)
+        compile::compile(program, max_batch > 1)
+    }
+
+    /// Takes the convolutions as the chosen forms of the layers want them, and cuts the steps into segments. Once, before
+    /// buffers get their places.
+    pub(crate) fn settle(&mut self, choices: &[Choice], max_batch: usize) {
+        for (spec, choice) in self.layers.iter_mut().zip(choices) {
+            spec.conv = choice.conv;
+        }
+        let Self { steps, buffers, layers, .. } = self;
+        for (at, step) in steps.iter_mut().enumerate() {
+            if let StepKind::Convolution { layer, conv } = &mut step.kind
+                && let Some(chosen) = layers[*layer].conv
+            {
+                *conv = chosen;
+                step.scratch = conv.laid_out_len().map(|len| {
+                    let layout = Layout::ImageMajor;
+                    buffers.push(Buffer { len, first: at, last: at, layout, n_images: usize::MAX });
+                    buffers.len() - 1
+                });
+            }
+        }
+        segments::cut(self, max_batch);
     }
 }

@@ -44,17 +44,47 @@ fn the_same_file_and_options_give_the_same_plan_and_bits() {
 #[test]
 fn tiers_have_the_same_forms() {
     for density in [0.05, 0.15, 0.2, 0.25, 0.3, 0.6, 0.8, 0.97] {
-        let graph = networks::mlp(&[1, 28, 28], &[80], 10).unwrap();
-        let model = checkpoint(graph, 2, |_| (density, 30));
-        for isa in Isa::available() {
-            let [stream, direct, smallest] = [Tier::Stream, Tier::Direct, Tier::Smallest].map(|tier| {
-                let bytes = pack(&model, tier);
-                let model = Model::from_bytes(&bytes).unwrap();
-                let session = Session::new(&model, &options(isa)).unwrap();
-                session.plan().layers.iter().map(|l| l.form).collect::<Vec<_>>()
-            });
-            assert_eq!(stream, direct, "{isa}, density {density}");
-            assert_eq!(direct, smallest, "{isa}, density {density}");
+        let linear = networks::mlp(&[1, 28, 28], &[80], 10).unwrap();
+        let convolutional = networks::lenet5(&[1, 28, 28], 10).unwrap();
+        for (graph, max_batch) in [(linear.clone(), 1), (linear, 20), (convolutional, 1)] {
+            let model = checkpoint(graph, 2, |_| (density, 30));
+            let files = [Tier::Stream, Tier::Direct, Tier::Smallest].map(|tier| pack(&model, tier));
+            for isa in Isa::available() {
+                let [stream, direct, smallest] = files.each_ref().map(|bytes| {
+                    let model = Model::from_bytes(bytes).unwrap();
+                    let mut options = options(isa);
+                    options.max_batch = max_batch;
+                    let session = Session::new(&model, &options).unwrap();
+                    session.plan().layers.iter().map(|l| l.form).collect::<Vec<_>>()
+                });
+                assert_eq!(stream, direct, "{isa}, density {density}");
+                assert_eq!(direct, smallest, "{isa}, density {density}");
+            }
         }
+    }
+}
+
+#[test]
+fn convolutions_are_weighed_too() {
+    // Skipping zeros pays where most weights are pruned, and nowhere where none is.
+    for isa in Isa::available() {
+        let [sparse, dense] = [0.05, 1.0].map(|density| {
+            let graph = networks::lenet5(&[1, 28, 28], 10).unwrap();
+            let bytes = pack(&checkpoint(graph, 1, |_| (density, 16)), Tier::Direct);
+            let model = Model::from_bytes(&bytes).unwrap();
+            Session::new(&model, &options(isa)).unwrap().plan().clone()
+        });
+        assert_eq!((sparse.layers[0].form, sparse.layers[1].form), ("taps", "taps"), "{isa}");
+        if isa.name() != "scalar" {
+            assert_eq!(dense.layers[1].form, "panels", "{isa}");
+        }
+        for plan in [&sparse, &dense] {
+            let sum: f64 = plan.layers.iter().map(|layer| layer.ns).sum();
+            assert!(plan.layers.iter().all(|layer| layer.ns > 0.0 && layer.dense_ns > 0.0), "{isa}");
+            assert!((plan.ns() - sum).abs() <= 1e-9 * sum, "{isa}");
+        }
+        assert!(sparse.ns() < 0.6 * dense.ns(), "{isa}: {} and {}", sparse.ns(), dense.ns());
+        let ratio = sparse.dense_ns() / dense.dense_ns();
+        assert!((0.99..1.01).contains(&ratio), "{isa}: the dense network is the same: {ratio}");
     }
 }

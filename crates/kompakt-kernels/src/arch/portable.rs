@@ -20,6 +20,17 @@ impl Arch for Portable {
         column_input: 78.0,
         dense_codes: [248.0, 247.0, 246.0, 247.0, 248.0],
         dense_values: 126.0,
+        narrow: 4,
+        wide: 4,
+        tap: 794.0,
+        tap_vector: 1122.0,
+        plane_vector: 1149.0,
+        panel_codes: [172.0, 192.0],
+        panel_vector: 980.0,
+        plane_input: 135.0,
+        grid_input: 374.0,
+        grid_output: 287.0,
+        depthwise_vector: 2980.0,
     };
 
     #[inline]

@@ -25,6 +25,17 @@ impl Arch for Avx2 {
         column_input: 39.0,
         dense_codes: [233.0, 232.0, 232.0, 232.0, 232.0],
         dense_values: 79.0,
+        narrow: 8,
+        wide: 8,
+        tap: 404.0,
+        tap_vector: 414.0,
+        plane_vector: 655.0,
+        panel_codes: [150.0, 200.0],
+        panel_vector: 403.0,
+        plane_input: 135.0,
+        grid_input: 317.0,
+        grid_output: 170.0,
+        depthwise_vector: 633.0,
     };
 
     #[inline(always)]
@@ -55,6 +66,17 @@ impl Arch for Avx512 {
         column_input: 49.0,
         dense_codes: [42.0, 43.0, 70.0, 121.0, 205.0],
         dense_values: 68.0,
+        narrow: 8,
+        wide: 16,
+        tap: 282.0,
+        tap_vector: 222.0,
+        plane_vector: 637.0,
+        panel_codes: [83.0, 175.0],
+        panel_vector: 178.0,
+        plane_input: 135.0,
+        grid_input: 267.0,
+        grid_output: 185.0,
+        depthwise_vector: 416.0,
     };
 
     #[inline(always)]

@@ -7,8 +7,9 @@
 //! | padded, and apart by phases of the stride: [`Planes`] | where that costs less than the next | in place |
 //! | tile by tile: [`Grid`] | all others | tile by tile |
 //!
-//! The weights are a [`TapMatrix`](crate::TapMatrix) over [`columns`](Convolution::columns); some of its rows are run by
-//! [`ConvRows`](super::rows::ConvRows).
+//! The weights are a [`WindowMatrix`](crate::WindowMatrix) over [`columns`](Convolution::columns); some of its rows are run
+//! by [`ConvRows`](super::rows::ConvRows). The input lies as it is best for weights in the form of
+//! [`TapMatrix`](crate::TapMatrix); for the other form, see [`for_form`](Convolution::for_form).
 
 use super::{
     aligned::Aligned,
@@ -18,7 +19,7 @@ use super::{
     scratch::ConvScratch,
     shape::ConvShape,
 };
-use crate::matrix::layout::TapLayout;
+use crate::{Isa, PanelMatrix, WindowForm, matrix::layout::TapLayout};
 
 /// Floats of sums that wait for each other in a grid's tile, or in lines.
 const SUMS: usize = 1 << 14;
@@ -41,6 +42,8 @@ pub struct Convolution {
     /// One group.
     pub(super) shape: ConvShape,
     pub(super) groups: usize,
+    /// Zeros below and to the right.
+    after: [usize; 2],
     pub(super) input: Input,
 }
 
@@ -56,7 +59,7 @@ pub(super) enum Input {
 impl Convolution {
     /// The convolution of `groups` groups of that shape, with so many zeros below and to the right.
     pub fn new(shape: ConvShape, groups: usize, after: [usize; 2]) -> Self {
-        let ConvShape { channels, size, before, stride, kernel, .. } = shape;
+        let ConvShape { channels, before, stride, kernel, .. } = shape;
         let is_plain = before == [0; 2] && after == [0; 2] && stride == [1; 2];
         let depthwise = Depthwise::new(&shape).filter(|_| groups > 1);
         let input = if kernel == [1; 2] && is_plain {
@@ -64,8 +67,7 @@ impl Convolution {
         } else if let Some(depthwise) = depthwise {
             Input::Depthwise(depthwise)
         } else {
-            let planes = Planes { channels: groups * channels, size, before, after, stride, row_align: 1 };
-            let planes = planes.aligned_for(kernel);
+            let planes = planes_of(&shape, groups, after);
             let grid = Grid::new(shape);
             let is_one_to_one = channels == 1 && groups > 1;
             if is_one_to_one || grid.cost() > Grid::cost_without(&shape, !planes.is_identity()) {
@@ -74,7 +76,32 @@ impl Convolution {
                 Input::Grid(grid)
             }
         };
-        Self { shape, groups, input }
+        Self { shape, groups, after, input }
+    }
+
+    /// The forms that its weights can have.
+    pub fn forms(&self) -> &'static [WindowForm] {
+        let has_whole_groups = self.groups == 1 || self.shape.outputs.is_multiple_of(PanelMatrix::ROWS);
+        match self.input {
+            Input::Lines | Input::Planes(_) | Input::Grid(_) if has_whole_groups => {
+                &[WindowForm::Taps, WindowForm::Panels]
+            }
+            _ => &[WindowForm::Taps],
+        }
+    }
+
+    /// The same with its input as it is best for weights in one of its [forms](Self::forms).
+    pub fn for_form(&self, form: WindowForm, isa: Isa) -> Self {
+        match (form, self.input) {
+            (WindowForm::Panels, Input::Planes(_) | Input::Grid(_)) => {
+                let planes = Input::Planes(planes_of(&self.shape, self.groups, self.after));
+                let others =
+                    [planes, Input::Grid(Grid::new(self.shape))].map(|input| Self { input, ..*self });
+                let [a, b] = others.map(|conv| conv.cost(isa, form, conv.n_weights(), None));
+                others[usize::from(b < a)]
+            }
+            _ => Self::new(self.shape, self.groups, self.after),
+        }
     }
 
     /// Elements of an image's input.
@@ -126,12 +153,24 @@ impl Convolution {
         }
     }
 
-    /// Bytes of [`ConvScratch`] that each thread works in; `feeds_depthwise` if it is the first of an
-    /// [`ExpandedDepthwise`](super::expanded::ExpandedDepthwise).
-    pub fn scratch_bytes(&self, feeds_depthwise: bool) -> usize {
+    /// Bytes of [`ConvScratch`] that each thread works in, with weights in that form of `n_rows` rows at a time;
+    /// `feeds_depthwise` if it is the first of an [`ExpandedDepthwise`](super::expanded::ExpandedDepthwise).
+    pub fn scratch_bytes(
+        &self,
+        form: WindowForm,
+        n_rows: usize,
+        is_coded: bool,
+        feeds_depthwise: bool,
+    ) -> usize {
+        let panels = match form {
+            WindowForm::Taps => 0,
+            WindowForm::Panels => PanelMatrix::scratch_bytes(n_rows, self.n_cols(), is_coded),
+        };
         let [input, sums] = self.scratch_floats(feeds_depthwise);
         let line = if let Input::Grid(grid) = self.input { 4 * grid.pad() } else { 0 };
-        if input + sums == 0 { 0 } else { Aligned::estimate_bytes(ConvScratch::len(input, sums)) + line }
+        let tile =
+            if input + sums == 0 { 0 } else { Aligned::estimate_bytes(ConvScratch::len(input, sums)) + line };
+        tile + panels
     }
 
     /// Whether a plane is cut into tiles, each of which is laid out anew for each part of the rows: then a part should
@@ -158,6 +197,13 @@ impl Convolution {
     pub(super) fn pitch(&self) -> usize {
         self.plane().next_multiple_of(LANES)
     }
+}
+
+/// The input in planes.
+fn planes_of(shape: &ConvShape, groups: usize, after: [usize; 2]) -> Planes {
+    let ConvShape { channels, size, before, stride, kernel, .. } = *shape;
+    let planes = Planes { channels: groups * channels, size, before, after, stride, row_align: 1 };
+    planes.aligned_for(kernel)
 }
 
 /// How many rows of `len` floats, at least one.

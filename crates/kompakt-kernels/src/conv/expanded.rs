@@ -8,7 +8,7 @@ use super::{
     rows::ConvRows,
     scratch::ConvScratch,
 };
-use crate::{Epilogue, TapMatrix};
+use crate::{Epilogue, WindowMatrix};
 
 /// Floats of a pointwise convolution's input from which on it is worth cutting into bands.
 const BAND_INPUT: usize = 1 << 14;
@@ -49,8 +49,8 @@ impl ExpandedDepthwise {
         self.plane
     }
 
-    /// Runs some channels of both for one image, the batch's `image`th: `part` are rows of the first convolution, `taps`
-    /// and `epilogue` those of the second, all rows of it.
+    /// Runs some channels of both for one image, the batch's `image`th: `part` are rows of the first convolution,
+    /// `weights` and `epilogue` those of the second, all rows of it.
     ///
     /// Shapes: `x` the first's input, `y` one plane for each of the rows. Panics: if they are shorter, or the matrices
     /// have no such rows.
@@ -58,13 +58,14 @@ impl ExpandedDepthwise {
     pub fn run(
         &self,
         part: &ConvRows<'_>,
-        taps: &TapMatrix,
+        weights: &WindowMatrix,
         epilogue: Epilogue<'_>,
         x: &[f32],
         image: usize,
         scratch: &mut ConvScratch,
         y: &mut [f32],
     ) {
+        let WindowMatrix::Taps(taps) = weights else { panic!("a depthwise convolution of panels") };
         let ([height, across], width) = (self.depthwise.output, self.depthwise.size[1]);
         let first = part.rows.start;
         for top in (0..height).step_by(self.band_rows) {

@@ -4,9 +4,9 @@ use super::{
     convolution::{Convolution, Input, grid_rows},
     depthwise::{Depthwise, PlanesAt},
     grid::{Grid, LANES},
-    scratch::{ConvScratch, Tile},
+    scratch::{ConvScratch, Lines, Tile},
 };
-use crate::{Epilogue, Isa, TapMatrix, Window};
+use crate::{Epilogue, Isa, PanelScratch, Window, WindowMatrix};
 use core::ops::Range;
 
 /// Floats of `x` that a band of a convolution's rows reaches over: half of an L2.
@@ -20,7 +20,7 @@ pub struct ConvRows<'a> {
     /// The convolution.
     pub conv: &'a Convolution,
     /// Its rows from `first` on, over [`Convolution::columns`].
-    pub taps: &'a TapMatrix,
+    pub weights: &'a WindowMatrix,
     /// The row that is the matrix's first.
     pub first: usize,
     /// The rows to run.
@@ -33,11 +33,12 @@ impl ConvRows<'_> {
     /// Runs them for one image, the batch's `image`th.
     ///
     /// Shapes: `x` as [`Convolution::lay_out`] leaves it, `y` one plane for each of the rows.
-    /// Panics: if they are shorter, or the matrix has no such rows or other columns.
+    /// Panics: if they are shorter, the matrix has no such rows or other columns, or is not in [a form](Convolution::forms) for
+    /// it.
     pub fn run(&self, x: &[f32], image: usize, scratch: &mut ConvScratch, y: &mut [f32]) {
         match &self.conv.input {
             Input::Lines => self.lines(x, image, scratch, y),
-            Input::Planes(planes) => self.planes(x, planes.row_stride(), y),
+            Input::Planes(planes) => self.planes(x, planes.row_stride(), scratch, y),
             Input::Depthwise(depthwise) => self.depthwise(depthwise, x, y),
             Input::Grid(grid) => self.grid(grid, x, image, scratch, y),
         }
@@ -52,7 +53,7 @@ impl ConvRows<'_> {
     }
 
     /// One image whose input lies in planes with that many elements from row to row.
-    fn planes(&self, x: &[f32], stride: usize, y: &mut [f32]) {
+    fn planes(&self, x: &[f32], stride: usize, scratch: &mut ConvScratch, y: &mut [f32]) {
         let ([oh, ow], plane) = (self.conv.shape.output, self.conv.plane());
         let group_len = x.len() / self.conv.groups;
         // Bands of output rows whose part of x stays in cache while all output channels go by.
@@ -63,7 +64,7 @@ impl ConvRows<'_> {
             for top in (0..oh).step_by(band) {
                 let window = Window { rows: band.min(oh - top), cols: ow, x_stride: stride, y_stride: ow };
                 let (x, y) = (&x[top * stride..], &mut y[top * ow..]);
-                self.multiply(rows.clone(), x, 1, window, y, plane);
+                self.multiply(rows.clone(), x, 1, window, y, plane, scratch.panels());
             }
         }
     }
@@ -76,15 +77,15 @@ impl ConvRows<'_> {
             let x = &x[group * channels * plane..(group + 1) * channels * plane];
             let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
             if pitch == plane {
-                self.multiply(rows, x, LANES, Window::line(plane), y, plane);
+                self.multiply(rows, x, LANES, Window::line(plane), y, plane, scratch.panels());
                 continue;
             }
-            let (x, sums) = scratch.lines(x, [image, group, 0], [plane, pitch], sums_len);
+            let Lines { x, sums, panels } = scratch.lines(x, [image, group, 0], [plane, pitch], sums_len);
             for (start, y) in
                 rows.clone().step_by(sums_len / pitch).zip(y.chunks_mut(sums_len / pitch * plane))
             {
                 let rows = start..rows.end.min(start + sums_len / pitch);
-                self.multiply(rows, x, LANES, Window::line(pitch), sums, pitch);
+                self.multiply(rows, x, LANES, Window::line(pitch), sums, pitch, panels);
                 for (y, sums) in y.chunks_exact_mut(plane).zip(sums.chunks_exact(pitch)) {
                     y.copy_from_slice(&sums[..plane]);
                 }
@@ -104,22 +105,23 @@ impl ConvRows<'_> {
     ) {
         let (plane, pitch) = (self.conv.plane(), self.conv.pitch());
         let [_, sums_len] = self.conv.scratch_floats(true);
-        let (x, sums) = scratch.lines(x, [image, 0, 0], [plane, pitch], sums_len);
+        let Lines { x, sums, panels } = scratch.lines(x, [image, 0, 0], [plane, pitch], sums_len);
         let (x, len) = (&x[positions.start..], positions.len().max(1).next_multiple_of(LANES));
         for start in self.rows.clone().step_by(sums_len / len) {
             let rows = start..self.rows.end.min(start + sums_len / len);
-            self.multiply(rows.clone(), x, LANES, Window::line(len), sums, len);
+            self.multiply(rows.clone(), x, LANES, Window::line(len), sums, len, panels);
             take(rows, sums, len);
         }
     }
 
     /// One image whose output channels read one input channel each.
     fn depthwise(&self, depthwise: &Depthwise, x: &[f32], y: &mut [f32]) {
+        let WindowMatrix::Taps(taps) = self.weights else { panic!("a depthwise convolution of panels") };
         let [h, w] = self.conv.shape.size;
         let at = PlanesAt { first: 0, x_plane: h * w, y_plane: self.conv.plane() };
         let rows = self.rows.start - self.first..self.rows.end - self.first;
         let epilogue = self.epilogue.from_row(self.first);
-        depthwise.apply(self.isa, self.taps, rows, self.first, x, at, epilogue, y);
+        depthwise.apply(self.isa, taps, rows, self.first, x, at, epilogue, y);
     }
 
     /// One image, tile by tile.
@@ -133,13 +135,14 @@ impl ConvRows<'_> {
         for (group, rows) in self.groups() {
             let x = &x[group * group_len..(group + 1) * group_len];
             for tile in 0..grid.n_tiles() {
-                let Tile { input, sums, line, is_laid_out } = scratch.tile([image, group, tile], lens);
+                let Tile { input, sums, line, is_laid_out, panels } =
+                    scratch.tile([image, group, tile], lens);
                 if !is_laid_out {
                     grid.fill(self.isa, x, tile, line, input);
                 }
                 for start in rows.clone().step_by(at_once) {
                     let rows = start..rows.end.min(start + at_once);
-                    self.multiply(rows.clone(), input, LANES, window, sums, len);
+                    self.multiply(rows.clone(), input, LANES, window, sums, len, panels);
                     for row in rows {
                         let y = &mut y[(row - self.rows.start) * plane..][..plane];
                         grid.store(self.isa, &sums[(row - start) * len..], tile, y);
@@ -150,6 +153,7 @@ impl ConvRows<'_> {
     }
 
     /// Some of the rows over a window of positions.
+    #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
     fn multiply(
         &self,
         rows: Range<usize>,
@@ -158,8 +162,10 @@ impl ConvRows<'_> {
         window: Window,
         y: &mut [f32],
         plane: usize,
+        scratch: &mut PanelScratch,
     ) {
         let rows = rows.start - self.first..rows.end - self.first;
-        self.taps.apply(self.isa, rows, x, scale, window, self.epilogue.from_row(self.first), y, plane);
+        let epilogue = self.epilogue.from_row(self.first);
+        self.weights.apply(self.isa, rows, x, scale, window, epilogue, y, plane, scratch);
     }
 }

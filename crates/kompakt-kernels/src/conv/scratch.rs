@@ -1,6 +1,7 @@
 //! What a thread works in while it runs a convolution.
 
 use super::{aligned::Aligned, grid::LANES};
+use crate::PanelScratch;
 use alloc::vec::Vec;
 
 /// A tile's input and sums, or those of lines; kept from run to run.
@@ -11,6 +12,7 @@ pub struct ConvScratch {
     line: Vec<f32>,
     /// The image, group and tile whose input lies there.
     laid_out: Option<[usize; 3]>,
+    panels: PanelScratch,
 }
 
 /// What a tile works in.
@@ -20,12 +22,25 @@ pub(super) struct Tile<'a> {
     pub(super) line: &'a mut Vec<f32>,
     /// Whether its input lies there already.
     pub(super) is_laid_out: bool,
+    pub(super) panels: &'a mut PanelScratch,
+}
+
+/// What lines work in.
+pub(super) struct Lines<'a> {
+    pub(super) x: &'a [f32],
+    pub(super) sums: &'a mut [f32],
+    pub(super) panels: &'a mut PanelScratch,
 }
 
 impl ConvScratch {
     /// The next layer's input is another: called before each layer.
     pub fn forget(&mut self) {
         self.laid_out = None;
+    }
+
+    /// What a [`PanelMatrix`](crate::PanelMatrix) works in.
+    pub fn panels(&mut self) -> &mut PanelScratch {
+        &mut self.panels
     }
 
     /// Floats of both.
@@ -44,7 +59,7 @@ impl ConvScratch {
     pub(super) fn tile(&mut self, of: [usize; 3], [input, sums]: [usize; 2]) -> Tile<'_> {
         let is_laid_out = self.laid_out.replace(of) == Some(of);
         let (input, sums) = Self::split(&mut self.memory, input, sums);
-        Tile { input, sums, line: &mut self.line, is_laid_out }
+        Tile { input, sums, line: &mut self.line, is_laid_out, panels: &mut self.panels }
     }
 
     /// Planes that begin `pitch` apart, `x` itself where they do already; and room for sums.
@@ -54,9 +69,10 @@ impl ConvScratch {
         of: [usize; 3],
         [plane, pitch]: [usize; 2],
         sums: usize,
-    ) -> (&'a [f32], &'a mut [f32]) {
+    ) -> Lines<'a> {
+        let panels = &mut self.panels;
         if plane == pitch {
-            return (x, Self::split(&mut self.memory, 0, sums).1);
+            return Lines { x, sums: Self::split(&mut self.memory, 0, sums).1, panels };
         }
         let (input, sums) = Self::split(&mut self.memory, x.len() / plane * pitch, sums);
         if self.laid_out != Some(of) {
@@ -66,6 +82,6 @@ impl ConvScratch {
             }
             self.laid_out = Some(of);
         }
-        (input, sums)
+        Lines { x: input, sums, panels }
     }
 }

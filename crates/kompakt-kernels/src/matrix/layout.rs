@@ -60,6 +60,11 @@ impl TapLayout {
         self.bases.len()
     }
 
+    /// Where all columns lie.
+    pub(super) fn all_offsets(&self) -> impl Iterator<Item = u32> {
+        (0..self.n_cols as u32).map(|col| self.offsets.as_ref().map_or(col, |o| o[col as usize]))
+    }
+
     /// The bytes it holds.
     pub fn n_bytes(&self) -> usize {
         4 * (self.offsets.as_ref().map_or(0, Vec::len) + self.bounds.len() + self.bases.len())

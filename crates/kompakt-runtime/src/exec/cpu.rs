@@ -9,7 +9,8 @@ use crate::{
     model::Model,
     program::{BATCH, Program, Sizes},
     schedule::{
-        BufferId, Layout, PerChannel, Schedule, forms,
+        BufferId, Layout, PerChannel, Schedule,
+        forms::{self, Choice},
         placement::Places,
         plan::{LayerPlan, Plan},
         planner::{Chosen, Planner},
@@ -46,9 +47,7 @@ impl<'m> Cpu<'m> {
         options: &SessionOptions,
     ) -> Result<Self, RuntimeError> {
         let (max_batch, n_threads) = (most.get(BATCH), options.threads.max(1));
-        let schedule = Schedule::new(program, max_batch).map_err(RuntimeError::Unsupported)?;
-        let places = Places::plan(&schedule.buffers, max_batch);
-        let activation_bytes = places.len * 4;
+        let mut schedule = Schedule::new(program, max_batch).map_err(RuntimeError::Unsupported)?;
         let mut parameters = Parameters::new(model, options.isa)?;
         let per_channel = per_channel(&schedule, &mut parameters)?;
         let mut epilogues = Vec::new();
@@ -60,16 +59,21 @@ impl<'m> Cpu<'m> {
         let mut weights = Vec::new();
         for spec in &schedule.layers {
             let exact_from = |n_levels| forms::exact_from(spec, options.isa, max_batch, n_levels);
-            let mut opened = parameters.open(spec.weight, &exact_from, keep_counted)?;
-            opened.more_at_once = forms::more_at_once(spec);
-            weights.push(opened);
+            weights.push(parameters.open(spec.weight, &exact_from, keep_counted)?);
         }
+        let fastest = |(spec, weights)| forms::fastest(spec, weights, options.isa, max_batch);
+        let choices: Vec<Choice> = schedule.layers.iter().zip(&weights).map(fastest).collect();
+        schedule.settle(&choices, max_batch);
+        for (spec, weights) in schedule.layers.iter().zip(&mut weights) {
+            weights.more_at_once = forms::more_at_once(spec);
+        }
+        let places = Places::plan(&schedule.buffers, max_batch);
+        let activation_bytes = places.len * 4;
         let tables = parameters.shared_table_bytes();
         drop(parameters);
         let file_in_memory = if model.is_mapped() { 0 } else { model.n_bytes() };
         let planner = Planner {
             schedule: &schedule,
-            isa: options.isa,
             threads: n_threads,
             max_batch,
             ram_budget: options.ram_budget,
@@ -77,7 +81,7 @@ impl<'m> Cpu<'m> {
             fixed: Planner::fixed_bytes(activation_bytes, file_in_memory, &schedule),
             tables,
         };
-        let chosen = planner.choose(&weights)?;
+        let chosen = planner.choose(&weights, choices)?;
         let mut plan = Plan {
             isa: options.isa.name(),
             threads: n_threads,
@@ -223,7 +227,7 @@ fn layers<'m>(
         schedule.layers.iter().zip(weights).zip(chosen).zip(epilogues)
     {
         let file_bytes = weights.file_bytes;
-        let Chosen { form, fastest, costs } = chosen;
+        let Chosen { form, fastest, ns, dense_ns, costs } = chosen;
         scratch_bytes = scratch_bytes.max(forms::scratch_bytes(spec, &weights, form, fastest, max_batch));
         let target = Target { form, fastest, isa, max_batch };
         let layer = PreparedLayer::build(spec.clone(), weights, target, epilogue)?;
@@ -235,6 +239,8 @@ fn layers<'m>(
             anonymous_bytes: layer.n_bytes(),
             file_bytes: if layer.weights.is_some() { file_bytes } else { 0 },
             costs,
+            ns,
+            dense_ns,
         });
         layers.push(layer);
     }

@@ -9,7 +9,7 @@ use crate::{
     exec::{RowLayout, Threads},
     weights::RowScratch,
 };
-use kompakt_kernels::{ConvRows, Convolution, ExpandedDepthwise, Isa, TapMatrix};
+use kompakt_kernels::{ConvRows, Convolution, ExpandedDepthwise, Isa, WindowMatrix};
 use std::ops::Range;
 
 impl PreparedLayer<'_> {
@@ -35,9 +35,9 @@ impl PreparedLayer<'_> {
         let epilogue = self.epilogue();
         scratch.iter_mut().for_each(|scratch| scratch.conv.forget());
         threads.for_rows(y, &self.planes(plane, chunk_rows, n), scratch, |rows, mut y, scratch| {
-            let Scratch { row, taps, conv: memory, .. } = scratch;
-            let Some((taps, first)) = self.taps(rows.clone(), row, taps) else { return };
-            let part = ConvRows { isa, conv, taps, first, rows, epilogue };
+            let Scratch { row, unpacked, conv: memory, .. } = scratch;
+            let Some((weights, first)) = self.rows(rows.clone(), row, unpacked) else { return };
+            let part = ConvRows { isa, conv, weights, first, rows, epilogue };
             for image in 0..n {
                 part.run(image_of(x, x.len() / n, image), image, memory, y.image(image));
             }
@@ -60,14 +60,14 @@ impl PreparedLayer<'_> {
         y: &mut [f32],
         n: usize,
     ) {
-        let Form::Taps(own) = &self.form else { return };
+        let Form::Windows(own) = &self.form else { return };
         let conv = convs.expand();
         let chunk_rows = expand.chunk(threads, 8, conv.plane() * n);
         scratch.iter_mut().for_each(|scratch| scratch.conv.forget());
         threads.for_rows(y, &self.planes(convs.plane(), chunk_rows, n), scratch, |rows, mut y, scratch| {
-            let Scratch { row, taps, conv: memory, .. } = scratch;
-            let Some((taps, first)) = expand.taps(rows.clone(), row, taps) else { return };
-            let part = ConvRows { isa, conv, taps, first, rows, epilogue: expand.epilogue() };
+            let Scratch { row, unpacked, conv: memory, .. } = scratch;
+            let Some((weights, first)) = expand.rows(rows.clone(), row, unpacked) else { return };
+            let part = ConvRows { isa, conv, weights, first, rows, epilogue: expand.epilogue() };
             for image in 0..n {
                 let x = image_of(x, x.len() / n, image);
                 convs.run(&part, own, self.epilogue(), x, image, memory, y.image(image));
@@ -82,16 +82,17 @@ impl PreparedLayer<'_> {
     }
 
     /// Rows of a convolution, and the layer's row that is their first.
-    fn taps<'s>(
+    fn rows<'s>(
         &'s self,
         rows: Range<usize>,
         scratch: &mut RowScratch,
-        taps: &'s mut Option<TapMatrix>,
-    ) -> Option<(&'s TapMatrix, usize)> {
+        unpacked: &'s mut Option<WindowMatrix>,
+    ) -> Option<(&'s WindowMatrix, usize)> {
         match (&self.form, &self.weights) {
-            (Form::Taps(m), _) => Some((m, 0)),
-            (Form::FromFile(FromFile::Taps(layout)), Some(weights)) => {
-                Some((from_file::unpacked(layout, weights, rows.clone(), scratch, taps), rows.start))
+            (Form::Windows(m), _) => Some((m, 0)),
+            (Form::FromFile(FromFile::Windows(form, layout)), Some(weights)) => {
+                let of = (*form, layout);
+                Some((from_file::unpacked(of, weights, rows.clone(), scratch, unpacked), rows.start))
             }
             _ => None,
         }

@@ -9,7 +9,7 @@ use crate::{
     },
     weights::{CompressedRows, StoredWeights},
 };
-use kompakt_kernels::{Codebook, ColumnMatrix, RowWeights, SlicedMatrix, TapMatrix};
+use kompakt_kernels::{Codebook, ColumnMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix};
 use std::sync::Arc;
 
 /// The weights of a layer, in the form in which they are multiplied.
@@ -20,7 +20,7 @@ pub(super) enum Form {
     SlicedAndColumns(SlicedMatrix, ColumnMatrix, f32),
     DenseCodes(Vec<u8>, Codebook, usize),
     DenseValues(Vec<f32>, usize),
-    Taps(TapMatrix),
+    Windows(WindowMatrix),
     FromFile(FromFile),
 }
 
@@ -42,10 +42,12 @@ impl Form {
             }
             FormKind::DenseCodes => Some(dense_codes(rows, with_zero(weights))),
             FormKind::DenseValues => Some(dense_values(rows)),
-            FormKind::Taps | FormKind::FromFile => None,
+            FormKind::Taps | FormKind::Panels | FormKind::FromFile => None,
         };
         form.unwrap_or_else(|| {
-            Self::Taps(TapMatrix::build(Arc::new(tap_layout(spec, weights, target.max_batch)), rows))
+            let layout = Arc::new(tap_layout(spec, weights, target.max_batch));
+            let form = target.form.for_windows().unwrap_or(WindowForm::Taps);
+            Self::Windows(WindowMatrix::build(form, &layout, rows))
         })
     }
 
@@ -56,7 +58,7 @@ impl Form {
             Self::SlicedAndColumns(m, c, _) => m.n_bytes() + c.n_bytes(),
             Self::DenseCodes(codes, _, _) => codes.len() + 1024,
             Self::DenseValues(values, _) => values.len() * 4,
-            Self::Taps(m) => m.n_bytes(),
+            Self::Windows(m) => m.n_bytes(),
             Self::FromFile(from_file) => from_file.n_bytes(),
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     },
     weights::{RowScratch, RowView, StoredWeights},
 };
-use kompakt_kernels::{Codebook, Epilogue, Isa, RowWeights, TapLayout, TapMatrix, dense};
+use kompakt_kernels::{Codebook, Epilogue, Isa, RowWeights, TapLayout, WindowForm, WindowMatrix, dense};
 use std::{ops::Range, sync::Arc};
 
 /// How rows from the file are multiplied: as the form would that the layer has when memory allows, with the same bits.
@@ -18,7 +18,7 @@ pub(super) enum FromFile {
     Rows,
     /// Codes of all weights, the codebook with a zero for what is pruned.
     Dense(Codebook),
-    Taps(Arc<TapLayout>),
+    Windows(WindowForm, Arc<TapLayout>),
 }
 
 impl FromFile {
@@ -26,8 +26,9 @@ impl FromFile {
         match target.fastest {
             FormKind::Sliced | FormKind::SlicedAndColumns => Self::Rows,
             FormKind::DenseCodes => Self::Dense(with_zero(weights)),
-            FormKind::DenseValues | FormKind::Taps | FormKind::FromFile => {
-                Self::Taps(Arc::new(tap_layout(spec, weights, target.max_batch)))
+            form @ (FormKind::DenseValues | FormKind::Taps | FormKind::Panels | FormKind::FromFile) => {
+                let layout = Arc::new(tap_layout(spec, weights, target.max_batch));
+                Self::Windows(form.for_windows().unwrap_or(WindowForm::Taps), layout)
             }
         }
     }
@@ -35,7 +36,7 @@ impl FromFile {
     /// The bytes of memory that it holds.
     pub(super) fn n_bytes(&self) -> usize {
         match self {
-            Self::Taps(layout) => layout.n_bytes(),
+            Self::Windows(_, layout) => layout.n_bytes(),
             Self::Dense(_) => 1024,
             Self::Rows => 0,
         }
@@ -96,21 +97,20 @@ pub(super) fn dense_rows(
     });
 }
 
-/// Unpacks rows from the file into the scratch's taps.
+/// Unpacks rows from the file into the scratch.
 pub(super) fn unpacked<'s>(
-    layout: &Arc<TapLayout>,
+    (form, layout): (WindowForm, &Arc<TapLayout>),
     weights: &StoredWeights<'_>,
     rows: Range<usize>,
     row: &mut RowScratch,
-    taps: &'s mut Option<TapMatrix>,
-) -> &'s TapMatrix {
-    let taps = taps.get_or_insert_with(|| TapMatrix::new(layout.clone(), None));
+    unpacked: &'s mut Option<WindowMatrix>,
+) -> &'s WindowMatrix {
+    let unpacked = unpacked.get_or_insert_with(|| WindowMatrix::new(form, layout, None));
     let book = weights.is_coded().then(|| weights.codebook());
-    taps.reset(layout, book);
-    taps.reserve(rows.len(), weights.max_kept_at_once());
+    unpacked.reset(form, layout, book, rows.len(), weights.max_kept_at_once());
     weights.for_rows(rows, row, &mut |_, view| match view {
-        RowView::Dense(codes) => taps.push_full_row(codes),
-        RowView::Sparse(cols, weights) => taps.push_row(cols, weights),
+        RowView::Dense(codes) => unpacked.push_full_row(codes),
+        RowView::Sparse(cols, weights) => unpacked.push_row(cols, weights),
     });
-    taps
+    unpacked
 }

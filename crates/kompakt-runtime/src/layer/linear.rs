@@ -60,9 +60,10 @@ impl PreparedLayer<'_> {
                     }
                 });
             }
-            Form::Taps(m) => {
-                threads.for_rows(y, &rows(16), scratch, |rows, mut y, _| {
-                    m.apply(isa, rows, x, n, Window::line(n), epilogue, y.image(0), n);
+            Form::Windows(m) => {
+                threads.for_rows(y, &rows(16), scratch, |rows, mut y, scratch| {
+                    let panels = scratch.conv.panels();
+                    m.apply(isa, rows, x, n, Window::line(n), epilogue, y.image(0), n, panels);
                 });
             }
             Form::FromFile(how) => {
@@ -77,10 +78,12 @@ impl PreparedLayer<'_> {
                         FromFile::Dense(book) => {
                             from_file::dense_rows(isa, weights, book, rows, scratch, x, epilogue, y)
                         }
-                        FromFile::Taps(layout) => {
-                            let Scratch { row, taps, .. } = scratch;
-                            let taps = from_file::unpacked(layout, weights, rows.clone(), row, taps);
-                            taps.apply(isa, 0..rows.len(), x, n, Window::line(n), epilogue, y, n);
+                        FromFile::Windows(form, layout) => {
+                            let Scratch { row, unpacked, conv, .. } = scratch;
+                            let of = (*form, layout);
+                            let m = from_file::unpacked(of, weights, rows.clone(), row, unpacked);
+                            let (rows, window) = (0..rows.len(), Window::line(n));
+                            m.apply(isa, rows, x, n, window, epilogue, y, n, conv.panels());
                         }
                     }
                 });

@@ -195,33 +195,26 @@ impl Compiler<'_> {
     }
 
     /// Appends a step.
-    fn push(
-        &mut self,
-        name: &str,
-        kind: StepKind,
-        reads: Vec<BufferId>,
-        writes: BufferId,
-        scratch: Option<BufferId>,
-    ) {
+    fn push(&mut self, name: &str, kind: StepKind, reads: Vec<BufferId>, writes: BufferId) {
         let at = self.schedule.steps.len();
-        for &buffer in reads.iter().chain([&writes]).chain(&scratch) {
+        for &buffer in reads.iter().chain([&writes]) {
             self.schedule.buffers[buffer].last = at;
         }
-        self.schedule.steps.push(Step { name: name.to_string(), kind, reads, writes, scratch });
+        self.schedule.steps.push(Step { name: name.to_string(), kind, reads, writes, scratch: None });
     }
 
     /// A step into a buffer of its own.
     fn fresh(&mut self, op: &Operation, kind: StepKind) {
         let reads: Vec<BufferId> = op.inputs.iter().map(|&v| self.source(v)).collect();
         let writes = self.buffer_of(op.output);
-        self.push(&op.name, kind, reads, writes, None);
+        self.push(&op.name, kind, reads, writes);
         self.define(op.output, writes, true);
     }
 
     /// A step in place, on a copy if somebody else reads the value.
     fn in_place(&mut self, op: &Operation, kind: InPlace) {
         let buffer = self.own(op, op.inputs[0]);
-        self.push(&op.name, StepKind::InPlace(kind), vec![], buffer, None);
+        self.push(&op.name, StepKind::InPlace(kind), vec![], buffer);
         self.define(op.output, buffer, true);
     }
 
@@ -233,7 +226,7 @@ impl Compiler<'_> {
         }
         let Buffer { len, layout, .. } = self.schedule.buffers[source];
         let buffer = self.buffer(len, layout);
-        self.push(&op.name, StepKind::OutOfPlace(OutOfPlace::Copy), vec![source], buffer, None);
+        self.push(&op.name, StepKind::OutOfPlace(OutOfPlace::Copy), vec![source], buffer);
         buffer
     }
 
@@ -241,7 +234,7 @@ impl Compiler<'_> {
     fn add(&mut self, op: &Operation, relu: bool) {
         let buffer = self.own(op, op.inputs[0]);
         let term = self.source(op.inputs[1]);
-        self.push(&op.name, StepKind::Combine(Combine::Add { relu }), vec![term], buffer, None);
+        self.push(&op.name, StepKind::Combine(Combine::Add { relu }), vec![term], buffer);
         self.define(op.output, buffer, true);
         self.has_zeros[op.output] = relu;
     }
@@ -265,14 +258,14 @@ impl Compiler<'_> {
         };
         let buffer = if self.shapes[a] != y {
             let (buffer, repeat) = (self.buffer_of(op.output), step(Pairwise::Set, &self.shapes[a]));
-            self.push(&op.name, repeat, vec![self.source(a)], buffer, None);
+            self.push(&op.name, repeat, vec![self.source(a)], buffer);
             buffer
         } else {
             self.own(op, a)
         };
-        self.push(&op.name, step(kernel, &self.shapes[b]), vec![self.source(b)], buffer, None);
+        self.push(&op.name, step(kernel, &self.shapes[b]), vec![self.source(b)], buffer);
         if relu {
-            self.push(&op.name, StepKind::InPlace(InPlace::Relu), vec![], buffer, None);
+            self.push(&op.name, StepKind::InPlace(InPlace::Relu), vec![], buffer);
             self.has_zeros[op.output] = true;
         }
         self.define(op.output, buffer, true);
@@ -323,9 +316,7 @@ impl Compiler<'_> {
             None => (StepKind::Linear { layer }, vec![source]),
         };
         let writes = self.buffer_of(y);
-        let laid_out = conv.and_then(|conv| conv.laid_out_len());
-        let scratch = laid_out.map(|len| self.buffer(len, Layout::ImageMajor));
-        self.push(&op.name, kind, reads, writes, scratch);
+        self.push(&op.name, kind, reads, writes);
         self.define(y, writes, true);
         self.has_zeros[y] = epilogue.relu;
     }

@@ -6,6 +6,7 @@
 //! | `sliced+columns` | memory, twice | the same, small, and zeros are likely in the input: then they are skipped |
 //! | `dense codes`, `dense values` | memory | nothing (or little) is pruned, one image at a time |
 //! | `taps` | memory | convolutions; batches |
+//! | `panels` | memory | the same where most weights are kept: skipping the others would be a loss |
 //! | `from the file` | the file | the RAM budget leaves no room: rows are unpacked (`direct`) or tiles decoded (`stream`) at every run, and forgotten |
 
 use super::{
@@ -13,7 +14,9 @@ use super::{
     costs::{self, Candidate, Costs},
 };
 use crate::weights::StoredWeights;
-use kompakt_kernels::{ColumnMatrix, Isa, SlicedMatrix, TapLayout, TapMatrix, columns};
+use kompakt_kernels::{
+    ColumnMatrix, Convolution, Isa, PanelMatrix, SlicedMatrix, TapLayout, TapMatrix, WindowForm, columns,
+};
 
 /// The largest column form that is kept beside the row form.
 const MAX_COLUMNS_BYTES: usize = 1 << 19;
@@ -27,6 +30,7 @@ pub(crate) enum FormKind {
     DenseCodes,
     DenseValues,
     Taps,
+    Panels,
     FromFile,
 }
 
@@ -38,7 +42,26 @@ impl FormKind {
             Self::DenseCodes => "dense codes",
             Self::DenseValues => "dense values",
             Self::Taps => "taps",
+            Self::Panels => "panels",
             Self::FromFile => "from the file",
+        }
+    }
+
+    /// The form for windows of positions, if it is one.
+    pub(crate) fn for_windows(self) -> Option<WindowForm> {
+        match self {
+            Self::Taps => Some(WindowForm::Taps),
+            Self::Panels => Some(WindowForm::Panels),
+            Self::Sliced | Self::SlicedAndColumns | Self::DenseCodes | Self::DenseValues | Self::FromFile => {
+                None
+            }
+        }
+    }
+
+    fn of_windows(form: WindowForm) -> Self {
+        match form {
+            WindowForm::Taps => Self::Taps,
+            WindowForm::Panels => Self::Panels,
         }
     }
 }
@@ -48,14 +71,24 @@ impl FormKind {
 pub(crate) struct Choice {
     pub(crate) form: FormKind,
     pub(crate) bytes: usize,
+    /// Nanoseconds of a run by the table.
+    pub(crate) ns: f64,
+    /// The same if nothing were pruned, and weights were values.
+    pub(crate) dense_ns: f64,
+    /// A convolution's, with its input as it is best for the form.
+    pub(crate) conv: Option<Convolution>,
     /// The forms that it was chosen from, and nanoseconds of a run by the table; none where there is no other.
     pub(crate) costs: Vec<(FormKind, f64)>,
 }
 
-/// The layout of a layer's columns for the tap form.
+/// The layout of a layer's columns in a form for windows.
 pub(crate) fn tap_layout(spec: &LayerSpec, weights: &StoredWeights<'_>, max_batch: usize) -> TapLayout {
+    layout_of(spec.conv.as_ref(), weights, max_batch)
+}
+
+fn layout_of(conv: Option<&Convolution>, weights: &StoredWeights<'_>, max_batch: usize) -> TapLayout {
     let StoredWeights { n_rows, n_cols, n_kept, .. } = *weights;
-    match &spec.conv {
+    match conv {
         None => TapLayout::linear(n_cols, BATCH_BLOCK / max_batch),
         Some(conv) => conv.columns(n_kept as f32 / (n_rows * n_cols).max(1) as f32),
     }
@@ -83,19 +116,29 @@ pub(crate) fn from_file_bytes(
         FormKind::DenseCodes | FormKind::DenseValues => {
             FromFile { held: 1024, scratch: row + weights.n_cols }
         }
-        FormKind::Taps | FormKind::FromFile => {
-            let layout = tap_layout(spec, weights, max_batch);
-            let rows = weights.rows_at_once();
-            let taps =
-                TapMatrix::estimate_bytes(&layout, rows, weights.max_kept_at_once(), weights.is_coded());
-            FromFile { held: layout.n_bytes(), scratch: row + taps + 1024 + tile_bytes(spec) }
+        FormKind::Taps | FormKind::Panels | FormKind::FromFile => {
+            let (layout, rows) = (tap_layout(spec, weights, max_batch), weights.rows_at_once());
+            let form = form.for_windows().unwrap_or(WindowForm::Taps);
+            let n_kept = weights.max_kept_at_once();
+            let unpacked = match form {
+                WindowForm::Taps => {
+                    TapMatrix::estimate_bytes(&layout, rows, n_kept, weights.is_coded()) + 1024
+                }
+                WindowForm::Panels => PanelMatrix::estimate_bytes(rows, weights.n_cols, weights.is_coded()),
+            };
+            let scratch = row + unpacked + window_scratch(spec, weights, form, rows);
+            FromFile { held: layout.n_bytes(), scratch }
         }
     }
 }
 
-/// Bytes of a tile's or a line's input and sums.
-fn tile_bytes(spec: &LayerSpec) -> usize {
-    spec.conv.map_or(0, |conv| conv.scratch_bytes(spec.feeds_depthwise))
+/// Bytes that multiplying so many rows takes in a form for windows.
+fn window_scratch(spec: &LayerSpec, weights: &StoredWeights<'_>, form: WindowForm, n_rows: usize) -> usize {
+    match (spec.conv, form) {
+        (Some(conv), _) => conv.scratch_bytes(form, n_rows, weights.is_coded(), spec.feeds_depthwise),
+        (None, WindowForm::Panels) => PanelMatrix::scratch_bytes(n_rows, weights.n_cols, weights.is_coded()),
+        (None, WindowForm::Taps) => 0,
+    }
 }
 
 /// Bytes that each thread works in for a layer of that form.
@@ -109,7 +152,9 @@ pub(crate) fn scratch_bytes(
     match form {
         FormKind::FromFile => from_file_bytes(spec, weights, fastest, max_batch).scratch,
         FormKind::SlicedAndColumns => 4 * (weights.n_cols + 4 * weights.n_rows + 20),
-        _ => tile_bytes(spec),
+        FormKind::Sliced | FormKind::DenseCodes | FormKind::DenseValues => 0,
+        FormKind::Taps => window_scratch(spec, weights, WindowForm::Taps, weights.n_rows),
+        FormKind::Panels => window_scratch(spec, weights, WindowForm::Panels, weights.n_rows),
     }
 }
 
@@ -117,9 +162,7 @@ pub(crate) fn scratch_bytes(
 pub(crate) fn fastest(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_batch: usize) -> Choice {
     let (n_rows, n_cols, n_kept) = (weights.n_rows, weights.n_cols, weights.n_kept);
     if spec.conv.is_some() || max_batch > 1 {
-        let layout = tap_layout(spec, weights, max_batch);
-        let bytes = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded()) + layout.n_bytes();
-        return Choice { form: FormKind::Taps, bytes, costs: Vec::new() };
+        return for_windows(spec.conv, weights, isa, max_batch);
     }
     let (costs, levels, total) = (Costs::of(isa), weights.n_levels(), n_rows * n_cols);
     let mut candidates = Vec::new();
@@ -150,17 +193,87 @@ pub(crate) fn fastest(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, m
     }
     // A dense form of a matrix that is too wide for others would be large where little is kept.
     let is_wide_and_pruned = n_cols > kompakt_kernels::sliced::MAX_COLS && n_kept * 3 < total;
+    let dense_ns = costs.dense_values(total);
     match costs::best(&candidates) {
-        Some(best) if !is_wide_and_pruned => {
+        Some(Candidate { form, bytes, ns }) if !is_wide_and_pruned => {
             let costs = candidates.iter().map(|c| (c.form, c.ns)).collect();
-            Choice { form: best.form, bytes: best.bytes, costs }
+            Choice { form, bytes, ns, dense_ns, conv: None, costs }
         }
         _ => {
-            let layout = tap_layout(spec, weights, max_batch);
-            let taps = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded());
-            Choice { form: FormKind::Taps, bytes: taps + layout.n_bytes(), costs: Vec::new() }
+            let Candidate { form, bytes, ns } =
+                window_candidate(WindowForm::Taps, None, weights, isa, max_batch);
+            Choice { form, bytes, ns, dense_ns, conv: None, costs: Vec::new() }
         }
     }
+}
+
+/// The largest `x` of a batch for which all weights may be multiplied, in floats: each four rows read all of it.
+const MAX_PANEL_BATCH: usize = 1 << 18;
+
+/// The fastest form for windows of positions.
+fn for_windows(conv: Option<Convolution>, weights: &StoredWeights<'_>, isa: Isa, max_batch: usize) -> Choice {
+    let forms = match &conv {
+        Some(conv) => conv.forms(),
+        None if weights.n_cols * max_batch <= MAX_PANEL_BATCH => &[WindowForm::Taps, WindowForm::Panels],
+        None => &[WindowForm::Taps],
+    };
+    let candidates: Vec<(Candidate, Option<Convolution>)> = forms
+        .iter()
+        .filter(|form| {
+            **form == WindowForm::Taps || PanelMatrix::can_hold(weights.n_levels(), weights.is_full())
+        })
+        .map(|&form| {
+            let conv = conv.map(|conv| conv.for_form(form, isa));
+            (window_candidate(form, conv, weights, isa, max_batch), conv)
+        })
+        .collect();
+    let all: Vec<Candidate> = candidates.iter().map(|(candidate, _)| *candidate).collect();
+    let best = costs::best(&all).unwrap_or(all[0]);
+    let conv =
+        candidates.iter().find(|(candidate, _)| candidate.form == best.form).and_then(|(_, conv)| *conv);
+    let costs = if all.len() == 1 { Vec::new() } else { all.iter().map(|c| (c.form, c.ns)).collect() };
+    let Candidate { form, bytes, ns } = best;
+    Choice { form, bytes, ns, dense_ns: dense_ns(conv, forms, weights, isa, max_batch), conv, costs }
+}
+
+/// Nanoseconds of a run with nothing pruned.
+fn dense_ns(
+    conv: Option<Convolution>,
+    forms: &[WindowForm],
+    weights: &StoredWeights<'_>,
+    isa: Isa,
+    max_batch: usize,
+) -> f64 {
+    let total = weights.n_rows * weights.n_cols;
+    let form = if forms.contains(&WindowForm::Panels) { WindowForm::Panels } else { WindowForm::Taps };
+    match conv {
+        Some(conv) => conv.for_form(form, isa).cost(isa, form, total, None) * max_batch as f64,
+        None => Costs::of(isa).batch(WindowForm::Panels, total, total, None, max_batch),
+    }
+}
+
+/// A form for windows, its size and cost.
+fn window_candidate(
+    form: WindowForm,
+    conv: Option<Convolution>,
+    weights: &StoredWeights<'_>,
+    isa: Isa,
+    max_batch: usize,
+) -> Candidate {
+    let (n_rows, n_cols, n_kept, n_levels) =
+        (weights.n_rows, weights.n_cols, weights.n_kept, weights.n_levels());
+    let bytes = match form {
+        WindowForm::Taps => {
+            let layout = layout_of(conv.as_ref(), weights, max_batch);
+            TapMatrix::estimate_bytes(&layout, n_rows, n_kept, weights.is_coded()) + layout.n_bytes()
+        }
+        WindowForm::Panels => PanelMatrix::estimate_bytes(n_rows, n_cols, weights.is_coded()),
+    };
+    let ns = match conv {
+        Some(conv) => conv.cost(isa, form, n_kept, n_levels) * max_batch as f64,
+        None => Costs::of(isa).batch(form, n_kept, n_rows * n_cols, n_levels, max_batch),
+    };
+    Candidate { form: FormKind::of_windows(form), bytes, ns }
 }
 
 /// How many times the usual number of rows is unpacked together: where a plane is cut into tiles, every tile is laid out
@@ -171,5 +284,20 @@ pub(crate) fn more_at_once(spec: &LayerSpec) -> usize {
 
 /// From which density on a layer's form depends on how many weights are kept.
 pub(crate) fn exact_from(spec: &LayerSpec, isa: Isa, max_batch: usize, n_levels: usize) -> f64 {
-    if spec.conv.is_some() || max_batch > 1 { f64::INFINITY } else { Costs::of(isa).dense_from(n_levels) }
+    let costs = Costs::of(isa);
+    // Of taps with nothing kept, of taps with everything, of panels.
+    let [none, all, panels] = match spec.conv {
+        None if max_batch == 1 => return costs.dense_from(n_levels),
+        None => {
+            let cost = |form, n_kept| costs.batch(form, n_kept, 1 << 20, Some(n_levels), max_batch);
+            [cost(WindowForm::Taps, 0), cost(WindowForm::Taps, 1 << 20), cost(WindowForm::Panels, 0)]
+        }
+        Some(conv) if !conv.forms().contains(&WindowForm::Panels) => return f64::INFINITY,
+        Some(conv) => {
+            let cost = |form, n_kept| conv.for_form(form, isa).cost(isa, form, n_kept, Some(n_levels));
+            let total = conv.n_weights();
+            [cost(WindowForm::Taps, 0), cost(WindowForm::Taps, total), cost(WindowForm::Panels, total)]
+        }
+    };
+    ((panels / Costs::WORTH_BYTES - none) / (all - none).max(f64::MIN_POSITIVE)).max(0.0)
 }

@@ -7,7 +7,7 @@
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Plan {
-    /// The instruction set: `scalar`, `avx2`, `avx512`.
+    /// The instruction set, by its name.
     pub isa: &'static str,
     /// Threads.
     pub threads: usize,
@@ -45,4 +45,22 @@ pub struct LayerPlan {
     /// The forms that it could have had in memory, and nanoseconds of a run by the table of costs of the instruction
     /// set, which decided; empty where there is but one.
     pub costs: Vec<(&'static str, f64)>,
+    /// Nanoseconds of a run of [`max_batch`](Plan::max_batch) images by the table of costs, with the inputs in cache: of the
+    /// form that it has or, if it is run from the file, would have in memory (decoding is not counted).
+    pub ns: f64,
+    /// The same if nothing were pruned and the weights were f32 in cache: dense arithmetic with the kernels used here.
+    pub dense_ns: f64,
+}
+
+impl Plan {
+    /// Estimated nanoseconds of a run of [`max_batch`](Self::max_batch) images on one thread: the sum of
+    /// [`LayerPlan::ns`]. Steps without weights are not counted.
+    pub fn ns(&self) -> f64 {
+        self.layers.iter().map(|layer| layer.ns).sum()
+    }
+
+    /// The same of the dense network: the sum of [`LayerPlan::dense_ns`].
+    pub fn dense_ns(&self) -> f64 {
+        self.layers.iter().map(|layer| layer.dense_ns).sum()
+    }
 }

@@ -2,10 +2,10 @@
 
 use super::{
     LayerSpec, Schedule, Step,
-    forms::{self, FormKind},
+    forms::{self, Choice, FormKind},
 };
 use crate::{error::RuntimeError, weights::StoredWeights};
-use kompakt_kernels::{Convolution, Isa};
+use kompakt_kernels::Convolution;
 
 /// Fixed memory of a session that is not worth counting piece by piece.
 const FIXED_BYTES: usize = 16 << 10;
@@ -15,7 +15,6 @@ const NAMES_BYTES: usize = 256;
 /// What the planner decides with.
 pub(crate) struct Planner<'a> {
     pub(crate) schedule: &'a Schedule,
-    pub(crate) isa: Isa,
     pub(crate) threads: usize,
     pub(crate) max_batch: usize,
     pub(crate) ram_budget: Option<usize>,
@@ -33,6 +32,10 @@ pub(crate) struct Chosen {
     pub(crate) form: FormKind,
     pub(crate) fastest: FormKind,
     /// As in [`LayerPlan`](super::plan::LayerPlan).
+    pub(crate) ns: f64,
+    /// The same.
+    pub(crate) dense_ns: f64,
+    /// The same.
     pub(crate) costs: Vec<(&'static str, f64)>,
 }
 
@@ -45,12 +48,17 @@ impl Planner<'_> {
         FIXED_BYTES + activation_bytes + file_in_memory + layers + steps
     }
 
-    /// A form for each layer: the fastest for all if memory allows, else for as many weights as fit.
+    /// A form for each layer, of which `fastest` are known: those for all if memory allows, else for as many weights as fit.
     ///
     /// Errors: [`RuntimeError::Budget`] if no choice takes as little as the budget.
-    pub(crate) fn choose(&self, weights: &[StoredWeights<'_>]) -> Result<Vec<Chosen>, RuntimeError> {
+    pub(crate) fn choose(
+        &self,
+        weights: &[StoredWeights<'_>],
+        fastest: Vec<Choice>,
+    ) -> Result<Vec<Chosen>, RuntimeError> {
+        let layers = self.schedule.layers.iter().zip(weights).zip(fastest);
         let options: Vec<Options> =
-            self.schedule.layers.iter().zip(weights).map(|(spec, w)| self.options(spec, w)).collect();
+            layers.map(|((spec, w), fastest)| self.options(spec, w, fastest)).collect();
         let in_memory = vec![false; options.len()];
         let everything: Vec<bool> = options.iter().map(|o| o.file.is_some_and(|f| f.scratch > 0)).collect();
         let fits = |budget| self.total(&options, &everything) <= budget;
@@ -62,13 +70,14 @@ impl Planner<'_> {
         let form = |(option, from_file): (&Options, bool)| Chosen {
             form: if from_file { FormKind::FromFile } else { option.fastest.form },
             fastest: option.fastest.form,
+            ns: option.fastest.ns,
+            dense_ns: option.fastest.dense_ns,
             costs: option.fastest.costs.iter().map(|&(form, ns)| (form.name(), ns)).collect(),
         };
         Ok(options.iter().zip(from_file).map(form).collect())
     }
 
-    fn options(&self, spec: &LayerSpec, weights: &StoredWeights<'_>) -> Options {
-        let fastest = forms::fastest(spec, weights, self.isa, self.max_batch);
+    fn options(&self, spec: &LayerSpec, weights: &StoredWeights<'_>, fastest: Choice) -> Options {
         let file = forms::from_file_bytes(spec, weights, fastest.form, self.max_batch);
         Options {
             scratch: forms::scratch_bytes(spec, weights, fastest.form, fastest.form, self.max_batch),
@@ -145,7 +154,7 @@ const MAX_LIMITS: usize = 64;
 
 /// The two ways to run a layer.
 struct Options {
-    fastest: forms::Choice,
+    fastest: Choice,
     /// Bytes that each thread works in for that form.
     scratch: usize,
     /// What running it from the file takes, if it can be.

@@ -1,0 +1,63 @@
+//! What a convolution costs by the table of an instruction set.
+
+use super::convolution::{Convolution, Input};
+use crate::{Costs, Grid, Isa, WindowForm, costs::Work};
+
+/// A strided copy, element by element, takes so many times as long.
+const STRIDED: f64 = 3.0;
+
+impl Convolution {
+    /// Nanoseconds of one image with weights of which `n_kept` are kept, in a form; `None` levels are values.
+    ///
+    /// What it reads and writes is taken to be in cache.
+    pub fn cost(&self, isa: Isa, form: WindowForm, n_kept: usize, n_levels: Option<usize>) -> f64 {
+        let (costs, shape) = (Costs::of(isa), &self.shape);
+        let n_weights = self.n_weights();
+        let channels = (self.groups * shape.channels) as f64;
+        let outputs = (self.groups * shape.outputs) as f64;
+        let work = |n_runs: usize, window: [usize; 2], is_whole: bool| {
+            costs.window(form, Work { n_kept, n_weights, n_levels, n_runs, window, is_whole })
+        };
+        let [rows, cols] = shape.output;
+        let picoseconds = match &self.input {
+            Input::Lines => {
+                let (plane, pitch) = (self.plane(), self.pitch());
+                let copied = if plane == pitch { 0.0 } else { (channels + outputs) * pitch as f64 };
+                work(1, [1, pitch], true) + copied * costs.plane_input
+            }
+            Input::Depthwise(depthwise) => {
+                let vectors = rows as f64 * costs.vectors(cols, costs.wide);
+                outputs * depthwise.n_places() as f64 * vectors * costs.depthwise_vector
+            }
+            Input::Planes(planes) => {
+                let n = channels * (shape.size[0] * shape.size[1]) as f64;
+                let strided = if shape.stride == [1; 2] { 1.0 } else { STRIDED };
+                let copied = if planes.is_identity() { 0.0 } else { n * strided };
+                work(1, shape.output, false) + copied * costs.plane_input
+            }
+            Input::Grid(grid) => {
+                let tiles = (self.groups * grid.n_tiles()) as f64;
+                let laid_out = tiles * grid.len() as f64 * costs.grid_input;
+                let stored = tiles * (shape.outputs * grid.tile_len()) as f64 * costs.grid_output;
+                work(grid.n_tiles(), grid_window(grid), true) + laid_out + stored
+            }
+        };
+        picoseconds * 1e-3
+    }
+
+    /// Weights, kept or not.
+    pub fn n_weights(&self) -> usize {
+        self.groups * self.shape.outputs * self.n_cols()
+    }
+
+    /// Columns of its weights.
+    pub(super) fn n_cols(&self) -> usize {
+        self.shape.channels * self.shape.kernel[0] * self.shape.kernel[1]
+    }
+}
+
+/// Positions of a tile, down and across.
+fn grid_window(grid: &Grid) -> [usize; 2] {
+    let [down, across] = grid.block();
+    [down, across * crate::grid::LANES]
+}

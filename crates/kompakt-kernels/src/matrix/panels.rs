@@ -1,0 +1,253 @@
+//! All weights of a matrix, pruned ones as zeros, against windows of positions: for layers that keep most of them.
+//!
+//! ```text
+//! four rows    codes [column][row]  --look up-->  panel of f32 [column][row], in cache, for all positions
+//!
+//! a column     V vectors of x, each loaded once, times four weights          acc[row][v] += w[row] * x[v]
+//! ```
+//!
+//! A [`TapMatrix`](crate::TapMatrix) loads `x` for every product; here a load serves four, so that multiplications are what
+//! takes the time, however the vectors of `x` lie. Every row is summed column by column in order, with the same bits
+//! whatever the window and the other rows.
+
+use crate::{
+    Aligned, Codebook, Epilogue, Isa, RowSource, RowWeights, TapLayout, Window,
+    isa::run,
+    tile::panel::{GROUP, LookUp, Panels},
+};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Floats of the panels that are looked up together: a part of an L2.
+const PANEL_FLOATS: usize = 1 << 15;
+
+/// See the [module page](self).
+#[derive(Debug, Clone)]
+pub struct PanelMatrix {
+    n_rows: usize,
+    /// Where each column lies in `x`.
+    offsets: Vec<u32>,
+    /// The layout's largest: kernels load there unchecked once `x` is known to reach so far. `new` and `reset` alone write both.
+    max_offset: usize,
+    weights: PanelWeights,
+}
+
+/// `[groups of four rows][columns][4]`, zeros past the last row.
+#[derive(Debug, Clone)]
+enum PanelWeights {
+    Codes(Vec<u8>, Codebook),
+    Values(Vec<f32>),
+}
+
+/// What [`PanelMatrix::apply`] works in, kept from call to call.
+#[derive(Debug, Clone, Default)]
+pub struct PanelScratch {
+    panel: Aligned,
+}
+
+impl PanelMatrix {
+    /// Rows that are run together: a part of the rows should begin at a multiple of so many.
+    pub const ROWS: usize = GROUP;
+
+    /// No rows yet. With a codebook, rows are given as codes, else as values.
+    pub fn new(layout: &TapLayout, codebook: Option<Codebook>) -> Self {
+        let (offsets, max_offset) = (layout.all_offsets().collect(), layout.max_offset);
+        let weights = match codebook {
+            Some(book) => PanelWeights::Codes(Vec::new(), book),
+            None => PanelWeights::Values(Vec::new()),
+        };
+        Self { n_rows: 0, offsets, max_offset, weights }
+    }
+
+    /// All rows of `source`.
+    ///
+    /// Panics: if the source breaks what [`RowSource::visit`] promises, has other columns than the layout's, or levels
+    /// that leave [no room](Self::can_hold) for a zero.
+    pub fn build(layout: &TapLayout, source: &dyn RowSource) -> Self {
+        let book = source.is_coded().then(|| source.codebook().clone());
+        let mut this = Self::new(layout, book);
+        this.reserve(source.n_rows());
+        source.visit(&mut |row, cols, weights| {
+            assert_eq!(row, this.n_rows, "rows in order");
+            this.push_row(cols, weights);
+        });
+        this
+    }
+
+    /// Whether pruned weights have a code beside so many levels; `None` levels are values.
+    pub fn can_hold(n_levels: Option<usize>, is_full: bool) -> bool {
+        is_full || n_levels.is_none_or(|n| n < 256)
+    }
+
+    /// Room for that many rows in all.
+    pub fn reserve(&mut self, n_rows: usize) {
+        let n = n_rows.next_multiple_of(GROUP) * self.offsets.len();
+        match &mut self.weights {
+            PanelWeights::Codes(codes, _) => codes.reserve_exact(n.saturating_sub(codes.len())),
+            PanelWeights::Values(values) => values.reserve_exact(n.saturating_sub(values.len())),
+        }
+    }
+
+    /// Forgets all rows, keeps the memory, and takes another layout and codebook.
+    pub fn reset(&mut self, layout: &TapLayout, codebook: Option<&Codebook>) {
+        self.clear();
+        self.offsets.clear();
+        self.offsets.extend(layout.all_offsets());
+        self.max_offset = layout.max_offset;
+        match (&mut self.weights, codebook) {
+            (PanelWeights::Codes(_, book), Some(new)) => book.copy_from(new),
+            (PanelWeights::Values(_), None) => {}
+            (weights, Some(new)) => *weights = PanelWeights::Codes(Vec::new(), new.clone()),
+            (weights, None) => *weights = PanelWeights::Values(Vec::new()),
+        }
+    }
+
+    /// Forgets all rows, keeps the memory.
+    pub fn clear(&mut self) {
+        self.n_rows = 0;
+        match &mut self.weights {
+            PanelWeights::Codes(codes, _) => codes.clear(),
+            PanelWeights::Values(values) => values.clear(),
+        }
+    }
+
+    /// Appends a row that keeps every column, as codes.
+    ///
+    /// Panics: if there are not as many as columns, or rows are values.
+    pub fn push_full_row(&mut self, all: &[u8]) {
+        assert_eq!(all.len(), self.offsets.len(), "codes and columns");
+        let lane = self.start_row();
+        match &mut self.weights {
+            PanelWeights::Codes(codes, _) => {
+                let from = codes.len() - all.len() * GROUP + lane;
+                codes[from..].iter_mut().step_by(GROUP).zip(all).for_each(|(to, &code)| *to = code);
+            }
+            PanelWeights::Values(_) => panic!("codes for a matrix of values"),
+        }
+    }
+
+    /// Appends a row: one weight for each of its columns, zeros elsewhere.
+    ///
+    /// Panics: if a column is not below their number, the lengths differ, codes come without a codebook, or values with
+    /// one, or columns are left out and there is [no room](Self::can_hold) for a zero.
+    pub fn push_row(&mut self, cols: &[u32], weights: RowWeights<'_>) {
+        let n_cols = self.offsets.len();
+        assert_eq!(cols.len(), weights.len(), "columns and weights");
+        let lane = self.start_row();
+        match (&mut self.weights, weights) {
+            (PanelWeights::Codes(all, book), RowWeights::Codes(codes)) => {
+                assert!(cols.len() == n_cols || book.n_levels() < 256, "no code for a zero");
+                let from = all.len() - n_cols * GROUP + lane;
+                let all = &mut all[from..];
+                cols.iter().zip(codes).for_each(|(&col, &code)| all[col as usize * GROUP] = code);
+            }
+            (PanelWeights::Values(all), RowWeights::Values(values)) => {
+                let from = all.len() - n_cols * GROUP + lane;
+                let all = &mut all[from..];
+                cols.iter().zip(values).for_each(|(&col, &value)| all[col as usize * GROUP] = value);
+            }
+            (PanelWeights::Values(_), RowWeights::Codes(_)) => panic!("codes for a matrix of values"),
+            (PanelWeights::Codes(..), RowWeights::Values(_)) => panic!("values for a matrix of codes"),
+        }
+    }
+
+    /// A row of zeros more; its place in its group.
+    fn start_row(&mut self) -> usize {
+        let (lane, more) = (self.n_rows % GROUP, self.offsets.len() * GROUP);
+        if lane == 0 {
+            match &mut self.weights {
+                // What is past the levels is zero.
+                PanelWeights::Codes(codes, book) => codes.resize(codes.len() + more, book.n_levels() as u8),
+                PanelWeights::Values(values) => values.resize(values.len() + more, 0.0),
+            }
+        }
+        self.n_rows += 1;
+        lane
+    }
+
+    /// The bytes that [`build`](Self::build) would take.
+    pub fn estimate_bytes(n_rows: usize, n_cols: usize, is_coded: bool) -> usize {
+        let n = n_rows.next_multiple_of(GROUP) * n_cols;
+        n_cols * 4 + if is_coded { n + 1024 } else { n * 4 }
+    }
+
+    /// The bytes it holds.
+    pub fn n_bytes(&self) -> usize {
+        self.offsets.capacity() * 4
+            + match &self.weights {
+                PanelWeights::Codes(codes, _) => codes.capacity() + 1024,
+                PanelWeights::Values(values) => values.capacity() * 4,
+            }
+    }
+
+    /// The bytes of [`PanelScratch`] for a matrix of that size.
+    pub fn scratch_bytes(n_rows: usize, n_cols: usize, is_coded: bool) -> usize {
+        let n = groups_at_once(n_rows.div_ceil(GROUP), n_cols) * GROUP * n_cols;
+        if is_coded { Aligned::estimate_bytes(n) } else { 0 }
+    }
+
+    /// Rows.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// `y = epilogue(W x)` over a window of positions, for some rows.
+    ///
+    /// Shapes: as [`TapMatrix::apply`](crate::TapMatrix::apply). Panics: if `x` or `y` is too short for the window, or there
+    /// are no such rows.
+    #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
+    pub fn apply(
+        &self,
+        isa: Isa,
+        rows: Range<usize>,
+        x: &[f32],
+        scale: usize,
+        window: Window,
+        epilogue: Epilogue<'_>,
+        y: &mut [f32],
+        y_plane: usize,
+        scratch: &mut PanelScratch,
+    ) {
+        let window = window.flat();
+        assert!(rows.start <= rows.end && rows.end <= self.n_rows, "rows {rows:?} of {}", self.n_rows);
+        epilogue.check(rows.end);
+        let (x_reach, y_reach) = (window.reach(window.x_stride), window.reach(window.y_stride));
+        if rows.is_empty() || x_reach == 0 {
+            return;
+        }
+        // Sums and products that do not fit are more than any slice has.
+        let y_end = (rows.len() - 1).saturating_mul(y_plane).saturating_add(y_reach);
+        let x_end = self.max_offset.saturating_mul(scale).saturating_add(x_reach);
+        assert!(x.len() >= x_end, "x is too short for its window");
+        assert!(rows.len() == 1 || y_reach <= y_plane, "planes of y overlap");
+        assert!(y.len() >= y_end, "y is too short for its window");
+        let n_cols = self.offsets.len();
+        let (first, end) = (rows.start / GROUP, rows.end.div_ceil(GROUP));
+        let at_once = groups_at_once(end - first, n_cols);
+        for group in (first..end).step_by(at_once) {
+            let groups = group..end.min(group + at_once);
+            let entries = groups.start * GROUP * n_cols..groups.end * GROUP * n_cols;
+            let n = entries.len();
+            let weights = match &self.weights {
+                PanelWeights::Codes(codes, book) => {
+                    let panel = scratch.panel.room(n);
+                    run(isa, LookUp { codes: &codes[entries], book, panel });
+                    &*panel
+                }
+                PanelWeights::Values(values) => &values[entries],
+            };
+            let (panels, _) = weights.as_chunks::<GROUP>();
+            let first_row = groups.start * GROUP;
+            let part = rows.start.max(first_row)..rows.end.min(groups.end * GROUP);
+            let y = &mut y[(part.start - rows.start) * y_plane..];
+            let (offsets, window) = (&self.offsets[..], &window);
+            let rows = part;
+            run(isa, Panels { panels, offsets, scale, first_row, rows, x, window, epilogue, y, y_plane });
+        }
+    }
+}
+
+/// Groups whose panels are looked up together.
+fn groups_at_once(n_groups: usize, n_cols: usize) -> usize {
+    (PANEL_FLOATS / (GROUP * n_cols.max(1))).clamp(1, n_groups.max(1))
+}

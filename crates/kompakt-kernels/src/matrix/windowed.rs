@@ -1,0 +1,120 @@
+//! A matrix for windows of positions, in one of the two forms for them.
+
+use crate::{
+    Codebook, Epilogue, Isa, PanelMatrix, PanelScratch, RowSource, RowWeights, TapLayout, TapMatrix, Window,
+};
+use alloc::sync::Arc;
+use core::ops::Range;
+
+/// Which form a [`WindowMatrix`] has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowForm {
+    /// Kept weights alone: [`TapMatrix`].
+    Taps,
+    /// All weights: [`PanelMatrix`].
+    Panels,
+}
+
+/// The weights of a convolution, or of a linear layer over a batch.
+#[derive(Debug, Clone)]
+pub enum WindowMatrix {
+    /// Kept weights alone.
+    Taps(TapMatrix),
+    /// All weights.
+    Panels(PanelMatrix),
+}
+
+impl WindowMatrix {
+    /// No rows yet. With a codebook, rows are given as codes, else as values.
+    pub fn new(form: WindowForm, layout: &Arc<TapLayout>, codebook: Option<Codebook>) -> Self {
+        match form {
+            WindowForm::Taps => Self::Taps(TapMatrix::new(layout.clone(), codebook)),
+            WindowForm::Panels => Self::Panels(PanelMatrix::new(layout, codebook)),
+        }
+    }
+
+    /// All rows of `source`. Panics: as [`TapMatrix::build`] and [`PanelMatrix::build`].
+    pub fn build(form: WindowForm, layout: &Arc<TapLayout>, source: &dyn RowSource) -> Self {
+        match form {
+            WindowForm::Taps => Self::Taps(TapMatrix::build(layout.clone(), source)),
+            WindowForm::Panels => Self::Panels(PanelMatrix::build(layout, source)),
+        }
+    }
+
+    /// Its form.
+    pub fn form(&self) -> WindowForm {
+        match self {
+            Self::Taps(_) => WindowForm::Taps,
+            Self::Panels(_) => WindowForm::Panels,
+        }
+    }
+
+    /// Forgets all rows, takes another form, layout and codebook, and keeps the memory if the form is the same; with room
+    /// for so many rows and kept weights in all.
+    pub fn reset(
+        &mut self,
+        form: WindowForm,
+        layout: &Arc<TapLayout>,
+        codebook: Option<&Codebook>,
+        n_rows: usize,
+        n_kept: usize,
+    ) {
+        if self.form() != form {
+            *self = Self::new(form, layout, codebook.cloned());
+        }
+        match self {
+            Self::Taps(m) => {
+                m.reset(layout, codebook);
+                m.reserve(n_rows, n_kept);
+            }
+            Self::Panels(m) => {
+                m.reset(layout, codebook);
+                m.reserve(n_rows);
+            }
+        }
+    }
+
+    /// Appends a row that keeps every column, as codes. Panics: as [`TapMatrix::push_full_row`].
+    pub fn push_full_row(&mut self, all: &[u8]) {
+        match self {
+            Self::Taps(m) => m.push_full_row(all),
+            Self::Panels(m) => m.push_full_row(all),
+        }
+    }
+
+    /// Appends a row: columns ascending, one weight each. Panics: as [`TapMatrix::push_row`].
+    pub fn push_row(&mut self, cols: &[u32], weights: RowWeights<'_>) {
+        match self {
+            Self::Taps(m) => m.push_row(cols, weights),
+            Self::Panels(m) => m.push_row(cols, weights),
+        }
+    }
+
+    /// The bytes it holds, the layout aside.
+    pub fn n_bytes(&self) -> usize {
+        match self {
+            Self::Taps(m) => m.n_bytes(),
+            Self::Panels(m) => m.n_bytes(),
+        }
+    }
+
+    /// `y = epilogue(W x)` over a window of positions, for some rows. Shapes, panics: as [`TapMatrix::apply`].
+    #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
+    pub fn apply(
+        &self,
+        isa: Isa,
+        rows: Range<usize>,
+        x: &[f32],
+        scale: usize,
+        window: Window,
+        epilogue: Epilogue<'_>,
+        y: &mut [f32],
+        y_plane: usize,
+        scratch: &mut PanelScratch,
+    ) {
+        match self {
+            Self::Taps(m) => m.apply(isa, rows, x, scale, window, epilogue, y, y_plane),
+            Self::Panels(m) => m.apply(isa, rows, x, scale, window, epilogue, y, y_plane, scratch),
+        }
+    }
+}
