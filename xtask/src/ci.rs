@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! this machine ──► Python ──► other machines ──► table of seconds ──► xtask's own tests
-//! (host)           (python)   (aarch64, wasm, cortex_m)                the closing lines are the test runner's
+//! (host, gpu)      (python)   (aarch64, wasm, cortex_m)                the closing lines are the test runner's
 //! ```
 //!
 //! Formatting and lints come first, because they fail fast. What is for this machine is built in the release profile
@@ -14,6 +14,7 @@ mod aarch64;
 mod calls;
 mod cortex_m;
 mod cross;
+mod gpu;
 mod host;
 mod ledger;
 mod python;
@@ -80,6 +81,7 @@ const ROWS: &[Row] = &[
         run: python::wheel,
         is_usual: true,
     },
+    Row { name: "gpu", what: "the executor for GPUs, on a GPU in software", run: gpu::run, is_usual: true },
     Row {
         name: "aarch64",
         what: "the loader built for 64-bit Arm, its tests under emulation",

@@ -51,7 +51,7 @@ pub use exec::{Executor, StepTime};
 pub use kompakt_format::SelfTest;
 pub use kompakt_kernels::{Codebook, Isa, RowWeights};
 pub use model::Model;
-pub use schedule::plan::{LayerPlan, Plan};
+pub use schedule::plan::{DevicePlan, LayerPlan, Plan};
 pub use session::{OwnedSession, Port, Prediction, Session, SessionOptions};
 #[cfg(feature = "signatures")]
 pub use signature::PublicKey;

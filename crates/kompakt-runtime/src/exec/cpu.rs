@@ -91,6 +91,7 @@ impl<'m> Cpu<'m> {
             activation_bytes_unshared: schedule.buffers.iter().map(|b| b.floats(max_batch) * 4).sum(),
             anonymous_bytes: planner.fixed,
             file_bytes: 0,
+            device: None,
         };
         let layers = layers(&schedule, weights, chosen, epilogues, options.isa, &mut plan)?;
         if layers.iter().any(|l| l.weights.is_some()) {

@@ -24,6 +24,28 @@ pub struct Plan {
     pub anonymous_bytes: usize,
     /// Bytes of the mapped file that every run reads.
     pub file_bytes: usize,
+    /// What runs it, if that is not this machine's processor.
+    pub device: Option<DevicePlan>,
+}
+
+/// A device that runs a network in memory of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DevicePlan {
+    /// Its name.
+    pub name: String,
+    /// Bytes in its memory of weights and other numbers of the file.
+    pub weight_bytes: u64,
+    /// Bytes in its memory of values between steps.
+    pub activation_bytes: u64,
+    /// Bytes of inputs, results and weights on their way.
+    pub staging_bytes: u64,
+}
+
+impl DevicePlan {
+    /// All of it.
+    pub fn total_bytes(&self) -> u64 {
+        self.weight_bytes + self.activation_bytes + self.staging_bytes
+    }
 }
 
 /// How one layer will be run.

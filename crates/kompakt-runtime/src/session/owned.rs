@@ -26,7 +26,17 @@ pub struct OwnedSession(Cell);
 impl OwnedSession {
     /// As [`Session::new`], taking the model along.
     pub fn new(model: Model<'static>, options: &SessionOptions) -> Result<Self, RuntimeError> {
-        Cell::try_new(model, |model| Session::new(model, options)).map(Self)
+        Self::with_session(model, |model| Session::new(model, options))
+    }
+
+    /// A session that `make` makes of the model: one with another executor, say.
+    ///
+    /// Errors: those of `make`.
+    pub fn with_session<E>(
+        model: Model<'static>,
+        make: impl for<'m> FnOnce(&'m Model<'m>) -> Result<Session<'m>, E>,
+    ) -> Result<Self, E> {
+        Cell::try_new(model, |model| make(model)).map(Self)
     }
 
     /// The model.

@@ -44,6 +44,11 @@ impl<'m> Parameters<'m> {
         self.open(weight, &|_| f64::INFINITY, false)?.take_rows()
     }
 
+    /// The codebook of a parameter whose codes lie in tiles; none where it has no tiles.
+    pub fn codebook(&self, parameter: ParameterId) -> Option<Vec<f32>> {
+        self.pool.codebook(parameter).map(|levels| levels.to_f32())
+    }
+
     /// The numbers of a parameter that is not a layer's weight.
     ///
     /// Errors: sections that are broken.

@@ -1,0 +1,199 @@
+//! Which GPUs there are, and one of them made ready.
+
+use crate::{
+    AdapterSummary, GpuError,
+    shader::{LANES, Shader, Variant},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use wgpu::{
+    Adapter, Backends, ComputePipeline, Device, DeviceDescriptor, DeviceType, Features, Instance,
+    InstanceDescriptor, Limits, MemoryHints, Queue,
+};
+
+/// The GPUs of this machine, best first.
+pub(crate) fn summaries() -> Vec<AdapterSummary> {
+    all().iter().map(summary).collect()
+}
+
+/// A GPU made ready. Sessions share it: a clone is the same device.
+#[derive(Debug, Clone)]
+pub struct Gpu {
+    pub(crate) device: Device,
+    pub(crate) queue: Queue,
+    pub(crate) pipelines: Arc<Mutex<BTreeMap<(Shader, Variant), ComputePipeline>>>,
+    has_subgroups: bool,
+    /// The first error that the driver reported and nobody has been told of.
+    error: Arc<Mutex<Option<String>>>,
+    limits: Limits,
+    summary: AdapterSummary,
+}
+
+impl Gpu {
+    /// Opens the GPU whose name contains `name` (letter case does not count), or without a name the best: discrete before
+    /// integrated before software, which counts only `with_software`.
+    ///
+    /// Errors: [`GpuError::NoAdapter`] with those that there are; [`GpuError::Device`] if the driver refuses.
+    pub fn open(name: Option<&str>, with_software: bool) -> Result<Self, GpuError> {
+        let mut adapters = all();
+        let names: Vec<String> =
+            adapters.iter().map(summary).map(|s| format!("{:?} ({})", s.name, s.kind)).collect();
+        let wanted = match name {
+            Some(name) => format!("has {name:?} in its name"),
+            None if with_software => "was found".to_string(),
+            None => "that is not software was found".to_string(),
+        };
+        adapters.retain(|a| with_software || a.get_info().device_type != DeviceType::Cpu);
+        if let Some(name) = name {
+            adapters.retain(|a| a.get_info().name.to_lowercase().contains(&name.to_lowercase()));
+        }
+        let Some(adapter) = adapters.into_iter().next() else {
+            let found = if names.is_empty() { "none".to_string() } else { names.join(", ") };
+            return Err(GpuError::NoAdapter { wanted, found });
+        };
+        Self::of(&adapter)
+    }
+
+    fn of(adapter: &Adapter) -> Result<Self, GpuError> {
+        let summary = summary(adapter);
+        let wanted = Features::SUBGROUP | Features::SHADER_F16 | Features::TIMESTAMP_QUERY;
+        let (features, limits) = (adapter.features() & wanted, adapter.limits());
+        let descriptor = DeviceDescriptor {
+            label: Some("kompakt"),
+            required_features: features,
+            required_limits: limits.clone(),
+            memory_hints: MemoryHints::MemoryUsage,
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|e| GpuError::Device { adapter: summary.name.clone(), problem: e.to_string() })?;
+        let error: Arc<Mutex<Option<String>>> = Arc::default();
+        let (report, lost) = (error.clone(), error.clone());
+        device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| keep_first(&report, e.to_string())));
+        device.set_device_lost_callback(move |_, message| {
+            keep_first(&lost, format!("the device is lost: {message}"));
+        });
+        let has_subgroups = features.contains(Features::SUBGROUP) && has_even_subgroups(&summary);
+        Ok(Self { device, queue, has_subgroups, pipelines: Arc::default(), error, limits, summary })
+    }
+
+    /// What it is.
+    pub fn summary(&self) -> &AdapterSummary {
+        &self.summary
+    }
+
+    /// The same device, whose shaders have no subgroup operations: as on a GPU that lacks them.
+    #[must_use]
+    pub fn without_subgroups(mut self) -> Self {
+        self.has_subgroups = false;
+        self
+    }
+
+    /// The same device, as if its largest buffer had `bytes`: what is larger is split, or refused.
+    #[must_use]
+    pub fn with_max_binding_bytes(mut self, bytes: u64) -> Self {
+        self.limits.max_storage_buffer_binding_size = bytes.min(self.limits.max_storage_buffer_binding_size);
+        self
+    }
+
+    /// Gives the device up, as a driver does whose GPU is gone: sessions on it fail from now on.
+    pub fn destroy(&self) {
+        self.device.destroy();
+    }
+
+    /// Bytes of all buffers on the device, of all its sessions, as the driver's allocator counts them; `None` where it
+    /// does not.
+    pub fn allocated_bytes(&self) -> Option<u64> {
+        self.device.generate_allocator_report().map(|report| report.total_allocated_bytes)
+    }
+
+    /// How shaders are to be written for it.
+    pub(crate) fn variant(&self, half: bool) -> Variant {
+        Variant { subgroups: self.has_subgroups, half }
+    }
+
+    /// Errors: what the driver has reported since it was last asked.
+    pub(crate) fn check(&self) -> Result<(), GpuError> {
+        match self.error.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(message) => Err(self.failed(message)),
+            None => Ok(()),
+        }
+    }
+
+    /// An error in the driver's words.
+    pub(crate) fn failed(&self, message: impl ToString) -> GpuError {
+        GpuError::Driver { adapter: self.summary.name.clone(), message: message.to_string() }
+    }
+
+    /// The largest number of workgroups along one dimension.
+    pub(crate) fn max_groups(&self) -> u64 {
+        self.limits.max_compute_workgroups_per_dimension.into()
+    }
+
+    /// The largest buffer that a shader can be given, in bytes.
+    pub(crate) fn max_binding_bytes(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+    }
+
+    /// That something needs more bytes than a buffer can have.
+    pub(crate) fn too_large(&self, what: String, needed: u64, limit: u64) -> GpuError {
+        GpuError::Limit { what, needed, limit, adapter: self.summary.name.clone() }
+    }
+}
+
+/// Whether all subgroups have the same size and a workgroup is so many of them: then lanes can be numbered by subgroup.
+fn has_even_subgroups(summary: &AdapterSummary) -> bool {
+    summary
+        .subgroup_lanes
+        .is_some_and(|(least, most)| least == most && most > 0 && LANES.is_multiple_of(most))
+}
+
+fn keep_first(place: &Mutex<Option<String>>, message: String) {
+    place.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
+}
+
+fn all() -> Vec<Adapter> {
+    let backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
+    let instance =
+        Instance::new(InstanceDescriptor { backends, ..InstanceDescriptor::new_without_display_handle() });
+    let mut all = pollster::block_on(instance.enumerate_adapters(backends));
+    all.sort_by_key(|adapter| rank(adapter.get_info().device_type));
+    all
+}
+
+fn rank(kind: DeviceType) -> u8 {
+    match kind {
+        DeviceType::DiscreteGpu => 0,
+        DeviceType::IntegratedGpu => 1,
+        DeviceType::VirtualGpu => 2,
+        DeviceType::Other => 3,
+        DeviceType::Cpu => 4,
+    }
+}
+
+fn summary(adapter: &Adapter) -> AdapterSummary {
+    let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
+    AdapterSummary {
+        name: info.name,
+        kind: match info.device_type {
+            DeviceType::DiscreteGpu => "discrete",
+            DeviceType::IntegratedGpu => "integrated",
+            DeviceType::VirtualGpu => "virtual",
+            DeviceType::Cpu => "software",
+            DeviceType::Other => "other",
+        },
+        backend: info.backend.to_string(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+        max_binding_bytes: limits.max_storage_buffer_binding_size,
+        max_buffer_bytes: limits.max_buffer_size,
+        max_workgroup_bytes: limits.max_compute_workgroup_storage_size,
+        max_workgroup_lanes: limits.max_compute_invocations_per_workgroup,
+        subgroup_lanes: features
+            .contains(Features::SUBGROUP)
+            .then_some((info.subgroup_min_size, info.subgroup_max_size)),
+        has_f16: features.contains(Features::SHADER_F16),
+        has_timestamps: features.contains(Features::TIMESTAMP_QUERY),
+    }
+}

@@ -1,0 +1,189 @@
+//! Steps made ready for the GPU: their numbers and weights in buffers, bound to a pipeline.
+
+use crate::{
+    GpuError,
+    adapter::Gpu,
+    block::Block,
+    layer::Layer,
+    places::Places,
+    shader::{LANES, Shader, Variant},
+    steps::{Groups, Step, Table, Work},
+};
+use kompakt_runtime::Parameters;
+use wgpu::{
+    BindGroup, BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePipeline,
+};
+
+/// A step or a part of one, ready to be dispatched.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    pub(crate) name: String,
+    pub(crate) shader: Shader,
+    pub(crate) pipeline: ComputePipeline,
+    pub(crate) bindings: BindGroup,
+    groups: Groups,
+}
+
+impl Dispatch {
+    /// Workgroups for `batch` images.
+    pub(crate) fn n_groups(&self, batch: u64) -> u64 {
+        self.groups.number(batch)
+    }
+}
+
+impl Groups {
+    /// Workgroups for `batch` images.
+    pub(crate) fn number(self, batch: u64) -> u64 {
+        match self {
+            Self::Elements(n) => (n * batch).div_ceil(u64::from(LANES)),
+            Self::Each(n) => n * batch,
+            Self::Tiles { rows, tile_rows, positions, tile_positions } => {
+                rows.div_ceil(tile_rows) * (positions * batch).div_ceil(tile_positions)
+            }
+        }
+    }
+}
+
+/// Makes steps ready.
+pub(crate) struct Binder<'u> {
+    pub(crate) gpu: &'u Gpu,
+    pub(crate) variant: Variant,
+    pub(crate) max_batch: usize,
+    /// Holds the number of images.
+    pub(crate) run: &'u Buffer,
+    /// Buffers of the values.
+    pub(crate) values: &'u [Buffer],
+    pub(crate) places: &'u Places,
+    /// Bytes of what it has made.
+    pub(crate) n_bytes: u64,
+}
+
+impl Binder<'_> {
+    /// A step without weights.
+    pub(crate) fn plain(
+        &mut self,
+        step: &Step,
+        parameters: &mut Parameters<'_>,
+    ) -> Result<Dispatch, GpuError> {
+        let Work::Plain { shader, table, groups, .. } = &step.work else {
+            return Err(GpuError::Unsupported(vec![format!("{}: a layer is no plain step", step.name)]));
+        };
+        let table = match table {
+            Table::None => None,
+            Table::Empty => Some(vec![0]),
+            Table::Indices(indices) => Some(indices.clone()),
+            Table::Numbers(parameter) => Some(to_words(&parameters.numbers(*parameter)?)),
+            Table::Affine(affine) => {
+                let (scale, shift) = parameters.affine(*affine)?;
+                Some(to_words(&[scale, shift].concat()))
+            }
+        };
+        let table = table.map(|words| self.filled(&step.name, &words, BufferUsages::STORAGE)).transpose()?;
+        self.bind(step, *shader, &step.words(), &table.iter().collect::<Vec<_>>(), *groups)
+    }
+
+    /// The scale and shift of each row of a layer.
+    pub(crate) fn epilogue(
+        &mut self,
+        step: &Step,
+        layer: &Layer,
+        parameters: &mut Parameters<'_>,
+    ) -> Result<Buffer, GpuError> {
+        let n = layer.n_rows();
+        let (scale, shift) = parameters.epilogue(&layer.epilogue)?;
+        let both = [scale.unwrap_or_else(|| vec![1.0; n]), shift.unwrap_or_else(|| vec![0.0; n])].concat();
+        self.filled(&step.name, &to_words(&both), BufferUsages::STORAGE)
+    }
+
+    /// A block of the rows of a layer, whose words are in `weights`.
+    pub(crate) fn block(
+        &mut self,
+        step: &Step,
+        layer: &Layer,
+        block: &Block,
+        weights: &Buffer,
+        epilogue: &Buffer,
+    ) -> Result<Dispatch, GpuError> {
+        let (shader, groups) = layer.shader(&block.layout, self.max_batch);
+        let words = layer.words(&block.layout, step.activation);
+        self.bind(step, shader, &words, &[weights, epilogue], groups)
+    }
+
+    /// A buffer of `words`.
+    ///
+    /// Errors: more than a shader can be given.
+    pub(crate) fn filled(
+        &mut self,
+        step: &str,
+        words: &[u32],
+        usage: BufferUsages,
+    ) -> Result<Buffer, GpuError> {
+        let size = 4 * words.len().max(4) as u64;
+        let limit = self.gpu.max_binding_bytes();
+        if size > limit {
+            return Err(self.gpu.too_large(format!("a part of {step:?}"), size, limit));
+        }
+        self.n_bytes += size;
+        let buffer = self.gpu.device.create_buffer(&BufferDescriptor {
+            label: Some(step),
+            size,
+            usage,
+            mapped_at_creation: true,
+        });
+        let mut view = buffer.slice(..).get_mapped_range_mut().map_err(|e| self.gpu.failed(e))?;
+        write_words(&mut view, words);
+        drop(view);
+        buffer.unmap();
+        Ok(buffer)
+    }
+
+    /// Binds what a shader reads: its numbers, the run's, `buffers`, the values that it reads, the value that it writes.
+    fn bind(
+        &mut self,
+        step: &Step,
+        shader: Shader,
+        numbers: &[u32],
+        buffers: &[&Buffer],
+        groups: Groups,
+    ) -> Result<Dispatch, GpuError> {
+        let n_groups = groups.number(self.max_batch as u64);
+        let most = self.gpu.max_groups().saturating_mul(self.gpu.max_groups());
+        if n_groups > most.min(u32::MAX.into()) {
+            let what = format!("{:?} needs {n_groups} workgroups; {most} are possible", step.name);
+            return Err(GpuError::Unsupported(vec![what]));
+        }
+        let pipeline = self.gpu.pipeline(shader, self.variant);
+        let numbers = self.filled(&step.name, numbers, BufferUsages::UNIFORM)?;
+        let place = |&value: &usize| self.places.of_value[value].map(|place| &self.values[place]);
+        let values: Vec<&Buffer> = step.reads.iter().chain([&step.writes]).filter_map(place).collect();
+        let entries: Vec<BindGroupEntry<'_>> = [&numbers, self.run]
+            .into_iter()
+            .chain(buffers.iter().copied())
+            .chain(values)
+            .zip(0..)
+            .map(|(buffer, binding)| BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        let bindings = self.gpu.device.create_bind_group(&BindGroupDescriptor {
+            label: Some(&step.name),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        self.gpu.check()?;
+        Ok(Dispatch { name: step.name.clone(), shader, pipeline, bindings, groups })
+    }
+}
+
+/// Writes words to the front of mapped memory.
+pub(crate) fn write_words(view: &mut wgpu::BufferViewMut, words: &[u32]) {
+    // In pieces, so that the bytes are not held a second time.
+    let mut bytes = Vec::with_capacity(1 << 14);
+    for (i, piece) in words.chunks(1 << 12).enumerate() {
+        bytes.clear();
+        bytes.extend(piece.iter().flat_map(|w| w.to_le_bytes()));
+        view.slice(i << 14..(i << 14) + bytes.len()).copy_from_slice(&bytes);
+    }
+}
+
+fn to_words(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}

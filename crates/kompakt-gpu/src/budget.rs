@@ -1,0 +1,118 @@
+//! Which layers stay in video memory where it is limited.
+
+use crate::{
+    GpuError,
+    adapter::Gpu,
+    block::Block,
+    steps::{Lowered, Table, Work},
+    streamed::Slots,
+    weights,
+};
+use kompakt_runtime::Model;
+
+/// See the [module page](self).
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    /// For each step whether its weights are brought at every run.
+    is_streamed: Vec<bool>,
+    /// The largest block of those, if there are any.
+    pub(crate) slot_bytes: Option<u64>,
+}
+
+/// Blocks of this many bytes are worth bringing one by one.
+const LEAST_SLOT: u64 = 1 << 14;
+
+/// What a layer takes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    step: usize,
+    /// In video memory, for good.
+    resident: u64,
+    /// The largest block, where it is brought.
+    largest: u64,
+}
+
+impl Budget {
+    /// Chooses the layers that stay. `fixed`: bytes of everything else but tables.
+    ///
+    /// Errors: [`GpuError::Budget`] with the least that works, broken sections.
+    pub(crate) fn plan(
+        gpu: &Gpu,
+        budget: Option<u64>,
+        fixed: u64,
+        lowered: &Lowered,
+        model: &Model<'_>,
+        max_batch: usize,
+    ) -> Result<Self, GpuError> {
+        let Some(budget) = budget else { return Ok(Self::default()) };
+        let fixed = fixed + table_bytes(lowered);
+        let left = budget.saturating_sub(fixed);
+        let limit = (left / 16).clamp(LEAST_SLOT, gpu.max_binding_bytes().max(LEAST_SLOT));
+        // Sections that are decoded whole can be taken once; these are not those that are run.
+        let mut parameters = model.parameters()?;
+        let mut sizes = Vec::new();
+        for (step, work) in lowered.steps.iter().map(|step| &step.work).enumerate() {
+            let Work::Layer(layer) = work else { continue };
+            let by_tile = layer.suits_tile(max_batch);
+            let mut size = Size { step, ..Size::default() };
+            let measure = |block: Block, size: &mut Size| {
+                let bytes = 4 * block.words.len().max(4) as u64;
+                (size.resident, size.largest) = (size.resident + bytes, size.largest.max(bytes));
+                Ok(())
+            };
+            let max_words = weights::max_words(limit);
+            weights::blocks(&mut parameters, layer.weight, by_tile, max_words, &mut |b| {
+                measure(b, &mut size)
+            })?;
+            sizes.push(size);
+        }
+        let mut this = Self { is_streamed: vec![false; lowered.steps.len()], slot_bytes: None };
+        let mut resident: u64 = sizes.iter().map(|size| size.resident).sum();
+        if resident <= left {
+            return Ok(this);
+        }
+        let slot = sizes.iter().map(|size| size.largest).max().unwrap_or(0);
+        let least = fixed + Slots::bytes_for(slot);
+        if least > budget {
+            return Err(GpuError::Budget { budget, least, max_batch });
+        }
+        // As few bytes as possible are brought: the smallest layer that makes the rest fit, or else the largest, and again.
+        let room = budget - least;
+        sizes.sort_by_key(|size| size.resident);
+        while resident > room {
+            let excess = resident - room;
+            let index = sizes.iter().position(|size| size.resident >= excess).unwrap_or(sizes.len() - 1);
+            let size = sizes.remove(index);
+            this.is_streamed[size.step] = true;
+            resident -= size.resident;
+        }
+        this.slot_bytes = Some(slot);
+        Ok(this)
+    }
+
+    /// Whether the weights of a step are brought at every run.
+    pub(crate) fn is_streamed(&self, step: usize) -> bool {
+        self.is_streamed.get(step).copied().unwrap_or(false)
+    }
+}
+
+/// Bytes of tables, scales, shifts and the numbers that shaders are told.
+fn table_bytes(lowered: &Lowered) -> u64 {
+    let of_step = |step: &crate::steps::Step| {
+        let words = match &step.work {
+            // A layer of more than one block has its numbers more than once.
+            Work::Layer(layer) => 2 * layer.n_rows() + 3 * 28,
+            Work::Plain { words, table, .. } => {
+                words.len()
+                    + match table {
+                        Table::None => 0,
+                        Table::Empty => 4,
+                        Table::Indices(indices) => indices.len(),
+                        Table::Affine(_) | Table::Numbers(_) => 2 * words[1] as usize,
+                    }
+            }
+        };
+        4 * words as u64
+    };
+    lowered.steps.iter().map(of_step).sum()
+}

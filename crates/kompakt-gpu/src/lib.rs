@@ -1,0 +1,78 @@
+//! Runs a `.kompakt` network on a GPU, its weights compressed in video memory.
+//!
+//! ```text
+//! Program ──► steps: shaders and their numbers ──► blocks: each layer's maps and codes ──► GpuExecutor::run
+//!              (no GPU)                             uploaded one layer at a time            one submission a run
+//! ```
+//!
+//! What is uploaded of a layer is its kept weights as codes, a bitmap that says which they are, and the codebook: shaders
+//! multiply from that, and no dense copy of a pruned or clustered layer ever exists in video memory. Shaders are WGSL, for
+//! Vulkan, Metal and DirectX 12.
+//!
+//! The loader's session does everything else: preprocessing, checks of inputs, classes. [`session`] makes one for a
+//! [`Device`], the processor included; `GpuExecutor` is the part that runs the program.
+//!
+//! # Numbers
+//! Sums are f32, on the exact weights of the file, in another order than the processor's: answers agree to 1e-4 of the
+//! largest. [`GpuOptions::half`] keeps the values between steps in 16 bits instead.
+//!
+//! # Features
+//! Without the feature `wgpu` there is no GPU in this crate: [`session`] runs on the processor, and says so where a GPU
+//! is asked for.
+//!
+//! ```no_run
+//! use kompakt_gpu::{Device, GpuOptions};
+//! use kompakt_runtime::{Model, SessionOptions};
+//!
+//! let model = Model::map("lenet5.kompakt")?;
+//! let device: Device = "gpu".parse()?;
+//! let opened = kompakt_gpu::session(&model, &SessionOptions::default(), &device, &GpuOptions::default())?;
+//! let mut session = opened.session;
+//! let best = session.classify(&[0.0; 784], 1)?[0];
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What is not here: preprocessing, files, the processor's kernels.
+#![forbid(unsafe_code)]
+
+mod device;
+mod error;
+mod open;
+mod options;
+
+#[cfg(feature = "wgpu")]
+mod adapter;
+#[cfg(feature = "wgpu")]
+mod block;
+#[cfg(feature = "wgpu")]
+mod bound;
+#[cfg(feature = "wgpu")]
+mod budget;
+#[cfg(feature = "wgpu")]
+mod executor;
+#[cfg(feature = "wgpu")]
+mod in_place;
+#[cfg(feature = "wgpu")]
+mod layer;
+#[cfg(feature = "wgpu")]
+mod places;
+#[cfg(feature = "wgpu")]
+mod ports;
+#[cfg(feature = "wgpu")]
+mod shader;
+#[cfg(feature = "wgpu")]
+mod steps;
+#[cfg(feature = "wgpu")]
+mod streamed;
+#[cfg(feature = "wgpu")]
+mod timing;
+#[cfg(feature = "wgpu")]
+mod weights;
+
+pub use device::{AdapterSummary, Device};
+pub use error::GpuError;
+pub use open::{Opened, adapters, session};
+pub use options::GpuOptions;
+
+#[cfg(feature = "wgpu")]
+pub use {adapter::Gpu, executor::GpuExecutor};

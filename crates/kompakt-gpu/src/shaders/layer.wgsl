@@ -1,0 +1,99 @@
+// What every shader of a layer with weights knows: its geometry, and its weights as `block.rs` packs them.
+struct Layer {
+    // Rows of this block of the matrix, and columns.
+    rows: u32,
+    cols: u32,
+    // Bits of a code (32: an f32 instead), and of a field where pruned weights have one; entries of the codebook.
+    bits: u32,
+    zero_bits: u32,
+    levels: u32,
+    // Where the block's first row lies in the layer's output, and how many rows all blocks have.
+    first_row: u32,
+    all_rows: u32,
+    rows_per_group: u32,
+    // Elements of an image of the input; channels of a group of it.
+    in_image: u32,
+    in_channels: u32,
+    in_height: u32,
+    in_width: u32,
+    out_height: u32,
+    out_width: u32,
+    kernel_height: u32,
+    kernel_width: u32,
+    stride_y: u32,
+    stride_x: u32,
+    pad_top: u32,
+    pad_left: u32,
+    dilation_y: u32,
+    dilation_x: u32,
+    activation: u32,
+    a: f32,
+    b: f32,
+    unused_0: u32,
+    unused_1: u32,
+    unused_2: u32,
+}
+
+@group(0) @binding(0) var<uniform> layer: Layer;
+@group(0) @binding(1) var<uniform> run: vec4u; // x: images of this run
+@group(0) @binding(2) var<storage, read> weights: array<u32>;
+// Scale, then shift, of each row of the layer.
+@group(0) @binding(3) var<storage, read> epilogue: array<f32>;
+@group(0) @binding(4) var<storage, read> x: array<value>;
+@group(0) @binding(5) var<storage, read_write> y: array<value>;
+
+const FIELDS: u32 = 0xffffffffu;
+const FIELDS_WITH_ZERO: u32 = 0xfffffffeu;
+
+// 0, then the levels.
+var<workgroup> codebook: array<f32, 257>;
+
+// For all 64 lanes; ends with a barrier.
+fn load_codebook(lane: u32) {
+    if lane == 0u { codebook[0] = 0.0; }
+    for (var i = lane; i < layer.levels; i += 64u) { codebook[i + 1u] = bitcast<f32>(weights[i]); }
+    workgroupBarrier();
+}
+
+// Where a row's map and its codes begin, in bytes; instead of a map the constants above.
+fn row_at(row: u32) -> vec2u {
+    let at = layer.levels + 2u * row;
+    return vec2u(weights[at], weights[at + 1u]);
+}
+
+// `n` bits, 1 to 32, from bit `at` after byte `byte`.
+fn field(byte: u32, at: u32, n: u32) -> u32 {
+    let low = (byte & 3u) * 8u + (at & 31u);
+    let word = (byte >> 2u) + (at >> 5u) + (low >> 5u);
+    let shift = low & 31u;
+    var bits = weights[word] >> shift;
+    if shift + n > 32u { bits |= weights[word + 1u] << (32u - shift); }
+    return bits & (0xffffffffu >> (32u - n));
+}
+
+// Weight number `index` of those that have a code.
+fn kept_weight(codes: u32, index: u32) -> f32 {
+    let code = field(codes, index * layer.bits, layer.bits);
+    if layer.bits == 32u { return bitcast<f32>(code); }
+    return codebook[min(code, 255u) + 1u];
+}
+
+// The weight of a column in a row of fields.
+fn field_weight(row: vec2u, col: u32) -> f32 {
+    if row.x == FIELDS { return kept_weight(row.y, col); }
+    return codebook[min(field(row.y, col * layer.zero_bits, layer.zero_bits), 256u)];
+}
+
+// 32 bits of a row's map, from column `col` on: bits past the last column are 0.
+fn map_bits(row: vec2u, col: u32) -> u32 {
+    if col >= layer.cols { return 0u; }
+    let bits = field(row.x, col, 32u);
+    let left = layer.cols - col;
+    if left < 32u { return bits & ((1u << left) - 1u); }
+    return bits;
+}
+
+fn finish(row: u32, sum: f32) -> value {
+    let v = sum * epilogue[row] + epilogue[layer.all_rows + row];
+    return value(activate(layer.activation, layer.a, layer.b, v));
+}
