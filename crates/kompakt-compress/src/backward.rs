@@ -6,6 +6,9 @@
 //!
 //! Every operator of a graph has its part here; the forward pass is the loader's.
 
+mod slopes;
+mod values;
+
 use crate::{
     product::{Matrix, add_product},
     window::Window,
@@ -120,6 +123,16 @@ impl Step<'_> {
                 self.moved(dy, |i, d| Some(if d == *axis { indices[i[d]] } else { i[d] }))
             }
             Op::Resize { step, offset, .. } => vec![self.resized(dy, *step, *offset)],
+            Op::Unary { function } => local(&|i| slopes::unary(*function, x[i], y[i])),
+            Op::Binary { function } => self.paired(dy, |a, b| slopes::binary(*function, a, b)),
+            Op::Select => self.selected(dy),
+            Op::Reduce { function, axes } => vec![self.reduced(dy, *function, axes)],
+            Op::MatMul => self.multiplied(dy),
+            // Indices have no gradient, and nothing is before a constant.
+            Op::Constant { .. } | Op::Embedding { .. } => vec![vec![0.0; x.len()]],
+            Op::Take { axis } => self.taken(dy, *axis),
+            Op::Scatter { update } => self.scattered(dy, *update),
+            Op::TopK { axis, k, largest, indices } => vec![self.largest(dy, *axis, *k, *largest, *indices)],
             Op::Flatten | Op::Reshape { .. } | Op::Dropout { .. } | Op::Identity => vec![dy.to_vec()],
         }
     }
@@ -128,6 +141,7 @@ impl Step<'_> {
     pub(crate) fn weights(&self, dy: &[f32]) -> Vec<f32> {
         match self.op {
             Op::Linear { .. } => dy.iter().flat_map(|d| self.inputs[0].iter().map(move |x| d * x)).collect(),
+            Op::Embedding { rows, features } => self.rows_taken(dy, *rows, *features),
             Op::Conv2d { .. } => self.window().map_or_else(Vec::new, |w| w.weights(self.inputs[0], dy)),
             Op::BatchNorm { .. }
             | Op::ScaleBias
@@ -161,7 +175,16 @@ impl Step<'_> {
             | Op::Gather { .. }
             | Op::Resize { .. }
             | Op::LocalResponseNorm { .. }
-            | Op::Spread { .. } => Vec::new(),
+            | Op::Spread { .. }
+            | Op::Unary { .. }
+            | Op::Binary { .. }
+            | Op::Select
+            | Op::Reduce { .. }
+            | Op::MatMul
+            | Op::Constant { .. }
+            | Op::Take { .. }
+            | Op::Scatter { .. }
+            | Op::TopK { .. } => Vec::new(),
         }
     }
 
@@ -173,7 +196,8 @@ impl Step<'_> {
             return dy.iter().map(|d| f64::from(*d).powi(2) * x).collect();
         }
         let weights = self.weights(dy);
-        weights.chunks((weights.len() / self.shape[0]).max(1)).map(square).collect()
+        let n_rows = if let Op::Embedding { rows, .. } = self.op { *rows } else { self.shape[0] };
+        weights.chunks((weights.len() / n_rows).max(1)).map(square).collect()
     }
 
     fn window(&self) -> Option<Window> {
@@ -432,6 +456,23 @@ mod tests {
             check(ops(&format!(r#"{{"op":"{name}"}}"#)), &[image, &[4, 1, 1]]);
         }
         check(ops(r#"{"op":"concat"}"#), &[image, &[2, 5, 6]]);
+        for function in ["abs", "exp", "sin", "cos", "atan", "sinh", "cosh", "asinh", "erf", "gelu", "softplus"] {
+            check(ops(&format!(r#"{{"op":"unary","function":"{function}"}}"#)), &[image]);
+        }
+        for function in ["max", "min"] {
+            check(ops(&format!(r#"{{"op":"binary","function":"{function}"}}"#)), &[image, &[4, 1, 6]]);
+        }
+        for function in ["sum", "mean", "max", "min", "product"] {
+            check(ops(&format!(r#"{{"op":"reduce","function":"{function}","axes":[0,2]}}"#)), &[&[2, 3, 2]]);
+        }
+        check(ops(r#"{"op":"select"}"#), &[&[4, 1, 1], image, &[1, 5, 6]]);
+        check(ops(r#"{"op":"mat_mul"}"#), &[&[2, 1, 3, 4], &[1, 3, 4, 5]]);
+        check(ops(r#"{"op":"mat_mul"}"#), &[&[3, 4], &[4, 2]]);
+        check(ops(r#"{"op":"top_k","axis":1,"k":2}"#), &[image]);
+        check(ops(r#"{"op":"embedding","rows":3,"features":4}"#), &[&[5]]);
+        check(ops(r#"{"op":"take","axis":1}"#), &[image, &[2, 3]]);
+        check(ops(r#"{"op":"scatter","update":"add"}"#), &[&[4, 3], &[5], &[5, 3]]);
+        check(ops(r#"{"op":"scatter","update":"set"}"#), &[&[4, 3], &[5], &[5, 3]]);
     }
 
     /// A quotient's slopes, where no divisor is near 0.

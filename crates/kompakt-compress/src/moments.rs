@@ -8,7 +8,7 @@ use crate::{
     network,
     product::{Matrix, add_product},
 };
-use kompakt_graph::{Convolution, Graph, Padding, Pair};
+use kompakt_graph::{Convolution, Graph, Op, Padding, Pair};
 use kompakt_model::Model;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -110,6 +110,10 @@ impl Columns {
         let from = graph.shape(graph.nodes()[node].inputs[0]);
         let to = graph.shape(graph.value_of(node));
         let convolution = graph.convolution(node);
+        // Rows of a table are read, not multiplied: nothing makes their errors good, and none is looked at.
+        let is_table = matches!(graph.nodes()[node].op, Op::Embedding { .. });
+        let from = if is_table { &to[to.len() - 1..] } else { from };
+        let to = if is_table { &[1][..] } else { to };
         let geometry = convolution.unwrap_or(Convolution {
             input: [from.iter().product(), 1, 1],
             output: [to.iter().product(), 1, 1],
@@ -120,10 +124,10 @@ impl Columns {
             groups: 1,
         });
         let n_positions = geometry.n_positions();
-        let each = SAMPLES.div_ceil(n_images.max(1)).clamp(1, n_positions);
+        let each = if is_table { 0 } else { SAMPLES.div_ceil(n_images.max(1)).clamp(1, n_positions) };
         let columns = Self {
             geometry,
-            positions: (0..each).map(|i| i * n_positions / each).collect(),
+            positions: (0..each).map(|i| i * n_positions / each.max(1)).collect(),
             rows: Vec::new(),
             sums: Vec::new(),
             n_rows: 0,

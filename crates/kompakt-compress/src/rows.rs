@@ -65,6 +65,10 @@ pub(crate) fn balanced(model: &Model, by_row: Option<&[Vec<f64>]>) -> Result<Bal
     let mut scales = Vec::new();
     for (i, param) in model.graph.weights().enumerate() {
         scales.push(None);
+        // A table has rows, but no scale after it goes with them.
+        if !matches!(model.graph.nodes()[param.node].op, Op::Linear { .. } | Op::Conv2d { .. }) {
+            continue;
+        }
         let Some(Parameter::Dense { values, .. }) = model.parameters.get(&param.name) else { continue };
         let weights = values.to_f32();
         let wanted = match by_row.map(|rows| &rows[i]).filter(|rows| rows.len() == param.shape[0]) {

@@ -32,10 +32,12 @@ impl Activation {
     }
 }
 
-impl From<Unary> for Activation {
-    fn from(unary: Unary) -> Self {
+impl TryFrom<Unary> for Activation {
+    type Error = String;
+
+    fn try_from(unary: Unary) -> Result<Self, String> {
         let plain = |code| Self { code, a: 0.0, b: 0.0 };
-        match unary {
+        Ok(match unary {
             Unary::Relu => plain(1),
             Unary::Sigmoid => plain(2),
             Unary::Tanh => plain(3),
@@ -45,7 +47,8 @@ impl From<Unary> for Activation {
             Unary::HardSigmoid { slope, offset } => Self { code: 7, a: slope, b: offset },
             Unary::HardSwish => plain(8),
             Unary::Silu => plain(9),
-        }
+            Unary::Function(function) => return Err(format!("the function {function:?} has no shader")),
+        })
     }
 }
 
@@ -187,13 +190,13 @@ impl Lowering {
                     && let step = &mut self.steps[index]
                     && step.activation == Some(Activation::default())
                 {
-                    step.activation = Some((*unary).into());
+                    step.activation = Some((*unary).try_into()?);
                     step.writes = op.output;
                     self.made_by[op.output] = Some(index);
                     return Ok(());
                 }
                 let work = pointwise(n, 1, n, 0, Table::Empty);
-                self.push(op, reads, work, Some((*unary).into()));
+                self.push(op, reads, work, Some((*unary).try_into()?));
                 return Ok(());
             }
             Kind::Affine { affine, relu } => {
@@ -215,6 +218,9 @@ impl Lowering {
                     Binary::Mul => 1,
                     Binary::Sub => 2,
                     Binary::Div => 3,
+                    Binary::Function(function) => {
+                        return Err(format!("the function {function:?} has no shader"));
+                    }
                 };
                 if x.len() != y.len() || b.len() != y.len() {
                     return Err("operands of different ranks".into());
@@ -294,6 +300,14 @@ impl Lowering {
                 words.extend([0; 3]);
                 plain(Shader::Resize, words, elements)
             }
+            Kind::Select
+            | Kind::Reduce { .. }
+            | Kind::MatMul
+            | Kind::Constant { .. }
+            | Kind::Embedding { .. }
+            | Kind::Take { .. }
+            | Kind::Scatter { .. }
+            | Kind::TopK { .. } => return Err("the operation has no shader".into()),
             Kind::LocalResponseNorm { size, alpha, beta, bias } => {
                 let channels = first(&y)?;
                 let mut words = [channels, n / channels, *size].map(word).to_vec();

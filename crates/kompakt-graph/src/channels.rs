@@ -99,7 +99,17 @@ impl Graph {
             | Op::Gather { .. }
             | Op::Resize { .. }
             | Op::LocalResponseNorm { .. }
-            | Op::Spread { .. } => Passage::Mixed,
+            | Op::Spread { .. }
+            | Op::Unary { .. }
+            | Op::Binary { .. }
+            | Op::Select
+            | Op::Reduce { .. }
+            | Op::MatMul
+            | Op::Constant { .. }
+            | Op::Embedding { .. }
+            | Op::Take { .. }
+            | Op::Scatter { .. }
+            | Op::TopK { .. } => Passage::Mixed,
         }
     }
 

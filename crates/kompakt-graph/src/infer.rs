@@ -65,7 +65,31 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
             let (c, _, _) = image(x).map_err(fail)?;
             vec![c, 1, 1]
         }
-        Op::Add | Op::Mul | Op::Sub | Op::Div => broadcast(x, operands[1]).map_err(fail)?,
+        Op::Add | Op::Mul | Op::Sub | Op::Div | Op::Binary { .. } => {
+            broadcast(x, operands[1]).map_err(fail)?
+        }
+        Op::Select => {
+            let both = broadcast(operands[1], operands[2]).map_err(fail)?;
+            broadcast(x, &both).map_err(fail)?
+        }
+        Op::Reduce { axes, .. } => reduced(x, axes).map_err(fail)?,
+        Op::MatMul => product_shape(x, operands[1]).map_err(fail)?,
+        Op::Constant { shape } => shape.clone(),
+        Op::Embedding { features, .. } => [x, &[*features]].concat(),
+        Op::Take { axis } => match x.get(*axis) {
+            Some(_) => [&x[..*axis], operands[1], &x[axis + 1..]].concat(),
+            None => return Err(fail(format!("{x:?} has no dimension {axis}"))),
+        },
+        Op::Scatter { .. } => match (x, operands[1], operands[2]) {
+            (&[_, m], &[k], &[rows, columns]) if (rows, columns) == (k, m) => x.to_vec(),
+            (_, indices, updates) => {
+                return Err(fail(format!("{updates:?} are not rows for {indices:?} indices of {x:?}")));
+            }
+        },
+        Op::TopK { axis, k, .. } => match x.get(*axis) {
+            Some(n) if (1..=*n).contains(k) => [&x[..*axis], &[*k], &x[axis + 1..]].concat(),
+            _ => return Err(fail(format!("{x:?} has not {k} elements along dimension {axis}"))),
+        },
         Op::Concat => {
             let mut shape = x.to_vec();
             for other in &operands[1..] {
@@ -151,7 +175,8 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
         Op::Clip { low, high } if !(low <= high && low.is_finite() && high.is_finite()) => {
             return Err(fail(format!("{low} to {high} is not a range")));
         }
-        Op::BatchNorm { .. }
+        Op::Unary { .. }
+        | Op::BatchNorm { .. }
         | Op::ScaleBias
         | Op::Relu
         | Op::Sigmoid
@@ -209,6 +234,10 @@ pub(crate) fn params(index: usize, node: &Node, operands: &[&[usize]]) -> Result
                 all.push(param(suffix, vec![x[0]], ParamRole::PerChannel));
             }
         }
+        Op::Constant { shape } => all.push(param("value", shape.clone(), ParamRole::PerChannel)),
+        Op::Embedding { rows, features } => {
+            all.push(param("weight", vec![*rows, *features], ParamRole::Weight));
+        }
         Op::Prelu => all.push(param("weight", vec![x[0]], ParamRole::PerChannel)),
         Op::MaxPool { .. }
         | Op::AvgPool { .. }
@@ -239,7 +268,15 @@ pub(crate) fn params(index: usize, node: &Node, operands: &[&[usize]]) -> Result
         | Op::Gather { .. }
         | Op::Resize { .. }
         | Op::LocalResponseNorm { .. }
-        | Op::Spread { .. } => {}
+        | Op::Spread { .. }
+        | Op::Unary { .. }
+        | Op::Binary { .. }
+        | Op::Select
+        | Op::Reduce { .. }
+        | Op::MatMul
+        | Op::Take { .. }
+        | Op::Scatter { .. }
+        | Op::TopK { .. } => {}
     }
     for p in &all {
         check_limits(&format!("parameter {:?}", p.name), &p.shape)?;
@@ -270,6 +307,27 @@ fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
         return Err(format!("{a:?} and {b:?} differ where neither is 1"));
     }
     Ok(a.iter().zip(b).map(|(a, b)| *a.max(b)).collect())
+}
+
+/// The shape that is left of `x` when dimensions are reduced to 1.
+fn reduced(x: &[usize], axes: &[usize]) -> Result<Vec<usize>, String> {
+    let is_list = !axes.is_empty() && axes.windows(2).all(|pair| pair[0] < pair[1]);
+    if !is_list || axes.iter().any(|&axis| axis >= x.len()) {
+        return Err(format!("{axes:?} are not dimensions of {x:?} in ascending order"));
+    }
+    Ok(x.iter().enumerate().map(|(d, &n)| if axes.contains(&d) { 1 } else { n }).collect())
+}
+
+/// The shape of a product of matrices in the last two dimensions.
+fn product_shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
+    let wrong = || format!("{a:?} and {b:?} are no matrices that can be multiplied");
+    let ([lead @ .., m, k], [other @ .., rows, n]) = (a, b) else { return Err(wrong()) };
+    if k != rows {
+        return Err(wrong());
+    }
+    let mut shape = broadcast(lead, other).map_err(|_| wrong())?;
+    shape.extend([*m, *n]);
+    Ok(shape)
 }
 
 fn gather_shape(x: &[usize], axis: usize, indices: &[usize]) -> Result<Vec<usize>, String> {

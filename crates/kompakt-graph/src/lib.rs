@@ -24,6 +24,7 @@ extern crate alloc;
 
 mod channels;
 mod error;
+pub mod functions;
 mod geometry;
 mod graph;
 mod infer;
@@ -36,6 +37,7 @@ pub mod table;
 
 pub use channels::{ChannelReach, ChannelSource, Passage, Reader};
 pub use error::GraphError;
+pub use functions::{BinaryFunction, Cell, Reduction, UnaryFunction, Update};
 pub use geometry::Convolution;
 pub use graph::{Graph, Input, Node, Param, ParamRole, ValueId};
 pub use infer::output_shape;

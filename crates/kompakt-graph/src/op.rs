@@ -1,5 +1,6 @@
 //! Operators and their attributes.
 
+use crate::functions::{BinaryFunction, Reduction, UnaryFunction, Update};
 use alloc::{vec, vec::Vec};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -346,6 +347,67 @@ pub enum Op {
         /// Distance of neighbours.
         step: Pair,
     },
+    /// A function of each element.
+    Unary {
+        /// Which.
+        function: UnaryFunction,
+    },
+    /// A function of an element of each of two values; shapes as for [`Op::Add`].
+    Binary {
+        /// Which.
+        function: BinaryFunction,
+    },
+    /// `y = a` where `c` is not 0, else `b`, of inputs `c`, `a`, `b`. Shapes have equally many dimensions; where they differ,
+    /// all others are 1 and are repeated.
+    Select,
+    /// Makes one element of all along some dimensions, which become 1.
+    Reduce {
+        /// What it makes.
+        function: Reduction,
+        /// The dimensions, ascending.
+        axes: Vec<usize>,
+    },
+    /// `y = a b`, matrices in the last two dimensions: `a` `[…, m, k]`, `b` `[…, k, n]`, `y` `[…, m, n]`. As many dimensions
+    /// in both, at least 2; where those before the last two differ, one of them is 1 and is repeated.
+    MatMul,
+    /// The numbers of its parameter `value`, whatever its input is.
+    Constant {
+        /// Their shape, which is that of `y` too.
+        shape: Vec<usize>,
+    },
+    /// A row of the weight for each element of `x`, which is its index: `x` `[…]`, weight `[rows, features]`, `y`
+    /// `[…, features]`. An index is cut to a whole number; below 0 it counts from the end; beyond an end it is that end.
+    Embedding {
+        /// Rows of the weight.
+        rows: usize,
+        /// Their length.
+        features: usize,
+    },
+    /// Along dimension `axis` of `x`, the first input, what is at the indices that the second input holds: the dimension
+    /// is replaced by those of the indices. Indices as for [`Op::Embedding`].
+    Take {
+        /// The dimension.
+        axis: usize,
+    },
+    /// Writes rows of the third input `[k, m]` to those rows of the first `[n, m]` that the second `[k]` names, the first
+    /// before the last. Indices as for [`Op::Embedding`].
+    Scatter {
+        /// What a row does to the one that is there.
+        update: Update,
+    },
+    /// The greatest, or least, `k` elements along dimension `axis`, in that order; of equals the first comes first.
+    TopK {
+        /// The dimension.
+        axis: usize,
+        /// How many.
+        k: usize,
+        /// Whether the greatest (default true).
+        #[serde(default = "yes", skip_serializing_if = "is_true")]
+        largest: bool,
+        /// Whether where they are is asked for, rather than what they are (default false).
+        #[serde(default, skip_serializing_if = "is_false")]
+        indices: bool,
+    },
 }
 
 impl Op {
@@ -385,7 +447,17 @@ impl Op {
             | Self::Gather { .. }
             | Self::Resize { .. }
             | Self::LocalResponseNorm { .. }
-            | Self::Spread { .. } => false,
+            | Self::Spread { .. }
+            | Self::Unary { .. }
+            | Self::Binary { .. }
+            | Self::Select
+            | Self::Reduce { .. }
+            | Self::MatMul
+            | Self::Constant { .. }
+            | Self::Embedding { .. }
+            | Self::Take { .. }
+            | Self::Scatter { .. }
+            | Self::TopK { .. } => false,
         }
     }
 
@@ -426,7 +498,17 @@ impl Op {
             | Self::Gather { .. }
             | Self::Resize { .. }
             | Self::LocalResponseNorm { .. }
-            | Self::Spread { .. } => 1,
+            | Self::Spread { .. }
+            | Self::Unary { .. }
+            | Self::Binary { .. }
+            | Self::Select
+            | Self::Reduce { .. }
+            | Self::MatMul
+            | Self::Constant { .. }
+            | Self::Embedding { .. }
+            | Self::Take { .. }
+            | Self::Scatter { .. }
+            | Self::TopK { .. } => 1,
         }
     }
 
@@ -468,7 +550,17 @@ impl Op {
             | Self::Gather { .. }
             | Self::Resize { .. }
             | Self::LocalResponseNorm { .. }
-            | Self::Spread { .. } => false,
+            | Self::Spread { .. }
+            | Self::Unary { .. }
+            | Self::Binary { .. }
+            | Self::Select
+            | Self::Reduce { .. }
+            | Self::MatMul
+            | Self::Constant { .. }
+            | Self::Embedding { .. }
+            | Self::Take { .. }
+            | Self::Scatter { .. }
+            | Self::TopK { .. } => false,
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Inputs {
     One,
     /// Two.
     Two,
+    /// Three.
+    Three,
     /// Two or more.
     TwoOrMore,
 }
@@ -29,6 +31,7 @@ impl Inputs {
         match self {
             Self::One => n == 1,
             Self::Two => n == 2,
+            Self::Three => n == 3,
             Self::TwoOrMore => n >= 2,
         }
     }
@@ -38,6 +41,7 @@ impl Inputs {
         match self {
             Self::One => "1",
             Self::Two => "2",
+            Self::Three => "3",
             Self::TwoOrMore => "2 or more",
         }
     }
@@ -46,7 +50,7 @@ impl Inputs {
 /// What an attribute is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A whole number of at least 0.
+    /// A whole number of at least 0; also the number of a [function](crate::functions).
     Size,
     /// True or false.
     Bool,
@@ -172,7 +176,7 @@ macro_rules! operators {
                 let mut attributes = attributes.into_iter();
                 let op = Op::$variant {
                     $($field: match attributes.next()? {
-                        Value::$kind(value) => value,
+                        Value::$kind(value) => value.try_into().ok()?,
                         _ => return None,
                     }),*
                 };
@@ -193,7 +197,7 @@ macro_rules! operators {
             /// Its attributes, in the order of the table.
             pub fn attributes(&self) -> Vec<Value> {
                 match self { $(Self::$variant { $($field),* } => {
-                    Vec::from([$(Value::$kind(Clone::clone($field))),*])
+                    Vec::from([$(Value::$kind(Into::into(Clone::clone($field)))),*])
                 })* }
             }
         }
@@ -254,6 +258,18 @@ operators! {
         size: Size = NONE, alpha: Float = NONE, beta: Float = NONE, bias: Float = NONE
     };
     Some(32), Spread, "spread", "spread", One, { step: Pair = NONE };
+    Some(33), Unary, "unary", "unary", One, { function: Size = NONE };
+    Some(34), Binary, "binary", "binary", Two, { function: Size = NONE };
+    Some(35), Select, "select", "select", Three, {};
+    Some(36), Reduce, "reduce", "reduce", One, { function: Size = NONE, axes: Dims = NONE };
+    Some(37), MatMul, "mat_mul", "matmul", Two, {};
+    Some(38), Constant, "constant", "constant", One, { shape: Dims = NONE };
+    Some(39), Embedding, "embedding", "embedding", One, { rows: Size = NONE, features: Size = NONE };
+    Some(40), Take, "take", "take", Two, { axis: Size = NONE };
+    Some(41), Scatter, "scatter", "scatter", Three, { update: Size = NONE };
+    Some(42), TopK, "top_k", "topk", One, {
+        axis: Size = NONE, k: Size = NONE, largest: Bool = YES, indices: Bool = NO
+    };
     None, Dropout, "dropout", "dropout", One, { p: Float = NONE };
     None, Identity, "identity", "identity", One, {};
 }

@@ -163,22 +163,22 @@ fn everything_unsupported_is_in_one_list() {
         node("Einsum", &["x"], "a"),
         node("Relu", &["x"], "b"),
         node("Loop", &["b"], "c"),
-        node("Log", &["x"], "l"),
+        node("Det", &["x"], "l"),
         node("Pad", &["l"], "t"),
         node("Add", &["a", "c"], "d"),
         node("Floor", &["d"], "e"),
         node("Shape", &["d"], "s"),
         node("Floor", &["s"], "f"),
-        node("TopK", &["e", "f"], "y"),
+        node("Unique", &["e", "f"], "y"),
     ];
     let folder = tempfile::tempdir().unwrap();
     let error = import_from(folder.path(), &model(&nodes, &[])).unwrap_err();
     let text = error.to_string();
     let OnnxError::Unsupported(problems) = error else { panic!("{text}") };
     let named: Vec<&str> = problems.iter().map(|p| p.node.as_str()).collect();
-    // The second Floor works on sizes.
-    assert_eq!(named, ["the Einsum", "the Loop", "the Log", "the Pad", "the Floor", "the TopK"]);
-    assert!(text.contains("6 of the model's nodes cannot be imported (Einsum 1, Loop 1, Log 1"), "{text}");
+    // Both Floors are known, and work on what is not.
+    assert_eq!(named, ["the Einsum", "the Loop", "the Det", "the Unique"]);
+    assert!(text.contains("4 of the model's nodes cannot be imported (Einsum 1, Loop 1, Det 1"), "{text}");
 }
 
 /// A model with one input of the given type and sizes (0 is open) and the given nodes.
@@ -208,14 +208,14 @@ fn inputs_hide_nothing() {
     let nodes = [node("Conv", &["photo", "w"], "c"), node("Relu", &["c"], "y")];
     let open = model_of(1, &[0, 0, 0, 0], &nodes, &[weight.concat()]);
     assert!(message(&open).contains("as --input-shape photo=4,224,224"), "{}", message(&open));
-    let nodes = [node("Conv", &["photo", "w"], "c"), node("Det", &["c"], "d"), node("Log", &["d"], "y")];
+    let nodes = [node("Conv", &["photo", "w"], "c"), node("Det", &["c"], "d"), node("Unique", &["d"], "y")];
     let open = model_of(1, &[1, 4, 0, 64], &nodes, &[weight.concat()]);
     let text = message(&open);
-    for part in ["2 of the model's nodes", "--input-shape photo=4,224,64", "(Det)", "(Log)"] {
+    for part in ["2 of the model's nodes", "--input-shape photo=4,224,64", "(Det)", "(Unique)"] {
         assert!(text.contains(part), "{text}");
     }
-    let whole = message(&model_of(7, &[1, 4, 8, 8], &nodes, &[weight.concat()]));
-    assert!(whole.contains("it holds whole numbers") && whole.contains("(Log)"), "{whole}");
+    let texts = message(&model_of(8, &[1, 4, 8, 8], &nodes, &[weight.concat()]));
+    assert!(texts.contains("something other than numbers") && texts.contains("(Unique)"), "{texts}");
     // A shape that is given fits what the file fixes.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");

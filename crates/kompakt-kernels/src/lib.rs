@@ -65,7 +65,7 @@ pub use matrix::{
     windowed::{WindowForm, WindowMatrix},
 };
 pub use ops::{
-    activations, elementwise, normalise,
+    activations, elementwise, functions, matmul, normalise,
     pairwise::{self, Pairwise},
     pool::{self, PoolWindow},
     rearrange,

@@ -2,6 +2,8 @@
 
 pub mod activations;
 pub mod elementwise;
+pub mod functions;
+pub mod matmul;
 pub mod normalise;
 pub mod pairwise;
 pub mod pool;

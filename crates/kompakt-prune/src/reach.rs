@@ -81,7 +81,17 @@ pub(crate) fn constant(
             | Op::Gather { .. }
             | Op::Resize { .. }
             | Op::LocalResponseNorm { .. }
-            | Op::Spread { .. } => return None,
+            | Op::Spread { .. }
+            | Op::Unary { .. }
+            | Op::Binary { .. }
+            | Op::Select
+            | Op::Reduce { .. }
+            | Op::MatMul
+            | Op::Constant { .. }
+            | Op::Embedding { .. }
+            | Op::Take { .. }
+            | Op::Scatter { .. }
+            | Op::TopK { .. } => return None,
         };
     }
     Some(c)

@@ -8,6 +8,8 @@
 
 mod channels;
 mod elements;
+mod functions;
+mod indices;
 mod windows;
 
 use channels::{linear, per_channel, softmax};
@@ -129,6 +131,22 @@ fn run(op: &Op, operands: &[&Value], params: &[&[f64]], shape: &[usize]) -> Vec<
             let from = |i: usize, d: usize| i.is_multiple_of(step[d]).then(|| i / step[d]);
             gather(shape, from, &x.shape, &x.data)
         }
+        Op::Unary { function } => map(&|v| functions::unary(*function, v)),
+        Op::Binary { function } => {
+            pairwise(x, operands[1], shape, |a, b| functions::binary(*function, a, b))
+        }
+        Op::Select => {
+            let repeated = |v: &Value| elements(shape, &v.shape, |i, d| i[d].min(v.shape[d] - 1), &v.data);
+            let (c, a, b) = (repeated(x), repeated(operands[1]), repeated(operands[2]));
+            (0..c.len()).map(|i| if c[i] == 0.0 { b[i] } else { a[i] }).collect()
+        }
+        Op::Reduce { function, axes } => functions::reduce(*function, axes, x),
+        Op::MatMul => indices::mat_mul(x, operands[1], shape),
+        Op::Constant { .. } => params[0].to_vec(),
+        Op::Embedding { rows, features } => indices::take(params[0], &[*rows, *features], 0, &x.data),
+        Op::Take { axis } => indices::take(&x.data, &x.shape, *axis, &operands[1].data),
+        Op::Scatter { update } => indices::scatter(*update, x, operands[1], operands[2]),
+        Op::TopK { axis, k, largest, indices } => indices::top_k(x, *axis, *k, *largest, *indices),
         Op::Concat => operands.iter().flat_map(|o| &o.data).copied().collect(),
         Op::Slice { start, step, .. } => {
             gather(shape, |i, d| Some(start[d] + i * step[d]), &x.shape, &x.data)

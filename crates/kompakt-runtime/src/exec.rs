@@ -4,6 +4,8 @@ mod arena;
 mod combine;
 mod cpu;
 mod executor;
+mod functions;
+mod general;
 mod in_place;
 mod movement;
 mod out_of_place;

@@ -18,6 +18,7 @@ mod compile;
 mod convolution;
 pub(crate) mod costs;
 pub(crate) mod forms;
+pub(crate) mod general;
 pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod planner;
@@ -103,13 +104,13 @@ pub(crate) struct LayerSpec {
     pub(crate) input_has_zeros: bool,
 }
 
-/// Numbers of a step without weights, one or two a channel.
+/// Numbers of a step without weights: one or two a channel, or its output.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum PerChannel {
     /// Scale and bias.
     Affine(Affine),
-    /// Slopes of a PReLU.
-    Slopes(ParameterId),
+    /// Slopes of a PReLU, or the numbers of a constant.
+    Numbers(ParameterId),
 }
 
 /// See the [module page](self).
@@ -121,6 +122,10 @@ pub(crate) struct Schedule {
     pub(crate) segments: Vec<Segment>,
     pub(crate) layers: Vec<LayerSpec>,
     pub(crate) per_channel: Vec<PerChannel>,
+    /// The matrices of embeddings.
+    pub(crate) tables: Vec<ParameterId>,
+    /// Numbers of constants.
+    pub(crate) n_constant: usize,
     /// One an input of the program.
     pub(crate) inputs: Vec<BufferId>,
     /// One an output of the program.

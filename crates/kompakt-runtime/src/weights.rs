@@ -12,11 +12,13 @@ mod parameters;
 mod row_view;
 mod rows;
 mod stream;
+mod table;
 
 pub use parameters::Parameters;
 pub(crate) use row_view::{RowScratch, RowView};
 pub use rows::CompressedRows;
 pub(crate) use stream::SharedTables;
+pub(crate) use table::Table;
 
 use crate::error::RuntimeError;
 use kompakt_entropy::direct::TileRef;

@@ -3,7 +3,7 @@
 
 use crate::numbers;
 use kompakt_format::Tier;
-use kompakt_graph::{Graph, Op, ParamRole};
+use kompakt_graph::{Graph, Op, ParamRole, Reduction};
 use kompakt_model::{Model as Checkpoint, Numbers, Parameter};
 use kompakt_pack::{InMemory, Options, reference, write};
 use std::collections::BTreeMap;
@@ -125,6 +125,15 @@ fn graph_of_sizes(graph: &Graph) -> Graph {
             Op::Mul
         } else if let Op::Scale { factor, offset } = op {
             Op::Scale { factor: factor.abs(), offset: offset.abs() }
+        } else if let Op::Unary { .. } = op {
+            // Those of random networks have slopes and values at 0 that are no larger.
+            Op::Scale { factor: 1.2, offset: 1.0 }
+        } else if let Op::Binary { .. } = op {
+            Op::Add
+        } else if let Op::Reduce { function: Reduction::Min, axes } = op {
+            Op::Reduce { function: Reduction::Max, axes }
+        } else if let Op::TopK { axis, k, indices, .. } = op {
+            Op::TopK { axis, k, largest: true, indices }
         } else {
             op
         }

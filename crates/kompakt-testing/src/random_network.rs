@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use arbtest::arbitrary::{Result, Unstructured};
-use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair};
+use kompakt_graph::{BinaryFunction, Graph, Input, Node, Op, Padding, Pair, Reduction, UnaryFunction, Update};
 
 /// A chain of nodes under construction.
 struct Growing<'u, 'b> {
@@ -46,6 +46,13 @@ impl Growing<'_, '_> {
         Ok(Padding { top: side()?, left: side()?, bottom: side()?, right: side()? })
     }
 
+    /// A value of `n` indices from 2 to 6 that no rounding changes: a constant, of numbers from 0.7 to 1.3, times 4.
+    fn indices(&mut self, x: usize, n: usize) -> Result<usize> {
+        self.push(Op::Constant { shape: vec![n] }, vec![x]);
+        self.push(Op::Scale { factor: 4.0, offset: 0.0 }, vec![self.nodes.len()]);
+        Ok(self.nodes.len())
+    }
+
     fn step(&mut self) -> Result<()> {
         let x =
             if self.u.ratio(4, 5)? { self.nodes.len() } else { self.u.int_in_range(0..=self.nodes.len())? };
@@ -56,7 +63,7 @@ impl Growing<'_, '_> {
             other.len() == shape.len() && other.iter().zip(&shape).all(|(&a, &b)| a == b || a == 1 || b == 1)
         };
         let others: Vec<usize> = (0..self.shapes.len()).filter(|&v| fits(&self.shapes[v])).collect();
-        let (op, inputs) = match self.u.int_in_range(0..=33)? {
+        let (op, inputs) = match self.u.int_in_range(0..=43)? {
             0..=3 if shape.len() == 1 => (
                 Op::Linear { out_features: self.u.int_in_range(1..=40)?, bias: self.u.arbitrary()? },
                 vec![x],
@@ -157,12 +164,92 @@ impl Growing<'_, '_> {
                 (Op::LocalResponseNorm { size, alpha, beta, bias: 1.0 }, vec![x])
             }
             33 => (Op::Spread { step: self.pair(1..=3)? }, vec![x]),
+            34 => (Op::Unary { function: *self.u.choose(&GENTLE)? }, vec![x]),
+            35 => {
+                let function = *self.u.choose(&[BinaryFunction::Max, BinaryFunction::Min])?;
+                (Op::Binary { function }, vec![x, *self.u.choose(&others)?])
+            }
+            36 => {
+                let (c, y) = (*self.u.choose(&others)?, *self.u.choose(&like(&self.shapes))?);
+                let offset = f32::from(self.u.arbitrary::<bool>()?);
+                if !self.push(Op::Scale { factor: 0.0, offset }, vec![c]) {
+                    return Ok(());
+                }
+                (Op::Select, vec![self.nodes.len(), x, y])
+            }
+            37 => {
+                let all = [Reduction::Sum, Reduction::Mean, Reduction::Max, Reduction::Min];
+                let mut axes = Vec::new();
+                for axis in 0..shape.len() {
+                    if self.u.arbitrary()? {
+                        axes.push(axis);
+                    }
+                }
+                (Op::Reduce { function: *self.u.choose(&all)?, axes }, vec![x])
+            }
+            // A matrix and the same one turned; a vector is a row first.
+            38 if self.n_products < 2 => {
+                let mut x = x;
+                if let &[n] = &shape[..] {
+                    self.push(Op::Reshape { shape: vec![1, n] }, vec![x]);
+                    x = self.nodes.len();
+                }
+                let mut axes: Vec<usize> = (0..self.shapes[x].len()).collect();
+                let rank = axes.len();
+                axes.swap(rank - 2, rank - 1);
+                if !self.push(Op::Transpose { axes }, vec![x]) {
+                    return Ok(());
+                }
+                self.n_products += 1;
+                (Op::MatMul, vec![x, self.nodes.len()])
+            }
+            39 => (Op::Constant { shape }, vec![x]),
+            40 => {
+                let n = self.u.int_in_range(1..=5)?;
+                let indices = self.indices(x, n)?;
+                (Op::Embedding { rows: 6, features: self.u.int_in_range(1..=7)? }, vec![indices])
+            }
+            41 => {
+                let n = self.u.int_in_range(1..=5)?;
+                let indices = self.indices(x, n)?;
+                (Op::Take { axis: self.u.choose_index(shape.len())? }, vec![x, indices])
+            }
+            42 => {
+                let (n, m) = (shape[0], shape[1..].iter().product());
+                if !self.push(Op::Reshape { shape: vec![n, m] }, vec![x]) {
+                    return Ok(());
+                }
+                let (rows, k) = (self.nodes.len(), self.u.int_in_range(1..=3)?);
+                let indices = self.indices(x, k)?;
+                if !self.push(Op::Constant { shape: vec![k, m] }, vec![x]) {
+                    return Ok(());
+                }
+                let update = *self.u.choose(&[Update::Set, Update::Add])?;
+                (Op::Scatter { update }, vec![rows, indices, self.nodes.len()])
+            }
+            43 => {
+                let axis = self.u.choose_index(shape.len())?;
+                let (k, largest) = (self.u.int_in_range(1..=shape[axis])?, self.u.arbitrary()?);
+                (Op::TopK { axis, k, largest, indices: false }, vec![x])
+            }
             _ => (Op::Relu, vec![x]),
         };
         self.push(op, inputs);
         Ok(())
     }
 }
+
+/// Functions whose slopes are at most 1.2, and whose values at 0 are at most 1.
+const GENTLE: [UnaryFunction; 8] = [
+    UnaryFunction::Abs,
+    UnaryFunction::Sin,
+    UnaryFunction::Cos,
+    UnaryFunction::Atan,
+    UnaryFunction::Asinh,
+    UnaryFunction::Erf,
+    UnaryFunction::Gelu,
+    UnaryFunction::Softplus,
+];
 
 /// A random network of one input and one or two outputs.
 pub fn graph(u: &mut Unstructured<'_>) -> Result<Graph> {

@@ -87,7 +87,23 @@ OPERATORS = {
         [("size", "size", REQUIRED)] + [(name, "float", REQUIRED) for name in ("alpha", "beta", "bias_term")],
     ),
     32: ("spread", "spread", [("step", "pair", REQUIRED)]),
+    33: ("unary", "unary", [("function", "size", REQUIRED)]),
+    34: ("binary", "binary", [("function", "size", REQUIRED)]),
+    35: ("select", "select", []),
+    36: ("reduce", "reduce", [("function", "size", REQUIRED), ("axes", "sizes", REQUIRED)]),
+    37: ("mat_mul", "matmul", []),
+    38: ("constant", "constant", [("shape", "sizes", REQUIRED)]),
+    39: ("embedding", "embedding", [("rows", "size", REQUIRED), ("features", "size", REQUIRED)]),
+    40: ("take", "take", [("axis", "size", REQUIRED)]),
+    41: ("scatter", "scatter", [("function", "size", REQUIRED)]),
+    42: (
+        "top_k",
+        "topk",
+        [("axis", "size", REQUIRED), ("k", "size", REQUIRED), ("largest", "bool", True), ("indices", "bool", False)],
+    ),
 }
+# operator: how many functions it has, by number from 0
+FUNCTIONS = {"unary": 27, "binary": 13, "reduce": 7, "scatter": 5}
 ELEMENTWISE = ("relu", "sigmoid", "tanh", "scale", "clip", "leaky_relu", "hard_sigmoid", "hard_swish", "silu")
 
 
@@ -174,6 +190,7 @@ def read_node(item, value, at):
             need(default is not REQUIRED, "F-11", at, f"{op} lacks {name}")
             attributes[name] = default
     need(len(given) <= len(known), "F-11", at, "more attributes than the operator has")
+    need(attributes.get("function", 0) < FUNCTIONS.get(op, 1), "F-11", at, f"{op} has no such function")
     need(not last_is_default, "F-10", at, "a last attribute that has its default is left out")
     return Node(op, stem, inputs, attributes)
 
@@ -189,11 +206,22 @@ def window(size, before, after, kernel, stride, dilation, ceil):
     return n
 
 
+def repeated(x, y):
+    """The shape of an operator on two values, each repeated along the dimensions where it is 1 and the other is not."""
+    fits = len(x) == len(y) and all(a == b or 1 in (a, b) for a, b in zip(x, y))
+    assert fits, "shapes differ where neither is 1"
+    return tuple(map(max, x, y))
+
+
 def output_shape(node, shapes):
     """The shape that a node makes; AssertionError if it cannot work on what it is given."""
     x = shapes[0]
-    pairwise = node.op in ("add", "mul", "sub", "div")
-    arity = len(shapes) == 2 if pairwise else len(shapes) >= 2 if node.op == "concat" else len(shapes) == 1
+    pairwise = node.op in ("add", "mul", "sub", "div", "binary")
+    if node.op == "concat":
+        arity = len(shapes) >= 2
+    else:
+        wanted = 2 if pairwise or node.op in ("mat_mul", "take") else 3 if node.op in ("select", "scatter") else 1
+        arity = len(shapes) == wanted
     assert arity, f"{node.op} has {len(shapes)} inputs"
     if node.op == "linear":
         assert len(x) == 1, "linear works on a vector"
@@ -214,10 +242,29 @@ def output_shape(node, shapes):
         w = window(x[2], left, right, node.kernel[1], node.stride[1], dilation[1], ceil)
         return (channels, h, w)
     if pairwise:
+        return repeated(x, shapes[1])
+    if node.op == "select":
+        return repeated(x, repeated(shapes[1], shapes[2]))
+    if node.op == "reduce":
+        assert list(node.axes) == sorted(set(node.axes)) and node.axes[-1] < len(x), "no ascending dimensions"
+        return tuple(1 if d in node.axes else n for d, n in enumerate(x))
+    if node.op == "mat_mul":
         y = shapes[1]
-        fits = len(x) == len(y) and all(a == b or 1 in (a, b) for a, b in zip(x, y))
-        assert fits, "shapes differ where neither is 1"
-        return tuple(map(max, x, y))
+        assert len(x) >= 2 and len(y) >= 2 and x[-1] == y[-2], "no matrices that can be multiplied"
+        return (*repeated(x[:-2], y[:-2]), x[-2], y[-1])
+    if node.op == "constant":
+        return node.shape
+    if node.op == "embedding":
+        return (*x, node.features)
+    if node.op == "take":
+        assert node.axis < len(x), "a dimension that is not there"
+        return (*x[: node.axis], *shapes[1], *x[node.axis + 1 :])
+    if node.op == "scatter":
+        assert len(x) == 2 and len(shapes[1]) == 1 and shapes[2] == (shapes[1][0], x[1]), "no rows for indices"
+        return x
+    if node.op == "top_k":
+        assert node.axis < len(x) and 1 <= node.k <= x[node.axis], "fewer elements than are asked for"
+        return (*x[: node.axis], node.k, *x[node.axis + 1 :])
     if node.op == "concat":
         assert all(len(s) == len(x) and s[1:] == x[1:] for s in shapes), "shapes differ beyond the first dimension"
         return (sum(s[0] for s in shapes), *x[1:])
@@ -272,6 +319,10 @@ def parameters_of(index, node, x):
         own = [(role, (x[0],)) for role in ("weight", "bias", "running_mean", "running_var")]
     elif node.op == "prelu":
         own = [("weight", (x[0],))]
+    elif node.op == "constant":
+        own = [("value", node.shape)]
+    elif node.op == "embedding":
+        own = [("weight", (node.rows, node.features))]
     elif node.op == "scale_bias":
         own = [(role, (x[0],)) for role in ("weight", "bias")]
     else:

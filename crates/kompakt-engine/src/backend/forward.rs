@@ -159,7 +159,17 @@ impl<B: Layers> Forward<'_, B> {
             | Op::Gather { .. }
             | Op::Resize { .. }
             | Op::LocalResponseNorm { .. }
-            | Op::Spread { .. }) => {
+            | Op::Spread { .. }
+            | Op::Unary { .. }
+            | Op::Binary { .. }
+            | Op::Select
+            | Op::Reduce { .. }
+            | Op::MatMul
+            | Op::Constant { .. }
+            | Op::Embedding { .. }
+            | Op::Take { .. }
+            | Op::Scatter { .. }
+            | Op::TopK { .. }) => {
                 unreachable!("operator {} was let through", other.name())
             }
         }
@@ -298,6 +308,16 @@ fn is_supported(op: &Op) -> bool {
         | Op::Gather { .. }
         | Op::Resize { .. }
         | Op::LocalResponseNorm { .. }
-        | Op::Spread { .. } => false,
+        | Op::Spread { .. }
+        | Op::Unary { .. }
+        | Op::Binary { .. }
+        | Op::Select
+        | Op::Reduce { .. }
+        | Op::MatMul
+        | Op::Constant { .. }
+        | Op::Embedding { .. }
+        | Op::Take { .. }
+        | Op::Scatter { .. }
+        | Op::TopK { .. } => false,
     }
 }

@@ -75,6 +75,14 @@ impl Builder {
 
     /// The same elements under another shape; nothing where it has that shape already.
     pub(crate) fn reshape(&mut self, x: Value, shape: Vec<usize>) -> Result<Value, String> {
+        // Of several reshapes only the last counts.
+        let mut x = x;
+        while self.shapes[x] != shape
+            && let Some(node) = x.checked_sub(self.inputs.len()).and_then(|i| self.nodes.get(i))
+            && matches!(node.op, Op::Reshape { .. } | Op::Flatten)
+        {
+            x = node.inputs[0];
+        }
         if self.shapes[x] == shape {
             return Ok(x);
         }

@@ -123,7 +123,7 @@ fn check(source: &Source, imported: &Imported, run: &mut Run<'_>) -> Result<Chec
     let wanted = if work.saturating_mul(N_INPUTS as u64) > MODERATE { 1 } else { N_INPUTS };
     let batch = imported.batch.unwrap_or(wanted);
     let n = batch * wanted.div_ceil(batch);
-    let inputs = synthetic(&imported.model.graph, n);
+    let inputs = synthetic(imported, n);
     let evaluator = Evaluator::new(source.graph(), source.opset(), source.folder());
     // A file with an open batch may say of itself that it is for one image: by a shape that it writes out, say.
     let all = match evaluated(&evaluator, imported, &inputs, n, batch) {
@@ -188,22 +188,34 @@ fn fed<'i>(
 ) -> Vec<(&'i str, Tensor)> {
     let one = |(input, values): (&'i Port, &Vec<f32>)| {
         let len = values.len() / n.max(1);
-        let dims = std::iter::once(batch).chain(input.rest.iter().copied()).collect();
-        (input.name.as_str(), Tensor::floats(dims, values[first * len..][..batch * len].to_vec()))
+        let lead = imported.has_batch.then_some(batch);
+        let dims = lead.into_iter().chain(input.rest.iter().copied()).collect();
+        let values = values[first * len..][..batch * len].to_vec();
+        let tensor = if input.is_whole() {
+            Tensor::ints(dims, values.iter().map(|&v| v as i64).collect())
+        } else {
+            Tensor::floats(dims, values)
+        };
+        (input.name.as_str(), tensor)
     };
     imported.inputs.iter().zip(inputs).map(one).collect()
 }
 
 /// Numbers from -2 to 2 for the first image, from -0.5 to 1.5 for the next, and so on: always the same.
-fn synthetic(graph: &Graph, n: usize) -> Vec<Vec<f32>> {
+fn synthetic(imported: &Imported, n: usize) -> Vec<Vec<f32>> {
     let mut state = 0x5dee_ce66u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1 << 24) as f32
     };
     let mut all = Vec::new();
-    for input in graph.inputs() {
+    for (input, port) in imported.model.graph.inputs().iter().zip(&imported.inputs) {
         let len: usize = input.shape.iter().product();
+        if port.is_whole() {
+            // Truths, or indices into anything that has two elements.
+            all.push((0..n * len).map(|_| if next() < 0.7 { 1.0 } else { 0.0 }).collect());
+            continue;
+        }
         let mut values = Vec::with_capacity(n * len);
         for image in 0..n {
             let (low, width) = if image % 2 == 0 { (-2.0, 4.0) } else { (-0.5, 2.0) };

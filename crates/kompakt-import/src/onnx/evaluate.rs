@@ -159,6 +159,18 @@ impl<'a> Evaluator<'a> {
     }
 }
 
+/// The outputs of a node whose inputs are all constant.
+pub(crate) fn constants_of(
+    node: &NodeProto,
+    inputs: &[Option<&Tensor>],
+    opset: i64,
+    folder: Option<&Path>,
+) -> Result<Vec<Tensor>, String> {
+    const WORK: u64 = 1 << 28;
+    let inputs = inputs.iter().map(|t| t.map(|t| Rc::new(t.clone()))).collect();
+    operator(&Call { node, inputs, opset, folder, budget: &Cell::new(WORK) })
+}
+
 /// The outputs of a node.
 fn operator(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
     let node = call.node;

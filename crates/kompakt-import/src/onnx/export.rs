@@ -1,5 +1,7 @@
 //! A model as ONNX: dense, every weight as the number that it stands for.
 
+mod general;
+
 use crate::onnx::{
     error::{OnnxError, Problem},
     import::{LABELS, PREPROCESSING},
@@ -15,6 +17,8 @@ use prost::Message;
 /// The operator set that is written, and the version of the file that goes with it.
 const OPSET: i64 = 19;
 const IR_VERSION: i64 = 9;
+/// Truth values, as a type.
+const BOOL: i64 = 9;
 /// Beyond this no other program opens the file.
 const MAX_BYTES: usize = 2_000_000_000;
 
@@ -335,6 +339,35 @@ impl Writer<'_> {
                 // A transposed convolution of each channel with a single 1.
                 input.push(self.floats(node, &[from[0], 1, 1, 1], &vec![1.0; from[0]]));
                 simple("ConvTranspose", vec![pair("strides", *step), int("group", from[0] as i64)])
+            }
+            Op::Unary { function } => return self.unary(node, input, *function),
+            Op::Binary { function } => return self.binary(node, input, *function),
+            Op::Select => {
+                input[0] = self.between(node, "Cast", vec![inputs[0].clone()], vec![int("to", BOOL)]);
+                simple("Where", vec![])
+            }
+            Op::Reduce { function, axes } => return self.reduce(node, input, *function, axes, &from),
+            Op::MatMul => simple("MatMul", vec![]),
+            Op::Constant { shape } => {
+                // As often as there are images.
+                let value = self.parameter(node, "value", None)?;
+                let dims = self.between(node, "Shape", inputs.clone(), vec![int("end", 1)]);
+                let rest = self.int_list(node, sizes(shape));
+                let dims = self.between(node, "Concat", vec![dims, rest], vec![int("axis", 0)]);
+                input = vec![value, dims];
+                simple("Expand", vec![])
+            }
+            Op::Embedding { .. } => {
+                let table = self.parameter(node, "weight", None)?;
+                input = vec![table, self.whole(node, &inputs[0])];
+                simple("Gather", vec![])
+            }
+            Op::Take { axis } => return self.take(node, &inputs, *axis, &from, &to),
+            Op::Scatter { update } => return self.scatter(node, &inputs, *update, &from),
+            Op::TopK { axis, k, largest, indices } => {
+                input.push(self.int_list(node, vec![*k as i64]));
+                let attributes = vec![int("axis", *axis as i64 + 1), int("largest", i64::from(*largest))];
+                return self.top_k(node, input, attributes, *indices);
             }
             Op::Resize { step, offset, .. } => {
                 return self.resize(node, &inputs[0], &from, &to, *step, *offset);

@@ -294,7 +294,7 @@ fn concat(parts: &[&Tensor], axis: usize) -> Result<Tensor, String> {
     Ok(Tensor::floats(dims, join(&lists, outer)))
 }
 
-fn cast(x: &Tensor, to: i32) -> Tensor {
+pub(crate) fn cast(x: &Tensor, to: i32) -> Tensor {
     use data_type::{BFLOAT16, BOOL, DOUBLE, FLOAT, FLOAT16};
     let dims = x.dims.clone();
     match (to, &x.data) {

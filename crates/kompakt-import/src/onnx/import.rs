@@ -64,6 +64,8 @@ pub(crate) struct Imported {
     pub(crate) model: Model,
     /// How many images a run of the file takes; `None` for any number.
     pub(crate) batch: Option<usize>,
+    /// Whether inputs of the file have the batch in front, which the network's have not.
+    pub(crate) has_batch: bool,
     pub(crate) inputs: Vec<Port>,
     /// In the order of the file's nodes.
     pub(crate) values: Vec<Named>,
@@ -138,18 +140,36 @@ impl Source {
         is_smaller.then_some(shapes)
     }
 
-    /// Makes the network.
+    /// Makes the network: one that maps over the batch, or else one of whole values.
     pub(crate) fn import(&self, options: &ImportOptions) -> Result<Imported, OnnxError> {
+        let first = match self.import_as(options, 1) {
+            Ok(imported) => return Ok(imported),
+            Err(error) => error,
+        };
+        let second = match self.import_as(options, 0) {
+            Ok(imported) => return Ok(imported),
+            Err(error) => error,
+        };
+        // What stands in the way of either; the shorter list says more.
+        match (&first, &second) {
+            (OnnxError::Unsupported(with), OnnxError::Unsupported(without)) if without.len() < with.len() => Err(second),
+            _ => Err(first),
+        }
+    }
+
+    /// Makes the network, with so many dimensions of the file in front of its values.
+    fn import_as(&self, options: &ImportOptions, lead: usize) -> Result<Imported, OnnxError> {
         let graph = &self.graph;
         let mut lowering = Lowering::new(graph, self.opset, self.folder(), self.n_bytes)?;
+        lowering.lead = lead;
         let (inputs, mut problems) = ports::declare(graph, options, &mut lowering)?;
         problems.extend(graph.node.iter().filter_map(|node| lowering.node(node)));
         if !problems.is_empty() {
             return Err(OnnxError::Unsupported(problems));
         }
-        let outputs = ports::outputs(graph, &lowering)?;
+        let outputs = ports::outputs(graph, &mut lowering)?;
         let acts = acts(graph, &lowering);
-        let batch = (!lowering.batch_is_open).then_some(lowering.batch);
+        let batch = if lead == 0 { Some(1) } else { (!lowering.batch_is_open).then_some(lowering.batch) };
         let n_parameters = lowering.n_parameters;
         let simplified = simplify::simplify(lowering.builder, outputs);
         let values = acts
@@ -174,7 +194,7 @@ impl Source {
                 _ => {}
             }
         }
-        Ok(Imported { model, batch, inputs, values })
+        Ok(Imported { model, batch, has_batch: lead == 1, inputs, values })
     }
 }
 

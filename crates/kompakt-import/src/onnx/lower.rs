@@ -3,6 +3,7 @@
 mod dilated;
 mod elementwise;
 mod functions;
+mod general;
 mod layers;
 mod norms;
 mod pools;
@@ -13,11 +14,12 @@ mod turned;
 use crate::onnx::{
     builder::{Builder, Value},
     error::{OnnxError, Problem},
-    fold, import,
+    evaluate, fold, import,
     proto::{GraphProto, NodeProto, TensorProto},
     tensor::Tensor,
 };
 use std::{borrow::Cow, collections::BTreeMap, path::Path};
+pub(crate) use general::{is_number, is_whole};
 use turned::Turned;
 
 /// Elements of constants that may be computed beside what the file holds.
@@ -50,6 +52,11 @@ pub(crate) enum Slot<'a> {
 /// See the [module page](self).
 pub(crate) struct Lowering<'a> {
     pub(crate) builder: Builder,
+    /// Dimensions of the file in front of a value that are not dimensions here: 1 where that is the batch, 0 where there is
+    /// none.
+    pub(crate) lead: usize,
+    /// Types of elements by name, as far as they are known.
+    pub(crate) kinds: BTreeMap<&'a str, i32>,
     pub(crate) batch: usize,
     /// Whether the file leaves the batch open; it counts as 1 then.
     pub(crate) batch_is_open: bool,
@@ -142,8 +149,11 @@ impl<'a> Lowering<'a> {
         for tensor in &graph.initializer {
             slots.insert(tensor.name.as_str(), Slot::Stored(tensor));
         }
+        let kinds = graph.initializer.iter().map(|t| (t.name.as_str(), t.data_type)).collect();
         Ok(Self {
             builder: Builder::default(),
+            lead: 1,
+            kinds,
             batch: 1,
             batch_is_open: true,
             n_parameters: 0,
@@ -175,6 +185,8 @@ impl<'a> Lowering<'a> {
         };
         let rest = || Slot::Unknown { is_constant: false };
         for (i, name) in node.output.iter().enumerate() {
+            let kind = self.kind_of_output(node, i);
+            self.kinds.insert(name, kind);
             self.set(name, made.get(i).cloned().unwrap_or_else(rest));
         }
         let problem = result.err().flatten()?;
@@ -261,7 +273,7 @@ impl<'a> Lowering<'a> {
         if !(node.domain.is_empty() || node.domain == "ai.onnx") {
             return Err(Some(format!("operators of domain {:?} are not supported", node.domain)));
         }
-        if !is_known(&node.op_type) {
+        if !is_known(&node.op_type) && !general::is_known(&node.op_type) {
             return Err(Some("the operator is not supported".into()));
         }
         if node.op_type == "Constant" {
@@ -300,18 +312,22 @@ impl<'a> Lowering<'a> {
             return Err((!is_computed).then(|| constants_only(&node.op_type)).flatten());
         }
         if turned.is_none()
+            && self.lead == 1
             && let ("Transpose", Some(Some(Operand::Act(act)))) = (node.op_type.as_str(), inputs.first())
             && fold::permutation(node, act.dims.len())?.first() != Some(&0)
         {
             turned = Some(Turned { act: act.clone(), at: 0 });
         }
-        if let Some(turned) = turned {
+        if let Some(turned) = turned.filter(|_| self.lead == 1) {
             if node.op_type == "Shape" {
                 return Ok(vec![Slot::Const(fold::shape_of(node, &turned.file_dims()).into())]);
             }
             let made = self.turned(node, &turned, &inputs)?;
             let slot = |made: Turned| if made.at == 0 { Slot::Act(made.act) } else { Slot::Turned(made) };
             return Ok(made.into_iter().map(slot).collect());
+        }
+        if let ("CastLike", Some(Some(Operand::Const(tensor)))) = (node.op_type.as_str(), inputs.first()) {
+            return Ok(vec![Slot::Const(fold::cast(tensor, self.kind_of_output(node, 0)).into())]);
         }
         let call = Call { node, inputs };
         if let Some(made) = self.folded(&call)? {
@@ -337,9 +353,12 @@ impl<'a> Lowering<'a> {
             return Ok(None);
         }
         let inputs = call.constants();
-        match fold::fold(call.node, &inputs, self.opset, &mut self.budget)? {
-            Some(made) => Ok(Some(made)),
-            None => Err("it works on constants alone, which is not supported for this operator".into()),
+        if let Some(made) = fold::fold(call.node, &inputs, self.opset, &mut self.budget)? {
+            return Ok(Some(made));
+        }
+        match evaluate::constants_of(call.node, &inputs, self.opset, self.folder) {
+            Ok(made) => Ok(Some(made)),
+            Err(_) => Err("it works on constants alone, which is not supported for this operator".into()),
         }
     }
 
@@ -367,6 +386,43 @@ impl<'a> Lowering<'a> {
 
     /// Lowers a node that depends on the network's input; gives its outputs.
     fn lower(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
+        let n_parameters = self.n_parameters;
+        if self.lead == 0 {
+            let is_image = matches!(call.inputs.first(), Some(Some(Operand::Act(x))) if x.dims.len() > 2 && x.dims[0] == 1);
+            if is_image && general::goes_with_a_layer(call) {
+                if let Ok(made) = self.one_by_one(call) {
+                    return Ok(made);
+                }
+                self.n_parameters = n_parameters;
+            }
+            return match self.general(call)? {
+                Some(made) => Ok(made),
+                None => self.one_by_one(call),
+            };
+        }
+        // Quotients of whole numbers are whole.
+        if call.node.op_type == "Div"
+            && self.is_whole_number(call)
+            && let Some(made) = self.general(call)?
+        {
+            return Ok(made);
+        }
+        let problem = match self.lower_with_batch(call) {
+            Ok(made) => return Ok(made),
+            Err(problem) => problem,
+        };
+        self.n_parameters = n_parameters;
+        match self.general(call) {
+            Ok(Some(made)) => Ok(made),
+            Ok(None) | Err(_) => {
+                self.n_parameters = n_parameters;
+                Err(problem)
+            }
+        }
+    }
+
+    /// Lowers a node of values that have the batch in front.
+    fn lower_with_batch(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
         let one = match call.node.op_type.as_str() {
             "Conv" => self.convolution(call)?,
             "ConvTranspose" => self.transposed_convolution(call)?,
@@ -431,23 +487,7 @@ impl<'a> Lowering<'a> {
 
 /// What is wrong with an operator on a value, if it is supported on constants only.
 fn constants_only(op: &str) -> Option<String> {
-    const ALL: &[&str] = &[
-        "And",
-        "Ceil",
-        "ConstantOfShape",
-        "DequantizeLinear",
-        "Equal",
-        "Floor",
-        "Greater",
-        "Less",
-        "Log",
-        "Mod",
-        "Not",
-        "Or",
-        "Range",
-        "ReduceProd",
-        "Where",
-    ];
+    const ALL: &[&str] = &["ConstantOfShape", "Range"];
     ALL.contains(&op).then(|| "it is supported on constants only".to_string())
 }
 

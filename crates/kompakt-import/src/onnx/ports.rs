@@ -2,7 +2,7 @@
 
 use crate::onnx::{
     error::{INPUT, OnnxError, Problem},
-    lower::{Act, Lowering, Slot},
+    lower::{Act, Lowering, Slot, is_number, is_whole},
     options::ImportOptions,
     proto::{GraphProto, ValueInfo, data_type},
 };
@@ -15,8 +15,17 @@ const EXAMPLE_LENGTH: usize = 128;
 /// An input of the file.
 pub(crate) struct Port {
     pub(crate) name: String,
-    /// Its dimensions as the file has them, the batch left out; none for a single number an image.
+    /// Its dimensions as the file has them, the batch left out where there is one; none for a single number.
     pub(crate) rest: Vec<usize>,
+    /// The type of its elements.
+    pub(crate) kind: i32,
+}
+
+impl Port {
+    /// Whether its elements are whole numbers or truths.
+    pub(crate) fn is_whole(&self) -> bool {
+        is_whole(self.kind)
+    }
 }
 
 /// The inputs that are not initialisers.
@@ -51,13 +60,30 @@ pub(crate) fn declare<'a>(
     for (index, input) in inputs.iter().enumerate() {
         let given =
             options.input_shapes.iter().find(|(n, _)| *n == input.name || (n.is_empty() && index == 0));
-        match input_dims(graph, input, given.map(|(_, shape)| shape.as_slice())) {
+        match input_dims(graph, input, lowering.lead, given.map(|(_, shape)| shape.as_slice())) {
             Ok(known) => dims.push(Some(known)),
             Err(problem) => {
                 problems.push(Problem { node: input.name.clone(), operator: INPUT.into(), problem });
                 dims.push(None);
             }
         }
+    }
+    if lowering.lead == 0 {
+        let mut ports = Vec::new();
+        for (input, dims) in inputs.iter().zip(dims) {
+            let Some(dims) = dims else {
+                lowering.set(&input.name, Slot::Unknown { is_constant: false });
+                continue;
+            };
+            // The first dimension is the batch where it is left open, and one image is run at a time.
+            let dims: Vec<usize> = dims.into_iter().map(|d| d.unwrap_or(1)).collect();
+            let shape = if dims.is_empty() { vec![1] } else { dims.clone() };
+            let value = lowering.builder.input(&input.name, shape);
+            lowering.set(&input.name, Slot::Act(Act { value, dims: dims.clone() }));
+            lowering.kinds.insert(&input.name, kind(input));
+            ports.push(Port { name: input.name.clone(), rest: dims, kind: kind(input) });
+        }
+        return Ok((ports, problems));
     }
     let fixed: Vec<usize> = dims.iter().flatten().filter_map(|d| d.first().copied().flatten()).collect();
     if let Some(other) = fixed.iter().find(|b| **b != fixed[0]) {
@@ -80,27 +106,28 @@ pub(crate) fn declare<'a>(
         let mut dims = vec![lowering.batch];
         dims.extend(&rest);
         lowering.set(&input.name, Slot::Act(Act { value, dims }));
-        ports.push(Port { name: input.name.clone(), rest });
+        lowering.kinds.insert(&input.name, kind(input));
+        ports.push(Port { name: input.name.clone(), rest, kind: kind(input) });
     }
     Ok((ports, problems))
+}
+
+/// The type of an input's elements.
+fn kind(input: &ValueInfo) -> i32 {
+    let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+    tensor.map_or(data_type::FLOAT, |t| t.elem_type)
 }
 
 /// The dimensions of an input, the batch first, which may be open. Errors: what is wrong, and what would be enough.
 fn input_dims(
     graph: &GraphProto,
     input: &ValueInfo,
+    lead: usize,
     given: Option<&[usize]>,
 ) -> Result<Vec<Option<usize>>, String> {
     let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref()).ok_or("it is not a tensor")?;
-    let floats = [data_type::FLOAT, data_type::FLOAT16, data_type::DOUBLE, data_type::BFLOAT16];
-    if !floats.contains(&tensor.elem_type) {
-        let kind = match tensor.elem_type {
-            data_type::INT32 | data_type::INT64 => "whole numbers",
-            data_type::UINT8 | data_type::INT8 => "bytes",
-            data_type::BOOL => "booleans",
-            _ => "something other than floats",
-        };
-        return Err(format!("it holds {kind}; only floats are supported as inputs"));
+    if !is_number(tensor.elem_type) {
+        return Err("it holds something other than numbers".into());
     }
     let declared: Option<Vec<Option<usize>>> = tensor.shape.as_ref().map(|shape| {
         shape.dim.iter().map(|d| usize::try_from(d.dim_value).ok().filter(|&v| v > 0)).collect()
@@ -114,7 +141,7 @@ fn input_dims(
             )),
         };
     };
-    if declared.is_empty() {
+    if declared.is_empty() && lead == 1 {
         return Err("it is a single number; its first dimension would be the batch".into());
     }
     let example = || example(graph, input, &declared);
@@ -143,7 +170,7 @@ fn input_dims(
             ));
         }
     }
-    if dims[1..].contains(&None) {
+    if dims.iter().skip(1).any(Option::is_none) {
         return Err(format!("{} leaves sizes open; give them, as {}", shown(&declared), example()));
     }
     Ok(dims)
@@ -182,7 +209,7 @@ fn channels(graph: &GraphProto, name: &str) -> Option<usize> {
 }
 
 /// The values that leave the network.
-pub(crate) fn outputs(graph: &GraphProto, lowering: &Lowering<'_>) -> Result<Vec<usize>, OnnxError> {
+pub(crate) fn outputs(graph: &GraphProto, lowering: &mut Lowering<'_>) -> Result<Vec<usize>, OnnxError> {
     if graph.output.is_empty() {
         return Err(OnnxError::Port("the model has no output".into()));
     }
@@ -195,6 +222,9 @@ pub(crate) fn outputs(graph: &GraphProto, lowering: &Lowering<'_>) -> Result<Vec
                 "the batch is not the first dimension of output {:?}",
                 output.name
             ))),
+            Some(_) if lowering.lead == 0 => {
+                lowering.constant_output(&output.name).map_err(|problem| OnnxError::Port(problem))
+            }
             Some(_) => Err(OnnxError::Port(format!("output {:?} does not depend on the input", output.name))),
             None => Err(OnnxError::Port(format!("no node makes output {:?}", output.name))),
         })

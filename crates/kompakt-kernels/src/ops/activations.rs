@@ -68,7 +68,7 @@ fn silu_body(x: &mut [f32]) {
 /// `x = n ln 2 + r` with `|r| <= ln 2 / 2`, `exp(x) = 2^n (1 + r + r^2 / 2 + ...)`, six terms.
 /// Accuracy: 3 units of the last place.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     /// `1.5 * 2^23`: added and subtracted, it rounds to the nearest whole number.
     const ROUND: f32 = 12_582_912.0;
     let x = if x < -87.0 { -87.0 } else { x };

@@ -17,6 +17,10 @@ pub enum Pairwise {
     Sub,
     /// `y / x`
     Div,
+    /// The greater; NaN where either is.
+    Max,
+    /// The lesser; NaN where either is.
+    Min,
     /// `x`
     Set,
 }
@@ -98,6 +102,8 @@ fn run_body(op: Pairwise, x: &[f32], y: &mut [f32]) {
         Pairwise::Mul => each(x, y, |y, x| y * x),
         Pairwise::Sub => each(x, y, |y, x| y - x),
         Pairwise::Div => each(x, y, |y, x| y / x),
+        Pairwise::Max => each(x, y, |y, x| if y > x || y.is_nan() { y } else { x }),
+        Pairwise::Min => each(x, y, |y, x| if y < x || y.is_nan() { y } else { x }),
         Pairwise::Set => each(x, y, |_, x| x),
     }
 }

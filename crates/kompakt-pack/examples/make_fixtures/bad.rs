@@ -171,6 +171,27 @@ fn graph(bad: &mut Bad<'_>) {
     bad.tiny("F-11-gather-of-nothing", |e| e.set(3, with(array![29, 0, array![]])));
     let float = |bytes: [u8; 2]| Item::Raw([&[0xf9][..], &bytes].concat());
     let (zero, one) = (|| float([0, 0]), || float([0x3c, 0]));
+    for (name, code, n_functions) in [("unary", 33, 27), ("reduce", 36, 7)] {
+        let name = format!("F-11-{name}-of-a-function-beyond-the-last");
+        let node = if code == 36 { array![code, n_functions, array![0]] } else { array![code, n_functions] };
+        bad.tiny(&name, |e| e.set(3, with(node)));
+    }
+    bad.tiny("F-11-binary-of-a-function-beyond-the-last", |e| {
+        e.set(3, with(array![array![1, 1], 34, 1 << 30]))
+    });
+    bad.tiny("F-12-select-of-one-value", |e| e.set(3, with(35.into())));
+    bad.tiny("F-12-reduce-along-a-dimension-twice", |e| e.set(3, with(array![36, 0, array![0, 0]])));
+    bad.tiny("F-12-reduce-along-another-dimension", |e| e.set(3, with(array![36, 0, array![1]])));
+    bad.tiny("F-12-matrix-of-a-vector", |e| e.set(3, with(array![array![1, 1], 37])));
+    bad.tiny("F-12-constant-past-64-bits", |e| {
+        e.set(3, with(array![38, array![1 << 28, 1 << 28, 1 << 28]]))
+    });
+    bad.tiny("F-12-constant-of-a-dimension-0", |e| e.set(3, with(array![38, array![0]])));
+    bad.tiny("F-12-embedding-beyond-the-limit", |e| e.set(3, with(array![39, 1 << 28, 1 << 28])));
+    bad.tiny("F-12-embedding-without-rows", |e| e.set(3, with(array![39, 0, 4])));
+    bad.tiny("F-12-take-along-another-dimension", |e| e.set(3, with(array![array![1, 1], 40, 1])));
+    bad.tiny("F-12-scatter-of-a-vector", |e| e.set(3, with(array![array![1, 1, 1], 41, 0])));
+    bad.tiny("F-12-largest-of-fewer", |e| e.set(3, with(array![42, 0, 1000])));
     bad.tiny("F-12-transpose-of-another-dimension", |e| e.set(3, with(array![28, array![1]])));
     bad.tiny("F-12-gather-outside", |e| e.set(3, with(array![29, 0, array![4]])));
     bad.tiny("F-12-resize-of-a-vector", |e| e.set(3, with(array![30, 3, one(), one(), zero(), zero()])));

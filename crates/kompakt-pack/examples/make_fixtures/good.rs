@@ -1,7 +1,7 @@
 //! Small containers that must decode, each with what it holds as JSON beside it.
 
 use kompakt_format::{Container, Tier};
-use kompakt_graph::{Graph, Op};
+use kompakt_graph::{BinaryFunction, Graph, Op, Reduction, UnaryFunction, Update};
 use kompakt_model::{Model, Parameter, StageRecord, graph_from_json};
 use kompakt_pack::{
     InMemory, Layout, Options, order_units,
@@ -26,6 +26,7 @@ pub(crate) fn files() -> Result<Files> {
     dense(&mut files)?;
     every_operator(&mut files)?;
     all_operators(&mut files)?;
+    functions(&mut files)?;
     large_sections(&mut files)?;
     extremes(&mut files)?;
     Ok(files)
@@ -239,6 +240,79 @@ fn all_operators(files: &mut Files) -> Result<()> {
     let model = synthetic::model(graph, recipe)?;
     for tier in TIERS {
         add(files, &format!("all-operators-{}", tier.name()), &model, &Options::new(tier), 2)?;
+    }
+    Ok(())
+}
+
+/// The operators with functions, all their functions, and those that choose, look up and multiply values; in each tier.
+fn functions(files: &mut Files) -> Result<()> {
+    let mut nodes = vec![
+        json!({"op": "sigmoid", "name": "share", "inputs": ["input"]}),
+        json!({"op": "scale", "factor": 6.0, "offset": -3.0, "name": "wide"}),
+        json!({"op": "scale", "offset": 1.0, "name": "above", "inputs": ["share"]}),
+    ];
+    // One node a function; then all of them side by side.
+    let mut outputs = vec!["unary", "binary", "reduce", "scatter"];
+    let mut all = [vec![], vec![], vec![], vec![]];
+    for &function in UnaryFunction::ALL {
+        let input = match function {
+            UnaryFunction::Acosh => "above",
+            UnaryFunction::Abs
+            | UnaryFunction::Sign
+            | UnaryFunction::Floor
+            | UnaryFunction::Ceil
+            | UnaryFunction::Round
+            | UnaryFunction::Truncate
+            | UnaryFunction::Gelu
+            | UnaryFunction::Erf => "wide",
+            _ => "share",
+        };
+        nodes.push(json!({"op": "unary", "function": function, "inputs": [input]}));
+        all[0].push(format!("unary{}", all[0].len() + 1));
+    }
+    for &function in BinaryFunction::ALL {
+        let inputs = if function == BinaryFunction::Pow { ["share", "wide"] } else { ["wide", "share"] };
+        nodes.push(json!({"op": "binary", "function": function, "inputs": inputs}));
+        all[1].push(format!("binary{}", all[1].len() + 1));
+    }
+    for &function in Reduction::ALL {
+        nodes.push(json!({"op": "reduce", "function": function, "axes": [0, 2], "inputs": ["above"]}));
+        all[2].push(format!("reduce{}", all[2].len() + 1));
+    }
+    nodes.extend([
+        json!({"op": "constant", "shape": [4], "inputs": ["input"], "name": "four"}),
+        json!({"op": "scale", "factor": 3.0, "name": "rows"}),
+        json!({"op": "constant", "shape": [4, 20], "inputs": ["input"], "name": "updates"}),
+        json!({"op": "reshape", "shape": [3, 20], "inputs": ["wide"], "name": "table"}),
+    ]);
+    for &update in Update::ALL {
+        nodes.push(json!({"op": "scatter", "update": update, "inputs": ["table", "rows", "updates"]}));
+        all[3].push(format!("scatter{}", all[3].len() + 1));
+    }
+    for (name, parts) in outputs.iter().zip(all) {
+        nodes.push(json!({"op": "concat", "inputs": parts, "name": name}));
+    }
+    nodes.extend([
+        json!({"op": "constant", "shape": [3, 1, 5], "inputs": ["wide"], "name": "repeated"}),
+        json!({"op": "select", "inputs": ["binary7", "wide", "repeated"], "name": "select"}),
+        json!({"op": "transpose", "axes": [0, 2, 1], "inputs": ["wide"], "name": "turned"}),
+        json!({"op": "mat_mul", "inputs": ["wide", "turned"], "name": "product"}),
+        json!({"op": "take", "axis": 1, "inputs": ["select", "rows"], "name": "taken"}),
+        json!({"op": "scale", "factor": 12.0, "offset": -2.0, "inputs": ["share"], "name": "indices"}),
+        json!({"op": "embedding", "rows": 9, "features": 7, "name": "embedding"}),
+        json!({"op": "top_k", "axis": 1, "k": 2, "inputs": ["wide"], "name": "largest"}),
+        json!({"op": "top_k", "axis": 2, "k": 3, "largest": false, "indices": true, "inputs": ["wide"], "name": "least"}),
+    ]);
+    outputs.extend(["select", "product", "taken", "embedding", "largest", "least"]);
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [3, 4, 5]}],
+        "nodes": nodes,
+        "outputs": outputs,
+    }))?;
+    let recipe = Recipe { density: 0.6, n_levels: 5, numbers: NumberChoice::F32, seed: 9 };
+    let model = synthetic::model(graph, recipe)?;
+    for tier in TIERS {
+        add(files, &format!("functions-{}", tier.name()), &model, &Options::new(tier), 2)?;
     }
     Ok(())
 }

@@ -47,4 +47,20 @@ impl Arena {
             (&high[..r.len()], &mut low[w])
         }
     }
+
+    /// Up to three buffers to be read and one to be written, which is none of them.
+    pub(crate) fn many(&mut self, read: &[usize], write: usize, n: usize) -> ([&[f32]; 3], &mut [f32]) {
+        let w = self.places.range(write, self.first, n);
+        let mut ranges = [const { 0..0 }; 3];
+        for (range, &buffer) in ranges.iter_mut().zip(read) {
+            *range = self.places.range(buffer, self.first, n);
+        }
+        let (low, rest) = self.floats().split_at_mut(w.start);
+        let (written, high) = rest.split_at_mut(w.len());
+        let (low, high) = (&*low, &*high);
+        let reads = ranges.map(|r| {
+            if r.end <= w.start { &low[r] } else { &high[r.start.saturating_sub(w.end)..r.end.saturating_sub(w.end)] }
+        });
+        (reads, written)
+    }
 }

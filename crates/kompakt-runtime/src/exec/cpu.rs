@@ -16,7 +16,7 @@ use crate::{
         planner::{Chosen, Planner},
     },
     session::SessionOptions,
-    weights::{Parameters, StoredWeights},
+    weights::{Parameters, StoredWeights, Table},
 };
 use kompakt_kernels::Isa;
 use std::time::Duration;
@@ -30,6 +30,8 @@ pub(crate) struct Cpu<'m> {
     schedule: Schedule,
     layers: Vec<PreparedLayer<'m>>,
     per_channel: Vec<ChannelNumbers>,
+    tables: Vec<Table<'m>>,
+    order: Vec<u32>,
     arena: Arena,
     scratch: Vec<Scratch>,
     plan: Plan,
@@ -69,6 +71,8 @@ impl<'m> Cpu<'m> {
         }
         let places = Places::plan(&schedule.buffers, max_batch);
         let activation_bytes = places.len * 4;
+        let embeddings = embeddings(&schedule, &mut parameters)?;
+        let held: usize = embeddings.iter().map(Table::n_bytes).sum::<usize>() + 4 * schedule.n_constant;
         let tables = parameters.shared_table_bytes();
         drop(parameters);
         let file_in_memory = if model.is_mapped() { 0 } else { model.n_bytes() };
@@ -78,7 +82,7 @@ impl<'m> Cpu<'m> {
             max_batch,
             ram_budget: options.ram_budget,
             prefer_file: options.from_file,
-            fixed: Planner::fixed_bytes(activation_bytes, file_in_memory, &schedule),
+            fixed: held + Planner::fixed_bytes(activation_bytes, file_in_memory, &schedule),
             tables,
         };
         let chosen = planner.choose(&weights, choices)?;
@@ -107,6 +111,8 @@ impl<'m> Cpu<'m> {
             schedule,
             layers,
             per_channel,
+            tables: embeddings,
+            order: Vec::new(),
             plan,
         })
     }
@@ -136,6 +142,8 @@ impl<'m> Cpu<'m> {
                 schedule: &self.schedule,
                 layers: &self.layers,
                 per_channel: &self.per_channel,
+                tables: &self.tables,
+                order: &mut self.order,
                 arena: &mut self.arena,
                 scratch: &mut self.scratch,
                 n,
@@ -205,9 +213,18 @@ fn per_channel(
 ) -> Result<Vec<ChannelNumbers>, RuntimeError> {
     let read = |numbers: &PerChannel| match *numbers {
         PerChannel::Affine(affine) => parameters.affine(affine),
-        PerChannel::Slopes(slopes) => Ok((parameters.numbers(slopes)?, Vec::new())),
+        PerChannel::Numbers(numbers) => Ok((parameters.numbers(numbers)?, Vec::new())),
     };
     schedule.per_channel.iter().map(read).collect()
+}
+
+/// The matrices of all embeddings.
+fn embeddings<'m>(
+    schedule: &Schedule,
+    parameters: &mut Parameters<'m>,
+) -> Result<Vec<Table<'m>>, RuntimeError> {
+    let open = |&weight: &usize| Table::new(parameters.open(weight, &|_| f64::INFINITY, false)?);
+    schedule.tables.iter().map(open).collect()
 }
 
 /// Scale and bias of a layer, each there or not.

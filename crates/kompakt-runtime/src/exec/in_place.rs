@@ -1,5 +1,6 @@
 //! Steps that change elements where they are.
 
+use super::functions;
 use crate::schedule::{Channels, InPlace};
 use kompakt_kernels::{Isa, activations, elementwise};
 
@@ -27,6 +28,7 @@ impl InPlace {
             Self::HardSigmoid { slope, offset } => activations::hard_sigmoid(isa, slope, offset, x),
             Self::HardSwish => activations::hard_swish(isa, x),
             Self::Silu => activations::silu(isa, x),
+            Self::Function(function) => functions::unary(isa, function, x),
             Self::Softmax { inner, layout } => {
                 let (n_blocks, _) = layout.blocks(n);
                 let (len, inner) = (x.len() / n_blocks, layout.distance(inner, n));

@@ -1,9 +1,12 @@
 //! Runs the steps of a schedule.
 
-use super::{arena::Arena, combine::put_side_by_side, in_place::ChannelNumbers, threads::Threads};
+use super::{
+    arena::Arena, combine::put_side_by_side, general::Work, in_place::ChannelNumbers, threads::Threads,
+};
 use crate::{
     layer::{PreparedLayer, Scratch},
     schedule::{Layout, Schedule, Segment, Step, StepKind},
+    weights::Table,
 };
 use kompakt_kernels::{Convolution, Isa};
 use std::time::{Duration, Instant};
@@ -16,6 +19,9 @@ pub(super) struct Run<'r, 'm> {
     pub(super) layers: &'r [PreparedLayer<'m>],
     /// Numbers of the steps with channels and without weights.
     pub(super) per_channel: &'r [ChannelNumbers],
+    pub(super) tables: &'r [Table<'m>],
+    /// What sorting works in.
+    pub(super) order: &'r mut Vec<u32>,
     pub(super) arena: &'r mut Arena,
     pub(super) scratch: &'r mut [Scratch],
     /// Images.
@@ -73,6 +79,17 @@ impl Run<'_, '_> {
             StepKind::OutOfPlace(kind) => {
                 let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
                 kind.run(isa, x, y, n);
+            }
+            StepKind::General(kind) => {
+                let (x, y) = self.arena.many(&step.reads, step.writes, n);
+                let work = Work {
+                    isa,
+                    numbers: self.per_channel,
+                    tables: self.tables,
+                    row: &mut self.scratch[0].row,
+                    order: self.order,
+                };
+                kind.run(work, x, y, n);
             }
             StepKind::Concat { lengths, layout } => self.concat(step, lengths, *layout),
         }

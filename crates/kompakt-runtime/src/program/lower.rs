@@ -101,6 +101,19 @@ fn kind(op: &Op, weight: usize, rank: usize, output_rank: usize) -> Option<Kind>
         }
         Op::Gather { axis, indices } => Kind::Gather { axis: axis + 1, indices: indices.clone() },
         &Op::Resize { size: _, step, offset } => Kind::Resize { step, offset },
+        Op::Unary { function } => Kind::Unary(Unary::Function(*function)),
+        Op::Binary { function } => binary(Binary::Function(*function)),
+        Op::Select => Kind::Select,
+        Op::Reduce { function, axes } => {
+            let axes = axes.iter().map(|axis| axis + 1).collect();
+            Kind::Reduce { function: *function, axes }
+        }
+        Op::MatMul => Kind::MatMul,
+        Op::Constant { .. } => Kind::Constant { value: weight },
+        Op::Embedding { .. } => Kind::Embedding { weight },
+        Op::Take { axis } => Kind::Take { axis: axis + 1 },
+        Op::Scatter { update } => Kind::Scatter { update: *update },
+        &Op::TopK { axis, k: _, largest, indices } => Kind::TopK { axis: axis + 1, largest, indices },
         &Op::Spread { step } => Kind::Spread { step },
         &Op::LocalResponseNorm { size, alpha, beta, bias } => {
             Kind::LocalResponseNorm { size, alpha, beta, bias }

@@ -1,6 +1,6 @@
 //! What a program's operations do. Axes count from the batch, which is axis 0.
 
-use kompakt_graph::{Padding, Pair};
+use kompakt_graph::{BinaryFunction, Padding, Pair, Reduction, UnaryFunction, Update};
 
 /// The number of a parameter in the file: an index into [`kompakt_graph::Graph::params`].
 pub type ParameterId = usize;
@@ -121,6 +121,49 @@ pub enum OperationKind {
         /// Added before the power.
         bias: f32,
     },
+    /// The second input where the first is not 0, else the third; dimensions of 1 are repeated.
+    Select,
+    /// Makes one element of all along some axes, which are 1 in `y`.
+    Reduce {
+        /// What it makes.
+        function: Reduction,
+        /// The axes, ascending.
+        axes: Vec<usize>,
+    },
+    /// Products of matrices in the last two axes of two values; other axes of 1 are repeated.
+    MatMul,
+    /// The numbers of a parameter, for each image; the input is not read.
+    Constant {
+        /// The parameter.
+        value: ParameterId,
+    },
+    /// A row of a matrix for each element, which is its index: `x` `[batch, …]`, `y` `[batch, …, features]`. An index is cut
+    /// to a whole number; below 0 it counts from the end; beyond an end it is that end.
+    Embedding {
+        /// The matrix.
+        weight: ParameterId,
+    },
+    /// Along an axis of the first input, image by image, what is at the indices that the second holds; the axis is replaced
+    /// by theirs, batch left out. Indices as for [`OperationKind::Embedding`].
+    Take {
+        /// The axis.
+        axis: usize,
+    },
+    /// Writes rows of the third input `[batch, k, m]` to those rows of the first `[batch, n, m]` that the second
+    /// `[batch, k]` names, first to last. Indices as for [`OperationKind::Embedding`].
+    Scatter {
+        /// What a row does to the one that is there.
+        update: Update,
+    },
+    /// The greatest or least elements along an axis, as many as `y` has; of equals the first comes first.
+    TopK {
+        /// The axis.
+        axis: usize,
+        /// Whether the greatest.
+        largest: bool,
+        /// Whether where they are is asked for, rather than what they are.
+        indices: bool,
+    },
 }
 
 /// What a layer does to its sums: `y = relu((sum + bias) * scale + shift)`, without what is not there.
@@ -218,6 +261,8 @@ pub enum Unary {
     HardSwish,
     /// `x / (1 + exp(-x))`.
     Silu,
+    /// Another function.
+    Function(UnaryFunction),
 }
 
 /// What is done with two values.
@@ -231,4 +276,6 @@ pub enum Binary {
     Mul,
     /// `a / b`.
     Div,
+    /// Another function.
+    Function(BinaryFunction),
 }

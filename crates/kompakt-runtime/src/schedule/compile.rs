@@ -1,5 +1,6 @@
 //! From operations to steps: which buffer a value lives in, what is done in place, what is copied first.
 
+use super::general::General;
 use super::supported::{along_the_batch, shapes};
 use super::{
     Buffer, BufferId, Channels, Combine, InPlace, LayerSpec, Layout, OutOfPlace, PerChannel, Schedule, Step,
@@ -10,6 +11,7 @@ use crate::program::{
     Binary, ConvolutionWindow, Epilogue, Operation, OperationKind as Kind, ParameterId, PoolingWindow,
     Program, Unary, ValueId,
 };
+use kompakt_graph::BinaryFunction;
 use kompakt_kernels::{
     Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,
 };
@@ -108,7 +110,7 @@ impl Compiler<'_> {
                 self.in_place(op, InPlace::Affine { numbers, channels, relu: *relu });
             }
             Kind::Prelu { slopes } => {
-                let numbers = self.per_channel(PerChannel::Slopes(*slopes));
+                let numbers = self.per_channel(PerChannel::Numbers(*slopes));
                 self.in_place(op, InPlace::Prelu { numbers, channels });
             }
             Kind::Unary(unary) => {
@@ -124,7 +126,52 @@ impl Compiler<'_> {
             Kind::Binary { operator: Binary::Add, relu } if self.shapes[op.inputs[1]] == from => {
                 self.add(op, *relu);
             }
-            Kind::Binary { operator, relu } => self.pairwise(op, *operator, *relu),
+            Kind::Binary { operator: Binary::Function(function), relu } => {
+                self.function_of_two(op, *function, *relu);
+            }
+            Kind::Binary { operator, relu } => {
+                let kernel = match operator {
+                    Binary::Add => (Pairwise::Add, true),
+                    Binary::Mul => (Pairwise::Mul, true),
+                    Binary::Sub => (Pairwise::Sub, false),
+                    Binary::Div | Binary::Function(_) => (Pairwise::Div, false),
+                };
+                self.pairwise(op, kernel, *relu);
+            }
+            Kind::Select => {
+                let shapes = [0, 1, 2].map(|i| self.shapes[op.inputs[i]].clone());
+                self.general(op, General::Select { shapes, to });
+            }
+            Kind::Reduce { function, axes } => {
+                let axes = axes.iter().map(|axis| axis - 1).collect();
+                self.general(op, General::Reduce { function: *function, from, axes });
+            }
+            Kind::MatMul => {
+                let other = self.shapes[op.inputs[1]].clone();
+                self.general(op, General::MatMul { a: from, b: other, to });
+            }
+            Kind::Constant { value } => {
+                self.schedule.n_constant += to.iter().product::<usize>();
+                let numbers = self.per_channel(PerChannel::Numbers(*value));
+                self.general(op, General::Constant { numbers });
+            }
+            Kind::Embedding { weight } => {
+                self.schedule.tables.push(*weight);
+                let (table, features) = (self.schedule.tables.len() - 1, to[to.len() - 1]);
+                self.general(op, General::Embedding { table, features });
+            }
+            Kind::Take { axis } => {
+                let (n, inner) = (from[axis - 1], from[*axis..].iter().product());
+                self.general(op, General::Take { n, inner });
+            }
+            Kind::Scatter { update } => {
+                self.general(op, General::Scatter { update: *update, m: from[1] });
+            }
+            Kind::TopK { axis, largest, indices } => {
+                let (n, k, inner) = (from[axis - 1], to[axis - 1], from[*axis..].iter().product());
+                let (largest, indices) = (*largest, *indices);
+                self.general(op, General::TopK { n, k, inner, largest, indices });
+            }
             Kind::Concat { .. } => {
                 let lengths = op.inputs.iter().map(|&v| self.shapes[v].iter().product()).collect();
                 self.has_zeros[y] = op.inputs.iter().all(|&v| self.has_zeros[v]);
@@ -240,15 +287,9 @@ impl Compiler<'_> {
     }
 
     /// One value into the other, which is copied first where somebody else reads it or it has to be repeated.
-    fn pairwise(&mut self, op: &Operation, operator: Binary, relu: bool) {
+    fn pairwise(&mut self, op: &Operation, (kernel, commutes): (Pairwise, bool), relu: bool) {
         let y = self.shapes[op.output].clone();
         let (mut a, mut b) = (op.inputs[0], op.inputs[1]);
-        let (kernel, commutes) = match operator {
-            Binary::Add => (Pairwise::Add, true),
-            Binary::Mul => (Pairwise::Mul, true),
-            Binary::Sub => (Pairwise::Sub, false),
-            Binary::Div => (Pairwise::Div, false),
-        };
         if commutes && self.shapes[a] != y && self.shapes[b] == y {
             (a, b) = (b, a);
         }
@@ -269,6 +310,62 @@ impl Compiler<'_> {
             self.has_zeros[op.output] = true;
         }
         self.define(op.output, buffer, true);
+    }
+
+    /// A function without an operator of its own, of two values.
+    fn function_of_two(&mut self, op: &Operation, function: BinaryFunction, relu: bool) {
+        match function {
+            BinaryFunction::Max => self.pairwise(op, (Pairwise::Max, true), relu),
+            BinaryFunction::Min => self.pairwise(op, (Pairwise::Min, true), relu),
+            BinaryFunction::Pow
+            | BinaryFunction::Modulo
+            | BinaryFunction::Remainder
+            | BinaryFunction::Equal
+            | BinaryFunction::Less
+            | BinaryFunction::LessOrEqual
+            | BinaryFunction::Greater
+            | BinaryFunction::GreaterOrEqual
+            | BinaryFunction::And
+            | BinaryFunction::Or
+            | BinaryFunction::Xor => {
+                let shapes = [0, 1].map(|i| self.shapes[op.inputs[i]].clone());
+                let to = self.shapes[op.output].clone();
+                self.general(op, General::Binary { function, shapes, to, relu });
+            }
+        }
+    }
+
+    /// A step that reads and writes image by image; vectors of a batch are laid out so first, and back afterwards.
+    fn general(&mut self, op: &Operation, kind: General) {
+        let reads: Vec<BufferId> = match kind {
+            // What it is made for is not read.
+            General::Constant { .. } => Vec::new(),
+            _ => op.inputs.iter().map(|&value| self.by_image(op, value)).collect(),
+        };
+        let writes = self.buffer_of(op.output);
+        let Buffer { len, layout, .. } = self.schedule.buffers[writes];
+        if self.is_batched && layout == Layout::FeatureMajor {
+            let by_image = self.buffer(len, Layout::ImageMajor);
+            self.push(&op.name, StepKind::General(kind), reads, by_image);
+            let change = StepKind::OutOfPlace(OutOfPlace::ChangeLayout { to: layout });
+            self.push(&op.name, change, vec![by_image], writes);
+        } else {
+            self.push(&op.name, StepKind::General(kind), reads, writes);
+        }
+        self.define(op.output, writes, true);
+    }
+
+    /// A buffer with the value, image by image.
+    fn by_image(&mut self, op: &Operation, value: ValueId) -> BufferId {
+        let source = self.source(value);
+        let Buffer { len, layout, .. } = self.schedule.buffers[source];
+        if !self.is_batched || layout == Layout::ImageMajor {
+            return source;
+        }
+        let buffer = self.buffer(len, Layout::ImageMajor);
+        let change = StepKind::OutOfPlace(OutOfPlace::ChangeLayout { to: Layout::ImageMajor });
+        self.push(&op.name, change, vec![source], buffer);
+        buffer
     }
 
     /// The same elements under another shape.
@@ -351,6 +448,7 @@ fn unary_step(unary: Unary) -> InPlace {
         Unary::HardSigmoid { slope, offset } => InPlace::HardSigmoid { slope, offset },
         Unary::HardSwish => InPlace::HardSwish,
         Unary::Silu => InPlace::Silu,
+        Unary::Function(function) => InPlace::Function(function),
     }
 }
 

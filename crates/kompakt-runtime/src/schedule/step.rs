@@ -1,6 +1,7 @@
 //! Steps: what is done to buffers, one after the other.
 
-use super::{BufferId, Layout};
+use super::{BufferId, Layout, general::General};
+use kompakt_graph::UnaryFunction;
 use kompakt_kernels::{
     Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,
 };
@@ -54,6 +55,8 @@ pub(crate) enum StepKind {
         lengths: Vec<usize>,
         layout: Layout,
     },
+    /// Makes what is written of what is read, image by image.
+    General(General),
 }
 
 /// What changes elements where they are.
@@ -89,6 +92,7 @@ pub(crate) enum InPlace {
     },
     HardSwish,
     Silu,
+    Function(UnaryFunction),
     /// Over elements `inner` apart.
     Softmax {
         inner: usize,
@@ -179,6 +183,7 @@ impl StepKind {
             Self::Combine(kind) => kind.name(),
             Self::OutOfPlace(kind) => kind.name(),
             Self::Concat { .. } => "concat",
+            Self::General(kind) => kind.name(),
         }
     }
 }
@@ -197,6 +202,7 @@ impl InPlace {
             Self::HardSigmoid { .. } => "hard_sigmoid",
             Self::HardSwish => "hard_swish",
             Self::Silu => "silu",
+            Self::Function(_) => "unary",
             Self::Softmax { .. } => "softmax",
         }
     }
@@ -209,6 +215,7 @@ impl Combine {
             Self::Pairwise { op: Pairwise::Mul, .. } => "mul",
             Self::Pairwise { op: Pairwise::Sub, .. } => "sub",
             Self::Pairwise { op: Pairwise::Div, .. } => "div",
+            Self::Pairwise { op: Pairwise::Max | Pairwise::Min, .. } => "binary",
             Self::Pairwise { op: Pairwise::Set, .. } => "repeat",
         }
     }

@@ -25,7 +25,8 @@ pub(super) fn shapes(program: &Program) -> Result<Vec<Vec<usize>>, Vec<String>> 
 pub(super) fn along_the_batch(kind: &Kind) -> Option<&'static str> {
     let is_fine = match kind {
         Kind::Softmax { axis } | Kind::LogSoftmax { axis } | Kind::Concat { axis } => *axis == 1,
-        Kind::Gather { axis, .. } => *axis > 0,
+        Kind::Gather { axis, .. } | Kind::Take { axis } | Kind::TopK { axis, .. } => *axis > 0,
+        Kind::Reduce { axes, .. } => !axes.contains(&0),
         Kind::Slice { start, step } => start[0] == 0 && step[0] == 1,
         Kind::Pad { before } => before[0] == 0,
         Kind::Transpose { axes } => axes[0] == 0,
@@ -41,7 +42,12 @@ pub(super) fn along_the_batch(kind: &Kind) -> Option<&'static str> {
         | Kind::Reshape
         | Kind::Resize { .. }
         | Kind::Spread { .. }
-        | Kind::LocalResponseNorm { .. } => true,
+        | Kind::LocalResponseNorm { .. }
+        | Kind::Select
+        | Kind::MatMul
+        | Kind::Constant { .. }
+        | Kind::Embedding { .. }
+        | Kind::Scatter { .. } => true,
     };
     (!is_fine).then_some("works along an axis that it cannot work along here")
 }

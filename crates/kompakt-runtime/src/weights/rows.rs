@@ -206,6 +206,38 @@ impl CompressedRows {
         }
     }
 
+    /// Writes one row, zeros included.
+    pub(super) fn write_row(&self, row: usize, y: &mut [f32]) {
+        let at = self.starts[row]..self.starts[row + 1];
+        let weight = |i: usize| match &self.weights {
+            Kept::Codes(codes) => RowWeights::Codes(&codes[at.clone()]).value(&self.codebook, i),
+            Kept::Values(values) => values[at.start + i],
+        };
+        y.fill(0.0);
+        for i in 0..at.len() {
+            let column = match &self.columns {
+                Columns::All => i,
+                Columns::Short(all) => usize::from(all[at.start + i]),
+                Columns::Long(all) => all[at.start + i] as usize,
+            };
+            y[column] = weight(i);
+        }
+    }
+
+    /// Bytes that it holds.
+    pub(super) fn n_bytes(&self) -> usize {
+        let columns = match &self.columns {
+            Columns::All => 0,
+            Columns::Short(all) => 2 * all.len(),
+            Columns::Long(all) => 4 * all.len(),
+        };
+        let weights = match &self.weights {
+            Kept::Codes(codes) => codes.len(),
+            Kept::Values(values) => 4 * values.len(),
+        };
+        columns + weights + size_of::<usize>() * self.starts.len()
+    }
+
     /// All weights, zeros included, `[rows, cols]`, row-major.
     pub fn to_dense(&self) -> Vec<f32> {
         let mut all = vec![0.0; self.n_rows * self.n_cols];

@@ -2,6 +2,7 @@
 //!
 //! It is written for its brevity: every operation visits the elements of its output by their indices.
 
+use kompakt_graph::{BinaryFunction, Reduction, UnaryFunction, Update};
 use kompakt_runtime::{
     Executor, Model, Parameters, Plan, RuntimeError,
     program::{
@@ -120,6 +121,7 @@ impl<'m> F64Executor<'m> {
                     Binary::Sub => a - b,
                     Binary::Mul => a * b,
                     Binary::Div => a / b,
+                    Binary::Function(function) => of_two(*function, a, b),
                 };
                 if *relu { y.max(0.0) } else { y }
             }),
@@ -170,6 +172,78 @@ impl<'m> F64Executor<'m> {
             Kind::Spread { step } => each(&dims, |at| {
                 let is_pixel = at[2].is_multiple_of(step.h) && at[3].is_multiple_of(step.w);
                 if is_pixel { first.at(&[at[0], at[1], at[2] / step.h, at[3] / step.w]) } else { 0.0 }
+            }),
+            Kind::Select => each(&dims, |at| {
+                if first.repeated(at) == 0.0 { x[2].repeated(at) } else { x[1].repeated(at) }
+            }),
+            Kind::Reduce { function, axes } => each(&dims, |at| {
+                let mut all = vec![];
+                let sizes: Vec<usize> = axes.iter().map(|&axis| first.dims[axis]).collect();
+                each(&sizes, |inner| {
+                    let mut at = at.to_vec();
+                    axes.iter().zip(inner).for_each(|(&axis, &i)| at[axis] = i);
+                    all.push(first.at(&at));
+                    0.0
+                });
+                match function {
+                    Reduction::Sum => all.iter().sum(),
+                    Reduction::Mean => all.iter().sum::<f64>() / all.len() as f64,
+                    Reduction::Max => all.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                    Reduction::Min => all.iter().copied().fold(f64::INFINITY, f64::min),
+                    Reduction::Product => all.iter().product(),
+                    Reduction::ArgMax | Reduction::ArgMin => {
+                        let sign = if *function == Reduction::ArgMax { 1.0 } else { -1.0 };
+                        let best = all.iter().fold(f64::NEG_INFINITY, |m, v| m.max(sign * v));
+                        all.iter().position(|v| sign * v == best).unwrap_or(0) as f64
+                    }
+                }
+            }),
+            Kind::MatMul => each(&dims, |at| {
+                let (m, n) = (at.len() - 2, at.len() - 1);
+                let (mut left, mut right) = (at.to_vec(), at.to_vec());
+                let term = |k: usize| {
+                    (left[n], right[m]) = (k, k);
+                    first.repeated(&left) * x[1].repeated(&right)
+                };
+                (0..first.dims[n]).map(term).sum()
+            }),
+            Kind::Constant { value } => {
+                let numbers = self.parameters.numbers(*value)?;
+                let n = dims.iter().product::<usize>() / numbers.len();
+                (0..n).flat_map(|_| numbers.iter().map(|&v| f64::from(v))).collect()
+            }
+            Kind::Embedding { weight } => {
+                let (w, n_cols) = self.weight(*weight)?;
+                let row = |i: &f64| w[index(*i, w.len() / n_cols) * n_cols..][..n_cols].to_vec();
+                first.data.iter().flat_map(row).collect()
+            }
+            Kind::Take { axis } => each(&dims, |at| {
+                let n_indices = x[1].dims.len() - 1;
+                let place = [&at[..1], &at[*axis..axis + n_indices]].concat();
+                let found = index(x[1].at(&place), first.dims[*axis]);
+                first.at(&[&at[..*axis], &[found], &at[axis + n_indices..]].concat())
+            }),
+            Kind::Scatter { update } => each(&dims, |at| {
+                let mut y = first.at(at);
+                for k in 0..x[1].dims[1] {
+                    if index(x[1].at(&[at[0], k]), dims[1]) == at[1] {
+                        let v = x[2].at(&[at[0], k, at[2]]);
+                        y = match update {
+                            Update::Set => v,
+                            Update::Add => y + v,
+                            Update::Multiply => y * v,
+                            Update::Max => y.max(v),
+                            Update::Min => y.min(v),
+                        };
+                    }
+                }
+                y
+            }),
+            Kind::TopK { axis, largest, indices } => each(&dims, |at| {
+                let along = |i: usize| first.at(&[&at[..*axis], &[i], &at[axis + 1..]].concat());
+                let mut all: Vec<(f64, usize)> = (0..first.dims[*axis]).map(|i| (along(i), i)).collect();
+                all.sort_by(|(a, _), (b, _)| if *largest { b.total_cmp(a) } else { a.total_cmp(b) });
+                if *indices { all[at[*axis]].1 as f64 } else { all[at[*axis]].0 }
             }),
             Kind::LocalResponseNorm { size, alpha, beta, bias } => each(&dims, |at| {
                 let window = at[1].saturating_sub((size - 1) / 2)..(at[1] + size / 2 + 1).min(first.dims[1]);
@@ -281,5 +355,66 @@ fn apply(unary: Unary, v: f64) -> f64 {
         Unary::HardSigmoid { slope, offset } => (v * wide(slope) + wide(offset)).clamp(0.0, 1.0),
         Unary::HardSwish => v * (v / 6.0 + 0.5).clamp(0.0, 1.0),
         Unary::Silu => v / (1.0 + (-v).exp()),
+        Unary::Function(function) => of_one(function, v),
+    }
+}
+
+/// The place that an index names among `n`.
+fn index(index: f64, n: usize) -> usize {
+    let whole = index.trunc();
+    (if whole < 0.0 { whole + n as f64 } else { whole }).clamp(0.0, (n - 1) as f64) as usize
+}
+
+fn truth(is_true: bool) -> f64 {
+    f64::from(u8::from(is_true))
+}
+
+fn of_one(function: UnaryFunction, v: f64) -> f64 {
+    match function {
+        UnaryFunction::Abs => v.abs(),
+        UnaryFunction::Sign => if v == 0.0 { 0.0 } else { v.signum() },
+        UnaryFunction::Floor => v.floor(),
+        UnaryFunction::Ceil => v.ceil(),
+        UnaryFunction::Round => v.round_ties_even(),
+        UnaryFunction::Truncate => v.trunc(),
+        UnaryFunction::Sqrt => v.sqrt(),
+        UnaryFunction::Reciprocal => v.recip(),
+        UnaryFunction::Exp => v.exp(),
+        UnaryFunction::Log => v.ln(),
+        UnaryFunction::Sin => v.sin(),
+        UnaryFunction::Cos => v.cos(),
+        UnaryFunction::Tan => v.tan(),
+        UnaryFunction::Asin => v.asin(),
+        UnaryFunction::Acos => v.acos(),
+        UnaryFunction::Atan => v.atan(),
+        UnaryFunction::Sinh => v.sinh(),
+        UnaryFunction::Cosh => v.cosh(),
+        UnaryFunction::Asinh => v.asinh(),
+        UnaryFunction::Acosh => v.acosh(),
+        UnaryFunction::Atanh => v.atanh(),
+        UnaryFunction::Erf => libm::erf(v),
+        UnaryFunction::Gelu => 0.5 * v * libm::erfc(-v / std::f64::consts::SQRT_2),
+        UnaryFunction::Softplus => v.exp().ln_1p(),
+        UnaryFunction::Not => truth(v == 0.0),
+        UnaryFunction::IsNan => truth(v.is_nan()),
+        UnaryFunction::IsInfinite => truth(v.is_infinite()),
+    }
+}
+
+fn of_two(function: BinaryFunction, a: f64, b: f64) -> f64 {
+    match function {
+        BinaryFunction::Pow => a.powf(b),
+        BinaryFunction::Max => a.max(b),
+        BinaryFunction::Min => a.min(b),
+        BinaryFunction::Modulo => a - b * (a / b).floor(),
+        BinaryFunction::Remainder => a % b,
+        BinaryFunction::Equal => truth(a == b),
+        BinaryFunction::Less => truth(a < b),
+        BinaryFunction::LessOrEqual => truth(a <= b),
+        BinaryFunction::Greater => truth(a > b),
+        BinaryFunction::GreaterOrEqual => truth(a >= b),
+        BinaryFunction::And => truth(a != 0.0 && b != 0.0),
+        BinaryFunction::Or => truth(a != 0.0 || b != 0.0),
+        BinaryFunction::Xor => truth((a != 0.0) != (b != 0.0)),
     }
 }

@@ -118,7 +118,7 @@ impl Lowering<'_> {
     }
 
     /// A weight's numbers, counted.
-    fn weight(&mut self, tensor: &Tensor) -> Result<Vec<f32>, String> {
+    pub(super) fn weight(&mut self, tensor: &Tensor) -> Result<Vec<f32>, String> {
         self.n_parameters += tensor.len() as u64;
         if !tensor.is_float() {
             return Err("weights that are no floats".into());

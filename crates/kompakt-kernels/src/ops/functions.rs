@@ -1,0 +1,114 @@
+//! Functions of one element that networks use much, in place.
+
+use super::activations::exp;
+use crate::isa::per_isa;
+
+per_isa! {
+    /// `e^x`, 0 or the largest powers where it leaves the range of the numbers; NaN stays.
+    pub fn exponential(x: &mut [f32]) = exponential_body;
+}
+per_isa! {
+    /// The square root; NaN below 0.
+    pub fn square_root(x: &mut [f32]) = square_root_body;
+}
+per_isa! {
+    /// `1 / x`.
+    pub fn reciprocal(x: &mut [f32]) = reciprocal_body;
+}
+per_isa! {
+    /// The error function, off by at most 5e-7.
+    pub fn erf(x: &mut [f32]) = erf_body;
+}
+per_isa! {
+    /// `x (1 + erf(x / sqrt 2)) / 2`, off by at most 5e-7 of `x`.
+    pub fn gelu(x: &mut [f32]) = gelu_body;
+}
+
+#[inline(always)]
+fn exponential_body(x: &mut [f32]) {
+    for x in x {
+        let y = exp(*x);
+        // Beyond what `exp` reaches.
+        let y = if *x > 88.722_84 { f32::INFINITY } else { y };
+        let y = if *x > 87.0 && *x <= 88.722_84 { exp(*x - 4.0) * 54.598_15 } else { y };
+        let y = if *x < -87.0 { exp(*x + 30.0) * 9.357_623e-14 } else { y };
+        *x = if x.is_nan() { *x } else { y };
+    }
+}
+
+#[inline(always)]
+fn square_root_body(x: &mut [f32]) {
+    for x in x {
+        *x = libm::sqrtf(*x);
+    }
+}
+
+#[inline(always)]
+fn reciprocal_body(x: &mut [f32]) {
+    for x in x {
+        *x = 1.0 / *x;
+    }
+}
+
+#[inline(always)]
+fn erf_body(x: &mut [f32]) {
+    for x in x {
+        *x = error_function(*x);
+    }
+}
+
+#[inline(always)]
+fn gelu_body(x: &mut [f32]) {
+    for x in x {
+        let half = 0.5 * *x;
+        *x = half + half * error_function(*x * core::f32::consts::FRAC_1_SQRT_2);
+    }
+}
+
+/// Without a branch: Abramowitz and Stegun, 7.1.26, off by at most 1.5e-7 beside rounding. NaN stays.
+#[inline(always)]
+fn error_function(x: f32) -> f32 {
+    let size = x.abs();
+    let t = 1.0 / (1.0 + 0.327_591_1 * size);
+    let mut p = 1.061_405_4;
+    for coefficient in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
+        p = p * t + coefficient;
+    }
+    let y = 1.0 - p * t * exp(-size * size);
+    let y = if size > 4.0 { 1.0 } else { y };
+    let y = if x < 0.0 { -y } else { y };
+    if x.is_nan() { x } else { y }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Isa;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn every_instruction_set_agrees_with_the_library() {
+        // The error that is allowed, as a part of the value and of the argument, or of 1.
+        type Case = (fn(Isa, &mut [f32]), fn(f64) -> f64, [f32; 2]);
+        let cases: [Case; 5] = [
+            (exponential, libm::exp, [1e-5, 0.0]),
+            (square_root, libm::sqrt, [1e-6, 0.0]),
+            (reciprocal, |v| 1.0 / v, [1e-6, 0.0]),
+            (erf, libm::erf, [0.0, 5e-7]),
+            (gelu, |v| 0.5 * v * libm::erfc(-v * core::f64::consts::FRAC_1_SQRT_2), [1e-6, 5e-7]),
+        ];
+        let x: Vec<f32> = (-1000..1000).map(|i| i as f32 / 11.3).chain([f32::NAN, 1e30, -1e30]).collect();
+        for isa in Isa::available() {
+            for (kernel, formula, [part, of_argument]) in cases {
+                let mut y = x.clone();
+                kernel(isa, &mut y);
+                for (y, x) in y.iter().zip(&x) {
+                    let exact = formula(f64::from(*x)) as f32;
+                    let is_equal = *y == exact || (y.is_nan() && exact.is_nan());
+                    let allowed = part * exact.abs() + of_argument * x.abs().clamp(1.0, 1e3) + 1e-37;
+                    assert!(is_equal || (y - exact).abs() <= allowed, "{x}: {y} {exact}");
+                }
+            }
+        }
+    }
+}

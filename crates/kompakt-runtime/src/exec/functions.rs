@@ -1,0 +1,66 @@
+//! Functions of one element and of two, in single precision.
+
+use kompakt_graph::{BinaryFunction, UnaryFunction};
+use kompakt_kernels::{Isa, functions};
+
+/// Changes every element.
+pub(super) fn unary(isa: Isa, function: UnaryFunction, x: &mut [f32]) {
+    let mut each = |f: fn(f32) -> f32| x.iter_mut().for_each(|x| *x = f(*x));
+    match function {
+        UnaryFunction::Exp => functions::exponential(isa, x),
+        UnaryFunction::Sqrt => functions::square_root(isa, x),
+        UnaryFunction::Reciprocal => functions::reciprocal(isa, x),
+        UnaryFunction::Erf => functions::erf(isa, x),
+        UnaryFunction::Gelu => functions::gelu(isa, x),
+        UnaryFunction::Abs => each(f32::abs),
+        UnaryFunction::Sign => each(|x| if x == 0.0 || x.is_nan() { x } else { x.signum() }),
+        UnaryFunction::Floor => each(f32::floor),
+        UnaryFunction::Ceil => each(f32::ceil),
+        UnaryFunction::Round => each(f32::round_ties_even),
+        UnaryFunction::Truncate => each(f32::trunc),
+        UnaryFunction::Log => each(|x| wide(x, f64::ln)),
+        UnaryFunction::Sin => each(|x| wide(x, f64::sin)),
+        UnaryFunction::Cos => each(|x| wide(x, f64::cos)),
+        UnaryFunction::Tan => each(|x| wide(x, f64::tan)),
+        UnaryFunction::Asin => each(|x| wide(x, f64::asin)),
+        UnaryFunction::Acos => each(|x| wide(x, f64::acos)),
+        UnaryFunction::Atan => each(|x| wide(x, f64::atan)),
+        UnaryFunction::Sinh => each(|x| wide(x, f64::sinh)),
+        UnaryFunction::Cosh => each(|x| wide(x, f64::cosh)),
+        UnaryFunction::Asinh => each(|x| wide(x, f64::asinh)),
+        UnaryFunction::Acosh => each(|x| wide(x, f64::acosh)),
+        UnaryFunction::Atanh => each(|x| wide(x, f64::atanh)),
+        UnaryFunction::Softplus => each(|x| wide(x, |x| x.max(0.0) + (-x.abs()).exp().ln_1p())),
+        UnaryFunction::Not => each(|x| truth(x == 0.0)),
+        UnaryFunction::IsNan => each(|x| truth(x.is_nan())),
+        UnaryFunction::IsInfinite => each(|x| truth(x.is_infinite())),
+    }
+}
+
+/// A function that is computed in double precision.
+fn wide(x: f32, f: impl Fn(f64) -> f64) -> f32 {
+    f(f64::from(x)) as f32
+}
+
+fn truth(is_true: bool) -> f32 {
+    f32::from(u8::from(is_true))
+}
+
+/// A function of an element of each of two values.
+pub(super) fn binary(function: BinaryFunction) -> fn(f32, f32) -> f32 {
+    match function {
+        BinaryFunction::Pow => |a, b| wide(a, |a| a.powf(f64::from(b))),
+        BinaryFunction::Max => |a, b| if a.is_nan() || a > b { a } else { b },
+        BinaryFunction::Min => |a, b| if a.is_nan() || a < b { a } else { b },
+        BinaryFunction::Modulo => |a, b| wide(a, |a| a - (a / f64::from(b)).floor() * f64::from(b)),
+        BinaryFunction::Remainder => |a, b| a % b,
+        BinaryFunction::Equal => |a, b| truth(a == b),
+        BinaryFunction::Less => |a, b| truth(a < b),
+        BinaryFunction::LessOrEqual => |a, b| truth(a <= b),
+        BinaryFunction::Greater => |a, b| truth(a > b),
+        BinaryFunction::GreaterOrEqual => |a, b| truth(a >= b),
+        BinaryFunction::And => |a, b| truth(a != 0.0 && b != 0.0),
+        BinaryFunction::Or => |a, b| truth(a != 0.0 || b != 0.0),
+        BinaryFunction::Xor => |a, b| truth((a != 0.0) != (b != 0.0)),
+    }
+}

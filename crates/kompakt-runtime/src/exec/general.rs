@@ -1,0 +1,201 @@
+//! Steps that read up to three buffers and write another, image by image.
+
+use super::{functions, in_place::ChannelNumbers};
+use crate::{
+    schedule::general::General,
+    weights::{RowScratch, Table},
+};
+use kompakt_graph::{MAX_RANK, Reduction, Update};
+use kompakt_kernels::{Isa, matmul};
+
+/// What such a step works with.
+pub(super) struct Work<'r, 'm> {
+    pub(super) isa: Isa,
+    pub(super) numbers: &'r [ChannelNumbers],
+    pub(super) tables: &'r [Table<'m>],
+    pub(super) row: &'r mut RowScratch,
+    /// For sorting.
+    pub(super) order: &'r mut Vec<u32>,
+}
+
+impl General {
+    /// Runs it for `n` images.
+    pub(super) fn run(&self, mut work: Work<'_, '_>, x: [&[f32]; 3], y: &mut [f32], n: usize) {
+        let len = y.len() / n;
+        for (image, y) in y.chunks_exact_mut(len).enumerate() {
+            let x = x.map(|x| &x[image * (x.len() / n)..][..x.len() / n]);
+            self.image(&mut work, x, y);
+        }
+    }
+
+    fn image(&self, work: &mut Work<'_, '_>, [x, second, third]: [&[f32]; 3], y: &mut [f32]) {
+        match self {
+            Self::Binary { function, shapes: [a, b], to, relu } => {
+                let f = functions::binary(*function);
+                let places = [steps(a, to), steps(b, to)];
+                walk(to, &places, |i, [a, b]| {
+                    let v = f(x[a], second[b]);
+                    y[i] = if *relu && v < 0.0 { 0.0 } else { v };
+                });
+            }
+            Self::Select { shapes: [c, a, b], to } => {
+                let places = [steps(c, to), steps(a, to), steps(b, to)];
+                walk(to, &places, |i, [c, a, b]| y[i] = if x[c] == 0.0 { third[b] } else { second[a] });
+            }
+            Self::Reduce { function, from, axes } => reduce(*function, from, axes, x, y),
+            Self::MatMul { a, b, to } => {
+                let rank = to.len();
+                let (lead, k) = (&to[..rank - 2], a[rank - 1]);
+                let sizes = [a, b, to].map(|shape| shape[rank - 2] * shape[rank - 1]);
+                let places = [steps(&a[..rank - 2], lead), steps(&b[..rank - 2], lead)];
+                walk(lead, &places, |i, [at, bt]| {
+                    let a = &x[at * sizes[0]..][..sizes[0]];
+                    let b = &second[bt * sizes[1]..][..sizes[1]];
+                    matmul::matmul(work.isa, a, b, k, &mut y[i * sizes[2]..][..sizes[2]]);
+                });
+            }
+            Self::Constant { numbers } => y.copy_from_slice(&work.numbers[*numbers].0),
+            Self::Embedding { table, features } => {
+                let table = &work.tables[*table];
+                for (&index, y) in x.iter().zip(y.chunks_exact_mut(*features)) {
+                    table.write_row(row(index, table.n_rows()), work.row, y);
+                }
+            }
+            Self::Take { n, inner } => {
+                let part = second.len() * inner;
+                for (x, y) in x.chunks_exact(n * inner).zip(y.chunks_exact_mut(part)) {
+                    for (&index, y) in second.iter().zip(y.chunks_exact_mut(*inner)) {
+                        y.copy_from_slice(&x[row(index, *n) * inner..][..*inner]);
+                    }
+                }
+            }
+            Self::Scatter { update, m } => {
+                let n = y.len() / m;
+                y.copy_from_slice(x);
+                for (&index, values) in second.iter().zip(third.chunks_exact(*m)) {
+                    let y = &mut y[row(index, n) * m..][..*m];
+                    for (y, &v) in y.iter_mut().zip(values) {
+                        *y = match update {
+                            Update::Set => v,
+                            Update::Add => *y + v,
+                            Update::Multiply => *y * v,
+                            Update::Max => y.max(v),
+                            Update::Min => y.min(v),
+                        };
+                    }
+                }
+            }
+            &Self::TopK { n, k, inner, largest, indices } => {
+                for (x, y) in x.chunks_exact(n * inner).zip(y.chunks_exact_mut(k * inner)) {
+                    for i in 0..inner {
+                        let at = |place: u32| x[place as usize * inner + i];
+                        work.order.clear();
+                        work.order.extend(0..n as u32);
+                        work.order.sort_unstable_by(|&a, &b| {
+                            let order = if largest { at(b).total_cmp(&at(a)) } else { at(a).total_cmp(&at(b)) };
+                            order.then(a.cmp(&b))
+                        });
+                        for (place, &from) in work.order.iter().take(k).enumerate() {
+                            y[place * inner + i] = if indices { from as f32 } else { at(from) };
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The row that an index names among `n`.
+fn row(index: f32, n: usize) -> usize {
+    let whole = f64::from(index.trunc());
+    let from_front = if whole < 0.0 { whole + n as f64 } else { whole };
+    // NaN is cast to 0.
+    from_front.clamp(0.0, (n - 1) as f64) as usize
+}
+
+/// How far apart in a value of shape `from` the elements are that follow each other in each dimension of `to`; 0 where they
+/// are the same one.
+fn steps(from: &[usize], to: &[usize]) -> [usize; MAX_RANK] {
+    let (mut steps, mut step) = ([0; MAX_RANK], 1);
+    for d in (0..to.len()).rev() {
+        steps[d] = if from[d] == 1 { 0 } else { step };
+        step *= from[d];
+    }
+    steps
+}
+
+/// Visits every index of `shape` in row-major order, with the places that belong to it in `N` other values.
+fn walk<const N: usize>(
+    shape: &[usize],
+    steps: &[[usize; MAX_RANK]; N],
+    mut visit: impl FnMut(usize, [usize; N]),
+) {
+    let (mut index, mut places) = ([0; MAX_RANK], [0; N]);
+    for i in 0..shape.iter().product() {
+        visit(i, places);
+        for d in (0..shape.len()).rev() {
+            index[d] += 1;
+            places.iter_mut().zip(steps).for_each(|(place, steps)| *place += steps[d]);
+            if index[d] < shape[d] {
+                break;
+            }
+            places.iter_mut().zip(steps).for_each(|(place, steps)| *place -= shape[d] * steps[d]);
+            index[d] = 0;
+        }
+    }
+}
+
+/// One element of all along the dimensions `axes` of `x`.
+fn reduce(function: Reduction, from: &[usize], axes: &[usize], x: &[f32], y: &mut [f32]) {
+    // Results first, then what each is made of.
+    let (mut kept, mut gone) = ([0; MAX_RANK], [0; MAX_RANK]);
+    let (mut n_kept, mut n_gone) = (0, 0);
+    let (mut kept_steps, mut gone_steps) = ([0; MAX_RANK], [0; MAX_RANK]);
+    let mut step = from.iter().product::<usize>();
+    for (d, &size) in from.iter().enumerate() {
+        step /= size;
+        if axes.contains(&d) {
+            (gone[n_gone], gone_steps[n_gone]) = (size, step);
+            n_gone += 1;
+        } else {
+            (kept[n_kept], kept_steps[n_kept]) = (size, step);
+            n_kept += 1;
+        }
+    }
+    walk(&kept[..n_kept], &[kept_steps], |i, [start]| {
+        let all = |visit: &mut dyn FnMut(usize, f32)| {
+            walk(&gone[..n_gone], &[gone_steps], |i, [at]| visit(i, x[start + at]));
+        };
+        y[i] = reduced(function, all);
+    });
+}
+
+/// Sums are kept in double precision; they come out as the nearest number in any order.
+fn reduced(function: Reduction, all: impl Fn(&mut dyn FnMut(usize, f32))) -> f32 {
+    let (mut sum, mut n) = (0.0f64, 0usize);
+    let mut best = (0, f32::NAN);
+    match function {
+        Reduction::Sum => all(&mut |_, v| sum += f64::from(v)),
+        Reduction::Mean => all(&mut |_, v| (sum, n) = (sum + f64::from(v), n + 1)),
+        Reduction::Product => {
+            sum = 1.0;
+            all(&mut |_, v| sum *= f64::from(v));
+        }
+        Reduction::Max | Reduction::ArgMax => all(&mut |i, v| {
+            if i == 0 || v > best.1 || (v.is_nan() && !best.1.is_nan()) {
+                best = (i, v);
+            }
+        }),
+        Reduction::Min | Reduction::ArgMin => all(&mut |i, v| {
+            if i == 0 || v < best.1 || (v.is_nan() && !best.1.is_nan()) {
+                best = (i, v);
+            }
+        }),
+    }
+    match function {
+        Reduction::Sum | Reduction::Product => sum as f32,
+        Reduction::Mean => (sum / n as f64) as f32,
+        Reduction::Max | Reduction::Min => best.1,
+        Reduction::ArgMax | Reduction::ArgMin => best.0 as f32,
+    }
+}
