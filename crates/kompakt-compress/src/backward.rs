@@ -456,7 +456,9 @@ mod tests {
             check(ops(&format!(r#"{{"op":"{name}"}}"#)), &[image, &[4, 1, 1]]);
         }
         check(ops(r#"{"op":"concat"}"#), &[image, &[2, 5, 6]]);
-        for function in ["abs", "exp", "sin", "cos", "atan", "sinh", "cosh", "asinh", "erf", "gelu", "softplus"] {
+        for function in
+            ["abs", "exp", "sin", "cos", "atan", "sinh", "cosh", "asinh", "erf", "gelu", "softplus"]
+        {
             check(ops(&format!(r#"{{"op":"unary","function":"{function}"}}"#)), &[image]);
         }
         for function in ["max", "min"] {

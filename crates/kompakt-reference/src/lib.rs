@@ -132,9 +132,7 @@ fn run(op: &Op, operands: &[&Value], params: &[&[f64]], shape: &[usize]) -> Vec<
             gather(shape, from, &x.shape, &x.data)
         }
         Op::Unary { function } => map(&|v| functions::unary(*function, v)),
-        Op::Binary { function } => {
-            pairwise(x, operands[1], shape, |a, b| functions::binary(*function, a, b))
-        }
+        Op::Binary { function } => pairwise(x, operands[1], shape, |a, b| functions::binary(*function, a, b)),
         Op::Select => {
             let repeated = |v: &Value| elements(shape, &v.shape, |i, d| i[d].min(v.shape[d] - 1), &v.data);
             let (c, a, b) = (repeated(x), repeated(operands[1]), repeated(operands[2]));

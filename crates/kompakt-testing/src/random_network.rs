@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use arbtest::arbitrary::{Result, Unstructured};
-use kompakt_graph::{BinaryFunction, Graph, Input, Node, Op, Padding, Pair, Reduction, UnaryFunction, Update};
+use kompakt_graph::{
+    BinaryFunction, Graph, Input, Node, Op, Padding, Pair, Reduction, UnaryFunction, Update,
+};
 
 /// A chain of nodes under construction.
 struct Growing<'u, 'b> {

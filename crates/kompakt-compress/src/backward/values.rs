@@ -78,7 +78,11 @@ impl Step<'_> {
                 }
             }
         };
-        if lead.is_empty() { multiply(0, &[]) } else { each_index(lead, multiply) }
+        if lead.is_empty() {
+            multiply(0, &[])
+        } else {
+            each_index(lead, multiply)
+        }
         all
     }
 
@@ -117,7 +121,14 @@ impl Step<'_> {
         all
     }
 
-    pub(super) fn largest(&self, dy: &[f32], axis: usize, k: usize, largest: bool, indices: bool) -> Vec<f32> {
+    pub(super) fn largest(
+        &self,
+        dy: &[f32],
+        axis: usize,
+        k: usize,
+        largest: bool,
+        indices: bool,
+    ) -> Vec<f32> {
         let (x, from) = (self.inputs[0], self.shapes[0]);
         let (n, inner) = (from[axis], from[axis + 1..].iter().product::<usize>());
         let mut dx = vec![0.0; x.len()];

@@ -152,7 +152,9 @@ impl Source {
         };
         // What stands in the way of either; the shorter list says more.
         match (&first, &second) {
-            (OnnxError::Unsupported(with), OnnxError::Unsupported(without)) if without.len() < with.len() => Err(second),
+            (OnnxError::Unsupported(with), OnnxError::Unsupported(without)) if without.len() < with.len() => {
+                Err(second)
+            }
             _ => Err(first),
         }
     }

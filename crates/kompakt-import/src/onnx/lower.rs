@@ -18,8 +18,8 @@ use crate::onnx::{
     proto::{GraphProto, NodeProto, TensorProto},
     tensor::Tensor,
 };
-use std::{borrow::Cow, collections::BTreeMap, path::Path};
 pub(crate) use general::{is_number, is_whole};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 use turned::Turned;
 
 /// Elements of constants that may be computed beside what the file holds.

@@ -183,9 +183,7 @@ fn graph(bad: &mut Bad<'_>) {
     bad.tiny("F-12-reduce-along-a-dimension-twice", |e| e.set(3, with(array![36, 0, array![0, 0]])));
     bad.tiny("F-12-reduce-along-another-dimension", |e| e.set(3, with(array![36, 0, array![1]])));
     bad.tiny("F-12-matrix-of-a-vector", |e| e.set(3, with(array![array![1, 1], 37])));
-    bad.tiny("F-12-constant-past-64-bits", |e| {
-        e.set(3, with(array![38, array![1 << 28, 1 << 28, 1 << 28]]))
-    });
+    bad.tiny("F-12-constant-past-64-bits", |e| e.set(3, with(array![38, array![1 << 28, 1 << 28, 1 << 28]])));
     bad.tiny("F-12-constant-of-a-dimension-0", |e| e.set(3, with(array![38, array![0]])));
     bad.tiny("F-12-embedding-beyond-the-limit", |e| e.set(3, with(array![39, 1 << 28, 1 << 28])));
     bad.tiny("F-12-embedding-without-rows", |e| e.set(3, with(array![39, 0, 4])));

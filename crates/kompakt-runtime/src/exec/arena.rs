@@ -59,7 +59,11 @@ impl Arena {
         let (written, high) = rest.split_at_mut(w.len());
         let (low, high) = (&*low, &*high);
         let reads = ranges.map(|r| {
-            if r.end <= w.start { &low[r] } else { &high[r.start.saturating_sub(w.end)..r.end.saturating_sub(w.end)] }
+            if r.end <= w.start {
+                &low[r]
+            } else {
+                &high[r.start.saturating_sub(w.end)..r.end.saturating_sub(w.end)]
+            }
         });
         (reads, written)
     }

@@ -92,7 +92,8 @@ impl General {
                         work.order.clear();
                         work.order.extend(0..n as u32);
                         work.order.sort_unstable_by(|&a, &b| {
-                            let order = if largest { at(b).total_cmp(&at(a)) } else { at(a).total_cmp(&at(b)) };
+                            let order =
+                                if largest { at(b).total_cmp(&at(a)) } else { at(a).total_cmp(&at(b)) };
                             order.then(a.cmp(&b))
                         });
                         for (place, &from) in work.order.iter().take(k).enumerate() {

@@ -173,9 +173,14 @@ impl<'m> F64Executor<'m> {
                 let is_pixel = at[2].is_multiple_of(step.h) && at[3].is_multiple_of(step.w);
                 if is_pixel { first.at(&[at[0], at[1], at[2] / step.h, at[3] / step.w]) } else { 0.0 }
             }),
-            Kind::Select => each(&dims, |at| {
-                if first.repeated(at) == 0.0 { x[2].repeated(at) } else { x[1].repeated(at) }
-            }),
+            Kind::Select => {
+                each(
+                    &dims,
+                    |at| {
+                        if first.repeated(at) == 0.0 { x[2].repeated(at) } else { x[1].repeated(at) }
+                    },
+                )
+            }
             Kind::Reduce { function, axes } => each(&dims, |at| {
                 let mut all = vec![];
                 let sizes: Vec<usize> = axes.iter().map(|&axis| first.dims[axis]).collect();
@@ -372,7 +377,13 @@ fn truth(is_true: bool) -> f64 {
 fn of_one(function: UnaryFunction, v: f64) -> f64 {
     match function {
         UnaryFunction::Abs => v.abs(),
-        UnaryFunction::Sign => if v == 0.0 { 0.0 } else { v.signum() },
+        UnaryFunction::Sign => {
+            if v == 0.0 {
+                0.0
+            } else {
+                v.signum()
+            }
+        }
         UnaryFunction::Floor => v.floor(),
         UnaryFunction::Ceil => v.ceil(),
         UnaryFunction::Round => v.round_ties_even(),

@@ -39,8 +39,8 @@ impl Lowering<'_> {
             name.and_then(|n| self.kinds.get(n.as_str()).copied())
         };
         match node.op_type.as_str() {
-            "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Xor" | "Not"
-            | "IsNaN" | "IsInf" => BOOL,
+            "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Xor"
+            | "Not" | "IsNaN" | "IsInf" => BOOL,
             "Shape" | "Size" | "ArgMax" | "ArgMin" | "NonZero" => INT64,
             "TopK" if index == 1 => INT64,
             "Dropout" if index == 1 => BOOL,
@@ -68,8 +68,10 @@ impl Lowering<'_> {
     /// Lowers a node; nothing for an operator that is not known here.
     pub(super) fn general(&mut self, call: &Call<'_>) -> Result<Option<Vec<Act>>, String> {
         let one = match call.node.op_type.as_str() {
-            "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Max" | "Min" | "Sum" | "Mean" | "Equal" | "Less"
-            | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Xor" => self.variadic(call)?,
+            "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Max" | "Min" | "Sum" | "Mean" | "Equal"
+            | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Xor" => {
+                self.variadic(call)?
+            }
             "Where" => self.where_node(call)?,
             "Clip" => self.clip_node(call)?,
             "PRelu" => self.prelu_node(call)?,
@@ -287,10 +289,34 @@ impl Lowering<'_> {
 /// Operators that are lowered here alone, beside those of [`unary_function`].
 pub(super) fn is_known(op: &str) -> bool {
     const ALL: &[&str] = &[
-        "Xor", "LessOrEqual", "GreaterOrEqual", "CastLike", "QuantizeLinear", "DynamicQuantizeLinear",
-        "MatMulInteger", "QLinearMatMul", "ArgMax", "ArgMin", "Hardmax", "CumSum", "TopK", "Einsum", "Trilu",
-        "GatherElements", "GatherND", "Scatter", "ScatterElements", "ScatterND", "OneHot", "Compress",
-        "MeanVarianceNormalization", "LpNormalization", "ThresholdedRelu", "Shrink", "IsInf", "ReduceLogSum",
+        "Xor",
+        "LessOrEqual",
+        "GreaterOrEqual",
+        "CastLike",
+        "QuantizeLinear",
+        "DynamicQuantizeLinear",
+        "MatMulInteger",
+        "QLinearMatMul",
+        "ArgMax",
+        "ArgMin",
+        "Hardmax",
+        "CumSum",
+        "TopK",
+        "Einsum",
+        "Trilu",
+        "GatherElements",
+        "GatherND",
+        "Scatter",
+        "ScatterElements",
+        "ScatterND",
+        "OneHot",
+        "Compress",
+        "MeanVarianceNormalization",
+        "LpNormalization",
+        "ThresholdedRelu",
+        "Shrink",
+        "IsInf",
+        "ReduceLogSum",
     ];
     ALL.contains(&op) || unary_function(op).is_some()
 }

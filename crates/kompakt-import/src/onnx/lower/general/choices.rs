@@ -116,7 +116,8 @@ impl Lowering<'_> {
         }
         let (Some(&q), rank) = (indices.dims.last(), x.dims.len()) else { return Err("no indices".into()) };
         let wrong = || format!("indices of shape {:?} into {:?}", indices.dims, x.dims);
-        if batch + q > rank || q == 0 || x.dims[..batch] != indices.dims[..batch.min(indices.dims.len() - 1)] {
+        if batch + q > rank || q == 0 || x.dims[..batch] != indices.dims[..batch.min(indices.dims.len() - 1)]
+        {
             return Err(wrong());
         }
         let inner: usize = x.dims[batch + q..].iter().product();
@@ -154,7 +155,8 @@ impl Lowering<'_> {
     }
 
     pub(super) fn scatter_elements(&mut self, call: &Call<'_>) -> Result<Act, String> {
-        let (x, indices, updates) = (self.value_of(call, 0)?, self.value_of(call, 1)?, self.value_of(call, 2)?);
+        let (x, indices, updates) =
+            (self.value_of(call, 0)?, self.value_of(call, 1)?, self.value_of(call, 2)?);
         let axis = rules::axis(call.node.int("axis", 0), x.dims.len())?;
         let here = self.here(axis)?;
         let from = self.builder.shape(x.value).to_vec();
@@ -168,7 +170,8 @@ impl Lowering<'_> {
     }
 
     pub(super) fn scatter_nd(&mut self, call: &Call<'_>) -> Result<Act, String> {
-        let (x, indices, updates) = (self.value_of(call, 0)?, self.value_of(call, 1)?, self.value_of(call, 2)?);
+        let (x, indices, updates) =
+            (self.value_of(call, 0)?, self.value_of(call, 1)?, self.value_of(call, 2)?);
         let (places, inner) = self.nd_places(&x, &indices, 0)?;
         let k = self.builder.shape(places)[0];
         let table = self.shaped(x.value, vec![x.dims.iter().product::<usize>() / inner, inner])?;

@@ -71,7 +71,8 @@ impl Lowering<'_> {
         let (mut fronts, mut back, mut dims) = (Vec::new(), Vec::new(), first.dims.clone());
         dims[axis] = 0;
         for part in &parts {
-            let fits = part.dims.len() == dims.len() && (0..dims.len()).all(|d| d == axis || part.dims[d] == dims[d]);
+            let fits = part.dims.len() == dims.len()
+                && (0..dims.len()).all(|d| d == axis || part.dims[d] == dims[d]);
             if !fits {
                 return Err(format!("it joins {:?} and {:?}", first.dims, part.dims));
             }
@@ -140,7 +141,8 @@ impl Lowering<'_> {
         let shape = self.builder.shape(x.value).to_vec();
         let op = match usize::try_from(run.step) {
             Ok(distance) => {
-                let (mut start, mut end, mut step) = (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
+                let (mut start, mut end, mut step) =
+                    (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
                 start[here] = run.first;
                 end[here] = run.first + (run.n - 1) * distance + 1;
                 step[here] = distance;
@@ -250,7 +252,11 @@ impl Lowering<'_> {
                 return Err(format!("mode {mode:?} with {fill}"));
             }
             let cut = |p: i64| (-p).max(0);
-            let run = Run { first: cut(before) as usize, n: (n - cut(before) - cut(after)).max(0) as usize, step: 1 };
+            let run = Run {
+                first: cut(before) as usize,
+                n: (n - cut(before) - cut(after)).max(0) as usize,
+                step: 1,
+            };
             x = self.cut(&x, axis, run)?;
             let here = self.here(axis)?;
             let shape = self.builder.shape(x.value).len();

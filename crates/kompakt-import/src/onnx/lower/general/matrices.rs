@@ -21,7 +21,13 @@ impl Lowering<'_> {
     }
 
     /// A product with a constant matrix, by what works on one image: all rows are its tokens.
-    fn layer_for_rows(&mut self, call: &Call<'_>, x: &Act, k: usize, dims: Vec<usize>) -> Result<Act, String> {
+    fn layer_for_rows(
+        &mut self,
+        call: &Call<'_>,
+        x: &Act,
+        k: usize,
+        dims: Vec<usize>,
+    ) -> Result<Act, String> {
         let rows: usize = x.dims[..x.dims.len() - 1].iter().product();
         let view = if rows == 1 { vec![k] } else { vec![rows, k] };
         let value = self.shaped(x.value, view.clone())?;
@@ -119,7 +125,11 @@ impl Lowering<'_> {
             |r| r.chars().collect(),
         );
         let mut letters = right.clone();
-        all.iter().for_each(|&c| if !letters.contains(&c) { letters.push(c) });
+        all.iter().for_each(|&c| {
+            if !letters.contains(&c) {
+                letters.push(c)
+            }
+        });
         let mut product: Option<Act> = None;
         for (index, term) in terms.iter().enumerate() {
             let x = self.value_of(call, index)?;

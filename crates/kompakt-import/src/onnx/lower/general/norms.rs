@@ -54,21 +54,23 @@ impl Lowering<'_> {
         if call.node.op_type == "LpNormalization" {
             let axis = self.here(rules::axis(call.node.int("axis", -1), rank)?)?;
             let is_first = call.node.int("p", 2) == 1;
-            let sizes =
-                if is_first { self.of_one(UnaryFunction::Abs, x.value)? } else { self.product(x.value, x.value)? };
+            let sizes = if is_first {
+                self.of_one(UnaryFunction::Abs, x.value)?
+            } else {
+                self.product(x.value, x.value)?
+            };
             let mut norm = self.reduced(sizes, Reduction::Sum, &[axis])?;
             if !is_first {
                 norm = self.of_one(UnaryFunction::Sqrt, norm)?;
             }
             // What has no length stays 0.
-            let norm = self.builder.op(None, Op::Clip { low: f32::MIN_POSITIVE, high: f32::MAX }, vec![norm])?;
+            let norm =
+                self.builder.op(None, Op::Clip { low: f32::MIN_POSITIVE, high: f32::MAX }, vec![norm])?;
             return self.make(call, Op::Div, vec![x.value, norm], x.dims);
         }
         let axes = call.node.ints("axes").map_or_else(|| vec![0, 2, 3], <[i64]>::to_vec);
-        let mut here = axes
-            .iter()
-            .map(|&a| self.here(rules::axis(a, rank)?))
-            .collect::<Result<Vec<_>, String>>()?;
+        let mut here =
+            axes.iter().map(|&a| self.here(rules::axis(a, rank)?)).collect::<Result<Vec<_>, String>>()?;
         here.sort_unstable();
         let [y, ..] = self.standardised(x.value, &here, 1e-9, true)?;
         Ok(Act { value: y, ..x })
@@ -98,7 +100,14 @@ impl Lowering<'_> {
     }
 
     /// A value and one number a channel, or a group of channels.
-    fn with_channels(&mut self, call: &Call<'_>, index: usize, op: Op, y: Value, x: &Act) -> Result<Value, String> {
+    fn with_channels(
+        &mut self,
+        call: &Call<'_>,
+        index: usize,
+        op: Op,
+        y: Value,
+        x: &Act,
+    ) -> Result<Value, String> {
         let operand = self.input(call, index)?.clone();
         let n: usize = self.dims_of(&operand).iter().product();
         let channels = x.dims[1];
