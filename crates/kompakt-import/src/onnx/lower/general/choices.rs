@@ -64,7 +64,7 @@ impl Lowering<'_> {
     }
 
     /// Indices counted from the front: those below 0 count from the end.
-    fn from_front(&mut self, indices: Value, sizes: Vec<f32>, shape: Vec<usize>) -> Result<Value, String> {
+    fn counted_from_front(&mut self, indices: Value, sizes: Vec<f32>, shape: Vec<usize>) -> Result<Value, String> {
         let sizes = self.computed(sizes, shape)?;
         self.of_two(Op::Binary { function: BinaryFunction::Modulo }, indices, sizes)
     }
@@ -80,7 +80,7 @@ impl Lowering<'_> {
         }
         let strides = rules::strides(from);
         let ones = vec![1; to.len()];
-        let front = self.from_front(indices, vec![from[axis] as f32], ones)?;
+        let front = self.counted_from_front(indices, vec![from[axis] as f32], ones)?;
         let scaled = self.scaled(front, strides[axis] as f32, 0.0)?;
         let others = (0..to.len()).map(|d| if d == axis { 0 } else { strides[d] }).collect();
         let base = rules::walk(to.clone(), others).map(|p| p as f32).collect();
@@ -128,7 +128,7 @@ impl Lowering<'_> {
         let n = indices.dims.iter().product::<usize>() / q;
         let rows = self.shaped(indices.value, vec![n, q])?;
         let sizes = x.dims[batch..batch + q].iter().map(|&d| d as f32).collect();
-        let front = self.from_front(rows, sizes, vec![1, q])?;
+        let front = self.counted_from_front(rows, sizes, vec![1, q])?;
         let steps = strides[batch..batch + q].iter().map(|&s| s as f32).collect();
         let steps = self.computed(steps, vec![1, q])?;
         let parts = self.of_two(Op::Mul, front, steps)?;
