@@ -27,7 +27,8 @@ fn golden(gpu: &Gpu, folder: &str, tolerance: f32, half: bool) -> BTreeSet<&'sta
 fn golden_files() {
     let Some(gpu) = gpu() else { return };
     let found = golden(&gpu, "good", 1e-4, false);
-    let all: BTreeSet<&str> = OPERATORS.iter().filter(|o| o.code.is_some_and(|code| code <= 32)).map(|o| o.name).collect();
+    let all: BTreeSet<&str> =
+        OPERATORS.iter().filter(|o| o.code.is_some_and(|code| code <= 32)).map(|o| o.name).collect();
     assert_eq!(found, all, "golden files have every operator");
     golden(&gpu, "compat/v1", 1e-4, false);
 }

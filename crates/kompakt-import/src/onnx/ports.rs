@@ -222,9 +222,7 @@ pub(crate) fn outputs(graph: &GraphProto, lowering: &mut Lowering<'_>) -> Result
                 "the batch is not the first dimension of output {:?}",
                 output.name
             ))),
-            Some(_) if lowering.lead == 0 => {
-                lowering.constant_output(&output.name).map_err(OnnxError::Port)
-            }
+            Some(_) if lowering.lead == 0 => lowering.constant_output(&output.name).map_err(OnnxError::Port),
             Some(_) => Err(OnnxError::Port(format!("output {:?} does not depend on the input", output.name))),
             None => Err(OnnxError::Port(format!("no node makes output {:?}", output.name))),
         })

@@ -64,7 +64,12 @@ impl Lowering<'_> {
     }
 
     /// Indices counted from the front: those below 0 count from the end.
-    fn counted_from_front(&mut self, indices: Value, sizes: Vec<f32>, shape: Vec<usize>) -> Result<Value, String> {
+    fn counted_from_front(
+        &mut self,
+        indices: Value,
+        sizes: Vec<f32>,
+        shape: Vec<usize>,
+    ) -> Result<Value, String> {
         let sizes = self.computed(sizes, shape)?;
         self.of_two(Op::Binary { function: BinaryFunction::Modulo }, indices, sizes)
     }
