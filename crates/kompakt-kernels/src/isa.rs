@@ -28,6 +28,38 @@ pub(crate) trait Job: Sized {
     unsafe fn run<A: Arch>(self) -> Self::Output;
 }
 
+/// A part of a job over vectors that is compiled as a function of its own. Jobs that have many loops of many vectors are
+/// made of such parts: the compiler's time grows with the square of a function's loops.
+pub(crate) trait SubJob: Sized {
+    /// As [`Job::run`].
+    ///
+    /// # Safety
+    /// The features of `A`.
+    unsafe fn run<A: Arch>(self);
+}
+
+/// Runs a part of a job that runs over the vectors of `A`, out of line.
+///
+/// # Safety
+/// The features of `A`.
+#[inline(never)]
+pub(crate) unsafe fn out_of_line<A: Arch, P: SubJob>(part: P) {
+    struct Alone<P>(P);
+    impl<P: SubJob> Job for Alone<P> {
+        type Output = ();
+        fn define(self) {
+            unreachable!("a part of a job over vectors")
+        }
+        #[inline(always)]
+        unsafe fn run<A: Arch>(self) {
+            // SAFETY: passed on.
+            unsafe { self.0.run::<A>() }
+        }
+    }
+    // SAFETY: promised by the caller.
+    unsafe { A::run(Alone(part)) }
+}
+
 /// Runs a job on an instruction set.
 #[inline(always)]
 pub(crate) fn run<J: Job>(isa: Isa, job: J) -> J::Output {

@@ -88,7 +88,7 @@ impl<W: IndexedWeights> Job for Products<'_, W> {
         // SAFETY: the windows lie in x and y, as was checked where this was made.
         unsafe {
             if whole::is_whole(&self.part.window) {
-                whole::run::<A::Wide, W>(self);
+                whole::run::<A, W>(self);
             } else {
                 anywhere::run::<A::Narrow, W>(self);
             }

@@ -33,7 +33,8 @@ impl Arch for Portable {
         depthwise_vector: 2980.0,
     };
 
-    #[inline]
+    // As a function of its own: callers have the versions of other instruction sets beside it.
+    #[inline(never)]
     unsafe fn run<J: Job>(job: J) -> J::Output {
         // SAFETY: it needs no features.
         unsafe { job.run::<Self>() }

@@ -184,6 +184,6 @@ impl Job for Channels<'_> {
     #[inline(always)]
     unsafe fn run<A: Arch>(self) {
         // SAFETY: promised by the caller; `apply` checked that all planes lie in `x` and `y`.
-        unsafe { strips::run::<A::Wide>(self) }
+        unsafe { strips::run::<A>(self) }
     }
 }

@@ -6,23 +6,37 @@
 )]
 
 use super::depthwise::{Channel, Channels, Depthwise, MAX_PLACES};
-use crate::isa::Vector;
+use crate::{
+    arch::Arch,
+    isa::{SubJob, Vector, out_of_line},
+};
 
 /// The most loads of a row: a mask for each.
 const MAX_LOADS: usize = 6;
 
 /// # Safety
-/// The features of `L`; all planes of the job inside its `x` and `y`.
+/// The features of `A`; all planes of the job inside its `x` and `y`.
 #[inline(always)]
-pub(super) unsafe fn run<L: Vector>(job: Channels<'_>) {
+pub(super) unsafe fn run<A: Arch>(job: Channels<'_>) {
     // SAFETY: passed on.
     unsafe {
         match (job.shape.kernel, job.shape.stride) {
-            (3, 1) => channels::<L, 3, 1>(job),
-            (3, _) => channels::<L, 3, 2>(job),
-            (_, 1) => channels::<L, 5, 1>(job),
-            _ => channels::<L, 5, 2>(job),
+            (3, 1) => out_of_line::<A, _>(Of::<3, 1>(job)),
+            (3, _) => out_of_line::<A, _>(Of::<3, 2>(job)),
+            (_, 1) => out_of_line::<A, _>(Of::<5, 1>(job)),
+            _ => out_of_line::<A, _>(Of::<5, 2>(job)),
         }
+    }
+}
+
+/// Channels of a kernel of `K` by `K`, step `S`.
+struct Of<'a, const K: usize, const S: usize>(Channels<'a>);
+
+impl<const K: usize, const S: usize> SubJob for Of<'_, K, S> {
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        // SAFETY: passed on.
+        unsafe { channels::<A::Wide, K, S>(self.0) }
     }
 }
 
@@ -145,7 +159,7 @@ unsafe fn tile<L: Vector, const K: usize, const S: usize, const R: usize>(
         let mut acc = [L::splat(0.0); R];
         macro_rules! input_rows {
             ($($i:literal)*) => {$(
-                if $i < (R - 1) * S + K {
+                if const { $i < (R - 1) * S + K } {
                     let at = top.wrapping_add($i);
                     if at < h {
                         let x = channel.x.as_ptr().wrapping_offset((at * w) as isize + strip.first);

@@ -290,6 +290,7 @@ impl TapMatrix {
 
 /// One block of columns, and all that is the same for its rows. Checked by [`TapMatrix::apply`]: the window of every
 /// tap of the block lies in `x`.
+#[derive(Clone, Copy)]
 pub(crate) struct Part<'a> {
     /// Row `r` has the entries `starts[r * row_step] .. starts[r * row_step + 1]`.
     pub(crate) starts: &'a [u32],

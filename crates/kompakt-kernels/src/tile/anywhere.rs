@@ -46,17 +46,16 @@ unsafe fn positions<L: Vector, W: IndexedWeights>(
         // SAFETY: columns from `col` on, at most as many as are left.
         unsafe {
             let (x, y) = (x.add(col), y.add(col));
+            let rest = window.cols - col;
             let n = match left {
-                5.. if window.rows == 1 && left >= 8 => {
-                    column::<L, W, 8, 1>(taps, x, window, window.cols - col, step, y)
-                }
-                4.. if L::SUMS >= 16 => column::<L, W, 4, 4>(taps, x, window, window.cols - col, step, y),
-                4.. => column::<L, W, 4, 2>(taps, x, window, window.cols - col, step, y),
-                3 if L::SUMS >= 24 => column::<L, W, 3, 8>(taps, x, window, window.cols - col, step, y),
-                3 => column::<L, W, 3, 4>(taps, x, window, window.cols - col, step, y),
-                2 if L::SUMS >= 16 => column::<L, W, 2, 8>(taps, x, window, window.cols - col, step, y),
-                2 => column::<L, W, 2, 4>(taps, x, window, window.cols - col, step, y),
-                _ => column::<L, W, 1, 8>(taps, x, window, window.cols - col, step, y),
+                5.. if window.rows == 1 && left >= 8 => column::<L, W, 8, 1>(taps, x, window, rest, step, y),
+                4.. if const { L::SUMS >= 16 } => column::<L, W, 4, 4>(taps, x, window, rest, step, y),
+                4.. => column::<L, W, 4, 2>(taps, x, window, rest, step, y),
+                3 if const { L::SUMS >= 24 } => column::<L, W, 3, 8>(taps, x, window, rest, step, y),
+                3 => column::<L, W, 3, 4>(taps, x, window, rest, step, y),
+                2 if const { L::SUMS >= 16 } => column::<L, W, 2, 8>(taps, x, window, rest, step, y),
+                2 => column::<L, W, 2, 4>(taps, x, window, rest, step, y),
+                _ => column::<L, W, 1, 8>(taps, x, window, rest, step, y),
             };
             col += n;
         }
@@ -82,18 +81,20 @@ unsafe fn column<L: Vector, W: IndexedWeights, const V: usize, const MAX: usize>
     unsafe {
         let last = L::first(cols - (V - 1) * L::N);
         let lie = Lie { x_stride: window.x_stride, y_stride: window.y_stride, step: L::N, last };
+        // Conditions are `const`, so that no code is made for tiles that this vector does not have.
         macro_rules! tiles {
             ($r:literal) => {
-                if $r <= MAX {
+                if const { $r <= MAX } {
                     while window.rows - row >= $r {
                         let (x, y) = (x.add(row * window.x_stride), y.add(row * window.y_stride));
-                        match const { $r * V } {
-                            8.. if 2 * $r * V > L::SUMS => {
-                                tile::<L, W, $r, V, 1, true>(taps, x, lie, step, y)
-                            }
-                            4.. => tile::<L, W, $r, V, 2, true>(taps, x, lie, step, y),
-                            2.. => tile::<L, W, $r, V, 4, true>(taps, x, lie, step, y),
-                            _ => tile::<L, W, $r, V, 8, true>(taps, x, lie, step, y),
+                        if const { taps_at_once($r * V, L::SUMS) == 1 } {
+                            tile::<L, W, $r, V, 1, true>(taps, x, lie, step, y);
+                        } else if const { taps_at_once($r * V, L::SUMS) == 2 } {
+                            tile::<L, W, $r, V, 2, true>(taps, x, lie, step, y);
+                        } else if const { taps_at_once($r * V, L::SUMS) == 4 } {
+                            tile::<L, W, $r, V, 4, true>(taps, x, lie, step, y);
+                        } else {
+                            tile::<L, W, $r, V, 8, true>(taps, x, lie, step, y);
                         }
                         row += $r;
                     }
@@ -106,4 +107,14 @@ unsafe fn column<L: Vector, W: IndexedWeights, const V: usize, const MAX: usize>
         tiles!(1);
     }
     cols
+}
+
+/// How many taps a tile of `n` vectors sums apart where `sums` vectors stay in registers: 1, 2, 4 or 8.
+const fn taps_at_once(n: usize, sums: usize) -> usize {
+    match n {
+        0 | 1 => 8,
+        2 | 3 => 4,
+        8.. if 2 * n > sums => 1,
+        _ => 2,
+    }
 }

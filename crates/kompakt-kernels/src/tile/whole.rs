@@ -10,7 +10,8 @@
 
 use super::{Lie, Products, row_of, tile};
 use crate::{
-    isa::Vector,
+    arch::Arch,
+    isa::{SubJob, Vector, out_of_line},
     matrix::{
         taps::{IndexedWeights, Part},
         window::Window,
@@ -56,12 +57,12 @@ struct Window16<'a, W> {
 /// # Safety
 /// The features; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
 #[inline(always)]
-pub(super) unsafe fn run<L: Vector, W: IndexedWeights>(job: Products<'_, W>) {
+pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
     let Products { idx, weights, rows, part, y } = job;
     let job = Window16 { idx, weights, first: rows.start, end: rows.end, part, y: y.as_mut_ptr() };
-    for lane in (0..WHOLE).step_by(L::N) {
+    for lane in (0..WHOLE).step_by(A::Wide::N) {
         // SAFETY: passed on; a vector has sixteen floats.
-        unsafe { window::<L, W>(job, lane) }
+        unsafe { window::<A, W>(job, lane) }
     }
 }
 
@@ -70,16 +71,16 @@ pub(super) unsafe fn run<L: Vector, W: IndexedWeights>(job: Products<'_, W>) {
 /// # Safety
 /// As [`run`].
 #[inline(always)]
-unsafe fn window<L: Vector, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) {
+unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) {
     let window = &job.part.window;
     if window.rows == 1 {
         // A line is as good as rows that follow each other.
         let mut col = 0;
         while col < window.cols {
-            let [down, across] = piece(L::SUMS, (window.cols - col) / WHOLE);
+            let [down, across] = piece(A::Wide::SUMS, (window.cols - col) / WHOLE);
             let strides = [across * WHOLE; 2];
             // SAFETY: `down * across` vectors from `col` on lie in the window.
-            unsafe { shape::<L, W>([down, across], job, [col + lane; 2], strides) };
+            unsafe { shape::<A, W>([down, across], job, [col + lane; 2], strides) };
             col += down * across * WHOLE;
         }
         return;
@@ -88,7 +89,7 @@ unsafe fn window<L: Vector, W: IndexedWeights>(job: Window16<'_, W>, lane: usize
     let mut col = 0;
     while col < window.cols {
         let across = ((window.cols - col) / WHOLE).min(8);
-        let fit = (L::SUMS / across).clamp(1, MAX_DOWN);
+        let fit = (A::Wide::SUMS / across).clamp(1, MAX_DOWN);
         let mut row = 0;
         while row < window.rows {
             // As even as possible.
@@ -96,7 +97,7 @@ unsafe fn window<L: Vector, W: IndexedWeights>(job: Window16<'_, W>, lane: usize
             let down = left.div_ceil(left.div_ceil(fit));
             let at = strides.map(|stride| row * stride + col + lane);
             // SAFETY: `row + down` rows and `across` vectors from `col` on lie in the window.
-            unsafe { shape::<L, W>([down, across], job, at, strides) };
+            unsafe { shape::<A, W>([down, across], job, at, strides) };
             row += down;
         }
         col += across * WHOLE;
@@ -122,12 +123,12 @@ fn piece(max: usize, n: usize) -> [usize; 2] {
     }
 }
 
-/// Calls [`rows`] for tiles of that many rows and vectors, of which at most `L::SUMS` together.
+/// Runs [`Rows`] for tiles of that many rows and vectors, of which at most `SUMS` together.
 ///
 /// # Safety
 /// As [`run`], for the tile at `at` of `x` and `y`.
 #[inline(always)]
-unsafe fn shape<L: Vector, W: IndexedWeights>(
+unsafe fn shape<A: Arch, W: IndexedWeights>(
     shape: [usize; 2],
     job: Window16<'_, W>,
     at: [usize; 2],
@@ -137,12 +138,13 @@ unsafe fn shape<L: Vector, W: IndexedWeights>(
         ($(($($r:literal)*) x $v:literal)*) => {
             match shape {
                 $($(
+                    // The condition is `const`, so that no code is made for tiles that these vectors do not have.
                     // SAFETY: passed on.
-                    [$r, $v] if $r * $v <= L::SUMS || $r == 1 => unsafe {
+                    [$r, $v] if const { $r * $v <= A::Wide::SUMS || $r == 1 } => unsafe {
                         match const { $r * $v } {
-                            1 => rows::<L, W, $r, $v, 4>(job, at, strides),
-                            2 | 3 => rows::<L, W, $r, $v, 2>(job, at, strides),
-                            _ => rows::<L, W, $r, $v, 1>(job, at, strides),
+                            1 => out_of_line::<A, _>(Rows::<W, $r, $v, 4> { job, at, strides }),
+                            2 | 3 => out_of_line::<A, _>(Rows::<W, $r, $v, 2> { job, at, strides }),
+                            _ => out_of_line::<A, _>(Rows::<W, $r, $v, 1> { job, at, strides }),
                         }
                     },
                 )*)*
@@ -162,26 +164,31 @@ unsafe fn shape<L: Vector, W: IndexedWeights>(
     );
 }
 
-/// One tile for every row of the matrix.
-///
-/// # Safety
-/// As [`shape`].
-#[inline(always)]
-unsafe fn rows<L: Vector, W: IndexedWeights, const R: usize, const V: usize, const U: usize>(
-    job: Window16<'_, W>,
+/// One tile, for every row of the matrix: `R` rows of `V` vectors, `U` taps at a time.
+struct Rows<'a, W, const R: usize, const V: usize, const U: usize> {
+    job: Window16<'a, W>,
+    /// Where the tile begins in `x` and in a plane of `y`: it lies in the window.
     at: [usize; 2],
-    [x_stride, y_stride]: [usize; 2],
-) {
-    let part = job.part;
-    // SAFETY: the tile lies in the window, which lies in `x` for every tap and in the plane of every row of `y`.
-    let (x, mut y) = unsafe { (part.x.as_ptr().add(at[0]), job.y.add(at[1])) };
-    // SAFETY: the features are there.
-    let lie = Lie { x_stride, y_stride, step: WHOLE, last: unsafe { L::first(L::N) } };
-    for row in job.first..job.end {
-        if let Some((taps, step)) = row_of(job.idx, job.weights, part, row) {
-            // SAFETY: as above.
-            unsafe { tile::<L, W, R, V, U, false>(taps, x, lie, step, y) };
+    strides: [usize; 2],
+}
+
+impl<W: IndexedWeights, const R: usize, const V: usize, const U: usize> SubJob for Rows<'_, W, R, V, U> {
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        let Self { job, at, strides: [x_stride, y_stride] } = self;
+        // A copy: what is stored in `y` cannot change it, so it stays in registers.
+        let part = &{ *job.part };
+        // SAFETY: the tile lies in the window, which lies in `x` for every tap and in the plane of every row of `y`.
+        let (x, mut y) = unsafe { (part.x.as_ptr().add(at[0]), job.y.add(at[1])) };
+        // SAFETY: the features are there.
+        let last = unsafe { A::Wide::first(A::Wide::N) };
+        let lie = Lie { x_stride, y_stride, step: WHOLE, last };
+        for row in job.first..job.end {
+            if let Some((taps, step)) = row_of(job.idx, job.weights, part, row) {
+                // SAFETY: as above.
+                unsafe { tile::<A::Wide, W, R, V, U, false>(taps, x, lie, step, y) };
+            }
+            y = y.wrapping_add(part.y_plane);
         }
-        y = y.wrapping_add(part.y_plane);
     }
 }
