@@ -63,6 +63,11 @@ impl Pipeline {
         self.shapes[self.steps.len()]
     }
 
+    /// The shape after each step.
+    pub fn shapes(&self) -> impl ExactSizeIterator<Item = Shape> + '_ {
+        self.shapes[1..].iter().copied()
+    }
+
     /// Whether there is nothing to do.
     pub fn is_identity(&self) -> bool {
         self.steps.is_empty()

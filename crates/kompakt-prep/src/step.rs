@@ -23,7 +23,6 @@ pub enum Filter {
 /// fields below.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
 pub enum Step {
     /// `y = 1 - x`. Rule P-10.
     Invert,

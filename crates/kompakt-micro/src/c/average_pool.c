@@ -1,0 +1,25 @@
+/* Where padding counts, the divisor is the part of the window that lies in the padded image. */
+static void average_pool(const window *p, uint32_t count_padding, const float *x, float *y) {
+    uint32_t c, r, s, i, j, i0, j0;
+    for (c = 0; c < p->channels; c++, x += (size_t)p->height * p->width) {
+        for (r = 0; r < p->rows; r++) {
+            uint32_t i1 = inside(r * p->stride_h, p->kernel_h, p->top, p->height, &i0);
+            uint32_t below = p->height + p->top + p->bottom - r * p->stride_h;
+            for (s = 0; s < p->columns; s++) {
+                uint32_t j1 = inside(s * p->stride_w, p->kernel_w, p->left, p->width, &j0);
+                uint32_t beside = p->width + p->left + p->right - s * p->stride_w;
+                uint32_t n = (i1 - i0) * (j1 - j0);
+                float sum = 0.0f;
+                for (i = i0; i < i1; i++) {
+                    for (j = j0; j < j1; j++) {
+                        sum += x[i * p->width + j];
+                    }
+                }
+                if (count_padding) {
+                    n = (below < p->kernel_h ? below : p->kernel_h) * (beside < p->kernel_w ? beside : p->kernel_w);
+                }
+                *y++ = sum / (float)n;
+            }
+        }
+    }
+}

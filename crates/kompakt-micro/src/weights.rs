@@ -1,0 +1,133 @@
+//! A layer's weights as tables: where the kept ones lie, and what they are.
+
+use crate::{MAX_LEN, MicroError, constants::Constants};
+use kompakt_format::Decoded;
+
+/// Bits, from the lowest of the first byte on.
+#[derive(Debug, Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    n_bits: usize,
+}
+
+impl Bits {
+    fn push(&mut self, value: usize, n_bits: u32) {
+        for bit in 0..n_bits {
+            if self.n_bits.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            if let Some(last) = self.bytes.last_mut() {
+                *last |= ((value >> bit & 1) as u8) << (self.n_bits % 8);
+            }
+            self.n_bits += 1;
+        }
+    }
+}
+
+/// Where kept weights lie.
+enum Places {
+    All,
+    /// A bit for each weight.
+    Flags(Bits),
+    /// Distances of so many bits; how many there are.
+    Gaps(Bits, u32, usize),
+}
+
+impl Places {
+    /// The smallest way to write a mask.
+    fn of(mask: Option<&[bool]>) -> Self {
+        let Some(mask) = mask.filter(|mask| mask.contains(&false)) else { return Self::All };
+        let gaps = gaps(mask);
+        let n_entries = |bits: u32| gaps.iter().map(|gap| gap / ((1 << bits) - 1) + 1).sum::<usize>();
+        let best = (1..=8).min_by_key(|&bits| n_entries(bits) * bits as usize);
+        match best {
+            Some(bits) if n_entries(bits) * (bits as usize) < mask.len() => {
+                let (mut to, most) = (Bits::default(), (1 << bits) - 1);
+                for mut gap in gaps {
+                    while gap >= most {
+                        to.push(most, bits);
+                        gap -= most;
+                    }
+                    to.push(gap, bits);
+                }
+                let n = to.n_bits / bits as usize;
+                Self::Gaps(to, bits, n)
+            }
+            _ => {
+                let mut to = Bits::default();
+                mask.iter().for_each(|&kept| to.push(usize::from(kept), 1));
+                Self::Flags(to)
+            }
+        }
+    }
+}
+
+/// How many pruned weights lie before each kept one.
+fn gaps(mask: &[bool]) -> Vec<usize> {
+    let mut since = 0;
+    let mut gaps = Vec::new();
+    for &kept in mask {
+        if kept {
+            gaps.push(since);
+            since = 0;
+        } else {
+            since += 1;
+        }
+    }
+    gaps
+}
+
+/// Writes the weights of a layer as tables and a `weights` object; the name of the object.
+///
+/// Errors: more than [`MAX_LEN`] weights, a number that is not finite.
+pub(crate) fn write(constants: &mut Constants, name: &str, n: usize, decoded: &Decoded) -> Result<String, MicroError> {
+    if n > MAX_LEN {
+        return Err(MicroError::TooLarge { what: name.into(), n, limit: MAX_LEN });
+    }
+    let places = Places::of(decoded.mask());
+    let (codes, code_bits, levels) = match decoded {
+        Decoded::Dense { numbers, .. } => ("0".to_string(), 0, numbers.to_f32()),
+        Decoded::Shared { codebook, weights } => {
+            let code_bits = usize::BITS - codebook.len().saturating_sub(1).leading_zeros();
+            let (mut codes, view) = (Bits::default(), weights.view());
+            let kept = weights.codes.iter().enumerate().filter(|(i, _)| view.is_kept(*i));
+            kept.for_each(|(_, &code)| codes.push(code.into(), code_bits));
+            (constants.bytes(&format!("{name}.codes"), &codes.bytes), code_bits, codebook.to_f32())
+        }
+    };
+    let levels = constants.floats(&format!("{name}.levels"), &levels)?;
+    let (places, gap_bits, n_entries) = match places {
+        Places::All => ("0".to_string(), 0, 0),
+        Places::Flags(flags) => (constants.bytes(&format!("{name}.kept"), &flags.bytes), 0, 0),
+        Places::Gaps(gaps, bits, n) => (constants.bytes(&format!("{name}.gaps"), &gaps.bytes), bits, n),
+    };
+    let members = format!("{places}, {codes}, {levels}, {n}u, {n_entries}u, {gap_bits}, {code_bits}");
+    Ok(constants.object("weights", name, &members, 24))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_takes_the_smaller_form() {
+        let sparse: Vec<bool> = (0..1000).map(|i| i % 50 == 7).collect();
+        let Places::Gaps(bits, width, n) = Places::of(Some(&sparse)) else { panic!("flags") };
+        assert_eq!((width, n, bits.bytes.len()), (6, 20, 15));
+        let half: Vec<bool> = (0..1000).map(|i| i % 2 == 1).collect();
+        assert!(matches!(Places::of(Some(&half)), Places::Flags(bits) if bits.bytes.len() == 125));
+        assert!(matches!(Places::of(Some(&[true; 9])), Places::All));
+        assert!(matches!(Places::of(None), Places::All));
+        // No weight is kept: no distance is needed.
+        assert!(matches!(Places::of(Some(&[false; 9])), Places::Gaps(_, _, 0)));
+    }
+
+    #[test]
+    fn distances_pass_over_long_gaps() {
+        let mask: Vec<bool> = (0..100).map(|i| i == 3 || i == 99).collect();
+        let Places::Gaps(_, bits, n) = Places::of(Some(&mask)) else { panic!("flags") };
+        // 3 and 95 with the number of bits that is the least in sum.
+        let cost = |bits: u32| (3 / ((1 << bits) - 1) + 1 + 95 / ((1 << bits) - 1) + 1) * bits as usize;
+        assert_eq!(n * bits as usize, (1..=8).map(cost).min().unwrap());
+    }
+}
