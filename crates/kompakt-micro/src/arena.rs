@@ -66,7 +66,8 @@ mod tests {
             in_place,
             what: String::new(),
         };
-        steps.steps = vec![step(&[x], a, Some(0)), step(&[a], b, None), step(&[b], c, Some(0)), step(&[c], d, None)];
+        steps.steps =
+            vec![step(&[x], a, Some(0)), step(&[a], b, None), step(&[b], c, Some(0)), step(&[c], d, None)];
         assert_eq!(place(&mut steps), 140);
         let at = |buffer: usize| steps.buffers[buffer].1.clone();
         assert_eq!([at(a), at(b), at(c), at(d)], [0, 100, 100, 0].map(Place::Arena));

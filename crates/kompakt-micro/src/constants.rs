@@ -19,8 +19,10 @@ const A_LINE: usize = 24;
 impl Constants {
     /// A name in C that no other table has, for something called `name`.
     pub(crate) fn name(&mut self, name: &str) -> String {
-        let mut plain: String =
-            name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+        let mut plain: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+            .collect();
         if !plain.starts_with(|c: char| c.is_ascii_alphabetic()) {
             plain.insert_str(0, "t_");
         }
@@ -68,7 +70,13 @@ impl Constants {
         name
     }
 
-    fn table(&mut self, kind: &str, name: &str, n_bytes: usize, items: impl ExactSizeIterator<Item = String>) -> String {
+    fn table(
+        &mut self,
+        kind: &str,
+        name: &str,
+        n_bytes: usize,
+        items: impl ExactSizeIterator<Item = String>,
+    ) -> String {
         let name = self.name(name);
         let _ = write!(self.text, "static const {kind} {name}[{}] = {{", items.len().max(1));
         let is_empty = items.len() == 0;

@@ -69,7 +69,14 @@ impl Nodes<'_> {
         Ok(())
     }
 
-    fn step(&mut self, what: &str, statement: String, reads: Vec<Buffer>, writes: Buffer, in_place: Option<usize>) {
+    fn step(
+        &mut self,
+        what: &str,
+        statement: String,
+        reads: Vec<Buffer>,
+        writes: Buffer,
+        in_place: Option<usize>,
+    ) {
         self.steps.steps.push(Step { statement, reads, writes, in_place, what: what.into() });
     }
 
@@ -123,9 +130,7 @@ impl Nodes<'_> {
             Op::BatchNorm { eps } => {
                 let p: Vec<Vec<f32>> =
                     self.parameters_of(index).into_iter().map(|i| self.parameters[i].to_f32()).collect();
-                let scale = |c: usize| {
-                    f64::from(p[0][c]) / libm::sqrt(f64::from(p[3][c]) + f64::from(*eps))
-                };
+                let scale = |c: usize| f64::from(p[0][c]) / libm::sqrt(f64::from(p[3][c]) + f64::from(*eps));
                 let bias = |c: usize| f64::from(p[1][c]) - f64::from(p[2][c]) * scale(c);
                 let [scales, biases]: [Vec<f32>; 2] = [
                     (0..channels).map(|c| scale(c) as f32).collect(),

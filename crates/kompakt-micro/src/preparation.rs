@@ -66,7 +66,9 @@ fn calls(
             let (mean, std) = (table("mean", mean)?, table("std", std)?);
             vec![call("prep_normalize", format!("{mean}, {std}, {c}, {plane}"), true)]
         }
-        PrepStep::Threshold { level } => vec![call("prep_threshold", format!("{}, {n}", float(*level)), true)],
+        PrepStep::Threshold { level } => {
+            vec![call("prep_threshold", format!("{}, {n}", float(*level)), true)]
+        }
         PrepStep::Median => vec![call("prep_median", format!("{c}, {h}, {w}"), false)],
         PrepStep::Resize { filter: Filter::Bilinear, .. } => vec![call("prep_bilinear", sizes, false)],
         PrepStep::Resize { filter: Filter::Area, .. } => vec![call("prep_area", sizes, false)],
@@ -105,7 +107,10 @@ fn calls(
             }
             if *pixels > 0 {
                 functions.need("prep_area");
-                all.push((format!("prep_area(1, {h}, {w}, {pixels}, {pixels}, {{0}}, {{y}} + {at});"), false));
+                all.push((
+                    format!("prep_area(1, {h}, {w}, {pixels}, {pixels}, {{0}}, {{y}} + {at});"),
+                    false,
+                ));
             }
             all
         }

@@ -73,8 +73,7 @@ impl Functions {
     fn text(&self) -> String {
         let needed = |name: &str| {
             self.0.iter().any(|&known| {
-                known == name
-                    || FUNCTIONS.iter().any(|(of, calls, _)| *of == known && calls.contains(&name))
+                known == name || FUNCTIONS.iter().any(|(of, calls, _)| *of == known && calls.contains(&name))
             })
         };
         let texts = FUNCTIONS.iter().filter(|(name, _, _)| needed(name));
@@ -165,16 +164,23 @@ fn signature(name: &str, inputs: &[Port], outputs: &[Port]) -> String {
 
 fn header(name: &str, signature: &str, inputs: &[Port], outputs: &[Port], arena_len: usize) -> String {
     let upper = name.to_uppercase();
-    let mut text = format!("#ifndef {upper}_H\n#define {upper}_H\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n");
+    let mut text =
+        format!("#ifndef {upper}_H\n#define {upper}_H\n\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n");
     let _ = writeln!(text, "/* Floats of what goes in and of what comes out, row-major. */");
     for port in inputs.iter().chain(outputs) {
         let n: usize = port.shape.iter().product();
         let _ = writeln!(text, "#define {upper}_{}_LEN {n} /* {:?} */", port.upper, port.shape);
     }
     // An array in C has at least one element.
-    let _ = writeln!(text, "/* Floats of memory that a run works in; what they hold before and after does not matter. */");
+    let _ = writeln!(
+        text,
+        "/* Floats of memory that a run works in; what they hold before and after does not matter. */"
+    );
     let _ = writeln!(text, "#define {upper}_ARENA_LEN {}\n", arena_len.max(1));
-    let _ = writeln!(text, "/* Runs the network. It keeps no state and takes no other memory: calls with different arenas may overlap. */");
+    let _ = writeln!(
+        text,
+        "/* Runs the network. It keeps no state and takes no other memory: calls with different arenas may overlap. */"
+    );
     let _ = writeln!(text, "{signature};\n\n#ifdef __cplusplus\n}}\n#endif\n\n#endif");
     text
 }

@@ -80,7 +80,12 @@ fn gaps(mask: &[bool]) -> Vec<usize> {
 /// Writes the weights of a layer as tables and a `weights` object; the name of the object.
 ///
 /// Errors: more than [`MAX_LEN`] weights, a number that is not finite.
-pub(crate) fn write(constants: &mut Constants, name: &str, n: usize, decoded: &Decoded) -> Result<String, MicroError> {
+pub(crate) fn write(
+    constants: &mut Constants,
+    name: &str,
+    n: usize,
+    decoded: &Decoded,
+) -> Result<String, MicroError> {
     if n > MAX_LEN {
         return Err(MicroError::TooLarge { what: name.into(), n, limit: MAX_LEN });
     }

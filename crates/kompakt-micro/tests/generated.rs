@@ -32,7 +32,9 @@ fn program(folder: &Path, source: &Source, n_inputs: usize, n_outputs: usize) ->
             let length = format!("NET_{}_LEN", name.to_uppercase());
             body += &format!("    float *{name} = malloc({length} * sizeof(float));\n");
             if kind == "input" {
-                body += &format!("    if (fread({name}, sizeof(float), {length}, stdin) != {length}) return 1;\n");
+                body += &format!(
+                    "    if (fread({name}, sizeof(float), {length}, stdin) != {length}) return 1;\n"
+                );
             } else {
                 after += &format!("    fwrite({name}, sizeof(float), {length}, stdout);\n");
             }
@@ -62,8 +64,12 @@ fn program(folder: &Path, source: &Source, n_inputs: usize, n_outputs: usize) ->
 
 /// The outputs of the program, end to end.
 fn run(program: &Path, inputs: &[Vec<f32>]) -> Vec<f32> {
-    let mut child =
-        Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let bytes: Vec<u8> = inputs.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
     child.stdin.take().unwrap().write_all(&bytes).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -98,7 +104,10 @@ fn check(what: &str, bytes: &[u8]) {
         let loader = session.output(i);
         let (own, after) = rest.split_at(loader.len());
         let largest = own.iter().zip(loader).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
-        assert!(largest <= TOLERANCE * magnitude.max(1e-3), "{what}: output {i} is off by {largest:e} of {magnitude:e}");
+        assert!(
+            largest <= TOLERANCE * magnitude.max(1e-3),
+            "{what}: output {i} is off by {largest:e} of {magnitude:e}"
+        );
         rest = after;
     }
     assert!(rest.is_empty(), "{what}: more outputs than the network has");
@@ -163,7 +172,8 @@ fn all_of_preprocessing_becomes_c() {
 
 #[test]
 fn names_and_hostile_names() {
-    let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/good/worked-example.kompakt"));
+    let bytes =
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/good/worked-example.kompakt"));
     let bytes = bytes.unwrap();
     let container = Container::parse(&bytes).unwrap();
     for name in ["", "1net", "a-b", "a b", "naïve", "x;"] {

@@ -1,9 +1,11 @@
-//! `kompakt export`: a model as ONNX.
+//! `kompakt export`: a model as ONNX, or as C source.
 
 use crate::{
-    failure::IntoAnyhow, import::into_anyhow, input::read_graph, output::Output, packed, runnable::is_packed,
+    failure::IntoAnyhow, import::into_anyhow, input::read_graph, output::Output, packed, process::Failure,
+    runnable::is_packed,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use kompakt_micro::MicroError;
 use kompakt_model::ModelFile;
 use kompakt_pack::PackError;
 use std::{
@@ -11,11 +13,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Turn a packed file, or a model of the stages, into an ONNX model
+/// Turn a packed file, or a model of the stages, into an ONNX model; or a packed file into C source
 ///
-/// Dense: every weight as the number that it stands for, so that any other runtime can check what was compressed.
+/// ONNX is dense: every weight as the number that it stands for, so that any other runtime can check what was compressed.
+/// C source keeps the weights compressed and needs no library, no heap and no operating system.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  kompakt export model.kompakt -o model.onnx")]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// A .kompakt file or a safetensors file
     file: PathBuf,
@@ -24,9 +27,19 @@ pub(crate) struct Arguments {
     graph: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
+    /// Write C11 instead: FILE.c and its header FILE.h, with functions whose names begin with FILE's
+    #[arg(long, value_name = "FILE.c", conflicts_with_all = ["output", "graph"])]
+    c: Option<PathBuf>,
 }
 
+const EXAMPLES: &str = "Examples:
+  kompakt export model.kompakt -o model.onnx
+  kompakt export model.kompakt --c digits.c      # digits.c, digits.h: digits_run(input, output, arena)";
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(path) = &arguments.c {
+        return c_source(&arguments.file, path);
+    }
     let inputs: Vec<&Path> = [Some(&arguments.file), arguments.graph.as_ref()]
         .into_iter()
         .flatten()
@@ -48,4 +61,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let bytes = kompakt_import::onnx::export(&model).map_err(into_anyhow)?;
     arguments.output.write_with(|path| std::fs::write(path, &bytes).context("writing the ONNX model"))
+}
+
+/// Writes a network as C, and its header beside it.
+#[expect(clippy::print_stderr, reason = "talk of a binary")]
+fn c_source(file: &Path, path: &Path) -> Result<()> {
+    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let outputs = [path.to_path_buf(), path.with_extension("h")].map(|output| Output { output });
+    outputs.iter().try_for_each(|output| output.check(&[file]))?;
+    if path.extension().is_none_or(|extension| extension != "c") {
+        bail!(Failure::usage(format!("--c {}: a file whose name ends in .c", path.display())));
+    }
+    let bytes = packed::read(file)?;
+    let container = packed::parse(file, &bytes)?;
+    container.verify().map_err(|e| packed::broken(file, &e))?;
+    let source = kompakt_micro::c_source(&container, name).map_err(|error| match error {
+        MicroError::Format(error) => packed::broken(file, &error),
+        MicroError::Name(_) => Failure::usage(format!("--c {}: {error}", path.display())).into(),
+        error => Failure::input(format!("{}: {error}", file.display())).into(),
+    })?;
+    for (output, text) in outputs.iter().zip([&source.code, &source.header]) {
+        output.write_with(|path| std::fs::write(path, text).context("writing C source"))?;
+    }
+    eprintln!(
+        "{}: {} bytes of constants; a run works in {} floats of memory ({} bytes)",
+        path.display(),
+        source.constant_bytes,
+        source.arena_len,
+        4 * source.arena_len
+    );
+    Ok(())
 }

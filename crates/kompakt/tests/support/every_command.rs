@@ -31,6 +31,7 @@ pub(crate) fn every_command() -> Vec<Call> {
     let mut calls = vec![
         call("import model.onnx --labels labels.txt", o("i.safetensors"), "model.onnx labels.txt"),
         call("export b.kompakt", o("e.onnx"), "b.kompakt"),
+        call("export b.kompakt", ("--c", "net.c"), "b.kompakt"),
         call("export dense.safetensors", o("e.onnx"), "dense.safetensors"),
         call("compress model.onnx --labels labels.txt -q", o("c.kompakt"), "model.onnx labels.txt"),
         call(
