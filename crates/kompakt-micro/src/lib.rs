@@ -46,6 +46,9 @@ pub enum MicroError {
     /// The name cannot name things in C.
     #[error("{0:?} cannot name a function in C: letters, digits and _, a letter first")]
     Name(String),
+    /// Nodes whose operators have no function in C: all of them.
+    #[error("C source is not made of: {}", .0.join(", "))]
+    Unsupported(Vec<String>),
     /// A value or a layer is too large.
     #[error("{what} has {n} elements; {limit} are the most that C source is made for")]
     TooLarge {

@@ -21,6 +21,8 @@ pub(crate) struct Nodes<'a> {
     pub(crate) functions: &'a mut Functions,
     /// The buffer of every value so far.
     pub(crate) buffers: BTreeMap<usize, Buffer>,
+    /// Nodes that have no function in C.
+    pub(crate) refused: Vec<String>,
 }
 
 impl Nodes<'_> {
@@ -60,6 +62,9 @@ impl Nodes<'_> {
             let y = claimed.get(&value).copied().unwrap_or_else(|| self.steps.buffer(len, Place::Unknown));
             self.node(index, reads, y)?;
             self.buffers.insert(value, y);
+        }
+        if !self.refused.is_empty() {
+            return Err(MicroError::Unsupported(core::mem::take(&mut self.refused)));
         }
         for (value, buffer) in copies {
             let n: usize = self.graph.shape(value).iter().product();
@@ -239,6 +244,16 @@ impl Nodes<'_> {
                 self.functions.need("resize");
                 self.step(what, call, reads, y, None);
             }
+            Op::Unary { .. }
+            | Op::Binary { .. }
+            | Op::Select
+            | Op::Reduce { .. }
+            | Op::MatMul
+            | Op::Constant { .. }
+            | Op::Embedding { .. }
+            | Op::Take { .. }
+            | Op::Scatter { .. }
+            | Op::TopK { .. } => self.refused.push(format!("{what} ({})", node.op.name())),
             // Views have no step.
             Op::Flatten | Op::Reshape { .. } | Op::Dropout { .. } | Op::Identity => {}
         }

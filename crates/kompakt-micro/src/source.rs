@@ -140,6 +140,7 @@ pub(crate) fn write(container: &Container<'_>, name: &str) -> Result<Source, Mic
         constants: &mut constants,
         functions: &mut functions,
         buffers,
+        refused: Vec::new(),
     };
     nodes.add(&to)?;
     let arena_len = arena::place(&mut steps);

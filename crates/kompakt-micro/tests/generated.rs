@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use kompakt_format::{Container, Tier};
-use kompakt_micro::{Source, c_source};
+use kompakt_micro::{MicroError, Source, c_source};
 use kompakt_runtime::{Model, Session, SessionOptions};
 use kompakt_testing::{
     cases::cases,
@@ -10,6 +10,7 @@ use kompakt_testing::{
     numbers, random_network,
 };
 use std::{
+    cell::Cell,
     fs,
     io::Write,
     path::{Path, PathBuf},
@@ -77,10 +78,17 @@ fn run(program: &Path, inputs: &[Vec<f32>]) -> Vec<f32> {
     output.stdout.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
 
-/// Generates, compiles, runs and compares with the loader and with double precision.
-fn check(what: &str, bytes: &[u8]) {
+/// Generates, compiles, runs and compares with the loader; says whether the network can become C.
+fn check(what: &str, bytes: &[u8]) -> bool {
     let container = Container::parse(bytes).unwrap();
-    let source = c_source(&container, NAME).unwrap();
+    let source = match c_source(&container, NAME) {
+        Ok(source) => source,
+        Err(MicroError::Unsupported(nodes)) => {
+            assert!(!nodes.is_empty() && nodes.iter().all(|node| node.ends_with(')')), "{nodes:?}");
+            return false;
+        }
+        Err(error) => panic!("{what}: {error}"),
+    };
     let model = Model::from_bytes(bytes).unwrap();
     let mut session = Session::new(&model, &SessionOptions::default()).unwrap();
     let lengths: Vec<usize> = match container.pipeline() {
@@ -111,6 +119,7 @@ fn check(what: &str, bytes: &[u8]) {
         rest = after;
     }
     assert!(rest.is_empty(), "{what}: more outputs than the network has");
+    true
 }
 
 #[test]
@@ -124,14 +133,15 @@ fn golden_files_become_c_that_answers_as_the_loader_does() {
         !name.ends_with("-stream") && !name.ends_with("-direct") || name.starts_with("aligned-direct")
     });
     assert!(names.len() >= 8, "{names:?}");
-    for path in names {
-        check(&path.display().to_string(), &fs::read(&path).unwrap());
-    }
+    let checked =
+        names.iter().filter(|path| check(&path.display().to_string(), &fs::read(path).unwrap())).count();
+    assert!(checked >= 8, "{checked} of {names:?}");
 }
 
 #[test]
 fn random_networks_become_c_that_answers_as_the_loader_does() {
-    cases(24, |u| {
+    let checked = Cell::new(0);
+    cases(60, |u| {
         let graph = random_network::graph(u)?;
         let seed: u64 = u.arbitrary()?;
         let densities = [0.05, 0.3, 0.9, 1.0];
@@ -139,9 +149,12 @@ fn random_networks_become_c_that_answers_as_the_loader_does() {
             let dice = name.bytes().map(usize::from).sum::<usize>() + seed as usize % 97;
             (densities[dice % 4], [0, 1, 3, 16, 40, 256][dice % 6])
         });
-        check("a random network", &pack(&model, Tier::Direct));
+        if checked.get() < 24 && check("a random network", &pack(&model, Tier::Direct)) {
+            checked.set(checked.get() + 1);
+        }
         Ok(())
     });
+    assert!(checked.get() >= 16, "only {} of the random networks can become C", checked.get());
 }
 
 #[test]
@@ -166,7 +179,7 @@ fn all_of_preprocessing_becomes_c() {
         let graph = kompakt_graph::Graph::chain(&dims, ops).unwrap();
         let mut model = checkpoint(graph, 1, |_| (1.0, 0));
         model.preprocessing = Some(serde_json::from_str(&text).unwrap());
-        check(&format!("pipeline {i}, {n} numbers"), &pack(&model, Tier::Direct));
+        assert!(check(&format!("pipeline {i}, {n} numbers"), &pack(&model, Tier::Direct)));
     }
 }
 
