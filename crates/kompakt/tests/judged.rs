@@ -106,6 +106,40 @@ fn top1(folder: &Path, data: &str) -> f64 {
     out.trim().parse().unwrap()
 }
 
+/// `kompakt run --data` matches labels as `kompakt eval` does, and refuses what it refuses, in the same words.
+#[test]
+fn run_reads_labels_as_eval_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut model = model();
+    images(folder, &model, &[1, 3, 4, 6], 0..60, 0);
+    for (name, names) in [("named", true), ("plain", false)] {
+        model.labels = if names { (0..CLASSES).map(|i| format!("Class_{i}")).collect() } else { Vec::new() };
+        model.write(&folder.join("m.safetensors")).unwrap();
+        assert_eq!(kompakt(folder, &["pack", "m.safetensors", "-q", "-o", &format!("{name}.kompakt")]).0, Some(0));
+    }
+    let list = fs::read_to_string(folder.join("list.tsv")).unwrap();
+    fs::write(folder.join("beyond.tsv"), list.replace("\t6\n", "\t7\n")).unwrap();
+    fs::write(folder.join("words.tsv"), list.replace("\t6\n", "\temu\n")).unwrap();
+    fs::write(folder.join("gone.tsv"), "none.pgm\t1\n").unwrap();
+    let mut refused = 0;
+    for model in ["named.kompakt", "plain.kompakt"] {
+        for data in ["photos", "list.tsv", "beyond.tsv", "words.tsv", "gone.tsv"] {
+            let data = ["--data", data, "--split", "whole"];
+            let (code, top1, said) = kompakt(folder, &[&["eval", model, "--metric", "top1"][..], &data].concat());
+            let (run_code, out, run_said) = kompakt(folder, &[&["run", model, "--json"][..], &data].concat());
+            assert_eq!((run_code, &run_said), (code, &said), "{model} {data:?}");
+            if code == Some(0) {
+                let error = serde_json::from_str::<serde_json::Value>(&out).unwrap()["error"].as_f64().unwrap();
+                assert!((error - (1.0 - top1.trim().parse::<f64>().unwrap())).abs() < 1e-12, "{model} {data:?}");
+            } else {
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!(refused, 7);
+}
+
 /// A folder with some of the classes, and a list with some of the numbers, mean the same to `compress` as to `eval`.
 #[test]
 fn some_of_the_classes_are_enough() {

@@ -50,11 +50,12 @@ pub struct Args {
     /// What to classify: pictures, IDX or .npy files, folders of pictures
     #[arg(value_name = "IMAGES")]
     pub images: Vec<PathBuf>,
-    /// Measure the error on a data set: a known name (mnist, fashion-mnist, digits) or a path
+    /// Measure the error on a data set: a known name (mnist, fashion-mnist, digits) or a path. Its classes are matched with the
+    /// network's by name; numbers are class numbers
     #[arg(long, value_name = "NAME_OR_PATH", conflicts_with = "images")]
     pub data: Option<String>,
-    /// Which part of it: test, validation, train
-    #[arg(long, default_value = "test", value_parser = split, requires = "data")]
+    /// Which part of it: test, validation, train, train+validation, or whole
+    #[arg(long, value_name = "NAME", default_value = "test", requires = "data")]
     pub split: Split,
     /// Classes to print for each image
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -99,15 +100,6 @@ pub struct Args {
     /// Run only what this key has signed: a .pub file, or the key itself (RW...); the signature is MODEL.minisig
     #[arg(long, value_name = "KEY", value_parser = public_key)]
     pub key: Option<PublicKey>,
-}
-
-fn split(name: &str) -> Result<Split, String> {
-    match name {
-        "test" => Ok(Split::Test),
-        "validation" => Ok(Split::Validation),
-        "train" => Ok(Split::Train),
-        _ => Err("test, validation or train".into()),
-    }
 }
 
 fn isa(name: &str) -> Result<Isa, String> {

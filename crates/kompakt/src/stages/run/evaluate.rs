@@ -12,7 +12,8 @@ const PART: usize = 1024;
 /// Images that are run together.
 const BATCH: usize = 64;
 
-/// Counts the images whose likeliest class is not their label. Images are unpacked a batch at a time.
+/// Counts the images whose likeliest class is not their label, which is matched with the network's outputs as `kompakt eval`
+/// does. Images are unpacked a batch at a time.
 pub(super) fn evaluate(
     session: &mut Session<'_>,
     source: &str,
@@ -36,14 +37,10 @@ pub(super) fn evaluate(
     for data in load_in_parts(source, split, dims, PART).map_err(coded_data)? {
         let data = data.map_err(coded_data)?;
         let is_raw = reconcile(&data, &steps).map_err(coded_data)? == Reconciled::Apply;
-        if data.n_classes() > n_classes {
-            return Err(wrong_input(format!(
-                "{source} has {} classes, the network tells {n_classes} apart",
-                data.n_classes()
-            )));
-        }
+        let (labels, _) =
+            data.network_labels(session.model().labels(), n_classes).map_err(coded_data)?;
         n += data.len();
-        n_wrong += count_wrong(session, &data, is_raw, n_classes)?;
+        n_wrong += count_wrong(session, &data, &labels, is_raw, n_classes)?;
     }
     let error = n_wrong as f64 / n as f64;
     if json {
@@ -57,11 +54,17 @@ pub(super) fn evaluate(
     Ok(())
 }
 
-fn count_wrong(session: &mut Session<'_>, data: &Dataset, is_raw: bool, n_classes: usize) -> Result<usize> {
+fn count_wrong(
+    session: &mut Session<'_>,
+    data: &Dataset,
+    labels: &[usize],
+    is_raw: bool,
+    n_classes: usize,
+) -> Result<usize> {
     let len = data.shape().len();
     let mut batch = vec![0.0; len * BATCH.min(data.len())];
     let mut n_wrong = 0;
-    for (i, labels) in data.labels().chunks(BATCH).enumerate() {
+    for (i, labels) in labels.chunks(BATCH).enumerate() {
         let images = &mut batch[..len * labels.len()];
         for (j, image) in images.chunks_exact_mut(len).enumerate() {
             data.image(i * BATCH + j, image);
@@ -69,7 +72,7 @@ fn count_wrong(session: &mut Session<'_>, data: &Dataset, is_raw: bool, n_classe
         let logits =
             if is_raw { session.run_raw(images, labels.len()) } else { session.run(images, labels.len()) };
         for (logits, &label) in logits.map_err(coded)?.chunks_exact(n_classes).zip(labels) {
-            n_wrong += usize::from(likeliest(logits) != usize::from(label));
+            n_wrong += usize::from(likeliest(logits) != label);
         }
     }
     Ok(n_wrong)
