@@ -14,6 +14,7 @@ pub mod rans;
 pub mod smallest;
 pub mod stream;
 pub mod weights;
+pub mod zstd;
 
 pub use error::EntropyError;
 pub use kompakt_isa::Isa;

@@ -2,29 +2,26 @@
 //! dictionary, no checksum (the section has one).
 
 use crate::error::{FormatError, broken};
-use alloc::{vec, vec::Vec};
-use ruzstd::decoding::FrameDecoder;
+use alloc::vec::Vec;
 
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// The `length` bytes that a frame unpacks to. Memory: `length`, which the caller has bounded, and about as much
-/// again while unpacking.
+/// The `length` bytes that a frame unpacks to. Memory: `length`, which the caller has bounded.
 pub(crate) fn unpack(
     bytes: &[u8],
     length: usize,
     rule: &'static str,
     at: usize,
 ) -> Result<Vec<u8>, FormatError> {
-    check_header(bytes, length, rule, at)?;
-    let mut out = vec![0; length];
-    match FrameDecoder::new().decode_all(bytes, &mut out) {
-        Ok(n) if n == length => Ok(out),
-        _ => broken(rule, at, "a Zstandard frame that cannot be unpacked"),
+    let blocks = blocks(bytes, length, rule, at)?;
+    match kompakt_entropy::zstd::unpack(blocks, length) {
+        Some(out) => Ok(out),
+        None => broken(rule, at, "a Zstandard frame that cannot be unpacked"),
     }
 }
 
-/// A frame that says nothing but its length, and that rightly.
-fn check_header(bytes: &[u8], length: usize, rule: &'static str, at: usize) -> Result<(), FormatError> {
+/// The blocks of a frame that says nothing but its length, and that rightly.
+fn blocks<'b>(bytes: &'b [u8], length: usize, rule: &'static str, at: usize) -> Result<&'b [u8], FormatError> {
     let wrong = |problem: &'static str| broken(rule, at, problem);
     let Some((&descriptor, rest)) = bytes.strip_prefix(&MAGIC).and_then(<[u8]>::split_first) else {
         return wrong("a packed section that is no Zstandard frame");
@@ -38,9 +35,12 @@ fn check_header(bytes: &[u8], length: usize, rule: &'static str, at: usize) -> R
         2 => (4, 0),
         _ => (8, 0),
     };
-    let size = rest.get(..width).map(|b| b.iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte)));
-    if size.map(|n| n.saturating_add(base)) != u64::try_from(length).ok() {
+    let Some((size, blocks)) = rest.split_at_checked(width) else {
+        return wrong("a Zstandard frame that ends in its header");
+    };
+    let size = size.iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte));
+    if Some(size.saturating_add(base)) != u64::try_from(length).ok() {
         return wrong("a Zstandard frame of another length than it should have");
     }
-    Ok(())
+    Ok(blocks)
 }

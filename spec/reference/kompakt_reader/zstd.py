@@ -218,6 +218,7 @@ def huffman_table(data):
         turn = 1 - turn
         if bits.at < 0:
             weights.append(fse.rows[states[turn]][0])
+            check(len(weights) <= 255)
             break
     return Huffman(weights), 1 + header
 
