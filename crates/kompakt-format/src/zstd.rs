@@ -21,7 +21,12 @@ pub(crate) fn unpack(
 }
 
 /// The blocks of a frame that says nothing but its length, and that rightly.
-fn blocks<'b>(bytes: &'b [u8], length: usize, rule: &'static str, at: usize) -> Result<&'b [u8], FormatError> {
+fn blocks<'b>(
+    bytes: &'b [u8],
+    length: usize,
+    rule: &'static str,
+    at: usize,
+) -> Result<&'b [u8], FormatError> {
     let wrong = |problem: &'static str| broken(rule, at, problem);
     let Some((&descriptor, rest)) = bytes.strip_prefix(&MAGIC).and_then(<[u8]>::split_first) else {
         return wrong("a packed section that is no Zstandard frame");

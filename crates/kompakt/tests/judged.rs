@@ -116,7 +116,10 @@ fn run_reads_labels_as_eval_does() {
     for (name, names) in [("named", true), ("plain", false)] {
         model.labels = if names { (0..CLASSES).map(|i| format!("Class_{i}")).collect() } else { Vec::new() };
         model.write(&folder.join("m.safetensors")).unwrap();
-        assert_eq!(kompakt(folder, &["pack", "m.safetensors", "-q", "-o", &format!("{name}.kompakt")]).0, Some(0));
+        assert_eq!(
+            kompakt(folder, &["pack", "m.safetensors", "-q", "-o", &format!("{name}.kompakt")]).0,
+            Some(0)
+        );
     }
     let list = fs::read_to_string(folder.join("list.tsv")).unwrap();
     fs::write(folder.join("beyond.tsv"), list.replace("\t6\n", "\t7\n")).unwrap();
@@ -126,12 +129,17 @@ fn run_reads_labels_as_eval_does() {
     for model in ["named.kompakt", "plain.kompakt"] {
         for data in ["photos", "list.tsv", "beyond.tsv", "words.tsv", "gone.tsv"] {
             let data = ["--data", data, "--split", "whole"];
-            let (code, top1, said) = kompakt(folder, &[&["eval", model, "--metric", "top1"][..], &data].concat());
+            let (code, top1, said) =
+                kompakt(folder, &[&["eval", model, "--metric", "top1"][..], &data].concat());
             let (run_code, out, run_said) = kompakt(folder, &[&["run", model, "--json"][..], &data].concat());
             assert_eq!((run_code, &run_said), (code, &said), "{model} {data:?}");
             if code == Some(0) {
-                let error = serde_json::from_str::<serde_json::Value>(&out).unwrap()["error"].as_f64().unwrap();
-                assert!((error - (1.0 - top1.trim().parse::<f64>().unwrap())).abs() < 1e-12, "{model} {data:?}");
+                let error =
+                    serde_json::from_str::<serde_json::Value>(&out).unwrap()["error"].as_f64().unwrap();
+                assert!(
+                    (error - (1.0 - top1.trim().parse::<f64>().unwrap())).abs() < 1e-12,
+                    "{model} {data:?}"
+                );
             } else {
                 refused += 1;
             }

@@ -78,12 +78,11 @@ impl Fse {
             let count = value as i16 - 1;
             counts.push(count);
             left = left.checked_sub(u32::from(count.unsigned_abs()))?;
-            while count == 0 {
-                let repeat = bits.read(2)?;
+            // Behind a symbol that never comes, how many more do not.
+            let mut repeat = if count == 0 { 3 } else { 0 };
+            while repeat == 3 {
+                repeat = bits.read(2)?;
                 counts.extend((0..repeat).map(|_| 0));
-                if repeat < 3 {
-                    break;
-                }
             }
         }
         if left != 1 || counts.len() > n_symbols {

@@ -112,7 +112,7 @@ mod tests {
         // 0 1 2 4 5 from the highest bit on: 1 01 001 0000 0001 behind the bit that opens the stream.
         let mut out = Vec::new();
         assert!(huffman.decode(&[0b0000_0001, 0b0100_1000 | 1, 0b0000_0110], 5, &mut out).is_none());
-        let stream = 0b1_1_01_001_0000_0001u32.to_le_bytes();
+        let stream = 0b110_1001_0000_0001_u32.to_le_bytes();
         huffman.decode(&stream[..2], 5, &mut out).unwrap();
         assert_eq!(out[5..], [0, 1, 2, 4, 5]);
         // A symbol less leaves bits, one more reads below the first.

@@ -37,8 +37,7 @@ pub(super) fn evaluate(
     for data in load_in_parts(source, split, dims, PART).map_err(coded_data)? {
         let data = data.map_err(coded_data)?;
         let is_raw = reconcile(&data, &steps).map_err(coded_data)? == Reconciled::Apply;
-        let (labels, _) =
-            data.network_labels(session.model().labels(), n_classes).map_err(coded_data)?;
+        let (labels, _) = data.network_labels(session.model().labels(), n_classes).map_err(coded_data)?;
         n += data.len();
         n_wrong += count_wrong(session, &data, &labels, is_raw, n_classes)?;
     }
