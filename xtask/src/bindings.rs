@@ -1,8 +1,13 @@
-//! `cargo xtask bindings`: the loader as other languages see it, built and tried.
+//! `cargo xtask bindings`: the Python package, built and tried as a user gets it.
 //!
 //! ```text
-//! crates/kompakt-py ─► maturin ─► wheel ─► a virtual environment in target/ ─► examples/classify.py
+//! crates/kompakt-py ─► maturin ─► wheel ─► a fresh environment ─┬─► examples, held to the loader's own answer
+//!                                          NumPy's newest       ├─► tests/, mypy
+//!                                          NumPy's oldest ──────┴─► tests/ of arrays in and out
 //! ```
+//!
+//! The wheel's libraries are those of the workspace (see the manifest of `kompakt-py`), so that only the command lines
+//! are built anew, without the training engine.
 //!
 //! The C library needs nothing but a C compiler and is tried by the tests of `kompakt-capi`.
 
@@ -14,30 +19,36 @@ use std::{
     process::Command,
 };
 
-/// Builds the Python wheel in an environment of its own and holds its example to the loader's own answer.
+/// The most bytes of a wheel.
+const MOST_BYTES: u64 = 6_000_000;
+/// The oldest NumPy that the package says it works with.
+const OLDEST: &str = "numpy==1.24.*";
+
+/// Builds the Python wheel, and tries it in fresh environments: its examples against the loader's own answer, its tests,
+/// its types.
 ///
-/// Errors: no Python 3.11 or newer, packages that cannot be had, a wheel that answers otherwise.
+/// Errors: no Python 3.11 or newer, packages that cannot be had, a wheel that answers otherwise or is too large.
 pub(crate) fn run() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
-    let environment = root.join("target/bindings/python");
-    let python = environment.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    if !python.exists() {
-        call("python3", [OsStr::new("-m"), "venv".as_ref(), environment.as_os_str()])?;
-    }
-    let pip = |packages: &[&str]| {
-        let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        call(&python, quiet.iter().chain(packages).map(OsStr::new))
-    };
-    pip(&["maturin>=1.9,<2", "numpy"])?;
+    let tools = Environment::new(&root.join("target/bindings/tools"))?;
+    tools.install(&["maturin>=1.9,<2"])?;
     let wheels = root.join("target/bindings/wheels");
     if wheels.exists() {
         std::fs::remove_dir_all(&wheels).context("cannot empty target/bindings/wheels")?;
     }
-    let manifest = root.join("crates/kompakt-py/Cargo.toml");
+    let package = root.join("crates/kompakt-py");
+    let manifest = package.join("Cargo.toml");
     let build = ["-m", "maturin", "build", "--release", "--quiet", "--manifest-path"].map(OsStr::new);
-    call(&python, build.into_iter().chain([manifest.as_os_str(), "--out".as_ref(), wheels.as_os_str()]))?;
+    call(&tools.python, build.into_iter().chain([manifest.as_os_str(), "--out".as_ref(), wheels.as_os_str()]))?;
     let wheel = only_file(&wheels)?;
-    pip(&["--force-reinstall", "--no-deps", &wheel.display().to_string()])?;
+    let n_bytes = wheel.metadata().context("the wheel")?.len();
+    if n_bytes > MOST_BYTES {
+        bail!("{} has {n_bytes} bytes, more than {MOST_BYTES}", wheel.display());
+    }
+    let newest = Environment::new(&root.join("target/bindings/python"))?;
+    newest.install(&["numpy", "pytest", "hypothesis", "pandas", "tqdm", "mypy"])?;
+    newest.reinstall(&wheel)?;
+    let python = newest.python.clone();
 
     let run = |example: &str, model: &Path, expected: &str| -> Result<()> {
         let example = root.join("crates/kompakt-py/examples").join(example);
@@ -55,9 +66,52 @@ pub(crate) fn run() -> Result<()> {
     run("classify.py", &classifier, &expected)?;
     let detector = fixture("convolutions-stream.kompakt");
     run("outputs.py", &detector, &outputs(&detector)?)?;
+    let tests = package.join("tests");
+    newest.test(&[&tests])?;
+    let strict = ["-m", "mypy", "--strict", "--cache-dir"].map(OsStr::new);
+    let cache = root.join("target/bindings/mypy");
+    let examples = package.join("examples");
+    call(&python, strict.into_iter().chain([cache.as_os_str(), examples.as_os_str()]))?;
+    let oldest = Environment::new(&root.join("target/bindings/oldest"))?;
+    oldest.install(&[OLDEST, "pytest", "hypothesis"])?;
+    oldest.reinstall(&wheel)?;
+    oldest.test(&["test_arrays.py", "test_file.py", "test_run.py"].map(|name| tests.join(name)).each_ref().map(|p| &**p))?;
     let name = wheel.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    crate::say(&format!("{name}: the examples in Python print what the loader says: {expected}"));
+    crate::say(&format!(
+        "{name}, {n_bytes} bytes: tests pass, and the examples in Python print what the loader says: {expected}"
+    ));
     Ok(())
+}
+
+/// A virtual environment of Python.
+struct Environment {
+    python: PathBuf,
+}
+
+impl Environment {
+    /// The one in `folder`, made if it is not there.
+    fn new(folder: &Path) -> Result<Self> {
+        let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+        if !python.exists() {
+            call("python3", [OsStr::new("-m"), "venv".as_ref(), folder.as_os_str()])?;
+        }
+        Ok(Self { python })
+    }
+
+    fn install(&self, packages: &[&str]) -> Result<()> {
+        let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        call(&self.python, quiet.iter().chain(packages).map(OsStr::new))
+    }
+
+    /// A wheel in the place of the one of the same version that may be there.
+    fn reinstall(&self, wheel: &Path) -> Result<()> {
+        self.install(&["--force-reinstall", "--no-deps", &wheel.display().to_string()])
+    }
+
+    fn test(&self, paths: &[&Path]) -> Result<()> {
+        let quiet = ["-m", "pytest", "--quiet", "-p", "no:cacheprovider"].map(OsStr::new);
+        call(&self.python, quiet.into_iter().chain(paths.iter().map(|path| path.as_os_str())))
+    }
 }
 
 /// The lines of the example that prints all outputs, by the loader itself.

@@ -77,7 +77,7 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "wheel",
-        what: "the Python wheel: built, installed, its example run",
+        what: "the Python wheel: built, installed, tested with the newest and the oldest NumPy",
         run: python::wheel,
         is_usual: true,
     },

@@ -1,5 +1,6 @@
 //! Why a network cannot be compressed.
 
+use kompakt_format::FormatError;
 use kompakt_model::CheckpointError;
 use kompakt_pack::PackError;
 use kompakt_runtime::RuntimeError;
@@ -29,6 +30,18 @@ pub enum CompressError {
     /// A target asks for images and there are none.
     #[error("{0}")]
     NeedsImages(&'static str),
+    /// What is asked for cannot be shown with what there is.
+    #[error("{0}")]
+    Wish(String),
+    /// The original answers no better than chance, so that nothing can be judged by its answers.
+    #[error("{0}")]
+    NotJudged(String),
+    /// Nothing of the network's answers is left, or less than the target allows.
+    #[error("{0}")]
+    Ruined(String),
+    /// The file that was made is not sound.
+    #[error("the file that was made cannot be read back: {0}; please report this")]
+    NotReadBack(FormatError),
     /// A temporary file cannot be written or read.
     #[error("temporary file: {0}")]
     Io(#[from] std::io::Error),

@@ -48,6 +48,7 @@ mod random;
 mod ranges;
 mod report;
 mod rows;
+mod sanity;
 mod scan;
 mod search;
 mod sensitivity;
@@ -59,11 +60,13 @@ pub use compress::{Compressed, compress};
 pub use error::CompressError;
 pub use evaluation::{Against, Evaluation};
 pub use images::Images;
-pub use network::{answers, packed, runnable};
+pub use lossless::without_loss;
+pub use network::{answers, n_classes, packed, runnable};
 pub use paired::{Paired, no_better_than_chance};
 pub use report::{LayerReport, table};
+pub use sanity::{check_after, check_before, check_file};
 pub use scan::{LayerScan, SHOWN, Scan, ScanPoint, sense};
-pub use target::{Options, Outcome, Target};
+pub use target::{DEFAULT_NOISE, Options, Outcome, Target};
 
 /// What is told about progress: what is being done, and how much of it is done (0 to 1).
 pub type Progress<'p> = dyn Fn(&str, f64) + Sync + 'p;

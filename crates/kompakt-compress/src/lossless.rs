@@ -61,6 +61,11 @@ impl Lossless<'_> {
     }
 }
 
+/// The network as it is, weights of at most 256 values beside zero as codes.
+pub fn without_loss(model: &Model) -> Model {
+    shared(model).0
+}
+
 /// The model with codes for weights of at most 256 values beside zero, and about how many bits each weight layer takes, by how
 /// often each value is taken.
 fn shared(model: &Model) -> (Model, Vec<f64>) {

@@ -45,6 +45,13 @@ pub fn packed(model: &Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
     Ok(bytes)
 }
 
+/// How many classes the network's first output tells apart, if it is a list of classes: at most one dimension is above 1.
+pub fn n_classes(model: &Model) -> Option<usize> {
+    let shape = model.graph.shape(*model.graph.outputs().first()?);
+    let n = shape.iter().product();
+    (n > 1 && shape.iter().filter(|&&d| d > 1).count() == 1).then_some(n)
+}
+
 /// How many images are run at once: `most`, or fewer where so many of `numbers` each would take much memory, but two, because
 /// sums run in another order for one image than for several.
 pub(crate) fn at_once(most: usize, numbers: usize) -> usize {

@@ -4,6 +4,9 @@ use crate::{images::Images, network, paired::Paired};
 use kompakt_format::Tier;
 use kompakt_model::StageRecord;
 
+/// Summed error of the layers where nothing else is asked for.
+pub const DEFAULT_NOISE: f64 = 0.005;
+
 /// What is to be reached.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
@@ -53,6 +56,42 @@ impl Outcome {
         self.agreement = Some(paired.share(paired.n_same));
         self.paired = Some(paired);
         self.difference = Some(network::difference(original, answers, images.n));
+    }
+}
+
+impl Options {
+    /// The target that wishes come to: a loss of accuracy (0 to 1), with a size beside it that must not be exceeded; else
+    /// a size; else a summed error, [`DEFAULT_NOISE`] where nothing is asked for.
+    pub fn new(drop: Option<f64>, bytes: Option<u64>, noise: Option<f64>, tier: Tier) -> Self {
+        let target = match (drop, bytes) {
+            (Some(drop), _) => Target::Drop(drop),
+            (None, Some(bytes)) => Target::Bytes(bytes),
+            (None, None) => Target::Noise(noise.unwrap_or(DEFAULT_NOISE)),
+        };
+        Self { target, most_bytes: drop.and(bytes), tier }
+    }
+
+    /// What was asked for and what was reached instead, for a person.
+    pub fn missed(&self, outcome: &Outcome) -> String {
+        let reached = match &outcome.paired {
+            Some(paired) => format!(
+                "{} bytes with a loss of {:.2} points on {} images, at most {:.2} on others (95 % confidence)",
+                outcome.bytes,
+                100.0 * paired.drop(),
+                paired.n,
+                100.0 * paired.bound()
+            ),
+            None => format!("{} bytes with a summed error of {:.4}", outcome.bytes, outcome.noise),
+        };
+        let asked = match (self.target, self.most_bytes) {
+            (Target::Bytes(bytes), _) => format!("{bytes} bytes"),
+            (Target::Drop(drop), None) => format!("a loss of at most {:.2} points", 100.0 * drop),
+            (Target::Drop(drop), Some(bytes)) => {
+                format!("a loss of at most {:.2} points in {bytes} bytes", 100.0 * drop)
+            }
+            (Target::Noise(noise), _) => format!("a summed error of {noise}"),
+        };
+        format!("the target was missed: {asked} were asked for; {reached} was the best")
     }
 }
 

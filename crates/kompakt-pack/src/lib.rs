@@ -12,6 +12,7 @@
 //! What is not here: anything that changes a weight; reading (`kompakt-format`).
 
 pub mod account;
+pub mod arrays;
 mod adaptive;
 mod ancillary;
 mod cbor;

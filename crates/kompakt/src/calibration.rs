@@ -8,7 +8,7 @@ use crate::{
     process::Failure,
 };
 use anyhow::{Context, Result, bail};
-use kompakt_compress::Images;
+use kompakt_compress::{Images, n_classes};
 use kompakt_data::{DataError, Dataset, Labelling, Reconciled, Split, Values, load_sample, reconcile};
 use kompakt_model::Model;
 use kompakt_prep::{Pipeline, Scratch};
@@ -41,23 +41,35 @@ pub(crate) struct Calibration {
     prep: Option<String>,
 }
 
-/// What [`Calibration::read`] gives.
-pub(crate) struct Pictures {
+/// Images of the kind that a network is for, as it takes them.
+pub struct Pictures {
     /// To look at.
-    pub(crate) seen: Images,
+    pub seen: Images,
     /// To judge by.
-    pub(crate) validation: Images,
+    pub validation: Images,
     /// Where the validation images come from.
-    pub(crate) source: String,
+    pub source: String,
 }
 
 impl Calibration {
+    /// What the options of the command line would say.
+    pub(crate) fn new(
+        data: String,
+        judge: Option<String>,
+        n_validation: usize,
+        ignore_labels: bool,
+        prep: Option<String>,
+    ) -> Self {
+        Self { data: Some(data), judge, n_validation, ignore_labels, prep }
+    }
+
     /// The files and folders that are read, where the options name some.
     pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
         self.data.iter().chain(&self.judge).chain(&self.prep).map(Path::new)
     }
 
     /// Whether labels are left aside.
+    #[cfg(feature = "train")]
     pub(crate) fn ignores_labels(&self) -> bool {
         self.ignore_labels
     }
@@ -95,17 +107,34 @@ impl Calibration {
         let dims = preprocessing::picture_dims(steps.as_ref(), &shape);
         let seen = load_sample(source, Split::Train, dims, SEEN).map_err(coded)?;
         let (validation, about) = self.validation(source, dims)?;
-        if let Some(steps) = steps.as_ref().filter(|s| !s.is_identity()) {
+        let sources = [source.clone(), about];
+        Pictures::of(model, steps.as_ref(), seen, validation, sources, self.ignore_labels).map(Some)
+    }
+}
+
+impl Pictures {
+    /// Two data sets as the network takes them, with where they come from; the model gets the preprocessing.
+    pub(crate) fn of(
+        model: &mut Model,
+        steps: Option<&Pipeline>,
+        seen: Dataset,
+        validation: Dataset,
+        sources: [String; 2],
+        ignores_labels: bool,
+    ) -> Result<Self> {
+        let shape = input_shape(model)?;
+        let [source, about] = sources;
+        if let Some(steps) = steps.filter(|s| !s.is_identity()) {
             let json = serde_json::to_value(steps).context("writing the preprocessing")?;
             model.preprocessing = Some(json);
         }
-        let seen = images(seen, steps.as_ref(), &shape, source)?;
-        let validation = match self.ignore_labels {
+        let seen = images(seen, steps, &shape, &source)?;
+        let validation = match ignores_labels {
             true => validation.labelled(Labelling::Unlabelled),
             false => of_network(validation, model).map_err(coded)?,
         };
-        let validation = images(validation, steps.as_ref(), &shape, &about)?;
-        Ok(Some(Pictures { seen, validation, source: about }))
+        let validation = images(validation, steps, &shape, &about)?;
+        Ok(Self { seen, validation, source: about })
     }
 }
 
@@ -117,15 +146,8 @@ fn of_network(data: Dataset, model: &Model) -> Result<Dataset, DataError> {
     }
 }
 
-/// How many classes the network's first output tells apart, if it is a list of classes: at most one dimension is above 1.
-pub(crate) fn n_classes(model: &Model) -> Option<usize> {
-    let shape = model.graph.shape(*model.graph.outputs().first()?);
-    let n = shape.iter().product();
-    (n > 1 && shape.iter().filter(|&&d| d > 1).count() == 1).then_some(n)
-}
-
 /// The shape of the network's only input.
-fn input_shape(model: &Model) -> Result<Vec<usize>> {
+pub(crate) fn input_shape(model: &Model) -> Result<Vec<usize>> {
     match model.graph.inputs() {
         [input] => Ok(input.shape.clone()),
         inputs => bail!(usage(format!("--data needs a network of one input; this one has {}", inputs.len()))),

@@ -7,19 +7,18 @@ use crate::{
     output::Output,
     process::{Failure, exit},
     progress::with_progress,
-    sanity, speed,
+    speed,
 };
 #[cfg(feature = "train")]
 use crate::{training::Plan, tuning::Tuning};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use kompakt_compress::{Compressed, Images, Options, Scan, Target, compress, table};
-use kompakt_format::{Container, FormatError, Tier};
+use kompakt_compress::{
+    Compressed, Images, Options, Scan, check_after, check_before, check_file, compress, table,
+};
+use kompakt_format::Tier;
 use kompakt_model::Model;
 use std::path::{Path, PathBuf};
-
-/// Summed error of the layers where nothing else is asked for.
-const DEFAULT_NOISE: f64 = 0.005;
 
 /// Make a trained network small without training it
 ///
@@ -107,7 +106,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         if arguments.min_agreement.is_some() {
             pictures.validation.labels.clear();
         }
-        sanity::before(&model, pictures, options.target, arguments.quiet)?;
+        let say = |text: &str| tell(arguments.quiet, text);
+        check_before(&model, &pictures.validation, &pictures.source, options.target, &say).map_err(failed)?;
     }
     let images = pictures.map(|p| (p.seen, p.validation));
     let scan = arguments.scan.as_deref().map(read_scan).transpose()?.flatten();
@@ -120,28 +120,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let (Some(path), Some(scan)) = (arguments.scan.as_deref().filter(|_| !had_scan), &made.scan) {
         write_scan(path, scan)?;
     }
-    sanity::after(&made.outcome, options.target).with_context(|| match made.outcome.met {
+    check_after(&made.outcome, options.target).map_err(failed).with_context(|| match made.outcome.met {
         true => "nothing was written".into(),
-        false => missed(&made, &options),
+        false => options.missed(&made.outcome),
     })?;
-    checked(&made.packed)?;
+    check_file(&made.packed).map_err(failed)?;
     arguments.output.write_with(|path| std::fs::write(path, &made.packed).context("writing the file"))?;
     if !arguments.quiet {
         let is_labelled = work.images.as_ref().is_some_and(|(_, validation)| !validation.labels.is_empty());
         say(&made, &work.model, is_labelled)?;
     }
     if !made.outcome.met {
-        let message = missed(&made, &options) + ", and is what was written";
+        let message = options.missed(&made.outcome) + ", and is what was written";
         bail!(Failure { code: exit::TARGET_MISSED, message });
     }
     Ok(())
-}
-
-/// Reads a file back as any reader would.
-fn checked(packed: &[u8]) -> Result<()> {
-    let wrong =
-        |e: FormatError| anyhow!("the file that was made cannot be read back: {e}; please report this");
-    Container::parse(packed).and_then(|file| file.verify()).map_err(wrong)
 }
 
 /// A network, what it is looked at with, and what is known of it.
@@ -209,18 +202,12 @@ fn options(arguments: &Arguments, dense_bytes: u64) -> Result<Options> {
     if let Some(drop) = drop.filter(|d| !(0.0..=1.0).contains(d)) {
         bail!(usage(format!("--max-drop {}: 0 to 100 points are possible", 100.0 * drop)));
     }
-    let target = match (drop, bytes) {
-        (Some(drop), _) => Target::Drop(drop),
-        (None, Some(bytes)) => Target::Bytes(bytes),
-        (None, None) => Target::Noise(noise.unwrap_or(DEFAULT_NOISE)),
-    };
-    let most_bytes = drop.and(bytes);
     let tier = match arguments.tier {
         TierName::Smallest => Tier::Smallest,
         TierName::Stream => Tier::Stream,
         TierName::Direct => Tier::Direct,
     };
-    Ok(Options { target, most_bytes, tier })
+    Ok(Options::new(drop, bytes, noise, tier))
 }
 
 /// The scan in a file, or none where there is no file.
@@ -244,6 +231,13 @@ pub(crate) fn write_scan(path: &Path, scan: &Scan) -> Result<()> {
     let output = Output { output: path.to_path_buf() };
     let text = serde_json::to_string_pretty(scan).context("writing the scan")? + "\n";
     output.write_with(|path| std::fs::write(path, &text).context("writing the scan"))
+}
+
+#[expect(clippy::print_stderr, reason = "talk of a command")]
+fn tell(quiet: bool, text: &str) {
+    if !quiet {
+        eprintln!("{text}");
+    }
 }
 
 /// What a person wants to know in the end.
@@ -280,27 +274,4 @@ fn say(made: &Compressed, original: &Model, is_labelled: bool) -> Result<()> {
     }
     eprintln!("{}", speed::line(original, &made.packed)?);
     Ok(())
-}
-
-fn missed(made: &Compressed, options: &Options) -> String {
-    let outcome = &made.outcome;
-    let reached = match &outcome.paired {
-        Some(paired) => format!(
-            "{} bytes with a loss of {:.2} points on {} images, at most {:.2} on others (95 % confidence)",
-            outcome.bytes,
-            100.0 * paired.drop(),
-            paired.n,
-            100.0 * paired.bound()
-        ),
-        None => format!("{} bytes with a summed error of {:.4}", outcome.bytes, outcome.noise),
-    };
-    let asked = match (options.target, options.most_bytes) {
-        (Target::Bytes(bytes), _) => format!("{bytes} bytes"),
-        (Target::Drop(drop), None) => format!("a loss of at most {:.2} points", 100.0 * drop),
-        (Target::Drop(drop), Some(bytes)) => {
-            format!("a loss of at most {:.2} points in {bytes} bytes", 100.0 * drop)
-        }
-        (Target::Noise(noise), _) => format!("a summed error of {noise}"),
-    };
-    format!("the target was missed: {asked} were asked for; {reached} was the best")
 }

@@ -38,7 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     bail!(Failure { code: exit::FAILURE, message: "the files hold different content".to_string() })
 }
 
-fn differences(a: &Container<'_>, b: &Container<'_>) -> Result<Vec<String>, FormatError> {
+/// A line for each thing in which two files differ.
+pub(crate) fn differences(a: &Container<'_>, b: &Container<'_>) -> Result<Vec<String>, FormatError> {
     let mut lines = Vec::new();
     let mut compare = |what: &str, same: bool| {
         if !same {

@@ -9,7 +9,11 @@ use crate::{
     unpack, verify,
 };
 use clap::{CommandFactory, Parser, Subcommand};
-use std::process::ExitCode;
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 /// Makes trained networks 40 to 1000 times smaller, and runs them in that form
 #[derive(Parser)]
@@ -51,8 +55,32 @@ enum Command {
 
 /// The program `kompakt`, from its command line to its exit code.
 pub fn front_door() -> ExitCode {
-    let command = Arguments::parse().command;
-    process::run("kompakt", || match command {
+    ExitCode::from(run(Arguments::parse()))
+}
+
+/// The same within another program: `arguments` are those of the command line, the program's name first.
+///
+/// Gives the exit code; the caller is expected to end the process with it. SIGINT, SIGTERM and SIGHUP end the process from
+/// now on.
+pub fn front_door_of(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let code = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => run(arguments),
+        Err(error) => {
+            // A stream that is gone leaves nobody to tell.
+            let _ = error.print();
+            u8::try_from(error.exit_code()).unwrap_or(process::exit::USAGE)
+        }
+    };
+    // Nothing flushes the streams of a library when its process ends.
+    match io::stdout().flush() {
+        Err(error) if code == 0 && error.kind() == io::ErrorKind::BrokenPipe => process::exit::BROKEN_PIPE,
+        Err(_) if code == 0 => process::exit::IO,
+        _ => code,
+    }
+}
+
+fn run(arguments: Arguments) -> u8 {
+    process::code_of("kompakt", || match arguments.command {
         #[cfg(feature = "train")]
         Command::Train(args) => args.run(),
         Command::Prune(args) => args.run(),

@@ -56,6 +56,14 @@ pub(crate) struct OnnxArguments {
 #[derive(Debug, Clone)]
 pub(crate) struct InputShape(String, Vec<usize>);
 
+impl OnnxArguments {
+    /// Shapes by name, the empty name for the only input.
+    pub(crate) fn new(shapes: Vec<(String, Vec<usize>)>, is_checked: bool) -> Self {
+        let input_shape = shapes.into_iter().map(|(name, shape)| InputShape(name, shape)).collect();
+        Self { input_shape, no_check: !is_checked }
+    }
+}
+
 impl std::str::FromStr for InputShape {
     type Err = String;
 

@@ -102,7 +102,8 @@ fn summary(container: &Container<'_>, decode_ms: f64) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
-fn json(container: &Container<'_>, account: &Account, decode_ms: f64) -> Result<Value> {
+/// Everything that is known of a file without running it.
+pub(crate) fn json(container: &Container<'_>, account: &Account, decode_ms: f64) -> Result<Value> {
     let provenance: Value = match container.provenance()? {
         Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
         None => Value::Null,

@@ -21,6 +21,7 @@ mod import;
 mod input;
 mod inspect;
 mod keygen;
+pub mod library;
 mod man;
 mod network;
 pub mod options;
@@ -35,7 +36,6 @@ mod public_key;
 mod repack;
 mod report;
 mod runnable;
-mod sanity;
 mod sense;
 mod sign;
 mod signals;
@@ -49,7 +49,7 @@ mod unpack;
 mod verify;
 
 pub use byte_count::ByteCount;
-pub use front_door::front_door;
+pub use front_door::{front_door, front_door_of};
 pub use input::{Input, read_graph};
 pub use output::Output;
 

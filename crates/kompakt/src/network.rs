@@ -36,6 +36,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// A file, and what the options of the command line would say of it.
+    pub(crate) fn new(model: PathBuf, graph: Option<PathBuf>, onnx: OnnxArguments) -> Self {
+        Self { model, graph, onnx, labels: None }
+    }
+
     /// The file.
     pub(crate) fn path(&self) -> &Path {
         &self.model
@@ -123,7 +128,9 @@ pub(crate) fn failed(error: CompressError) -> anyhow::Error {
         CompressError::Io(error) => error.into(),
         CompressError::Model(error) => error.into(),
         CompressError::Pack(error) => error.into_anyhow(),
-        CompressError::NeedsImages(_) => Failure { code: exit::USAGE, message: error.to_string() }.into(),
+        CompressError::NotReadBack(_) => anyhow::anyhow!("{error}"),
+        CompressError::Ruined(message) => Failure { code: exit::TARGET_MISSED, message }.into(),
+        CompressError::NeedsImages(_) | CompressError::Wish(_) => Failure { code: exit::USAGE, message: error.to_string() }.into(),
         other => Failure { code: exit::INPUT, message: other.to_string() }.into(),
     }
 }

@@ -60,16 +60,21 @@ impl Failure {
 }
 
 /// Runs a stage and turns its result into an exit code and at most one line on stderr.
-#[expect(clippy::print_stderr, reason = "this is the one place where a stage's failure is reported")]
 pub fn run(program: &str, stage: impl FnOnce() -> Result<()>) -> ExitCode {
+    ExitCode::from(code_of(program, stage))
+}
+
+/// As [`run`], with the exit code as a number.
+#[expect(clippy::print_stderr, reason = "this is the one place where a stage's failure is reported")]
+pub(crate) fn code_of(program: &str, stage: impl FnOnce() -> Result<()>) -> u8 {
     signals::watch();
-    let Err(error) = stage() else { return ExitCode::SUCCESS };
+    let Err(error) = stage() else { return 0 };
     signals::wait_if_ending();
     let code = exit_code(&error);
     if code != exit::BROKEN_PIPE {
         eprintln!("{program}: {}", in_one_line(&error));
     }
-    ExitCode::from(code)
+    code
 }
 
 /// An error and its causes; a cause that the words before it say already is not said again.

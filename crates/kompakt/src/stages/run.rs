@@ -4,7 +4,7 @@ mod bench;
 mod evaluate;
 mod images;
 mod npy;
-mod report;
+pub(crate) mod report;
 mod stats;
 
 use super::Stage;

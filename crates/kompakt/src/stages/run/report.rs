@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use kompakt_runtime::{Model, Plan, Port, Prediction, Session};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write;
 
 /// One image: its name, then classes and probabilities.
@@ -46,23 +46,27 @@ pub(super) fn outputs(image: &str, session: &Session<'_>, json: bool, out: &mut 
     Ok(())
 }
 
+/// Forms and memory as JSON.
+pub(crate) fn plan_json(plan: &Plan, model: &Model<'_>) -> Value {
+    let layer = |l: &kompakt_runtime::LayerPlan| {
+        json!({
+            "name": l.name, "form": l.form, "kept": l.n_kept, "weights": l.n_weights,
+            "anonymous_bytes": l.anonymous_bytes, "file_bytes": l.file_bytes,
+            "costs": l.costs.iter().map(|(form, ns)| json!({ "form": form, "ns": ns })).collect::<Vec<_>>(),
+        })
+    };
+    let layers: Vec<_> = plan.layers.iter().map(layer).collect();
+    json!({
+        "isa": plan.isa, "threads": plan.threads, "max_batch": plan.max_batch, "layers": layers,
+        "activation_bytes": plan.activation_bytes, "activation_bytes_unshared": plan.activation_bytes_unshared,
+        "anonymous_bytes": plan.anonymous_bytes, "file_bytes": plan.file_bytes, "model_bytes": model.n_bytes(),
+    })
+}
+
 /// Forms and memory.
 pub(super) fn plan(plan: &Plan, model: &Model<'_>, json: bool, out: &mut dyn Write) -> Result<()> {
     if json {
-        let layer = |l: &kompakt_runtime::LayerPlan| {
-            json!({
-                "name": l.name, "form": l.form, "kept": l.n_kept, "weights": l.n_weights,
-                "anonymous_bytes": l.anonymous_bytes, "file_bytes": l.file_bytes,
-                "costs": l.costs.iter().map(|(form, ns)| json!({ "form": form, "ns": ns })).collect::<Vec<_>>(),
-            })
-        };
-        let layers: Vec<_> = plan.layers.iter().map(layer).collect();
-        let all = json!({
-            "isa": plan.isa, "threads": plan.threads, "max_batch": plan.max_batch, "layers": layers,
-            "activation_bytes": plan.activation_bytes, "activation_bytes_unshared": plan.activation_bytes_unshared,
-            "anonymous_bytes": plan.anonymous_bytes, "file_bytes": plan.file_bytes, "model_bytes": model.n_bytes(),
-        });
-        writeln!(out, "{all}")?;
+        writeln!(out, "{}", plan_json(plan, model))?;
         return Ok(());
     }
     let width = plan.layers.iter().map(|l| l.name.len()).max().unwrap_or(0).max(5);

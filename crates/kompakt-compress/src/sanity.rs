@@ -1,12 +1,13 @@
 //! What is looked at before and after compression, so that a network is never ruined without a word.
 
 use crate::{
-    calibration::{Pictures, n_classes},
-    network::{failed, usage},
-    process::{Failure, exit},
+    error::CompressError,
+    images::Images,
+    network::{answers, n_classes},
+    paired::{Paired, no_better_than_chance},
+    target::{Outcome, Target},
 };
-use anyhow::{Result, bail};
-use kompakt_compress::{Outcome, Paired, Target, answers, no_better_than_chance};
+use kompakt_format::Container;
 use kompakt_model::Model;
 
 /// The summed error at which nothing of the answers need be left.
@@ -14,35 +15,38 @@ const RUINED: f64 = 1.0;
 /// Of so many answers the original and the result may always disagree on, as a share.
 const DISAGREEMENT: f64 = 0.05;
 
-/// Looks at the original on the images that judge: says how accurate it is, and refuses what cannot be judged.
+/// Looks at the original on the images that judge, which are those of `source`: says how accurate it is, and refuses what
+/// cannot be judged.
 ///
 /// Errors: too few images for a loss of accuracy to be shown, a target that needs labels where there are none, an original
 /// that is no better than chance.
-pub(crate) fn before(model: &Model, pictures: &Pictures, target: Target, quiet: bool) -> Result<()> {
-    let (images, source) = (&pictures.validation, &pictures.source);
+pub fn check_before(
+    model: &Model,
+    images: &Images,
+    source: &str,
+    target: Target,
+    say: &dyn Fn(&str),
+) -> Result<(), CompressError> {
     if let Target::Drop(drop) = target {
         enough(images.n, drop, n_classes(model))?;
     }
     let Some(n_classes) = n_classes(model).filter(|_| !images.labels.is_empty()) else {
-        say(
-            quiet,
-            &format!(
-                "{} validation images without labels ({source}): judged by the original's answers",
-                images.n
-            ),
-        );
+        say(&format!(
+            "{} validation images without labels ({source}): judged by the original's answers",
+            images.n
+        ));
         return Ok(());
     };
-    let found = answers(model, images).map_err(failed)?;
+    let found = answers(model, images)?;
     let paired = Paired::of(&found, &found, &images.labels, images.n);
     let accuracy = 100.0 * paired.share(paired.n_before);
-    say(quiet, &format!("{} validation images ({source}); accuracy before: {accuracy:.2} %", images.n));
+    say(&format!("{} validation images ({source}); accuracy before: {accuracy:.2} %", images.n));
     if no_better_than_chance(&found, &images.labels, n_classes) {
         let steps = match model.preprocessing {
             None => "; it gets raw pixels from 0 to 1: most networks need --prep (see `kompakt prep list`)",
             Some(_) => "; check --prep (see `kompakt prep list`)",
         };
-        bail!(Failure::input(format!(
+        return Err(CompressError::NotJudged(format!(
             "the network is right on {accuracy:.2} % of {} images ({source}), no better than chance: its labels do not line up \
              with the network's outputs (give --labels, or name classes by number), or its images are not prepared as in \
              training{steps}. --ignore-labels compresses it all the same",
@@ -53,33 +57,36 @@ pub(crate) fn before(model: &Model, pictures: &Pictures, target: Target, quiet: 
 }
 
 /// Whether so many images can show a loss that small.
-fn enough(n: usize, drop: f64, n_classes: Option<usize>) -> Result<()> {
+fn enough(n: usize, drop: f64, n_classes: Option<usize>) -> Result<(), CompressError> {
+    let refused = |message: String| Err(CompressError::Wish(message));
     if n_classes.is_none() {
-        bail!(usage(
-            "the network's output is no list of classes: use --noise, --target-size or --target-ratio".into()
-        ));
+        let message =
+            "the network's output is no list of classes: use --noise, --target-size or --target-ratio";
+        return refused(message.into());
     }
     if drop <= 0.0 {
         let message = "no number of images can show that nothing is lost: ask for a loss above 0";
-        bail!(usage(message.into()));
+        return refused(message.into());
     }
     let needed = Paired::needed(drop);
     if n < needed {
         let least = 100.0 * Paired { n, ..Paired::default() }.bound();
-        bail!(usage(format!(
+        return refused(format!(
             "{n} validation images cannot show a loss of at most {:.2} points: even if none is lost, it may be {least:.2} (95 % \
              confidence, one-sided); {} more are needed (--judge SOURCE gives images of their own, --judges N raises their \
              number)",
             100.0 * drop,
             needed - n
-        )));
+        ));
     }
     Ok(())
 }
 
 /// Refuses a result of which nothing is left, or that answers otherwise than the original more often than the target allows.
-pub(crate) fn after(outcome: &Outcome, target: Target) -> Result<()> {
-    let refused = |message: String| Err(Failure { code: exit::TARGET_MISSED, message }.into());
+///
+/// Errors: [`CompressError::Ruined`].
+pub fn check_after(outcome: &Outcome, target: Target) -> Result<(), CompressError> {
+    let refused = |message: String| Err(CompressError::Ruined(message));
     let Some(paired) = &outcome.paired else {
         if outcome.noise > RUINED {
             return refused(format!(
@@ -113,11 +120,11 @@ pub(crate) fn after(outcome: &Outcome, target: Target) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stderr, reason = "talk of a command")]
-fn say(quiet: bool, text: &str) {
-    if !quiet {
-        eprintln!("{text}");
-    }
+/// Reads a file that was made back, as any reader would.
+///
+/// Errors: it cannot be read, which is a fault of this software.
+pub fn check_file(packed: &[u8]) -> Result<(), CompressError> {
+    Container::parse(packed).and_then(|file| file.verify()).map_err(CompressError::NotReadBack)
 }
 
 #[cfg(test)]
@@ -136,13 +143,13 @@ mod tests {
     #[test]
     fn a_ruined_network_is_refused() {
         let noise = Target::Noise(3.0);
-        assert!(after(&outcome(0.9, None), noise).is_ok());
-        assert!(after(&outcome(1.1, None), noise).unwrap_err().to_string().contains("summed error 1.10"));
-        assert!(after(&outcome(1.1, agreeing(400)), noise).is_ok());
-        assert!(after(&outcome(0.5, agreeing(105)), noise).unwrap_err().to_string().contains("chance"));
-        assert!(after(&outcome(0.5, agreeing(951)), Target::Drop(0.01)).is_ok());
-        assert!(after(&outcome(0.5, agreeing(949)), Target::Drop(0.01)).is_err());
-        assert!(after(&outcome(0.5, agreeing(801)), Target::Drop(0.1)).is_ok());
+        assert!(check_after(&outcome(0.9, None), noise).is_ok());
+        assert!(check_after(&outcome(1.1, None), noise).unwrap_err().to_string().contains("summed error 1.10"));
+        assert!(check_after(&outcome(1.1, agreeing(400)), noise).is_ok());
+        assert!(check_after(&outcome(0.5, agreeing(105)), noise).unwrap_err().to_string().contains("chance"));
+        assert!(check_after(&outcome(0.5, agreeing(951)), Target::Drop(0.01)).is_ok());
+        assert!(check_after(&outcome(0.5, agreeing(949)), Target::Drop(0.01)).is_err());
+        assert!(check_after(&outcome(0.5, agreeing(801)), Target::Drop(0.1)).is_ok());
     }
 
     #[test]

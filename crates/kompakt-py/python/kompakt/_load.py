@@ -1,0 +1,66 @@
+"""Opening a file to run it."""
+
+from __future__ import annotations
+
+import os
+
+from kompakt._native import Model
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from os import PathLike
+
+_HUB = "hf://"
+
+
+def load(
+    path: str | PathLike[str],
+    *,
+    threads: int = 1,
+    max_batch: int = 1,
+    ram: int | None = None,
+    in_memory: bool = False,
+    verify: bool = True,
+) -> Model:
+    """Open a ``.kompakt`` file, ready to run.
+
+    Parameters
+    ----------
+    path
+        The file; or ``hf://OWNER/REPO/FILE.kompakt`` (``hf://OWNER/REPO@REVISION/FILE.kompakt``), which
+        ``huggingface_hub`` fetches and keeps. The checksums and the content hash of the file are checked either way.
+    threads
+        Threads of a run. Results do not depend on it.
+    max_batch
+        Inputs that are run at once: more make better use of each weight, and take more memory. Longer batches are
+        run in parts, so any number works.
+    ram
+        The most bytes of memory that weights and activations may take. Layers that do not fit are unpacked from the
+        file at every run. ``None``: no limit.
+    in_memory
+        Read the file instead of mapping it.
+    verify
+        Check every checksum and the content hash first.
+
+    Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is not sound, that cannot be run, or
+    that does not fit into `ram` (the message says what is the least), ``ImportError`` for ``hf://`` without
+    ``huggingface_hub``.
+    """
+    name = os.fspath(path)
+    if isinstance(name, str) and name.startswith(_HUB):
+        name = _fetched(name)
+    return Model(name, threads=threads, max_batch=max_batch, ram=ram, in_memory=in_memory, verify=verify)
+
+
+def _fetched(address: str) -> str:
+    """The local path of a file on the hub."""
+    parts = address[len(_HUB) :].split("/", 2)
+    if len(parts) != 3 or not all(parts):
+        raise ValueError(f"{address}: an address is hf://OWNER/REPO/FILE.kompakt")
+    owner, repo, file = parts
+    repo, _, revision = repo.partition("@")
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise ImportError(f"{address} needs huggingface_hub: pip install 'kompakt[hub]'") from error
+    return str(hf_hub_download(repo_id=f"{owner}/{repo}", filename=file, revision=revision or None))

@@ -1,0 +1,111 @@
+"""The native half of kompakt; use the package."""
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from numpy import float32
+from numpy.typing import ArrayLike, NDArray
+
+__version__: str
+
+class Model:
+    """A ``.kompakt`` file, ready to run. Usable from many threads: runs come one after the other, each with the
+    interpreter released. Pickled by its path."""
+
+    def __new__(
+        cls,
+        path: str | PathLike[str],
+        *,
+        threads: int = 1,
+        max_batch: int = 1,
+        ram: int | None = None,
+        in_memory: bool = False,
+        verify: bool = True,
+    ) -> Model:
+        """Open a file; see `kompakt.load`."""
+
+    @property
+    def inputs(self) -> dict[str, tuple[int, ...]]:
+        """Names of the inputs and their shapes, batch left out, in order."""
+
+    @property
+    def outputs(self) -> dict[str, tuple[int, ...]]:
+        """Names of the outputs and their shapes, batch left out, in order."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one raw input: what the file's preprocessing takes, or the network where it has none."""
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the first output, batch left out."""
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the classes, or none."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Length of the file."""
+
+    @property
+    def path(self) -> Any:
+        """Where the file is, a `pathlib.Path`."""
+
+    def run(self, x: ArrayLike, out: NDArray[float32] | None = None) -> NDArray[float32]:
+        """Run the network on raw inputs and give its first output.
+
+        Shapes: `x` ``[batch, *input_shape]`` or ``input_shape``; the result ``[batch, *output_shape]`` or
+        ``output_shape``. A float32 array in C order is read where it lies, any other becomes one. `out` is written to and
+        given back: float32, C order, of just the result's shape. Units: uint8 arrays are pictures, divided by 255.
+        Errors: ``ValueError`` for another shape, ``TypeError`` for what are no real numbers.
+        """
+
+    def predict(self, x: ArrayLike, out: NDArray[float32] | None = None) -> NDArray[float32]:
+        """As `run`, as probabilities: softmax over the classes, unless the network ends in one."""
+
+    def run_all(
+        self,
+        x: ArrayLike | Mapping[str, ArrayLike],
+        out: Mapping[str, NDArray[float32]] | None = None,
+    ) -> dict[str, NDArray[float32]]:
+        """Run the network and give all outputs by name.
+
+        `x` is as for `run`, or a dictionary of all inputs, all with the same batch or none. `out` has arrays for some or
+        all of the outputs.
+        """
+
+    def classify(self, x: ArrayLike, top: int = 5) -> list[tuple[str, float]]:
+        """The likeliest classes of one raw input as pairs of label and probability, likeliest first."""
+
+def main(arguments: Sequence[str]) -> int: ...
+def encode(items: Sequence[tuple[str, str, list[int], bytes]], tier: str) -> bytes: ...
+def decode(data: bytes) -> list[tuple[str, str, list[int], bytearray]]: ...
+def masks(layers: Sequence[tuple[list[int], Any]], densities: Sequence[float], is_overall: bool, rule: str) -> list[bytearray]: ...
+def share(
+    layer: tuple[list[int], Any], method: str, n_levels: int, codebook_format: str, seed: int
+) -> tuple[bytearray, bytearray, bytearray | None]: ...
+def check_output(output: str, inputs: Sequence[str]) -> None: ...
+def write_whole(output: str, data: bytes) -> None: ...
+def compress_network(network: Any, data: Any, wish: Any, tier: str, tell: Callable[[str, float], object] | None) -> dict[str, Any]: ...
+def pack_network(network: Any, tier: str) -> tuple[bytes, list[str]]: ...
+
+class TargetMissed(RuntimeError):
+    """The size or the accuracy that was asked for cannot be reached."""
+
+    compressed: Any
+    """What came nearest, or ``None`` where nothing is left of the network's answers."""
+
+class Container:
+    @staticmethod
+    def open(path: str) -> Container: ...
+    @staticmethod
+    def of_bytes(data: bytes) -> Container: ...
+    def inspect(self) -> str: ...
+    def plan(self, threads: int, max_batch: int, ram: int | None) -> str: ...
+    def names(self) -> list[str]: ...
+    def parameter(self, name: str) -> tuple[list[int], bytearray, bytearray | None, bytearray | None, bytearray | None]: ...
+    def onnx(self) -> bytes: ...
+    def repack(self, tier: str, minimal: bool) -> bytes: ...
+    def diff(self, other: Container) -> list[str]: ...

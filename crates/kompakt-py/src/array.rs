@@ -1,0 +1,167 @@
+//! NumPy arrays as the loader takes and gives them: float32, row-major, with or without a batch.
+//!
+//! An array that is so already is read where it lies; any other becomes a new one first. Arrays of bytes are pictures, as
+//! everywhere in kompakt: a byte stands for itself over 255.
+
+use kompakt_prep::byte_value;
+use pyo3::{
+    buffer::PyBuffer,
+    exceptions::{PyTypeError, PyValueError},
+    prelude::*,
+    types::PyTuple,
+};
+
+/// An input of the network.
+pub(crate) struct Input {
+    numbers: Numbers,
+    /// `None`: one input, without a batch.
+    pub(crate) batch: Option<usize>,
+}
+
+enum Numbers {
+    /// Of an array that is read where it lies.
+    There(PyBuffer<f32>),
+    /// Of a picture.
+    Here(Vec<f32>),
+}
+
+impl Input {
+    /// Any array, or what NumPy makes one of, for inputs of `shape`.
+    ///
+    /// Errors: another shape, things that are no real numbers.
+    pub(crate) fn new(py: Python<'_>, x: &Bound<'_, PyAny>, shape: &[usize]) -> PyResult<Self> {
+        if let Ok(bytes) = PyBuffer::<u8>::get(x) {
+            let batch = batch_of(bytes.shape(), shape)?;
+            let numbers = bytes.to_vec(py)?.into_iter().map(byte_value).collect();
+            return Ok(Self { numbers: Numbers::Here(numbers), batch });
+        }
+        let buffer = match PyBuffer::<f32>::get(x) {
+            Ok(buffer) if is_native(&buffer) && buffer.is_c_contiguous() => buffer,
+            _ => PyBuffer::get(&converted(py, x)?)?,
+        };
+        let batch = batch_of(buffer.shape(), shape)?;
+        Ok(Self { numbers: Numbers::There(buffer), batch })
+    }
+
+    /// Its numbers, row-major.
+    #[expect(unsafe_code, reason = "a buffer of Python is read where it lies")]
+    pub(crate) fn values(&self) -> &[f32] {
+        let buffer = match &self.numbers {
+            Numbers::Here(numbers) => return numbers,
+            Numbers::There(buffer) if buffer.item_count() == 0 => return &[],
+            Numbers::There(buffer) => buffer,
+        };
+        // SAFETY: `PyBuffer::<f32>::get` has checked format, size and alignment of the elements, `new` that they lie one
+        // after the other; the memory stays where it is while the buffer is held. That nobody writes to the array while a
+        // network reads it is asked of the caller, as it is by every function of NumPy that releases the interpreter.
+        unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<f32>(), buffer.item_count()) }
+    }
+}
+
+/// Whether numbers are in this machine's byte order, which `PyBuffer` does not look at.
+fn is_native(buffer: &PyBuffer<f32>) -> bool {
+    let foreign: &[u8] = if cfg!(target_endian = "little") { b">!" } else { b"<" };
+    buffer.format().to_bytes().first().is_some_and(|order| !foreign.contains(order))
+}
+
+/// The batch of an array for inputs of `shape`; none where it is one input.
+///
+/// Errors: another shape.
+fn batch_of(found: &[usize], shape: &[usize]) -> PyResult<Option<usize>> {
+    match found {
+        found if found == shape => Ok(None),
+        [batch, rest @ ..] if rest == shape => Ok(Some(*batch)),
+        found => {
+            let (found, shape) = (shown(found), shown(shape));
+            let text = format!("an array of shape {found}; the network takes {shape}, or a batch of them");
+            Err(PyValueError::new_err(text))
+        }
+    }
+}
+
+/// A float32 array, row-major, of the same numbers.
+fn converted<'py>(py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let numpy = py.import("numpy")?;
+    let array = numpy.call_method1("asarray", (x,))?;
+    let kind: String = array.getattr("dtype")?.getattr("kind")?.extract()?;
+    if !matches!(kind.as_str(), "f" | "i" | "u" | "b") {
+        let name = array.getattr("dtype")?;
+        return Err(PyTypeError::new_err(format!("an array of {name}; the network takes real numbers")));
+    }
+    numpy.call_method1("require", (array, "float32", vec!["C", "A"]))
+}
+
+/// An array that results are written to.
+pub(crate) struct Room {
+    /// The array itself.
+    pub(crate) array: Py<PyAny>,
+    /// Where it begins, and how many numbers it has room for. Together with `buffer`, which keeps it there.
+    at: *mut f32,
+    len: usize,
+    _buffer: PyBuffer<f32>,
+}
+
+// SAFETY: the pointer is used by `fill` alone, and is as good in any thread while the buffer is held.
+#[expect(unsafe_code, reason = "results are written with the interpreter released")]
+unsafe impl Sync for Room {}
+
+impl Room {
+    /// The caller's array, or a new one: float32, row-major, `[batch, shape...]`.
+    ///
+    /// Errors: an array of the caller's of another type, shape or order, or that cannot be written.
+    pub(crate) fn new(
+        py: Python<'_>,
+        given: Option<&Bound<'_, PyAny>>,
+        batch: Option<usize>,
+        shape: &[usize],
+    ) -> PyResult<Self> {
+        let wanted: Vec<usize> = batch.into_iter().chain(shape.iter().copied()).collect();
+        let array = match given {
+            Some(array) => array.clone(),
+            None => py.import("numpy")?.call_method1("empty", (tuple(py, &wanted)?, "float32"))?,
+        };
+        let refused = |what: &str| {
+            PyValueError::new_err(format!(
+                "out must be a float32 array of shape {}, row-major and writable; {what}",
+                shown(&wanted)
+            ))
+        };
+        let buffer = PyBuffer::<f32>::get(&array).ok().filter(is_native);
+        let buffer = buffer.ok_or_else(|| refused("it is of another type"))?;
+        if buffer.shape() != wanted {
+            return Err(refused(&format!("its shape is {}", shown(buffer.shape()))));
+        }
+        if buffer.readonly() {
+            return Err(refused("it is read-only"));
+        }
+        if !buffer.is_c_contiguous() {
+            return Err(refused("its numbers do not lie one after the other"));
+        }
+        let (at, len) = (buffer.buf_ptr().cast::<f32>(), buffer.item_count());
+        Ok(Self { array: array.unbind(), at, len, _buffer: buffer })
+    }
+
+    /// Writes the results.
+    ///
+    /// Panics: if they are not as many as there is room for.
+    #[expect(unsafe_code, reason = "results are written where the caller wants them")]
+    pub(crate) fn fill(&self, values: &[f32]) {
+        assert_eq!(values.len(), self.len, "results for the room there is");
+        if self.len > 0 {
+            // SAFETY: `new` has checked that so many floats lie here, one after the other, aligned (by `PyBuffer`) and
+            // writable; the buffer keeps them there. `values` are the session's own memory, which no array shares.
+            unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), self.at, self.len) }
+        }
+    }
+}
+
+/// A shape as Python has it.
+pub(crate) fn tuple<'py>(py: Python<'py>, shape: &[usize]) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(py, shape)
+}
+
+/// A shape as Python writes it.
+fn shown(shape: &[usize]) -> String {
+    let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    format!("({}{})", dims.join(", "), if dims.len() == 1 { "," } else { "" })
+}

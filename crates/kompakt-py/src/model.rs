@@ -1,0 +1,273 @@
+//! `kompakt.Model`: a file, ready to run.
+
+use crate::{
+    array::{Input, Room, tuple},
+    error,
+};
+use kompakt_runtime::{Model as File, OwnedSession, Port, RuntimeError, Session, SessionOptions};
+use pyo3::{
+    exceptions::{PyRuntimeError, PyValueError},
+    prelude::*,
+    types::{PyDict, PyTuple},
+};
+use std::{path::PathBuf, sync::Mutex};
+
+/// A `.kompakt` file, ready to run.
+#[pyclass(frozen, module = "kompakt")]
+pub(crate) struct Model {
+    session: Mutex<OwnedSession>,
+    raw_shape: Vec<usize>,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    labels: Vec<String>,
+    n_bytes: usize,
+    path: PathBuf,
+    options: Options,
+}
+
+/// How a file was opened, for `pickle`.
+struct Options {
+    threads: usize,
+    max_batch: usize,
+    ram: Option<usize>,
+    in_memory: bool,
+    verify: bool,
+}
+
+#[pymethods]
+impl Model {
+    /// Opens a file. `ram` is a budget in bytes; `in_memory` reads the file instead of mapping it.
+    #[new]
+    #[pyo3(signature = (path, *, threads = 1, max_batch = 1, ram = None, in_memory = false, verify = true))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        threads: usize,
+        max_batch: usize,
+        ram: Option<usize>,
+        in_memory: bool,
+        verify: bool,
+    ) -> PyResult<Self> {
+        let (threads, max_batch) = (threads.max(1), max_batch.max(1));
+        let path = std::path::absolute(path)?;
+        py.detach(|| {
+            let file = if in_memory { File::read(&path) } else { File::map(&path) }?;
+            if verify {
+                file.verify()?;
+            }
+            let (labels, n_bytes) = (file.labels().to_vec(), file.n_bytes());
+            let mut options = SessionOptions::default();
+            (options.threads, options.max_batch, options.ram_budget) = (threads, max_batch, ram);
+            let session = OwnedSession::new(file, &options)?;
+            let (raw_shape, inputs, outputs) =
+                session.look(|s| (s.raw_shape(), s.inputs().to_vec(), s.outputs().to_vec()));
+            let options = Options { threads, max_batch, ram, in_memory, verify };
+            let session = Mutex::new(session);
+            Ok(Self { session, raw_shape, inputs, outputs, labels, n_bytes, path, options })
+        })
+        .map_err(error::of_runtime)
+    }
+
+    /// Names of the inputs and their shapes, in order; where there is one, its shape is that of a raw input.
+    #[getter]
+    fn inputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let all = PyDict::new(py);
+        for port in &self.inputs {
+            all.set_item(&port.name, tuple(py, self.input_shape_of(port))?)?;
+        }
+        Ok(all)
+    }
+
+    /// Names of the outputs and their shapes, in order.
+    #[getter]
+    fn outputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let all = PyDict::new(py);
+        for port in &self.outputs {
+            all.set_item(&port.name, tuple(py, &port.shape)?)?;
+        }
+        Ok(all)
+    }
+
+    /// Shape of one raw input.
+    #[getter]
+    fn input_shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple(py, &self.raw_shape)
+    }
+
+    /// Shape of the first output.
+    #[getter]
+    fn output_shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        tuple(py, &self.outputs[0].shape)
+    }
+
+    /// Names of the classes, or none.
+    #[getter]
+    fn labels(&self) -> Vec<String> {
+        self.labels.clone()
+    }
+
+    /// Length of the file.
+    #[getter]
+    fn n_bytes(&self) -> usize {
+        self.n_bytes
+    }
+
+    /// Where the file is.
+    #[getter]
+    fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Runs raw inputs `[batch, *input_shape]`, or one without the batch: the file's preprocessing, then the network. Gives
+    /// the first output, in `out` if it is there; `run_all` gives all.
+    #[pyo3(signature = (x, out = None))]
+    fn run(&self, py: Python<'_>, x: &Bound<'_, PyAny>, out: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+        self.first(py, x, out, |session, x, batch| session.run_raw(x, batch).map(drop))
+    }
+
+    /// As `run`, as probabilities.
+    #[pyo3(signature = (x, out = None))]
+    fn predict(
+        &self,
+        py: Python<'_>,
+        x: &Bound<'_, PyAny>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        self.first(py, x, out, |session, x, batch| session.predict(x, batch).map(drop))
+    }
+
+    /// Runs the network and gives all outputs as a dictionary from names to arrays `[batch, *shape]`, without the batch
+    /// where the input has none.
+    ///
+    /// `x` is as for `run`, or a dictionary from names to arrays, one an input, all with the same batch or none. `out` has
+    /// arrays for some or all of the outputs, by name.
+    #[pyo3(signature = (x, out = None))]
+    fn run_all<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        out: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let inputs = self.read_inputs(py, x)?;
+        let batch = inputs.first().and_then(|input| input.batch);
+        if inputs.iter().any(|input| input.batch != batch) {
+            return Err(PyValueError::new_err("the inputs have different batches"));
+        }
+        self.knows_all_of(out)?;
+        let room = |port: &Port| {
+            let given = out.map(|out| out.get_item(&port.name)).transpose()?.flatten();
+            Room::new(py, given.as_ref(), batch, &port.shape)
+        };
+        let rooms = self.outputs.iter().map(room).collect::<PyResult<Vec<Room>>>()?;
+        let values: Vec<&[f32]> = inputs.iter().map(Input::values).collect();
+        self.with(py, |session| {
+            session.run_all_raw(&values, batch.unwrap_or(1))?;
+            rooms.iter().enumerate().for_each(|(i, room)| room.fill(session.output(i)));
+            Ok(())
+        })?;
+        let all = PyDict::new(py);
+        for (port, room) in self.outputs.iter().zip(rooms) {
+            all.set_item(&port.name, &room.array)?;
+        }
+        Ok(all)
+    }
+
+    /// The likeliest classes of one raw input as pairs of label and probability, likeliest first.
+    #[pyo3(signature = (x, top = 5))]
+    fn classify(&self, py: Python<'_>, x: &Bound<'_, PyAny>, top: usize) -> PyResult<Vec<(String, f32)>> {
+        let input = Input::new(py, x, &self.raw_shape)?;
+        if input.batch.is_some_and(|n| n != 1) {
+            return Err(PyValueError::new_err("classify takes one input; predict takes many"));
+        }
+        let values = input.values();
+        self.with(py, |session| {
+            let model = session.model();
+            let found = session.classify(values, top)?;
+            Ok(found.iter().map(|p| (model.label(p.class).into_owned(), p.probability)).collect())
+        })
+    }
+
+    fn __repr__(&self) -> String {
+        format!("kompakt.Model({} bytes, {:?} to {:?})", self.n_bytes, self.raw_shape, self.outputs[0].shape)
+    }
+
+    /// A model is pickled by its path: whoever unpickles it opens the file.
+    fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<((PathBuf,), Bound<'py, PyDict>)> {
+        let options = PyDict::new(py);
+        options.set_item("threads", self.options.threads)?;
+        options.set_item("max_batch", self.options.max_batch)?;
+        options.set_item("ram", self.options.ram)?;
+        options.set_item("in_memory", self.options.in_memory)?;
+        options.set_item("verify", self.options.verify)?;
+        Ok(((self.path.clone(),), options))
+    }
+}
+
+impl Model {
+    /// Runs `f` on the session with the interpreter released.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        f: impl FnOnce(&mut Session<'_>) -> Result<T, RuntimeError> + Send,
+    ) -> PyResult<T> {
+        py.detach(|| {
+            let mut session =
+                self.session.lock().map_err(|_| PyRuntimeError::new_err("a run panicked before"))?;
+            session.with(f).map_err(error::of_runtime)
+        })
+    }
+
+    /// The first output of a run.
+    fn first(
+        &self,
+        py: Python<'_>,
+        x: &Bound<'_, PyAny>,
+        out: Option<&Bound<'_, PyAny>>,
+        run: impl FnOnce(&mut Session<'_>, &[f32], usize) -> Result<(), RuntimeError> + Send,
+    ) -> PyResult<Py<PyAny>> {
+        let input = Input::new(py, x, &self.raw_shape)?;
+        let room = Room::new(py, out, input.batch, &self.outputs[0].shape)?;
+        let (values, batch) = (input.values(), input.batch.unwrap_or(1));
+        let to = &room;
+        self.with(py, |session| {
+            run(session, values, batch)?;
+            to.fill(session.output(0));
+            Ok(())
+        })?;
+        Ok(room.array)
+    }
+
+    fn input_shape_of<'s>(&'s self, port: &'s Port) -> &'s [usize] {
+        if self.inputs.len() == 1 { &self.raw_shape } else { &port.shape }
+    }
+
+    /// The network's inputs, from one array or from a dictionary of all.
+    fn read_inputs(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
+        let Ok(named) = x.cast::<PyDict>() else { return Ok(vec![Input::new(py, x, &self.raw_shape)?]) };
+        if named.len() != self.inputs.len() {
+            let text = format!("{} inputs given, the network has {}", named.len(), self.inputs.len());
+            return Err(PyValueError::new_err(text));
+        }
+        let one = |port: &Port| {
+            let Some(array) = named.get_item(&port.name)? else {
+                return Err(PyValueError::new_err(format!("input {:?} is missing", port.name)));
+            };
+            Input::new(py, &array, self.input_shape_of(port))
+        };
+        self.inputs.iter().map(one).collect()
+    }
+
+    /// Refuses arrays for outputs that the network does not have.
+    fn knows_all_of(&self, out: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
+        let Some(out) = out else { return Ok(()) };
+        for name in out.keys() {
+            let name: String = name.extract()?;
+            if !self.outputs.iter().any(|port| port.name == name) {
+                let names: Vec<&str> = self.outputs.iter().map(|port| port.name.as_str()).collect();
+                let text = format!("out has {name:?}; the network's outputs are {}", names.join(", "));
+                return Err(PyValueError::new_err(text));
+            }
+        }
+        Ok(())
+    }
+}
