@@ -39,7 +39,10 @@ pub(crate) fn run() -> Result<()> {
     let package = root.join("crates/kompakt-py");
     let manifest = package.join("Cargo.toml");
     let build = ["-m", "maturin", "build", "--release", "--quiet", "--manifest-path"].map(OsStr::new);
-    call(&tools.python, build.into_iter().chain([manifest.as_os_str(), "--out".as_ref(), wheels.as_os_str()]))?;
+    call(
+        &tools.python,
+        build.into_iter().chain([manifest.as_os_str(), "--out".as_ref(), wheels.as_os_str()]),
+    )?;
     let wheel = only_file(&wheels)?;
     let n_bytes = wheel.metadata().context("the wheel")?.len();
     if n_bytes > MOST_BYTES {
@@ -75,7 +78,12 @@ pub(crate) fn run() -> Result<()> {
     let oldest = Environment::new(&root.join("target/bindings/oldest"))?;
     oldest.install(&[OLDEST, "pytest", "hypothesis"])?;
     oldest.reinstall(&wheel)?;
-    oldest.test(&["test_arrays.py", "test_file.py", "test_run.py"].map(|name| tests.join(name)).each_ref().map(|p| &**p))?;
+    oldest.test(
+        &["test_arrays.py", "test_file.py", "test_run.py"]
+            .map(|name| tests.join(name))
+            .each_ref()
+            .map(|p| &**p),
+    )?;
     let name = wheel.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     crate::say(&format!(
         "{name}, {n_bytes} bytes: tests pass, and the examples in Python print what the loader says: {expected}"

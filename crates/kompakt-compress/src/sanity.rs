@@ -144,7 +144,9 @@ mod tests {
     fn a_ruined_network_is_refused() {
         let noise = Target::Noise(3.0);
         assert!(check_after(&outcome(0.9, None), noise).is_ok());
-        assert!(check_after(&outcome(1.1, None), noise).unwrap_err().to_string().contains("summed error 1.10"));
+        assert!(
+            check_after(&outcome(1.1, None), noise).unwrap_err().to_string().contains("summed error 1.10")
+        );
         assert!(check_after(&outcome(1.1, agreeing(400)), noise).is_ok());
         assert!(check_after(&outcome(0.5, agreeing(105)), noise).unwrap_err().to_string().contains("chance"));
         assert!(check_after(&outcome(0.5, agreeing(951)), Target::Drop(0.01)).is_ok());

@@ -22,7 +22,7 @@ use crate::{
 use element::Element;
 use form::Form;
 use kompakt_format::{Container, Tier};
-use kompakt_graph::{Graph, Input, Node, Op, Pair, Padding};
+use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair};
 use kompakt_model::{Model, Parameter, StageRecord};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -69,8 +69,7 @@ pub fn encode(arrays: &[Array], tier: Tier) -> Result<Vec<u8>, PackError> {
         layers.push(Parameter::dense(vec![1, 1], vec![0.0]));
     }
     let mut model = model(layers)?;
-    let record =
-        StageRecord::new(PROGRAM, env!("CARGO_PKG_VERSION")).option("arrays", Value::Array(about));
+    let record = StageRecord::new(PROGRAM, env!("CARGO_PKG_VERSION")).option("arrays", Value::Array(about));
     model.record(record, None);
     let mut bytes = Vec::new();
     write_to(&mut InMemory::new(model)?, &Options::new(tier), &mut bytes, &|_, _| ())?;
@@ -107,8 +106,10 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Array>, PackError> {
             let kind = Element::parse(&name, &element)?;
             let form = Form::parse(&about["form"], &about["table"], kind)
                 .ok_or_else(|| broken("it is stored in a form that this reader does not know"))?;
-            let own: Vec<&Parameter> = (0..form.n_parameters(n, kind)).map_while(|_| parameters.next()).collect();
-            let bytes = form.bytes(kind, n, &own).ok_or_else(|| broken("its parameters do not fit its shape"))?;
+            let own: Vec<&Parameter> =
+                (0..form.n_parameters(n, kind)).map_while(|_| parameters.next()).collect();
+            let bytes =
+                form.bytes(kind, n, &own).ok_or_else(|| broken("its parameters do not fit its shape"))?;
             Ok(Array { name, element, shape, bytes })
         })
         .collect()

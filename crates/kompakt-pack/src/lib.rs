@@ -12,9 +12,9 @@
 //! What is not here: anything that changes a weight; reading (`kompakt-format`).
 
 pub mod account;
-pub mod arrays;
 mod adaptive;
 mod ancillary;
+pub mod arrays;
 mod cbor;
 mod content;
 mod convert;

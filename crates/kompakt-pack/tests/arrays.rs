@@ -37,9 +37,11 @@ fn every_form_comes_back() {
 #[test]
 fn random_arrays_come_back() {
     arbtest(|u| {
-        let element = *u.choose(&["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"])?;
+        let element = *u
+            .choose(&["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"])?;
         let size: usize = element[1..].parse().unwrap();
-        let shape: Vec<usize> = (0..u.int_in_range(0..=5)?).map(|_| u.int_in_range(0..=5)).collect::<Result<_, _>>()?;
+        let shape: Vec<usize> =
+            (0..u.int_in_range(0..=5)?).map(|_| u.int_in_range(0..=5)).collect::<Result<_, _>>()?;
         let n: usize = shape.iter().product();
         let few = u.ratio(1, 2)?;
         let byte = |u: &mut arbtest::arbitrary::Unstructured<'_>| match few {

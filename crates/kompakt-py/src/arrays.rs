@@ -10,6 +10,9 @@ use pyo3::{
 /// Name, element, shape and bytes.
 type Item = (String, String, Vec<usize>, Vec<u8>);
 
+/// The same, with bytes that Python owns.
+type Found = (String, String, Vec<usize>, Py<PyByteArray>);
+
 /// Arrays as the bytes of a file.
 #[pyfunction]
 pub(crate) fn encode<'py>(py: Python<'py>, items: Vec<Item>, tier: &str) -> PyResult<Bound<'py, PyBytes>> {
@@ -24,13 +27,9 @@ pub(crate) fn encode<'py>(py: Python<'py>, items: Vec<Item>, tier: &str) -> PyRe
 
 /// The arrays of a file.
 #[pyfunction]
-pub(crate) fn decode(
-    py: Python<'_>,
-    bytes: Vec<u8>,
-) -> PyResult<Vec<(String, String, Vec<usize>, Py<PyByteArray>)>> {
+pub(crate) fn decode(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Vec<Found>> {
     let all = py.detach(|| arrays::decode(&bytes)).map_err(error::of_input)?;
-    let item = |array: Array| {
-        (array.name, array.element, array.shape, PyByteArray::new(py, &array.bytes).unbind())
-    };
+    let item =
+        |array: Array| (array.name, array.element, array.shape, PyByteArray::new(py, &array.bytes).unbind());
     Ok(all.into_iter().map(item).collect())
 }

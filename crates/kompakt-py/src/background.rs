@@ -62,11 +62,14 @@ pub(crate) fn run<T: Send + 'static>(
             Ok(Ok(result)) => return Ok(result),
             Ok(Err(panic)) => {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+                let text =
+                    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
                 return Err(PyRuntimeError::new_err(format!("kompakt failed, please report this: {text}")));
             }
             Err(RecvTimeoutError::Timeout) => py.check_signals().map_err(cancel)?,
-            Err(RecvTimeoutError::Disconnected) => return Err(PyRuntimeError::new_err("the work ended early")),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(PyRuntimeError::new_err("the work ended early"));
+            }
         }
     }
 }

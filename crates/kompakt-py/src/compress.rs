@@ -3,13 +3,16 @@
 use crate::{background, container::tier_of, error};
 use anyhow::Result;
 use kompakt::library::{self, Data};
-use kompakt_compress::{
-    Compressed, Options, check_after, check_before, check_file, compress, without_loss,
-};
+use kompakt_compress::{Compressed, Options, check_after, check_before, check_file, compress, without_loss};
 use kompakt_data::{Dataset, Labelling, Values};
 use kompakt_format::Tier;
 use kompakt_model::Parameter;
-use pyo3::{buffer::PyBuffer, exceptions::PyValueError, prelude::*, types::{PyBytes, PyDict}};
+use pyo3::{
+    buffer::PyBuffer,
+    exceptions::PyValueError,
+    prelude::*,
+    types::{PyBytes, PyDict},
+};
 use std::path::PathBuf;
 
 /// A network's file, that of its graph, shapes of inputs by name, whether it is checked, names of its classes.
@@ -67,7 +70,8 @@ pub(crate) fn compress_network<'py>(
         None => None,
         Some((source, n, ignored, prep)) => Some((source.read(py)?, n, ignored, prep)),
     };
-    let made = background::run(py, tell.as_ref(), move |progress| work(network, data, &wish, tier, progress))?;
+    let made =
+        background::run(py, tell.as_ref(), move |progress| work(network, data, &wish, tier, progress))?;
     described(py, made.map_err(|e| error::of_command(&e))?)
 }
 
@@ -134,7 +138,8 @@ fn work(
             .map_err(library::compress_error)?;
     }
     let (seen, validation) = (pictures.as_ref().map(|p| &p.seen), pictures.as_ref().map(|p| &p.validation));
-    let made = compress(&model, &options, seen, validation, None, progress).map_err(library::compress_error)?;
+    let made =
+        compress(&model, &options, seen, validation, None, progress).map_err(library::compress_error)?;
     check_after(&made.outcome, options.target).map_err(library::compress_error)?;
     check_file(&made.packed).map_err(library::compress_error)?;
     let missed = (!made.outcome.met).then(|| options.missed(&made.outcome));
@@ -146,7 +151,7 @@ impl Source {
         Ok(match self {
             Self::Named(source, judge) => Data::Named { source, judge },
             Self::Here(seen, validation) => {
-                Data::Here { seen: seen.read(py)?, validation: validation.read(py)? }
+                Data::Here { seen: Box::new(seen.read(py)?), validation: Box::new(validation.read(py)?) }
             }
         })
     }

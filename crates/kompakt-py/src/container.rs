@@ -25,13 +25,8 @@ enum From {
 }
 
 /// Shape, values, mask, codes, codebook: numbers as the bytes of arrays.
-type Parts = (
-    Vec<usize>,
-    Py<PyByteArray>,
-    Option<Py<PyByteArray>>,
-    Option<Py<PyByteArray>>,
-    Option<Py<PyByteArray>>,
-);
+type Parts =
+    (Vec<usize>, Py<PyByteArray>, Option<Py<PyByteArray>>, Option<Py<PyByteArray>>, Option<Py<PyByteArray>>);
 
 #[pymethods]
 impl Container {
@@ -150,6 +145,8 @@ pub(crate) fn tier_of(name: &str) -> PyResult<Tier> {
         "smallest" => Ok(Tier::Smallest),
         "stream" => Ok(Tier::Stream),
         "direct" => Ok(Tier::Direct),
-        _ => Err(PyValueError::new_err(format!("tier {name:?}: there are 'smallest', 'stream' and 'direct'"))),
+        _ => {
+            Err(PyValueError::new_err(format!("tier {name:?}: there are 'smallest', 'stream' and 'direct'")))
+        }
     }
 }

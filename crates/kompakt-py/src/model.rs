@@ -121,7 +121,12 @@ impl Model {
     /// Runs raw inputs `[batch, *input_shape]`, or one without the batch: the file's preprocessing, then the network. Gives
     /// the first output, in `out` if it is there; `run_all` gives all.
     #[pyo3(signature = (x, out = None))]
-    fn run(&self, py: Python<'_>, x: &Bound<'_, PyAny>, out: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+    fn run(
+        &self,
+        py: Python<'_>,
+        x: &Bound<'_, PyAny>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
         self.first(py, x, out, |session, x, batch| session.run_raw(x, batch).map(drop))
     }
 

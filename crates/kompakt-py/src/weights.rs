@@ -10,6 +10,9 @@ use pyo3::{buffer::PyBuffer, exceptions::PyValueError, prelude::*, types::PyByte
 /// Weights: their shape, `[out, in]` or `[out, in, kh, kw]`, and the numbers.
 type Layer = (Vec<usize>, PyBuffer<f32>);
 
+/// Codebook, codes, mask: the bytes of arrays.
+type Shared = (Py<PyByteArray>, Py<PyByteArray>, Option<Py<PyByteArray>>);
+
 /// The masks of some layers, as `kompakt prune` sets them: true bytes are kept.
 ///
 /// `densities` has one number for all layers together, spread by `rule`, or one a layer.
@@ -23,7 +26,8 @@ pub(crate) fn masks(
 ) -> PyResult<Vec<Py<PyByteArray>>> {
     let target = match (is_overall, &densities[..]) {
         (true, [density]) => {
-            let rule: Rule = rule.parse().map_err(|e| PyValueError::new_err(format!("rule {rule:?}: {e}")))?;
+            let rule: Rule =
+                rule.parse().map_err(|e| PyValueError::new_err(format!("rule {rule:?}: {e}")))?;
             Target::Overall { density: *density, rule }
         }
         _ => Target::Layers(densities),
@@ -51,7 +55,7 @@ pub(crate) fn share(
     n_levels: usize,
     codebook_format: &str,
     seed: u64,
-) -> PyResult<(Py<PyByteArray>, Py<PyByteArray>, Option<Py<PyByteArray>>)> {
+) -> PyResult<Shared> {
     let method = match method {
         "linear" => Method::KMeans(CentroidInit::Linear),
         "density" => Method::KMeans(CentroidInit::Density),
@@ -96,7 +100,8 @@ fn graph<'s>(shapes: impl Iterator<Item = &'s [usize]>) -> PyResult<Graph> {
             }
             [rows, cols] => (Op::Linear { out_features: rows, bias: false }, vec![cols]),
             _ => {
-                let text = format!("weights of shape {shape:?}: (out, in) or (out, in, height, width) are needed");
+                let text =
+                    format!("weights of shape {shape:?}: (out, in) or (out, in, height, width) are needed");
                 return Err(PyValueError::new_err(text));
             }
         };

@@ -53,9 +53,9 @@ pub enum Data {
     /// Images that lie in memory.
     Here {
         /// To look at.
-        seen: Dataset,
+        seen: Box<Dataset>,
         /// To judge by.
-        validation: Dataset,
+        validation: Box<Dataset>,
     },
 }
 
@@ -77,7 +77,7 @@ pub fn pictures(
             let shape = input_shape(model)?;
             let steps = preprocessing::steps(prep.as_deref(), model, &shape, "data")?;
             let sources = ["data".to_string(), "data that is not calibrated with".to_string()];
-            Pictures::of(model, steps.as_ref(), seen, validation, sources, ignores_labels).map(Some)
+            Pictures::of(model, steps.as_ref(), *seen, *validation, sources, ignores_labels).map(Some)
         }
     }
 }

@@ -130,7 +130,9 @@ pub(crate) fn failed(error: CompressError) -> anyhow::Error {
         CompressError::Pack(error) => error.into_anyhow(),
         CompressError::NotReadBack(_) => anyhow::anyhow!("{error}"),
         CompressError::Ruined(message) => Failure { code: exit::TARGET_MISSED, message }.into(),
-        CompressError::NeedsImages(_) | CompressError::Wish(_) => Failure { code: exit::USAGE, message: error.to_string() }.into(),
+        CompressError::NeedsImages(_) | CompressError::Wish(_) => {
+            Failure { code: exit::USAGE, message: error.to_string() }.into()
+        }
         other => Failure { code: exit::INPUT, message: other.to_string() }.into(),
     }
 }

@@ -17,14 +17,18 @@ impl Element {
     pub(super) fn parse(array: &str, text: &str) -> Result<Self, PackError> {
         let known = match text.as_bytes() {
             [kind @ b'b', b'1'] => Some((*kind, 1)),
-            [kind @ (b'i' | b'u'), size @ (b'1' | b'2' | b'4' | b'8')] => Some((*kind, usize::from(size - b'0'))),
+            [kind @ (b'i' | b'u'), size @ (b'1' | b'2' | b'4' | b'8')] => {
+                Some((*kind, usize::from(size - b'0')))
+            }
             [kind @ b'f', size @ (b'2' | b'4' | b'8')] => Some((*kind, usize::from(size - b'0'))),
             [kind @ b'c', b'8'] => Some((*kind, 8)),
             [kind @ b'c', b'1', b'6'] => Some((*kind, 16)),
             _ => None,
         };
         let (kind, size) = known.ok_or_else(|| {
-            let problem = format!("elements of type {text:?}; booleans, integers, floating-point and complex numbers are stored");
+            let problem = format!(
+                "elements of type {text:?}; booleans, integers, floating-point and complex numbers are stored"
+            );
             PackError::unsupported(array, problem)
         })?;
         Ok(Self { kind, size })

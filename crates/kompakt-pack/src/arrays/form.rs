@@ -130,7 +130,9 @@ impl Form {
                 _ => None,
             },
             Self::Values | Self::Indices(_) => {
-                let Parameter::Shared { codebook, codes, mask, .. } = parameters.first()? else { return None };
+                let Parameter::Shared { codebook, codes, mask, .. } = parameters.first()? else {
+                    return None;
+                };
                 let entries: Vec<Option<Vec<u8>>> = match self {
                     Self::Indices(table) => table.iter().cloned().map(Some).collect(),
                     _ => codebook.to_f32().into_iter().map(|v| element.bytes_of(v)).collect(),
@@ -177,9 +179,9 @@ fn counting(n: usize) -> Numbers {
 
 /// One code an element: its place in `order`; elements of zero bytes are what the mask removes.
 fn shared(bytes: &[u8], size: usize, order: &[&[u8]], codebook: Numbers, shape: &[usize]) -> Parameter {
-    let places: BTreeMap<&[u8], u8> =
-        order.iter().enumerate().map(|(i, entry)| (*entry, i as u8)).collect();
-    let found: Vec<Option<u8>> = bytes.chunks_exact(size).map(|element| places.get(element).copied()).collect();
+    let places: BTreeMap<&[u8], u8> = order.iter().enumerate().map(|(i, entry)| (*entry, i as u8)).collect();
+    let found: Vec<Option<u8>> =
+        bytes.chunks_exact(size).map(|element| places.get(element).copied()).collect();
     let mask: Vec<bool> = found.iter().map(Option::is_some).collect();
     let codes = found.into_iter().map(Option::unwrap_or_default).collect();
     Parameter::Shared { shape: shape.to_vec(), codebook, codes, mask: mask.contains(&false).then_some(mask) }
