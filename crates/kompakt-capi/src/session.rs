@@ -89,7 +89,10 @@ pub unsafe extern "C" fn kompakt_open(
         let path = unsafe { CStr::from_ptr(path) }.to_str().map_err(|_| argument("path is not UTF-8"))?;
         // SAFETY: the caller's promise.
         let options = unsafe { options.as_ref() }.copied().unwrap_or_default();
+        #[cfg(feature = "map")]
         let model = if options.in_memory { Model::read(path) } else { Model::map(path) }?;
+        #[cfg(not(feature = "map"))]
+        let model = Model::read(path)?;
         // SAFETY: the caller's promise.
         unsafe { put(session, KompaktSession::new(model, &options)?) }
     })

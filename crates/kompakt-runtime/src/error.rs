@@ -1,17 +1,18 @@
 //! What can go wrong between a file and its answer.
 
+use alloc::{string::String, vec::Vec};
 use kompakt_format::FormatError;
-use std::path::PathBuf;
 
 /// Why a model cannot be opened, planned or run. The message says where and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuntimeError {
     /// The file cannot be read.
+    #[cfg(feature = "std")]
     #[error("{path}: {source}", path = path.display())]
     Io {
         /// The file.
-        path: PathBuf,
+        path: std::path::PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
@@ -90,6 +91,7 @@ pub enum RuntimeError {
     #[error("{0}")]
     Signature(String),
     /// A thread cannot be started.
+    #[cfg(feature = "threads")]
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }

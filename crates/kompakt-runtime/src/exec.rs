@@ -9,6 +9,8 @@ mod general;
 mod in_place;
 mod movement;
 mod out_of_place;
+#[cfg(feature = "threads")]
+mod pool;
 mod run;
 mod threads;
 

@@ -11,6 +11,7 @@ use crate::{
     schedule::{LayerSpec, forms::FormKind},
     weights::{RowScratch, StoredWeights},
 };
+use alloc::vec::Vec;
 use form::Form;
 use from_file::FromFile;
 use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, WindowMatrix};

@@ -35,6 +35,12 @@
 //!
 //! What is not here: training, writing, and any knowledge of instruction sets (`kompakt-kernels`).
 
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
 mod error;
 mod exec;
 mod layer;

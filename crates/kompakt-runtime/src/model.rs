@@ -1,9 +1,16 @@
 //! A file, opened.
 
 use crate::{error::RuntimeError, program::Program, weights::Parameters};
+use alloc::{
+    borrow::Cow,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
 use kompakt_format::{Container, Directory};
 use kompakt_kernels::Isa;
-use std::{borrow::Cow, path::Path, sync::Arc};
+#[cfg(feature = "std")]
+use std::path::Path;
 
 /// A `.kompakt` file, opened but not decoded.
 ///
@@ -32,6 +39,7 @@ pub struct Model<'a> {
 /// Where a file's bytes are.
 #[derive(Debug)]
 enum Bytes<'a> {
+    #[cfg(feature = "map")]
     Mapped(memmap2::Mmap),
     Here(Cow<'a, [u8]>),
 }
@@ -39,12 +47,14 @@ enum Bytes<'a> {
 impl Bytes<'_> {
     fn get(&self) -> &[u8] {
         match self {
+            #[cfg(feature = "map")]
             Self::Mapped(map) => map,
             Self::Here(bytes) => bytes,
         }
     }
 }
 
+#[cfg(feature = "std")]
 impl Model<'static> {
     /// Maps a file. Nothing but its directory is read until it is needed, and what is read may be given back by the
     /// system: it is not counted as memory of the process.
@@ -54,6 +64,7 @@ impl Model<'static> {
     /// use [`Model::read`] where that can happen.
     ///
     /// Errors: the file cannot be opened or mapped, or header or directory are broken.
+    #[cfg(feature = "map")]
     pub fn map(path: impl AsRef<Path>) -> Result<Self, RuntimeError> {
         let path = path.as_ref();
         let map = map_file(path).map_err(|source| RuntimeError::Io { path: path.to_path_buf(), source })?;
@@ -121,7 +132,11 @@ impl<'a> Model<'a> {
 
     /// Whether the file is mapped.
     pub fn is_mapped(&self) -> bool {
-        matches!(self.bytes, Bytes::Mapped(_))
+        match self.bytes {
+            #[cfg(feature = "map")]
+            Bytes::Mapped(_) => true,
+            Bytes::Here(_) => false,
+        }
     }
 
     /// Length of the file.
@@ -144,6 +159,7 @@ impl<'a> Model<'a> {
 }
 
 /// The one place that maps a file.
+#[cfg(feature = "map")]
 #[expect(unsafe_code, reason = "a map is only as stable as its file")]
 fn map_file(path: &Path) -> std::io::Result<memmap2::Mmap> {
     let file = std::fs::File::open(path)?;

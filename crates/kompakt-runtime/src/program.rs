@@ -22,6 +22,11 @@ pub use operation::{
 pub use size::{BATCH, Dim, MAX_RANK, Shape, Sizes, Symbol};
 
 use crate::error::RuntimeError;
+use alloc::{
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
 use kompakt_graph::Graph;
 
 /// The number of a value: an index into [`Program::values`].

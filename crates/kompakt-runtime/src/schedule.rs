@@ -29,6 +29,7 @@ mod supported;
 pub(crate) use step::{Channels, Combine, InPlace, OutOfPlace, Segment, Step, StepKind};
 
 use crate::program::{Affine, Epilogue, ParameterId, Program};
+use alloc::{string::String, vec::Vec};
 use forms::Choice;
 use kompakt_kernels::Convolution;
 

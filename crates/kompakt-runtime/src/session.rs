@@ -18,6 +18,7 @@ use crate::{
     program::{Program, Sizes},
     schedule::plan::Plan,
 };
+use alloc::{boxed::Box, format, vec::Vec};
 use kompakt_kernels::{Isa, elementwise};
 use kompakt_prep::Pipeline;
 use prediction::{ends_in_softmax, likeliest};
@@ -201,7 +202,7 @@ impl<'m> Session<'m> {
                 found: raw.len(),
             });
         }
-        let mut prepared = std::mem::take(&mut self.prepared);
+        let mut prepared = core::mem::take(&mut self.prepared);
         prepared.resize(to * batch, 0.0);
         for (raw, out) in raw.chunks_exact(from.len()).zip(prepared.chunks_exact_mut(to)) {
             pipeline.apply(raw, out, &mut self.prep_scratch);
@@ -235,7 +236,7 @@ impl<'m> Session<'m> {
             return Err(RuntimeError::NotAClassifier(all.collect()));
         }
         self.predict(raw, 1)?;
-        let mut predictions = std::mem::take(&mut self.predictions);
+        let mut predictions = core::mem::take(&mut self.predictions);
         likeliest(self.output(0), top, &mut predictions);
         self.predictions = predictions;
         Ok(&self.predictions)

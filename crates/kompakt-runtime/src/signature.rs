@@ -10,6 +10,7 @@
 //! signature covers is in spec/format.md, "Security".
 
 use crate::{Model, RuntimeError};
+use alloc::{borrow::ToOwned, format, string::String};
 use std::path::{Path, PathBuf};
 
 /// What the trusted comment says of the content: this word, then the content hash in 16 hexadecimal digits.

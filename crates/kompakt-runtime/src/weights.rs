@@ -21,9 +21,10 @@ pub(crate) use stream::SharedTables;
 pub(crate) use table::Table;
 
 use crate::error::RuntimeError;
+use alloc::vec::Vec;
+use core::ops::Range;
 use kompakt_entropy::direct::TileRef;
 use kompakt_kernels::Codebook;
-use std::ops::Range;
 use stream::StreamTiles;
 
 /// A weight, `[rows, cols]`: rows are output units, columns all else.
@@ -63,9 +64,9 @@ enum Source<'m> {
 }
 
 #[cfg(test)]
-thread_local! {
+std::thread_local! {
     /// Tiles of the tier `stream` that this thread has decoded.
-    static DECODED_TILES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    static DECODED_TILES: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
 }
 
 impl<'m> StoredWeights<'m> {

@@ -227,5 +227,5 @@ fn grid_block(grid: &Grid, density: f32) -> usize {
     let channel = grid.channel_len() / LANES;
     let [kh, kw] = grid.shape().kernel;
     let kept = (kh * kw) as f32 * density.max(0.001);
-    (GRID_BLOCK / LANES).max(channel * (GRID_KEPT / kept).ceil() as usize)
+    (GRID_BLOCK / LANES).max(channel * libm::ceilf(GRID_KEPT / kept) as usize)
 }

@@ -1,6 +1,7 @@
 //! The memory of all buffers, laid out by [`Places`].
 
 use crate::schedule::placement::{ALIGN, Places};
+use alloc::{vec, vec::Vec};
 
 /// One piece of memory; a buffer of `n` images is a slice of it.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! The seam behind which a program is run.
 
 use crate::{error::RuntimeError, schedule::plan::Plan};
-use std::time::Duration;
+use alloc::{string::String, vec::Vec};
+use core::time::Duration;
 
 /// Something that runs the [program](crate::program::Program) of one model: this machine's processor, or what another
 /// crate brings.
@@ -38,7 +39,7 @@ use std::time::Duration;
 ///     Session::with_executor(model, Box::new(Relus(Plan::default())))
 /// }
 /// ```
-pub trait Executor: std::fmt::Debug + Send + Sync {
+pub trait Executor: core::fmt::Debug + Send + Sync {
     /// How the program is run, and the memory that it takes.
     fn plan(&self) -> &Plan;
 

@@ -1,4 +1,5 @@
-//! Functions of one element and of two, in single precision.
+//! Functions of one element and of two, in single precision. Those that a processor has no instruction for are `libm`'s: the
+//! same bits on every machine.
 
 use kompakt_graph::{BinaryFunction, UnaryFunction};
 use kompakt_kernels::{Isa, functions};
@@ -14,23 +15,23 @@ pub(super) fn unary(isa: Isa, function: UnaryFunction, x: &mut [f32]) {
         UnaryFunction::Gelu => functions::gelu(isa, x),
         UnaryFunction::Abs => each(f32::abs),
         UnaryFunction::Sign => each(|x| if x == 0.0 || x.is_nan() { x } else { x.signum() }),
-        UnaryFunction::Floor => each(f32::floor),
-        UnaryFunction::Ceil => each(f32::ceil),
-        UnaryFunction::Round => each(f32::round_ties_even),
-        UnaryFunction::Truncate => each(f32::trunc),
-        UnaryFunction::Log => each(|x| wide(x, f64::ln)),
-        UnaryFunction::Sin => each(|x| wide(x, f64::sin)),
-        UnaryFunction::Cos => each(|x| wide(x, f64::cos)),
-        UnaryFunction::Tan => each(|x| wide(x, f64::tan)),
-        UnaryFunction::Asin => each(|x| wide(x, f64::asin)),
-        UnaryFunction::Acos => each(|x| wide(x, f64::acos)),
-        UnaryFunction::Atan => each(|x| wide(x, f64::atan)),
-        UnaryFunction::Sinh => each(|x| wide(x, f64::sinh)),
-        UnaryFunction::Cosh => each(|x| wide(x, f64::cosh)),
-        UnaryFunction::Asinh => each(|x| wide(x, f64::asinh)),
-        UnaryFunction::Acosh => each(|x| wide(x, f64::acosh)),
-        UnaryFunction::Atanh => each(|x| wide(x, f64::atanh)),
-        UnaryFunction::Softplus => each(|x| wide(x, |x| x.max(0.0) + (-x.abs()).exp().ln_1p())),
+        UnaryFunction::Floor => each(libm::floorf),
+        UnaryFunction::Ceil => each(libm::ceilf),
+        UnaryFunction::Round => each(libm::roundevenf),
+        UnaryFunction::Truncate => each(libm::truncf),
+        UnaryFunction::Log => each(|x| wide(x, libm::log)),
+        UnaryFunction::Sin => each(|x| wide(x, libm::sin)),
+        UnaryFunction::Cos => each(|x| wide(x, libm::cos)),
+        UnaryFunction::Tan => each(|x| wide(x, libm::tan)),
+        UnaryFunction::Asin => each(|x| wide(x, libm::asin)),
+        UnaryFunction::Acos => each(|x| wide(x, libm::acos)),
+        UnaryFunction::Atan => each(|x| wide(x, libm::atan)),
+        UnaryFunction::Sinh => each(|x| wide(x, libm::sinh)),
+        UnaryFunction::Cosh => each(|x| wide(x, libm::cosh)),
+        UnaryFunction::Asinh => each(|x| wide(x, libm::asinh)),
+        UnaryFunction::Acosh => each(|x| wide(x, libm::acosh)),
+        UnaryFunction::Atanh => each(|x| wide(x, libm::atanh)),
+        UnaryFunction::Softplus => each(|x| wide(x, |x| x.max(0.0) + libm::log1p(libm::exp(-x.abs())))),
         UnaryFunction::Not => each(|x| truth(x == 0.0)),
         UnaryFunction::IsNan => each(|x| truth(x.is_nan())),
         UnaryFunction::IsInfinite => each(|x| truth(x.is_infinite())),
@@ -49,10 +50,10 @@ fn truth(is_true: bool) -> f32 {
 /// A function of an element of each of two values.
 pub(super) fn binary(function: BinaryFunction) -> fn(f32, f32) -> f32 {
     match function {
-        BinaryFunction::Pow => |a, b| wide(a, |a| a.powf(f64::from(b))),
+        BinaryFunction::Pow => |a, b| wide(a, |a| libm::pow(a, f64::from(b))),
         BinaryFunction::Max => |a, b| if a.is_nan() || a > b { a } else { b },
         BinaryFunction::Min => |a, b| if a.is_nan() || a < b { a } else { b },
-        BinaryFunction::Modulo => |a, b| wide(a, |a| a - (a / f64::from(b)).floor() * f64::from(b)),
+        BinaryFunction::Modulo => |a, b| wide(a, |a| a - libm::floor(a / f64::from(b)) * f64::from(b)),
         BinaryFunction::Remainder => |a, b| a % b,
         BinaryFunction::Equal => |a, b| truth(a == b),
         BinaryFunction::Less => |a, b| truth(a < b),

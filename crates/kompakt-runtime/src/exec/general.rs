@@ -5,6 +5,7 @@ use crate::{
     schedule::general::General,
     weights::{RowScratch, Table},
 };
+use alloc::vec::Vec;
 use kompakt_graph::{MAX_RANK, Reduction, Update};
 use kompakt_kernels::{Isa, matmul};
 
@@ -108,7 +109,7 @@ impl General {
 
 /// The row that an index names among `n`.
 fn row(index: f32, n: usize) -> usize {
-    let whole = f64::from(index.trunc());
+    let whole = f64::from(libm::truncf(index));
     let from_front = if whole < 0.0 { whole + n as f64 } else { whole };
     // NaN is cast to 0.
     from_front.clamp(0.0, (n - 1) as f64) as usize

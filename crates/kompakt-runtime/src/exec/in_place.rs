@@ -2,6 +2,7 @@
 
 use super::functions;
 use crate::schedule::{Channels, InPlace};
+use alloc::vec::Vec;
 use kompakt_kernels::{Isa, activations, elementwise};
 
 /// Two numbers a channel: scale and bias; or slopes, and nothing.

@@ -44,6 +44,7 @@ pub(super) fn for_each_place(
 #[cfg(test)]
 mod tests {
     use super::transpose;
+    use alloc::{vec, vec::Vec};
 
     #[test]
     fn transposing_twice_changes_nothing() {

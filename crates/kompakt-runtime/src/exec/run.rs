@@ -8,8 +8,9 @@ use crate::{
     schedule::{Layout, Schedule, Segment, Step, StepKind},
     weights::Table,
 };
+use alloc::vec::Vec;
+use core::time::Duration;
 use kompakt_kernels::{Convolution, Isa};
-use std::time::{Duration, Instant};
 
 /// All that a run works with.
 pub(super) struct Run<'r, 'm> {
@@ -48,9 +49,7 @@ impl Run<'_, '_> {
             None => steps.iter().for_each(|step| self.step(step)),
             Some(times) => {
                 for (step, time) in steps.iter().zip(&mut times[segment.steps.clone()]) {
-                    let start = Instant::now();
-                    self.step(step);
-                    *time += start.elapsed();
+                    *time += timed(|| self.step(step));
                 }
             }
         }
@@ -118,4 +117,15 @@ impl Run<'_, '_> {
             before += len;
         }
     }
+}
+
+/// What something takes; nothing where there is no clock.
+fn timed(run: impl FnOnce()) -> Duration {
+    #[cfg(feature = "std")]
+    let start = std::time::Instant::now();
+    run();
+    #[cfg(feature = "std")]
+    return start.elapsed();
+    #[cfg(not(feature = "std"))]
+    Duration::ZERO
 }

@@ -1,121 +1,61 @@
-//! A small pool of threads that share out rows.
+//! Rows shared out to threads.
 //!
 //! Work is cut into chunks that do not depend on the number of threads; which thread runs which chunk does not
 //! matter, for chunks write different rows. So results are the same for any number of threads.
-#![expect(
-    unsafe_code,
-    reason = "workers borrow the caller's closure and rows for as long as it waits for them"
-)]
+#![expect(unsafe_code, reason = "chunks write different rows of the same memory")]
 
+#[cfg(feature = "threads")]
+use super::pool::Pool;
 use crate::error::RuntimeError;
-use std::{
-    marker::PhantomData,
-    ops::Range,
-    sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread::JoinHandle,
-};
+use core::{marker::PhantomData, ops::Range, slice};
 
 /// A call of `job(chunk, thread)` for every chunk.
-type Job<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
+pub(super) type Job<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
 
-/// Threads that wait for work. With one thread there are none, and work is done where it is asked for.
+/// What runs chunks: the caller's thread, and with the feature `threads` others beside it.
 #[derive(Debug)]
 pub(crate) struct Threads {
-    shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
+    #[cfg(feature = "threads")]
+    pool: Pool,
 }
 
-#[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
-    start: Condvar,
-    done: Condvar,
-    /// The next chunk that nobody has taken.
-    next: AtomicUsize,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Counts the jobs, so that a worker takes each once.
-    round: u64,
-    job: Option<Posted>,
-    /// Workers that have not finished with the job.
-    n_busy: usize,
-    panicked: bool,
-    stop: bool,
-}
-
-/// A job whose lifetime is the caller's word: it waits until `n_busy` is 0.
-#[derive(Clone, Copy)]
-struct Posted {
-    job: *const (dyn Fn(usize, usize) + Sync + 'static),
-    n_chunks: usize,
-}
-
-impl std::fmt::Debug for Posted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} chunks", self.n_chunks)
-    }
-}
-
-// SAFETY: the pointer is to a `Sync` closure that outlives every use of it (see `Threads::run`).
-unsafe impl Send for Posted {}
-
+#[cfg(feature = "threads")]
 impl Threads {
-    /// A pool of `n` threads, the caller's among them.
+    /// So many threads, the caller's among them.
+    ///
+    /// Errors: one cannot be started.
     pub(crate) fn new(n: usize) -> Result<Self, RuntimeError> {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State::default()),
-            start: Condvar::new(),
-            done: Condvar::new(),
-            next: AtomicUsize::new(0),
-        });
-        let mut pool = Self { shared, workers: Vec::new() };
-        for thread in 1..n {
-            let shared = pool.shared.clone();
-            let worker = std::thread::Builder::new()
-                .name(format!("kompakt-{thread}"))
-                .spawn(move || shared.work(thread))
-                .map_err(RuntimeError::Thread)?;
-            pool.workers.push(worker);
-        }
-        Ok(pool)
+        Ok(Self { pool: Pool::new(n)? })
     }
 
     /// How many threads, the caller's among them.
     pub(crate) fn len(&self) -> usize {
-        self.workers.len() + 1
+        self.pool.len()
     }
 
-    /// Calls `job(chunk, thread)` once for every chunk, on any thread, and returns when all are done.
-    ///
-    /// Panics: if a job does.
     fn run(&self, n_chunks: usize, job: Job<'_>) {
-        if self.workers.is_empty() || n_chunks <= 1 {
-            (0..n_chunks).for_each(|chunk| job(chunk, 0));
-            return;
-        }
-        // SAFETY: only the lifetime changes. Workers use the pointer while `n_busy` is above 0, and `finished` does
-        // not let this function return (or unwind) before it is 0.
-        let job: &'static (dyn Fn(usize, usize) + Sync) = unsafe { std::mem::transmute(job) };
-        {
-            let mut state = self.shared.lock();
-            self.shared.next.store(0, Ordering::Relaxed);
-            state.round += 1;
-            state.n_busy = self.workers.len();
-            state.job = Some(Posted { job, n_chunks });
-        }
-        self.shared.start.notify_all();
-        let finished = Finished(&self.shared);
-        self.shared.take_chunks(job, n_chunks, 0);
-        drop(finished);
-        let panicked = std::mem::take(&mut self.shared.lock().panicked);
-        assert!(!panicked, "a worker thread panicked");
+        self.pool.run(n_chunks, job);
+    }
+}
+
+#[cfg(not(feature = "threads"))]
+impl Threads {
+    /// The caller's thread, however many are asked for.
+    pub(crate) fn new(_: usize) -> Result<Self, RuntimeError> {
+        Ok(Self {})
     }
 
+    /// One.
+    pub(crate) fn len(&self) -> usize {
+        1
+    }
+
+    fn run(&self, n_chunks: usize, job: Job<'_>) {
+        (0..n_chunks).for_each(|chunk| job(chunk, 0));
+    }
+}
+
+impl Threads {
     /// Cuts rows into chunks and calls `work` on each.
     ///
     /// `data` is `[images, image_len]`, the first `rows` times `row_len` of each image being its rows; a chunk is
@@ -177,7 +117,7 @@ impl RowsMut<'_> {
         // `&mut self` keeps a second slice from being made at the same time.
         unsafe {
             let start = self.base.add(image * self.image_len + self.span.start);
-            std::slice::from_raw_parts_mut(start, self.span.len())
+            slice::from_raw_parts_mut(start, self.span.len())
         }
     }
 }
@@ -192,78 +132,10 @@ impl<T> Raw<T> {
 // SAFETY: see `for_rows`, the only user: threads get different rows and different entries of the scratch.
 unsafe impl<T: Send> Sync for Raw<T> {}
 
-impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take_chunks(&self, job: Job<'_>, n_chunks: usize, thread: usize) {
-        loop {
-            let chunk = self.next.fetch_add(1, Ordering::Relaxed);
-            if chunk >= n_chunks {
-                return;
-            }
-            job(chunk, thread);
-        }
-    }
-
-    /// The life of a worker.
-    fn work(&self, thread: usize) {
-        let mut round = 0;
-        loop {
-            let mut state = self.lock();
-            while !state.stop && state.round == round {
-                state = self.start.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-            if state.stop {
-                return;
-            }
-            round = state.round;
-            let posted = state.job;
-            drop(state);
-            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                if let Some(Posted { job, n_chunks }) = posted {
-                    // SAFETY: this worker counts in `n_busy` until it says below that it is done.
-                    self.take_chunks(unsafe { &*job }, n_chunks, thread);
-                }
-            }));
-            let mut state = self.lock();
-            state.panicked |= result.is_err();
-            state.n_busy -= 1;
-            if state.n_busy == 0 {
-                self.done.notify_all();
-            }
-        }
-    }
-}
-
-/// Waits, when dropped, until no worker is busy.
-struct Finished<'a>(&'a Shared);
-
-impl Drop for Finished<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        while state.n_busy > 0 {
-            state = self.0.done.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.job = None;
-    }
-}
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        self.shared.lock().stop = true;
-        self.shared.start.notify_all();
-        for worker in self.workers.drain(..) {
-            // A worker catches panics; there is nothing to be learnt here.
-            let _ = worker.join();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     #[test]
     fn every_row_is_written_once() {
@@ -288,17 +160,5 @@ mod tests {
             }
             assert_eq!(scratch.iter().sum::<usize>(), 11 + 4 + 1);
         }
-    }
-
-    #[test]
-    fn a_panic_in_a_chunk_is_the_callers() {
-        let pool = Threads::new(3).unwrap();
-        for _ in 0..20 {
-            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                pool.run(8, &|chunk, _| assert!(chunk != 5, "chunk five"));
-            }));
-            assert!(caught.is_err());
-        }
-        pool.run(8, &|_, _| {});
     }
 }

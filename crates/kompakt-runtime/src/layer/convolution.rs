@@ -9,8 +9,8 @@ use crate::{
     exec::{RowLayout, Threads},
     weights::RowScratch,
 };
+use core::ops::Range;
 use kompakt_kernels::{ConvRows, Convolution, ExpandedDepthwise, Isa, WindowMatrix};
-use std::ops::Range;
 
 impl PreparedLayer<'_> {
     /// A convolution of `n` images: `x` as [`Convolution::lay_out`] leaves each, `y` `[n, out, oh, ow]`.

@@ -9,8 +9,8 @@ use crate::{
     },
     weights::{CompressedRows, StoredWeights},
 };
+use alloc::{sync::Arc, vec, vec::Vec};
 use kompakt_kernels::{Codebook, ColumnMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix};
-use std::sync::Arc;
 
 /// The weights of a layer, in the form in which they are multiplied.
 #[derive(Debug)]

@@ -8,8 +8,9 @@ use crate::{
     },
     weights::{RowScratch, RowView, StoredWeights},
 };
+use alloc::sync::Arc;
+use core::ops::Range;
 use kompakt_kernels::{Codebook, Epilogue, Isa, RowWeights, TapLayout, WindowForm, WindowMatrix, dense};
-use std::{ops::Range, sync::Arc};
 
 /// How rows from the file are multiplied: as the form would that the layer has when memory allows, with the same bits.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 //! ```
 
 use super::{Affine, Binary, Operation, OperationKind as Kind, Program, Unary, ValueId};
+use alloc::{vec, vec::Vec};
 
 /// The same program, fused.
 pub(super) fn fuse(mut program: Program) -> Program {

@@ -5,6 +5,7 @@ use super::{
     Program, Shape, Unary, Value,
 };
 use crate::error::RuntimeError;
+use alloc::{string::ToString, vec, vec::Vec};
 use kompakt_graph::{Graph, Op};
 
 /// The program of a graph, nothing fused: value `i` of the program is value `i` of the graph.
@@ -49,7 +50,7 @@ fn kind(op: &Op, weight: usize, rank: usize, output_rank: usize) -> Option<Kind>
     let epilogue = |bias: bool| Epilogue { bias: bias.then_some(weight + 1), ..Epilogue::default() };
     // The batch is axis 0: nothing happens along it.
     let with_batch = |batch: usize, axes: &[usize]| -> Vec<usize> {
-        std::iter::once(batch).chain(axes.iter().copied()).collect()
+        core::iter::once(batch).chain(axes.iter().copied()).collect()
     };
     let binary = |operator| Kind::Binary { operator, relu: false };
     Some(match op {

@@ -1,5 +1,6 @@
 //! What a program's operations do. Axes count from the batch, which is axis 0.
 
+use alloc::vec::Vec;
 use kompakt_graph::{BinaryFunction, Padding, Pair, Reduction, UnaryFunction, Update};
 
 /// The number of a parameter in the file: an index into [`kompakt_graph::Graph::params`].

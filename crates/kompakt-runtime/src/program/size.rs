@@ -1,6 +1,7 @@
 //! Dimensions, which may be open until a session is made, and the sizes that close them.
 
 use crate::error::RuntimeError;
+use alloc::{format, vec, vec::Vec};
 
 /// The most dimensions of a value, the batch counted.
 pub const MAX_RANK: usize = 8;
@@ -42,7 +43,7 @@ impl Shape {
     /// Errors: as [`Shape::new`].
     pub fn batch_of(dims: &[usize]) -> Result<Self, RuntimeError> {
         let fixed = dims.iter().map(|&d| Dim::Fixed(d));
-        Self::new(std::iter::once(Dim::Open(BATCH)).chain(fixed).collect())
+        Self::new(core::iter::once(Dim::Open(BATCH)).chain(fixed).collect())
     }
 
     /// The dimensions.

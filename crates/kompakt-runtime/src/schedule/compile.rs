@@ -11,6 +11,13 @@ use crate::program::{
     Binary, ConvolutionWindow, Epilogue, Operation, OperationKind as Kind, ParameterId, PoolingWindow,
     Program, Unary, ValueId,
 };
+use alloc::{
+    boxed::Box,
+    format,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
 use kompakt_graph::BinaryFunction;
 use kompakt_kernels::{
     Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,

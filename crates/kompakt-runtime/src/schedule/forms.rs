@@ -14,6 +14,7 @@ use super::{
     costs::{self, Candidate, Costs},
 };
 use crate::weights::StoredWeights;
+use alloc::vec::Vec;
 use kompakt_kernels::{
     ColumnMatrix, Convolution, Isa, PanelMatrix, SlicedMatrix, TapLayout, TapMatrix, WindowForm, columns,
 };

@@ -1,5 +1,6 @@
 //! Steps that read up to three values and write another, image by image. Shapes leave out the batch.
 
+use alloc::vec::Vec;
 use kompakt_graph::{BinaryFunction, Reduction, Update};
 
 /// What such a step does.

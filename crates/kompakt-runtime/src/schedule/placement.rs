@@ -10,7 +10,8 @@
 //! Buffers are placed largest first, each at the lowest place that is free for as long as it lives.
 
 use super::Buffer;
-use std::ops::Range;
+use alloc::{vec, vec::Vec};
+use core::ops::Range;
 
 /// Floats of a cache line: where buffers begin.
 pub(crate) const ALIGN: usize = 16;
@@ -32,7 +33,7 @@ impl Places {
     pub(crate) fn plan(buffers: &[Buffer], max_batch: usize) -> Self {
         let size = |b: &Buffer| b.floats(max_batch).next_multiple_of(ALIGN);
         let mut order: Vec<usize> = (0..buffers.len()).collect();
-        order.sort_by_key(|&i| (std::cmp::Reverse(size(&buffers[i])), i));
+        order.sort_by_key(|&i| (core::cmp::Reverse(size(&buffers[i])), i));
         let mut offsets = vec![0; buffers.len()];
         // Those placed already, by offset.
         let mut placed: Vec<usize> = Vec::new();

@@ -1,5 +1,7 @@
 //! How a network will be run, known before it is.
 
+use alloc::{string::String, vec::Vec};
+
 /// How a network will be run, known before it is: forms and bytes.
 ///
 /// Anonymous bytes are memory of the process: activations, decoded weights, scratch. File-backed bytes are parts of the

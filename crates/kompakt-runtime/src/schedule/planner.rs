@@ -5,6 +5,7 @@ use super::{
     forms::{self, Choice, FormKind},
 };
 use crate::{error::RuntimeError, weights::StoredWeights};
+use alloc::{vec, vec::Vec};
 use kompakt_kernels::Convolution;
 
 /// Fixed memory of a session that is not worth counting piece by piece.
@@ -123,7 +124,7 @@ impl Planner<'_> {
             let kept: usize =
                 options.iter().zip(&from_file).filter(|(_, f)| !**f).map(|(o, _)| o.n_kept).sum();
             if best.as_ref().is_none_or(|(most, bytes, _)| {
-                (kept, std::cmp::Reverse(total)) > (*most, std::cmp::Reverse(*bytes))
+                (kept, core::cmp::Reverse(total)) > (*most, core::cmp::Reverse(*bytes))
             }) {
                 best = Some((kept, total, from_file));
             }

@@ -1,6 +1,7 @@
 //! Cuts the steps into segments.
 
 use super::{BufferId, Layout, Schedule, Segment, Step};
+use alloc::vec::Vec;
 
 /// Floats that the steps of a segment read and write at most, unless one image needs more: half of an L2.
 const SEGMENT_FLOATS: usize = 1 << 17;

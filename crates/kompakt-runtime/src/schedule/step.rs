@@ -1,11 +1,12 @@
 //! Steps: what is done to buffers, one after the other.
 
 use super::{BufferId, Layout, general::General};
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::ops::Range;
 use kompakt_graph::UnaryFunction;
 use kompakt_kernels::{
     Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,
 };
-use std::ops::Range;
 
 /// One step: reads buffers, writes one.
 #[derive(Debug, Clone)]

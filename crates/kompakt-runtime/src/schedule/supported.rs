@@ -1,6 +1,7 @@
 //! What of a program can be run here: f32 values whose first dimension is the batch, nothing along it.
 
 use crate::program::{DataType, OperationKind as Kind, Program};
+use alloc::{format, string::String, vec::Vec};
 
 /// The shape of every value, batch left out.
 pub(super) fn shapes(program: &Program) -> Result<Vec<Vec<usize>>, Vec<String>> {
@@ -57,6 +58,7 @@ mod tests {
     use super::super::compile::compile;
     use super::*;
     use crate::program::{Dim, Shape, Symbol};
+    use alloc::vec;
     use kompakt_graph::{Graph, Op};
 
     #[test]

@@ -4,13 +4,14 @@ use crate::{
     error::RuntimeError,
     program::{Program, Sizes},
 };
+use alloc::{string::String, vec::Vec};
 use kompakt_kernels::Isa;
 
 /// How to run a model.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SessionOptions {
-    /// Threads; results do not depend on it. Default 1.
+    /// Threads; results do not depend on it. Default 1. Without the feature `threads`, one whatever this says.
     pub threads: usize,
     /// The most memory in bytes that the session may hold (not the program, not what is mapped of the file). Layers
     /// that do not fit are unpacked from the file at every run. Default: no limit.
@@ -47,6 +48,6 @@ impl SessionOptions {
     /// Errors: a name that the program does not have, or a size of 0.
     pub(super) fn sizes(&self, program: &Program) -> Result<Sizes, RuntimeError> {
         let others = self.max_sizes.iter().map(|(name, size)| (name.as_str(), *size));
-        program.sizes(std::iter::once(("batch", self.max_batch.max(1))).chain(others))
+        program.sizes(core::iter::once(("batch", self.max_batch.max(1))).chain(others))
     }
 }

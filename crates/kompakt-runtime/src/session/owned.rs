@@ -55,8 +55,8 @@ impl OwnedSession {
     }
 }
 
-impl std::fmt::Debug for OwnedSession {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for OwnedSession {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         self.look(|session| f.debug_tuple("OwnedSession").field(session).finish())
     }
 }

@@ -1,6 +1,10 @@
 //! What a network takes and gives.
 
 use crate::program::{Program, Sizes, ValueId};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 
 /// An input or output of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]

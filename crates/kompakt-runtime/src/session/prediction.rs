@@ -1,6 +1,7 @@
 //! From outputs to classes.
 
 use crate::program::{OperationKind, Program};
+use alloc::vec::Vec;
 
 /// One class and how likely the network finds it.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -2,10 +2,10 @@
 
 use super::{CompressedRows, RowView, SharedTables, Source, StoredWeights, stream::StreamTiles};
 use crate::{error::RuntimeError, program::ParameterId};
+use alloc::{sync::Arc, vec::Vec};
 use kompakt_entropy::{direct::TileRef, stream::Tables};
 use kompakt_format::{Container, Numbers, Pool, SectionKind, Tile, rows_and_cols};
 use kompakt_kernels::Codebook;
-use std::sync::Arc;
 
 impl<'m> StoredWeights<'m> {
     /// Finds parameter `index` in the file. Tiles stay where they are; anything else is decoded.

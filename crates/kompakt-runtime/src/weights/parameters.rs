@@ -6,6 +6,7 @@ use crate::{
     model::Model,
     program::{Affine, Epilogue, ParameterId},
 };
+use alloc::vec::Vec;
 use kompakt_format::{Container, Pool};
 use kompakt_kernels::Isa;
 
@@ -68,7 +69,7 @@ impl<'m> Parameters<'m> {
             Affine::BatchNorm { weight, eps } => {
                 let mut get = |i| self.numbers(weight + i);
                 let (gamma, beta, mean, var) = (get(0)?, get(1)?, get(2)?, get(3)?);
-                let scale = |i: usize| f64::from(gamma[i]) / (f64::from(var[i]) + f64::from(eps)).sqrt();
+                let scale = |i: usize| f64::from(gamma[i]) / libm::sqrt(f64::from(var[i]) + f64::from(eps));
                 let bias = |i: usize| (f64::from(beta[i]) - f64::from(mean[i]) * scale(i)) as f32;
                 let n = gamma.len();
                 Ok(((0..n).map(|i| scale(i) as f32).collect(), (0..n).map(bias).collect()))
@@ -118,8 +119,8 @@ impl<'m> Parameters<'m> {
     }
 }
 
-impl std::fmt::Debug for Parameters<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Debug for Parameters<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Parameters").field("tier", &self.container.tier()).finish_non_exhaustive()
     }
 }

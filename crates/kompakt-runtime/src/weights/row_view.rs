@@ -1,5 +1,6 @@
 //! One row of a matrix from the file, ready to be multiplied.
 
+use alloc::vec::Vec;
 use kompakt_entropy::{direct::Row, stream::TileDecoder};
 use kompakt_format::FormatError;
 use kompakt_kernels::RowWeights;

@@ -6,6 +6,7 @@
 //!                     weights  7  5  9
 //! ```
 
+use alloc::{vec, vec::Vec};
 use kompakt_format::Decoded;
 use kompakt_kernels::{Codebook, RowSource, RowWeights};
 

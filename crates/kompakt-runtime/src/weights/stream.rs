@@ -2,10 +2,11 @@
 
 use super::row_view::{RowScratch, RowView};
 use crate::error::RuntimeError;
+use alloc::{sync::Arc, vec::Vec};
+use core::ops::Range;
 use kompakt_entropy::stream::{self, TileDecoder};
 use kompakt_format::{Container, Tile};
 use kompakt_kernels::RowWeights;
-use std::{ops::Range, sync::Arc};
 
 /// The tiles of a matrix.
 #[derive(Debug)]

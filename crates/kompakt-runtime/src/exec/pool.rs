@@ -1,0 +1,197 @@
+//! A small pool of threads that take the chunks of a job.
+#![expect(unsafe_code, reason = "workers borrow the caller's closure for as long as it waits for them")]
+
+use super::threads::Job;
+use crate::error::RuntimeError;
+use alloc::{format, sync::Arc, vec::Vec};
+use core::{
+    fmt, mem,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{Builder, JoinHandle},
+};
+
+/// Threads that wait for work. With one thread there are none, and work is done where it is asked for.
+#[derive(Debug)]
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    start: Condvar,
+    done: Condvar,
+    /// The next chunk that nobody has taken.
+    next: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Counts the jobs, so that a worker takes each once.
+    round: u64,
+    job: Option<Posted>,
+    /// Workers that have not finished with the job.
+    n_busy: usize,
+    panicked: bool,
+    stop: bool,
+}
+
+/// A job whose lifetime is the caller's word: it waits until `n_busy` is 0.
+#[derive(Clone, Copy)]
+struct Posted {
+    job: *const (dyn Fn(usize, usize) + Sync + 'static),
+    n_chunks: usize,
+}
+
+impl fmt::Debug for Posted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} chunks", self.n_chunks)
+    }
+}
+
+// SAFETY: the pointer is to a `Sync` closure that outlives every use of it (see `Threads::run`).
+unsafe impl Send for Posted {}
+
+impl Pool {
+    /// A pool of `n` threads, the caller's among them.
+    pub(super) fn new(n: usize) -> Result<Self, RuntimeError> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::default()),
+            start: Condvar::new(),
+            done: Condvar::new(),
+            next: AtomicUsize::new(0),
+        });
+        let mut pool = Self { shared, workers: Vec::new() };
+        for thread in 1..n {
+            let shared = pool.shared.clone();
+            let worker = Builder::new()
+                .name(format!("kompakt-{thread}"))
+                .spawn(move || shared.work(thread))
+                .map_err(RuntimeError::Thread)?;
+            pool.workers.push(worker);
+        }
+        Ok(pool)
+    }
+
+    /// How many threads, the caller's among them.
+    pub(super) fn len(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Calls `job(chunk, thread)` once for every chunk, on any thread, and returns when all are done.
+    ///
+    /// Panics: if a job does.
+    pub(super) fn run(&self, n_chunks: usize, job: Job<'_>) {
+        if self.workers.is_empty() || n_chunks <= 1 {
+            (0..n_chunks).for_each(|chunk| job(chunk, 0));
+            return;
+        }
+        // SAFETY: only the lifetime changes. Workers use the pointer while `n_busy` is above 0, and `finished` does
+        // not let this function return (or unwind) before it is 0.
+        let job: &'static (dyn Fn(usize, usize) + Sync) = unsafe { mem::transmute(job) };
+        {
+            let mut state = self.shared.lock();
+            self.shared.next.store(0, Ordering::Relaxed);
+            state.round += 1;
+            state.n_busy = self.workers.len();
+            state.job = Some(Posted { job, n_chunks });
+        }
+        self.shared.start.notify_all();
+        let finished = Finished(&self.shared);
+        self.shared.take_chunks(job, n_chunks, 0);
+        drop(finished);
+        let panicked = mem::take(&mut self.shared.lock().panicked);
+        assert!(!panicked, "a worker thread panicked");
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_chunks(&self, job: Job<'_>, n_chunks: usize, thread: usize) {
+        loop {
+            let chunk = self.next.fetch_add(1, Ordering::Relaxed);
+            if chunk >= n_chunks {
+                return;
+            }
+            job(chunk, thread);
+        }
+    }
+
+    /// The life of a worker.
+    fn work(&self, thread: usize) {
+        let mut round = 0;
+        loop {
+            let mut state = self.lock();
+            while !state.stop && state.round == round {
+                state = self.start.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.stop {
+                return;
+            }
+            round = state.round;
+            let posted = state.job;
+            drop(state);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                if let Some(Posted { job, n_chunks }) = posted {
+                    // SAFETY: this worker counts in `n_busy` until it says below that it is done.
+                    self.take_chunks(unsafe { &*job }, n_chunks, thread);
+                }
+            }));
+            let mut state = self.lock();
+            state.panicked |= result.is_err();
+            state.n_busy -= 1;
+            if state.n_busy == 0 {
+                self.done.notify_all();
+            }
+        }
+    }
+}
+
+/// Waits, when dropped, until no worker is busy.
+struct Finished<'a>(&'a Shared);
+
+impl Drop for Finished<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        while state.n_busy > 0 {
+            state = self.0.done.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.job = None;
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.lock().stop = true;
+        self.shared.start.notify_all();
+        for worker in self.workers.drain(..) {
+            // A worker catches panics; there is nothing to be learnt here.
+            let _ = worker.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_chunk_is_the_callers() {
+        let pool = Pool::new(3).unwrap();
+        for _ in 0..20 {
+            let caught = catch_unwind(AssertUnwindSafe(|| {
+                pool.run(8, &|chunk, _| assert!(chunk != 5, "chunk five"));
+            }));
+            assert!(caught.is_err());
+        }
+        pool.run(8, &|_, _| {});
+    }
+}
