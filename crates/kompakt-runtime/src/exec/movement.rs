@@ -19,31 +19,50 @@ pub(crate) fn transpose(x: &[f32], rows: usize, cols: usize, y: &mut [f32]) {
     }
 }
 
-/// Calls `visit(inner, outer)` for every element of a box of shape `inner` that lies in one of shape `outer`, at
-/// `start`, `step` apart; both as row-major numbers.
-pub(super) fn for_each_place(
+/// Elements of a box and of the one that it lies in, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Line {
+    /// Number of the first in the inner box, where they follow each other.
+    pub(super) inner: usize,
+    /// Number of the first in the outer box.
+    pub(super) outer: usize,
+    /// How many.
+    pub(super) len: usize,
+    /// From one to the next in the outer box.
+    pub(super) step: usize,
+}
+
+/// Calls `visit` for all elements, line by line, of a box of shape `inner` that lies in one of shape `outer`, at `start`,
+/// `step` apart; numbers are row-major.
+pub(super) fn for_each_line(
     inner: &[usize],
     outer: &[usize],
     start: &[usize],
     step: &[usize],
-    visit: &mut dyn FnMut(usize, usize),
+    visit: &mut dyn FnMut(Line),
 ) {
-    let total: usize = inner.iter().product();
-    for number in 0..total {
-        let (mut left, mut at, mut stride) = (number, 0, 1);
-        for axis in (0..inner.len()).rev() {
-            let i = left % inner[axis];
+    // Axes that are taken whole are one line, with the axis before them if nothing is left out there.
+    let is_whole = |axis: &usize| inner[*axis] == outer[*axis] && step[*axis] == 1;
+    let mut n_axes = inner.len() - (0..inner.len()).rev().take_while(is_whole).count();
+    let whole: usize = inner[n_axes..].iter().product();
+    let (mut len, mut apart, mut first) = (whole, 1, 0);
+    if let Some(axis) = n_axes.checked_sub(1).filter(|&axis| step[axis] == 1 || whole == 1) {
+        (len, apart, first, n_axes) = (inner[axis] * whole, step[axis], start[axis] * whole, axis);
+    }
+    let distance = |axis: usize| outer[axis + 1..].iter().product::<usize>();
+    for number in 0..inner[..n_axes].iter().product() {
+        let (mut left, mut at) = (number, first);
+        for axis in (0..n_axes).rev() {
+            at += (start[axis] + left % inner[axis] * step[axis]) * distance(axis);
             left /= inner[axis];
-            at += (start[axis] + i * step[axis]) * stride;
-            stride *= outer[axis];
         }
-        visit(number, at);
+        visit(Line { inner: number * len, outer: at, len, step: apart });
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::transpose;
+    use super::{Line, for_each_line, transpose};
     use alloc::{vec, vec::Vec};
 
     #[test]
@@ -57,5 +76,37 @@ mod tests {
             transpose(&y, cols, rows, &mut z);
             assert_eq!(x, z);
         }
+    }
+
+    #[test]
+    fn lines_are_all_elements_in_order() {
+        arbtest::arbtest(|u| {
+            let rank = u.int_in_range(0..=4)?;
+            let (mut inner, mut outer, mut start, mut step) = (vec![], vec![], vec![], vec![]);
+            for _ in 0..rank {
+                let (n, by) = (u.int_in_range(1..=4)?, u.int_in_range(1..=3)?);
+                let from = u.int_in_range(0..=2)?;
+                inner.push(n);
+                step.push(by);
+                start.push(from);
+                outer.push(from + (n - 1) * by + 1 + u.int_in_range(0..=1)?);
+            }
+            let mut expected = vec![0];
+            for axis in 0..rank {
+                let places = (0..inner[axis]).map(|i| start[axis] + i * step[axis]);
+                expected = expected
+                    .iter()
+                    .flat_map(|at| places.clone().map(move |place| (at, place)))
+                    .map(|(at, place)| at * outer[axis] + place)
+                    .collect();
+            }
+            let mut found = vec![];
+            for_each_line(&inner, &outer, &start, &step, &mut |line: Line| {
+                assert_eq!(line.inner, found.len());
+                found.extend((0..line.len).map(|i| line.outer + i * line.step));
+            });
+            assert_eq!(found, expected, "{inner:?} in {outer:?} at {start:?} by {step:?}");
+            Ok(())
+        });
     }
 }

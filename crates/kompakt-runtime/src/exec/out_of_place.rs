@@ -1,6 +1,6 @@
 //! Steps that make one buffer of another.
 
-use super::movement::{for_each_place, transpose};
+use super::movement::{Line, for_each_line, transpose};
 use crate::schedule::{Layout, OutOfPlace};
 use kompakt_kernels::{Isa, normalise, pool, rearrange};
 
@@ -23,9 +23,9 @@ impl OutOfPlace {
                 let (n_blocks, width) = layout.blocks(n);
                 let (x_len, y_len) = (x.len() / n_blocks, y.len() / n_blocks);
                 for (x, y) in x.chunks_exact(x_len).zip(y.chunks_exact_mut(y_len)) {
-                    for_each_place(to, from, start, step, &mut |inner, outer| {
-                        y[inner * width..(inner + 1) * width]
-                            .copy_from_slice(&x[outer * width..(outer + 1) * width]);
+                    for_each_line(to, from, start, step, &mut |line| {
+                        let (x, y) = (&x[line.outer * width..], &mut y[line.inner * width..]);
+                        copy_out(x, line, width, y);
                     });
                 }
             }
@@ -35,9 +35,9 @@ impl OutOfPlace {
                 y.fill(0.0);
                 let ones = [1; kompakt_graph::MAX_RANK];
                 for (x, y) in x.chunks_exact(x_len).zip(y.chunks_exact_mut(y_len)) {
-                    for_each_place(from, to, before, &ones, &mut |inner, outer| {
-                        y[outer * width..(outer + 1) * width]
-                            .copy_from_slice(&x[inner * width..(inner + 1) * width]);
+                    for_each_line(from, to, before, &ones, &mut |Line { inner, outer, len, .. }| {
+                        y[outer * width..(outer + len) * width]
+                            .copy_from_slice(&x[inner * width..(inner + len) * width]);
                     });
                 }
             }
@@ -62,6 +62,20 @@ impl OutOfPlace {
                 let (len, inner) = (y.len() / layout.blocks(n).0, layout.distance(*inner, n));
                 y.copy_from_slice(x);
                 y.chunks_exact_mut(len).for_each(|y| normalise::log_softmax(isa, inner, y));
+            }
+        }
+    }
+}
+
+/// A line of elements, `width` images each, to where they follow each other.
+fn copy_out(x: &[f32], line: Line, width: usize, y: &mut [f32]) {
+    let Line { len, step, .. } = line;
+    match (step, width) {
+        (1, _) => y[..len * width].copy_from_slice(&x[..len * width]),
+        (_, 1) => y[..len].iter_mut().zip(x.iter().step_by(step)).for_each(|(y, x)| *y = *x),
+        _ => {
+            for (y, x) in y.chunks_exact_mut(width).zip(x.chunks(step * width)).take(len) {
+                y.copy_from_slice(&x[..width]);
             }
         }
     }
