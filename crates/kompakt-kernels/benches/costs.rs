@@ -5,8 +5,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use kompakt_kernels::{
-    Aligned, ColumnMatrix, ColumnScratch, ConvShape, Depthwise, Epilogue, Grid, Isa, PanelMatrix,
-    PanelScratch, Planes, PlanesAt, SlicedMatrix, TapLayout, TapMatrix, Window, columns, dense, grid,
+    Aligned, ColumnMatrix, ColumnScratch, ConvRows, ConvScratch, ConvShape, Convolution, Depthwise, Epilogue,
+    Grid, Isa, PanelMatrix, PanelScratch, Planes, PlanesAt, SlicedMatrix, TapLayout, TapMatrix, Window,
+    WindowForm, WindowMatrix, columns, dense, grid,
 };
 use kompakt_testing::matrix::SparseMatrix;
 use std::{hint::black_box, sync::Arc, time::Instant};
@@ -163,8 +164,79 @@ fn convolutions(isa: Isa) {
     let place = cost(16 * 9 * 64, || {
         depthwise.apply(isa, &taps, 0..16, 0, black_box(&x), at, Epilogue::default(), &mut y);
     });
+    winograd(isa);
     println!(
         "    plane_input: {copied:.0}.0,\n    grid_input: {filled:.0}.0,\n    grid_output: {stored:.0}.0,"
     );
     println!("    depthwise_vector: {place:.0}.0,");
+}
+
+/// Winograd's method, what its products cost left out.
+fn winograd(isa: Isa) {
+    // Input channels, output channels, height and width.
+    let run = |[channels, outputs, side]: [usize; 3]| {
+        let (size, kernel, ones) = ([side; 2], [3, 3], [1, 1]);
+        let shape = ConvShape {
+            channels,
+            outputs,
+            size,
+            output: size,
+            kernel,
+            before: ones,
+            stride: ones,
+            dilation: ones,
+        };
+        let conv = Convolution::new(shape, 1, ones).by_winograd().unwrap();
+        let layer = SparseMatrix::random(1, [outputs, 9 * channels], 0.8, 31).as_values();
+        let weights = WindowMatrix::build(WindowForm::Panels, &Arc::new(conv.columns(1.0)), &layer);
+        let (mut x, mut y) = (Aligned::default(), Aligned::default());
+        let (x, y) = (x.room(conv.laid_out_len().unwrap()), y.room(outputs * side * side));
+        let part = ConvRows {
+            isa,
+            conv: &conv,
+            weights: &weights,
+            first: 0,
+            rows: 0..outputs,
+            epilogue: Epilogue::default(),
+        };
+        let mut scratch = ConvScratch::default();
+        cost(1, || {
+            scratch.forget();
+            part.run(black_box(x), 0, &mut scratch, y);
+        })
+    };
+    let n_tiles = |side: usize| (side * side / 4) as f64;
+    // Many tiles with few of the other side's channels, and many kernels with few tiles: products are a small part.
+    let products = |[channels, outputs, side]: [usize; 3]| {
+        let panels = SparseMatrix::random(1, [outputs, channels], 1.0, 31).as_values();
+        let m = PanelMatrix::build(&TapLayout::linear(channels, 1 << 16), &panels);
+        let n = side * side / 4;
+        let (x, mut y) = (vec![1.0; channels * n], vec![0.0; outputs * n]);
+        let mut scratch = PanelScratch::default();
+        let window = Window::line(n);
+        cost(1, || {
+            for _ in 0..16 {
+                m.apply(
+                    isa,
+                    0..outputs,
+                    black_box(&x),
+                    n,
+                    window,
+                    Epilogue::default(),
+                    &mut y,
+                    n,
+                    &mut scratch,
+                );
+            }
+        })
+    };
+    let [input, output, kernel] =
+        [[64, 4, 32], [4, 64, 32], [64, 64, 8]].map(|size| run(size) - products(size));
+    // Each has a small part of the others.
+    let (a, b) = (input / (64.0 * n_tiles(32)), output / (64.0 * n_tiles(32)));
+    let (a, b) = ((a - b / 16.0) / (1.0 - 1.0 / 256.0), (b - a / 16.0) / (1.0 - 1.0 / 256.0));
+    let kernel = (kernel - (a + b) * 64.0 * n_tiles(8)) / 4096.0;
+    println!(
+        "    winograd_input: {a:.0}.0,\n    winograd_output: {b:.0}.0,\n    winograd_kernel: {kernel:.0}.0,"
+    );
 }

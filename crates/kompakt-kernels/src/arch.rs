@@ -28,7 +28,7 @@ use crate::{
     matrix::{columns, dense},
 };
 
-pub(crate) use portable::Portable;
+pub(crate) use portable::{Four, Portable};
 
 /// An instruction set with vectors.
 pub(crate) trait Arch: Sized {

@@ -13,3 +13,4 @@ pub(crate) mod rows;
 pub(crate) mod scratch;
 pub(crate) mod shape;
 mod strips;
+mod winograd;

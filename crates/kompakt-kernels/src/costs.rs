@@ -47,6 +47,12 @@ pub struct Costs {
     pub(crate) grid_input: f64,
     /// Storing sums of a grid: one.
     pub(crate) grid_output: f64,
+    /// Winograd's method: a tile of an input channel.
+    pub(crate) winograd_input: f64,
+    /// A tile of an output channel.
+    pub(crate) winograd_output: f64,
+    /// Transforming a kernel.
+    pub(crate) winograd_kernel: f64,
     /// A depthwise convolution: a place of the kernel and sixteen positions.
     pub(crate) depthwise_vector: f64,
 }
@@ -86,6 +92,9 @@ pub(crate) static SCALAR: Costs = Costs {
     plane_input: 135.0,
     grid_input: 382.0,
     grid_output: 327.0,
+    winograd_input: 60000.0,
+    winograd_output: 60000.0,
+    winograd_kernel: 60000.0,
     depthwise_vector: 27955.0,
 };
 

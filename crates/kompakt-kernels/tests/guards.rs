@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use kompakt_kernels::{
-    Codebook, ColumnMatrix, ColumnScratch, ConvShape, Depthwise, Epilogue, Grid, Isa, PanelMatrix,
-    PanelScratch, PlanesAt, RowSource, RowWeights, SlicedMatrix, TapLayout, TapMatrix, Window, columns,
-    dense, grid,
+    Codebook, ColumnMatrix, ColumnScratch, ConvRows, ConvScratch, ConvShape, Convolution, Depthwise,
+    Epilogue, Grid, Isa, PanelMatrix, PanelScratch, PlanesAt, RowSource, RowWeights, SlicedMatrix, TapLayout,
+    TapMatrix, Window, WindowForm, WindowMatrix, columns, dense, grid,
 };
 use kompakt_testing::{
     guard::{Allocator, Page, guarded},
@@ -142,6 +142,18 @@ fn convolutions() {
                 for row in 0..shape.outputs {
                     grid.store(isa, &sums[row * len..], tile, &mut y);
                 }
+            }
+        }
+        if let Some(conv) = Convolution::new(shape, 1, shape.before).by_winograd() {
+            let input = padded.floats(conv.laid_out_len().unwrap());
+            conv.lay_out(x, input);
+            let layout = Arc::new(conv.columns(1.0));
+            let weights = guarded(|| WindowMatrix::build(WindowForm::Panels, &layout, &m));
+            for isa in Isa::available() {
+                let (epilogue, rows, first) = (Epilogue::default(), 0..shape.outputs, 0);
+                let part = ConvRows { isa, conv: &conv, weights: &weights, first, rows, epilogue };
+                let y = to.floats(shape.outputs * oh * ow);
+                guarded(|| part.run(input, 0, &mut ConvScratch::default(), y));
             }
         }
         // The same input as one channel a group, where there is such a kernel.

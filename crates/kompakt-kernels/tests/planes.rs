@@ -3,8 +3,9 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    Aligned, ConvShape, Depthwise, Epilogue, Grid, Isa, PanelMatrix, PanelScratch, Planes, PlanesAt,
-    PoolWindow, TapLayout, TapMatrix, Window, elementwise, grid, pool,
+    Aligned, ConvRows, ConvScratch, ConvShape, Convolution, Depthwise, Epilogue, Grid, Isa, PanelMatrix,
+    PanelScratch, Planes, PlanesAt, PoolWindow, TapLayout, TapMatrix, Window, WindowForm, WindowMatrix,
+    elementwise, grid, pool,
 };
 use kompakt_testing::{matrix::SparseMatrix, numbers};
 use std::sync::Arc;
@@ -195,6 +196,55 @@ fn convolutions_on_a_grid() {
                 let bound = (4 * (n_cols + 2)) as f64 * 2f64.powi(-24) * (size + f64::from(bias[row].abs()));
                 let error = (f64::from(found) - sum - f64::from(bias[row])).abs();
                 assert!(error <= bound, "{isa} {grid:?} row {row} at {oy},{ox}: off by {error}");
+            }
+        }
+        Ok(())
+    })
+    .budget_ms(4000);
+}
+
+#[test]
+fn convolutions_by_winograd() {
+    arbtest::arbtest(|u| {
+        let (groups, channels, out) =
+            (u.int_in_range(1..=2)?, u.int_in_range(1..=20)?, u.int_in_range(1..=14)?);
+        let out: usize = if groups == 1 { out } else { usize::next_multiple_of(out, 4) };
+        let mut axis = || -> Result<[usize; 3]> {
+            let (before, after) = (u.int_in_range(0..=3)?, u.int_in_range(0..=3)?);
+            Ok([u.int_in_range(3..=40)?, before, after])
+        };
+        let (v, h) = (axis()?, axis()?);
+        let size = [v[0], h[0]];
+        let (before, after) = ([v[1], h[1]], [v[2], h[2]]);
+        let planes =
+            Planes { channels: groups * channels, size, before, after, stride: [1; 2], row_align: 1 };
+        let output = [0, 1].map(|i| size[i] + before[i] + after[i] - 2);
+        let c = Conv { groups, channels, out, planes, kernel: [3; 2], dilation: [1; 2], output };
+        let (m, x, bias) = sparse(u, &c)?;
+        let conv = Convolution::new(shape(&c), groups, after).by_winograd().unwrap();
+        let source = SparseMatrix::of_dense(&m.values, m.n_cols);
+        let weights = WindowMatrix::build(WindowForm::Panels, &Arc::new(conv.columns(1.0)), &source);
+        let [oh, ow] = output;
+        let (epilogue, plane) = (Epilogue { scale: None, bias: Some(&bias), relu: false }, oh * ow);
+        let mut laid_out = vec![f32::NAN; conv.laid_out_len().unwrap()];
+        conv.lay_out(&x, &mut laid_out);
+        let split = u.int_in_range(0..=m.n_rows)?;
+        let every: Vec<(f64, f64)> = (0..m.n_rows * plane)
+            .map(|i| expected(&c, &m.values, &x, i / plane, i / ow % oh, i % ow))
+            .collect();
+        let size = every.iter().fold(0.0, |most: f64, (_, size)| most.max(*size));
+        for isa in Isa::available() {
+            let (mut y, mut scratch) = (vec![f32::NAN; m.n_rows * plane], ConvScratch::default());
+            for rows in [0..split, split..m.n_rows] {
+                let y = &mut y[rows.start * plane..rows.end * plane];
+                let part = ConvRows { isa, conv: &conv, weights: &weights, first: 0, rows, epilogue };
+                part.run(&laid_out, 0, &mut scratch, y);
+            }
+            for (i, (&found, (sum, _))) in y.iter().zip(&every).enumerate() {
+                let bias = f64::from(bias[i / plane]);
+                let bound = (4 * (m.n_cols + 8)) as f64 * 2f64.powi(-24) * (size + bias.abs());
+                let error = (f64::from(found) - sum - bias).abs();
+                assert!(error <= bound, "{isa} {:?} output {i}: off by {error} of {bound}", c.planes);
             }
         }
         Ok(())

@@ -25,6 +25,9 @@ impl Arch for Neon {
         panel_vector: 806.0,
         grid_input: 374.0,
         grid_output: 287.0,
+        winograd_input: 2000.0,
+        winograd_output: 3000.0,
+        winograd_kernel: 5000.0,
         depthwise_vector: 1266.0,
         ..super::portable::Portable::COSTS
     };

@@ -30,6 +30,9 @@ impl Arch for Portable {
         plane_input: 135.0,
         grid_input: 374.0,
         grid_output: 287.0,
+        winograd_input: 2700.0,
+        winograd_output: 4800.0,
+        winograd_kernel: 5000.0,
         depthwise_vector: 2980.0,
     };
 

@@ -35,6 +35,9 @@ impl Arch for Avx2 {
         plane_input: 135.0,
         grid_input: 317.0,
         grid_output: 170.0,
+        winograd_input: 1600.0,
+        winograd_output: 1700.0,
+        winograd_kernel: 4000.0,
         depthwise_vector: 633.0,
     };
 
@@ -76,6 +79,9 @@ impl Arch for Avx512 {
         plane_input: 135.0,
         grid_input: 267.0,
         grid_output: 185.0,
+        winograd_input: 1650.0,
+        winograd_output: 1000.0,
+        winograd_kernel: 4000.0,
         depthwise_vector: 416.0,
     };
 

@@ -6,6 +6,7 @@
 //! | planes as they are | each output channel reads one input channel: [`Depthwise`] | in place |
 //! | padded, and apart by phases of the stride: [`Planes`] | where that costs less than the next | in place |
 //! | tile by tile: [`Grid`] | all others | tile by tile |
+//! | tiles transformed: [`Winograd`] | kernels 3 x 3 whose weights are in panels, where that costs less | tile by tile |
 //!
 //! The weights are a [`WindowMatrix`](crate::WindowMatrix) over [`columns`](Convolution::columns); some of its rows are run
 //! by [`ConvRows`](super::rows::ConvRows). The input lies as it is best for weights in the form of
@@ -18,6 +19,7 @@ use super::{
     planes::Planes,
     scratch::ConvScratch,
     shape::ConvShape,
+    winograd::Winograd,
 };
 use crate::{Isa, PanelMatrix, WindowForm, matrix::layout::TapLayout};
 
@@ -54,6 +56,7 @@ pub(super) enum Input {
     Depthwise(Depthwise),
     Planes(Planes),
     Grid(Grid),
+    Winograd(Winograd),
 }
 
 impl Convolution {
@@ -83,6 +86,7 @@ impl Convolution {
     pub fn forms(&self) -> &'static [WindowForm] {
         let has_whole_groups = self.groups == 1 || self.shape.outputs.is_multiple_of(PanelMatrix::ROWS);
         match self.input {
+            Input::Winograd(_) => &[WindowForm::Panels],
             Input::Lines | Input::Planes(_) | Input::Grid(_) if has_whole_groups => {
                 &[WindowForm::Taps, WindowForm::Panels]
             }
@@ -93,15 +97,23 @@ impl Convolution {
     /// The same with its input as it is best for weights in one of its [forms](Self::forms).
     pub fn for_form(&self, form: WindowForm, isa: Isa) -> Self {
         match (form, self.input) {
-            (WindowForm::Panels, Input::Planes(_) | Input::Grid(_)) => {
+            (WindowForm::Panels, Input::Planes(_) | Input::Grid(_) | Input::Winograd(_)) => {
                 let planes = Input::Planes(planes_of(&self.shape, self.groups, self.after));
                 let others =
                     [planes, Input::Grid(Grid::new(self.shape))].map(|input| Self { input, ..*self });
-                let [a, b] = others.map(|conv| conv.cost(isa, form, conv.n_weights(), None));
-                others[usize::from(b < a)]
+                let cost = |conv: &Self| conv.cost(isa, form, conv.n_weights(), None);
+                let cheaper = |a: Self, b: Self| if cost(&b) < cost(&a) { b } else { a };
+                others.into_iter().chain(self.by_winograd()).reduce(cheaper).unwrap_or(*self)
             }
             _ => Self::new(self.shape, self.groups, self.after),
         }
+    }
+
+    /// The same by Winograd's method, if it can be: for weights in panels.
+    pub fn by_winograd(&self) -> Option<Self> {
+        let has_whole_groups = self.groups == 1 || self.shape.outputs.is_multiple_of(PanelMatrix::ROWS);
+        let method = Winograd::new(&self.shape, self.groups).filter(|_| has_whole_groups);
+        method.map(|method| Self { input: Input::Winograd(method), ..*self })
     }
 
     /// Elements of an image's input.
@@ -132,6 +144,7 @@ impl Convolution {
     fn laid_out(&self) -> Option<&Planes> {
         match &self.input {
             Input::Planes(planes) if !planes.is_identity() => Some(planes),
+            Input::Winograd(method) => Some(&method.planes),
             _ => None,
         }
     }
@@ -150,6 +163,8 @@ impl Convolution {
                 TapLayout::planar(planes.offsets(shape.channels, shape.kernel, shape.dilation), PLANE_BLOCK)
             }
             Input::Grid(grid) => TapLayout::planar(grid.offsets(), grid_block(grid, density)),
+            // Channels of what is transformed follow each other.
+            Input::Winograd(_) => TapLayout::linear(self.n_cols(), PLANE_BLOCK),
         }
     }
 
@@ -166,7 +181,7 @@ impl Convolution {
             WindowForm::Taps => 0,
             WindowForm::Panels => PanelMatrix::scratch_bytes(n_rows, self.n_cols(), is_coded),
         };
-        let [input, sums] = self.scratch_floats(feeds_depthwise);
+        let [input, sums] = self.scratch_floats(feeds_depthwise, n_rows);
         let line = if let Input::Grid(grid) = self.input { 4 * grid.pad() } else { 0 };
         let tile =
             if input + sums == 0 { 0 } else { Aligned::estimate_bytes(ConvScratch::len(input, sums)) + line };
@@ -180,7 +195,7 @@ impl Convolution {
     }
 
     /// Floats of the input as it is laid out in the scratch, and of sums.
-    pub(super) fn scratch_floats(&self, feeds_depthwise: bool) -> [usize; 2] {
+    pub(super) fn scratch_floats(&self, feeds_depthwise: bool, n_rows: usize) -> [usize; 2] {
         match self.input {
             Input::Grid(grid) => [grid.room(), grid_rows(&grid) * grid.tile_len() + GRID_SLACK],
             Input::Lines => {
@@ -189,6 +204,7 @@ impl Convolution {
                 let rows = rows_of(if feeds_depthwise { HIDDEN } else { SUMS }, pitch);
                 [input, if feeds_depthwise || is_copied { rows * pitch } else { 0 }]
             }
+            Input::Winograd(method) => [method.input_floats(), method.part_floats(n_rows)],
             Input::Planes(_) | Input::Depthwise(_) => [0; 2],
         }
     }

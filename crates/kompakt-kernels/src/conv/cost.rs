@@ -35,6 +35,17 @@ impl Convolution {
                 let copied = if planes.is_identity() { 0.0 } else { n * strided };
                 work(1, shape.output, false) + copied * costs.plane_input
             }
+            Input::Winograd(method) => {
+                let tiles = method.n_tiles() as f64;
+                let copied = channels * (shape.size[0] * shape.size[1]) as f64 * STRIDED * costs.plane_input;
+                let transformed =
+                    channels * tiles * costs.winograd_input + outputs * tiles * costs.winograd_output;
+                let kernels = outputs * shape.channels as f64;
+                let look_up = n_levels.map_or(0.0, |n| costs.panel_codes[usize::from(n >= 32)]);
+                let weights = kernels * (costs.winograd_kernel + 9.0 * look_up);
+                let vectors = 16.0 * costs.vectors(method.n_tiles(), costs.wide);
+                copied + transformed + weights + kernels * vectors * costs.panel_vector
+            }
             Input::Grid(grid) => {
                 let tiles = (self.groups * grid.n_tiles()) as f64;
                 let laid_out = tiles * grid.len() as f64 * costs.grid_input;

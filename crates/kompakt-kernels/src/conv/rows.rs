@@ -5,6 +5,7 @@ use super::{
     depthwise::{Depthwise, PlanesAt},
     grid::{Grid, LANES},
     scratch::{ConvScratch, Lines, Tile},
+    winograd::{Memory, Winograd},
 };
 use crate::{Epilogue, Isa, PanelScratch, Window, WindowMatrix};
 use core::ops::Range;
@@ -41,6 +42,7 @@ impl ConvRows<'_> {
             Input::Planes(planes) => self.planes(x, planes.row_stride(), scratch, y),
             Input::Depthwise(depthwise) => self.depthwise(depthwise, x, y),
             Input::Grid(grid) => self.grid(grid, x, image, scratch, y),
+            Input::Winograd(method) => self.winograd(method, x, image, scratch, y),
         }
     }
 
@@ -72,7 +74,7 @@ impl ConvRows<'_> {
     /// One image of a kernel of one place: planes are lines.
     fn lines(&self, x: &[f32], image: usize, scratch: &mut ConvScratch, y: &mut [f32]) {
         let (plane, pitch, channels) = (self.conv.plane(), self.conv.pitch(), self.conv.shape.channels);
-        let [_, sums_len] = self.conv.scratch_floats(false);
+        let [_, sums_len] = self.conv.scratch_floats(false, self.rows.len());
         for (group, rows) in self.groups() {
             let x = &x[group * channels * plane..(group + 1) * channels * plane];
             let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
@@ -104,7 +106,7 @@ impl ConvRows<'_> {
         mut take: impl FnMut(Range<usize>, &[f32], usize),
     ) {
         let (plane, pitch) = (self.conv.plane(), self.conv.pitch());
-        let [_, sums_len] = self.conv.scratch_floats(true);
+        let [_, sums_len] = self.conv.scratch_floats(true, self.rows.len());
         let Lines { x, sums, panels } = scratch.lines(x, [image, 0, 0], [plane, pitch], sums_len);
         let (x, len) = (&x[positions.start..], positions.len().max(1).next_multiple_of(LANES));
         for start in self.rows.clone().step_by(sums_len / len) {
@@ -131,7 +133,7 @@ impl ConvRows<'_> {
         let [down, across] = grid.block();
         let cols = across * LANES;
         let window = Window { rows: down, cols, x_stride: grid.row_vectors() * LANES, y_stride: cols };
-        let (at_once, lens) = (grid_rows(grid), self.conv.scratch_floats(false));
+        let (at_once, lens) = (grid_rows(grid), self.conv.scratch_floats(false, self.rows.len()));
         for (group, rows) in self.groups() {
             let x = &x[group * group_len..(group + 1) * group_len];
             for tile in 0..grid.n_tiles() {
@@ -149,6 +151,24 @@ impl ConvRows<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// One image by Winograd's method.
+    fn winograd(&self, method: &Winograd, x: &[f32], image: usize, scratch: &mut ConvScratch, y: &mut [f32]) {
+        let WindowMatrix::Panels(m) = self.weights else { panic!("Winograd's method with taps") };
+        let (plane, group_len) = (self.conv.plane(), x.len() / self.conv.groups);
+        let (lens, epilogue) =
+            (self.conv.scratch_floats(false, self.rows.len()), self.epilogue.from_row(self.first));
+        for (group, rows) in self.groups() {
+            let Tile { input, sums, is_laid_out, panels, .. } = scratch.tile([image, group, 0], lens);
+            if !is_laid_out {
+                method.transform(self.isa, &x[group * group_len..(group + 1) * group_len], input);
+            }
+            let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
+            let rows = rows.start - self.first..rows.end - self.first;
+            let memory = Memory { part: sums, panels };
+            method.run(self.isa, m, rows, input, memory, epilogue, y);
         }
     }
 

@@ -57,7 +57,8 @@ impl ConvScratch {
 
     /// Memory for a tile, which the caller lays out if it is not.
     pub(super) fn tile(&mut self, of: [usize; 3], [input, sums]: [usize; 2]) -> Tile<'_> {
-        let is_laid_out = self.laid_out.replace(of) == Some(of);
+        let is_kept = self.memory.has_room(Self::len(input, sums));
+        let is_laid_out = self.laid_out.replace(of) == Some(of) && is_kept;
         let (input, sums) = Self::split(&mut self.memory, input, sums);
         Tile { input, sums, line: &mut self.line, is_laid_out, panels: &mut self.panels }
     }

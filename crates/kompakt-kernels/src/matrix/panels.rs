@@ -186,6 +186,30 @@ impl PanelMatrix {
         if is_coded { Aligned::estimate_bytes(n) } else { 0 }
     }
 
+    /// Where the columns lie.
+    pub(crate) fn offsets(&self) -> &[u32] {
+        &self.offsets
+    }
+
+    /// The weights of some groups of rows, `[groups, columns, 4]`.
+    pub(crate) fn look_up<'a>(
+        &'a self,
+        isa: Isa,
+        groups: Range<usize>,
+        scratch: &'a mut PanelScratch,
+    ) -> &'a [f32] {
+        let a_group = GROUP * self.offsets.len();
+        let entries = groups.start * a_group..groups.end * a_group;
+        match &self.weights {
+            PanelWeights::Codes(codes, book) => {
+                let panel = scratch.panel.room(entries.len());
+                run(isa, LookUp { codes: &codes[entries], book, panel });
+                panel
+            }
+            PanelWeights::Values(values) => &values[entries],
+        }
+    }
+
     /// Rows.
     pub fn n_rows(&self) -> usize {
         self.n_rows
@@ -226,17 +250,7 @@ impl PanelMatrix {
         let at_once = groups_at_once(end - first, n_cols);
         for group in (first..end).step_by(at_once) {
             let groups = group..end.min(group + at_once);
-            let entries = groups.start * GROUP * n_cols..groups.end * GROUP * n_cols;
-            let n = entries.len();
-            let weights = match &self.weights {
-                PanelWeights::Codes(codes, book) => {
-                    let panel = scratch.panel.room(n);
-                    run(isa, LookUp { codes: &codes[entries], book, panel });
-                    &*panel
-                }
-                PanelWeights::Values(values) => &values[entries],
-            };
-            let (panels, _) = weights.as_chunks::<GROUP>();
+            let (panels, _) = self.look_up(isa, groups.clone(), scratch).as_chunks::<GROUP>();
             let first_row = groups.start * GROUP;
             let part = rows.start.max(first_row)..rows.end.min(groups.end * GROUP);
             let y = &mut y[(part.start - rows.start) * y_plane..];

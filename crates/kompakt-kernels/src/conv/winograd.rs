@@ -1,0 +1,370 @@
+//! Convolutions 3 x 3 by Winograd's method F(2 x 2, 3 x 3): four outputs of a channel by 16 products instead of 36.
+//!
+//! ```text
+//! tile    4 x 4 of the input, 2 x 2 of the output, tiles two apart
+//!
+//! V[k] = (Bt d B)[k]    of each input channel and tile      16 numbers k        adds alone
+//! U[k] = (G g Gt)[k]    of each pair of channels            16 numbers k        looked up and transformed for some rows
+//! M[k] = U[k] V[k]      16 products of matrices             [outputs, inputs] by [inputs, tiles]
+//! y    = At M A         of each output channel and tile     2 x 2               adds, then the epilogue
+//! ```
+//!
+//! The input lies in [`Planes`] by the phases of a step of two, so that neighbouring tiles read neighbours. Sums are of other
+//! numbers than those of the direct method, and off by a few times as much: about `2^-22` of the sum of the products' sizes.
+//! An input that is not finite spoils all four outputs of its tiles.
+//!
+//! Source: Lavin and Gray 2015, "Fast Algorithms for Convolutional Neural Networks".
+
+#![expect(clippy::needless_range_loop, reason = "tiles of registers are indexed by what they are")]
+#![expect(unsafe_code, reason = "loads and stores without bounds checks: the last of them is checked first")]
+
+use super::{
+    grid::LANES,
+    planes::{Planes, copy},
+    shape::ConvShape,
+};
+use crate::{
+    Epilogue, Isa, PanelMatrix, PanelScratch, Window,
+    arch::{Arch, Four, Portable},
+    epilogue::RowEpilogue,
+    isa::{Job, Vector, per_isa, run},
+    tile::panel::{GROUP, Panels},
+};
+use core::{array::from_fn, ops::Range};
+
+/// Numbers of a transformed tile.
+const NUMBERS: usize = 16;
+/// Floats of transformed weights, and of products, of the rows that are run together: a part of an L2.
+const PART_FLOATS: usize = 1 << 15;
+/// The most floats of a transformed input.
+const MAX_INPUT: usize = 1 << 20;
+
+/// See the [module page](self).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Winograd {
+    pub(super) planes: Planes,
+    /// Of a group.
+    channels: usize,
+    output: [usize; 2],
+    /// Tiles down and across, across a multiple of four.
+    tiles: [usize; 2],
+}
+
+/// What a run works in, beside the transformed input.
+pub(super) struct Memory<'a> {
+    /// [`Winograd::part_floats`].
+    pub(super) part: &'a mut [f32],
+    pub(super) panels: &'a mut PanelScratch,
+}
+
+impl Winograd {
+    /// The method for a convolution, if its kernel is 3 x 3 without stride and dilation and its transformed input is not too
+    /// large.
+    pub(super) fn new(shape: &ConvShape, groups: usize) -> Option<Self> {
+        let ConvShape { channels, size, output, kernel, before, stride, dilation, .. } = *shape;
+        if kernel != [3; 2] || stride != [1; 2] || dilation != [1; 2] {
+            return None;
+        }
+        let tiles = [output[0].div_ceil(2), output[1].div_ceil(2).next_multiple_of(4)];
+        let after = [0, 1].map(|i| (2 * tiles[i] + 2).saturating_sub(size[i] + before[i]));
+        let planes =
+            Planes { channels: groups * channels, size, before, after, stride: [2; 2], row_align: 1 };
+        let this = Self { planes, channels, output, tiles };
+        (this.input_floats() <= MAX_INPUT).then_some(this)
+    }
+
+    /// Tiles.
+    pub(super) fn n_tiles(&self) -> usize {
+        self.tiles[0] * self.tiles[1]
+    }
+
+    /// Floats from a channel to the next of what is transformed.
+    fn pitch(&self) -> usize {
+        self.n_tiles().next_multiple_of(LANES)
+    }
+
+    /// Floats from a number of the transformed input to the next: an odd number of cache lines, which would be evicted by each
+    /// other if they were a power of two apart.
+    fn number_len(&self) -> usize {
+        self.apart(self.channels)
+    }
+
+    /// The same for so many planes of tiles.
+    fn apart(&self, n_planes: usize) -> usize {
+        odd_lines(n_planes * self.pitch())
+    }
+
+    /// Floats of the transformed input of a group.
+    pub(super) fn input_floats(&self) -> usize {
+        NUMBERS * self.number_len()
+    }
+
+    /// Floats of what some rows work in.
+    pub(super) fn part_floats(&self, n_rows: usize) -> usize {
+        let n_rows = self.rows_at_once(n_rows);
+        NUMBERS * (odd_lines(n_rows * self.channels) + self.apart(n_rows))
+    }
+
+    /// Rows that are run together: their transformed weights and products stay in cache.
+    fn rows_at_once(&self, n_rows: usize) -> usize {
+        let most = PART_FLOATS / NUMBERS / self.channels.max(self.pitch()).max(1);
+        (most / GROUP).clamp(1, n_rows.div_ceil(GROUP).max(1)) * GROUP
+    }
+
+    /// Transforms the input of a group. Shapes: `x` as [`Planes`] leave its channels, `v` `[16, channels, pitch]`.
+    pub(super) fn transform(&self, isa: Isa, x: &[f32], v: &mut [f32]) {
+        run(isa, Transform { method: self, x, v });
+    }
+
+    /// Some rows of one group for one image.
+    ///
+    /// Shapes: `v` as [`transform`](Self::transform) leaves it; `y` one plane for each of `rows`, which are rows of `m` and
+    /// of the epilogue.
+    #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
+    pub(super) fn run(
+        &self,
+        isa: Isa,
+        m: &PanelMatrix,
+        rows: Range<usize>,
+        v: &[f32],
+        memory: Memory<'_>,
+        epilogue: Epilogue<'_>,
+        y: &mut [f32],
+    ) {
+        let (pitch, plane) = (self.pitch(), self.output[0] * self.output[1]);
+        let v_len = self.number_len();
+        let at_once = self.rows_at_once(rows.len());
+        let Memory { part, panels } = memory;
+        let offsets = &m.offsets()[..self.channels];
+        let mut first = rows.start;
+        while first < rows.end {
+            // From the group of the first row on.
+            let start = first / GROUP * GROUP;
+            let end = rows.end.min(start + at_once);
+            let n_rows = (end - start).next_multiple_of(GROUP);
+            let u_apart = odd_lines(n_rows * self.channels);
+            let (u, products) = part.split_at_mut(NUMBERS * u_apart);
+            let looked_up = m.look_up(isa, start / GROUP..end.div_ceil(GROUP), panels);
+            transform_weights(isa, looked_up, u_apart / GROUP, u);
+            let (window, scale) = (&Window::line(self.n_tiles()), pitch);
+            let (u_len, apart) = (n_rows * self.channels, self.apart(n_rows));
+            for k in 0..NUMBERS {
+                let (panels, _) = u[k * u_apart..][..u_len].as_chunks::<GROUP>();
+                let (x, y) = (&v[k * v_len..(k + 1) * v_len], &mut products[k * apart..][..n_rows * pitch]);
+                let (rows, epilogue) = (first - start..end - start, Epilogue::default());
+                let y = &mut y[rows.start * pitch..n_rows * pitch];
+                let job = Panels {
+                    panels,
+                    offsets,
+                    scale,
+                    first_row: 0,
+                    rows,
+                    x,
+                    window,
+                    epilogue,
+                    y,
+                    y_plane: pitch,
+                };
+                run(isa, job);
+            }
+            for row in first..end {
+                let from = &products[(row - start) * pitch..];
+                let y = &mut y[(row - rows.start) * plane..][..plane];
+                let epilogue = epilogue.row(row);
+                run(isa, Finish { method: self, products: from, apart, epilogue, y });
+            }
+            first = end;
+        }
+    }
+}
+
+/// At least so many floats, in an odd number of cache lines.
+fn odd_lines(floats: usize) -> usize {
+    (floats.div_ceil(LANES) | 1) * LANES
+}
+
+/// The transform of a group's input.
+struct Transform<'a> {
+    method: &'a Winograd,
+    x: &'a [f32],
+    v: &'a mut [f32],
+}
+
+impl Job for Transform<'_> {
+    type Output = ();
+
+    fn define(self) {
+        // SAFETY: they need no features.
+        unsafe { self.run::<Portable>() }
+    }
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        // Longer vectors only where tiles are as many.
+        // SAFETY: passed on; a vector of `A::Narrow` has four or eight floats.
+        unsafe {
+            if self.method.tiles[1].is_multiple_of(<A::Wide as Vector>::N) {
+                self.tiles::<A::Wide>();
+            } else if self.method.tiles[1].is_multiple_of(<A::Narrow as Vector>::N) {
+                self.tiles::<A::Narrow>();
+            } else {
+                self.tiles::<Four>();
+            }
+        }
+    }
+}
+
+impl Transform<'_> {
+    /// A vector of tiles at a time.
+    ///
+    /// # Safety
+    /// The features of `L`; a row of tiles is so many vectors.
+    #[inline(always)]
+    unsafe fn tiles<L: Vector>(self) {
+        let Self { method, x, v } = self;
+        let Winograd { planes, channels, tiles: [down, across], .. } = *method;
+        let (pitch, len, row) = (method.pitch(), planes.channel_len(), planes.row_stride());
+        let at: [[usize; 4]; 4] = from_fn(|i| from_fn(|j| planes.offset(0, [i, j])));
+        let last = planes.offset(0, [3, 3]).max(planes.offset(0, [3, 2])).max(planes.offset(0, [2, 3]));
+        assert!(last + (down - 1) * row + across <= len && x.len() >= channels * len, "x is too short");
+        assert!(v.len() >= method.input_floats() && across.is_multiple_of(L::N), "v is too short");
+        let number = method.number_len();
+        for channel in 0..channels {
+            for ty in 0..down {
+                for tx in (0..across).step_by(L::N) {
+                    // SAFETY: a place of a tile is at most `last`, so that the vector from the tile `tx` on, of which there
+                    // are `across`, ends in the channel; the same tiles of number 15 of the last channel end in `v`.
+                    unsafe {
+                        let x = x.as_ptr().add(channel * len + ty * row + tx);
+                        let to = v.as_mut_ptr().add(channel * pitch + ty * across + tx);
+                        let minus = L::splat(-1.0);
+                        let difference = |a: L, b: L| b.mul_add(minus, a);
+                        for (i, (a, b)) in [(0, 2), (1, 2), (2, 1), (1, 3)].into_iter().enumerate() {
+                            // A row of Bt d.
+                            let mut t = [L::splat(0.0); 4];
+                            for j in 0..4 {
+                                let (a, b) = (L::load(x.add(at[a][j])), L::load(x.add(at[b][j])));
+                                t[j] = if i == 1 { a.add(b) } else { difference(a, b) };
+                            }
+                            let to = to.add(i * 4 * number);
+                            difference(t[0], t[2]).store(to);
+                            t[1].add(t[2]).store(to.add(number));
+                            difference(t[2], t[1]).store(to.add(2 * number));
+                            difference(t[1], t[3]).store(to.add(3 * number));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+per_isa! { fn transform_weights(looked_up: &[f32], apart: usize, u: &mut [f32]) = transform_weights_body; }
+
+/// Kernels of four rows at a time: `looked_up` `[groups, channels, 9, 4]`, `u` `[16, groups, channels, 4]`, its numbers
+/// `apart` groups of four.
+#[inline(always)]
+fn transform_weights_body(looked_up: &[f32], apart: usize, u: &mut [f32]) {
+    type Rows = [f32; GROUP];
+    let (rows, _) = looked_up.as_chunks::<GROUP>();
+    let (kernels, _) = rows.as_chunks::<9>();
+    let (u, _) = u.as_chunks_mut::<GROUP>();
+    assert!((NUMBERS - 1) * apart + kernels.len() <= u.len(), "u is too short");
+    // G applied to three numbers.
+    let g = |a: Rows, b: Rows, c: Rows| -> [Rows; 4] {
+        let ends: Rows = from_fn(|l| 0.5 * (a[l] + c[l]));
+        let middle: Rows = from_fn(|l| 0.5 * b[l]);
+        [a, from_fn(|l| ends[l] + middle[l]), from_fn(|l| ends[l] - middle[l]), c]
+    };
+    for (at, kernel) in kernels.iter().enumerate() {
+        let columns: [[Rows; 4]; 3] = from_fn(|x| g(kernel[x], kernel[3 + x], kernel[6 + x]));
+        for i in 0..4 {
+            let out = g(columns[0][i], columns[1][i], columns[2][i]);
+            for j in 0..4 {
+                // SAFETY: number 15 of the last kernel is in `u`, as was checked.
+                unsafe { *u.get_unchecked_mut((i * 4 + j) * apart + at) = out[j] }
+            }
+        }
+    }
+}
+
+/// The output of one channel: number `k` of its products is `apart` after the one before.
+struct Finish<'a> {
+    method: &'a Winograd,
+    products: &'a [f32],
+    apart: usize,
+    epilogue: RowEpilogue,
+    y: &'a mut [f32],
+}
+
+impl Job for Finish<'_> {
+    type Output = ();
+
+    fn define(self) {
+        // SAFETY: they need no features.
+        unsafe { self.run::<Portable>() }
+    }
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        // SAFETY: passed on.
+        unsafe {
+            if self.method.tiles[1].is_multiple_of(<A::Narrow as Vector>::N) {
+                self.tiles::<A::Narrow>();
+            } else {
+                self.tiles::<Four>();
+            }
+        }
+    }
+}
+
+impl Finish<'_> {
+    /// A vector of tiles at a time.
+    ///
+    /// # Safety
+    /// The features of `L`; a row of tiles is so many vectors, of at most eight floats.
+    #[inline(always)]
+    unsafe fn tiles<L: Vector>(self) {
+        let Self { method, products, apart, epilogue, y } = self;
+        let Winograd { output: [oh, ow], tiles: [down, across], .. } = *method;
+        assert!((NUMBERS - 1) * apart + down * across <= products.len(), "products are too short");
+        assert!(across.is_multiple_of(L::N) && L::N <= 8, "tiles and vectors");
+        for ty in 0..down {
+            for tx in (0..across).step_by(L::N) {
+                let mut out = [[0.0f32; 16]; 2];
+                // SAFETY: `across` tiles of number 15 end in the products; two vectors in a row of `out`.
+                unsafe {
+                    let (minus, floor) = (L::splat(-1.0), L::splat(epilogue.floor));
+                    let (scale, bias) = (L::splat(epilogue.scale), L::splat(epilogue.bias));
+                    let difference = |a: L, b: L| b.mul_add(minus, a);
+                    let from = products.as_ptr().add(ty * across + tx);
+                    let mut rows = [[L::splat(0.0); 4]; 2];
+                    for j in 0..4 {
+                        let [a, b, c, d] = from_fn(|i| L::load(from.add((i * 4 + j) * apart)));
+                        rows[0][j] = a.add(b).add(c);
+                        rows[1][j] = difference(difference(b, c), d);
+                    }
+                    for r in 0..2 {
+                        let [a, b, c, d] = rows[r];
+                        let (even, odd) = (a.add(b).add(c), difference(difference(b, c), d));
+                        let [even, odd] = [even, odd].map(|y| y.mul_add(scale, bias).max_or_self(floor));
+                        // Side by side, then in turns.
+                        let mut pair = [0.0f32; 16];
+                        even.store(pair.as_mut_ptr());
+                        odd.store(pair.as_mut_ptr().add(L::N));
+                        for l in 0..L::N {
+                            (out[r][2 * l], out[r][2 * l + 1]) = (pair[l], pair[L::N + l]);
+                        }
+                    }
+                }
+                for (r, out) in out.iter().enumerate() {
+                    let (oy, ox) = (2 * ty + r, 2 * tx);
+                    if oy < oh && ox < ow {
+                        let n = (2 * L::N).min(ow - ox);
+                        copy(&out[..n], &mut y[oy * ow + ox..][..n]);
+                    }
+                }
+            }
+        }
+    }
+}
