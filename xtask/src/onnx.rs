@@ -33,17 +33,17 @@ pub(crate) fn run() -> Result<()> {
     }
     std::fs::create_dir_all(&exports).context("cannot make target/onnx/exports")?;
 
-    crate::say("the tests of the onnx package that fall in the operator set");
+    crate::say("the onnx package's tests of single operators");
     call(&python, [cases.join("backend_cases.py").as_os_str(), backend.as_os_str()])?;
-    run_cases(&[&backend])?;
-    spellings(root, &python, &cases, &folder.join("spellings"))?;
+    let tests = run_cases(&[&backend])?;
+    spellings(root, &python, &cases, &folder.join("spellings"), &tests)?;
     crate::say("the operator suite, and what is exported of it in ONNX Runtime");
     run_cases(&[&cases, &exports])?;
     call(&python, [cases.join("check_exports.py").as_os_str(), cases.as_os_str(), exports.as_os_str()])
 }
 
 /// Writes what exporters write, imports it, and makes `results/onnx.md` of what becomes of it.
-fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path) -> Result<()> {
+fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path, tests: &str) -> Result<()> {
     crate::say("what exporters write");
     let script = root.join("xtask/src/onnx/spellings.py");
     let status =
@@ -52,11 +52,17 @@ fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path) -> Result<
     if !status.success() {
         bail!("{} failed", script.display());
     }
+    let script = root.join("xtask/src/onnx/networks.py");
+    let status =
+        Command::new(python).args([script.as_os_str(), folder.as_os_str()]).env("PYTHONPATH", cases).status();
+    if !status.context("cannot start Python")?.success() {
+        bail!("{} failed", script.display());
+    }
     let cargo = ["run", "--release", "--quiet", "-p", "kompakt-import", "--example", "spellings", "--"];
     let output = Command::new(env!("CARGO")).args(cargo).arg(folder).stderr(Stdio::inherit()).output();
     let output = output.context("cannot start cargo")?;
     let text = String::from_utf8(output.stdout).context("the example's output")?;
-    std::fs::write(root.join("results/onnx.md"), page::page(&text)?).context("writing results/onnx.md")?;
+    std::fs::write(root.join("results/onnx.md"), page::page(&text, tests)?).context("writing results/onnx.md")?;
     if !output.status.success() {
         bail!("some spellings are imported wrongly; see results/onnx.md");
     }
@@ -74,9 +80,19 @@ fn environment(folder: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-fn run_cases(folders: &[&Path]) -> Result<()> {
+/// Runs the example `cases`; gives what it says. Errors: any wrong answer.
+fn run_cases(folders: &[&Path]) -> Result<String> {
     let cargo = ["run", "--release", "--quiet", "-p", "kompakt-import", "--example", "cases", "--"];
-    call(env!("CARGO"), cargo.iter().map(OsStr::new).chain(folders.iter().map(|f| f.as_os_str())))
+    let output = Command::new(env!("CARGO")).args(cargo).args(folders).stderr(Stdio::inherit()).output();
+    let output = output.context("cannot start cargo")?;
+    let text = String::from_utf8(output.stdout).context("the example's output")?;
+    for line in text.lines().filter(|line| line.starts_with("WRONG") || line.contains(" cases: ")) {
+        crate::say(line);
+    }
+    if !output.status.success() {
+        bail!("some cases answer otherwise");
+    }
+    Ok(text)
 }
 
 fn call<'a>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = &'a OsStr>) -> Result<()> {

@@ -6,6 +6,7 @@
 //!
 //! Every operator of a graph has its part here; the forward pass is the loader's.
 
+mod recurrent;
 mod slopes;
 mod values;
 
@@ -130,6 +131,7 @@ impl Step<'_> {
             Op::MatMul => self.multiplied(dy),
             // Indices have no gradient, and nothing is before a constant.
             Op::Constant { .. } | Op::Embedding { .. } => vec![vec![0.0; x.len()]],
+            Op::Recurrent { cell, hidden, reverse } => self.through_time(dy, *cell, *hidden, *reverse).0,
             Op::Take { axis } => self.taken(dy, *axis),
             Op::Scatter { update } => self.scattered(dy, *update),
             Op::TopK { axis, k, largest, indices } => vec![self.largest(dy, *axis, *k, *largest, *indices)],
@@ -142,6 +144,7 @@ impl Step<'_> {
         match self.op {
             Op::Linear { .. } => dy.iter().flat_map(|d| self.inputs[0].iter().map(move |x| d * x)).collect(),
             Op::Embedding { rows, features } => self.rows_taken(dy, *rows, *features),
+            Op::Recurrent { cell, hidden, reverse } => self.through_time(dy, *cell, *hidden, *reverse).1,
             Op::Conv2d { .. } => self.window().map_or_else(Vec::new, |w| w.weights(self.inputs[0], dy)),
             Op::BatchNorm { .. }
             | Op::ScaleBias
@@ -196,7 +199,11 @@ impl Step<'_> {
             return dy.iter().map(|d| f64::from(*d).powi(2) * x).collect();
         }
         let weights = self.weights(dy);
-        let n_rows = if let Op::Embedding { rows, .. } = self.op { *rows } else { self.shape[0] };
+        let n_rows = match self.op {
+            Op::Embedding { rows, .. } => *rows,
+            Op::Recurrent { cell, hidden, .. } => cell.n_gates() * hidden,
+            _ => self.shape[0],
+        };
         weights.chunks((weights.len() / n_rows).max(1)).map(square).collect()
     }
 
@@ -471,6 +478,12 @@ mod tests {
         check(ops(r#"{"op":"mat_mul"}"#), &[&[2, 1, 3, 4], &[1, 3, 4, 5]]);
         check(ops(r#"{"op":"mat_mul"}"#), &[&[3, 4], &[4, 2]]);
         check(ops(r#"{"op":"top_k","axis":1,"k":2}"#), &[image]);
+        for (cell, gates) in [("lstm", 4), ("gru", 3), ("gru_reset_first", 3), ("tanh", 1)] {
+            for reverse in [false, true] {
+                let op = ops(&format!(r#"{{"op":"recurrent","cell":"{cell}","hidden":3,"reverse":{reverse}}}"#));
+                check(op, &[&[4, 2, gates * 3], &[2, 3], &[2, 3]]);
+            }
+        }
         check(ops(r#"{"op":"embedding","rows":3,"features":4}"#), &[&[5]]);
         check(ops(r#"{"op":"take","axis":1}"#), &[image, &[2, 3]]);
         check(ops(r#"{"op":"scatter","update":"add"}"#), &[&[4, 3], &[5], &[5, 3]]);

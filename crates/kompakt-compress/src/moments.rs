@@ -111,8 +111,13 @@ impl Columns {
         let to = graph.shape(graph.value_of(node));
         let convolution = graph.convolution(node);
         // Rows of a table are read, not multiplied: nothing makes their errors good, and none is looked at.
-        let is_table = matches!(graph.nodes()[node].op, Op::Embedding { .. });
-        let from = if is_table { &to[to.len() - 1..] } else { from };
+        let (is_table, n_cols) = match graph.nodes()[node].op {
+            Op::Embedding { features, .. } => (true, features),
+            // Its states are no value of the network.
+            Op::Recurrent { hidden, .. } => (true, hidden),
+            _ => (false, 0),
+        };
+        let from = if is_table { &[n_cols][..] } else { from };
         let to = if is_table { &[1][..] } else { to };
         let geometry = convolution.unwrap_or(Convolution {
             input: [from.iter().product(), 1, 1],

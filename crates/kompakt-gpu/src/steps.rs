@@ -307,7 +307,8 @@ impl Lowering {
             | Kind::Embedding { .. }
             | Kind::Take { .. }
             | Kind::Scatter { .. }
-            | Kind::TopK { .. } => return Err("the operation has no shader".into()),
+            | Kind::TopK { .. }
+            | Kind::Recurrent { .. } => return Err("the operation has no shader".into()),
             Kind::LocalResponseNorm { size, alpha, beta, bias } => {
                 let channels = first(&y)?;
                 let mut words = [channels, n / channels, *size].map(word).to_vec();

@@ -109,7 +109,8 @@ impl Graph {
             | Op::Embedding { .. }
             | Op::Take { .. }
             | Op::Scatter { .. }
-            | Op::TopK { .. } => Passage::Mixed,
+            | Op::TopK { .. }
+            | Op::Recurrent { .. } => Passage::Mixed,
         }
     }
 

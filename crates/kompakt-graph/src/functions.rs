@@ -181,6 +181,14 @@ functions! {
 }
 
 impl Cell {
+    /// Numbers of a state: `h`, for an LSTM `c` too; in lengths of `h`.
+    pub const fn n_states(self) -> usize {
+        match self {
+            Self::Lstm => 2,
+            Self::Gru | Self::GruResetFirst | Self::Tanh | Self::Relu => 1,
+        }
+    }
+
     /// Blocks of rows of its matrix.
     pub const fn n_gates(self) -> usize {
         match self {

@@ -86,6 +86,21 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
                 return Err(fail(format!("{updates:?} are not rows for {indices:?} indices of {x:?}")));
             }
         },
+        Op::Recurrent { cell, hidden, .. } => {
+            let gates = cell.n_gates().saturating_mul(*hidden);
+            match (x, operands[1], operands[2]) {
+                (&[time, batch, width], &[n, h], &[m, c])
+                    if width == gates && [n, m] == [batch; 2] && [h, c] == [*hidden; 2] =>
+                {
+                    vec![time, batch, cell.n_states() * hidden]
+                }
+                (_, h, c) => {
+                    return Err(fail(format!(
+                        "needs [time, batch, {gates}] and states [batch, {hidden}], got {x:?}, {h:?} and {c:?}"
+                    )));
+                }
+            }
+        }
         Op::TopK { axis, k, .. } => match x.get(*axis) {
             Some(n) if (1..=*n).contains(k) => [&x[..*axis], &[*k], &x[axis + 1..]].concat(),
             _ => return Err(fail(format!("{x:?} has not {k} elements along dimension {axis}"))),
@@ -237,6 +252,11 @@ pub(crate) fn params(index: usize, node: &Node, operands: &[&[usize]]) -> Result
         Op::Constant { shape } => all.push(param("value", shape.clone(), ParamRole::PerChannel)),
         Op::Embedding { rows, features } => {
             all.push(param("weight", vec![*rows, *features], ParamRole::Weight));
+        }
+        Op::Recurrent { cell, hidden, .. } => {
+            let rows = cell.n_gates().saturating_mul(*hidden);
+            all.push(param("weight", vec![rows, *hidden], ParamRole::Weight));
+            all.push(param("bias", vec![rows], ParamRole::PerChannel));
         }
         Op::Prelu => all.push(param("weight", vec![x[0]], ParamRole::PerChannel)),
         Op::MaxPool { .. }

@@ -1,6 +1,6 @@
 //! Operators and their attributes.
 
-use crate::functions::{BinaryFunction, Reduction, UnaryFunction, Update};
+use crate::functions::{BinaryFunction, Cell, Reduction, UnaryFunction, Update};
 use alloc::{vec, vec::Vec};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -408,6 +408,20 @@ pub enum Op {
         #[serde(default, skip_serializing_if = "is_false")]
         indices: bool,
     },
+    /// A recurrent layer: from the state before and its input at each time it makes the state after, one after the other.
+    /// First input `[time, batch, gates hidden]`: what the layer's input contributes to each gate. Second and third `[batch,
+    /// hidden]`: `h` and `c` before the first time; `c` is that of an LSTM, and not read by others. Weight `[gates hidden,
+    /// hidden]`, bias `[gates hidden]`. `y` `[time, batch, hidden]`: all `h`; for an LSTM `[time, batch, 2 hidden]`: `h`,
+    /// then `c`.
+    Recurrent {
+        /// How a state is made.
+        cell: Cell,
+        /// Length of `h`.
+        hidden: usize,
+        /// Whether from the last time to the first (default false).
+        #[serde(default, skip_serializing_if = "is_false")]
+        reverse: bool,
+    },
 }
 
 impl Op {
@@ -457,7 +471,8 @@ impl Op {
             | Self::Embedding { .. }
             | Self::Take { .. }
             | Self::Scatter { .. }
-            | Self::TopK { .. } => false,
+            | Self::TopK { .. }
+            | Self::Recurrent { .. } => false,
         }
     }
 
@@ -508,7 +523,8 @@ impl Op {
             | Self::Embedding { .. }
             | Self::Take { .. }
             | Self::Scatter { .. }
-            | Self::TopK { .. } => 1,
+            | Self::TopK { .. }
+            | Self::Recurrent { .. } => 1,
         }
     }
 
@@ -560,7 +576,8 @@ impl Op {
             | Self::Embedding { .. }
             | Self::Take { .. }
             | Self::Scatter { .. }
-            | Self::TopK { .. } => false,
+            | Self::TopK { .. }
+            | Self::Recurrent { .. } => false,
         }
     }
 }

@@ -270,6 +270,9 @@ operators! {
     Some(42), TopK, "top_k", "topk", One, {
         axis: Size = NONE, k: Size = NONE, largest: Bool = YES, indices: Bool = NO
     };
+    Some(43), Recurrent, "recurrent", "rnn", Three, {
+        cell: Size = NONE, hidden: Size = NONE, reverse: Bool = NO
+    };
     None, Dropout, "dropout", "dropout", One, { p: Float = NONE };
     None, Identity, "identity", "identity", One, {};
 }

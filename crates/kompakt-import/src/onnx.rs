@@ -10,12 +10,15 @@
 //!
 //! # The batch
 //! Graphs of this project work on one image; ONNX's carry the batch as their first dimension. Importing takes the
-//! first dimension of every input as the batch and follows it; a model that mixes images is refused.
+//! first dimension of every input as the batch and follows it. Where that fails, because a model mixes images or its values have
+//! no batch in front, it is imported whole: all dimensions are the network's own, an open first one is 1, and a run is one
+//! run of the file.
 //!
 //! # What is done on the way
 //! Arithmetic on shapes and constants is carried out. Batch norms, scales and biases go into the layer before them.
 //! Padding becomes explicit. Operators that the interchange lacks become several that it has: a transposed
-//! convolution is a spread, a pad and a convolution; an average over dimensions is a transpose and a pool.
+//! convolution is a spread, a pad and a convolution; attention is products of values and a softmax. Whole numbers and truths are
+//! floats from there on: whole numbers up to 2^24 are exact.
 //!
 //! # Hostile input
 //! No bytes make this crate panic. Weights are read from the file itself or from files below its folder, never from

@@ -253,7 +253,8 @@ impl Nodes<'_> {
             | Op::Embedding { .. }
             | Op::Take { .. }
             | Op::Scatter { .. }
-            | Op::TopK { .. } => self.refused.push(format!("{what} ({})", node.op.name())),
+            | Op::TopK { .. }
+            | Op::Recurrent { .. } => self.refused.push(format!("{what} ({})", node.op.name())),
             // Views have no step.
             Op::Flatten | Op::Reshape { .. } | Op::Dropout { .. } | Op::Identity => {}
         }

@@ -91,7 +91,8 @@ pub(crate) fn constant(
             | Op::Embedding { .. }
             | Op::Take { .. }
             | Op::Scatter { .. }
-            | Op::TopK { .. } => return None,
+            | Op::TopK { .. }
+            | Op::Recurrent { .. } => return None,
         };
     }
     Some(c)

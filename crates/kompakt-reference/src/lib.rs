@@ -10,6 +10,7 @@ mod channels;
 mod elements;
 mod functions;
 mod indices;
+mod recurrent;
 mod windows;
 
 use channels::{linear, per_channel, softmax};
@@ -145,6 +146,9 @@ fn run(op: &Op, operands: &[&Value], params: &[&[f64]], shape: &[usize]) -> Vec<
         Op::Take { axis } => indices::take(&x.data, &x.shape, *axis, &operands[1].data),
         Op::Scatter { update } => indices::scatter(*update, x, operands[1], operands[2]),
         Op::TopK { axis, k, largest, indices } => indices::top_k(x, *axis, *k, *largest, *indices),
+        Op::Recurrent { cell, hidden, reverse } => {
+            recurrent::states(*cell, *hidden, *reverse, [x, operands[1], operands[2]], params)
+        }
         Op::Concat => operands.iter().flat_map(|o| &o.data).copied().collect(),
         Op::Slice { start, step, .. } => {
             gather(shape, |i, d| Some(start[d] + i * step[d]), &x.shape, &x.data)

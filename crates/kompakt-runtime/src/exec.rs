@@ -11,6 +11,7 @@ mod movement;
 mod out_of_place;
 #[cfg(feature = "threads")]
 mod pool;
+mod recurrent;
 mod run;
 mod threads;
 

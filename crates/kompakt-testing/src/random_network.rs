@@ -3,7 +3,7 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_graph::{
-    BinaryFunction, Graph, Input, Node, Op, Padding, Pair, Reduction, UnaryFunction, Update,
+    BinaryFunction, Cell, Graph, Input, Node, Op, Padding, Pair, Reduction, UnaryFunction, Update,
 };
 
 /// A chain of nodes under construction.
@@ -65,7 +65,7 @@ impl Growing<'_, '_> {
             other.len() == shape.len() && other.iter().zip(&shape).all(|(&a, &b)| a == b || a == 1 || b == 1)
         };
         let others: Vec<usize> = (0..self.shapes.len()).filter(|&v| fits(&self.shapes[v])).collect();
-        let (op, inputs) = match self.u.int_in_range(0..=43)? {
+        let (op, inputs) = match self.u.int_in_range(0..=44)? {
             0..=3 if shape.len() == 1 => (
                 Op::Linear { out_features: self.u.int_in_range(1..=40)?, bias: self.u.arbitrary()? },
                 vec![x],
@@ -228,6 +228,29 @@ impl Growing<'_, '_> {
                 }
                 let update = *self.u.choose(&[Update::Set, Update::Add])?;
                 (Op::Scatter { update }, vec![rows, indices, self.nodes.len()])
+            }
+            44 => {
+                let cell = *self.u.choose(Cell::ALL)?;
+                let (hidden, batch) = (self.u.int_in_range(1..=4)?, self.u.int_in_range(1..=2)?);
+                let width = batch * hidden * cell.n_gates();
+                let n: usize = shape.iter().product();
+                let time = n / width;
+                if time == 0 {
+                    return Ok(());
+                }
+                // Nothing grows in it: what it reads is between 0 and 1.
+                self.push(Op::Sigmoid, vec![x]);
+                self.push(Op::Flatten, vec![self.nodes.len()]);
+                let part = Op::Slice { start: vec![0], end: vec![time * width], step: vec![1] };
+                self.push(part, vec![self.nodes.len()]);
+                let shape = vec![time, batch, width / batch];
+                if !self.push(Op::Reshape { shape }, vec![self.nodes.len()]) {
+                    return Ok(());
+                }
+                let gates = self.nodes.len();
+                self.push(Op::Constant { shape: vec![batch, hidden] }, vec![gates]);
+                let state = self.nodes.len();
+                (Op::Recurrent { cell, hidden, reverse: self.u.arbitrary()? }, vec![gates, state, state])
             }
             43 => {
                 let axis = self.u.choose_index(shape.len())?;

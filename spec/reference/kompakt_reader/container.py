@@ -293,7 +293,7 @@ class Container:
         at = self.at(PARAMETERS)
         need(len(self.descriptors) == len(self.graph.parameters), "F-14", at, "not one descriptor for each parameter")
         for parameter, descriptor in zip(self.graph.parameters, self.descriptors):
-            is_weight = self.graph.nodes[parameter.node].op in ("linear", "conv2d", "embedding") and parameter.role == "weight"
+            is_weight = self.graph.nodes[parameter.node].op in ("linear", "conv2d", "embedding", "recurrent") and parameter.role == "weight"
             need(is_weight or not descriptor.n_levels, "F-14", at, f"{parameter.name} has a codebook")
         self.check_limits()
 

@@ -101,9 +101,12 @@ OPERATORS = {
         "topk",
         [("axis", "size", REQUIRED), ("k", "size", REQUIRED), ("largest", "bool", True), ("indices", "bool", False)],
     ),
+    43: ("recurrent", "rnn", [("function", "size", REQUIRED), ("hidden", "size", REQUIRED), ("reverse", "bool", False)]),
 }
 # operator: how many functions it has, by number from 0
-FUNCTIONS = {"unary": 27, "binary": 13, "reduce": 7, "scatter": 5}
+FUNCTIONS = {"unary": 27, "binary": 13, "reduce": 7, "scatter": 5, "recurrent": 5}
+# by the function of a recurrent layer
+GATES, STATES = (4, 3, 3, 1, 1), (2, 1, 1, 1, 1)
 ELEMENTWISE = ("relu", "sigmoid", "tanh", "scale", "clip", "leaky_relu", "hard_sigmoid", "hard_swish", "silu")
 
 
@@ -220,7 +223,7 @@ def output_shape(node, shapes):
     if node.op == "concat":
         arity = len(shapes) >= 2
     else:
-        wanted = 2 if pairwise or node.op in ("mat_mul", "take") else 3 if node.op in ("select", "scatter") else 1
+        wanted = 2 if pairwise or node.op in ("mat_mul", "take") else 3 if node.op in ("select", "scatter", "recurrent") else 1
         arity = len(shapes) == wanted
     assert arity, f"{node.op} has {len(shapes)} inputs"
     if node.op == "linear":
@@ -262,6 +265,10 @@ def output_shape(node, shapes):
     if node.op == "scatter":
         assert len(x) == 2 and len(shapes[1]) == 1 and shapes[2] == (shapes[1][0], x[1]), "no rows for indices"
         return x
+    if node.op == "recurrent":
+        width = GATES[node.function] * node.hidden
+        assert len(x) == 3 and x[2] == width and shapes[1] == shapes[2] == (x[1], node.hidden), "no sequence and states"
+        return (x[0], x[1], STATES[node.function] * node.hidden)
     if node.op == "top_k":
         assert node.axis < len(x) and 1 <= node.k <= x[node.axis], "fewer elements than are asked for"
         return (*x[: node.axis], node.k, *x[node.axis + 1 :])
@@ -321,6 +328,9 @@ def parameters_of(index, node, x):
         own = [("weight", (x[0],))]
     elif node.op == "constant":
         own = [("value", node.shape)]
+    elif node.op == "recurrent":
+        rows = GATES[node.function] * node.hidden
+        own = [("weight", (rows, node.hidden)), ("bias", (rows,))]
     elif node.op == "embedding":
         own = [("weight", (node.rows, node.features))]
     elif node.op == "scale_bias":

@@ -169,7 +169,8 @@ impl<B: Layers> Forward<'_, B> {
             | Op::Embedding { .. }
             | Op::Take { .. }
             | Op::Scatter { .. }
-            | Op::TopK { .. }) => {
+            | Op::TopK { .. }
+            | Op::Recurrent { .. }) => {
                 unreachable!("operator {} was let through", other.name())
             }
         }
@@ -318,6 +319,7 @@ fn is_supported(op: &Op) -> bool {
         | Op::Embedding { .. }
         | Op::Take { .. }
         | Op::Scatter { .. }
-        | Op::TopK { .. } => false,
+        | Op::TopK { .. }
+        | Op::Recurrent { .. } => false,
     }
 }

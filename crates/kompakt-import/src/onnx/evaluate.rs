@@ -18,6 +18,7 @@ mod matrix;
 mod norms;
 mod pads;
 mod pools;
+mod recurrent;
 mod reduce;
 mod resize;
 mod walk;
@@ -197,6 +198,7 @@ fn operator(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
         "Unsqueeze" => layout::unsqueeze(call)?,
         "Transpose" => layout::transpose(call)?,
         "Concat" => layout::concat(call)?,
+        "LSTM" | "GRU" | "RNN" => return recurrent::recurrent(call),
         "Split" => return layout::split(call),
         "Slice" => layout::slice(call)?,
         "Gather" => layout::gather(call)?,

@@ -1,6 +1,7 @@
 //! A model as ONNX: dense, every weight as the number that it stands for.
 
 mod general;
+mod recurrent;
 
 use crate::onnx::{
     error::{OnnxError, Problem},
@@ -368,6 +369,9 @@ impl Writer<'_> {
                 input.push(self.int_list(node, vec![*k as i64]));
                 let attributes = vec![int("axis", *axis as i64 + 1), int("largest", i64::from(*largest))];
                 return self.top_k(node, input, attributes, *indices);
+            }
+            Op::Recurrent { cell, hidden, reverse } => {
+                return self.recurrent(node, &inputs, *cell, *hidden, *reverse, &from);
             }
             Op::Resize { step, offset, .. } => {
                 return self.resize(node, &inputs[0], &from, &to, *step, *offset);

@@ -10,6 +10,7 @@ mod pools;
 mod resize;
 mod shapes;
 mod turned;
+mod volumes;
 
 use crate::onnx::{
     builder::{Builder, Value},

@@ -16,6 +16,8 @@ pub(crate) struct Case {
     pub(crate) with_constants: Option<Vec<u8>>,
     pub(crate) inputs: Vec<Vec<f32>>,
     pub(crate) outputs: Vec<Vec<f32>>,
+    /// The largest difference that is allowed at least: of answers in a type of fewer digits.
+    pub(crate) tolerance: f32,
     /// Images.
     pub(crate) batch: usize,
 }
@@ -53,6 +55,9 @@ impl Case {
             name: path.file_stem().unwrap().to_string_lossy().into_owned(),
             model: tensors.tensor("model").unwrap().data().to_vec(),
             with_constants: tensors.tensor("model.constants").ok().map(|t| t.data().to_vec()),
+            tolerance: tensors
+                .tensor("tolerance")
+                .map_or(0.0, |t| f32::from_le_bytes(t.data()[..4].try_into().unwrap())),
             inputs: list("input"),
             outputs: list("output"),
             batch: tensors.tensor("input.0").map_or(1, |t| t.shape().first().copied().unwrap_or(1)),
@@ -70,6 +75,7 @@ impl Case {
 
     /// Compares answers. Errors: the first that is too far off.
     pub(crate) fn compare(&self, found: &[Vec<f32>], tolerance: f32) -> Result<(), String> {
+        let tolerance = tolerance.max(self.tolerance);
         if found.len() != self.outputs.len() {
             return Err(format!("{} outputs, {} expected", found.len(), self.outputs.len()));
         }

@@ -1,7 +1,7 @@
 //! Small containers that must decode, each with what it holds as JSON beside it.
 
 use kompakt_format::{Container, Tier};
-use kompakt_graph::{BinaryFunction, Graph, Op, Reduction, UnaryFunction, Update};
+use kompakt_graph::{BinaryFunction, Cell, Graph, Op, Reduction, UnaryFunction, Update};
 use kompakt_model::{Model, Parameter, StageRecord, graph_from_json};
 use kompakt_pack::{
     InMemory, Layout, Options, order_units,
@@ -27,6 +27,7 @@ pub(crate) fn files() -> Result<Files> {
     every_operator(&mut files)?;
     all_operators(&mut files)?;
     functions(&mut files)?;
+    recurrent(&mut files)?;
     large_sections(&mut files)?;
     extremes(&mut files)?;
     Ok(files)
@@ -313,6 +314,33 @@ fn functions(files: &mut Files) -> Result<()> {
     let model = synthetic::model(graph, recipe)?;
     for tier in TIERS {
         add(files, &format!("functions-{}", tier.name()), &model, &Options::new(tier), 2)?;
+    }
+    Ok(())
+}
+
+/// Every recurrent cell, in both directions; in each tier.
+fn recurrent(files: &mut Files) -> Result<()> {
+    let mut nodes = vec![json!({"op": "constant", "shape": [2, 5], "inputs": ["input"], "name": "state"})];
+    let mut outputs = Vec::new();
+    for (i, &cell) in Cell::ALL.iter().enumerate() {
+        let width = 5 * cell.n_gates();
+        let (part, name) = (format!("part{i}"), format!("cell{i}"));
+        let bounds = json!({"start": [0, 0, 0], "end": [4, 2, width], "step": [1, 1, 1]});
+        nodes.push(json!({"op": "slice", "start": bounds["start"], "end": bounds["end"], "step": bounds["step"],
+            "inputs": ["input"], "name": part}));
+        nodes.push(json!({"op": "recurrent", "cell": cell, "hidden": 5, "reverse": i % 2 == 1,
+            "inputs": [part, "state", "state"], "name": name}));
+        outputs.push(name);
+    }
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [4, 2, 20]}],
+        "nodes": nodes,
+        "outputs": outputs,
+    }))?;
+    let recipe = Recipe { density: 0.7, n_levels: 6, numbers: NumberChoice::F32, seed: 10 };
+    let model = synthetic::model(graph, recipe)?;
+    for tier in TIERS {
+        add(files, &format!("recurrent-{}", tier.name()), &model, &Options::new(tier), 2)?;
     }
     Ok(())
 }

@@ -33,6 +33,7 @@ pub(crate) struct Cpu<'m> {
     per_channel: Vec<ChannelNumbers>,
     tables: Vec<Table<'m>>,
     order: Vec<u32>,
+    state: Vec<f32>,
     arena: Arena,
     scratch: Vec<Scratch>,
     plan: Plan,
@@ -116,6 +117,7 @@ impl<'m> Cpu<'m> {
             per_channel,
             tables: embeddings,
             order: Vec::new(),
+            state: Vec::new(),
             plan,
         })
     }
@@ -147,6 +149,7 @@ impl<'m> Cpu<'m> {
                 per_channel: &self.per_channel,
                 tables: &self.tables,
                 order: &mut self.order,
+                state: &mut self.state,
                 arena: &mut self.arena,
                 scratch: &mut self.scratch,
                 n,

@@ -1,7 +1,8 @@
 //! Runs the steps of a schedule.
 
 use super::{
-    arena::Arena, combine::put_side_by_side, general::Work, in_place::ChannelNumbers, threads::Threads,
+    arena::Arena, combine::put_side_by_side, general::Work, in_place::ChannelNumbers,
+    recurrent::Recurrent, threads::Threads,
 };
 use crate::{
     layer::{PreparedLayer, Scratch},
@@ -23,6 +24,8 @@ pub(super) struct Run<'r, 'm> {
     pub(super) tables: &'r [Table<'m>],
     /// What sorting works in.
     pub(super) order: &'r mut Vec<u32>,
+    /// What a recurrent layer works in.
+    pub(super) state: &'r mut Vec<f32>,
     pub(super) arena: &'r mut Arena,
     pub(super) scratch: &'r mut [Scratch],
     /// Images.
@@ -89,6 +92,14 @@ impl Run<'_, '_> {
                     order: self.order,
                 };
                 kind.run(work, x, y, n);
+            }
+            &StepKind::Recurrent { layer, cell, reverse, sizes } => {
+                let ([x, h, c], y) = self.arena.many(&step.reads, step.writes, n);
+                let Self { isa, threads, scratch, state, .. } = self;
+                let layer = &self.layers[layer];
+                let recurrent = Recurrent { cell, reverse, sizes };
+                let mut multiply = |h: &[f32], r: &mut [f32]| layer.linear(*isa, threads, scratch, h, r, 1);
+                recurrent.run([x, h, c], y, n, state, &mut multiply);
             }
             StepKind::Concat { lengths, layout } => self.concat(step, lengths, *layout),
         }

@@ -115,6 +115,9 @@ fn kind(op: &Op, weight: usize, rank: usize, output_rank: usize) -> Option<Kind>
         Op::Take { axis } => Kind::Take { axis: axis + 1 },
         Op::Scatter { update } => Kind::Scatter { update: *update },
         &Op::TopK { axis, k: _, largest, indices } => Kind::TopK { axis: axis + 1, largest, indices },
+        &Op::Recurrent { cell, hidden: _, reverse } => {
+            Kind::Recurrent { cell, weight, bias: weight + 1, reverse }
+        }
         &Op::Spread { step } => Kind::Spread { step },
         &Op::LocalResponseNorm { size, alpha, beta, bias } => {
             Kind::LocalResponseNorm { size, alpha, beta, bias }

@@ -1,7 +1,7 @@
 //! What a program's operations do. Axes count from the batch, which is axis 0.
 
 use alloc::vec::Vec;
-use kompakt_graph::{BinaryFunction, Padding, Pair, Reduction, UnaryFunction, Update};
+use kompakt_graph::{BinaryFunction, Cell, Padding, Pair, Reduction, UnaryFunction, Update};
 
 /// The number of a parameter in the file: an index into [`kompakt_graph::Graph::params`].
 pub type ParameterId = usize;
@@ -164,6 +164,17 @@ pub enum OperationKind {
         largest: bool,
         /// Whether where they are is asked for, rather than what they are.
         indices: bool,
+    },
+    /// A recurrent layer; shapes as for [`kompakt_graph::Op::Recurrent`], with the batch of the program before them.
+    Recurrent {
+        /// How a state is made of the one before.
+        cell: Cell,
+        /// `[gates hidden, hidden]`.
+        weight: ParameterId,
+        /// `[gates hidden]`.
+        bias: ParameterId,
+        /// Whether from the last time to the first.
+        reverse: bool,
     },
 }
 

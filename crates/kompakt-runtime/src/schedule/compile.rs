@@ -179,6 +179,21 @@ impl Compiler<'_> {
                 let (largest, indices) = (*largest, *indices);
                 self.general(op, General::TopK { n, k, inner, largest, indices });
             }
+            Kind::Recurrent { cell, weight, bias, reverse } => {
+                let layer = self.schedule.layers.len();
+                self.schedule.layers.push(LayerSpec {
+                    name: op.name.clone(),
+                    weight: *weight,
+                    epilogue: Epilogue { bias: Some(*bias), ..Epilogue::default() },
+                    conv: None,
+                    feeds_depthwise: false,
+                    stays_in_memory: false,
+                    input_has_zeros: false,
+                });
+                let sizes = [from[0], from[1], self.shapes[op.inputs[1]][1]];
+                let (cell, reverse) = (*cell, *reverse);
+                self.fresh(op, StepKind::Recurrent { layer, cell, reverse, sizes });
+            }
             Kind::Concat { .. } => {
                 let lengths = op.inputs.iter().map(|&v| self.shapes[v].iter().product()).collect();
                 self.has_zeros[y] = op.inputs.iter().all(|&v| self.has_zeros[v]);

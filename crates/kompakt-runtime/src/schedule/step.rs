@@ -3,7 +3,7 @@
 use super::{BufferId, Layout, general::General};
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::ops::Range;
-use kompakt_graph::UnaryFunction;
+use kompakt_graph::{Cell, UnaryFunction};
 use kompakt_kernels::{
     Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,
 };
@@ -58,6 +58,14 @@ pub(crate) enum StepKind {
     },
     /// Makes what is written of what is read, image by image.
     General(General),
+    /// States of `hidden` numbers at `time` times for `batch` sequences, one after the other.
+    Recurrent {
+        layer: usize,
+        cell: Cell,
+        reverse: bool,
+        /// Times, sequences, numbers of a state.
+        sizes: [usize; 3],
+    },
 }
 
 /// What changes elements where they are.
@@ -185,6 +193,7 @@ impl StepKind {
             Self::OutOfPlace(kind) => kind.name(),
             Self::Concat { .. } => "concat",
             Self::General(kind) => kind.name(),
+            Self::Recurrent { .. } => "recurrent",
         }
     }
 }

@@ -48,7 +48,8 @@ pub(super) fn along_the_batch(kind: &Kind) -> Option<&'static str> {
         | Kind::MatMul
         | Kind::Constant { .. }
         | Kind::Embedding { .. }
-        | Kind::Scatter { .. } => true,
+        | Kind::Scatter { .. }
+        | Kind::Recurrent { .. } => true,
     };
     (!is_fine).then_some("works along an axis that it cannot work along here")
 }

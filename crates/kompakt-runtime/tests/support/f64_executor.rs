@@ -2,7 +2,7 @@
 //!
 //! It is written for its brevity: every operation visits the elements of its output by their indices.
 
-use kompakt_graph::{BinaryFunction, Reduction, UnaryFunction, Update};
+use kompakt_graph::{BinaryFunction, Cell, Reduction, UnaryFunction, Update};
 use kompakt_runtime::{
     Executor, Model, Parameters, Plan, RuntimeError,
     program::{
@@ -250,6 +250,11 @@ impl<'m> F64Executor<'m> {
                 all.sort_by(|(a, _), (b, _)| if *largest { b.total_cmp(a) } else { a.total_cmp(b) });
                 if *indices { all[at[*axis]].1 as f64 } else { all[at[*axis]].0 }
             }),
+            Kind::Recurrent { cell, weight, bias, reverse } => {
+                let (w, hidden) = self.weight(*weight)?;
+                let bias: Vec<f64> = self.parameters.numbers(*bias)?.into_iter().map(f64::from).collect();
+                recurrent(*cell, [&w, &bias], hidden, *reverse, x, &dims)
+            }
             Kind::LocalResponseNorm { size, alpha, beta, bias } => each(&dims, |at| {
                 let window = at[1].saturating_sub((size - 1) / 2)..(at[1] + size / 2 + 1).min(first.dims[1]);
                 let square = |c: usize| {
@@ -362,6 +367,60 @@ fn apply(unary: Unary, v: f64) -> f64 {
         Unary::Silu => v / (1.0 + (-v).exp()),
         Unary::Function(function) => of_one(function, v),
     }
+}
+
+/// The states of a recurrent layer, `[n, time, batch, states]`.
+fn recurrent(
+    cell: Cell,
+    [w, bias]: [&[f64]; 2],
+    hidden: usize,
+    reverse: bool,
+    x: &[&Tensor],
+    dims: &[usize],
+) -> Vec<f64> {
+    let s = |v: f64| 1.0 / (1.0 + (-v).exp());
+    let part = |row: usize, h: &[f64]| {
+        bias[row] + h.iter().enumerate().map(|(i, h)| w[row * hidden + i] * h).sum::<f64>()
+    };
+    let mut y = vec![0.0; dims.iter().product()];
+    for (n, b) in (0..dims[0]).flat_map(|n| (0..dims[2]).map(move |b| (n, b))) {
+        let mut h: Vec<f64> = (0..hidden).map(|i| x[1].at(&[n, b, i])).collect();
+        let mut c: Vec<f64> = (0..hidden).map(|i| x[2].at(&[n, b, i])).collect();
+        for step in 0..dims[1] {
+            let t = if reverse { dims[1] - 1 - step } else { step };
+            let before = h.clone();
+            let g = |gate: usize, i: usize| x[0].at(&[n, t, b, gate * hidden + i]);
+            let sum = |gate: usize, i: usize| g(gate, i) + part(gate * hidden + i, &before);
+            let early: Vec<f64> = match cell {
+                Cell::GruResetFirst => (0..hidden).map(|i| s(sum(1, i)) * before[i]).collect(),
+                _ => Vec::new(),
+            };
+            for i in 0..hidden {
+                h[i] = match cell {
+                    Cell::Lstm => {
+                        c[i] = s(sum(2, i)) * c[i] + s(sum(0, i)) * sum(3, i).tanh();
+                        s(sum(1, i)) * c[i].tanh()
+                    }
+                    Cell::Gru | Cell::GruResetFirst => {
+                        let row = 2 * hidden + i;
+                        let inner = if cell == Cell::Gru {
+                            s(sum(1, i)) * part(row, &before)
+                        } else {
+                            part(row, &early)
+                        };
+                        let z = s(sum(0, i));
+                        (1.0 - z) * (g(2, i) + inner).tanh() + z * before[i]
+                    }
+                    Cell::Tanh => sum(0, i).tanh(),
+                    Cell::Relu => sum(0, i).max(0.0),
+                };
+            }
+            let at = ((n * dims[1] + t) * dims[2] + b) * dims[3];
+            let both = h.iter().chain(&c).take(dims[3]);
+            y[at..at + dims[3]].iter_mut().zip(both).for_each(|(y, v)| *y = *v);
+        }
+    }
+    y
 }
 
 /// The place that an index names among `n`.

@@ -177,7 +177,22 @@ impl Lowering<'_> {
         let shape = self.builder.shape(x.value).to_vec();
         let from = if aligned.len() == 1 { vec![1] } else { aligned[1..].to_vec() };
         let to = rules::broadcast(&shape, &from)?;
-        let n: usize = to.iter().try_fold(1usize, |n, &d| n.checked_mul(d)).unwrap_or(usize::MAX);
+        self.n_parameters += c.len() as u64;
+        let is_per_channel =
+            from.get(1..).is_some_and(|rest| rest.iter().all(|&d| d == 1)) && from[0] == to[0];
+        if !is_per_channel {
+            let op = match op {
+                "Add" => Op::Add,
+                "Sub" => Op::Sub,
+                "Mul" => Op::Mul,
+                _ => Op::Div,
+            };
+            let numbers = self.computed(c.to_floats(), from)?;
+            let value = self.builder.op(call.name(), op, vec![x.value, numbers])?;
+            let mut y = self.with_batch(value);
+            y.dims.truncate(x.dims.len());
+            return Ok(y);
+        }
         let mut value = x.value;
         for (axis, (&old, &new)) in shape.iter().zip(&to).enumerate() {
             if old != new {
@@ -187,19 +202,7 @@ impl Lowering<'_> {
                 value = self.builder.op(None, Op::Gather { axis, indices: vec![0; new] }, vec![value])?;
             }
         }
-        self.n_parameters += c.len() as u64;
-        let is_per_channel =
-            from.get(1..).is_some_and(|rest| rest.iter().all(|&d| d == 1)) && from[0] == to[0];
-        let numbers = if is_per_channel {
-            c.to_floats()
-        } else if n <= MAX_REPEATED {
-            c.pick(to.clone(), rules::repeated(&from, &to)).to_floats()
-        } else {
-            return Err(format!("a constant of shape {:?} is repeated to {n} numbers", c.dims));
-        };
-        if !is_per_channel {
-            value = self.builder.reshape(value, vec![n])?;
-        }
+        let numbers = c.to_floats();
         let (ones, zeros) = (vec![1.0; numbers.len()], vec![0.0; numbers.len()]);
         let (weight, bias) = match op {
             "Add" => (ones, numbers),

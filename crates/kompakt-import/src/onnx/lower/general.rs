@@ -8,11 +8,14 @@
 //! Which of both it is, the whole file shares ([`Lowering::lead`]): dimensions of the file that are not dimensions here.
 
 mod arithmetic;
+mod attention;
 mod choices;
 mod layout;
+mod losses;
 mod matrices;
 mod norms;
 mod numbers;
+mod recurrent;
 mod reductions;
 
 use super::{Act, Call, Lowering, Operand, Slot};
@@ -102,6 +105,10 @@ impl Lowering<'_> {
             "GatherND" => self.gather_nd(call)?,
             "Scatter" | "ScatterElements" => self.scatter_elements(call)?,
             "ScatterND" => self.scatter_nd(call)?,
+            "LSTM" | "GRU" | "RNN" => return self.recurrent(call).map(Some),
+            "Attention" => return self.attention(call).map(Some),
+            "RotaryEmbedding" => self.rotary(call)?,
+            "NegativeLogLikelihoodLoss" | "SoftmaxCrossEntropyLoss" => return self.loss(call).map(Some),
             "OneHot" => self.one_hot(call)?,
             "Compress" => self.compress_node(call)?,
             "LayerNormalization" | "RMSNormalization" => return self.layer_norm_node(call).map(Some),
@@ -161,7 +168,7 @@ impl Lowering<'_> {
     }
 
     /// Numbers that the file does not have as such.
-    fn computed(&mut self, numbers: Vec<f32>, shape: Vec<usize>) -> Result<Value, String> {
+    pub(super) fn computed(&mut self, numbers: Vec<f32>, shape: Vec<usize>) -> Result<Value, String> {
         let shape = if shape.is_empty() { vec![1] } else { shape };
         if numbers.is_empty() || numbers.len() > MAX_CONSTANT {
             return Err(format!("a constant of {} numbers", numbers.len()));
@@ -169,8 +176,19 @@ impl Lowering<'_> {
         if numbers.iter().any(|v| v.is_nan()) {
             return Err("a constant that is not a number".into());
         }
-        let numbers = numbers.iter().map(|v| v.clamp(f32::MIN, f32::MAX)).collect();
-        self.builder.push(None, Op::Constant { shape }, vec![0], vec![("value", numbers)])
+        let finite = numbers.iter().map(|&v| if v.is_finite() { v } else { 0.0 }).collect();
+        let op = Op::Constant { shape: shape.clone() };
+        let mut value = self.builder.push(None, op.clone(), vec![0], vec![("value", finite)])?;
+        // A file holds no infinity: it is the logarithm of 0.
+        for (infinity, add) in [(f32::NEG_INFINITY, Op::Add), (f32::INFINITY, Op::Sub)] {
+            if numbers.contains(&infinity) {
+                let ones = numbers.iter().map(|&v| if v == infinity { 0.0 } else { 1.0 }).collect();
+                let ones = self.builder.push(None, op.clone(), vec![0], vec![("value", ones)])?;
+                let logs = self.of_one(UnaryFunction::Log, ones)?;
+                value = self.of_two(add, value, logs)?;
+            }
+        }
+        Ok(value)
     }
 
     /// An output that is the same for every input.
@@ -314,6 +332,13 @@ pub(super) fn is_known(op: &str) -> bool {
         "MeanVarianceNormalization",
         "LpNormalization",
         "ThresholdedRelu",
+        "NegativeLogLikelihoodLoss",
+        "SoftmaxCrossEntropyLoss",
+        "LSTM",
+        "GRU",
+        "RNN",
+        "Attention",
+        "RotaryEmbedding",
         "Shrink",
         "IsInf",
         "ReduceLogSum",

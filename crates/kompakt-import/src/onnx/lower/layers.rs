@@ -128,6 +128,9 @@ impl Lowering<'_> {
 
     pub(super) fn convolution(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let (x, w) = (call.act(0)?.clone(), call.needed(1)?);
+        if x.dims.len() == 5 {
+            return self.volume_convolution(call);
+        }
         let window = Window::of(call, &x.dims, w.dims.get(2..).unwrap_or_default())?;
         let padding = window.padding(call, x.dims.len() - 2)?;
         let out = w.dims[0];
@@ -155,7 +158,7 @@ impl Lowering<'_> {
     }
 
     /// Adds a layer with its parameters.
-    fn layer(
+    pub(super) fn layer(
         &mut self,
         name: &str,
         op: Op,
