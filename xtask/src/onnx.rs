@@ -62,7 +62,8 @@ fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path, tests: &st
     let output = Command::new(env!("CARGO")).args(cargo).arg(folder).stderr(Stdio::inherit()).output();
     let output = output.context("cannot start cargo")?;
     let text = String::from_utf8(output.stdout).context("the example's output")?;
-    std::fs::write(root.join("results/onnx.md"), page::page(&text, tests)?).context("writing results/onnx.md")?;
+    std::fs::write(root.join("results/onnx.md"), page::page(&text, tests)?)
+        .context("writing results/onnx.md")?;
     if !output.status.success() {
         bail!("some spellings are imported wrongly; see results/onnx.md");
     }

@@ -480,7 +480,8 @@ mod tests {
         check(ops(r#"{"op":"top_k","axis":1,"k":2}"#), &[image]);
         for (cell, gates) in [("lstm", 4), ("gru", 3), ("gru_reset_first", 3), ("tanh", 1)] {
             for reverse in [false, true] {
-                let op = ops(&format!(r#"{{"op":"recurrent","cell":"{cell}","hidden":3,"reverse":{reverse}}}"#));
+                let op =
+                    ops(&format!(r#"{{"op":"recurrent","cell":"{cell}","hidden":3,"reverse":{reverse}}}"#));
                 check(op, &[&[4, 2, gates * 3], &[2, 3], &[2, 3]]);
             }
         }

@@ -14,7 +14,10 @@ struct Line<'l> {
 /// The onnx package's tests, from what the example `cases` says of them.
 fn tests(output: &str) -> Result<String> {
     let last = output.lines().last().context("nothing about the package's tests")?;
-    let mut text = format!("{}{last}.\n\n| refused at | tests | the first reason |\n|---|---|---|\n", include_str!("tests.md"));
+    let mut text = format!(
+        "{}{last}.\n\n| refused at | tests | the first reason |\n|---|---|---|\n",
+        include_str!("tests.md")
+    );
     for line in output.lines() {
         if let ["reason", operator, n, reason] = line.split('\t').collect::<Vec<_>>()[..] {
             writeln!(text, "| {operator} | {n} | {} |", reason.replace('|', "/"))?;
@@ -75,7 +78,8 @@ mod tests {
     fn a_spelling_is_right_if_all_its_cases_are() {
         let output = "GELU--by Erf-0\tright\t1.0e-7\nGELU--by Erf-1\tright\t3.0e-6\n\
                       Log--Log-0\trefused\t1 of the nodes: node \"l\" (Log): not here\nLog--Log-1\tright\t0.0e0\n";
-        let page = super::page(output, "reason\tDet\t2\tnot known\n3 cases: 1 right, 2 refused, 0 wrong").unwrap();
+        let page =
+            super::page(output, "reason\tDet\t2\tnot known\n3 cases: 1 right, 2 refused, 0 wrong").unwrap();
         assert!(page.contains("2 spellings of 2 functions: 1 right, 1 refused by name, 0 wrong."), "{page}");
         assert!(
             page.contains("| GELU | by Erf | right | 3e-6 |")

@@ -190,7 +190,9 @@ fn graph(bad: &mut Bad<'_>) {
     bad.tiny("F-12-take-along-another-dimension", |e| e.set(3, with(array![array![1, 1], 40, 1])));
     bad.tiny("F-12-scatter-of-a-vector", |e| e.set(3, with(array![array![1, 1, 1], 41, 0])));
     bad.tiny("F-12-largest-of-fewer", |e| e.set(3, with(array![42, 0, 1000])));
-    bad.tiny("F-11-recurrent-of-a-cell-beyond-the-last", |e| e.set(3, with(array![array![1, 1, 1], 43, 5, 4])));
+    bad.tiny("F-11-recurrent-of-a-cell-beyond-the-last", |e| {
+        e.set(3, with(array![array![1, 1, 1], 43, 5, 4]))
+    });
     bad.tiny("F-12-recurrent-on-a-vector", |e| e.set(3, with(array![array![1, 1, 1], 43, 3, 4])));
     bad.tiny("F-12-transpose-of-another-dimension", |e| e.set(3, with(array![28, array![1]])));
     bad.tiny("F-12-gather-outside", |e| e.set(3, with(array![29, 0, array![4]])));

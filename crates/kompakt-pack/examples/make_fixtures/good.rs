@@ -326,8 +326,10 @@ fn recurrent(files: &mut Files) -> Result<()> {
         let width = 5 * cell.n_gates();
         let (part, name) = (format!("part{i}"), format!("cell{i}"));
         let bounds = json!({"start": [0, 0, 0], "end": [4, 2, width], "step": [1, 1, 1]});
-        nodes.push(json!({"op": "slice", "start": bounds["start"], "end": bounds["end"], "step": bounds["step"],
-            "inputs": ["input"], "name": part}));
+        nodes.push(
+            json!({"op": "slice", "start": bounds["start"], "end": bounds["end"], "step": bounds["step"],
+            "inputs": ["input"], "name": part}),
+        );
         nodes.push(json!({"op": "recurrent", "cell": cell, "hidden": 5, "reverse": i % 2 == 1,
             "inputs": [part, "state", "state"], "name": name}));
         outputs.push(name);

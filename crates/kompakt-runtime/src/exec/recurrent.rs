@@ -62,7 +62,8 @@ impl Recurrent {
         match self.cell {
             Cell::Lstm => {
                 for i in 0..hidden {
-                    let (input, output, forget) = (logistic(gate(0, i)), logistic(gate(1, i)), logistic(gate(2, i)));
+                    let (input, output, forget) =
+                        (logistic(gate(0, i)), logistic(gate(1, i)), logistic(gate(2, i)));
                     c[i] = forget * c[i] + input * libm::tanhf(gate(3, i));
                     h[i] = output * libm::tanhf(c[i]);
                 }

@@ -1,8 +1,8 @@
 //! Runs the steps of a schedule.
 
 use super::{
-    arena::Arena, combine::put_side_by_side, general::Work, in_place::ChannelNumbers,
-    recurrent::Recurrent, threads::Threads,
+    arena::Arena, combine::put_side_by_side, general::Work, in_place::ChannelNumbers, recurrent::Recurrent,
+    threads::Threads,
 };
 use crate::{
     layer::{PreparedLayer, Scratch},

@@ -27,7 +27,8 @@ pub(super) fn recurrent(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
     if columns != inputs || rows != gates * hidden || r.dims != [directions, rows, hidden] {
         return Err(format!("weights of {:?} and {:?}", w.dims, r.dims));
     }
-    let unknown = ["clip", "activation_alpha", "activation_beta"].iter().any(|a| call.node.attribute(a).is_some());
+    let unknown =
+        ["clip", "activation_alpha", "activation_beta"].iter().any(|a| call.node.attribute(a).is_some());
     if unknown || call.node.int("input_forget", 0) != 0 || call.optional(7).is_some() {
         return Err("clips, peepholes or coupled gates".into());
     }
@@ -41,7 +42,9 @@ pub(super) fn recurrent(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
         _ => vec!["tanh"],
     };
     let is_relu = kind == "RNN" && names.iter().all(|n| n == "relu") && !names.is_empty();
-    if !is_relu && !names.chunks(usual.len()).all(|own| own.iter().map(String::as_str).eq(usual.iter().copied())) {
+    if !is_relu
+        && !names.chunks(usual.len()).all(|own| own.iter().map(String::as_str).eq(usual.iter().copied()))
+    {
         return Err(format!("activations {names:?}"));
     }
     call.pay((time * batch * directions * rows * (inputs + hidden)) as u64)?;
@@ -55,7 +58,9 @@ pub(super) fn recurrent(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
     if lengths.is_some_and(|l| l.iter().any(|&n| n != time as f32)) {
         return Err("sequences of different lengths".into());
     }
-    let state = |d: usize, b: usize| if is_batch_first { (b * directions + d) * hidden } else { (d * batch + b) * hidden };
+    let state = |d: usize, b: usize| {
+        if is_batch_first { (b * directions + d) * hidden } else { (d * batch + b) * hidden }
+    };
     let (mut y, mut last_h, mut last_c) = (vec![0.0; time * directions * batch * hidden], zeros(), zeros());
     for (d, n) in (0..directions).flat_map(|d| (0..batch).map(move |n| (d, n))) {
         let mut h = h0[state(d, n)..][..hidden].to_vec();
@@ -97,7 +102,11 @@ pub(super) fn recurrent(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
                     _ => gate(0, i).tanh(),
                 };
             }
-            let to = if is_batch_first { (n * time + t) * directions + d } else { (t * directions + d) * batch + n };
+            let to = if is_batch_first {
+                (n * time + t) * directions + d
+            } else {
+                (t * directions + d) * batch + n
+            };
             y[to * hidden..][..hidden].copy_from_slice(&h);
         }
         last_h[state(d, n)..][..hidden].copy_from_slice(&h);

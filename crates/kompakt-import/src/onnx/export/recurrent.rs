@@ -17,14 +17,24 @@ impl Writer<'_> {
         let gates = cell.n_gates() * hidden;
         let parameter = |name: &str| {
             let name = format!("{}.{name}", node.name);
-            self.model.parameters.get(&name).map(kompakt_model::Parameter::to_f32).ok_or("a parameter is missing")
+            self.model
+                .parameters
+                .get(&name)
+                .map(kompakt_model::Parameter::to_f32)
+                .ok_or("a parameter is missing")
         };
         let (weight, bias) = (parameter("weight")?, parameter("bias")?);
         // [n, time, batch, gates] as [time, n batch, gates].
-        let turned = self.between(node, "Transpose", vec![inputs[0].clone()], vec![super::ints("perm", vec![1, 0, 2, 3])]);
+        let turned = self.between(
+            node,
+            "Transpose",
+            vec![inputs[0].clone()],
+            vec![super::ints("perm", vec![1, 0, 2, 3])],
+        );
         let shape = self.int_list(node, vec![from[0] as i64, -1, gates as i64]);
         let x = self.between(node, "Reshape", vec![turned, shape], vec![]);
-        let identity: Vec<f32> = (0..gates * gates).map(|i| f32::from(u8::from(i / gates == i % gates))).collect();
+        let identity: Vec<f32> =
+            (0..gates * gates).map(|i| f32::from(u8::from(i / gates == i % gates))).collect();
         let w = self.floats(node, &[1, gates, gates], &identity);
         let r = self.floats(node, &[1, gates, hidden], &weight);
         let both: Vec<f32> = vec![0.0; gates].into_iter().chain(bias).collect();
@@ -64,7 +74,13 @@ impl Writer<'_> {
         // [time, 1, n batch, hidden] back.
         let shape = self.int_list(node, vec![from[0] as i64, -1, from[1] as i64, hidden as i64]);
         let y = self.between(node, "Reshape", vec![y, shape], vec![]);
-        self.push("Transpose", node.name.clone(), vec![y], node.name.clone(), vec![super::ints("perm", vec![1, 0, 2, 3])]);
+        self.push(
+            "Transpose",
+            node.name.clone(),
+            vec![y],
+            node.name.clone(),
+            vec![super::ints("perm", vec![1, 0, 2, 3])],
+        );
         Ok(())
     }
 }

@@ -74,7 +74,8 @@ impl Lowering<'_> {
         }
         // Depth, and height and width, as windows of their own.
         let (node, plane) = (of_directions(call.node, &[0]), of_directions(call.node, &[1, 2]));
-        let (depth_call, plane_call) = (Call { node: &node, inputs: vec![] }, Call { node: &plane, inputs: vec![] });
+        let (depth_call, plane_call) =
+            (Call { node: &node, inputs: vec![] }, Call { node: &plane, inputs: vec![] });
         let depth = Window::of(&depth_call, &[b, c, d], &[kd])?;
         let [_, [front, behind]] = depth.padding(&depth_call, 1)?;
         let window = Window::of(&plane_call, &[b, c, h, w], &[kh, kw])?;
@@ -83,7 +84,8 @@ impl Lowering<'_> {
             return Err("padding below 0".into());
         };
         let (sd, sh) = (depth.stride[1], window.stride[0]);
-        let n_depth = (d + front + behind).checked_sub(depth.reach(1)).ok_or("a window that does not fit")? / sd + 1;
+        let n_depth =
+            (d + front + behind).checked_sub(depth.reach(1)).ok_or("a window that does not fit")? / sd + 1;
         let rows = h + padding.top + padding.bottom;
         let n_rows = rows.checked_sub(window.reach(0)).ok_or("a window that does not fit")? / sh + 1;
         // Slices below each other, each as high as a whole number of steps.

@@ -142,7 +142,9 @@ impl Lowering<'_> {
             } else {
                 let finite = match &mask {
                     Operand::Const(_) => value,
-                    Operand::Act(_) => self.builder.op(None, Op::Clip { low: HIDDEN, high: f32::MAX }, vec![value])?,
+                    Operand::Act(_) => {
+                        self.builder.op(None, Op::Clip { low: HIDDEN, high: f32::MAX }, vec![value])?
+                    }
                 };
                 scores.value = self.of_two(Op::Add, scores.value, finite)?;
             }
@@ -211,7 +213,11 @@ impl Lowering<'_> {
         let axis = rank - 1;
         let apart = node.int("interleaved", 0) != 0;
         let part = |first: usize| {
-            if apart { Run { first, n: half, step: 2 } } else { Run { first: first * half, n: half, step: 1 } }
+            if apart {
+                Run { first, n: half, step: 2 }
+            } else {
+                Run { first: first * half, n: half, step: 1 }
+            }
         };
         let front = self.cut(&x, axis, Run { first: 0, n: turned, step: 1 })?;
         let (a, b) = (self.cut(&front, axis, part(0))?, self.cut(&front, axis, part(1))?);

@@ -25,12 +25,15 @@ impl Lowering<'_> {
             x.value = self.builder.transpose(x.value, vec![1, 0, 2])?;
         }
         let (w, r) = (call.needed(1)?.clone(), call.needed(2)?.clone());
-        let &[n_directions, rows, columns] = &w.dims[..] else { return Err("a weight of other dimensions".into()) };
+        let &[n_directions, rows, columns] = &w.dims[..] else {
+            return Err("a weight of other dimensions".into());
+        };
         let hidden = rows / n_gates;
         if columns != inputs || hidden == 0 || r.dims != [n_directions, rows, hidden] || n_directions > 2 {
             return Err(format!("weights of {:?} and {:?} for {:?}", w.dims, r.dims, x.dims));
         }
-        let b = call.constant(3)?.map(Tensor::to_floats).unwrap_or_else(|| vec![0.0; n_directions * 2 * rows]);
+        let b =
+            call.constant(3)?.map(Tensor::to_floats).unwrap_or_else(|| vec![0.0; n_directions * 2 * rows]);
         if b.len() != n_directions * 2 * rows {
             return Err(format!("{} biases", b.len()));
         }
@@ -60,7 +63,12 @@ impl Lowering<'_> {
             let gates = self.shaped(gates, vec![time, batch, rows])?;
             let mut states = Vec::new();
             for index in [5, 6] {
-                states.push(self.first_state(call, index, [d, n_directions, batch, hidden], is_batch_first)?);
+                states.push(self.first_state(
+                    call,
+                    index,
+                    [d, n_directions, batch, hidden],
+                    is_batch_first,
+                )?);
             }
             self.n_parameters += (rows * (inputs + hidden + 2)) as u64;
             let op = Op::Recurrent { cell, hidden, reverse };
@@ -163,7 +171,11 @@ impl Lowering<'_> {
         Ok(match (kind, &own[..]) {
             ("LSTM", [] | ["sigmoid", "tanh", "tanh"]) => Cell::Lstm,
             ("GRU", [] | ["sigmoid", "tanh"]) => {
-                if call.node.int("linear_before_reset", 0) != 0 { Cell::Gru } else { Cell::GruResetFirst }
+                if call.node.int("linear_before_reset", 0) != 0 {
+                    Cell::Gru
+                } else {
+                    Cell::GruResetFirst
+                }
             }
             ("RNN", [] | ["tanh"]) => Cell::Tanh,
             ("RNN", ["relu"]) => Cell::Relu,
