@@ -69,13 +69,13 @@ impl Recurrent {
                 }
             }
             Cell::Gru | Cell::GruResetFirst => {
-                for i in 0..hidden {
+                for (i, h) in h.iter_mut().enumerate() {
                     let (z, n) = (logistic(gate(0, i)), 2 * hidden + i);
                     let inner = match self.cell {
                         Cell::Gru => logistic(gate(1, i)) * r[n],
                         _ => late[n],
                     };
-                    h[i] = (1.0 - z) * libm::tanhf(g[n] + inner) + z * h[i];
+                    *h = (1.0 - z) * libm::tanhf(g[n] + inner) + z * *h;
                 }
             }
             Cell::Tanh => (0..hidden).for_each(|i| h[i] = libm::tanhf(gate(0, i))),
