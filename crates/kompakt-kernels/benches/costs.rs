@@ -112,8 +112,8 @@ fn windows(isa: Isa) {
     let [tap, tap_vector] = line(n.map(|n| 2 * n), n.map(|n| taps(true, whole(n))));
     println!("    tap: {tap:.0}.0,\n    tap_vector: {tap_vector:.0}.0,");
     let n = [4, 16];
-    let [plane_tap, plane_vector] = line(n.map(|n| 2 * n), n.map(|n| taps(false, planes(n))));
-    println!("    plane_tap: {plane_tap:.0}.0,\n    plane_vector: {plane_vector:.0}.0,");
+    let [_, plane_vector] = line(n.map(|n| 2 * n), n.map(|n| taps(false, planes(n))));
+    println!("    plane_vector: {plane_vector:.0}.0,");
     let panels = |n_levels: usize, window: Window| {
         let layer = SparseMatrix::random(1, WINDOWED, 0.8, n_levels);
         let m = PanelMatrix::build(&layout(window.x_stride, window.rows), &layer);

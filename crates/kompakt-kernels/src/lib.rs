@@ -11,7 +11,8 @@
 //! | [`PanelMatrix`] | the same where most weights are kept | 1 a weight |
 //! | [`dense`] | matrices with nothing pruned; rows that were just unpacked | 1 a weight |
 //!
-//! None of them ever holds a dense matrix of f32. Zeros are neither stored nor multiplied.
+//! None of them holds weights with a codebook as a dense matrix of f32: panels look some rows up at a time. Where zeros are stored
+//! and multiplied, as in the last two, that is less work than to skip them.
 //!
 //! # Instruction sets
 //! Every kernel takes an [`Isa`]. [`Isa::SCALAR`] is the definition, in plain Rust; the others are detected at run time and
