@@ -88,7 +88,7 @@ fn converted<'py>(py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
         let name = array.getattr("dtype")?;
         return Err(PyTypeError::new_err(format!("an array of {name}; the network takes real numbers")));
     }
-    numpy.call_method1("require", (array, "float32", vec!["C", "A"]))
+    numpy.call_method1("require", (array, "float32", ["C", "A"]))
 }
 
 /// An array that results are written to.

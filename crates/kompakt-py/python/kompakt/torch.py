@@ -166,7 +166,7 @@ def share(
     model: nn.Module,
     bits: int | Mapping[str, int],
     *,
-    method: Literal["linear", "density", "forgy", "exact"] = "linear",
+    method: Literal["exact", "linear", "density", "forgy"] = "exact",
     codebook: str = "f32",
     seed: int = 0,
 ) -> None:
@@ -182,7 +182,7 @@ def share(
     bits
         1 to 8, for all layers or by name; layers that are not named stay as they are.
     method
-        Where k-means starts, or ``"exact"`` for the optimum of the same objective; as for ``kompakt cluster``.
+        ``"exact"`` for the optimum of the objective of k-means, else where k-means starts; as for ``kompakt cluster``.
     codebook
         How the values are rounded: ``"f32"``, ``"f16"``, ``"int8"`` and so on.
     seed
@@ -205,8 +205,7 @@ def share(
         weight = _numbers(module)
         row = (list(weight.shape), weight.reshape(-1))
         book, codes, mask = _native.share(row, method, 2 ** wanted[name], codebook, seed + (index << 32))
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+        _make_plain(module)
         kept = np.ones(weight.shape, bool) if mask is None else np.frombuffer(mask, bool).reshape(weight.shape)
         dense: Any = module.weight
         shared = Shared(
@@ -272,9 +271,7 @@ def export(model: nn.Module, example: Any, path: str | os.PathLike[str]) -> None
     """Write a module as ONNX by torch's exporter, as it answers in evaluation; masks and codebooks become plain weights."""
     plain = copy.deepcopy(model).eval()
     for module in list(plain.modules()):
-        if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+        _make_plain(module)
     inputs = example if isinstance(example, tuple) else (example,)
     try:
         import onnxscript  # noqa: F401
@@ -291,6 +288,21 @@ def _of(module: nn.Module, kind: type[nn.Module]) -> Any:
     if not parametrize.is_parametrized(module, "weight"):
         return None
     return next((p for p in module.parametrizations["weight"] if isinstance(p, kind)), None)
+
+
+def _make_plain(module: nn.Module) -> None:
+    """Make parametrised tensors parameters again, with the numbers that they have now.
+
+    `remove_parametrizations` would change the class, which copies of the module share.
+    """
+    if not parametrize.is_parametrized(module):
+        return
+    now = {name: getattr(module, name).detach().clone() for name in module.parametrizations}
+    plain = parametrize.type_before_parametrizations(module)
+    del module.parametrizations
+    module.__class__ = plain
+    for name, value in now.items():
+        module.register_parameter(name, nn.Parameter(value))
 
 
 def _is_shared(module: nn.Module) -> bool:

@@ -1,0 +1,40 @@
+"""The pages that show Python are true: they are run as they are written."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kompakt
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def blocks(page: Path) -> str:
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S))
+
+
+def test_the_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(blocks(ROOT / "docs/tutorial.md"), "tutorial.md", "exec"), {})  # noqa: S102
+
+
+def test_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixtures: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(fixtures / "perceptron-stream.kompakt", "model.kompakt")
+    script = blocks(ROOT / "README.md")
+    assert script.count("\n") >= 3
+    exec(compile(script, "README.md", "exec"), {})  # noqa: S102
+
+
+def test_the_first_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: Path, network) -> None:
+    monkeypatch.chdir(tmp_path)
+    kompakt.open(packed).export("model.onnx")
+    names = {"images": network.x, "labels": network.y, "image": network.x[0]}
+    script = blocks(ROOT / "docs/index.md").replace("max_drop=0.5", "max_drop=5")
+    exec(compile(script, "index.md", "exec"), names)  # noqa: S102
+    assert Path("model.kompakt").exists() and np.isfinite(names["probability"])
