@@ -70,7 +70,9 @@ macro_rules! has {
 instruction_sets! {
     /// Plain Rust, everywhere: the definition.
     Scalar "scalar" if true;
-    /// Plain Rust over arrays of four, everywhere: what the compiler makes of them is up to it.
+    /// Plain Rust over arrays of four, everywhere: what the compiler makes of them is up to it. A module of WebAssembly
+    /// with vectors is without it: there is nothing that it would be the best of, and every byte is sent.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Portable "portable" if true;
     /// 256-bit vectors: AVX2, FMA, POPCNT, BMI1, BMI2, LZCNT.
     #[cfg(target_arch = "x86_64")]

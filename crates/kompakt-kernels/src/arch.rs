@@ -123,6 +123,7 @@ macro_rules! instruction_sets {
 }
 
 instruction_sets! {
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Portable => Portable;
     #[cfg(target_arch = "x86_64")]
     Avx2 => x86_64::Avx2;

@@ -34,6 +34,8 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
         }
         None => wasi,
     };
+    // With vectors: those are the kernels that browsers run.
+    let wasi = wasi.flag("-Ctarget-feature=+simd128");
     let runner = format!("node --no-warnings {}", root().join(".ci/wasi.mjs").display());
     let mut tests = wasi.cargo("test");
     // Not `guards`, which needs pages without access rights.
