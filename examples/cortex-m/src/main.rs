@@ -1,14 +1,15 @@
-//! Verifies containers on a microcontroller: every checksum, payload and content hash, in each tier, with no operating
-//! system, in a stated amount of memory. Run by `cargo xtask ci cortex-m` in an emulator.
+//! The loader on a microcontroller, with no operating system, in a stated amount of memory: verifies files of each tier (every
+//! checksum, payload and content hash), then recognises a digit. Run by `cargo xtask ci cortex-m` in an emulator.
 #![no_std]
 #![no_main]
 
 extern crate alloc;
 
 mod board;
+mod digit;
 mod heap;
 
-use core::fmt::Write;
+use core::fmt::{Display, Write};
 use kompakt_format::Container;
 
 /// Name, file (in flash, as it would be in a product), and the heap that verifying it may take.
@@ -32,11 +33,24 @@ extern "C" fn main() -> ! {
                     board::exit(2);
                 }
             }
-            Err(error) => {
-                let _ = writeln!(board::Console, "{name}: {error}");
-                board::exit(1);
-            }
+            Err(error) => fail(name, &error),
         }
     }
+    heap::restart();
+    match digit::recognise() {
+        Ok(digit::Answer { class, probability }) => {
+            let (peak, most) = (heap::peak_bytes(), digit::HEAP_BYTES);
+            let _ = writeln!(board::Console, "digit: {class}, {probability:.4}, heap {peak} of {most} bytes");
+            if peak > most || class != digit::CLASS {
+                board::exit(2);
+            }
+        }
+        Err(error) => fail("digit", &error),
+    }
     board::exit(0)
+}
+
+fn fail(what: &str, error: &dyn Display) -> ! {
+    let _ = writeln!(board::Console, "{what}: {error}");
+    board::exit(1)
 }
