@@ -1,6 +1,7 @@
 //! `cargo xtask bench WHAT`: measurements against other programs, written to `results/`.
 
 mod codec;
+mod gpu;
 mod peers;
 mod ptq;
 
@@ -16,6 +17,7 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum What {
     Codec(codec::Arguments),
+    Gpu(gpu::Arguments),
     Peers(peers::Arguments),
     Ptq(ptq::Arguments),
 }
@@ -23,6 +25,7 @@ enum What {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.what {
         What::Codec(arguments) => codec::run(arguments),
+        What::Gpu(arguments) => gpu::run(arguments),
         What::Peers(arguments) => peers::run(arguments),
         What::Ptq(arguments) => ptq::run(arguments),
     }

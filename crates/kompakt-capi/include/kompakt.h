@@ -80,9 +80,53 @@ typedef struct kompakt_options {
   bool verify;
 } kompakt_options;
 
+/*
+ What a session is to run on. All zero is the processor.
+ */
+typedef struct kompakt_device {
+  /*
+   `cpu`, `gpu`, `gpu:NAME` (a part of a name that kompakt_devices gives), or `auto`: a GPU where there is one that is
+   not software. Null is `cpu`.
+   */
+  const char *name;
+  /*
+   On a GPU: bytes of video memory that the session may take; 0 is no limit. Layers that do not fit are brought from
+   the file at every run.
+   */
+  size_t vram_budget_bytes;
+  /*
+   On a GPU: keep values between layers in 16 bits.
+   */
+  bool half_precision;
+} kompakt_device;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/*
+ As kompakt_open, on a device. `options` may be null; of them a GPU takes `max_batch`, `in_memory` and `verify`.
+
+ A device that is not there, or too small, is an error whose text says what this machine has; only `auto` falls back on
+ the processor. A library that was built without the feature `gpu` has the processor alone.
+
+ # Safety
+ As kompakt_open; `device` is null or points to a device whose name is null or a text of UTF-8 that ends in a zero.
+ */
+enum kompakt_status kompakt_open_on(const char *path,
+                                    const struct kompakt_options *options,
+                                    const struct kompakt_device *device,
+                                    struct kompakt_session **session);
+
+/*
+ Writes the names of this machine's GPUs, best first, one a line, as a text that ends in a zero: as much of it as
+ `capacity` bytes hold. Returns the bytes that all of it takes. No GPU, or a library without them, is an empty text.
+
+ # Safety
+ `names` is null or has room for `capacity` bytes.
+ */
+size_t kompakt_devices(char *names,
+                       size_t capacity);
 
 /*
  What went wrong in the last call of this thread that did not return KOMPAKT_STATUS_OK, as text. Valid until the

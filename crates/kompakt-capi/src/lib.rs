@@ -8,12 +8,16 @@
 //! session is used by one thread at a time. `include/kompakt.h` is made from this file by cbindgen, and a test
 //! compares them.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod device;
 mod error;
 #[cfg(target_arch = "wasm32")]
 pub mod memory;
 mod options;
 mod session;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use device::{KompaktDevice, kompakt_devices, kompakt_open_on};
 pub use error::{KompaktStatus, kompakt_last_error};
 pub use options::KompaktOptions;
 #[cfg(feature = "signatures")]

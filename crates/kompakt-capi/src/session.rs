@@ -48,12 +48,21 @@ fn text(text: &str) -> CString {
 }
 
 impl KompaktSession {
-    fn new(model: Model<'static>, options: &KompaktOptions) -> Result<Self, Failure> {
+    fn on_processor(model: Model<'static>, options: &KompaktOptions) -> Result<Self, Failure> {
+        Self::new(model, options, |model| Ok(Session::new(model, &options.session())?))
+    }
+
+    /// Of the session that `make` makes.
+    pub(crate) fn new(
+        model: Model<'static>,
+        options: &KompaktOptions,
+        make: impl for<'m> FnOnce(&'m Model<'m>) -> Result<Session<'m>, Failure>,
+    ) -> Result<Self, Failure> {
         if options.verify {
             model.verify()?;
         }
         let labels = model.labels().iter().map(|label| text(label)).collect();
-        let session = OwnedSession::new(model, &options.session())?;
+        let session = OwnedSession::with_session(model, make)?;
         let lens = session.look(|s| {
             let len = |shape: &[usize]| shape.iter().product::<usize>();
             [len(&s.raw_shape()), len(s.input_shape()), len(s.output_shape())]
@@ -94,7 +103,7 @@ pub unsafe extern "C" fn kompakt_open(
         #[cfg(not(feature = "map"))]
         let model = Model::read(path)?;
         // SAFETY: the caller's promise.
-        unsafe { put(session, KompaktSession::new(model, &options)?) }
+        unsafe { put(session, KompaktSession::on_processor(model, &options)?) }
     })
 }
 
@@ -119,7 +128,7 @@ pub unsafe extern "C" fn kompakt_open_bytes(
         // SAFETY: the caller's promise.
         let options = unsafe { options.as_ref() }.copied().unwrap_or_default();
         // SAFETY: the caller's promise.
-        unsafe { put(session, KompaktSession::new(Model::from_bytes(bytes)?, &options)?) }
+        unsafe { put(session, KompaktSession::on_processor(Model::from_bytes(bytes)?, &options)?) }
     })
 }
 
@@ -152,7 +161,7 @@ pub unsafe extern "C" fn kompakt_open_signed(
             false => Model::map_signed(path, &key),
         }?;
         // SAFETY: the caller's promise.
-        unsafe { put(session, KompaktSession::new(model, &options)?) }
+        unsafe { put(session, KompaktSession::on_processor(model, &options)?) }
     })
 }
 
@@ -438,7 +447,7 @@ pub unsafe extern "C" fn kompakt_run_all(
 
 /// # Safety
 /// `place` is null or can be written.
-unsafe fn put(place: *mut *mut KompaktSession, session: KompaktSession) -> Result<(), Failure> {
+pub(crate) unsafe fn put(place: *mut *mut KompaktSession, session: KompaktSession) -> Result<(), Failure> {
     if place.is_null() {
         return Err(argument("session is null"));
     }

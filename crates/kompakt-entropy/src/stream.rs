@@ -53,6 +53,7 @@ mod cluster;
 mod collect;
 mod decode;
 mod encode;
+mod front;
 mod links;
 mod model;
 mod rows;
@@ -65,6 +66,7 @@ mod wire;
 pub use collect::Collector;
 pub use decode::{SparseTile, Tile, TileDecoder, TileSize};
 pub use encode::{Plan, suggested_rows};
+pub use front::{Front, Runs};
 pub use tables::Tables;
 
 /// The most weights of a tile, kept or not.

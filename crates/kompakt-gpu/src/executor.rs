@@ -7,11 +7,13 @@ use crate::{
     budget::Budget,
     places::Places,
     ports::Ports,
+    shader::Shader,
     steps::{Lowered, Step, Work, lower},
     streamed::{Slots, Streamed},
     timing::Timing,
     weights,
 };
+use kompakt_format::rows_and_cols;
 use kompakt_runtime::{DevicePlan, Executor, LayerPlan, Model, Parameters, Plan, RuntimeError, StepTime};
 use std::time::Duration;
 use wgpu::{
@@ -61,7 +63,12 @@ impl<'m> GpuExecutor<'m> {
             let adapter = gpu.summary().name.clone();
             return Err(GpuError::Feature { adapter, feature: "16-bit floats, which half precision needs" });
         }
-        let lowered = lower(&model.program()?)?;
+        let container = model.container()?;
+        let rows_of = |parameter: usize| rows_and_cols(&container.graph().params()[parameter].shape);
+        let lowered = lower(&model.program()?, &rows_of)?;
+        if options.half {
+            lowered.check_half()?;
+        }
         let places = Places::plan(&lowered);
         let max_batch = batch_that_fits(gpu, &places, max_batch.max(1))?;
         let element = if options.half { 2 } else { 4 };
@@ -268,7 +275,8 @@ fn stage(
         layer_plan.n_kept += block.layout.n_kept;
         layer_plan.form = match (slots, dispatch.shader) {
             (Some(_), _) => "streamed",
-            (None, crate::shader::Shader::Tile) => "tile",
+            (None, Shader::Tile) => "tile",
+            (None, _) if block.layout.is_fields => "fields",
             (None, _) => "map",
         };
         dispatches.push(dispatch);

@@ -17,6 +17,8 @@ pub(crate) struct Layer {
     input: [usize; 3],
     output: [usize; 3],
     window: ConvolutionWindow,
+    /// For an embedding: indices of an image. Rows are looked up, not multiplied.
+    n_indices: Option<usize>,
 }
 
 /// Images up to which a linear layer is run row by row for each image.
@@ -41,7 +43,25 @@ impl Layer {
             dilation: one,
             groups: 1,
         };
-        Self { weight, epilogue: *epilogue, input: [n_in, 1, 1], output: [n_out, 1, 1], window }.checked()
+        Self {
+            weight,
+            epilogue: *epilogue,
+            input: [n_in, 1, 1],
+            output: [n_out, 1, 1],
+            window,
+            n_indices: None,
+        }
+        .checked()
+    }
+
+    /// Rows of a matrix of that many rows and columns.
+    pub(crate) fn embedding(
+        weight: ParameterId,
+        (n_rows, n_cols): (usize, usize),
+        n_indices: usize,
+    ) -> Result<Self, String> {
+        let linear = Self::linear(weight, &Epilogue::default(), &[n_cols], &[n_rows])?;
+        Ok(Self { n_indices: Some(n_indices), ..linear })
     }
 
     pub(crate) fn convolution(
@@ -51,7 +71,15 @@ impl Layer {
         x: &[usize],
         y: &[usize],
     ) -> Result<Self, String> {
-        Self { weight, epilogue: *epilogue, input: image(x)?, output: image(y)?, window: *window }.checked()
+        Self {
+            weight,
+            epilogue: *epilogue,
+            input: image(x)?,
+            output: image(y)?,
+            window: *window,
+            n_indices: None,
+        }
+        .checked()
     }
 
     fn checked(self) -> Result<Self, String> {
@@ -67,6 +95,11 @@ impl Layer {
             return Err(format!("more than {MAX_COLS} weights in a row"));
         }
         Ok(self)
+    }
+
+    /// Whether its rows are looked up.
+    pub(crate) fn is_embedding(&self) -> bool {
+        self.n_indices.is_some()
     }
 
     /// Output units.
@@ -90,12 +123,15 @@ impl Layer {
 
     /// Whether the shader for rows in fields suits it: many positions share each weight, and all input channels.
     pub(crate) fn suits_tile(&self, max_batch: usize) -> bool {
-        self.window.groups == 1 && self.area() * max_batch >= 16
+        self.n_indices.is_none() && self.window.groups == 1 && self.area() * max_batch >= 16
     }
 
     /// The shader for a block of its rows, and how many workgroups it takes.
     pub(crate) fn shader(&self, layout: &Layout, max_batch: usize) -> (Shader, Groups) {
         let (rows, positions) = (layout.n_rows as u64, self.area() as u64);
+        if let Some(n_indices) = self.n_indices {
+            return (Shader::Embedding, Groups::Each(n_indices as u64));
+        }
         if self.is_vectors(max_batch) {
             return (Shader::MatrixVector, Groups::Each(rows));
         }
@@ -126,7 +162,7 @@ impl Layer {
                 layout.first_row,
                 self.n_rows(),
                 self.n_rows() / groups,
-                c * h * w,
+                self.n_indices.unwrap_or(c * h * w),
                 c / groups,
                 h,
                 w,

@@ -22,6 +22,13 @@ pub(crate) enum Shader {
     Softmax,
     Resize,
     LocalResponseNorm,
+    Select,
+    Reduce,
+    MatMul,
+    Embedding,
+    Take,
+    Scatter,
+    TopK,
 }
 
 /// How a shader is written for a device.
@@ -50,12 +57,21 @@ impl Shader {
             Self::Softmax => "softmax",
             Self::Resize => "resize",
             Self::LocalResponseNorm => "local_response_norm",
+            Self::Select => "select",
+            Self::Reduce => "reduce",
+            Self::MatMul => "matmul",
+            Self::Embedding => "embedding",
+            Self::Take => "take",
+            Self::Scatter => "scatter",
+            Self::TopK => "top_k",
         }
     }
 
     /// The text.
     fn source(self, variant: Variant) -> String {
-        const ACTIVATION: &str = include_str!("shaders/activation.wgsl");
+        const ACTIVATION: &str =
+            concat!(include_str!("shaders/functions.wgsl"), include_str!("shaders/activation.wgsl"));
+        const INDEX: &str = include_str!("shaders/index.wgsl");
         const LAYER: &str = include_str!("shaders/layer.wgsl");
         let lanes = match variant.subgroups {
             true => include_str!("shaders/lanes_subgroup.wgsl"),
@@ -72,6 +88,13 @@ impl Shader {
             Self::Softmax => &[lanes, include_str!("shaders/softmax.wgsl")],
             Self::Resize => &[include_str!("shaders/resize.wgsl")],
             Self::LocalResponseNorm => &[include_str!("shaders/local_response_norm.wgsl")],
+            Self::Select => &[include_str!("shaders/select.wgsl")],
+            Self::Reduce => &[ACTIVATION, include_str!("shaders/reduce.wgsl")],
+            Self::MatMul => &[include_str!("shaders/matmul.wgsl")],
+            Self::Embedding => &[lanes, ACTIVATION, INDEX, LAYER, include_str!("shaders/embedding.wgsl")],
+            Self::Take => &[INDEX, include_str!("shaders/take.wgsl")],
+            Self::Scatter => &[INDEX, include_str!("shaders/scatter.wgsl")],
+            Self::TopK => &[include_str!("shaders/top_k.wgsl")],
         };
         let mut text = String::new();
         if variant.half {

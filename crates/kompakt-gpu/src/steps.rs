@@ -8,6 +8,7 @@
 //! count images by themselves, so shapes are without the batch here. No wgpu.
 
 use crate::{GpuError, layer::Layer, shader::Shader};
+use kompakt_graph::{BinaryFunction, Reduction, UnaryFunction, Update};
 use kompakt_runtime::program::{
     Affine, Binary, DataType, Epilogue, Operation, OperationKind as Kind, ParameterId, PoolingWindow,
     Program, Unary, ValueId,
@@ -32,12 +33,10 @@ impl Activation {
     }
 }
 
-impl TryFrom<Unary> for Activation {
-    type Error = String;
-
-    fn try_from(unary: Unary) -> Result<Self, String> {
+impl From<Unary> for Activation {
+    fn from(unary: Unary) -> Self {
         let plain = |code| Self { code, a: 0.0, b: 0.0 };
-        Ok(match unary {
+        match unary {
             Unary::Relu => plain(1),
             Unary::Sigmoid => plain(2),
             Unary::Tanh => plain(3),
@@ -47,8 +46,66 @@ impl TryFrom<Unary> for Activation {
             Unary::HardSigmoid { slope, offset } => Self { code: 7, a: slope, b: offset },
             Unary::HardSwish => plain(8),
             Unary::Silu => plain(9),
-            Unary::Function(function) => return Err(format!("the function {function:?} has no shader")),
-        })
+            Unary::Function(function) => plain(function_code(function)),
+        }
+    }
+}
+
+/// The case of `apply_function` in `functions.wgsl`.
+fn function_code(function: UnaryFunction) -> u32 {
+    match function {
+        UnaryFunction::Abs => 10,
+        UnaryFunction::Sign => 11,
+        UnaryFunction::Floor => 12,
+        UnaryFunction::Ceil => 13,
+        UnaryFunction::Round => 14,
+        UnaryFunction::Truncate => 15,
+        UnaryFunction::Sqrt => 16,
+        UnaryFunction::Reciprocal => 17,
+        UnaryFunction::Exp => 18,
+        UnaryFunction::Log => 19,
+        UnaryFunction::Sin => 20,
+        UnaryFunction::Cos => 21,
+        UnaryFunction::Tan => 22,
+        UnaryFunction::Asin => 23,
+        UnaryFunction::Acos => 24,
+        UnaryFunction::Atan => 25,
+        UnaryFunction::Sinh => 26,
+        UnaryFunction::Cosh => 27,
+        UnaryFunction::Asinh => 28,
+        UnaryFunction::Acosh => 29,
+        UnaryFunction::Atanh => 30,
+        UnaryFunction::Erf => 31,
+        UnaryFunction::Gelu => 32,
+        UnaryFunction::Softplus => 33,
+        UnaryFunction::Not => 34,
+        UnaryFunction::IsNan => 35,
+        UnaryFunction::IsInfinite => 36,
+    }
+}
+
+/// The case of `combine` in `pairwise.wgsl`.
+fn binary_code(operator: Binary) -> u32 {
+    match operator {
+        Binary::Add => 0,
+        Binary::Mul => 1,
+        Binary::Sub => 2,
+        Binary::Div => 3,
+        Binary::Function(function) => match function {
+            BinaryFunction::Pow => 4,
+            BinaryFunction::Max => 5,
+            BinaryFunction::Min => 6,
+            BinaryFunction::Modulo => 7,
+            BinaryFunction::Remainder => 8,
+            BinaryFunction::Equal => 9,
+            BinaryFunction::Less => 10,
+            BinaryFunction::LessOrEqual => 11,
+            BinaryFunction::Greater => 12,
+            BinaryFunction::GreaterOrEqual => 13,
+            BinaryFunction::And => 14,
+            BinaryFunction::Or => 15,
+            BinaryFunction::Xor => 16,
+        },
     }
 }
 
@@ -110,10 +167,29 @@ pub(crate) struct Lowered {
     pub(crate) lens: Vec<usize>,
 }
 
-/// Lowers a program.
+impl Lowered {
+    /// Errors: steps that read or make indices, which 16 bits do not hold beyond 2048.
+    pub(crate) fn check_half(&self) -> Result<(), GpuError> {
+        let has_indices = |step: &&Step| match &step.work {
+            Work::Layer(layer) => layer.is_embedding(),
+            Work::Plain { shader: Shader::Take | Shader::Scatter, .. } => true,
+            Work::Plain { shader: Shader::Reduce, words, .. } => words[3] > 4,
+            Work::Plain { shader: Shader::TopK, words, .. } => words[5] == 1,
+            Work::Plain { .. } => false,
+        };
+        let text = |step: &Step| format!("{}: indices in 16 bits, which --half asks for", step.name);
+        let problems: Vec<String> = self.steps.iter().filter(has_indices).map(text).collect();
+        if problems.is_empty() { Ok(()) } else { Err(GpuError::Unsupported(problems)) }
+    }
+}
+
+/// Lowers a program. `rows_of` tells rows and columns of a parameter.
 ///
 /// Errors: [`GpuError::Unsupported`] with all operations that shaders cannot do.
-pub(crate) fn lower(program: &Program) -> Result<Lowered, GpuError> {
+pub(crate) fn lower(
+    program: &Program,
+    rows_of: &dyn Fn(ParameterId) -> (usize, usize),
+) -> Result<Lowered, GpuError> {
     let mut problems = Vec::new();
     let mut shapes = Vec::with_capacity(program.values().len());
     for value in program.values() {
@@ -132,6 +208,7 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, GpuError> {
         shapes,
         n_reads,
         steps: Vec::new(),
+        rows_of,
     };
     if problems.is_empty() {
         for op in program.operations() {
@@ -148,7 +225,7 @@ pub(crate) fn lower(program: &Program) -> Result<Lowered, GpuError> {
     Ok(Lowered { steps: lowering.steps, inputs: program.inputs().to_vec(), outputs, lens })
 }
 
-struct Lowering {
+struct Lowering<'l> {
     /// Shapes of all values, without the batch.
     shapes: Vec<Vec<usize>>,
     /// For each value the one whose elements it has.
@@ -157,9 +234,10 @@ struct Lowering {
     made_by: Vec<Option<usize>>,
     n_reads: Vec<usize>,
     steps: Vec<Step>,
+    rows_of: &'l dyn Fn(ParameterId) -> (usize, usize),
 }
 
-impl Lowering {
+impl Lowering<'_> {
     fn operation(&mut self, op: &Operation) -> Result<(), String> {
         let reads: Vec<ValueId> = op.inputs.iter().map(|&v| self.same_as[v]).collect();
         let x = self.shapes[op.inputs[0]].clone();
@@ -190,13 +268,13 @@ impl Lowering {
                     && let step = &mut self.steps[index]
                     && step.activation == Some(Activation::default())
                 {
-                    step.activation = Some((*unary).try_into()?);
+                    step.activation = Some((*unary).into());
                     step.writes = op.output;
                     self.made_by[op.output] = Some(index);
                     return Ok(());
                 }
                 let work = pointwise(n, 1, n, 0, Table::Empty);
-                self.push(op, reads, work, Some((*unary).try_into()?));
+                self.push(op, reads, work, Some((*unary).into()));
                 return Ok(());
             }
             Kind::Affine { affine, relu } => {
@@ -213,15 +291,7 @@ impl Lowering {
             }
             Kind::Binary { operator, relu } => {
                 let b = &self.shapes[op.inputs[1]];
-                let code = match operator {
-                    Binary::Add => 0,
-                    Binary::Mul => 1,
-                    Binary::Sub => 2,
-                    Binary::Div => 3,
-                    Binary::Function(function) => {
-                        return Err(format!("the function {function:?} has no shader"));
-                    }
-                };
+                let code = binary_code(*operator);
                 if x.len() != y.len() || b.len() != y.len() {
                     return Err("operands of different ranks".into());
                 }
@@ -241,6 +311,55 @@ impl Lowering {
                 let work = plain_with(Shader::Pairwise, words, 4, Table::None, elements);
                 self.push(op, reads, work, Some(Activation::relu(*relu)));
                 return Ok(());
+            }
+            Kind::Constant { value } => pointwise(n, n, 1, 3, Table::Numbers(*value)),
+            Kind::Embedding { weight } => {
+                let n_indices: usize = x.iter().product();
+                let shape = (self.rows_of)(*weight);
+                let layer = Layer::embedding(*weight, shape, n_indices)?;
+                self.push(op, reads, Work::Layer(layer), None);
+                return Ok(());
+            }
+            Kind::Select => {
+                let [a, b] = [&self.shapes[op.inputs[1]], &self.shapes[op.inputs[2]]];
+                if [&x, a, b].iter().any(|shape| shape.len() != y.len()) {
+                    return Err("operands of different ranks".into());
+                }
+                let len = |shape: &[usize]| word(shape.iter().product());
+                let mut words = vec![word(n), len(&x), len(a), len(b), word(y.len()), 0, 0, 0];
+                for list in [y.clone(), repeated_strides(&x), repeated_strides(a), repeated_strides(b)] {
+                    words.extend(eight(&list)?);
+                }
+                plain(Shader::Select, words, elements)
+            }
+            Kind::Reduce { function, axes } => reduce(*function, axes, &x, n)?,
+            Kind::MatMul => matmul(&x, &self.shapes[op.inputs[1]], &y)?,
+            Kind::Take { axis } => {
+                let axis = without_batch(*axis)?;
+                let k: usize = self.shapes[op.inputs[1]].iter().product();
+                let inner: usize = x[axis + 1..].iter().product();
+                let words = [x[axis], inner, k, x[..axis].iter().product()].map(word).to_vec();
+                plain(Shader::Take, words, elements)
+            }
+            Kind::Scatter { update } => {
+                let k: usize = self.shapes[op.inputs[1]].iter().product();
+                let update = match update {
+                    Update::Set => 0,
+                    Update::Add => 1,
+                    Update::Multiply => 2,
+                    Update::Max => 3,
+                    Update::Min => 4,
+                };
+                let m = x.get(1).copied().ok_or("rows of a matrix are written")?;
+                plain(Shader::Scatter, vec![word(x[0]), word(m), word(k), update], elements)
+            }
+            Kind::TopK { axis, largest, indices } => {
+                let axis = without_batch(*axis)?;
+                let (outer, inner): (usize, usize) =
+                    (x[..axis].iter().product(), x[axis + 1..].iter().product());
+                let mut words = [x[axis], y[axis], inner, outer].map(word).to_vec();
+                words.extend([u32::from(*largest), u32::from(*indices), 0, 0]);
+                plain(Shader::TopK, words, Groups::Elements((outer * inner) as u64))
             }
             Kind::MaxPool(window) => pool(window, 0, &x, &y)?,
             Kind::AveragePool { window, count_padding } => {
@@ -300,15 +419,7 @@ impl Lowering {
                 words.extend([0; 3]);
                 plain(Shader::Resize, words, elements)
             }
-            Kind::Select
-            | Kind::Reduce { .. }
-            | Kind::MatMul
-            | Kind::Constant { .. }
-            | Kind::Embedding { .. }
-            | Kind::Take { .. }
-            | Kind::Scatter { .. }
-            | Kind::TopK { .. }
-            | Kind::Recurrent { .. } => return Err("the operation has no shader".into()),
+            Kind::Recurrent { .. } => return Err("recurrent layers have no shader".into()),
             Kind::LocalResponseNorm { size, alpha, beta, bias } => {
                 let channels = first(&y)?;
                 let mut words = [channels, n / channels, *size].map(word).to_vec();
@@ -403,6 +514,49 @@ fn softmax(axis: usize, is_log: bool, y: &[usize]) -> Result<Work, String> {
     let (outer, inner): (usize, usize) = (y[..axis].iter().product(), y[axis + 1..].iter().product());
     let words = vec![word(y[axis]), word(inner), u32::from(is_log), word(outer)];
     Ok(plain(Shader::Softmax, words, Groups::Each((outer * inner) as u64)))
+}
+
+fn reduce(function: Reduction, axes: &[usize], x: &[usize], n: usize) -> Result<Work, String> {
+    let kind = match function {
+        Reduction::Sum => 0,
+        Reduction::Mean => 1,
+        Reduction::Product => 2,
+        Reduction::Max => 3,
+        Reduction::Min => 4,
+        Reduction::ArgMax => 5,
+        Reduction::ArgMin => 6,
+    };
+    let axes: Vec<usize> = axes.iter().map(|&axis| without_batch(axis)).collect::<Result<_, _>>()?;
+    let strides = strides(x);
+    let part = |is_gone: bool| -> (Vec<usize>, Vec<usize>) {
+        let those = (0..x.len()).filter(|d| axes.contains(d) == is_gone);
+        those.map(|d| (x[d], strides[d])).unzip()
+    };
+    let (kept, gone) = (part(false), part(true));
+    let lens = [n, x.iter().product(), gone.0.iter().product()].map(word);
+    let mut words = lens.to_vec();
+    words.extend([kind, word(kept.0.len()), word(gone.0.len()), 0, 0]);
+    for list in [&kept.0, &kept.1, &gone.0, &gone.1] {
+        words.extend(eight(list)?);
+    }
+    Ok(plain(Shader::Reduce, words, Groups::Each(n as u64)))
+}
+
+fn matmul(a: &[usize], b: &[usize], y: &[usize]) -> Result<Work, String> {
+    let rank = y.len();
+    if rank < 2 || a.len() != rank || b.len() != rank {
+        return Err("matrices of different ranks".into());
+    }
+    let lead = rank - 2;
+    let (m, n, k) = (y[lead], y[lead + 1], a[lead + 1]);
+    let matrices: usize = y[..lead].iter().product();
+    let lens = [m, n, k, matrices, a.iter().product(), b.iter().product(), lead, 0];
+    let mut words = lens.map(word).to_vec();
+    for list in [&y[..lead], &repeated_strides(a)[..lead], &repeated_strides(b)[..lead]] {
+        words.extend(eight(list)?);
+    }
+    let tiles = m.div_ceil(16) * n.div_ceil(16);
+    Ok(plain(Shader::MatMul, words, Groups::Each((matrices * tiles) as u64)))
 }
 
 /// How elements move: see `rearrange.wgsl`.

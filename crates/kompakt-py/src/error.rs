@@ -1,6 +1,7 @@
 //! Rust's errors as Python's exceptions.
 
 use kompakt::process::{exit, exit_code, in_one_line};
+use kompakt_gpu::GpuError;
 use kompakt_runtime::RuntimeError;
 use pyo3::{
     PyErr,
@@ -23,6 +24,14 @@ pub(crate) fn of_runtime(error: RuntimeError) -> PyErr {
         RuntimeError::Io { source, .. } => of_io(source.kind(), text),
         RuntimeError::Thread(_) => PyRuntimeError::new_err(text),
         _ => PyValueError::new_err(text),
+    }
+}
+
+/// What is wrong with a device is a `RuntimeError`; the loader's errors are its own.
+pub(crate) fn of_device(error: GpuError) -> PyErr {
+    match error {
+        GpuError::Runtime(error) => of_runtime(error),
+        error => PyRuntimeError::new_err(error.to_string()),
     }
 }
 

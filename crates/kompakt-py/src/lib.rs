@@ -25,7 +25,7 @@ mod _native {
     #[pymodule_export]
     use super::error::TargetMissed;
     #[pymodule_export]
-    use super::model::Model;
+    use super::model::{Model, devices};
     #[pymodule_export]
     use super::weights::{masks, share};
 

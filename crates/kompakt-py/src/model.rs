@@ -4,6 +4,7 @@ use crate::{
     array::{Input, Room, tuple},
     error,
 };
+use kompakt_gpu::{Device, GpuOptions};
 use kompakt_runtime::{Model as File, OwnedSession, Port, RuntimeError, Session, SessionOptions};
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
@@ -32,13 +33,24 @@ struct Options {
     ram: Option<usize>,
     in_memory: bool,
     verify: bool,
+    device: Device,
+    vram: Option<u64>,
+    half: bool,
 }
 
 #[pymethods]
 impl Model {
     /// Opens a file. `ram` is a budget in bytes; `in_memory` reads the file instead of mapping it.
+    ///
+    /// `device` is "cpu", "gpu", "gpu:NAME" (a part of a name of `devices()`) or "auto", which falls back on the processor. A
+    /// GPU takes `vram`, a budget of video memory in bytes, and `half`, values between layers in 16 bits; of the other options
+    /// it takes `max_batch`.
     #[new]
-    #[pyo3(signature = (path, *, threads = 1, max_batch = 1, ram = None, in_memory = false, verify = true))]
+    #[pyo3(signature = (
+        path, *, threads = 1, max_batch = 1, ram = None, in_memory = false, verify = true, device = "cpu", vram = None,
+        half = false
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "Python has them by name")]
     fn new(
         py: Python<'_>,
         path: PathBuf,
@@ -47,7 +59,11 @@ impl Model {
         ram: Option<usize>,
         in_memory: bool,
         verify: bool,
+        device: &str,
+        vram: Option<u64>,
+        half: bool,
     ) -> PyResult<Self> {
+        let device: Device = device.parse().map_err(PyValueError::new_err)?;
         let (threads, max_batch) = (threads.max(1), max_batch.max(1));
         let path = std::path::absolute(path)?;
         py.detach(|| {
@@ -58,14 +74,18 @@ impl Model {
             let (labels, n_bytes) = (file.labels().to_vec(), file.n_bytes());
             let mut options = SessionOptions::default();
             (options.threads, options.max_batch, options.ram_budget) = (threads, max_batch, ram);
-            let session = OwnedSession::new(file, &options)?;
+            let mut gpu = GpuOptions::default();
+            (gpu.vram_budget, gpu.half) = (vram, half);
+            let session = OwnedSession::with_session(file, |file| {
+                kompakt_gpu::session(file, &options, &device, &gpu).map(|opened| opened.session)
+            })?;
             let (raw_shape, inputs, outputs) =
                 session.look(|s| (s.raw_shape(), s.inputs().to_vec(), s.outputs().to_vec()));
-            let options = Options { threads, max_batch, ram, in_memory, verify };
+            let options = Options { threads, max_batch, ram, in_memory, verify, device, vram, half };
             let session = Mutex::new(session);
             Ok(Self { session, raw_shape, inputs, outputs, labels, n_bytes, path, options })
         })
-        .map_err(error::of_runtime)
+        .map_err(error::of_device)
     }
 
     /// Names of the inputs and their shapes, in order; where there is one, its shape is that of a raw input.
@@ -204,6 +224,9 @@ impl Model {
         options.set_item("ram", self.options.ram)?;
         options.set_item("in_memory", self.options.in_memory)?;
         options.set_item("verify", self.options.verify)?;
+        options.set_item("device", self.options.device.to_string())?;
+        options.set_item("vram", self.options.vram)?;
+        options.set_item("half", self.options.half)?;
         Ok(((self.path.clone(),), options))
     }
 }
@@ -275,4 +298,10 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// Names of this machine's GPUs, best first. A module that was built without the feature `gpu` has none.
+#[pyfunction]
+pub(crate) fn devices() -> Vec<String> {
+    kompakt_gpu::adapters().unwrap_or_default().into_iter().map(|adapter| adapter.name).collect()
 }

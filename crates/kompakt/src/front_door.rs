@@ -3,8 +3,8 @@
 //! The stages are the stages' own command lines; every other subcommand is a file of this crate.
 
 use crate::{
-    completions, compress, data, diff, eval, export, import, inspect, keygen, man, prep, process, repack,
-    report, sense, sign,
+    completions, compress, data, devices, diff, eval, export, import, inspect, keygen, man, prep, process,
+    repack, report, sense, sign,
     stages::{self, Stage},
     unpack, verify,
 };
@@ -48,6 +48,7 @@ enum Command {
     Repack(repack::Arguments),
     Report(report::Arguments),
     Data(data::Arguments),
+    Devices(devices::Arguments),
     Prep(prep::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -104,6 +105,7 @@ fn run(arguments: Arguments) -> u8 {
         Command::Repack(arguments) => repack::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
+        Command::Devices(arguments) => devices::run(&arguments),
         Command::Prep(arguments) => prep::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command()),
         Command::Man(arguments) => man::run(&arguments, Arguments::command()),

@@ -8,6 +8,7 @@ mod calibration;
 mod completions;
 mod compress;
 mod data;
+mod devices;
 mod diff;
 #[cfg(feature = "train")]
 mod epoch_progress;

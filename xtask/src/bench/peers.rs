@@ -13,7 +13,7 @@ mod cold;
 mod files;
 mod measure;
 mod modes;
-mod networks;
+pub(super) mod networks;
 mod onnx;
 mod ours;
 mod page;
@@ -21,7 +21,7 @@ mod plot;
 mod record;
 mod rival;
 mod venv;
-mod weights;
+pub(super) mod weights;
 
 use anyhow::{Context, Result};
 use std::path::PathBuf;

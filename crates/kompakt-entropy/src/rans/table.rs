@@ -71,6 +71,15 @@ impl Table {
         }
     }
 
+    /// The entry of every slot; one symbol with all of them has frequency 0 there.
+    pub(crate) fn slots(&self) -> Box<[u32; SLOTS]> {
+        match &self.0 {
+            Kind::One(symbol) => by_slot(|_| u32::from(*symbol)),
+            Kind::Small(small) => by_slot(|slot| small.lookup(slot)),
+            Kind::Large(slots) => slots.clone(),
+        }
+    }
+
     /// The only symbol there is, if it is so.
     pub fn one_symbol(&self) -> Option<u8> {
         match self.0 {

@@ -124,7 +124,7 @@ impl TileSize {
     }
 }
 
-fn n_weights(shape: TileShape) -> Result<usize, EntropyError> {
+pub(super) fn n_weights(shape: TileShape) -> Result<usize, EntropyError> {
     let n_weights = shape.rows.checked_mul(shape.cols).filter(|n| (1..=MAX_TILE_WEIGHTS).contains(n));
     n_weights.filter(|_| (1..=256).contains(&shape.n_levels)).ok_or(broken(
         0,
@@ -315,14 +315,14 @@ struct Area {
 type Areas = [Area; super::MAX_CLASSES];
 
 /// The front of a tile.
-struct Header<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Header<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl<'a> Header<'a> {
     /// A number below 2^28, 7 bits a byte, lowest first, the highest bit set in all but the last.
-    fn varint(&mut self) -> Result<usize, EntropyError> {
+    pub(super) fn varint(&mut self) -> Result<usize, EntropyError> {
         let mut value = 0;
         for shift in [0, 7, 14, 21] {
             let byte = *self.bytes.get(self.at).ok_or(broken(self.at, "S-6", "the tile ends too soon"))?;

@@ -9,7 +9,7 @@ use super::model::Model;
 use super::wire::{BitReader, BitWriter, Coded, read_histogram};
 use crate::EntropyError;
 use crate::{Isa, rans::Table};
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 /// Tables and models, ready for decoding.
 #[derive(Debug, Clone)]
@@ -72,6 +72,20 @@ impl Tables {
         let freqs: usize = self.freqs.iter().map(|f| size_of::<Vec<u16>>() + 2 * f.capacity()).sum();
         let tables = self.tables.iter().map(|table| size_of::<Table>() + 8 + table.n_bytes());
         tables.sum::<usize>() + freqs + models
+    }
+
+    /// How many tables there are.
+    pub fn n_tables(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// What becomes of a state in each of the 4096 slots of a table: the symbol in bits 0 to 7, its frequency in bits 8 to
+    /// 19, and in bits 20 to 31 a bias that makes `(slot + bias) & 4095` the rank. A symbol with all slots has frequency 0
+    /// here: it leaves the state as it is.
+    ///
+    /// Panics: if there is no such table.
+    pub fn slots(&self, number: usize) -> Box<[u32; 4096]> {
+        self.tables[number].slots()
     }
 
     pub(super) fn model(&self, number: usize) -> Option<&Model> {

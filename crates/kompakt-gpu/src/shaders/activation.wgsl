@@ -1,4 +1,4 @@
-// What follows a layer, element by element. The numbers of the kinds are those of `Activation::code`.
+// What follows a step, element by element; `functions.wgsl` has the rest of the kinds. The numbers of the kinds are those of `Activation::code`.
 fn activate(kind: u32, a: f32, b: f32, v: f32) -> f32 {
     switch kind {
         case 1u: { return max(v, 0.0); }
@@ -10,6 +10,6 @@ fn activate(kind: u32, a: f32, b: f32, v: f32) -> f32 {
         case 7u: { return clamp(a * v + b, 0.0, 1.0); }
         case 8u: { return v * clamp(v / 6.0 + 0.5, 0.0, 1.0); }
         case 9u: { return v / (1.0 + exp(-clamp(v, -80.0, 80.0))); }
-        default: { return v; }
+        default: { return apply_function(kind, v); }
     }
 }

@@ -3,7 +3,7 @@ struct Pointwise {
     n: u32,         // elements of an image
     channels: u32,
     area: u32,      // elements of a channel
-    mode: u32,      // 0: no channels; 1: scale, then bias, of each; 2: slope of each below zero
+    mode: u32,      // 0: no channels; 1: scale, then bias, of each; 2: slope of each below zero; 3: each's number
     activation: u32,
     a: f32,
     b: f32,
@@ -21,8 +21,11 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     let i = id.x + id.y * groups.x * 64u;
     if i >= step.n * run.x { return; }
     let channel = i % step.n / step.area;
-    var v = f32(x[i]);
-    if step.mode == 1u {
+    var v = 0.0;
+    if step.mode != 3u { v = f32(x[i]); }
+    if step.mode == 3u {
+        v = channels[channel];
+    } else if step.mode == 1u {
         v = v * channels[channel] + channels[step.channels + channel];
     } else if step.mode == 2u {
         v = select(v, v * channels[channel], v < 0.0);

@@ -23,9 +23,9 @@ pub(crate) fn gpu() -> Option<Gpu> {
     GPU.get_or_init(open).clone()
 }
 
-/// Whether a GPU runs the operator; others are refused by name.
+/// Whether a GPU runs the operator; recurrent layers are refused by name.
 pub(crate) fn has_shader(op: &kompakt_graph::Op) -> bool {
-    op.operator().code.is_some_and(|code| code <= 32)
+    !matches!(op, kompakt_graph::Op::Recurrent { .. })
 }
 
 /// The files of a folder of `fixtures` that a GPU runs.

@@ -7,7 +7,7 @@
 
 =====================  ==========================================================================
 `compress`             a network into a file, with a promise about its size or its accuracy
-`load`, `Model`        a file, ready to run
+`load`, `Model`        a file, ready to run, on the processor or on one of the `devices`
 `open`, `File`         a file, looked into: shapes, bytes, weights, codes; other tiers, ONNX
 `diff`                 what two files have in common
 `encode`, `decode`     arrays of few values to bytes and back, by the file's own coder
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kompakt._compress import Compressed as Compressed, TargetMissed as TargetMissed, compress as compress
     from kompakt._file import File as File, diff as diff, open as open
     from kompakt._load import load as load
-    from kompakt._native import Model as Model, __version__ as __version__
+    from kompakt._native import Model as Model, __version__ as __version__, devices as devices
 
 _WHERE = {
     "Compressed": "_compress",
@@ -37,6 +37,7 @@ _WHERE = {
     "__version__": "_native",
     "compress": "_compress",
     "decode": "_arrays",
+    "devices": "_native",
     "diff": "_file",
     "encode": "_arrays",
     "load": "_load",
@@ -51,6 +52,7 @@ __all__ = [
     "__version__",
     "compress",
     "decode",
+    "devices",
     "diff",
     "encode",
     "load",

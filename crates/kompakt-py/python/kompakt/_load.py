@@ -21,6 +21,9 @@ def load(
     ram: int | None = None,
     in_memory: bool = False,
     verify: bool = True,
+    device: str = "cpu",
+    vram: int | None = None,
+    half: bool = False,
 ) -> Model:
     """Open a ``.kompakt`` file, ready to run.
 
@@ -41,15 +44,33 @@ def load(
         Read the file instead of mapping it.
     verify
         Check every checksum and the content hash first.
+    device
+        ``"cpu"``, ``"gpu"``, ``"gpu:NAME"`` (a part of a name that `devices` gives), or ``"auto"``: a GPU where there is
+        one that is not software, else the processor. Of the options above a GPU takes `max_batch`, `in_memory` and `verify`.
+    vram
+        On a GPU: the most bytes of video memory. Layers that do not fit are brought from the file at every run.
+    half
+        On a GPU: keep values between layers in 16 bits.
 
     Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is not sound, that cannot be run, or
-    that does not fit into `ram` (the message says what is the least), ``ImportError`` for ``hf://`` without
+    that does not fit into `ram` (the message says what is the least), ``RuntimeError`` for a device that is not there or
+    too small (the message says what there is), ``ImportError`` for ``hf://`` without
     ``huggingface_hub``.
     """
     name = os.fspath(path)
     if isinstance(name, str) and name.startswith(_HUB):
         name = _fetched(name)
-    return Model(name, threads=threads, max_batch=max_batch, ram=ram, in_memory=in_memory, verify=verify)
+    return Model(
+        name,
+        threads=threads,
+        max_batch=max_batch,
+        ram=ram,
+        in_memory=in_memory,
+        verify=verify,
+        device=device,
+        vram=vram,
+        half=half,
+    )
 
 
 def _fetched(address: str) -> str:

@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 __version__: str
 
+def devices() -> list[str]:
+    """Names of this machine's GPUs, best first; none where the module was built without them."""
+
 class Model:
     """A ``.kompakt`` file, ready to run. Usable from many threads: runs come one after the other, each with the
     interpreter released. Pickled by its path."""
@@ -22,6 +25,9 @@ class Model:
         ram: int | None = None,
         in_memory: bool = False,
         verify: bool = True,
+        device: str = "cpu",
+        vram: int | None = None,
+        half: bool = False,
     ) -> Model:
         """Open a file; see `kompakt.load`."""
 

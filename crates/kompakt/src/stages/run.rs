@@ -1,6 +1,7 @@
 //! The command line of `kompakt-run`.
 
 mod bench;
+mod device;
 mod evaluate;
 mod images;
 mod npy;
@@ -15,12 +16,13 @@ use crate::{
 };
 use anyhow::{Context, Error, Result};
 use kompakt_data::{DataError, Split};
-use kompakt_runtime::{Isa, Model, PublicKey, RuntimeError, Session, SessionOptions};
+use kompakt_runtime::{Isa, Model, PublicKey, RuntimeError, SessionOptions};
 use std::{
     io::{self, BufWriter, Write},
     path::PathBuf,
 };
 
+pub use device::DeviceOptions;
 use stats::Stats;
 
 const AFTER_HELP: &str = "Examples:
@@ -29,6 +31,7 @@ const AFTER_HELP: &str = "Examples:
   kompakt-run lenet5.kompakt pictures/ --top 3 --json
   kompakt-run detector.kompakt street.jpg --npy found/
   kompakt-run lenet5.kompakt --bench --threads 1
+  kompakt-run vgg16.kompakt photo.jpg --device gpu --vram 64MB
 
 Pictures (PNG, JPEG, BMP, PNM) are brought to the size and colours that the network takes; IDX files and .npy hold \
 one image or many; a folder is all pictures in it. Raw images go through the preprocessing that the model carries.
@@ -88,6 +91,9 @@ pub struct Args {
     /// Run every layer from the file, even where memory would allow more: the shortest start
     #[arg(long)]
     pub from_file: bool,
+    /// What to run on
+    #[command(flatten)]
+    pub device: DeviceOptions,
     /// Print to stderr what it took to start and to give the first result, and the largest memory, as JSON
     #[arg(long, conflicts_with_all = ["data", "bench", "plan"])]
     pub stats: bool,
@@ -151,7 +157,7 @@ impl Args {
         options.from_file = self.from_file;
         options.max_batch = self.batch.unwrap_or(if self.data.is_some() { 16 } else { 1 });
         options.isa = self.isa.unwrap_or_else(Isa::best);
-        let mut session = Session::new(&model, &options).map_err(coded).with_context(about_model)?;
+        let mut session = self.device.session(&model, &options).with_context(about_model)?;
         if self.plan {
             return report::plan(session.plan(), &model, self.json, out);
         }

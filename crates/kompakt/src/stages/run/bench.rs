@@ -51,15 +51,23 @@ pub(super) fn bench(session: &mut Session<'_>, args: &Args, out: &mut dyn Write)
         let all = json!({
             "median_ms": median, "min_ms": least, "max_ms": most, "rounds": rounds, "runs_a_round": runs,
             "batch": batch, "threads": args.threads, "isa": plan.isa, "steps": steps,
+            "device": plan.device.as_ref().map(|device| json!({ "name": device.name, "bytes": device.total_bytes() })),
         });
         writeln!(out, "{all}")?;
         return Ok(());
     }
+    let machine = match &plan.device {
+        None => format!("{} thread(s), {}", args.threads, plan.isa),
+        Some(device) => device.name.clone(),
+    };
     writeln!(
         out,
-        "median {median:.4} ms, min {least:.4}, max {most:.4} ({rounds} rounds of {runs} runs, batch {batch}, {} thread(s), {})",
-        args.threads, plan.isa
+        "median {median:.4} ms, min {least:.4}, max {most:.4} ({rounds} rounds of {runs} runs, batch {batch}, {machine})"
     )?;
+    if steps.is_empty() {
+        writeln!(out, "steps cannot be timed here")?;
+        return Ok(());
+    }
     let width = steps.iter().map(|s| s.name.len()).max().unwrap_or(0).max(4);
     writeln!(
         out,

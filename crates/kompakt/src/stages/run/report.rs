@@ -60,6 +60,10 @@ pub(crate) fn plan_json(plan: &Plan, model: &Model<'_>) -> Value {
         "isa": plan.isa, "threads": plan.threads, "max_batch": plan.max_batch, "layers": layers,
         "activation_bytes": plan.activation_bytes, "activation_bytes_unshared": plan.activation_bytes_unshared,
         "anonymous_bytes": plan.anonymous_bytes, "file_bytes": plan.file_bytes, "model_bytes": model.n_bytes(),
+        "device": plan.device.as_ref().map(|device| json!({
+            "name": device.name, "weight_bytes": device.weight_bytes, "activation_bytes": device.activation_bytes,
+            "staging_bytes": device.staging_bytes, "total_bytes": device.total_bytes(),
+        })),
     })
 }
 
@@ -81,6 +85,17 @@ pub(super) fn plan(plan: &Plan, model: &Model<'_>, json: bool, out: &mut dyn Wri
             l.costs.iter().map(|(form, ns)| format!("{form} {:.1} us", ns / 1e3)).collect();
         let costs = if costs.is_empty() { "no other form".into() } else { costs.join(", ") };
         writeln!(out, "{name:width$}  {form:>14}  {kept:>12}  {memory:>10}  {file:>10}  {costs}")?;
+    }
+    if let Some(device) = &plan.device {
+        let (total, [weights, values, staging]) =
+            (device.total_bytes(), [device.weight_bytes, device.activation_bytes, device.staging_bytes]);
+        writeln!(
+            out,
+            "video memory {total} B: weights {weights} B, values {values} B, staging {staging} B; brought at every run {} B; \
+             {}, batches of {}",
+            plan.file_bytes, device.name, plan.max_batch
+        )?;
+        return Ok(());
     }
     writeln!(
         out,

@@ -1,0 +1,74 @@
+//! The option --device and the command `devices`: what is chosen, and what is said where there is no such device.
+//!
+//! Built with the feature `gpu`, and with an adapter, answers are compared too; else that is said not to be tested.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/program.rs"]
+mod program;
+
+use std::{path::PathBuf, process::Output};
+
+fn file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/good").join(name)
+}
+
+fn kompakt(arguments: &[&str]) -> Output {
+    program::program(env!("CARGO_BIN_EXE_kompakt")).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn devices_that_are_not_there_are_errors_and_auto_falls_back_aloud() {
+    let model = file("perceptron-stream.kompakt");
+    let model = model.to_str().unwrap();
+    for device in ["gpu:no such GPU", "tpu"] {
+        let refused = kompakt(&["run", model, "--plan", "--device", device]);
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        let said = text(&refused.stderr);
+        assert!(said.contains("cpu"), "it says what there is: {said}");
+        assert!(refused.stdout.is_empty());
+    }
+    let auto = kompakt(&["run", model, "--plan", "--device", "auto"]);
+    assert!(auto.status.success() && text(&auto.stderr).contains("runs on"), "{auto:?}");
+    assert!(text(&auto.stdout).contains("batches of 1"));
+}
+
+#[test]
+fn a_gpu_answers_as_the_processor() {
+    let listed = kompakt(&["devices", "--json"]);
+    let all: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap_or_default();
+    let Some(name) = all[0]["name"].as_str() else {
+        let is_asked_for = cfg!(feature = "gpu") && std::env::var("CI").is_ok_and(|value| value == "true");
+        assert!(!is_asked_for, "{listed:?}");
+        eprintln!("not tested here: no adapter: {}", text(&listed.stderr));
+        return;
+    };
+    assert!(all[0]["max_binding_bytes"].as_u64().unwrap() > 1 << 20);
+    assert!(text(&kompakt(&["devices"]).stdout).contains(name));
+    let model = file("convolutions-direct.kompakt");
+    let model = model.to_str().unwrap();
+    let device = format!("gpu:{name}");
+    let plan = |more: &[&str]| -> serde_json::Value {
+        let run = kompakt(&[&["run", model, "--plan", "--json", "--device", &device], more].concat());
+        assert!(run.status.success(), "{run:?}");
+        serde_json::from_slice(&run.stdout).unwrap()
+    };
+    let all = plan(&[])["device"].clone();
+    assert_eq!(all["name"], name);
+    let total = all["total_bytes"].as_u64().unwrap();
+    let too_small = kompakt(&["run", model, "--plan", "--device", &device, "--vram", "1kB"]);
+    assert_eq!(too_small.status.code(), Some(2));
+    assert!(text(&too_small.stderr).contains("least possible"), "{too_small:?}");
+    assert!(
+        total > 1000
+            && plan(&["--batch", "4"])["device"]["activation_bytes"].as_u64()
+                > all["activation_bytes"].as_u64()
+    );
+    let bench = kompakt(&["run", model, "--bench", "--rounds", "2", "--json", "--device", &device]);
+    let bench: serde_json::Value = serde_json::from_slice(&bench.stdout).unwrap();
+    assert_eq!(bench["device"]["name"], name);
+    assert!(bench["median_ms"].as_f64().unwrap() > 0.0);
+}
