@@ -21,8 +21,16 @@ use std::{
 
 /// The most bytes of a wheel.
 const MOST_BYTES: u64 = 6_000_000;
-/// The oldest NumPy that the package says it works with.
-const OLDEST: &str = "numpy==1.24.*";
+/// The oldest NumPy that the package says it works with, or the oldest that there is for a newer Python; and what its tests
+/// need.
+const OLDEST: [&str; 6] = [
+    "numpy==1.24.*; python_version < '3.12'",
+    "numpy==1.26.*; python_version == '3.12'",
+    "numpy==2.1.*; python_version == '3.13'",
+    "numpy==2.3.*; python_version > '3.13'",
+    "pytest",
+    "hypothesis",
+];
 
 /// Builds the Python wheel, and tries it in fresh environments: its examples against the loader's own answer, its tests,
 /// its types.
@@ -76,7 +84,7 @@ pub(crate) fn run() -> Result<()> {
     let examples = package.join("examples");
     call(&python, strict.into_iter().chain([cache.as_os_str(), examples.as_os_str()]))?;
     let oldest = Environment::new(&root.join("target/bindings/oldest"))?;
-    oldest.install(&[OLDEST, "pytest", "hypothesis"])?;
+    oldest.install(&OLDEST)?;
     oldest.reinstall(&wheel)?;
     oldest.test(
         &["test_arrays.py", "test_file.py", "test_run.py"]

@@ -27,6 +27,8 @@ def encode(arrays: Mapping[str, ArrayLike], *, tier: str = "smallest") -> bytes:
     tier
         ``"smallest"``, ``"stream"`` or ``"direct"``: the fewest bytes, quicker to decode, or bit-packed.
 
+    Notes
+    -----
     Gives the bytes of a ``.kompakt`` file. Errors: ``TypeError`` for other kinds of elements (text, objects, dates),
     ``ValueError`` for a tier that is none and dimensions of more than 2^28.
     """

@@ -93,6 +93,8 @@ def compress(
         ``True``: a bar, where tqdm is installed. A function is called with what is being done and how much of it is done
         (0 to 1) instead. Ctrl-C ends the work at once; nothing is left of the file.
 
+    Notes
+    -----
     Errors: `TargetMissed` (with what came nearest as ``compressed``; nothing is written), ``ValueError`` for a network, data
     or a wish that cannot be, ``OSError`` for what cannot be read or written.
     """

@@ -52,6 +52,8 @@ def load(
     half
         On a GPU: keep values between layers in 16 bits.
 
+    Notes
+    -----
     Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is not sound, that cannot be run, or
     that does not fit into `ram` (the message says what is the least), ``RuntimeError`` for a device that is not there or
     too small (the message says what there is), ``ImportError`` for ``hf://`` without

@@ -156,6 +156,8 @@ def prune(
     steps
         0: prune now. Else in so many calls of `Pruner.step`.
 
+    Notes
+    -----
     Errors: ``ValueError`` for a density or a rule that is none, a layer that is not there, weights that are shared.
     """
     given = {str(name): float(share) for name, share in density.items()} if hasattr(density, "items") else float(density)
@@ -188,6 +190,8 @@ def share(
     seed
         For ``"forgy"``.
 
+    Notes
+    -----
     Errors: ``ValueError`` for bits, a method or a format that is none, weights that are shared or not finite.
     """
     found = dict(layers(model))
@@ -238,6 +242,8 @@ def pack(
     check
         Check that the file answers as the exported module does.
 
+    Notes
+    -----
     Errors: ``ValueError`` for a module with operators that kompakt does not have, and for shared weights that a batch norm
     behind them would change (``torch.nn.utils.fusion.fuse_conv_bn_eval`` before `share` avoids that).
     """
