@@ -91,7 +91,7 @@ pub enum RuntimeError {
     #[error("{0}")]
     Signature(String),
     /// A thread cannot be started.
-    #[cfg(feature = "threads")]
+    #[cfg(feature = "std")]
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
 }
