@@ -11,16 +11,7 @@
 
 use super::{Act, Call, Lowering};
 use crate::onnx::builder::Value;
-use kompakt_graph::Op;
-
-/// The normal distribution's share below x is about `sigmoid(x (c0 + c1 x^2 + c2 x^4 + ...))` for x from
-/// -[`NORMAL_END`] to [`NORMAL_END`]: off by at most 7e-7, and 7e-7 / x beyond 1. Beyond the end it is 0 or 1 to 2e-8.
-const NORMAL: [f32; 6] =
-    [1.595_756_4, 0.072_714_64, -1.079_338_7e-4, -9.601_637e-5, 5.716_048e-6, -1.165_072_1e-7];
-const NORMAL_END: f32 = 5.5;
-
-/// Elements that a product of two values may multiply.
-const MAX_PRODUCTS: usize = 1 << 24;
+use kompakt_graph::{Op, UnaryFunction};
 
 impl Lowering<'_> {
     /// An operator on each element of one value.
@@ -33,11 +24,7 @@ impl Lowering<'_> {
             "Reciprocal" => self.reciprocal(v)?,
             "Exp" => self.exponential(v)?,
             "Abs" => self.absolute(v)?,
-            "Erf" => {
-                let normal = self.scaled(v, std::f32::consts::SQRT_2, 0.0)?;
-                let normal = self.normal(normal)?;
-                self.scaled(normal, 2.0, -1.0)?
-            }
+            "Erf" => self.of_one(UnaryFunction::Erf, v)?,
             "Gelu" if call.node.text("approximate") == "tanh" => {
                 // 0.5 (1 + tanh y) is sigmoid(2 y).
                 let square = self.product(v, v)?;
@@ -47,10 +34,7 @@ impl Lowering<'_> {
                 let gate = self.unary(Op::Sigmoid, inner)?;
                 self.product(v, gate)?
             }
-            "Gelu" => {
-                let gate = self.normal(v)?;
-                self.product(v, gate)?
-            }
+            "Gelu" => self.of_one(UnaryFunction::Gelu, v)?,
             "Swish" => {
                 let inner = self.scaled(v, number("alpha", 1.0), 0.0)?;
                 let gate = self.unary(Op::Sigmoid, inner)?;
@@ -98,43 +82,24 @@ impl Lowering<'_> {
     }
 
     pub(super) fn reciprocal(&mut self, x: Value) -> Result<Value, String> {
-        let one = self.scaled(x, 0.0, 1.0)?;
-        self.builder.op(None, Op::Div, vec![one, x])
+        self.of_one(UnaryFunction::Reciprocal, x)
     }
 
     /// For x of at least 0.
     pub(super) fn root(&mut self, x: Value) -> Result<Value, String> {
-        let shape = self.builder.shape(x).to_vec();
-        let plane = self.builder.reshape(x, vec![1, 1, shape.iter().product()])?;
-        // What is added must be above 0: the least normal number.
-        let op = Op::LocalResponseNorm { size: 1, alpha: 1.0, beta: 0.25, bias: f32::MIN_POSITIVE };
-        let root = self.unary(op, plane)?;
-        self.builder.reshape(root, shape)
+        self.of_one(UnaryFunction::Sqrt, x)
     }
 
     fn exponential(&mut self, x: Value) -> Result<Value, String> {
-        let minus = self.scaled(x, -1.0, 0.0)?;
-        let (above, below) = (self.unary(Op::Sigmoid, x)?, self.unary(Op::Sigmoid, minus)?);
-        self.builder.op(None, Op::Div, vec![above, below])
+        self.of_one(UnaryFunction::Exp, x)
     }
 
     pub(super) fn absolute(&mut self, x: Value) -> Result<Value, String> {
-        let minus = self.scaled(x, -1.0, 0.0)?;
-        let (above, below) = (self.unary(Op::Relu, x)?, self.unary(Op::Relu, minus)?);
-        self.builder.op(None, Op::Add, vec![above, below])
+        self.of_one(UnaryFunction::Abs, x)
     }
 
     fn softplus(&mut self, x: Value) -> Result<Value, String> {
-        let shape = self.builder.shape(x).to_vec();
-        let n = shape.iter().product();
-        let row = self.builder.reshape(x, vec![1, n])?;
-        let zeros = self.scaled(row, 0.0, 0.0)?;
-        let both = self.builder.op(None, Op::Concat, vec![zeros, row])?;
-        let both = self.unary(Op::LogSoftmax, both)?;
-        let op = Op::Slice { start: vec![0, 0], end: vec![1, n], step: vec![1, 1] };
-        let first = self.unary(op, both)?;
-        let first = self.scaled(first, -1.0, 0.0)?;
-        self.builder.reshape(first, shape)
+        self.of_one(UnaryFunction::Softplus, x)
     }
 
     /// `above x` where x is above 0, else `alpha (exp(inner x) - 1)`.
@@ -146,20 +111,6 @@ impl Lowering<'_> {
         let power = self.exponential(negative)?;
         let power = self.scaled(power, alpha, -alpha)?;
         self.builder.op(None, Op::Add, vec![positive, power])
-    }
-
-    /// The normal distribution's share below x.
-    fn normal(&mut self, x: Value) -> Result<Value, String> {
-        let x = self.unary(Op::Clip { low: -NORMAL_END, high: NORMAL_END }, x)?;
-        let square = self.product(x, x)?;
-        let [.., before, last] = NORMAL;
-        let mut sum = self.scaled(square, last, before)?;
-        for c in NORMAL.iter().rev().skip(2) {
-            sum = self.product(square, sum)?;
-            sum = self.scaled(sum, 1.0, *c)?;
-        }
-        let inner = self.product(x, sum)?;
-        self.unary(Op::Sigmoid, inner)
     }
 
     /// `x` to the power of a number.
@@ -187,7 +138,7 @@ impl Lowering<'_> {
         self.builder.op(None, if is_max { Op::Add } else { Op::Sub }, vec![a, above])
     }
 
-    /// A product of two values, each a matrix an image, or many: every product of two numbers, and the sums of them.
+    /// A product of two values, each a matrix an image, or many.
     pub(super) fn product_of_values(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let (a, b) = (call.act(0)?.clone(), call.act(1)?.clone());
         let wrong = || format!("{:?} times {:?}", a.dims, b.dims);
@@ -201,18 +152,9 @@ impl Lowering<'_> {
         if b.dims[rank - 2] != k {
             return Err(wrong());
         }
-        let products = [m, k, n].iter().try_fold(many, |p, &d| p.checked_mul(d));
-        if products.is_none_or(|p| p > MAX_PRODUCTS) {
-            return Err(format!("a product of two values, {} is too large", wrong()));
-        }
-        let left = self.builder.reshape(a.value, vec![many, m, 1, k])?;
+        let left = self.builder.reshape(a.value, vec![many, m, k])?;
         let right = self.builder.reshape(b.value, vec![many, k, n])?;
-        let right = self.builder.transpose(right, vec![0, 2, 1])?;
-        let right = self.builder.reshape(right, vec![many, 1, n, k])?;
-        let all = self.product(left, right)?;
-        let all = self.builder.reshape(all, vec![many * m * n, 1, k])?;
-        let mean = self.builder.op(call.name(), Op::GlobalAvgPool, vec![all])?;
-        let sum = self.scaled(mean, k as f32, 0.0)?;
+        let sum = self.builder.op(call.name(), Op::MatMul, vec![left, right])?;
         let mut rest = lead.to_vec();
         rest.extend([m, n]);
         let value = self.builder.reshape(sum, rest)?;

@@ -12,7 +12,7 @@ impl Lowering<'_> {
     }
 
     /// A function of each element of a value here.
-    pub(super) fn of_one(&mut self, function: UnaryFunction, x: Value) -> Result<Value, String> {
+    pub(in super::super) fn of_one(&mut self, function: UnaryFunction, x: Value) -> Result<Value, String> {
         self.builder.op(None, Op::Unary { function }, vec![x])
     }
 
