@@ -19,8 +19,8 @@ use std::{
     process::Command,
 };
 
-/// The most bytes of a wheel.
-const MOST_BYTES: u64 = 6_000_000;
+/// The most bytes of a wheel: 6 MiB.
+const MOST_BYTES: u64 = 6 << 20;
 /// The oldest NumPy that the package says it works with, or the oldest that there is for a newer Python; and what its tests
 /// need.
 const OLDEST: [&str; 6] = [
