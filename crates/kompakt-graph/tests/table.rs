@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use kompakt_graph::{
-    Op, Padding, Pair,
+    BinaryFunction, Cell, Op, Padding, Pair, Reduction, UnaryFunction, Update,
     table::{Attribute, Default, Kind, OPERATORS, Operator, Value},
 };
 use serde_json::{Map, json};
@@ -34,12 +34,30 @@ fn as_json(value: &Value) -> serde_json::Value {
     }
 }
 
+/// The name of the function with that number, where the attribute is one.
+fn function(operator: &str, attribute: &str, n: usize) -> Option<serde_json::Value> {
+    Some(match (operator, attribute) {
+        ("unary", "function") => json!(UnaryFunction::ALL[n]),
+        ("binary", "function") => json!(BinaryFunction::ALL[n]),
+        ("reduce", "function") => json!(Reduction::ALL[n]),
+        ("scatter", "update") => json!(Update::ALL[n]),
+        ("recurrent", "cell") => json!(Cell::ALL[n]),
+        _ => return None,
+    })
+}
+
 /// The operator with such values, and its JSON as the table would have it.
 fn by_table(operator: &Operator) -> (Op, Vec<Value>, Map<String, serde_json::Value>) {
     let values: Vec<Value> =
         operator.attributes.iter().enumerate().map(|(i, attribute)| value(attribute, i)).collect();
     let mut object = Map::from_iter([("op".to_string(), json!(operator.name))]);
-    object.extend(operator.attributes.iter().zip(&values).map(|(a, v)| (a.name.to_string(), as_json(v))));
+    object.extend(operator.attributes.iter().zip(&values).map(|(a, v)| {
+        let named = match v {
+            Value::Size(n) => function(operator.name, a.name, *n),
+            _ => None,
+        };
+        (a.name.to_string(), named.unwrap_or_else(|| as_json(v)))
+    }));
     (operator.build(values.clone()).unwrap(), values, object)
 }
 
