@@ -199,10 +199,12 @@ impl Step<'_> {
             return dy.iter().map(|d| f64::from(*d).powi(2) * x).collect();
         }
         let weights = self.weights(dy);
-        let n_rows = match self.op {
-            Op::Embedding { rows, .. } => *rows,
-            Op::Recurrent { cell, hidden, .. } => cell.n_gates() * hidden,
-            _ => self.shape[0],
+        let n_rows = if let Op::Embedding { rows, .. } = self.op {
+            *rows
+        } else if let Op::Recurrent { cell, hidden, .. } = self.op {
+            cell.n_gates() * hidden
+        } else {
+            self.shape[0]
         };
         weights.chunks((weights.len() / n_rows).max(1)).map(square).collect()
     }

@@ -111,11 +111,14 @@ impl Columns {
         let to = graph.shape(graph.value_of(node));
         let convolution = graph.convolution(node);
         // Rows of a table are read, not multiplied: nothing makes their errors good, and none is looked at.
-        let (is_table, n_cols) = match graph.nodes()[node].op {
-            Op::Embedding { features, .. } => (true, features),
+        let op = &graph.nodes()[node].op;
+        let (is_table, n_cols) = if let Op::Embedding { features, .. } = op {
+            (true, *features)
+        } else if let Op::Recurrent { hidden, .. } = op {
             // Its states are no value of the network.
-            Op::Recurrent { hidden, .. } => (true, hidden),
-            _ => (false, 0),
+            (true, *hidden)
+        } else {
+            (false, 0)
         };
         let from = if is_table { &[n_cols][..] } else { from };
         let to = if is_table { &[1][..] } else { to };
