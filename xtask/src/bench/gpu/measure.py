@@ -285,17 +285,18 @@ def measure(settings):
             return None
 
     for network in settings["networks"]:
+        for batch in settings["batches"]:
+            for engine in all_engines:
+                row = rows.setdefault((network["name"], batch, engine.name), {"times_ms": []})
+                row["memory"] = attempt(network, batch, engine, "memory", lambda: engine.memory(network, batch))
         for _ in range(settings["rounds"]):
             for batch in settings["batches"]:
                 for engine in all_engines:
-                    row = rows.setdefault((network["name"], batch, engine.name), {"times_ms": []})
+                    row = rows[(network["name"], batch, engine.name)]
                     found = attempt(network, batch, engine, f"batch {batch}", lambda: engine.measure(network, batch))
                     if found is not None:
                         row["times_ms"].append(found)
         for engine in all_engines:
-            for batch in settings["batches"]:
-                row = rows[(network["name"], batch, engine.name)]
-                row["memory"] = attempt(network, batch, engine, "memory", lambda: engine.memory(network, batch))
             row = rows[(network["name"], settings["batches"][0], engine.name)]
             row["start_ms"] = attempt(network, 1, engine, "start", lambda: engine.start_ms(network))
     results = [{"network": n, "batch": b, "engine": e, **row} for (n, b, e), row in rows.items()]
