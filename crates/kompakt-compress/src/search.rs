@@ -64,6 +64,7 @@ impl Search<'_> {
         let mut made = BTreeMap::new();
         match self.options.target {
             Target::Noise(noise) => {
+                (self.progress)("searching", f64::NAN);
                 let allocation = self.allocation();
                 let price = allocation.highest(|choice| allocation.error(choice) <= noise);
                 let mut choice = allocation.at(price.unwrap_or(0.0));

@@ -45,7 +45,7 @@ pub use feed::Feed;
 pub use fetch::{Fetched, fetch};
 pub use images::{Images, is_picture, read_images};
 pub use known::NAMES;
-pub use load::{load, load_as, load_in_parts, load_sample};
+pub use load::{find, load, load_as, load_in_parts, load_sample};
 pub use picture::{Picture, read_picture};
 pub use prepared::{Precision, write_prepared};
 pub use progress::{Progress, Silent};

@@ -16,6 +16,21 @@ use crate::{
 };
 use std::path::Path;
 
+/// Whether a data set is there, of whose files none is read yet: a known one that has been fetched, or a path that exists.
+///
+/// Errors: [`DataError::NotFetched`], [`DataError::Unknown`].
+pub fn find(source: &str) -> Result<(), DataError> {
+    let Some(known) = Known::by_name(source) else {
+        let is_there = source == "digits" || Path::new(source).exists();
+        return if is_there { Ok(()) } else { Err(DataError::Unknown(source.into())) };
+    };
+    let folder = cache_folder().join(known.name);
+    match known.files.iter().all(|file| idx::find(&folder, file.name).is_some()) {
+        true => Ok(()),
+        false => Err(DataError::NotFetched { name: known.name.into(), folder }),
+    }
+}
+
 /// Loads one split of a data set.
 ///
 /// `source` is a known name ([`crate::NAMES`]) or a path; write `./mnist` for a folder called `mnist`. Known data
@@ -117,10 +132,8 @@ pub fn load_in_parts(
 }
 
 fn load_known(known: &Known, split: Split) -> Result<Dataset, DataError> {
+    find(known.name)?;
     let folder = cache_folder().join(known.name);
-    if known.files.iter().any(|file| idx::find(&folder, file.name).is_none()) {
-        return Err(DataError::NotFetched { name: known.name.into(), folder });
-    }
     cut(split, false, |part| read_idx(&folder, part, &known.classes))
 }
 

@@ -47,7 +47,7 @@ mod rules;
 mod simplify;
 mod tensor;
 
-pub use check::{Checked, Run, TOLERANCE, import_checked};
+pub use check::{Checked, Progress, Run, TOLERANCE, import_checked};
 pub use error::{OnnxError, Problem};
 pub use export::export;
 pub use import::{external_files, import};

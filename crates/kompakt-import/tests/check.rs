@@ -11,7 +11,7 @@ mod onnx;
 
 use case::Case;
 use kompakt_format::Tier;
-use kompakt_import::onnx::{Checked, ImportOptions, OnnxError, import_checked};
+use kompakt_import::onnx::{Checked, ImportOptions, OnnxError, import, import_checked};
 use kompakt_model::{Model, Parameter};
 use onnx::{Attribute, Net};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ fn checked(name: &str, change: impl Fn(&mut Model)) -> Result<(Model, Checked), 
         change(&mut model);
         case::run_on(&model, Tier::Direct, n, inputs, n)
     };
-    import_checked(&path, &ImportOptions::default(), &mut run)
+    import_checked(&path, &ImportOptions::default(), &mut run, &|_, _| ())
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_network_that_cannot_be_run_is_an_error() {
     let path = folder.path().join("model.onnx");
     let cases = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/onnx");
     std::fs::write(&path, Case::named(&cases, "relu").model).unwrap();
-    let error = import_checked(&path, &ImportOptions::default(), &mut run).unwrap_err();
+    let error = import_checked(&path, &ImportOptions::default(), &mut run, &|_, _| ()).unwrap_err();
     assert!(matches!(error, OnnxError::NotRun(_)), "{error}");
 }
 
@@ -98,9 +98,71 @@ fn much_work_is_made_less() {
             case::run_on(model, Tier::Direct, n, inputs, n)
         };
         let options = ImportOptions { input_shapes: vec![(String::new(), shape.clone())] };
-        let (model, found) = import_checked(&path, &options, &mut run).unwrap();
+        let (model, found) = import_checked(&path, &options, &mut run, &|_, _| ()).unwrap();
         assert!(matches!(found, Checked::Equal { .. }), "{found:?}");
         assert_eq!(model.graph.inputs()[0].shape, shape, "what is imported is what was asked for");
         assert_eq!(seen, [(images, picture)], "{shape:?}");
+    }
+}
+
+/// Two layers, one with a batch norm, and what stands in the place of one number of a tensor.
+fn damaged(tensor: &str, value: f32) -> Vec<u8> {
+    let mut net = Net::new(13, 1);
+    let mut damaged = |name: &str, dims: &[i64], usual: f32| {
+        let n: i64 = dims.iter().product();
+        let mut values: Vec<f32> = (0..n).map(|i| usual + 0.01 * (i % 7) as f32).collect();
+        if name == tensor {
+            values[1] = value;
+        }
+        net.floats(dims, &values)
+    };
+    let w = damaged("weight", &[4, 3, 3, 3], 0.1);
+    let scale = damaged("scale", &[4], 1.0);
+    let shift = damaged("shift", &[4], 0.0);
+    let mean = damaged("mean", &[4], 0.0);
+    let variance = damaged("variance", &[4], 1.0);
+    let x = net.add("Conv", &["x", &w], &[]);
+    let y = net.add("BatchNormalization", &[&x, &scale, &shift, &mean, &variance], &[]);
+    net.finish(&[3, 6, 6], &y)
+}
+
+/// What no trained network holds is refused, by the name of the node or of the tensor.
+#[test]
+fn damaged_numbers_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let import = |bytes: Vec<u8>| {
+        std::fs::write(&path, bytes).unwrap();
+        import(&path, &ImportOptions::default()).map_err(|e| e.to_string())
+    };
+    assert!(import(damaged("", 0.0)).is_ok());
+    for value in [-0.5, f32::NAN, f32::INFINITY] {
+        let said = import(damaged("variance", value)).unwrap_err();
+        assert!(said.contains("(BatchNormalization)") && said.contains("channel 1 has a variance of"), "{said}");
+    }
+    for tensor in ["weight", "scale", "shift", "mean"] {
+        for value in [f32::NAN, f32::NEG_INFINITY] {
+            let said = import(damaged(tensor, value)).unwrap_err();
+            assert!(said.contains("NaN or infinity") && said.contains(" of v"), "{tensor}: {said}");
+        }
+    }
+}
+
+/// An output is called as in the file, unless it is that of a layer, whose parameters are called after it.
+#[test]
+fn an_output_keeps_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    for ends_in_a_layer in [false, true] {
+        let mut net = Net::new(13, 1);
+        let w = net.random(&[8, 4], 0.0, 1.0);
+        let mut y = net.add("Gemm", &["x", &w], &[Attribute::Int("transB", 1)]);
+        if !ends_in_a_layer {
+            y = net.add("Sigmoid", &[&y], &[]);
+        }
+        std::fs::write(&path, net.finish(&[4], &y)).unwrap();
+        let model = import(&path, &ImportOptions::default()).unwrap();
+        let name = model.graph.value_name(model.graph.outputs()[0]).to_string();
+        assert_eq!(name, if ends_in_a_layer { format!("Gemm of {y}") } else { y });
     }
 }

@@ -24,7 +24,7 @@ fn check_from(folder: &Path, bytes: &[u8]) -> Result<(Model, Checked), OnnxError
     let path = folder.join("model.onnx");
     std::fs::write(&path, bytes).unwrap();
     let mut run = |_: &Model, _: &[Vec<f32>], _: usize| Err(String::new());
-    import_checked(&path, &ImportOptions::default(), &mut run)
+    import_checked(&path, &ImportOptions::default(), &mut run, &|_, _| ())
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn random_networks_of_all_spellings_pass_the_check() {
     for seed in 0..150 {
         let (bytes, names) = network(seed);
         std::fs::write(&path, bytes).unwrap();
-        match import_checked(&path, &ImportOptions::default(), &mut run) {
+        match import_checked(&path, &ImportOptions::default(), &mut run, &|_, _| ()) {
             Ok((_, Checked::Equal { .. })) => {}
             Ok((_, other)) => wrong.push(format!("{seed} {names:?}: {other:?}")),
             Err(error) => wrong.push(format!("{seed} {names:?}: {error}")),

@@ -82,7 +82,7 @@ pub fn encode(arrays: &[Array], tier: Tier) -> Result<Vec<u8>, PackError> {
 pub fn decode(bytes: &[u8]) -> Result<Vec<Array>, PackError> {
     let container = Container::parse(bytes)?;
     container.verify()?;
-    let model = unpack(&container, false)?;
+    let model = unpack(&container, false, &|_, _| ())?;
     let wrong = |problem: &str| PackError::unsupported("arrays", problem);
     let record = model.provenance.iter().find(|record| record.program == PROGRAM);
     let text = record.and_then(|record| record.options.get("arrays"));

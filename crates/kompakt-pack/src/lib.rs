@@ -40,5 +40,6 @@ pub use content::{About, InMemory, Packed, Source, Streamed};
 pub use error::PackError;
 pub use order::order_units;
 pub use table::table;
-pub use unpack::{unpack, unpack_file};
+pub use parts::Checking;
+pub use unpack::{Progress, unpack, unpack_file};
 pub use write::{Layout, Options, Written, write, write_to};

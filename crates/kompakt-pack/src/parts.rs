@@ -1,4 +1,4 @@
-//! An open file, read part by part.
+//! An open file, read part by part; and how far a reader of any source has come.
 
 use crate::error::PackError;
 use std::{
@@ -20,5 +20,45 @@ impl kompakt_format::Source for Parts<'_> {
         self.0.seek(SeekFrom::Start(offset as u64)).map_err(io())?;
         self.0.read_exact(&mut bytes).map_err(io())?;
         Ok(bytes)
+    }
+}
+
+/// Parts of a checked file that are gone through one after the other, and by whom it is told.
+///
+/// `kompakt_format` checks a file in two passes: all checksums, which is quick, then all payloads.
+pub struct Checking<'t, S> {
+    source: S,
+    /// Bytes of the file.
+    total: usize,
+    /// Where the last part began, and in which pass.
+    last: usize,
+    pass: usize,
+    tell: &'t dyn Fn(f64),
+}
+
+/// The part of the time that the checksums take.
+const CHECKSUMS: f64 = 0.05;
+
+impl<'t, S> Checking<'t, S> {
+    /// Tells which part of the check is done (0 to 1), whenever a part is asked for.
+    pub fn new(source: S, total: usize, tell: &'t dyn Fn(f64)) -> Self {
+        Self { source, total, last: 0, pass: 0, tell }
+    }
+}
+
+impl<S: kompakt_format::Source> kompakt_format::Source for Checking<'_, S> {
+    type Bytes = S::Bytes;
+    type Error = S::Error;
+
+    fn part(&mut self, offset: usize, length: usize) -> Result<S::Bytes, S::Error> {
+        self.pass += usize::from(offset < self.last);
+        self.last = offset;
+        let place = offset as f64 / self.total.max(1) as f64;
+        (self.tell)(match self.pass {
+            0 => CHECKSUMS * place,
+            1 => CHECKSUMS + (1.0 - CHECKSUMS) * place,
+            _ => 1.0,
+        });
+        self.source.part(offset, length)
     }
 }

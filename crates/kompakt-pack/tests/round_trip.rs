@@ -52,8 +52,8 @@ fn every_tier_gives_the_model_back() {
                 let bytes = pack(&model, tier);
                 let container = Container::parse(&bytes).unwrap();
                 hashes.push(container.content_hash());
-                assert_eq!(unpack(&container, false).unwrap(), model);
-                let dense = unpack(&container, true).unwrap();
+                assert_eq!(unpack(&container, false, &|_, _| ()).unwrap(), model);
+                let dense = unpack(&container, true, &|_, _| ()).unwrap();
                 for (name, parameter) in &model.parameters {
                     assert_eq!(dense.parameters[name].to_f32(), parameter.to_f32(), "{name}");
                 }
@@ -176,7 +176,7 @@ fn idle_nodes_are_left_out() {
     let model =
         synthetic::model(Graph::chain(&[5], ops).unwrap(), recipe(0.5, 2, NumberChoice::F32)).unwrap();
     let bytes = pack(&model, Tier::Smallest);
-    let back = unpack(&Container::parse(&bytes).unwrap(), false).unwrap();
+    let back = unpack(&Container::parse(&bytes).unwrap(), false, &|_, _| ()).unwrap();
     assert_eq!(back.graph.nodes().len(), 3);
     assert_eq!(back.parameters, model.parameters);
     assert_eq!(logits(&back, 3), logits(&model, 3));

@@ -6,6 +6,7 @@ use crate::{
     network::{coded, usage},
     preprocessing,
     process::Failure,
+    progress::tell,
 };
 use anyhow::{Context, Result, bail};
 use kompakt_compress::{Images, n_classes};
@@ -68,6 +69,11 @@ impl Calibration {
         self.data.iter().chain(&self.judge).chain(&self.prep).map(Path::new)
     }
 
+    /// Refuses, before anything else is done, data that is not there.
+    pub(crate) fn present(&self) -> Result<()> {
+        self.data.iter().chain(&self.judge).try_for_each(|source| kompakt_data::find(source).map_err(coded))
+    }
+
     /// Whether labels are left aside.
     #[cfg(feature = "train")]
     pub(crate) fn ignores_labels(&self) -> bool {
@@ -105,6 +111,7 @@ impl Calibration {
         let shape = input_shape(model)?;
         let steps = preprocessing::steps(self.prep.as_deref(), model, &shape, source)?;
         let dims = preprocessing::picture_dims(steps.as_ref(), &shape);
+        tell("reading images", f64::NAN);
         let seen = load_sample(source, Split::Train, dims, SEEN).map_err(coded)?;
         let (validation, about) = self.validation(source, dims)?;
         let sources = [source.clone(), about];

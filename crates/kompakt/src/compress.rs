@@ -3,10 +3,11 @@
 use crate::{
     ByteCount,
     calibration::Calibration,
+    input::present,
     network::{Source, failed, usage},
     output::Output,
     process::{Failure, exit},
-    progress::with_progress,
+    progress::{self, Steps, begin, say as talk, tell},
     speed,
 };
 #[cfg(feature = "train")]
@@ -84,6 +85,23 @@ enum TierName {
     Direct,
 }
 
+/// What the look at the original is called.
+const ORIGINAL: &str = "running the original";
+
+/// Of a network without training after it, which comes as often as it takes.
+const STEPS: Steps = &[
+    ("reading", 1.0),
+    ("checking the import", 1.0),
+    ("reading images", 1.0),
+    (ORIGINAL, 1.0),
+    ("measuring sensitivity", 4.0),
+    ("placing levels", 4.0),
+    ("measuring layer inputs", 2.0),
+    ("factoring", 2.0),
+    ("searching", 8.0),
+    ("measuring the result", 1.0),
+];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut inputs = arguments.source.files();
     inputs.extend(arguments.calibration.files().chain(arguments.scan.as_deref()));
@@ -96,8 +114,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(scan) = &arguments.scan {
         Output { output: scan.clone() }.check(&[])?;
     }
+    present(&arguments.source.files())?;
+    arguments.calibration.present()?;
+    possible(arguments)?;
+    let scan = arguments.scan.as_deref().map(read_scan).transpose()?.flatten();
+    let shown = begin(arguments.quiet, if arguments.finetune.is_some() { &[] } else { STEPS });
     let mut model = arguments.source.read()?;
-    let options = options(arguments, model.dense_bytes())?;
+    let options = options(arguments, model.dense_bytes());
     let mut pictures = arguments.calibration.read(&mut model)?;
     if let Some(pictures) = &mut pictures {
         if arguments.max_drop.is_some() && pictures.validation.labels.is_empty() {
@@ -106,13 +129,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         if arguments.min_agreement.is_some() {
             pictures.validation.labels.clear();
         }
-        let say = |text: &str| tell(arguments.quiet, text);
+        tell(ORIGINAL, f64::NAN);
+        let say = |text: &str| {
+            if !arguments.quiet {
+                progress::say(text);
+            }
+        };
         check_before(&model, &pictures.validation, &pictures.source, options.target, &say).map_err(failed)?;
     }
     let images = pictures.map(|p| (p.seen, p.validation));
-    let scan = arguments.scan.as_deref().map(read_scan).transpose()?.flatten();
     let had_scan = scan.is_some();
-    let mut work = Work { model, images, scan, quiet: arguments.quiet };
+    let mut work = Work { model, images, scan };
     let made = match arguments.finetune {
         None => work.compress(&options)?,
         Some(epochs) => work.trained(arguments, &options, epochs)?,
@@ -124,11 +151,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         true => "nothing was written".into(),
         false => options.missed(&made.outcome),
     })?;
+    tell("measuring the result", f64::NAN);
     check_file(&made.packed).map_err(failed)?;
     arguments.output.write_with(|path| std::fs::write(path, &made.packed).context("writing the file"))?;
     if !arguments.quiet {
         let is_labelled = work.images.as_ref().is_some_and(|(_, validation)| !validation.labels.is_empty());
-        say(&made, &work.model, is_labelled)?;
+        let speed = speed::line(&made.packed)?;
+        drop(shown);
+        say(&made, &work.model, is_labelled, &speed);
     }
     if !made.outcome.met {
         let message = options.missed(&made.outcome) + ", and is what was written";
@@ -143,7 +173,6 @@ pub(crate) struct Work {
     /// To look at, and to judge by.
     pub(crate) images: Option<(Images, Images)>,
     scan: Option<Scan>,
-    quiet: bool,
 }
 
 impl Work {
@@ -151,10 +180,7 @@ impl Work {
     pub(crate) fn compress(&mut self, options: &Options) -> Result<Compressed> {
         let (seen, validation) = (self.images.as_ref().map(|i| &i.0), self.images.as_ref().map(|i| &i.1));
         let scan = self.scan.take();
-        let made = with_progress(self.quiet, |progress| {
-            compress(&self.model, options, seen, validation, scan, progress)
-        });
-        let made = made.map_err(failed)?;
+        let made = compress(&self.model, options, seen, validation, scan, &tell).map_err(failed)?;
         self.scan.clone_from(&made.scan);
         Ok(made)
     }
@@ -177,37 +203,39 @@ impl Work {
     }
 }
 
-fn options(arguments: &Arguments, dense_bytes: u64) -> Result<Options> {
-    let positive = |name: &str, value: Option<f64>| match value {
-        Some(v) if !(v > 0.0 && v.is_finite()) => {
-            bail!(Failure { code: exit::USAGE, message: format!("{name} {v}: a number above 0 is needed") })
+/// Refuses targets that no network can meet.
+fn possible(arguments: &Arguments) -> Result<()> {
+    for (name, value) in [("--target-ratio", arguments.target_ratio), ("--noise", arguments.noise)] {
+        if let Some(v) = value.filter(|v| !(*v > 0.0 && v.is_finite())) {
+            bail!(usage(format!("{name} {v}: a number above 0 is needed")));
         }
-        other => Ok(other),
-    };
-    let ratio = positive("--target-ratio", arguments.target_ratio)?;
-    let noise = positive("--noise", arguments.noise)?;
-    let bytes = match (arguments.target_size, ratio) {
+    }
+    if let Some(percent) = arguments.min_agreement.filter(|p| !(0.0..100.0).contains(p)) {
+        bail!(usage(format!("--min-agreement {percent}: 0 to below 100 is possible")));
+    }
+    if let Some(points) = arguments.max_drop.filter(|p| !(0.0..=100.0).contains(p)) {
+        bail!(usage(format!("--max-drop {points}: 0 to 100 points are possible")));
+    }
+    Ok(())
+}
+
+fn options(arguments: &Arguments, dense_bytes: u64) -> Options {
+    let bytes = match (arguments.target_size, arguments.target_ratio) {
         (Some(ByteCount(bytes)), _) => Some(bytes as u64),
         (None, Some(ratio)) => Some((dense_bytes as f64 / ratio) as u64),
         (None, None) => None,
     };
     let drop = match (arguments.max_drop, arguments.min_agreement) {
         (Some(points), _) => Some(points / 100.0),
-        (None, Some(percent)) if (0.0..100.0).contains(&percent) => Some(1.0 - percent / 100.0),
-        (None, Some(percent)) => {
-            bail!(usage(format!("--min-agreement {percent}: 0 to below 100 is possible")))
-        }
+        (None, Some(percent)) => Some(1.0 - percent / 100.0),
         (None, None) => None,
     };
-    if let Some(drop) = drop.filter(|d| !(0.0..=1.0).contains(d)) {
-        bail!(usage(format!("--max-drop {}: 0 to 100 points are possible", 100.0 * drop)));
-    }
     let tier = match arguments.tier {
         TierName::Smallest => Tier::Smallest,
         TierName::Stream => Tier::Stream,
         TierName::Direct => Tier::Direct,
     };
-    Ok(Options::new(drop, bytes, noise, tier))
+    Options::new(drop, bytes, arguments.noise, tier)
 }
 
 /// The scan in a file, or none where there is no file.
@@ -233,45 +261,36 @@ pub(crate) fn write_scan(path: &Path, scan: &Scan) -> Result<()> {
     output.write_with(|path| std::fs::write(path, &text).context("writing the scan"))
 }
 
-#[expect(clippy::print_stderr, reason = "talk of a command")]
-fn tell(quiet: bool, text: &str) {
-    if !quiet {
-        eprintln!("{text}");
-    }
-}
-
 /// What a person wants to know in the end.
-#[expect(clippy::print_stderr, reason = "talk of a binary")]
-fn say(made: &Compressed, original: &Model, is_labelled: bool) -> Result<()> {
+fn say(made: &Compressed, original: &Model, is_labelled: bool, speed: &str) {
     let (outcome, dense_bytes) = (&made.outcome, original.dense_bytes());
     let n_weights: usize = made.layers.iter().map(|l| l.n_weights).sum();
     let n_kept: usize = made.layers.iter().map(|l| l.n_kept).sum();
-    eprint!("{}", table(&made.layers));
-    eprintln!(
+    talk(table(&made.layers).trim_end());
+    talk(&format!(
         "{} bytes, {:.1} times less than the original's {dense_bytes}; density {:.1} %; summed error {:.4}",
         outcome.bytes,
         dense_bytes as f64 / outcome.bytes as f64,
         100.0 * n_kept as f64 / n_weights.max(1) as f64,
         outcome.noise
-    );
+    ));
     if let Some(paired) = &outcome.paired {
         let percent = |count: usize| 100.0 * paired.share(count);
         if is_labelled {
-            eprintln!(
+            talk(&format!(
                 "accuracy on {} validation images: {:.2} % before, {:.2} % after",
                 paired.n,
                 percent(paired.n_before),
                 percent(paired.n_after)
-            );
+            ));
         }
-        eprintln!(
+        talk(&format!(
             "the same answer as the original: {:.2} % of {}; on other images like these the loss is at most {:.2} points (95 % \
              confidence, one-sided)",
             percent(paired.n_same),
             paired.n,
             100.0 * paired.bound()
-        );
+        ));
     }
-    eprintln!("{}", speed::line(original, &made.packed)?);
-    Ok(())
+    talk(speed);
 }

@@ -1,6 +1,9 @@
 //! `kompakt data`: fetches data sets into the cache folder.
 
-use crate::bar::Bar;
+use crate::{
+    job_progress::JobProgress,
+    progress::{self, begin},
+};
 use anyhow::Result;
 use kompakt_data::{NAMES, fetch};
 
@@ -12,14 +15,15 @@ pub(crate) struct Arguments {
     names: Vec<String>,
 }
 
-#[expect(clippy::print_stderr, reason = "talk of a binary")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let names = arguments.names.iter().flat_map(|name| match name.as_str() {
         "all" => NAMES.to_vec(),
         name => vec![name],
     });
+    let _shown = begin(false, &[]);
     for name in names {
-        eprintln!("{name}: {}", fetch(name, &mut Bar::of_bytes())?);
+        let found = fetch(name, &mut JobProgress::default())?;
+        progress::say(&format!("{name}: {found}"));
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! `kompakt diff`: what two packed files have in common.
 
 use crate::{
+    input::present,
     packed,
     process::{Failure, exit},
+    progress::{Steps, begin, tell},
 };
 use anyhow::{Result, bail};
 use kompakt_format::{Container, Decoded, FormatError};
@@ -20,17 +22,23 @@ pub(crate) struct Arguments {
     b: PathBuf,
 }
 
+const STEPS: Steps = &[(packed::CHECKING, 1.0), ("comparing", 1.0)];
+
 #[expect(clippy::print_stdout, reason = "data of a binary")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    present(&[&arguments.a, &arguments.b])?;
+    let shown = begin(false, STEPS);
     let (a_bytes, b_bytes) = (packed::read(&arguments.a)?, packed::read(&arguments.b)?);
     let (a, b) = (packed::parse(&arguments.a, &a_bytes)?, packed::parse(&arguments.b, &b_bytes)?);
-    for (path, container) in [(&arguments.a, &a), (&arguments.b, &b)] {
-        container.verify().map_err(|e| packed::broken(path, &e))?;
-    }
+    let share = a_bytes.len() as f64 / (a_bytes.len() + b_bytes.len()).max(1) as f64;
+    packed::checked(&arguments.a, &a, 0.0..share)?;
+    packed::checked(&arguments.b, &b, share..1.0)?;
+    tell("comparing", f64::NAN);
+    let differences = differences(&a, &b).map_err(|e| packed::broken(&arguments.b, &e))?;
+    drop(shown);
     println!("bytes    {} and {}", a_bytes.len(), b_bytes.len());
     println!("tier     {} and {}", a.tier().name(), b.tier().name());
     println!("content  {} and {}", packed::hex(&a.content_hash()), packed::hex(&b.content_hash()));
-    let differences = differences(&a, &b).map_err(|e| packed::broken(&arguments.b, &e))?;
     differences.iter().for_each(|line| println!("{line}"));
     if a.content_hash() == b.content_hash() {
         return Ok(());

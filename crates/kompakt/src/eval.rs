@@ -1,10 +1,11 @@
 //! `kompakt eval`: how a model answers on a data set, and how far that is from the original's answers.
 
 use crate::{
+    input::present,
     network::{Source, coded, failed, usage},
     preprocessing,
     process::Failure,
-    progress::with_progress,
+    progress::{Steps, begin, tell},
     runnable::Runnable,
 };
 use anyhow::{Result, bail};
@@ -113,7 +114,16 @@ impl Metric {
     }
 }
 
+const STEPS: Steps =
+    &[("reading", 1.0), ("checking the import", 1.0), ("reading images", 1.0), ("evaluating", 4.0)];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut inputs = arguments.source.files();
+    inputs.extend(arguments.against.as_deref());
+    present(&inputs)?;
+    kompakt_data::find(&arguments.data).map_err(coded)?;
+    let shown = begin(false, STEPS);
+    tell("reading", f64::NAN);
     let own = Runnable::open(&arguments.source)?;
     let original =
         arguments.against.as_ref().map(|path| Runnable::open(&arguments.source.of(path))).transpose()?;
@@ -129,6 +139,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let dims = preprocessing::picture_dims(steps.as_ref(), &shape);
     let limit = arguments.limit.unwrap_or(usize::MAX);
+    tell("reading images", f64::NAN);
     let data = load_sample(&arguments.data, arguments.split, dims, limit).map_err(coded)?;
     let images = Reader::new(&data, steps.as_ref(), &shape)?;
     let others = match (&other, &original) {
@@ -149,19 +160,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         )));
     }
     let mut evaluation = Evaluation::new(session.output_shape().iter().product());
-    with_progress(false, |tell| -> Result<()> {
-        for first in (0..data.len()).step_by(BATCH) {
-            tell("evaluating", first as f64 / data.len() as f64);
-            let n = BATCH.min(data.len() - first);
-            let answers = session.run(&images.batch(first, n), n).map_err(broken)?;
-            let theirs = match (&mut other, &others) {
-                (Some(other), Some(images)) => Some(other.run(&images.batch(first, n), n).map_err(broken)?),
-                _ => None,
-            };
-            evaluation.add(answers, labels.as_ref().map(|labels| &labels[first..first + n]), theirs);
-        }
-        Ok(())
-    })?;
+    for first in (0..data.len()).step_by(BATCH) {
+        tell("evaluating", first as f64 / data.len() as f64);
+        let n = BATCH.min(data.len() - first);
+        let answers = session.run(&images.batch(first, n), n).map_err(broken)?;
+        let theirs = match (&mut other, &others) {
+            (Some(other), Some(images)) => Some(other.run(&images.batch(first, n), n).map_err(broken)?),
+            _ => None,
+        };
+        evaluation.add(answers, labels.as_ref().map(|labels| &labels[first..first + n]), theirs);
+    }
+    drop(shown);
     hint(&evaluation, steps.is_some());
     let mut out = std::io::stdout().lock();
     if let Some(metric) = arguments.metric {

@@ -1,7 +1,13 @@
 //! `kompakt export`: a model as ONNX, or as C source.
 
 use crate::{
-    failure::IntoAnyhow, import::into_anyhow, input::read_graph, output::Output, packed, process::Failure,
+    failure::IntoAnyhow,
+    import::into_anyhow,
+    input::{present, read_graph},
+    output::Output,
+    packed,
+    process::Failure,
+    progress::{Steps, begin, tell},
     runnable::is_packed,
 };
 use anyhow::{Context, Result, bail};
@@ -36,6 +42,8 @@ const EXAMPLES: &str = "Examples:
   kompakt export model.kompakt -o model.onnx
   kompakt export model.kompakt --c digits.c      # digits.c, digits.h: digits_run(input, output, arena)";
 
+const STEPS: Steps = &[(packed::CHECKING, 3.0), ("unpacking", 3.0), ("writing", 1.0)];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.c {
         return c_source(&arguments.file, path);
@@ -46,12 +54,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .map(PathBuf::as_path)
         .collect();
     arguments.output.check(&inputs)?;
+    present(&inputs)?;
+    let _shown = begin(false, STEPS);
     let path = &arguments.file;
     let model = if is_packed(path)? {
         let bytes = packed::read(path)?;
         let container = packed::parse(path, &bytes)?;
-        container.verify().map_err(|e| packed::broken(path, &e))?;
-        kompakt_pack::unpack(&container, true).map_err(PackError::into_anyhow)?
+        packed::checked(path, &container, 0.0..1.0)?;
+        kompakt_pack::unpack(&container, true, &tell).map_err(PackError::into_anyhow)?
     } else {
         let graph = arguments.graph.as_deref().map(read_graph).transpose()?;
         let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -59,6 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             .and_then(ModelFile::into_model)
             .with_context(|| path.display().to_string())?
     };
+    tell("writing", f64::NAN);
     let bytes = kompakt_import::onnx::export(&model).map_err(into_anyhow)?;
     arguments.output.write_with(|path| std::fs::write(path, &bytes).context("writing the ONNX model"))
 }

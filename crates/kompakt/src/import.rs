@@ -2,9 +2,11 @@
 
 use crate::{
     foreign,
-    input::read_graph,
+    input::{present, read_graph},
+    network::sane,
     output::Output,
     process::{Failure, exit},
+    progress::{self, Steps, begin, tell},
 };
 use anyhow::{Context, Result};
 use kompakt_import::han::HanError;
@@ -77,6 +79,8 @@ impl std::str::FromStr for InputShape {
     }
 }
 
+const STEPS: Steps = &[("reading", 2.0), ("checking the import", 2.0), ("writing", 1.0)];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let inputs: Vec<&Path> = [Some(&arguments.file), arguments.graph.as_ref(), arguments.labels.as_ref()]
         .into_iter()
@@ -84,6 +88,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .map(PathBuf::as_path)
         .collect();
     arguments.output.check(&inputs)?;
+    present(&inputs)?;
+    let _shown = begin(false, STEPS);
     let is_net = arguments.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("net"));
     if !is_net {
         foreign::refuse(&arguments.file)?;
@@ -101,24 +107,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         model.labels = text.lines().map(str::to_string).collect();
     }
+    sane(&model).with_context(|| arguments.file.display().to_string())?;
+    tell("writing", f64::NAN);
     arguments.output.write(&model)
 }
 
 /// Reads an ONNX file, and checks what was read unless told not to; where nothing can be checked, stderr says so.
-#[expect(clippy::print_stderr, reason = "talk of a binary")]
 pub(crate) fn read_onnx(path: &Path, arguments: &OnnxArguments) -> Result<Model> {
     let input_shapes = arguments.input_shape.iter().map(|s| (s.0.clone(), s.1.clone())).collect();
     let options = ImportOptions { input_shapes };
     let (model, checked) = match arguments.no_check {
         true => onnx::import(path, &options).map(|model| (model, None)),
         false => {
-            onnx::import_checked(path, &options, &mut answers).map(|(model, found)| (model, Some(found)))
+            onnx::import_checked(path, &options, &mut answers, &tell).map(|(model, found)| (model, Some(found)))
         }
     }
     .map_err(into_anyhow)
     .with_context(|| path.display().to_string())?;
     if let Some(Checked::LeftOut(reason)) = checked {
-        eprintln!("kompakt: {}: the import was not checked against the file: {reason}", path.display());
+        let path = path.display();
+        progress::say(&format!("kompakt: {path}: the import was not checked against the file: {reason}"));
     }
     Ok(model)
 }

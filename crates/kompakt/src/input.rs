@@ -48,6 +48,18 @@ impl Input {
     }
 }
 
+/// Refuses, before anything else is done, files that are not there or cannot be opened; `-` is stdin.
+pub(crate) fn present(files: &[&Path]) -> Result<()> {
+    for file in files.iter().filter(|file| !is_dash(file)) {
+        // A named pipe is opened once.
+        if !std::fs::metadata(file).with_context(|| format!("cannot open {}", file.display()))?.is_file() {
+            continue;
+        }
+        File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+    }
+    Ok(())
+}
+
 /// Reads a graph file.
 pub fn read_graph(path: &Path) -> Result<Graph> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -3,6 +3,7 @@
 use crate::{
     failure::IntoAnyhow,
     packed,
+    progress::{Steps, begin, tell},
     stages::{self, Stage},
 };
 use anyhow::Result;
@@ -37,23 +38,30 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+const STEPS: Steps = &[(packed::CHECKING, 1.0), ("decoding", 1.0), ("counting", 2.0)];
+
 #[expect(clippy::print_stdout, reason = "data of a binary")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let path = &arguments.file;
     if arguments.plan {
         return stages::run::Args::plan_of(path.clone(), arguments.json)?.run();
     }
+    let shown = begin(false, STEPS);
     let bytes = packed::read(path)?;
     let container = packed::parse(path, &bytes)?;
-    container.verify().map_err(|e| packed::broken(path, &e))?;
+    packed::checked(path, &container, 0.0..1.0)?;
     let started = Instant::now();
     // One at a time: a large network need not fit into memory.
     let pool = container.pool().map_err(|e| packed::broken(path, &e))?;
-    for parameter in 0..container.descriptors().len() {
+    let n = container.descriptors().len();
+    for parameter in 0..n {
+        tell("decoding", parameter as f64 / n as f64);
         container.decode_parameter(parameter, &pool).map_err(|e| packed::broken(path, &e))?;
     }
     let decode_ms = started.elapsed().as_secs_f64() * 1e3;
+    tell("counting", f64::NAN);
     let account = Account::of(&container).map_err(PackError::into_anyhow)?;
+    drop(shown);
     if arguments.json {
         println!("{:#}", json(&container, &account, decode_ms)?);
     } else {

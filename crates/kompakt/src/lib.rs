@@ -2,7 +2,6 @@
 //!
 //! The libraries know no command line, no standard streams and no progress bars; those are here.
 
-mod bar;
 mod byte_count;
 mod calibration;
 mod completions;
@@ -23,6 +22,7 @@ mod input;
 mod inspect;
 mod keygen;
 pub mod library;
+mod job_progress;
 mod man;
 mod network;
 pub mod options;

@@ -6,6 +6,7 @@ use crate::{
     import::{OnnxArguments, read_onnx},
     input::Input,
     process::{Failure, exit},
+    progress::tell,
 };
 use anyhow::{Context, Result};
 use kompakt_compress::CompressError;
@@ -63,6 +64,7 @@ impl Source {
     /// Errors: a file of another program, which is named; parameters that nothing can be computed with.
     pub(crate) fn read(&self) -> Result<Model> {
         foreign::refuse(&self.model)?;
+        tell("reading", f64::NAN);
         let is_onnx = self.model != Path::new("-") && is_onnx(&self.model)?;
         let mut model = if is_onnx {
             read_onnx(&self.model, &self.onnx)?
@@ -81,7 +83,7 @@ impl Source {
 }
 
 /// Refuses weights that no trained network has, by name.
-fn sane(model: &Model) -> Result<()> {
+pub(crate) fn sane(model: &Model) -> Result<()> {
     for (name, parameter) in model.in_order() {
         let values = match parameter {
             Parameter::Dense { values, .. } => values.to_f32(),

@@ -1,9 +1,16 @@
 //! A container on the command line: read whole, with errors that name the file.
 
-use crate::process::{Failure, exit};
+use crate::{
+    process::{Failure, exit},
+    progress,
+};
 use anyhow::{Context, Result};
 use kompakt_format::{Container, FormatError};
-use std::path::Path;
+use kompakt_pack::Checking;
+use std::{ops::Range, path::Path};
+
+/// What the progress of [`checked`] is called.
+pub(crate) const CHECKING: &str = "checking";
 
 /// The bytes of a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
@@ -13,6 +20,14 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
 /// The container in them.
 pub(crate) fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Container<'a>> {
     Container::parse(bytes).map_err(|e| broken(path, &e))
+}
+
+/// Checks every byte of a file, which is this part of all that the command checks (0 to 1).
+pub(crate) fn checked(path: &Path, container: &Container<'_>, part: Range<f64>) -> Result<()> {
+    let bytes = container.bytes();
+    let tell = |share: f64| progress::tell(CHECKING, part.start + share * (part.end - part.start));
+    let found = container.directory().verify_from(&mut Checking::new(bytes, bytes.len(), &tell));
+    found.map_err(|e| broken(path, &e))
 }
 
 /// A broken rule, as an error of the program.

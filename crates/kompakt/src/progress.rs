@@ -1,11 +1,19 @@
 //! What a long command says of its progress, on stderr: on a terminal a bar with the time left, elsewhere a line every ten
 //! seconds. Work of less than two seconds says nothing.
 //!
-//! Libraries know a callback only: what is being done, and which part of it is done (0 to 1).
+//! ```text
+//! begin(quiet, STEPS) ──► a thread that draws        tell("packing", 0.4)   from anywhere, any thread
+//!        └── the guard: the bar goes with it         say("a line")          between two pictures of the bar
+//! ```
+//!
+//! A process is one command with one terminal, so there is one bar, and whoever works need not carry it along. Libraries know
+//! a callback only: what is being done, and which part of it is done (0 to 1; not a number where nobody knows). Where a
+//! command lists its steps with the time that each takes beside the others, the time left is that of the whole command.
 
 use std::{
     io::{IsTerminal, Write},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -17,33 +25,131 @@ const FRAME: Duration = Duration::from_millis(200);
 const LINE: Duration = Duration::from_secs(10);
 /// Characters of the bar.
 const WIDTH: usize = 24;
+/// Less of a step than this does not tell how long it will take.
+const ENOUGH: f64 = 0.02;
 
 /// The callback that a library calls.
 pub(crate) type Tell<'p> = dyn Fn(&str, f64) + Sync + 'p;
 
-/// What is being done.
+/// The steps of a command in their order: the names that it tells, and how long each takes beside the others, about.
+pub(crate) type Steps = &'static [(&'static str, f64)];
+
+/// What is being done now; `None` where nobody wants to hear of it.
+static NOW: Mutex<Option<State>> = Mutex::new(None);
+/// When the state changes in a way that the thread must see at once.
+static CHANGED: Condvar = Condvar::new();
+
+fn now() -> MutexGuard<'static, Option<State>> {
+    NOW.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 struct State {
+    steps: Steps,
+    /// The place of what is done in the steps.
+    step: Option<usize>,
+    /// Whether a step came again: then nobody knows how often it will.
+    is_repeated: bool,
+    /// Time that the steps before have taken, and what they were said to take.
+    before: (Duration, f64),
     what: String,
+    /// More about it.
+    detail: String,
     share: f64,
-    /// When this began.
+    /// When this step began.
     began: Instant,
-    is_done: bool,
+    /// When the command began.
+    started: Instant,
+    is_drawn: bool,
 }
 
 impl State {
-    /// `searching: 40 %, 12 s spent, about 18 s left`.
-    fn text(&self) -> String {
-        let spent = self.began.elapsed().as_secs_f64();
-        let mut text = format!("{}: {:.0} %, {} spent", self.what, 100.0 * self.share, time(spent));
-        if self.share > 0.01 {
-            text += &format!(", about {} left", time(spent * (1.0 - self.share) / self.share));
+    fn new(steps: Steps) -> Self {
+        let now = Instant::now();
+        Self {
+            steps,
+            step: None,
+            is_repeated: false,
+            before: (Duration::ZERO, 0.0),
+            what: String::new(),
+            detail: String::new(),
+            share: f64::NAN,
+            began: now,
+            started: now,
+            is_drawn: false,
         }
-        text
+    }
+
+    fn tell(&mut self, what: &str, share: f64, detail: &str) {
+        if self.what != what {
+            let step = self.steps.iter().position(|(name, _)| *name == what);
+            if let Some(last) = self.step {
+                self.is_repeated |= step.is_some_and(|step| step < last);
+                self.before.0 += self.began.elapsed();
+                self.before.1 += self.steps[last].1;
+            }
+            (self.what, self.step, self.began) = (what.to_string(), step, Instant::now());
+        }
+        (self.share, self.detail) = (share.clamp(0.0, 1.0), detail.to_string());
+    }
+
+    /// `step 2 of 3, searching: 40 %, 12 s spent, about 18 s left`.
+    fn text(&self) -> String {
+        let mut text = match self.step {
+            Some(step) if self.steps.len() > 1 => format!("step {} of {}, ", step + 1, self.steps.len()),
+            _ => String::new(),
+        };
+        text += if self.what.is_empty() { "working" } else { &self.what };
+        if !self.detail.is_empty() {
+            text += &format!(", {}", self.detail);
+        }
+        text += ":";
+        if self.share.is_finite() {
+            text += &format!(" {:.0} %,", 100.0 * self.share);
+        }
+        text += &format!(" {} spent", time(self.started.elapsed().as_secs_f64()));
+        match (self.left_of_all(), self.left_of_step()) {
+            (Some(left), _) => text + &format!(", about {} left", time(left)),
+            (None, Some(left)) if self.steps.len() > 1 => {
+                text + &format!(", about {} left of this step", time(left))
+            }
+            (None, Some(left)) => text + &format!(", about {} left", time(left)),
+            (None, None) => text,
+        }
+    }
+
+    /// Seconds.
+    fn left_of_step(&self) -> Option<f64> {
+        let spent = self.began.elapsed().as_secs_f64();
+        (self.share >= ENOUGH).then(|| spent * (1.0 - self.share) / self.share)
+    }
+
+    /// Seconds: of this step by its own pace, of those after it by the pace of all so far.
+    fn left_of_all(&self) -> Option<f64> {
+        let step = self.step.filter(|_| self.steps.len() > 1 && !self.is_repeated)?;
+        let after: f64 = self.steps[step + 1..].iter().map(|(_, weight)| weight).sum();
+        let (mut spent, mut weight) = (self.before.0.as_secs_f64(), self.before.1);
+        let own = self.steps[step].1;
+        let share = if self.share.is_finite() { self.share } else { 0.0 };
+        if share >= ENOUGH {
+            spent += self.began.elapsed().as_secs_f64();
+            weight += own * share;
+        }
+        let pace = (weight > 0.0 && spent > 0.0).then(|| spent / weight)?;
+        let expected = own * pace - self.began.elapsed().as_secs_f64();
+        Some(self.left_of_step().unwrap_or(expected.max(0.0)) + after * pace)
     }
 
     fn bar(&self) -> String {
-        let n_done = ((self.share * WIDTH as f64) as usize).min(WIDTH);
+        let share = if self.share.is_finite() { self.share } else { 0.0 };
+        let n_done = ((share * WIDTH as f64) as usize).min(WIDTH);
         format!("{}{} {}", "#".repeat(n_done), "-".repeat(WIDTH - n_done), self.text())
+    }
+
+    /// Takes the bar away, for something else to be said.
+    fn clear(&mut self, out: &mut dyn Write) {
+        if std::mem::take(&mut self.is_drawn) {
+            let _ = write!(out, "\r\x1b[K");
+        }
     }
 }
 
@@ -57,64 +163,80 @@ fn time(seconds: f64) -> String {
     }
 }
 
+/// Progress is shown as long as this lives.
+#[must_use = "the bar goes with it"]
+pub(crate) struct Shown(Option<JoinHandle<()>>);
+
+/// Shows progress from now on, unless all is to be quiet, or it is shown already. Without `steps` time left is told of what is
+/// being done.
+pub(crate) fn begin(quiet: bool, steps: Steps) -> Shown {
+    let mut now = now();
+    if quiet || now.is_some() {
+        return Shown(None);
+    }
+    *now = Some(State::new(steps));
+    drop(now);
+    Shown(Some(std::thread::spawn(speak)))
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        let Some(thread) = self.0.take() else { return };
+        if let Some(mut state) = now().take() {
+            state.clear(&mut std::io::stderr().lock());
+        }
+        CHANGED.notify_all();
+        let _ = thread.join();
+    }
+}
+
+/// Says what is being done, and which part of it is done.
+pub(crate) fn tell(what: &str, share: f64) {
+    tell_more(what, share, "");
+}
+
+/// The same with something more about it.
+pub(crate) fn tell_more(what: &str, share: f64, detail: &str) {
+    if let Some(state) = now().as_mut() {
+        state.tell(what, share, detail);
+    }
+}
+
+/// Says a line, where a bar may be. Talk that nobody can hear is no reason to stop.
+pub(crate) fn say(text: &str) {
+    let mut now = now();
+    let mut out = std::io::stderr().lock();
+    if let Some(state) = now.as_mut() {
+        state.clear(&mut out);
+    }
+    let _ = writeln!(out, "{text}");
+}
+
 /// Runs `work`, and says how far it is unless all is to be quiet.
 pub(crate) fn with_progress<T>(quiet: bool, work: impl FnOnce(&Tell<'_>) -> T) -> T {
-    if quiet {
-        return work(&|_, _| ());
-    }
-    let start = State { what: String::new(), share: 0.0, began: Instant::now(), is_done: false };
-    let (state, wake) = (Mutex::new(start), Condvar::new());
-    let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
-    std::thread::scope(|scope| {
-        scope.spawn(|| speak(lock(), &wake));
-        // Ends the speaker also when the work panics.
-        let _end = End(|| {
-            lock().is_done = true;
-            wake.notify_all();
-        });
-        work(&|what, share| {
-            let mut state = lock();
-            if state.what != what {
-                (state.what, state.began) = (what.to_string(), Instant::now());
-            }
-            state.share = share.clamp(0.0, 1.0);
-        })
-    })
+    let _shown = begin(quiet, &[]);
+    work(&tell)
 }
 
-struct End<F: Fn()>(F);
-
-impl<F: Fn()> Drop for End<F> {
-    fn drop(&mut self) {
-        (self.0)();
-    }
-}
-
-/// Draws until the work is done; talk that nobody can hear is no reason to stop.
-fn speak(mut state: MutexGuard<'_, State>, wake: &Condvar) {
+/// Draws until the work is done.
+fn speak() {
     let is_terminal = std::io::stderr().is_terminal();
-    let started = Instant::now();
-    let mut next = started + if is_terminal { SILENT } else { LINE };
-    let mut has_drawn = false;
-    while !state.is_done {
+    let mut next = Instant::now() + if is_terminal { SILENT } else { LINE };
+    let mut guard = now();
+    while let Some(state) = guard.as_mut() {
         let wait = next.saturating_duration_since(Instant::now());
         if wait.is_zero() {
             let mut out = std::io::stderr().lock();
-            let _ = if is_terminal {
-                write!(out, "\r{}\x1b[K", state.bar()).and_then(|()| out.flush())
-            } else if state.what.is_empty() {
-                Ok(())
+            if is_terminal {
+                let _ = write!(out, "\r{}\x1b[K", state.bar()).and_then(|()| out.flush());
+                state.is_drawn = true;
             } else {
-                writeln!(out, "kompakt: {}", state.text())
-            };
-            has_drawn = is_terminal;
+                let _ = writeln!(out, "kompakt: {}", state.text());
+            }
             next = Instant::now() + if is_terminal { FRAME } else { LINE };
             continue;
         }
-        state = wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
-    }
-    if has_drawn {
-        let _ = write!(std::io::stderr().lock(), "\r\x1b[K");
+        guard = CHANGED.wait_timeout(guard, wait).unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 
@@ -122,13 +244,40 @@ fn speak(mut state: MutexGuard<'_, State>, wake: &Condvar) {
 mod tests {
     use super::*;
 
+    fn ago(seconds: u64) -> Instant {
+        Instant::now() - Duration::from_secs(seconds)
+    }
+
     #[test]
     fn time_left_follows_from_time_spent() {
-        let began = Instant::now() - Duration::from_secs(60);
-        let state = State { what: "searching".into(), share: 0.25, began, is_done: false };
-        assert_eq!(state.text(), "searching: 25 %, 1 min 0 s spent, about 3 min 0 s left");
+        let mut state = State::new(&[]);
+        state.tell("searching", 0.25, "");
+        (state.began, state.started) = (ago(60), ago(70));
+        assert_eq!(state.text(), "searching: 25 %, 1 min 10 s spent, about 3 min 0 s left");
         assert!(state.bar().starts_with("######------------------ searching"));
+        state.tell("reading", f64::NAN, "");
+        assert_eq!(state.text(), "reading: 1 min 10 s spent");
         assert_eq!(time(7500.0), "2 h 5 min");
+    }
+
+    #[test]
+    fn steps_tell_the_time_of_the_whole() {
+        let mut state = State::new(&[("reading", 1.0), ("looking", 1.0), ("searching", 3.0)]);
+        state.started = ago(20);
+        state.tell("reading", f64::NAN, "");
+        state.began = ago(10);
+        assert_eq!(state.text(), "step 1 of 3, reading: 20 s spent");
+        // The first step took 10 s, half of the second as long: 10 s of it are left, and 45 for the last.
+        state.tell("looking", 0.5, "at 7");
+        (state.before.0, state.began) = (Duration::from_secs(10), ago(10));
+        assert_eq!(state.text(), "step 2 of 3, looking, at 7: 50 %, 20 s spent, about 50 s left");
+        state.tell("searching", f64::NAN, "");
+        (state.before.0, state.began) = (Duration::from_secs(30), ago(5));
+        assert_eq!(state.text(), "step 3 of 3, searching: 20 s spent, about 40 s left");
+        // A step that comes again.
+        state.tell("looking", 0.5, "");
+        state.began = ago(10);
+        assert_eq!(state.text(), "step 2 of 3, looking: 50 %, 20 s spent, about 10 s left of this step");
     }
 
     #[test]

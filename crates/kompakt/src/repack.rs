@@ -1,6 +1,6 @@
 //! `kompakt repack`: the same content in another tier.
 
-use crate::{failure::IntoAnyhow, options::TierName, output::Output, packed, progress::with_progress};
+use crate::{failure::IntoAnyhow, options::TierName, output::Output, packed, progress::{Steps, begin, tell}};
 use anyhow::Result;
 use kompakt_pack::{Options, PackError, Packed};
 use std::path::PathBuf;
@@ -22,19 +22,26 @@ pub(crate) struct Arguments {
     minimal: bool,
 }
 
+const STEPS: Steps = &[(packed::CHECKING, 1.0), ("packing", 2.0), ("reading back", 1.0)];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.check(&[&arguments.file])?;
+    let _shown = begin(false, STEPS);
     let bytes = packed::read(&arguments.file)?;
     let container = packed::parse(&arguments.file, &bytes)?;
-    container.verify().map_err(|e| packed::broken(&arguments.file, &e))?;
+    packed::checked(&arguments.file, &container, 0.0..1.0)?;
     let options = Options { minimal: arguments.minimal, ..Options::new(arguments.tier.into()) };
     arguments.output.write_with(|path| {
         let mut source = Packed::new(&container).map_err(PackError::into_anyhow)?;
-        with_progress(false, |tell| {
-            let tell = |done: u64, total: u64| tell("packing", done as f64 / f64::max(total as f64, 1.0));
-            kompakt_pack::write(&mut source, &options, path, &tell)
-        })
-        .map_err(PackError::into_anyhow)?;
+        kompakt_pack::write(&mut source, &options, path, &packing).map_err(PackError::into_anyhow)?;
         Ok(())
     })
+}
+
+/// Tells how many weights of how many are packed. The file is read back after the last.
+pub(crate) fn packing(done: u64, total: u64) {
+    match done < total {
+        true => tell("packing", done as f64 / total as f64),
+        false => tell("reading back", f64::NAN),
+    }
 }

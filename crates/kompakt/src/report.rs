@@ -1,6 +1,11 @@
 //! `kompakt report`: the HTML page of a pipeline run.
 
-use crate::{failure::IntoAnyhow, output::Output, packed};
+use crate::{
+    failure::IntoAnyhow,
+    output::Output,
+    packed,
+    progress::{begin, tell},
+};
 use anyhow::{Context, Result};
 use kompakt_pack::{
     PackError,
@@ -19,6 +24,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    arguments.output.check(&[&arguments.summary])?;
     let mut evidence = Evidence::read(&arguments.summary)?;
     let models: Vec<PathBuf> =
         evidence.summary.rows.iter().map(|row| arguments.summary.with_file_name(&row.file)).collect();
@@ -26,6 +32,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.check(&inputs)?;
     if let Some(row) = evidence.summary.rows.iter().rev().find(|row| row.file.ends_with(".kompakt")) {
         let path = arguments.summary.with_file_name(&row.file);
+        let _shown = begin(false, &[]);
+        tell("counting", f64::NAN);
         let bytes = packed::read(&path)?;
         let account = Account::of(&packed::parse(&path, &bytes)?).map_err(PackError::into_anyhow)?;
         evidence.bytes = layer_bytes(&account);

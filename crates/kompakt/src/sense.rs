@@ -3,9 +3,10 @@
 use crate::{
     calibration::Calibration,
     compress::write_scan,
+    input::present,
     network::{Source, failed},
     output::Output,
-    progress::with_progress,
+    progress::{Steps, begin, tell},
 };
 use anyhow::{Context, Result};
 use kompakt_compress::{SHOWN, Scan, sense};
@@ -40,6 +41,16 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+const STEPS: Steps = &[
+    ("reading", 1.0),
+    ("checking the import", 1.0),
+    ("reading images", 1.0),
+    ("measuring sensitivity", 4.0),
+    ("placing levels", 4.0),
+    ("measuring layer inputs", 2.0),
+    ("factoring", 2.0),
+];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut inputs = arguments.source.files();
     inputs.extend(arguments.calibration.files());
@@ -47,10 +58,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Output { output: path.clone() }.check(&inputs)?;
         inputs.push(path);
     }
+    present(&arguments.source.files())?;
+    arguments.calibration.present()?;
+    let shown = begin(false, STEPS);
     let mut model = arguments.source.read()?;
     let pictures = arguments.calibration.read(&mut model)?;
     let seen = pictures.as_ref().map(|p| &p.seen);
-    let scan = with_progress(false, |progress| sense(&model, seen, progress)).map_err(failed)?;
+    let scan = sense(&model, seen, &tell).map_err(failed)?;
+    drop(shown);
     if let Some(path) = &arguments.scan {
         write_scan(path, &scan)?;
     }

@@ -1,8 +1,10 @@
 //! `kompakt sign`: signatures beside packed files.
 
 use crate::{
+    input::present,
     output::Output,
     packed, password,
+    progress::begin,
     process::{Failure, exit},
 };
 use anyhow::{Context, Result, bail};
@@ -41,12 +43,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .map(|file| Output { output: arguments.output.clone().unwrap_or_else(|| signature_of(file)) })
         .collect();
     outputs.iter().try_for_each(|output| output.check(&inputs))?;
+    present(&inputs)?;
     let key = secret_key(&arguments.key)?;
     for (file, output) in arguments.files.iter().zip(&outputs) {
         let bytes = packed::read(file)?;
         let container = packed::parse(file, &bytes)?;
         // Nobody should sign what is broken already.
-        container.verify().map_err(|e| packed::broken(file, &e))?;
+        {
+            let _shown = begin(false, &[]);
+            packed::checked(file, &container, 0.0..1.0)?;
+        }
         let comment = format!("kompakt {CONTENT}{}", packed::hex(&container.content_hash()));
         let signature =
             minisign::sign(None, &key, &bytes[..], Some(&comment), Some("signature of a .kompakt file"))

@@ -5,7 +5,7 @@ use crate::{
     failure::failure,
     network::{coded, failed},
     process::{Failure, exit},
-    progress::with_progress,
+    progress::{self, with_progress},
 };
 use anyhow::{Context, Result, bail};
 use kompakt_compress::{Images, answers};
@@ -47,10 +47,9 @@ pub(crate) struct Plan {
 
 impl FineTuning {
     /// Tells the person, unless all is to be quiet.
-    #[expect(clippy::print_stderr, reason = "talk of a binary")]
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
-            eprintln!("kompakt: {text}");
+            progress::say(&format!("kompakt: {text}"));
         }
     }
 
@@ -123,7 +122,7 @@ impl FineTuning {
         let data = Data { training: &*self.train, validation: Some(&self.validation), loss: &loss };
         let mut progress = EpochProgress::new("kompakt", self.epochs, self.quiet);
         let outcome = finetune(&mut student, &options, &data, &mut progress).map_err(explain)?;
-        progress.finish();
+        drop(progress);
         let mut tuned = compressed.clone();
         tuned.parameters = student.parameters;
         let mut record = self.record();

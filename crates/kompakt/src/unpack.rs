@@ -1,6 +1,11 @@
 //! `kompakt unpack`: a packed file back into the interchange.
 
-use crate::{failure::IntoAnyhow, output::Output, packed};
+use crate::{
+    failure::IntoAnyhow,
+    output::Output,
+    packed,
+    progress::{Steps, begin, tell},
+};
 use anyhow::Result;
 use kompakt_pack::PackError;
 use std::path::{Path, PathBuf};
@@ -20,10 +25,13 @@ pub(crate) struct Arguments {
     dense: bool,
 }
 
+const STEPS: Steps = &[(packed::CHECKING, 1.0), ("unpacking", 2.0)];
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.check(&[&arguments.file])?;
+    let _shown = begin(false, STEPS);
     let write = |path: &Path| {
-        let unpacked = kompakt_pack::unpack_file(&arguments.file, arguments.dense, path);
+        let unpacked = kompakt_pack::unpack_file(&arguments.file, arguments.dense, path, &tell);
         unpacked.map_err(|error| match error {
             PackError::Format(error) => packed::broken(&arguments.file, &error),
             other => other.into_anyhow().context(format!("cannot unpack {}", arguments.file.display())),

@@ -1,8 +1,10 @@
 //! `kompakt verify`: every byte of a file is checked.
 
 use crate::{
+    input::present,
     packed,
     process::{Failure, exit},
+    progress::{Steps, begin, tell},
     public_key::public_key,
 };
 use anyhow::{Context, Result, bail};
@@ -28,6 +30,9 @@ pub(crate) struct Arguments {
     signature: Option<PathBuf>,
 }
 
+const STEPS: Steps = &[(packed::CHECKING, 1.0), (SELF_TESTS, 1.0)];
+const SELF_TESTS: &str = "running self-tests";
+
 #[expect(clippy::print_stdout, reason = "data of a binary")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.signature.is_some() && arguments.files.len() > 1 {
@@ -35,10 +40,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             "--signature is for one file; without it each signature is looked for beside its file"
         ));
     }
+    present(&arguments.files.iter().map(PathBuf::as_path).collect::<Vec<_>>())?;
     for path in &arguments.files {
+        // Lines of files that are done stay between two bars.
+        let shown = begin(false, STEPS);
         let bytes = packed::read(path)?;
         let container = packed::parse(path, &bytes)?;
-        container.verify().map_err(|e| packed::broken(path, &e))?;
+        packed::checked(path, &container, 0.0..1.0)?;
         let signed = match &arguments.key {
             Some(key) => {
                 let beside = arguments.signature.clone().unwrap_or_else(|| signature_of(path));
@@ -47,7 +55,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             }
             None => "",
         };
+        tell(SELF_TESTS, f64::NAN);
         let n_tests = self_tests(path, &bytes, &container)?;
+        drop(shown);
         let tests = match n_tests {
             0 => String::new(),
             n => format!(", {n} self-tests pass (loader on {}, double precision)", Isa::best()),

@@ -265,6 +265,13 @@ fn what_is_damaged_is_refused_by_name() {
     large.write(&folder.join("large.safetensors")).unwrap();
     let (code, _, said) = kompakt(folder, &["compress", "large.safetensors", "-o", "x.kompakt"]);
     assert!(code == Some(3) && said.contains("fc1.weight") && said.contains("3e38"), "{said}");
+    // In an ONNX file too, by whatever reads it.
+    let (code, _, said) = kompakt(folder, &["export", "large.safetensors", "-o", "large.onnx"]);
+    assert_eq!(code, Some(0), "{said}");
+    for command in ["import", "compress"] {
+        let (code, _, said) = kompakt(folder, &[command, "large.onnx", "-o", "x.kompakt"]);
+        assert!(code == Some(3) && said.contains("fc1.weight") && said.contains("3e38"), "{said}");
+    }
     // A batch norm whose variance is below 0.
     let nodes = vec![
         Node { name: "fc".into(), op: Op::Linear { out_features: 2, bias: true }, inputs: vec![0] },

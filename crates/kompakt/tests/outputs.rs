@@ -88,6 +88,53 @@ fn a_folder_is_no_output() {
     }
 }
 
+/// An output that cannot be is refused before anything is read: here there are no inputs.
+#[test]
+fn a_folder_is_refused_before_anything_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("run")).unwrap();
+    for call in every_command() {
+        for (output, says) in [("run", "is a folder"), ("none/x", "none")] {
+            let done = command(&call, folder, output).output().unwrap();
+            let said = String::from_utf8_lossy(&done.stderr).into_owned();
+            let code = if call.program == "kompakt-prep" { 1 } else { 4 };
+            assert_eq!(done.status.code(), Some(code), "{:?} {output}: {said}", call.arguments);
+            assert!(said.contains(says) && said.lines().count() == 1, "{:?} {output}: {said}", call.arguments);
+        }
+    }
+}
+
+/// An input that is not there is named before another is read: here the others are nothing that could be read.
+#[test]
+fn a_missing_input_is_named_before_another_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::create_dir(folder.join("run")).unwrap();
+    let mut n_tried = 0;
+    for call in every_command() {
+        let named: Vec<&str> = call.inputs.iter().copied().filter(|i| call.arguments.contains(i)).collect();
+        for missing in &named {
+            for input in &named {
+                fs::write(folder.join(input), "no model, and no data").unwrap();
+            }
+            fs::remove_file(folder.join(missing)).unwrap();
+            let done = command(&call, folder, call.output.1).output().unwrap();
+            let said = String::from_utf8_lossy(&done.stderr).into_owned();
+            let code = match (call.program, *missing) {
+                ("kompakt-prep", _) => 1,
+                // It may be a name.
+                (_, "net.json") => 2,
+                _ => 4,
+            };
+            assert_eq!(done.status.code(), Some(code), "{:?} without {missing}: {said}", call.arguments);
+            assert!(said.contains(missing) && said.lines().count() == 1, "{:?}: {said}", call.arguments);
+            n_tried += 1;
+        }
+    }
+    assert!(n_tried > every_command().len());
+}
+
 /// An ONNX file whose weights are in the file `model.weights`: y = x w.
 fn onnx_with_weights_beside() -> Vec<u8> {
     fn field(number: u8, bytes: &[u8]) -> Vec<u8> {

@@ -115,6 +115,27 @@ impl Builder {
         Ok((self.transpose(x, axes)?, back))
     }
 
+    /// Gives the nodes that make the outputs the outputs' names, which users know. Of a network of one output a layer keeps its
+    /// own: its parameters are called after it.
+    pub(crate) fn name_outputs<'n>(&mut self, outputs: &[Value], names: impl Iterator<Item = &'n str>) {
+        let mut named = Vec::new();
+        for (&value, name) in outputs.iter().zip(names) {
+            let Some(node) = value.checked_sub(self.inputs.len()).filter(|node| !named.contains(node)) else {
+                continue;
+            };
+            let name = clean(name);
+            let is_input = self.inputs.iter().any(|input| input.name == name);
+            if name.is_empty() || is_input || (outputs.len() == 1 && !self.nodes[node].params.is_empty()) {
+                continue;
+            }
+            for other in self.nodes.iter_mut().filter(|other| other.name.as_ref() == Some(&name)) {
+                other.name = None;
+            }
+            self.nodes[node].name = Some(name);
+            named.push(node);
+        }
+    }
+
     /// The finished model. `outputs` are the values that leave it.
     pub(crate) fn finish(self, outputs: Vec<Value>) -> Result<Model, OnnxError> {
         let names = names(&self.inputs, &self.nodes);

@@ -59,6 +59,16 @@ pub enum Checked {
 /// Runs a model: gets the model, its inputs with the batch first, and the number of images; gives all outputs.
 pub type Run<'r> = dyn FnMut(&Model, &[Vec<f32>], usize) -> Result<Vec<Vec<f32>>, String> + 'r;
 
+/// Hears what is being done, and which part of it is done (0 to 1).
+pub type Progress<'p> = dyn Fn(&str, f64) + 'p;
+
+/// What reading is called, and checking.
+const READING: &str = "reading";
+const CHECKING: &str = "checking the import";
+
+/// The part of a check that the evaluation of the file takes.
+const EVALUATION: f64 = 0.6;
+
 /// Reads an ONNX file as [`import`](crate::onnx::import()) does, and checks that the network, run by `run`, answers as the
 /// file says.
 ///
@@ -68,12 +78,15 @@ pub fn import_checked(
     path: &Path,
     options: &ImportOptions,
     run: &mut Run<'_>,
+    progress: &Progress<'_>,
 ) -> Result<(Model, Checked), OnnxError> {
+    progress(READING, 0.0);
     let source = Source::open(path)?;
-    let imported = source.import(options)?;
+    let imported = source.import(options, &|share| progress(READING, share))?;
+    progress(CHECKING, 0.0);
     let checked = match smaller(&source, options, &imported) {
-        Ok(None) => check(&source, &imported, run)?,
-        Ok(Some(smaller)) => check(&source, &smaller, run)?,
+        Ok(None) => check(&source, &imported, run, progress)?,
+        Ok(Some(smaller)) => check(&source, &smaller, run, progress)?,
         Err(reason) => Checked::LeftOut(reason),
     };
     Ok((imported.model, checked))
@@ -92,7 +105,7 @@ fn smaller(
         let Some(shapes) = source.smaller_shapes(&options, LEAST_SIDE) else { break };
         options.input_shapes = shapes;
         // A network may need pictures of some size.
-        let Ok(smaller) = source.import(&options) else { break };
+        let Ok(smaller) = source.import(&options, &|_| ()) else { break };
         work = self::work(&smaller);
         smallest = Some(smaller);
     }
@@ -118,7 +131,12 @@ fn work(imported: &Imported) -> u64 {
 /// The outputs of one run of the file.
 type Outputs = Vec<Vec<f32>>;
 
-fn check(source: &Source, imported: &Imported, run: &mut Run<'_>) -> Result<Checked, OnnxError> {
+fn check(
+    source: &Source,
+    imported: &Imported,
+    run: &mut Run<'_>,
+    progress: &Progress<'_>,
+) -> Result<Checked, OnnxError> {
     let work = work(imported).max(1);
     let wanted = if work.saturating_mul(N_INPUTS as u64) > MODERATE { 1 } else { N_INPUTS };
     let batch = imported.batch.unwrap_or(wanted);
@@ -126,9 +144,10 @@ fn check(source: &Source, imported: &Imported, run: &mut Run<'_>) -> Result<Chec
     let inputs = synthetic(imported, n);
     let evaluator = Evaluator::new(source.graph(), source.opset(), source.folder());
     // A file with an open batch may say of itself that it is for one image: by a shape that it writes out, say.
-    let all = match evaluated(&evaluator, imported, &inputs, n, batch) {
+    let tell = |share: f64| progress(CHECKING, EVALUATION * share);
+    let all = match evaluated(&evaluator, imported, &inputs, n, batch, &tell) {
         Err(Failure::Node(_)) if imported.batch.is_none() && batch > 1 => {
-            evaluated(&evaluator, imported, &inputs, n, 1).map(|parts| (1, parts))
+            evaluated(&evaluator, imported, &inputs, n, 1, &tell).map(|parts| (1, parts))
         }
         other => other.map(|parts| (batch, parts)),
     };
@@ -140,6 +159,7 @@ fn check(source: &Source, imported: &Imported, run: &mut Run<'_>) -> Result<Chec
     if parts.iter().flatten().flatten().any(|v| !v.is_finite()) {
         return Ok(Checked::LeftOut("answers to synthetic inputs are not numbers".into()));
     }
+    tell(1.0);
     let found = run(&imported.model, &inputs, n).map_err(OnnxError::NotRun)?;
     let mut worst = 0.0f32;
     for (index, found) in found.iter().enumerate() {
@@ -159,11 +179,16 @@ fn evaluated(
     inputs: &[Vec<f32>],
     n: usize,
     batch: usize,
+    tell: &dyn Fn(f64),
 ) -> Result<Vec<Outputs>, Failure> {
     let mut parts = Vec::new();
     for first in (0..n).step_by(batch) {
+        let mut visit = |node: usize, _: &str, _: &Tensor| {
+            let share = node as f64 / evaluator.n_nodes().max(1) as f64;
+            tell((first as f64 + batch as f64 * share) / n as f64);
+        };
         let work = 2 * WORK / (n / batch).max(1) as u64;
-        let made = evaluator.run(&fed(imported, inputs, n, first, batch), work, &mut |_, _, _| ())?;
+        let made = evaluator.run(&fed(imported, inputs, n, first, batch), work, &mut visit)?;
         let mut outputs = Vec::new();
         for (tensor, &value) in made.iter().zip(imported.model.graph.outputs()) {
             let len: usize = imported.model.graph.shape(value).iter().product();

@@ -68,6 +68,10 @@ impl<'a> Evaluator<'a> {
         Self { graph, opset, folder, needed }
     }
 
+    pub(crate) fn n_nodes(&self) -> usize {
+        self.graph.node.len()
+    }
+
     /// Gives the outputs for the given inputs, in the order of the file. `work` is how many multiplications, or as much of
     /// other work, may be done; `visit` sees every value that a node makes, with the number of its node.
     pub(crate) fn run(

@@ -27,7 +27,7 @@ pub(crate) const LABELS: &str = "kompakt.labels";
 /// Errors: a file that cannot be read or is no ONNX model; inputs whose shape is not known; everything that the model
 /// asks for and that is not supported, in one list.
 pub fn import(path: &Path, options: &ImportOptions) -> Result<Model, OnnxError> {
-    Ok(Source::open(path)?.import(options)?.model)
+    Ok(Source::open(path)?.import(options, &|_| ())?.model)
 }
 
 /// The files beside an ONNX file that hold its weights; none of a file that cannot be read.
@@ -140,13 +140,18 @@ impl Source {
         is_smaller.then_some(shapes)
     }
 
-    /// Makes the network: one that maps over the batch, or else one of whole values.
-    pub(crate) fn import(&self, options: &ImportOptions) -> Result<Imported, OnnxError> {
-        let first = match self.import_as(options, 1) {
+    /// Makes the network: one that maps over the batch, or else one of whole values. `tell` hears which part of the nodes is read
+    /// (0 to 1).
+    pub(crate) fn import(
+        &self,
+        options: &ImportOptions,
+        tell: &dyn Fn(f64),
+    ) -> Result<Imported, OnnxError> {
+        let first = match self.import_as(options, 1, tell) {
             Ok(imported) => return Ok(imported),
             Err(error) => error,
         };
-        let second = match self.import_as(options, 0) {
+        let second = match self.import_as(options, 0, tell) {
             Ok(imported) => return Ok(imported),
             Err(error) => error,
         };
@@ -160,12 +165,20 @@ impl Source {
     }
 
     /// Makes the network, with so many dimensions of the file in front of its values.
-    fn import_as(&self, options: &ImportOptions, lead: usize) -> Result<Imported, OnnxError> {
+    fn import_as(
+        &self,
+        options: &ImportOptions,
+        lead: usize,
+        tell: &dyn Fn(f64),
+    ) -> Result<Imported, OnnxError> {
         let graph = &self.graph;
         let mut lowering = Lowering::new(graph, self.opset, self.folder(), self.n_bytes)?;
         lowering.lead = lead;
         let (inputs, mut problems) = ports::declare(graph, options, &mut lowering)?;
-        problems.extend(graph.node.iter().filter_map(|node| lowering.node(node)));
+        for (index, node) in graph.node.iter().enumerate() {
+            tell(index as f64 / graph.node.len() as f64);
+            problems.extend(lowering.node(node));
+        }
         if !problems.is_empty() {
             return Err(OnnxError::Unsupported(problems));
         }
@@ -178,7 +191,9 @@ impl Source {
             .into_iter()
             .filter_map(|(node, name, value)| Some(Named { node, name, value: simplified.standing[value]? }))
             .collect();
-        let mut model = simplified.builder.finish(simplified.outputs)?;
+        let mut builder = simplified.builder;
+        builder.name_outputs(&simplified.outputs, graph.output.iter().map(|output| output.name.as_str()));
+        let mut model = builder.finish(simplified.outputs)?;
         model.dense_parameters = n_parameters.max(1);
         let record = StageRecord::new("kompakt-onnx", env!("CARGO_PKG_VERSION"))
             .option("producer", self.proto.producer_name.clone())

@@ -40,6 +40,11 @@ impl Feeds {
 }
 
 impl DataArgs {
+    /// Refuses, before anything else is done, data that is not there.
+    pub fn present(&self) -> Result<(), Failure> {
+        kompakt_data::find(&self.data).map_err(data_failure)
+    }
+
     /// The file or folder that is read, if it is one.
     pub fn path(&self) -> &Path {
         Path::new(&self.data)

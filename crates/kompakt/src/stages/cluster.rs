@@ -1,7 +1,13 @@
 //! The command line of `kompakt-cluster`.
 
 use super::Stage;
-use crate::{failure::IntoAnyhow, input::Input, output::Output, process::Failure};
+use crate::{
+    failure::IntoAnyhow,
+    input::{Input, present},
+    output::Output,
+    process::Failure,
+    progress::{Steps, begin, tell},
+};
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use kompakt_cluster::{
@@ -87,11 +93,16 @@ enum InitName {
     Linear,
 }
 
+const STEPS: Steps = &[("reading", 1.0), ("choosing levels", 2.0), ("clustering", 4.0), ("writing", 1.0)];
+
 impl Stage for Args {
     const PROGRAM: &str = "kompakt-cluster";
 
     fn run(&self) -> Result<()> {
         self.output.check(&self.input.files())?;
+        present(&self.input.files())?;
+        let shown = begin(self.quiet, STEPS);
+        tell("reading", f64::NAN);
         let model = self.input.read()?;
         if model.is_clustered() {
             let message = "the weights are shared already; kompakt-finetune moves their centroids";
@@ -109,9 +120,13 @@ impl Stage for Args {
             seed: self.seed.or(model.seed()).unwrap_or(1),
         };
         if let Some(budget) = self.budget {
+            tell("choosing levels", f64::NAN);
             options.n_levels = levels_within(&model, &options, budget).map_err(ClusterError::into_anyhow)?;
         }
+        tell("clustering", f64::NAN);
         let (model, layers) = cluster(model, &options).map_err(ClusterError::into_anyhow)?;
+        tell("writing", f64::NAN);
+        drop(shown);
         let text = if self.json { serde_json::to_string(&layers)? } else { table(&layers) };
         if !self.quiet {
             writeln!(std::io::stderr().lock(), "{text}")?;

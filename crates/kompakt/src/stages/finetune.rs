@@ -4,7 +4,7 @@ use super::Stage;
 use crate::{
     epoch_progress::EpochProgress,
     failure::{IntoAnyhow, failure},
-    input::Input,
+    input::{Input, present},
     options::{DataArgs, RecipeArgs},
     output::Output,
 };
@@ -77,6 +77,8 @@ impl Stage for Args {
 
     fn run(&self) -> Result<()> {
         self.output.check(&[&self.input.files()[..], &[self.data.path()]].concat())?;
+        present(&self.input.files())?;
+        self.data.present()?;
         let mut model = self.input.read()?;
         if !model.is_clustered() {
             return Err(FinetuneError::NotShared.into_anyhow());
@@ -102,7 +104,7 @@ impl Stage for Args {
         let loss = recipe.loss();
         let outcome = finetune(&mut model, &options, &data.with(&loss), &mut progress)
             .map_err(FinetuneError::into_anyhow)?;
-        progress.finish();
+        drop(progress);
         let record = outcome.record(record).measure("epoch", outcome.epoch as f64);
         model.record(record, Some(input));
         self.output.write(&model)?;

@@ -2,8 +2,13 @@
 
 use super::Stage;
 use crate::{
-    failure::IntoAnyhow, input::Input, options::TierName, output::Output, process::Failure,
-    progress::with_progress,
+    failure::IntoAnyhow,
+    input::Input,
+    options::TierName,
+    output::Output,
+    process::Failure,
+    progress::{Steps, begin, tell},
+    repack::packing,
 };
 use anyhow::{Context, Result, bail};
 use kompakt_format::Container;
@@ -42,20 +47,20 @@ pub struct Args {
     quiet: bool,
 }
 
+const STEPS: Steps = &[("reading", 0.2), ("packing", 2.0), ("reading back", 1.0)];
+
 impl Stage for Args {
     const PROGRAM: &str = "kompakt-pack";
 
     fn run(&self) -> Result<()> {
         self.output.check(&self.input.files())?;
+        let _shown = begin(self.quiet, STEPS);
+        tell("reading", f64::NAN);
         let mut source = self.source(self.input.open()?)?;
         let options = Options { minimal: self.minimal, ..Options::new(self.tier.into()) };
         let dense_bytes = source.about().dense_parameters().map(|n| 4 * n);
         self.output.write_with(|path| {
-            with_progress(self.quiet, |tell| {
-                let tell = |done: u64, total: u64| tell("packing", done as f64 / f64::max(total as f64, 1.0));
-                write(source.as_mut(), &options, path, &tell)
-            })
-            .map_err(PackError::into_anyhow)?;
+            write(source.as_mut(), &options, path, &packing).map_err(PackError::into_anyhow)?;
             if !self.quiet {
                 print_table(path, source.about().graph().n_parameters(), dense_bytes)?;
             }

@@ -1,11 +1,12 @@
 //! The command line of `kompakt-prep`: prepares a data set once, and says what that does to it.
-#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a command-line program")]
+#![expect(clippy::print_stdout, reason = "a command-line program")]
 
 use super::Stage;
 use crate::{
-    bar::Bar,
+    job_progress::JobProgress,
     output::Output,
     process::{Failure, exit},
+    progress::{Steps, begin, say, tell},
 };
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
@@ -74,6 +75,9 @@ fn parse_size(text: &str) -> std::result::Result<[usize; 3], String> {
     }
 }
 
+const STEPS: Steps =
+    &[("reading images", 3.0), ("measuring", 1.0), ("preparing", 3.0), ("writing", 2.0), ("measuring the result", 1.0)];
+
 impl Stage for Args {
     const PROGRAM: &str = "kompakt-prep";
 
@@ -84,13 +88,23 @@ impl Stage for Args {
 }
 
 fn run(arguments: &Args) -> Result<()> {
+    let mut inputs = vec![Path::new(&arguments.data)];
+    for path in [&arguments.pca_output, &arguments.output].into_iter().flatten() {
+        let output = Output { output: path.clone() };
+        output.check(&inputs).with_context(|| format!("cannot write {}", path.display()))?;
+        inputs.push(path);
+    }
+    if !arguments.fetch {
+        kompakt_data::find(&arguments.data)?;
+    }
     if arguments.fetch {
-        match fetch(&arguments.data, &mut Bar::of_bytes())? {
-            Fetched::AlreadyThere(folder) => eprintln!("{}: whole, in {}", arguments.data, folder.display()),
+        let _shown = begin(false, &[]);
+        match fetch(&arguments.data, &mut JobProgress::default())? {
+            Fetched::AlreadyThere(folder) => say(&format!("{}: whole, in {}", arguments.data, folder.display())),
             Fetched::From { source, folder } => {
-                eprintln!("{}: fetched from {source} into {}", arguments.data, folder.display());
+                say(&format!("{}: fetched from {source} into {}", arguments.data, folder.display()));
             }
-            Fetched::BuiltIn => eprintln!("{}: part of the program, nothing to fetch", arguments.data),
+            Fetched::BuiltIn => say(&format!("{}: part of the program, nothing to fetch", arguments.data)),
         }
     }
     if arguments.output.is_none() && !arguments.report && arguments.pca.is_none() {
@@ -99,12 +113,8 @@ fn run(arguments: &Args) -> Result<()> {
         }
         bail!("nothing to do: give -o FILE, --report, --pca or --fetch");
     }
-    let mut inputs = vec![Path::new(&arguments.data)];
-    for path in [&arguments.pca_output, &arguments.output].into_iter().flatten() {
-        let output = Output { output: path.clone() };
-        output.check(&inputs).with_context(|| format!("cannot write {}", path.display()))?;
-        inputs.push(path);
-    }
+    let _shown = begin(false, STEPS);
+    tell("reading images", f64::NAN);
     let load = |split| load_as(&arguments.data, split, arguments.size);
     let raw = [load(Split::Train)?, load(Split::Validation)?, load(Split::Test)?];
     if raw[0].prepared().is_some() {
@@ -112,25 +122,33 @@ fn run(arguments: &Args) -> Result<()> {
     }
     let steps = parse_steps(&arguments.steps, &raw[0])?;
     let before: usize = raw.iter().map(|data| data.values().n_bytes()).sum();
+    tell("measuring", f64::NAN);
     let before_figures = if arguments.report { Some(figures(&raw)?) } else { None };
     let [train, validation, test] = raw;
-    let prepared = [train.apply(&steps)?, validation.apply(&steps)?, test.apply(&steps)?];
+    let (n_all, mut n_done) = ([&train, &validation, &test].iter().map(|d| d.len()).sum::<usize>(), 0);
+    let mut apply = |data: Dataset| {
+        tell("preparing", n_done as f64 / n_all.max(1) as f64);
+        n_done += data.len();
+        data.apply(&steps)
+    };
+    let prepared = [apply(validation)?, apply(test)?, apply(train)?];
+    let [validation, test, train] = prepared;
+    let prepared = [train, validation, test];
     let images: usize = prepared.iter().map(Dataset::len).sum();
-    eprintln!(
+    say(&format!(
         "{images} images, {:?} to {:?}, steps {}",
         steps.input_shape().dims(),
         steps.output_shape().dims(),
-        steps.hash_hex()
-    );
+        steps.hash_hex()));
     if let (Some(n_components), Some(path)) = (arguments.pca, &arguments.pca_output) {
         let pca = fit_pca(&prepared[0], n_components)?;
         let n_bytes = write_projection(path, &pca, false)?;
-        eprintln!(
+        say(&format!(
             "{n_components} components hold {:.2} % of the variance, {n_bytes} bytes in {}",
             100.0 * pca.explained(),
-            path.display()
-        );
+            path.display()));
     }
+    tell("writing", f64::NAN);
     let mut file_bytes = None;
     if let Some(path) = &arguments.output {
         let precision = match arguments.precision {
@@ -140,14 +158,14 @@ fn run(arguments: &Args) -> Result<()> {
         };
         let after = write_prepared(path, &prepared, precision)
             .with_context(|| format!("cannot write {}", path.display()))?;
-        eprintln!(
+        say(&format!(
             "{before} bytes raw, {after} bytes in {} ({:.2} times)",
             path.display(),
-            after as f64 / before as f64
-        );
+            after as f64 / before as f64));
         file_bytes = Some(after);
     }
     if let Some(before) = before_figures {
+        tell("measuring the result", f64::NAN);
         let report = serde_json::json!({
             "images": images,
             "steps": steps,

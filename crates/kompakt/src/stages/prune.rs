@@ -4,7 +4,14 @@
 mod retrain;
 
 use super::Stage;
-use crate::{failure::IntoAnyhow, input::Input, output::Output, process::Failure};
+#[cfg(feature = "train")]
+use crate::failure::data_failure;
+use crate::{
+    failure::IntoAnyhow,
+    input::{Input, present},
+    output::Output,
+    process::Failure,
+};
 use anyhow::Result;
 use kompakt_graph::PerLayer;
 use kompakt_model::{Model, StageRecord};
@@ -81,6 +88,11 @@ impl Stage for Args {
         #[cfg(feature = "train")]
         inputs.extend(self.retrain.data.as_deref().map(std::path::Path::new));
         self.output.check(&inputs)?;
+        present(&self.input.files())?;
+        #[cfg(feature = "train")]
+        if let Some(data) = &self.retrain.data {
+            kompakt_data::find(data).map_err(data_failure)?;
+        }
         let mut model = self.input.read()?;
         let input = model.content_hash();
         let target = self.target(&model)?;

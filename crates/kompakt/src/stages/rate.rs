@@ -3,7 +3,7 @@
 use super::Stage;
 use crate::{
     failure::IntoAnyhow,
-    input::Input,
+    input::{Input, present},
     output::Output,
     process::{Failure, exit},
 };
@@ -139,6 +139,8 @@ impl Stage for Args {
         inputs.push(Path::new(&self.data));
         inputs.extend(self.teacher.iter().chain(&self.checkpoint).map(PathBuf::as_path));
         self.output.check(&inputs)?;
+        present(&self.input.files())?;
+        kompakt_data::find(&self.data).map_err(|e| io_failure(&e))?;
         let mut model = self.input.read()?;
         let input = model.content_hash();
         let options = self.options(&model);
@@ -261,8 +263,11 @@ fn line(report: &Report, steps: usize, start: Instant) -> String {
     }
     let spent = start.elapsed().as_secs_f64();
     text + &format!(
-        ", {} connections, {} bytes, price {:.2e}, {spent:.0} s spent",
-        report.n_connections, report.bytes, report.price
+        ", {} connections, {} bytes, price {:.2e}, {spent:.0} s spent, about {:.0} s left",
+        report.n_connections,
+        report.bytes,
+        report.price,
+        spent / report.step.max(1) as f64 * steps.saturating_sub(report.step) as f64
     )
 }
 

@@ -12,13 +12,14 @@ use super::Stage;
 use crate::{
     ByteCount,
     process::{Failure, exit},
+    progress::{begin, tell},
     public_key::public_key,
 };
 use anyhow::{Context, Error, Result};
 use kompakt_data::{DataError, Split};
 use kompakt_runtime::{Isa, Model, PublicKey, RuntimeError, SessionOptions};
 use std::{
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     path::PathBuf,
 };
 
@@ -137,6 +138,13 @@ impl Args {
         if self.images.is_empty() && self.data.is_none() && !self.bench && !self.plan {
             return Err(usage("nothing to do: give images, --data NAME, --bench or --plan"));
         }
+        if let Some(data) = &self.data {
+            kompakt_data::find(data).map_err(coded_data)?;
+        }
+        // Results that come one by one on the same terminal are progress enough; what is measured is not disturbed.
+        let is_seen = io::stdout().is_terminal() && self.data.is_none() && !self.bench && !self.plan;
+        let _shown = begin(is_seen || self.stats, &[]);
+        tell("reading", f64::NAN);
         let mut stats = self.stats.then(Stats::start);
         let about_model = || self.model.display().to_string();
         let model = match &self.key {

@@ -14,7 +14,7 @@ use crate::{
 use anyhow::Result;
 use kompakt_training::train::{Plan, Projection, TrainError, defaults, train};
 use preparation::preparation;
-use source::graph_of;
+use source::{graph_of, is_there};
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -76,6 +76,8 @@ impl Stage for Args {
         let named = [Some(self.net.as_str()), self.prep.as_deref()].into_iter().flatten().map(Path::new);
         let inputs: Vec<&Path> = named.chain([self.data.path()]).chain(self.checkpoint.as_deref()).collect();
         self.output.check(&inputs)?;
+        is_there(&self.net)?;
+        self.data.present()?;
         let mut defaults = defaults(&self.net);
         let raw = self.data.load_train()?;
         let steps = preparation(self.prep.as_deref(), &raw)?;
@@ -128,7 +130,7 @@ impl Stage for Args {
         let (threads, checkpoint) = (self.recipe.threads, self.checkpoint.as_deref());
         let model = train(&plan, &data.with(&loss), threads, checkpoint, &mut progress)
             .map_err(TrainError::into_anyhow)?;
-        progress.finish();
+        drop(progress);
         self.output.write(&model)?;
         self.conclude(&model)
     }

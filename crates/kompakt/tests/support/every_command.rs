@@ -67,6 +67,11 @@ pub(crate) fn every_command() -> Vec<Call> {
                 "shared.safetensors data-images-idx3-ubyte",
             ),
             call(
+                "compress trained.safetensors -q --data digits --finetune 2 --noise 0.05",
+                o("w.kompakt"),
+                "trained.safetensors",
+            ),
+            call(
                 "prune dense.safetensors --density 0.5 --data data-images-idx3-ubyte --epochs 2 -q",
                 o("q.safetensors"),
                 "dense.safetensors data-images-idx3-ubyte",
@@ -123,6 +128,9 @@ pub(crate) fn fill(folder: &Path) {
         assert!(output.status.success(), "{words}: {}", String::from_utf8_lossy(&output.stderr));
     };
     run("cluster dense.safetensors -q -o shared.safetensors");
+    if cfg!(feature = "train") {
+        run("train --net mlp --hidden 24 --data digits --epochs 3 --batch 32 -q -o trained.safetensors");
+    }
     run("pack shared.safetensors -q -o b.kompakt");
     run("export dense.safetensors -o model.onnx");
     run("keygen mine --no-password");

@@ -20,10 +20,10 @@ impl Lowering<'_> {
             self.n_parameters += tensor.len() as u64;
             let floats = tensor.to_floats();
             if suffix == "running_var"
-                && let Some(channel) = floats.iter().position(|v| *v < 0.0)
+                && let Some(channel) = floats.iter().position(|v| !(0.0..f32::INFINITY).contains(v))
             {
                 return Err(format!(
-                    "channel {channel} has a variance of {}; none is below 0",
+                    "channel {channel} has a variance of {}; none is below 0, or not a number",
                     floats[channel]
                 ));
             }

@@ -112,7 +112,7 @@ impl RetrainArgs {
         let loss = recipe.loss();
         let outcome =
             retrain(model, &options, &data.with(&loss), &mut progress).map_err(RetrainError::into_anyhow)?;
-        progress.finish();
+        drop(progress);
         args.drop_dead_units(model)?;
         if let (Some(before), Some(after)) = (outcome.before, outcome.after) {
             let (before, after) = (100.0 * before.error(), 100.0 * after.error());

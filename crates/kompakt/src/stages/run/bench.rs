@@ -1,6 +1,7 @@
 //! The time of a run.
 
 use super::{Args, coded, images};
+use crate::progress::tell;
 use anyhow::Result;
 use kompakt_runtime::Session;
 use serde_json::json;
@@ -28,7 +29,8 @@ pub(super) fn bench(session: &mut Session<'_>, args: &Args, out: &mut dyn Write)
     session.run(&input, batch).map_err(coded)?;
     let runs = (ROUND.as_nanos() / start.elapsed().as_nanos().max(1)).clamp(1, 10_000) as usize;
     let mut times = Vec::with_capacity(args.rounds);
-    for _ in 0..args.rounds.max(1) {
+    for round in 0..args.rounds.max(1) {
+        tell("measuring", 0.5 * round as f64 / args.rounds.max(1) as f64);
         let start = Instant::now();
         for _ in 0..runs {
             black_box(session.run(black_box(&input), batch).map_err(coded)?);
@@ -38,6 +40,7 @@ pub(super) fn bench(session: &mut Session<'_>, args: &Args, out: &mut dyn Write)
     times.sort_by(f64::total_cmp);
     let (median, least, most) = (times[times.len() / 2], times[0], times[times.len() - 1]);
     let rounds = args.rounds.max(1);
+    tell("measuring", 0.5);
     let steps = session.profile(&input, batch, rounds).map_err(coded)?;
     let total: f64 = steps.iter().map(|s| s.time.as_secs_f64()).sum();
     let plan = session.plan();

@@ -1,6 +1,7 @@
 //! The error of a network on a data set.
 
 use super::{coded, coded_data, wrong_input};
+use crate::progress::tell;
 use anyhow::Result;
 use kompakt_data::{Dataset, Reconciled, Split, load_in_parts, reconcile};
 use kompakt_prep::Pipeline;
@@ -34,6 +35,7 @@ pub(super) fn evaluate(
     };
     let n_classes: usize = session.output_shape().iter().product();
     let (mut n, mut n_wrong) = (0, 0);
+    tell("reading images", f64::NAN);
     for data in load_in_parts(source, split, dims, PART).map_err(coded_data)? {
         let data = data.map_err(coded_data)?;
         let is_raw = reconcile(&data, &steps).map_err(coded_data)? == Reconciled::Apply;
@@ -64,6 +66,7 @@ fn count_wrong(
     let mut batch = vec![0.0; len * BATCH.min(data.len())];
     let mut n_wrong = 0;
     for (i, labels) in labels.chunks(BATCH).enumerate() {
+        tell("evaluating", (i * BATCH) as f64 / data.len() as f64);
         let images = &mut batch[..len * labels.len()];
         for (j, image) in images.chunks_exact_mut(len).enumerate() {
             data.image(i * BATCH + j, image);

@@ -1,6 +1,7 @@
 //! Images from files, and what the network answers.
 
 use super::{Args, Stats, coded, coded_data, npy::NpyFiles, report, wrong_input};
+use crate::progress::tell;
 use anyhow::Result;
 use kompakt_data::{Images, is_picture, read_images};
 use kompakt_prep::byte_value;
@@ -23,9 +24,12 @@ pub(super) fn answer(
         args.npy.as_deref().map(|folder| NpyFiles::create(folder, session.outputs())).transpose()?;
     let tells_classes = session.is_classifier();
     let mut raw = Vec::new();
-    for path in expand(&args.images)? {
+    let paths = expand(&args.images)?;
+    let n_paths = paths.len();
+    for (at, path) in paths.into_iter().enumerate() {
         let images = read(session, &path)?;
         for index in 0..images.len() {
+            tell("running", (at as f64 + index as f64 / images.len() as f64) / n_paths as f64);
             raw.resize(images.image_len(), 0.0);
             images.image(index, &mut raw);
             let name = if images.len() == 1 {

@@ -5,6 +5,15 @@ use anyhow::{Context, Result, bail};
 use kompakt_graph::{Graph, networks};
 use std::path::Path;
 
+/// Refuses, before anything else is done, what is neither the name of a network nor a file.
+pub(super) fn is_there(net: &str) -> Result<(), Failure> {
+    if networks::NAMES.contains(&net) || Path::new(net).exists() {
+        return Ok(());
+    }
+    let names = networks::NAMES.join(", ");
+    Err(Failure::usage(format!("--net {net}: neither a network ({names}) nor a graph file that is there")))
+}
+
 /// The network called `net`, or the one in the graph file of that path, for inputs of shape `input`.
 ///
 /// `hidden` replaces the widths of the hidden layers of `mlp` and `lenet-300-100`.
@@ -22,12 +31,7 @@ pub(super) fn graph_of(net: &str, hidden: &[usize], input: &[usize], classes: us
     if let Some(graph) = networks::by_name(net, input, classes) {
         return graph.with_context(|| format!("{net} on inputs of shape {input:?}"));
     }
-    if !Path::new(net).exists() {
-        let names = networks::NAMES.join(", ");
-        bail!(Failure::usage(format!(
-            "--net {net}: neither a network ({names}) nor a graph file that is there"
-        )));
-    }
+    is_there(net)?;
     let graph = read_graph(Path::new(net))?;
     if graph.shape(0) != input {
         let message =
