@@ -138,7 +138,10 @@ fn damaged_numbers_are_refused_by_name() {
     assert!(import(damaged("", 0.0)).is_ok());
     for value in [-0.5, f32::NAN, f32::INFINITY] {
         let said = import(damaged("variance", value)).unwrap_err();
-        assert!(said.contains("(BatchNormalization)") && said.contains("channel 1 has a variance of"), "{said}");
+        assert!(
+            said.contains("(BatchNormalization)") && said.contains("channel 1 has a variance of"),
+            "{said}"
+        );
     }
     for tensor in ["weight", "scale", "shift", "mean"] {
         for value in [f32::NAN, f32::NEG_INFINITY] {

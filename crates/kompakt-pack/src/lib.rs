@@ -39,7 +39,7 @@ pub use kompakt_reference as reference;
 pub use content::{About, InMemory, Packed, Source, Streamed};
 pub use error::PackError;
 pub use order::order_units;
-pub use table::table;
 pub use parts::Checking;
+pub use table::table;
 pub use unpack::{Progress, unpack, unpack_file};
 pub use write::{Layout, Options, Written, write, write_to};

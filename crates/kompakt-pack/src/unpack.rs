@@ -16,11 +16,7 @@ pub type Progress<'p> = dyn Fn(&str, f64) + 'p;
 ///
 /// What is not in the file (left out by `--minimal`) gets its default: names by operator and count, no history.
 /// Errors: a payload is broken, or the history is no provenance.
-pub fn unpack(
-    container: &Container<'_>,
-    dense: bool,
-    progress: &Progress<'_>,
-) -> Result<Model, PackError> {
+pub fn unpack(container: &Container<'_>, dense: bool, progress: &Progress<'_>) -> Result<Model, PackError> {
     let (labels, provenance) = (container.labels()?, container.provenance()?);
     let mut model = without_parameters(container.directory(), labels, provenance)?;
     let (directory, mut bytes) = (container.directory(), container.bytes());

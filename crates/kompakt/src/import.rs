@@ -118,9 +118,8 @@ pub(crate) fn read_onnx(path: &Path, arguments: &OnnxArguments) -> Result<Model>
     let options = ImportOptions { input_shapes };
     let (model, checked) = match arguments.no_check {
         true => onnx::import(path, &options).map(|model| (model, None)),
-        false => {
-            onnx::import_checked(path, &options, &mut answers, &tell).map(|(model, found)| (model, Some(found)))
-        }
+        false => onnx::import_checked(path, &options, &mut answers, &tell)
+            .map(|(model, found)| (model, Some(found))),
     }
     .map_err(into_anyhow)
     .with_context(|| path.display().to_string())?;

@@ -15,7 +15,10 @@ pub(crate) struct JobProgress {
 impl JobProgress {
     fn tell(&self) {
         // Nothing of nothing is not a number.
-        progress::tell(&self.what, if self.total == 0 { f64::NAN } else { self.done as f64 / self.total as f64 });
+        progress::tell(
+            &self.what,
+            if self.total == 0 { f64::NAN } else { self.done as f64 / self.total as f64 },
+        );
     }
 }
 

@@ -1,6 +1,12 @@
 //! `kompakt repack`: the same content in another tier.
 
-use crate::{failure::IntoAnyhow, options::TierName, output::Output, packed, progress::{Steps, begin, tell}};
+use crate::{
+    failure::IntoAnyhow,
+    options::TierName,
+    output::Output,
+    packed,
+    progress::{Steps, begin, tell},
+};
 use anyhow::Result;
 use kompakt_pack::{Options, PackError, Packed};
 use std::path::PathBuf;

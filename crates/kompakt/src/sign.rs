@@ -4,8 +4,8 @@ use crate::{
     input::present,
     output::Output,
     packed, password,
-    progress::begin,
     process::{Failure, exit},
+    progress::begin,
 };
 use anyhow::{Context, Result, bail};
 use ct_codecs::{Base64, Decoder};

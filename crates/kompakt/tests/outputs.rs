@@ -100,7 +100,11 @@ fn a_folder_is_refused_before_anything_is_read() {
             let said = String::from_utf8_lossy(&done.stderr).into_owned();
             let code = if call.program == "kompakt-prep" { 1 } else { 4 };
             assert_eq!(done.status.code(), Some(code), "{:?} {output}: {said}", call.arguments);
-            assert!(said.contains(says) && said.lines().count() == 1, "{:?} {output}: {said}", call.arguments);
+            assert!(
+                said.contains(says) && said.lines().count() == 1,
+                "{:?} {output}: {said}",
+                call.arguments
+            );
         }
     }
 }

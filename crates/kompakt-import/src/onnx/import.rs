@@ -142,11 +142,7 @@ impl Source {
 
     /// Makes the network: one that maps over the batch, or else one of whole values. `tell` hears which part of the nodes is read
     /// (0 to 1).
-    pub(crate) fn import(
-        &self,
-        options: &ImportOptions,
-        tell: &dyn Fn(f64),
-    ) -> Result<Imported, OnnxError> {
+    pub(crate) fn import(&self, options: &ImportOptions, tell: &dyn Fn(f64)) -> Result<Imported, OnnxError> {
         let first = match self.import_as(options, 1, tell) {
             Ok(imported) => return Ok(imported),
             Err(error) => error,

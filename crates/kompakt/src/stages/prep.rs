@@ -75,8 +75,13 @@ fn parse_size(text: &str) -> std::result::Result<[usize; 3], String> {
     }
 }
 
-const STEPS: Steps =
-    &[("reading images", 3.0), ("measuring", 1.0), ("preparing", 3.0), ("writing", 2.0), ("measuring the result", 1.0)];
+const STEPS: Steps = &[
+    ("reading images", 3.0),
+    ("measuring", 1.0),
+    ("preparing", 3.0),
+    ("writing", 2.0),
+    ("measuring the result", 1.0),
+];
 
 impl Stage for Args {
     const PROGRAM: &str = "kompakt-prep";
@@ -100,7 +105,9 @@ fn run(arguments: &Args) -> Result<()> {
     if arguments.fetch {
         let _shown = begin(false, &[]);
         match fetch(&arguments.data, &mut JobProgress::default())? {
-            Fetched::AlreadyThere(folder) => say(&format!("{}: whole, in {}", arguments.data, folder.display())),
+            Fetched::AlreadyThere(folder) => {
+                say(&format!("{}: whole, in {}", arguments.data, folder.display()))
+            }
             Fetched::From { source, folder } => {
                 say(&format!("{}: fetched from {source} into {}", arguments.data, folder.display()));
             }
@@ -139,14 +146,16 @@ fn run(arguments: &Args) -> Result<()> {
         "{images} images, {:?} to {:?}, steps {}",
         steps.input_shape().dims(),
         steps.output_shape().dims(),
-        steps.hash_hex()));
+        steps.hash_hex()
+    ));
     if let (Some(n_components), Some(path)) = (arguments.pca, &arguments.pca_output) {
         let pca = fit_pca(&prepared[0], n_components)?;
         let n_bytes = write_projection(path, &pca, false)?;
         say(&format!(
             "{n_components} components hold {:.2} % of the variance, {n_bytes} bytes in {}",
             100.0 * pca.explained(),
-            path.display()));
+            path.display()
+        ));
     }
     tell("writing", f64::NAN);
     let mut file_bytes = None;
@@ -161,7 +170,8 @@ fn run(arguments: &Args) -> Result<()> {
         say(&format!(
             "{before} bytes raw, {after} bytes in {} ({:.2} times)",
             path.display(),
-            after as f64 / before as f64));
+            after as f64 / before as f64
+        ));
         file_bytes = Some(after);
     }
     if let Some(before) = before_figures {
