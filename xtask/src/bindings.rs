@@ -46,7 +46,9 @@ pub(crate) fn run() -> Result<()> {
     }
     let package = root.join("crates/kompakt-py");
     let manifest = package.join("Cargo.toml");
-    let build = ["-m", "maturin", "build", "--release", "--quiet", "--manifest-path"].map(OsStr::new);
+    let build =
+        ["-m", "maturin", "build", "--release", "--quiet", "--compression-level", "9", "--manifest-path"]
+            .map(OsStr::new);
     call(
         &tools.python,
         build.into_iter().chain([manifest.as_os_str(), "--out".as_ref(), wheels.as_os_str()]),
