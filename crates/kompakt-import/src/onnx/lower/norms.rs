@@ -4,6 +4,17 @@ use super::{Act, Call, Lowering};
 use crate::onnx::{rules, tensor::Tensor};
 use kompakt_graph::Op;
 
+/// Refuses variances that none can be.
+pub(super) fn check_variances(variances: &[f32]) -> Result<(), String> {
+    match variances.iter().position(|v| !(0.0..f32::INFINITY).contains(v)) {
+        None => Ok(()),
+        Some(channel) => Err(format!(
+            "channel {channel} has a variance of {}; none is below 0, or not a number",
+            variances[channel]
+        )),
+    }
+}
+
 impl Lowering<'_> {
     pub(super) fn batch_norm(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
@@ -19,13 +30,8 @@ impl Lowering<'_> {
             }
             self.n_parameters += tensor.len() as u64;
             let floats = tensor.to_floats();
-            if suffix == "running_var"
-                && let Some(channel) = floats.iter().position(|v| !(0.0..f32::INFINITY).contains(v))
-            {
-                return Err(format!(
-                    "channel {channel} has a variance of {}; none is below 0, or not a number",
-                    floats[channel]
-                ));
+            if suffix == "running_var" {
+                check_variances(&floats)?;
             }
             params.push((suffix, floats));
         }

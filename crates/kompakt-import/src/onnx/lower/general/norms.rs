@@ -1,6 +1,6 @@
 //! Norms along any axes: what is left of a value without its mean, over its deviation.
 
-use super::super::{Act, Call, Lowering, Operand};
+use super::super::{Act, Call, Lowering, Operand, norms::check_variances};
 use crate::onnx::{builder::Value, rules};
 use kompakt_graph::{Op, Reduction, UnaryFunction};
 
@@ -130,6 +130,9 @@ impl Lowering<'_> {
         let x = call.act(0)?.clone();
         if call.node.int("training_mode", 0) != 0 || x.dims.len() < 2 {
             return Err("it is in training mode".into());
+        }
+        if let Ok(Some(variances)) = call.constant(4) {
+            check_variances(&variances.to_floats())?;
         }
         // In the order of the text: mean and variance first.
         let centred = self.with_channels(call, 3, Op::Sub, x.value, &x)?;
