@@ -105,7 +105,7 @@ impl Container {
     fn onnx<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let parsed = self.parsed()?;
         let made = py.detach(|| {
-            let model = unpack(&parsed, true).map_err(error::of_input)?;
+            let model = unpack(&parsed, true, &|_, _| ()).map_err(error::of_input)?;
             onnx::export(&model).map_err(error::of_input)
         });
         Ok(PyBytes::new(py, &made?))
