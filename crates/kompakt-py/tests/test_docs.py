@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ def test_the_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixtures: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    shutil.copy(fixtures / "perceptron-stream.kompakt", "model.kompakt")
+    kompakt.open(fixtures / "perceptron-stream.kompakt").export("model.onnx")
     script = blocks(ROOT / "README.md")
     assert script.count("\n") >= 3
     exec(compile(script, "README.md", "exec"), {})  # noqa: S102

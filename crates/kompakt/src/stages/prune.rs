@@ -84,9 +84,7 @@ impl Stage for Args {
     const PROGRAM: &str = "kompakt-prune";
 
     fn run(&self) -> Result<()> {
-        let mut inputs = self.input.files();
-        #[cfg(feature = "train")]
-        inputs.extend(self.retrain.data.as_deref().map(std::path::Path::new));
+        let inputs: Vec<&std::path::Path> = self.input.files().into_iter().chain(self.data()).collect();
         self.output.check(&inputs)?;
         present(&self.input.files())?;
         #[cfg(feature = "train")]
@@ -113,6 +111,14 @@ impl Stage for Args {
 }
 
 impl Args {
+    /// What it retrains on, where that is a file or a folder.
+    fn data(&self) -> Option<&std::path::Path> {
+        #[cfg(feature = "train")]
+        return self.retrain.data.as_deref().map(std::path::Path::new);
+        #[cfg(not(feature = "train"))]
+        None
+    }
+
     fn prune_only(&self, model: &mut Model, target: &Target) -> Result<StageRecord> {
         prune(model, target).map_err(PruneError::into_anyhow)?;
         let record = self.record(model, target).option("pruning", "one-shot");
