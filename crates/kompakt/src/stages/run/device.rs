@@ -9,7 +9,7 @@ use anyhow::{Error, Result};
 use kompakt_gpu::{Device, GpuError, GpuOptions};
 use kompakt_runtime::{Model, Session, SessionOptions};
 
-/// See the [module page](self).
+/// Where a network is run, and how.
 #[derive(Debug, clap::Args)]
 pub struct DeviceOptions {
     /// What to run on: cpu, gpu, gpu:NAME (a part of the name that `kompakt devices` shows), or auto, which takes a GPU
