@@ -38,7 +38,7 @@ const GRID_KEPT: f32 = 24.0;
 /// Floats of `x` that a block reaches over where a tile has few sums.
 const GRID_FEW: usize = 1 << 16;
 
-/// See the [module page](self).
+/// A convolution of one shape: chooses how its input is laid out, says what that takes in memory, and runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Convolution {
     /// One group.

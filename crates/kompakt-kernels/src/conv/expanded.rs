@@ -15,7 +15,7 @@ const BAND_INPUT: usize = 1 << 14;
 /// Rows of a band: twice what the depthwise kernel makes at once. Bands overlap by what its kernel reaches.
 const BAND_ROWS: usize = 14;
 
-/// See the [module page](self).
+/// A pointwise convolution and the depthwise one that reads it, run together so that the values between them stay in cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExpandedDepthwise {
     expand: Convolution,
