@@ -1,4 +1,4 @@
-//! Which GPUs there are, and one of them made ready.
+//! Lists GPUs and opens one of them.
 
 use crate::{
     AdapterSummary, GpuError,
@@ -18,24 +18,25 @@ pub(crate) fn summaries() -> Vec<AdapterSummary> {
     all().iter().map(summary).collect()
 }
 
-/// A GPU made ready. Sessions share it: a clone is the same device.
+/// An open GPU. Sessions share it: a clone is the same device.
 #[derive(Debug, Clone)]
 pub struct Gpu {
     pub(crate) device: Device,
     pub(crate) queue: Queue,
     pub(crate) pipelines: Arc<Mutex<BTreeMap<(Shader, Variant), ComputePipeline>>>,
     has_subgroups: bool,
-    /// The first error that the driver reported and nobody has been told of.
+    /// The first error from the driver that has not been returned yet.
     error: Arc<Mutex<Option<String>>>,
     limits: Limits,
     summary: AdapterSummary,
 }
 
 impl Gpu {
-    /// Opens the GPU whose name contains `name` (letter case does not count), or without a name the best: discrete before
+    /// Opens the GPU whose name contains `name` (ignoring case), or without a name the best: discrete before
     /// integrated before software, which counts only `with_software`.
     ///
-    /// Errors: [`GpuError::NoAdapter`] with those that there are; [`GpuError::Device`] if the driver refuses.
+    /// Errors: [`GpuError::NoAdapter`] with a list of the adapters; [`GpuError::Device`] if the driver
+    /// refuses.
     pub fn open(name: Option<&str>, with_software: bool) -> Result<Self, GpuError> {
         let mut adapters = all();
         let names: Vec<String> =
@@ -84,21 +85,21 @@ impl Gpu {
         &self.summary
     }
 
-    /// The same device, whose shaders have no subgroup operations: as on a GPU that lacks them.
+    /// The same device without subgroup operations, as on a GPU that lacks them.
     #[must_use]
     pub fn without_subgroups(mut self) -> Self {
         self.has_subgroups = false;
         self
     }
 
-    /// The same device, as if its largest buffer had `bytes`: what is larger is split, or refused.
+    /// The same device with buffers limited to `bytes`: larger ones are split, or refused.
     #[must_use]
     pub fn with_max_binding_bytes(mut self, bytes: u64) -> Self {
         self.limits.max_storage_buffer_binding_size = bytes.min(self.limits.max_storage_buffer_binding_size);
         self
     }
 
-    /// Gives the device up, as a driver does whose GPU is gone: sessions on it fail from now on.
+    /// Destroys the device, as when the GPU is lost: sessions on it fail from now on.
     pub fn destroy(&self) {
         self.device.destroy();
     }
@@ -109,7 +110,7 @@ impl Gpu {
         self.device.generate_allocator_report().map(|report| report.total_allocated_bytes)
     }
 
-    /// How shaders are to be written for it.
+    /// The shader variant for it.
     pub(crate) fn variant(&self, half: bool) -> Variant {
         Variant { subgroups: self.has_subgroups, half }
     }
@@ -137,13 +138,14 @@ impl Gpu {
         self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
     }
 
-    /// That something needs more bytes than a buffer can have.
+    /// An error for something that needs more bytes than a buffer can hold.
     pub(crate) fn too_large(&self, what: String, needed: u64, limit: u64) -> GpuError {
         GpuError::Limit { what, needed, limit, adapter: self.summary.name.clone() }
     }
 }
 
-/// Whether all subgroups have the same size and a workgroup is so many of them: then lanes can be numbered by subgroup.
+/// Whether all subgroups have the same size and it divides a workgroup: then lanes can be numbered by
+/// subgroup.
 fn has_even_subgroups(summary: &AdapterSummary) -> bool {
     summary
         .subgroup_lanes

@@ -1,26 +1,26 @@
 //! The form of a weight matrix in video memory: bitmaps, packed codes and a codebook, in one array of 32-bit words.
 //!
 //! ```text
-//! [ levels: f32 each | rows: where its map and its codes begin, u32 each | bytes: maps and codes ]
+//! [ levels: f32 each | rows: offsets of the map and the codes, u32 each | bytes: maps and codes ]
 //! ```
 //!
-//! Rows are output units, columns all else. A row lies in one of three ways, as in tiles of the tier `direct`, from whole
-//! bytes on:
+//! Rows are output units, columns all else. A row has one of three layouts, as in tiles of the tier `direct`,
+//! and starts on a byte boundary:
 //!
 //! ```text
 //! row           . 3 . . 1 . . 2        (dots are pruned; 4 levels, 2 bits a code)
-//! map           0 1 0 0 1 0 0 1 | 3 1 2   a bit for every weight, then the codes of those that are kept
+//! map           0 1 0 0 1 0 0 1 | 3 1 2   a bit for each weight, then the codes of the kept ones
 //! fields        3 0 1 2 1 1 0 2           every weight is kept: its code
-//! with zeros    0 4 0 0 2 0 0 3           every weight a field: 0 is pruned, c + 1 is code c
+//! with zeros    0 4 0 0 2 0 0 3           a field for each weight: 0 is pruned, c + 1 is code c
 //! ```
 //!
-//! So a tile of that tier is taken byte for byte, and only the table of rows is made. Weights without a codebook are f32
-//! values where codes would be. Fixed-length codes suit a GPU: every lane finds its code by arithmetic. What is not here:
-//! anything of wgpu.
+//! So a tile of that tier is copied unchanged, and only the row table is built. Weights without a codebook
+//! are stored as f32 values in place of codes. Fixed-length codes suit a GPU: each lane computes the position
+//! of its code. Not here: anything of wgpu.
 
 use kompakt_runtime::RowWeights;
 
-/// In place of where a map begins: every weight is kept and has a field.
+/// In place of a map offset: all weights are kept and each has a field.
 const FIELDS: u32 = u32::MAX;
 /// The same, with a field for pruned weights too.
 const FIELDS_WITH_ZERO: u32 = u32::MAX - 1;
@@ -33,7 +33,7 @@ pub(crate) struct Block {
     pub(crate) layout: Layout,
 }
 
-/// What shaders know of a [`Block`].
+/// The parameters of a [`Block`] that shaders read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// The first of its rows in the matrix.
@@ -41,13 +41,13 @@ pub(crate) struct Layout {
     pub(crate) n_rows: usize,
     pub(crate) n_cols: usize,
     pub(crate) n_levels: usize,
-    /// Whether every row lies in fields.
+    /// Whether all rows are stored as fields.
     pub(crate) is_fields: bool,
     /// Kept weights.
     pub(crate) n_kept: usize,
 }
 
-/// Bits of a code, 1 to 8; 32 for values.
+/// Bits per code, 1 to 8; 32 for values.
 pub(crate) fn code_bits(n_levels: usize) -> u32 {
     match n_levels {
         0 => 32,
@@ -55,7 +55,7 @@ pub(crate) fn code_bits(n_levels: usize) -> u32 {
     }
 }
 
-/// Bits of a field where pruned weights have one.
+/// Bits per field where pruned weights have one.
 pub(crate) fn zero_bits(n_levels: usize) -> u32 {
     if n_levels == 0 { 32 } else { code_bits(n_levels + 1) }
 }
@@ -66,7 +66,7 @@ pub(crate) struct Builder {
     levels: Vec<u32>,
     n_cols: usize,
     first_row: usize,
-    /// Where each row's map and codes begin in `bytes`, or one of the constants instead of a map.
+    /// Offsets of each row's map and codes in `bytes`, or one of the constants instead of a map.
     rows: Vec<[u32; 2]>,
     bytes: Vec<u8>,
     is_fields: bool,
@@ -76,8 +76,8 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// `levels`: the codebook, or nothing where rows carry values. `max_words`: the most that a block may have, unless one
-    /// row has more.
+    /// `levels`: the codebook, or empty where rows hold values. `max_words`: the limit for a block, unless a
+    /// single row is larger.
     pub(crate) fn new(levels: &[f32], n_cols: usize, max_words: usize) -> Self {
         Self {
             levels: levels.iter().map(|v| v.to_bits()).collect(),
@@ -91,19 +91,19 @@ impl Builder {
         }
     }
 
-    /// The most bytes that a row of so many kept weights takes.
+    /// The maximum size in bytes of a row with that many kept weights.
     pub(crate) fn most_bytes(&self, n_kept: usize) -> usize {
         let n_levels = self.levels.len();
         let with_map = self.n_cols.div_ceil(8) + packed_bytes(n_kept, code_bits(n_levels)) + 7;
         if n_levels == 0 { with_map } else { with_map.max(packed_bytes(self.n_cols, zero_bits(n_levels))) }
     }
 
-    /// Whether so many rows of so many bytes are not too much for one block of their own.
+    /// Whether that many rows of that many bytes fit one block of their own.
     pub(crate) fn fits_alone(&self, n_rows: usize, n_bytes: usize) -> bool {
         self.levels.len() + 2 * n_rows + 2 + n_bytes.div_ceil(4) <= self.max_words
     }
 
-    /// What has been built, if rows of `n_more` bytes more would be too much for one block.
+    /// The block so far, if rows of `n_more` more bytes would not fit it.
     pub(crate) fn full(&mut self, n_rows: usize, n_more: usize) -> Option<Block> {
         let words = self.levels.len() + 2 * (self.rows.len() + n_rows) + 2;
         let is_full = words.saturating_add((self.bytes.len() + n_more).div_ceil(4)) > self.max_words;
@@ -112,12 +112,12 @@ impl Builder {
 
     /// Adds a row as a map and codes; or as fields, where nothing is pruned or `as_fields`.
     ///
-    /// Columns ascend below the number of columns; codes are below that of levels.
+    /// Columns ascend below the number of columns; codes are below the number of levels.
     pub(crate) fn push(&mut self, columns: &[u32], weights: RowWeights<'_>, as_fields: bool) {
         let n_levels = self.levels.len();
         self.n_kept += columns.len();
         if n_levels == 0 {
-            // Values lie on whole words.
+            // Values are aligned to words.
             self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
         }
         let at = self.bytes.len() as u32;
@@ -160,8 +160,8 @@ impl Builder {
         }
     }
 
-    /// Adds a checked tile of the tier `direct`, as it lies: `rows` are where in `tile` each row's map begins, or how its
-    /// fields lie, and where its codes do.
+    /// Adds a checked tile of the tier `direct` unchanged: `rows` are the offset in `tile` of each row's map,
+    /// or the layout of its fields, and the offset of its codes.
     pub(crate) fn push_tile(&mut self, tile: &[u8], rows: impl Iterator<Item = (Lie, usize)>, n_kept: usize) {
         let at = self.bytes.len() as u32;
         for (lie, codes) in rows {
@@ -211,10 +211,10 @@ impl Builder {
     }
 }
 
-/// How a row of a tile lies.
+/// The layout of a row of a tile.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Lie {
-    /// With a map that begins there.
+    /// With a map at this offset.
     Map(usize),
     Fields,
     FieldsWithZero,
@@ -245,7 +245,7 @@ fn put_fields(bytes: &mut Vec<u8>, fields: impl Iterator<Item = u32>, bits: u32)
 mod tests {
     use super::*;
 
-    /// What shaders do, in Rust.
+    /// The shaders' decoding, in Rust.
     fn value(block: &Block, row: usize, col: usize) -> f32 {
         let (words, layout) = (&block.words, &block.layout);
         let field = |byte: u32, index: usize, bits: u32| {

@@ -1,4 +1,4 @@
-//! Steps made ready for the GPU: their numbers and weights in buffers, bound to a pipeline.
+//! Steps prepared for the GPU: their parameters and weights in buffers, bound to a pipeline.
 
 use crate::{
     GpuError,
@@ -44,7 +44,7 @@ impl Groups {
     }
 }
 
-/// Makes steps ready.
+/// Prepares steps.
 pub(crate) struct Binder<'u> {
     pub(crate) gpu: &'u Gpu,
     pub(crate) variant: Variant,
@@ -54,7 +54,7 @@ pub(crate) struct Binder<'u> {
     /// Buffers of the values.
     pub(crate) values: &'u [Buffer],
     pub(crate) places: &'u Places,
-    /// Bytes of what it has made.
+    /// Bytes allocated so far.
     pub(crate) n_bytes: u64,
 }
 
@@ -137,7 +137,8 @@ impl Binder<'_> {
         Ok(buffer)
     }
 
-    /// Binds what a shader reads: its numbers, the run's, `buffers`, the values that it reads, the value that it writes.
+    /// Binds a shader's parameters, the run's, `buffers`, the values that it reads and the value that it
+    /// writes.
     fn bind(
         &mut self,
         step: &Step,

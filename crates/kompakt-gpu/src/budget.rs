@@ -13,29 +13,29 @@ use kompakt_runtime::Model;
 /// See the [module page](self).
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
-    /// For each step whether its weights are brought at every run.
+    /// For each step, whether its weights are streamed at every run.
     is_streamed: Vec<bool>,
     /// The largest block of those, if there are any.
     pub(crate) slot_bytes: Option<u64>,
 }
 
-/// Blocks of this many bytes are worth bringing one by one.
+/// The smallest slot in bytes: blocks of this size are worth streaming one by one.
 const LEAST_SLOT: u64 = 1 << 14;
 
-/// What a layer takes.
+/// The memory that a layer needs.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     step: usize,
-    /// In video memory, for good.
+    /// In video memory, if resident.
     resident: u64,
-    /// The largest block, where it is brought.
+    /// The largest block, if streamed.
     largest: u64,
 }
 
 impl Budget {
     /// Chooses the layers that stay. `fixed`: bytes of everything else but tables.
     ///
-    /// Errors: [`GpuError::Budget`] with the least that works, broken sections.
+    /// Errors: [`GpuError::Budget`] with the smallest budget that works, broken sections.
     pub(crate) fn plan(
         gpu: &Gpu,
         budget: Option<u64>,
@@ -48,7 +48,7 @@ impl Budget {
         let fixed = fixed + table_bytes(lowered);
         let left = budget.saturating_sub(fixed);
         let limit = (left / 16).clamp(LEAST_SLOT, gpu.max_binding_bytes().max(LEAST_SLOT));
-        // Sections that are decoded whole can be taken once; these are not those that are run.
+        // Sections that are decoded as a whole can be taken once; these are not the ones that are run.
         let mut parameters = model.parameters()?;
         let mut sizes = Vec::new();
         for (step, work) in lowered.steps.iter().map(|step| &step.work).enumerate() {
@@ -76,7 +76,8 @@ impl Budget {
         if least > budget {
             return Err(GpuError::Budget { budget, least, max_batch });
         }
-        // As few bytes as possible are brought: the smallest layer that makes the rest fit, or else the largest, and again.
+        // Streams as few bytes as possible: the smallest layer that makes the rest fit, or else the largest,
+        // repeatedly.
         let room = budget - least;
         sizes.sort_by_key(|size| size.resident);
         while resident > room {
@@ -90,17 +91,17 @@ impl Budget {
         Ok(this)
     }
 
-    /// Whether the weights of a step are brought at every run.
+    /// Whether the weights of a step are streamed at every run.
     pub(crate) fn is_streamed(&self, step: usize) -> bool {
         self.is_streamed.get(step).copied().unwrap_or(false)
     }
 }
 
-/// Bytes of tables, scales, shifts and the numbers that shaders are told.
+/// Bytes of tables, scales, shifts and shader parameters.
 fn table_bytes(lowered: &Lowered) -> u64 {
     let of_step = |step: &crate::steps::Step| {
         let words = match &step.work {
-            // A layer of more than one block has its numbers more than once.
+            // A layer of more than one block has its parameters more than once.
             Work::Layer(layer) => 2 * layer.n_rows() + 3 * 28,
             Work::Plain { words, table, .. } => {
                 words.len()

@@ -1,16 +1,16 @@
-//! What a network is to run on, and what there is.
+//! Device selection, and the properties of GPUs.
 
 use std::{fmt, str::FromStr};
 
-/// What a network is to run on.
+/// The device to run a network on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Device {
     /// The processor.
     #[default]
     Cpu,
-    /// A GPU: the one whose name contains the text, letter case aside, or the best there is.
+    /// A GPU: the one whose name contains the text, ignoring case, or the best available.
     Gpu(Option<String>),
-    /// The best GPU if the network can run on one that is not software, else the processor.
+    /// The best GPU if the network can run on one that is not a software adapter, else the processor.
     Auto,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Device {
     }
 }
 
-/// What a GPU of this machine is and allows.
+/// The properties and limits of a GPU of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AdapterSummary {

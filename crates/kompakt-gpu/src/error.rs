@@ -1,4 +1,4 @@
-//! What can go wrong on the way to a GPU and back.
+//! Errors of running on a GPU.
 
 use kompakt_runtime::RuntimeError;
 
@@ -6,12 +6,12 @@ use kompakt_runtime::RuntimeError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GpuError {
-    /// No adapter fits what was asked for.
+    /// No adapter matches the request.
     #[error("no GPU {wanted}; this machine has {found} (the device `cpu` needs none)")]
     NoAdapter {
-        /// What was asked for.
+        /// The requested device.
         wanted: String,
-        /// The adapters that there are, or `none`.
+        /// The available adapters, or `none`.
         found: String,
     },
     /// This program cannot use GPUs.
@@ -24,28 +24,28 @@ pub enum GpuError {
     Device {
         /// Its name.
         adapter: String,
-        /// The driver's words.
+        /// The driver's message.
         problem: String,
     },
-    /// The adapter lacks what an option asks for.
+    /// The adapter lacks a feature that an option requires.
     #[error("the GPU {adapter:?} has no {feature}")]
     Feature {
         /// Its name.
         adapter: String,
-        /// What is missing, and what asked for it.
+        /// What is missing, and which option requires it.
         feature: &'static str,
     },
     /// The network has operations that cannot be run; all of them are listed.
     #[error("the network cannot be run on a GPU:{}", list(.0))]
     Unsupported(Vec<String>),
-    /// Something needs more than the adapter or a shader allows.
+    /// A size exceeds the limit of the adapter or of a shader.
     #[error("{what} needs {needed} bytes; the limit of the GPU {adapter:?} is {limit}")]
     Limit {
-        /// What.
+        /// What has this size.
         what: String,
-        /// Bytes that it takes.
+        /// Bytes required.
         needed: u64,
-        /// Bytes that there may be.
+        /// Bytes allowed.
         limit: u64,
         /// The GPU's name.
         adapter: String,
@@ -57,9 +57,9 @@ pub enum GpuError {
     Budget {
         /// As given.
         budget: u64,
-        /// The least that works.
+        /// The smallest budget that works.
         least: u64,
-        /// Images that are run at once.
+        /// Images per run.
         max_batch: usize,
     },
     /// The driver reported an error, or the device was lost.
@@ -67,7 +67,7 @@ pub enum GpuError {
     Driver {
         /// Its name.
         adapter: String,
-        /// The driver's words.
+        /// The driver's message.
         message: String,
     },
     /// The loader's errors: a broken file, a wrong option.

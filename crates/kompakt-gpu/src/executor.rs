@@ -1,4 +1,4 @@
-//! A program on a GPU, with all the memory that a run needs.
+//! Executes a program on a GPU, with all memory allocated in advance.
 
 use crate::{
     GpuError, GpuOptions,
@@ -23,8 +23,9 @@ use wgpu::{
 
 /// Runs the program of a model on a GPU. See the [crate] page; [`session`](crate::session()) makes a session of one.
 ///
-/// Making one uploads the weights as they are coded, layer by layer. A run is one submission, and allocates no video memory.
-/// Where a [budget](GpuOptions::vram_budget) keeps layers out of video memory, each of their blocks is a submission more.
+/// Construction uploads the coded weights, layer by layer. A run is one submission, and allocates no video
+/// memory. Where a [budget](GpuOptions::vram_budget) keeps layers out of video memory, each of their blocks
+/// adds a submission.
 #[derive(Debug)]
 pub struct GpuExecutor<'m> {
     gpu: Gpu,
@@ -33,17 +34,17 @@ pub struct GpuExecutor<'m> {
     stages: Vec<Stage>,
     values: Vec<Buffer>,
     slots: Option<Slots>,
-    /// For layers that are brought at every run.
+    /// For layers that are streamed at every run.
     parameters: Parameters<'m>,
     plan: Plan,
 }
 
-/// A step, ready.
+/// A prepared step.
 #[derive(Debug)]
 enum Stage {
     /// Everything is in video memory.
     Resident(Vec<Dispatch>),
-    /// Weights are brought from the file.
+    /// Weights are streamed from the file.
     Streamed(Streamed),
 }
 
@@ -207,7 +208,7 @@ impl Executor for GpuExecutor<'_> {
         Ok(())
     }
 
-    /// By timestamps of the device, for one part of a batch; nothing where it has none.
+    /// From device timestamps, for one part of a batch; empty where there are none.
     fn profile(
         &mut self,
         inputs: &[&[f32]],
@@ -231,7 +232,7 @@ impl Executor for GpuExecutor<'_> {
 
 /// Records a dispatch for `n` images.
 fn record(gpu: &Gpu, pass: &mut ComputePass<'_>, dispatch: &Dispatch, n: usize) {
-    // Numbers of workgroups were checked when it was bound.
+    // The numbers of workgroups were checked when it was bound.
     let (groups, limit) = (dispatch.n_groups(n as u64), gpu.max_groups());
     let x = groups.min(limit).max(1);
     pass.set_pipeline(&dispatch.pipeline);
@@ -239,7 +240,8 @@ fn record(gpu: &Gpu, pass: &mut ComputePass<'_>, dispatch: &Dispatch, n: usize) 
     pass.dispatch_workgroups(x as u32, groups.div_ceil(x) as u32, 1);
 }
 
-/// Makes a step ready, and appends how a layer is run to `layers`. With `slots`, a layer is brought at every run.
+/// Prepares a step, and appends how a layer is run to `layers`. With `slots`, a layer is streamed at every
+/// run.
 fn stage(
     binder: &mut Binder<'_>,
     step: &Step,
@@ -286,7 +288,7 @@ fn stage(
         Ok(())
     })?;
     layers.push(layer_plan);
-    // What was written goes to the device now: host memory holds one layer at most.
+    // Submits the writes now, so that host memory holds one layer at most.
     gpu.queue.submit([]);
     gpu.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| gpu.failed(e))?;
     gpu.check()?;
@@ -302,7 +304,7 @@ fn stage(
     })
 }
 
-/// The most images, at most `wanted`, for which every value fits a buffer and shaders can count its elements.
+/// The largest batch, at most `wanted`, for which each value fits a buffer and its elements can be indexed.
 fn batch_that_fits(gpu: &Gpu, places: &Places, wanted: usize) -> Result<usize, GpuError> {
     let limit = (gpu.max_binding_bytes() / 4).min(i32::MAX as u64);
     let longest = places.lengths.iter().copied().max().unwrap_or(0).max(1) as u64;
@@ -312,7 +314,7 @@ fn batch_that_fits(gpu: &Gpu, places: &Places, wanted: usize) -> Result<usize, G
     }
 }
 
-/// Bytes of a buffer of so many elements: buffers are copied by whole words.
+/// Size in bytes of a buffer of that many elements, rounded up to words because buffers are copied by words.
 pub(crate) fn buffer_bytes(elements: usize, element: usize) -> u64 {
     ((elements * element).next_multiple_of(4)).max(4) as u64
 }

@@ -1,11 +1,11 @@
-//! Where the rows of a tile of the tier `direct` lie in its bytes: what a shader has to know to read the tile as it is.
+//! Offsets of the rows of a tile of the tier `direct`, which a shader needs to read the tile in place.
 
 use crate::block::{Lie, code_bits, packed_bytes, zero_bits};
 use kompakt_entropy::direct::{Layout, TileRef};
 
-/// How each row lies and where its codes begin; `None` for tiles of gaps, which shaders do not read.
+/// The layout of each row and the offset of its codes; `None` for tiles of gaps, which shaders do not read.
 ///
-/// `bytes` are those that `tile` was parsed from: all that is read here was checked.
+/// `bytes` are those that `tile` was parsed from, so all fields read here were checked.
 pub(crate) fn rows(bytes: &[u8], tile: &TileRef<'_>) -> Option<Vec<(Lie, usize)>> {
     let shape = tile.shape();
     let tag = *bytes.first()?;

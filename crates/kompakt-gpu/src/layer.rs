@@ -1,4 +1,4 @@
-//! Layers with weights: which shader does a block of rows, and what it is told.
+//! Layers with weights: the shader for a block of rows, and its parameters.
 
 use crate::{
     block::{Layout, code_bits, zero_bits},
@@ -8,7 +8,7 @@ use crate::{
 use kompakt_graph::{Padding, Pair};
 use kompakt_runtime::program::{ConvolutionWindow, Epilogue, ParameterId};
 
-/// A layer with weights, linear ones being convolutions of one place.
+/// A layer with weights; a linear layer is a convolution with a single position.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Layer {
     pub(crate) weight: ParameterId,
@@ -17,14 +17,14 @@ pub(crate) struct Layer {
     input: [usize; 3],
     output: [usize; 3],
     window: ConvolutionWindow,
-    /// For an embedding: indices of an image. Rows are looked up, not multiplied.
+    /// For an embedding: indices per image. Rows are looked up, not multiplied.
     n_indices: Option<usize>,
 }
 
-/// Images up to which a linear layer is run row by row for each image.
+/// Largest batch for which a linear layer runs row by row for each image.
 const MAX_VECTORS: usize = 4;
 
-/// Columns up to which shaders count bits of a row.
+/// Largest number of columns for which shaders count bits of a row.
 const MAX_COLS: usize = 1 << 26;
 
 impl Layer {
@@ -54,7 +54,7 @@ impl Layer {
         .checked()
     }
 
-    /// Rows of a matrix of that many rows and columns.
+    /// The number of rows of a matrix of that shape.
     pub(crate) fn embedding(
         weight: ParameterId,
         (n_rows, n_cols): (usize, usize),
@@ -111,7 +111,7 @@ impl Layer {
         self.input[0] / self.window.groups.max(1) * self.window.kernel.h * self.window.kernel.w
     }
 
-    /// Places of an image of the output.
+    /// Output positions per image.
     fn area(&self) -> usize {
         self.output[1] * self.output[2]
     }
@@ -146,7 +146,7 @@ impl Layer {
         )
     }
 
-    /// What the shader is told of a block: the fields of `Layer` in `layer.wgsl`.
+    /// The shader's parameters for a block: the fields of `Layer` in `layer.wgsl`.
     pub(crate) fn words(&self, layout: &Layout, activation: Option<Activation>) -> Vec<u32> {
         let ([c, h, w], [_, out_h, out_w]) = (self.input, self.output);
         let ConvolutionWindow { kernel, stride, padding, dilation, groups } = self.window;

@@ -1,24 +1,24 @@
 //! Runs a `.kompakt` network on a GPU, its weights compressed in video memory.
 //!
 //! ```text
-//! Program ──► steps: shaders and their numbers ──► blocks: each layer's maps and codes ──► GpuExecutor::run
+//! Program ──► steps: shaders, parameters ────────► blocks: each layer's maps and codes ──► GpuExecutor::run
 //!              (no GPU)                             uploaded one layer at a time            one submission a run
 //! ```
 //!
-//! What is uploaded of a layer is its kept weights as codes, a bitmap that says which they are, and the codebook: shaders
-//! multiply from that, and no dense copy of a pruned or clustered layer ever exists in video memory. Shaders are WGSL, for
-//! Vulkan, Metal and DirectX 12.
+//! A layer is uploaded as the codes of its kept weights, a bitmap that marks them, and the codebook: shaders
+//! multiply from these, and video memory never holds a dense copy of a pruned or clustered layer. Shaders are
+//! WGSL, for Vulkan, Metal and DirectX 12.
 //!
 //! The loader's session does everything else: preprocessing, checks of inputs, classes. [`session`] makes one for a
 //! [`Device`], the processor included; `GpuExecutor` is the part that runs the program.
 //!
 //! # Numbers
-//! Sums are f32, on the exact weights of the file, in another order than the processor's: answers agree to 1e-4 of the
-//! largest. [`GpuOptions::half`] keeps the values between steps in 16 bits instead.
+//! Sums are f32, on the exact weights of the file, in a different order than the processor's: results agree
+//! to 1e-4 of the largest. [`GpuOptions::half`] keeps the values between steps in 16 bits instead.
 //!
 //! # Features
-//! Without the feature `wgpu` there is no GPU in this crate: [`session`] runs on the processor, and says so where a GPU
-//! is asked for.
+//! Without the feature `wgpu` there is no GPU in this crate: [`session`] runs on the processor, and reports
+//! an error where a GPU is asked for.
 //!
 //! ```no_run
 //! use kompakt_gpu::{Device, GpuOptions};

@@ -3,7 +3,7 @@
 use crate::{AdapterSummary, Device, GpuError, GpuOptions};
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
 
-/// A session, and what there is to say about its device.
+/// A session, and how its device was chosen.
 #[derive(Debug)]
 pub struct Opened<'m> {
     /// Ready to run.
@@ -14,7 +14,7 @@ pub struct Opened<'m> {
 
 /// Makes a session on a device: the loader's own for the processor, or one of a `GpuExecutor`.
 ///
-/// A GPU takes `max_batch` of `options`, and nothing else of them; `gpu_options` matter to a GPU alone.
+/// A GPU uses only `max_batch` of `options`; `gpu_options` apply to a GPU only.
 ///
 /// Errors: as [`Session::new`]; no GPU that fits, a network or options beyond it. Only [`Device::Auto`] falls back on the
 /// processor, and never on a broken file.
@@ -43,7 +43,7 @@ pub fn session<'m>(
     }
 }
 
-/// `with_software`: whether an adapter that is software will do.
+/// `with_software`: whether a software adapter is accepted.
 #[cfg(feature = "wgpu")]
 fn on_gpu<'m>(
     model: &'m Model<'m>,

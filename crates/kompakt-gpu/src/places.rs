@@ -1,4 +1,4 @@
-//! Which values share a buffer: those that are never needed at the same time.
+//! Buffer assignment: values whose lifetimes do not overlap share a buffer.
 
 use crate::steps::Lowered;
 use kompakt_runtime::program::ValueId;
@@ -6,14 +6,15 @@ use kompakt_runtime::program::ValueId;
 /// Buffers for the values of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Places {
-    /// Elements for each image, one a buffer.
+    /// Elements per image, for each buffer.
     pub(crate) lengths: Vec<usize>,
     /// The buffer of each value that a step reads or writes.
     pub(crate) of_value: Vec<Option<usize>>,
 }
 
 impl Places {
-    /// Gives each value a buffer from the step that makes it to the last that reads it. Inputs and outputs keep theirs.
+    /// Assigns each value a buffer from the step that writes it to the last that reads it. Inputs and outputs
+    /// keep theirs.
     pub(crate) fn plan(lowered: &Lowered) -> Self {
         let mut last_use = vec![0; lowered.lens.len()];
         for (i, step) in lowered.steps.iter().enumerate() {
@@ -43,7 +44,7 @@ impl Places {
         self.lengths.len() - 1
     }
 
-    /// The smallest free buffer that is large enough, or the largest made larger, or a new one.
+    /// The smallest free buffer that is large enough, or the largest free one, enlarged, or a new one.
     fn claim(&mut self, free: &mut Vec<usize>, len: usize) -> usize {
         let fitting = (0..free.len()).filter(|&f| self.lengths[free[f]] >= len);
         let best = fitting

@@ -1,4 +1,4 @@
-//! Inputs on their way to the device, and results on their way back.
+//! Upload of inputs and download of results.
 
 use crate::{
     GpuError,
@@ -21,7 +21,7 @@ pub(crate) struct Ports {
     outputs: Vec<Port>,
     /// Bytes of an element in video memory: 4, or 2 in half precision.
     element: usize,
-    /// Tells shaders how many images there are.
+    /// Holds the number of images for the shaders.
     run: Buffer,
     /// The number of images, then the inputs. Mapped between runs.
     upload: Buffer,
@@ -32,11 +32,11 @@ pub(crate) struct Ports {
 /// An input or output.
 #[derive(Debug)]
 struct Port {
-    /// Elements of an image.
+    /// Elements per image.
     len: usize,
     /// Its buffer.
     place: usize,
-    /// Where it lies in the buffer that goes up or down.
+    /// Its offset in the upload or download buffer.
     at: u64,
 }
 
@@ -98,7 +98,7 @@ impl Ports {
         encoder: &mut CommandEncoder,
     ) -> Result<(), GpuError> {
         if !self.is_mapped {
-            // A run before has failed.
+            // An earlier run has failed.
             let mapped = map(&self.upload, MapMode::Write);
             wait(gpu, [mapped])?;
         }
@@ -130,7 +130,7 @@ impl Ports {
         Ok(())
     }
 
-    /// Records the copy of the results, submits, waits, and writes them out as images `first` and on.
+    /// Records the copy of the results, submits, waits, and writes them out starting at image `first`.
     pub(crate) fn download(
         &mut self,
         gpu: &Gpu,
@@ -145,7 +145,7 @@ impl Ports {
             encoder.copy_buffer_to_buffer(&values[port.place], 0, &self.download, port.at, size);
         }
         gpu.queue.submit([encoder.finish()]);
-        // The next run's inputs can be written as soon as this one's have been read.
+        // The next run's inputs can be written once this run's have been read.
         let (down, up) = (map(&self.download, MapMode::Read), map(&self.upload, MapMode::Write));
         wait(gpu, [down, up])?;
         self.is_mapped = true;
@@ -170,22 +170,22 @@ impl Ports {
     }
 }
 
-/// Until another thread has given an answer that is there.
+/// How long to wait for another thread to deliver a result that is ready.
 const ANSWER: Duration = Duration::from_secs(60);
 
 pub(crate) type Mapping = Receiver<Result<(), BufferAsyncError>>;
 
-/// Asks for a buffer to be there for the host.
+/// Requests that a buffer be mapped for the host.
 pub(crate) fn map(buffer: &Buffer, mode: MapMode) -> Mapping {
     let (send, receive) = channel();
     buffer.slice(..).map_async(mode, move |result| {
-        // Nobody listens any more if the run has failed.
+        // The receiver is gone if the run has failed.
         let _ = send.send(result);
     });
     receive
 }
 
-/// Waits until buffers are there.
+/// Waits until buffers are mapped.
 pub(crate) fn wait<const N: usize>(gpu: &Gpu, mappings: [Mapping; N]) -> Result<(), GpuError> {
     let polled = gpu.device.poll(PollType::wait_indefinitely());
     gpu.check()?;
@@ -193,8 +193,8 @@ pub(crate) fn wait<const N: usize>(gpu: &Gpu, mappings: [Mapping; N]) -> Result<
     mappings.into_iter().try_for_each(|mapping| answered(gpu, &mapping))
 }
 
-/// Takes the answer of a mapping whose submission is done. Another thread that waited for the same device may be about to
-/// give it.
+/// Receives the result of a mapping whose submission is done. Another thread that waited for the same device
+/// may be about to deliver it.
 pub(crate) fn answered(gpu: &Gpu, mapping: &Mapping) -> Result<(), GpuError> {
     let answer = mapping.recv_timeout(ANSWER).map_err(|_| gpu.failed("the device did not answer"))?;
     answer.map_err(|e| gpu.failed(e))

@@ -9,11 +9,11 @@ use wgpu::{ComputePipeline, ComputePipelineDescriptor, ShaderModuleDescriptor, S
 pub(crate) enum Shader {
     /// A row of weights times one vector.
     MatrixVector,
-    /// A row of weights at 64 or 256 positions: as many times 64.
+    /// A row of weights at a multiple of 64 positions (64 or 256).
     Convolution {
         positions: u32,
     },
-    /// 32 rows that are written out as fields, at 32 positions.
+    /// 32 rows stored as fields, at 32 positions.
     Tile,
     Pointwise,
     Pairwise,
@@ -31,7 +31,7 @@ pub(crate) enum Shader {
     TopK,
 }
 
-/// How a shader is written for a device.
+/// The variant of a shader for a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Variant {
     /// With subgroup operations.
@@ -109,7 +109,7 @@ impl Shader {
 }
 
 impl Gpu {
-    /// The pipeline of a shader, compiled when it is first asked for.
+    /// The pipeline of a shader, compiled on first use.
     pub(crate) fn pipeline(&self, shader: Shader, variant: Variant) -> ComputePipeline {
         let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {

@@ -1,11 +1,11 @@
-//! From a program to the list of what the shaders do: one entry a dispatch, activations in what comes before them.
+//! Lowers a program to a list of steps: one per dispatch, with activations fused into the step before them.
 //!
 //! ```text
 //! conv (scale and shift in its epilogue) ─ silu ─ pool ─ reshape ─ linear      layer (silu at its end) ─ pool ─ layer
 //! ```
 //!
-//! What only renames elements (reshape) makes no step: its value is the one that it reads. Shaders see one image at a time and
-//! count images by themselves, so shapes are without the batch here. No wgpu.
+//! A reshape adds no step: its value is the one that it reads. Shaders see one image at a time and
+//! handle the batch themselves, so shapes have no batch dimension here. No wgpu.
 
 use crate::{GpuError, layer::Layer, shader::Shader};
 use kompakt_graph::{BinaryFunction, Reduction, UnaryFunction, Update};
@@ -14,7 +14,7 @@ use kompakt_runtime::program::{
     Program, Unary, ValueId,
 };
 
-/// What is done to each element at the end of a step.
+/// The activation at the end of a step, applied to each element.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Activation {
     /// As in `activation.wgsl`; 0 does nothing.
@@ -112,7 +112,7 @@ fn binary_code(operator: Binary) -> u32 {
 /// One step: reads values, writes one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Step {
-    /// The first node that it does.
+    /// The first node that it computes.
     pub(crate) name: String,
     pub(crate) work: Work,
     pub(crate) activation: Option<Activation>,
@@ -120,22 +120,22 @@ pub(crate) struct Step {
     pub(crate) writes: ValueId,
 }
 
-/// What a step does.
+/// The operation of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Work {
     /// A layer with weights.
     Layer(Layer),
-    /// Anything else: a shader, and the numbers that it is told. Where the step has an activation, its three words go in
+    /// Anything else: a shader and its parameters. Where the step has an activation, its three words go in
     /// place of the three from `activation_at` on.
     Plain { shader: Shader, words: Vec<u32>, activation_at: usize, table: Table, groups: Groups },
 }
 
-/// What else a shader reads.
+/// An additional buffer that a shader reads.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Table {
     /// Nothing.
     None,
-    /// Nothing, but the shader has a place for it.
+    /// None, but the shader has a binding for it.
     Empty,
     Indices(Vec<u32>),
     /// Scale, then shift, of each channel.
@@ -143,15 +143,15 @@ pub(crate) enum Table {
     Numbers(ParameterId),
 }
 
-/// How many workgroups an image takes.
+/// The number of workgroups per image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Groups {
-    /// A lane an element of the result, so many in an image.
+    /// One lane per element of the result; the number of elements per image.
     Elements(u64),
-    /// A workgroup each, so many in an image.
+    /// One workgroup per result; the number of results per image.
     Each(u64),
-    /// A workgroup for so many rows and so many positions of all images: rows, rows of a tile, positions of an image,
-    /// positions of a tile.
+    /// One workgroup per tile of rows and positions of all images: rows, rows per tile, positions per image,
+    /// positions per tile.
     Tiles { rows: u64, tile_rows: u64, positions: u64, tile_positions: u64 },
 }
 
@@ -159,16 +159,16 @@ pub(crate) enum Groups {
 #[derive(Debug, Clone)]
 pub(crate) struct Lowered {
     pub(crate) steps: Vec<Step>,
-    /// The values that come from outside.
+    /// The inputs.
     pub(crate) inputs: Vec<ValueId>,
-    /// The values that are asked for, as steps make them.
+    /// The outputs, as steps compute them.
     pub(crate) outputs: Vec<ValueId>,
-    /// Elements of an image of every value.
+    /// Elements per image, for each value.
     pub(crate) lens: Vec<usize>,
 }
 
 impl Lowered {
-    /// Errors: steps that read or make indices, which 16 bits do not hold beyond 2048.
+    /// Errors: steps that read or write indices, which 16-bit floats cannot hold exactly beyond 2048.
     pub(crate) fn check_half(&self) -> Result<(), GpuError> {
         let has_indices = |step: &&Step| match &step.work {
             Work::Layer(layer) => layer.is_embedding(),
@@ -183,9 +183,9 @@ impl Lowered {
     }
 }
 
-/// Lowers a program. `rows_of` tells rows and columns of a parameter.
+/// Lowers a program. `rows_of` returns rows and columns of a parameter.
 ///
-/// Errors: [`GpuError::Unsupported`] with all operations that shaders cannot do.
+/// Errors: [`GpuError::Unsupported`] with all operations that shaders do not support.
 pub(crate) fn lower(
     program: &Program,
     rows_of: &dyn Fn(ParameterId) -> (usize, usize),
@@ -228,9 +228,9 @@ pub(crate) fn lower(
 struct Lowering<'l> {
     /// Shapes of all values, without the batch.
     shapes: Vec<Vec<usize>>,
-    /// For each value the one whose elements it has.
+    /// For each value, the one that it is a view of.
     same_as: Vec<ValueId>,
-    /// The step that makes a value, if a single one does.
+    /// The step that writes a value, if a single one does.
     made_by: Vec<Option<usize>>,
     n_reads: Vec<usize>,
     steps: Vec<Step>,
@@ -261,7 +261,7 @@ impl Lowering<'_> {
                 );
             }
             Kind::Unary(unary) => {
-                // At the end of the step that makes its operand, if nothing else reads that.
+                // Fused into the step that writes its operand, if nothing else reads that.
                 let before = self.made_by[reads[0]]
                     .filter(|_| self.n_reads[op.inputs[0]] == 1 && reads[0] == op.inputs[0]);
                 if let Some(index) = before
@@ -450,7 +450,7 @@ impl Lowering<'_> {
 }
 
 impl Step {
-    /// The numbers that the shader is told of a step without weights.
+    /// The shader parameters of a step without weights.
     pub(crate) fn words(&self) -> Vec<u32> {
         let Work::Plain { words, activation_at, .. } = &self.work else { return Vec::new() };
         let mut words = words.clone();
@@ -559,10 +559,10 @@ fn matmul(a: &[usize], b: &[usize], y: &[usize]) -> Result<Work, String> {
     Ok(plain(Shader::MatMul, words, Groups::Each((matrices * tiles) as u64)))
 }
 
-/// How elements move: see `rearrange.wgsl`.
+/// A rearrangement of elements: see `rearrange.wgsl`.
 #[derive(Debug, Clone)]
 struct Moves {
-    /// Shape of what is written, and for each dimension the one of the input that it reads.
+    /// Shape of the written elements, and for each dimension the one of the input that it reads.
     sizes: Vec<usize>,
     from: Vec<usize>,
     times: Vec<usize>,
@@ -570,13 +570,13 @@ struct Moves {
     by: Vec<usize>,
     /// A dimension whose indices are listed.
     table: Option<(usize, Vec<usize>)>,
-    /// Where in an image of the result the elements go, and how far apart they lie there.
+    /// Offset and strides of the elements in an image of the result.
     first: usize,
     to: Vec<usize>,
 }
 
 impl Moves {
-    /// Every element where it was.
+    /// The identity.
     fn of(sizes: &[usize]) -> Self {
         let n = sizes.len();
         Self {
@@ -619,7 +619,7 @@ impl Moves {
         let table = match self.table {
             None => Table::Empty,
             Some((axis, indices)) => {
-                // No shader reads past a buffer, and the list is checked all the same.
+                // No shader can read past a buffer; the list is checked nevertheless.
                 if indices.len() != self.sizes[axis] || indices.iter().any(|&i| i >= x[self.from[axis]]) {
                     return Err("an index that is not there".into());
                 }
@@ -639,7 +639,7 @@ fn signed(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-/// Errors: places along a side, padding included, that a shader cannot count.
+/// Errors: sides, padding included, that are too long for a shader's arithmetic.
 pub(crate) fn check_extent(parts: [usize; 5]) -> Result<(), String> {
     let sum = parts.into_iter().try_fold(0usize, usize::checked_add);
     sum.filter(|sum| *sum <= 1 << 30).map(|_| ()).ok_or_else(|| "more than 2^30 places along a side".into())
@@ -650,7 +650,7 @@ pub(crate) fn image(shape: &[usize]) -> Result<[usize; 3], String> {
     shape.try_into().map_err(|_| format!("images have three dimensions, not {}", shape.len()))
 }
 
-/// The dimension that channels lie along.
+/// The channel dimension.
 fn first(shape: &[usize]) -> Result<usize, String> {
     shape.first().copied().ok_or_else(|| "a value without channels".to_string())
 }
@@ -659,7 +659,7 @@ fn without_batch(axis: usize) -> Result<usize, String> {
     axis.checked_sub(1).ok_or_else(|| "it works across images".to_string())
 }
 
-/// A list with a number an axis, without that of the batch, which is to be `batch`.
+/// A list with one number per axis, without the batch axis, whose number must be `batch`.
 fn of_image(list: &[usize], batch: usize) -> Result<&[usize], String> {
     match list {
         [first, rest @ ..] if *first == batch => Ok(rest),
@@ -688,7 +688,7 @@ fn strides(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// The same, 0 where the one element is repeated.
+/// The same, 0 along broadcast dimensions.
 fn repeated_strides(shape: &[usize]) -> Vec<usize> {
     strides(shape).into_iter().zip(shape).map(|(stride, &size)| if size == 1 { 0 } else { stride }).collect()
 }

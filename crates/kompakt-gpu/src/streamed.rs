@@ -1,4 +1,4 @@
-//! Layers that are not in video memory: their blocks are brought at every run, through two staging buffers.
+//! Layers that are not resident in video memory: each run streams their blocks through two staging buffers.
 //!
 //! ```text
 //! file ─ pack block k ─► staging k % 2 ─ copy ─► slot k % 2 ─► shader        while the device works on block k,
@@ -32,7 +32,7 @@ struct Pair {
 }
 
 impl Slots {
-    /// Slots for blocks of at most so many bytes.
+    /// Slots for blocks of at most that many bytes.
     pub(crate) fn new(gpu: &Gpu, bytes: u64) -> Self {
         let pair = || Pair {
             staging: buffer(gpu, bytes, BufferUsages::MAP_WRITE | BufferUsages::COPY_SRC),
@@ -60,7 +60,8 @@ impl Slots {
         &self.pairs[k % 2].slot
     }
 
-    /// Writes block number `k` to its staging buffer, once the device has done with what was there, and records the copy.
+    /// Writes block number `k` to its staging buffer, once the device has finished with its contents, and
+    /// records the copy.
     pub(crate) fn bring(
         &mut self,
         gpu: &Gpu,
@@ -83,21 +84,22 @@ impl Slots {
         Ok(())
     }
 
-    /// Remembers the submission that reads block `k`.
+    /// Records which submission reads block `k`.
     pub(crate) fn used(&mut self, k: usize, by: SubmissionIndex) {
         self.pairs[k % 2].used_by = Some(by);
     }
 }
 
-/// A layer whose weights are brought at every run.
+/// A layer whose weights are streamed at every run.
 #[derive(Debug)]
 pub(crate) struct Streamed {
     pub(crate) weight: ParameterId,
     pub(crate) by_tile: bool,
     pub(crate) max_words: usize,
-    /// Its blocks, where the file cannot be read again (it has the layer in a section that is decoded whole).
+    /// Its blocks, where they cannot be reread from the file (the layer's section can only be decoded as a
+    /// whole).
     pub(crate) held: Option<Vec<Block>>,
-    /// One a block, each bound to its slot.
+    /// One per block, each bound to its slot.
     pub(crate) dispatches: Vec<Dispatch>,
 }
 

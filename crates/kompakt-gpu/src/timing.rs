@@ -1,4 +1,4 @@
-//! The time of each dispatch, by timestamps of the device.
+//! The time of each dispatch, from device timestamps.
 
 use crate::{GpuError, adapter::Gpu, bound::Dispatch, executor::buffer, ports};
 use kompakt_runtime::StepTime;
@@ -18,11 +18,11 @@ pub(crate) struct Timing {
     names: Vec<(String, &'static str)>,
 }
 
-/// The most timestamps of a set.
+/// The maximum number of timestamps in a query set.
 const MAX_QUERIES: usize = 4096;
 
 impl Timing {
-    /// For rounds of so many dispatches; nothing where the device has no timestamps, or not so many.
+    /// For rounds of that many dispatches; `None` where the device has no timestamps, or too few.
     pub(crate) fn new(gpu: &Gpu, n_dispatches: usize) -> Option<Self> {
         let has_timestamps = gpu.device.features().contains(Features::TIMESTAMP_QUERY);
         if !has_timestamps || n_dispatches == 0 || 2 * n_dispatches > MAX_QUERIES {
@@ -59,7 +59,7 @@ impl Timing {
         encoder.begin_compute_pass(&descriptor).forget_lifetime()
     }
 
-    /// Records how the round's times come back.
+    /// Records the readback of the round's times.
     pub(crate) fn resolve(&self, encoder: &mut CommandEncoder) {
         let n = 2 * self.names.len() as u32;
         encoder.resolve_query_set(&self.queries, 0..n, &self.resolved, 0);
@@ -82,7 +82,7 @@ impl Timing {
         Ok(times)
     }
 
-    /// Medians of all rounds; parts of one step are one.
+    /// Medians over all rounds; the parts of a step are added up.
     pub(crate) fn steps(&self, rounds: &[Vec<Duration>]) -> Vec<StepTime> {
         let mut steps: Vec<StepTime> = Vec::new();
         let mut first = 0;

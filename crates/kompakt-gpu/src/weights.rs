@@ -1,4 +1,5 @@
-//! The weights of a layer as blocks for video memory, one after the other, from wherever the file has them.
+//! The weights of a layer as a sequence of blocks for video memory, from whichever section of the file has
+//! them.
 
 use crate::{
     GpuError,
@@ -9,17 +10,17 @@ use kompakt_entropy::direct::TileRef;
 use kompakt_format::SectionKind;
 use kompakt_runtime::{Parameters, RowWeights, RuntimeError, program::ParameterId};
 
-/// From which density on a layer has a field for every weight, where that suits its shader.
+/// The density from which a layer has a field for each weight, where that suits its shader.
 const DENSE_FROM: f64 = 0.6;
 
-/// What takes blocks.
+/// A receiver of blocks.
 pub(crate) type Take<'t> = &'t mut dyn FnMut(Block) -> Result<(), GpuError>;
 
-/// Hands the weights of a layer to `take`, block by block: tiles of the tier `direct` as they lie, anything else packed from
-/// its decoded rows.
+/// Hands the weights of a layer to `take`, block by block: tiles of the tier `direct` unchanged, anything
+/// else packed from its decoded rows.
 ///
-/// `by_tile`: the shader for rows in fields suits the layer. `max_words`: the most that a block may have, unless a row has
-/// more. Host memory holds the layer's decoded codes and one block.
+/// `by_tile`: the shader for rows in fields suits the layer. `max_words`: the limit for a block, unless a
+/// single row is larger. Host memory holds the layer's decoded codes and one block.
 ///
 /// Errors: broken sections, and those of `take`.
 pub(crate) fn blocks(
@@ -92,7 +93,7 @@ fn direct(
     builder.and_then(|mut builder| builder.finish()).map_or(Ok(()), take)
 }
 
-/// Row by row: tiles of gaps, and those that are more than a block.
+/// Row by row: tiles of gaps, and tiles larger than a block.
 fn unpacked(builder: &mut Builder, tile: &TileRef<'_>, take: Take<'_>) -> Result<(), GpuError> {
     let (mut columns, mut codes) = (vec![0; tile.max_row_kept()], vec![0; tile.max_row_kept()]);
     for row in tile.rows() {
@@ -102,7 +103,7 @@ fn unpacked(builder: &mut Builder, tile: &TileRef<'_>, take: Take<'_>) -> Result
     Ok(())
 }
 
-/// Words of a block of so many bytes, as far as shaders count bytes of one.
+/// The size in words of a block of that many bytes, limited to the byte offsets that shaders can hold.
 pub(crate) fn max_words(bytes: u64) -> usize {
     (bytes / 4).min(1 << 29) as usize
 }

@@ -1,7 +1,7 @@
-//! Instruction sets: a value of [`Isa`] proves that the machine has what it names.
+//! Instruction sets: a value of type [`Isa`] proves that the machine supports it.
 //!
-//! Kernels and decoders take an [`Isa`] and have code for some of its [`Level`]s. This crate alone asks the processor, and
-//! one choice (`--isa`, say) holds for all of them.
+//! Kernels and decoders take an [`Isa`] and have code for some of its [`Level`]s. Only this crate queries the
+//! processor, and one choice (such as `--isa`) applies to all of them.
 //!
 //! A new instruction set is one row of the table below; what else it needs is listed where its code goes, in
 //! `kompakt-kernels/src/arch.rs`.
@@ -12,10 +12,10 @@ extern crate std;
 
 use core::fmt;
 
-/// An instruction set that this machine has.
+/// An instruction set that this machine supports.
 ///
-/// There is no way to make one without asking the machine, so code that is given an `Isa` may use what its level needs.
-/// [`Isa::SCALAR`] is the definition of everything that takes one.
+/// An `Isa` can only be made by detection, so code that is given one may use the instructions of its level.
+/// [`Isa::SCALAR`] is the reference for all code that takes one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Isa {
     /// Only detection makes any but `Scalar`.
@@ -24,7 +24,7 @@ pub struct Isa {
 
 macro_rules! instruction_sets {
     ($($(#[doc = $doc:literal])* $(#[cfg($cfg:meta)])? $level:ident $name:literal if $detected:expr;)*) => {
-        /// What an [`Isa`] stands for.
+        /// The instructions of an [`Isa`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Level {$(
             $(#[doc = $doc])*
@@ -33,7 +33,7 @@ macro_rules! instruction_sets {
         )*}
 
         impl Isa {
-            /// All that the machine has, slowest first.
+            /// All that the machine supports, slowest first.
             pub fn available() -> impl Iterator<Item = Self> {
                 [$(
                     $(#[cfg($cfg)])?
@@ -41,7 +41,7 @@ macro_rules! instruction_sets {
                 )*].into_iter().flatten()
             }
 
-            /// The name that [`by_name`](Self::by_name) knows it by.
+            /// The name that [`by_name`](Self::by_name) accepts.
             pub fn name(self) -> &'static str {
                 match self.level {$(
                     $(#[cfg($cfg)])?
@@ -52,7 +52,7 @@ macro_rules! instruction_sets {
     };
 }
 
-/// Whether the processor has a feature; without `std`, whether every processor that this was built for has it.
+/// Whether the processor has a feature; without `std`, whether the build target guarantees it.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! has {
     ($($feature:tt)*) => {{
@@ -66,18 +66,18 @@ macro_rules! has {
     }};
 }
 
-// Level, name, when the machine has it; slowest first.
+// Level, name, condition for support; slowest first.
 instruction_sets! {
-    /// Plain Rust, everywhere: the definition.
+    /// Plain Rust, on all machines: the reference.
     Scalar "scalar" if true;
-    /// Plain Rust over arrays of four, everywhere: what the compiler makes of them is up to it. A module of WebAssembly
-    /// with vectors is without it: there is nothing that it would be the best of, and every byte is sent.
+    /// Plain Rust over arrays of four, on all machines; vectorizing is left to the compiler. A WebAssembly
+    /// module with vectors leaves it out: it would never be the fastest, and it would add to the download.
     #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Portable "portable" if true;
     /// 256-bit vectors: AVX2, FMA, POPCNT, BMI1, BMI2, LZCNT.
     #[cfg(target_arch = "x86_64")]
     Avx2 "avx2" if has_avx2();
-    /// 512-bit vectors with masks: AVX-512 F, BW, DQ, VL, and what AVX2 stands for.
+    /// 512-bit vectors with masks: AVX-512 F, BW, DQ, VL, and all of `Avx2`.
     #[cfg(target_arch = "x86_64")]
     Avx512 "avx512" if has_avx2() && has!("avx512f" "avx512bw" "avx512dq" "avx512vl");
     /// 128-bit vectors of 64-bit Arm.
@@ -94,26 +94,26 @@ fn has_avx2() -> bool {
 }
 
 impl Isa {
-    /// Plain Rust, everywhere.
+    /// Plain Rust, on all machines.
     pub const SCALAR: Self = Self { level: Level::Scalar };
 
-    /// The fastest that the machine has.
+    /// The fastest that the machine supports.
     pub fn best() -> Self {
         Self::available().last().unwrap_or(Self::SCALAR)
     }
 
-    /// The one of that name, if the machine has it.
+    /// The one of that name, if the machine supports it.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::available().find(|isa| isa.name() == name)
     }
 
-    /// What it stands for.
+    /// Its level.
     #[inline(always)]
     pub fn level(self) -> Level {
         self.level
     }
 
-    /// Whether there is AVX-512 VBMI2 beside the level `Avx512`: lanes under a mask pushed together.
+    /// Whether there is AVX-512 VBMI2 in addition to the level `Avx512`: compress and expand of 8- and 16-bit lanes.
     pub fn has_vbmi2(self) -> bool {
         #[cfg(target_arch = "x86_64")]
         if self.level == Level::Avx512 {

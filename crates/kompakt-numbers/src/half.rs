@@ -13,7 +13,7 @@ pub fn f16_to_f32(bits: u16) -> f32 {
     f32::from_bits(sign | magnitude)
 }
 
-/// The nearest half-precision number, ties to the even one; beyond 65,519 it is infinite.
+/// The nearest half-precision number, ties to even; magnitudes above 65,519 become infinite.
 pub fn f16_from_f32(value: f32) -> u16 {
     let bits = value.to_bits();
     let sign = (bits >> 16) as u16 & 0x8000;
@@ -26,7 +26,7 @@ pub fn f16_from_f32(value: f32) -> u16 {
     if half_exponent >= 31 {
         return sign | 0x7c00;
     }
-    // Below the normal numbers the leading one is written out and more bits are shifted away.
+    // Subnormal: the leading one becomes explicit and more bits are shifted out.
     let (kept, shift) = if half_exponent > 0 {
         ((half_exponent as u32) << 23 | fraction, 13)
     } else if half_exponent < -10 {
@@ -36,6 +36,6 @@ pub fn f16_from_f32(value: f32) -> u16 {
     };
     let (floor, rest, tie) = (kept >> shift, kept & ((1 << shift) - 1), 1u32 << (shift - 1));
     let is_up = rest > tie || (rest == tie && floor & 1 == 1);
-    // A carry goes into the exponent, as it must.
+    // A carry propagates into the exponent, as intended.
     sign | (floor + u32::from(is_up)) as u16
 }

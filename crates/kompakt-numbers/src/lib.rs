@@ -1,8 +1,8 @@
-//! Numbers that all parts of kompakt share: as they are stored ([`Numbers`]), and such that look random and are the
-//! same everywhere ([`SplitMix64`]).
+//! Number types that all parts of kompakt share: stored numbers ([`Numbers`]), and pseudorandom numbers that
+//! are the same on all machines ([`SplitMix64`]).
 //!
-//! Half precision is converted by integer arithmetic of our own, because the loader reads codebooks of it on machines
-//! that have no instructions for it and no room for a library.
+//! Half precision is converted by integer arithmetic, because the loader reads half-precision codebooks on
+//! machines without instructions for it and without room for a library.
 #![no_std]
 
 extern crate alloc;

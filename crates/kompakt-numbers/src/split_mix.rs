@@ -2,7 +2,7 @@
 //!
 //! Source: Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators".
 
-/// What the state grows by.
+/// The increment of the state.
 pub const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A sequence of numbers that depends on its state alone.
@@ -21,7 +21,7 @@ impl SplitMix64 {
         mix(self.0)
     }
 
-    /// A number of 0 up to 1, of 53 bits.
+    /// A number in `[0, 1)`, with 53 random bits.
     pub fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
@@ -32,7 +32,7 @@ impl SplitMix64 {
     }
 }
 
-/// Spreads every bit over all: one to one, and what the numbers of a sequence are made by.
+/// The mixing function: a bijection in which each input bit affects all output bits.
 pub fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -10,7 +10,7 @@ pub enum NumberFormat {
     F32,
     /// IEEE half precision. Code 1.
     F16,
-    /// Whole numbers times one scale. Code 2.
+    /// Integers times one scale. Code 2.
     Scaled,
 }
 
@@ -35,9 +35,9 @@ impl NumberFormat {
     }
 }
 
-/// Numbers in the format in which they are or will be stored; [`Numbers::to_f32`] gives the values.
+/// Numbers in their storage format; [`Numbers::to_f32`] returns the values.
 ///
-/// Whoever makes the numbers (clustering, fine-tuning) chooses the format; packing writes down what is here.
+/// Whoever makes the numbers (clustering, fine-tuning) chooses the format; packing keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Numbers {
     /// The values.
@@ -46,9 +46,9 @@ pub enum Numbers {
     F16(Vec<u16>),
     /// `value = integer * scale`: the integer as single precision, the product rounded to it.
     Scaled {
-        /// What one step is worth.
+        /// The scale.
         scale: f32,
-        /// The steps.
+        /// The integers.
         integers: Vec<i32>,
     },
 }
@@ -105,7 +105,7 @@ impl Numbers {
         Self::F16(self.to_f32().into_iter().map(f16_from_f32).collect())
     }
 
-    /// The values rounded to multiples of a step such that the largest is `2^(bits-1) - 1` steps away from zero.
+    /// The values rounded to multiples of a step such that the largest magnitude is `2^(bits-1) - 1` steps.
     ///
     /// `bits` is 2 to 24. All zeros give a step of 1.
     pub fn to_scaled(&self, bits: u32) -> Self {
@@ -117,7 +117,7 @@ impl Numbers {
         Self::Scaled { scale, integers }
     }
 
-    /// Whether every value is a finite number.
+    /// Whether all values are finite.
     pub fn is_finite(&self) -> bool {
         match self {
             Self::F32(v) => v.iter().all(|x| x.is_finite()),
@@ -126,7 +126,7 @@ impl Numbers {
         }
     }
 
-    /// Keeps the entries for which `keep` says so, in order.
+    /// Keeps the entries for which `keep` returns true, in order.
     pub fn retain(&mut self, keep: &[bool]) {
         match self {
             Self::F32(v) => keep_only(v, keep),

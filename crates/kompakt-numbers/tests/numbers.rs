@@ -16,7 +16,7 @@ fn every_half_becomes_its_value_and_comes_back() {
 
 #[test]
 fn singles_are_rounded_to_the_nearest_half() {
-    // All exponents, and fractions at, below and above every place where rounding turns.
+    // All exponents, and fractions at, below and above every rounding boundary.
     for high in 0..=0xffff_u32 {
         for low in [0u32, 1, 0x0fff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x7fff, 0x8000, 0x8001, 0xffff] {
             let value = f32::from_bits(high << 16 | low);
@@ -29,7 +29,7 @@ fn singles_are_rounded_to_the_nearest_half() {
 
 #[test]
 fn the_sequence_is_the_published_one() {
-    // From the authors' generator, seed 1234567.
+    // Output of the authors' generator, seed 1234567.
     let mut random = SplitMix64::new(1_234_567);
     let first: [u64; 3] = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
     assert_eq!([random.bits(), random.bits(), random.bits()], first);

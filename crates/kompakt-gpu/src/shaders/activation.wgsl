@@ -1,4 +1,5 @@
-// What follows a step, element by element; `functions.wgsl` has the rest of the kinds. The numbers of the kinds are those of `Activation::code`.
+// The activation after a step; `functions.wgsl` has the rest of the kinds. Kinds are numbered as in
+// `Activation::code`.
 fn activate(kind: u32, a: f32, b: f32, v: f32) -> f32 {
     switch kind {
         case 1u: { return max(v, 0.0); }

@@ -1,7 +1,8 @@
-// A convolution, or a linear layer for many images: one workgroup a row and a tile of positions.
+// A convolution, or a linear layer for large batches: one workgroup per row and tile of positions.
 //
-// Up to 512 weights of the row at a time are unpacked into a list in workgroup memory, each with its place in the input;
-// then every lane walks the list for its own positions. A position is a place of the output in one of the images.
+// Up to 512 weights of the row at a time are unpacked into a list in workgroup memory, each with its offset
+// in the input; then each lane walks the list for its own positions. A position is an output pixel of one of
+// the images.
 const CHUNK: u32 = 512u;
 
 var<workgroup> offsets: array<u32, 512>;

@@ -1,4 +1,5 @@
-// Rows of a layer's weights, zeros included: one workgroup an index. A row that is not in this block is left to another.
+// Rows of a layer's weights, zeros included: one workgroup per index. Rows that are not in this block are
+// skipped.
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
     let id = group.x + group.y * groups.x;

@@ -1,14 +1,14 @@
-// Functions of one element. Numbers of the kinds are those of `Activation`, from 10 on.
+// Functions of one element. Kinds are numbered as in `Activation`, from 10 on.
 fn is_nan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
 
 fn error_function(v: f32) -> f32 {
     let a = abs(v);
     if a < 0.5 {
-        // Maclaurin's series: the next term is below 3e-8.
+        // Maclaurin series: the next term is below 3e-8.
         let s = v * v;
         return 1.1283791671 * v * (1.0 - s * (1.0 / 3.0 - s * (0.1 - s * (1.0 / 42.0 - s * (1.0 / 216.0 - s / 1320.0)))));
     }
-    // Abramowitz and Stegun, 7.1.26: off by 1.5e-7 at most.
+    // Abramowitz and Stegun, 7.1.26: error at most 1.5e-7.
     let t = 1.0 / (1.0 + 0.3275911 * a);
     let p = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
     return sign(v) * (1.0 - p * exp(-min(a * a, 80.0)));

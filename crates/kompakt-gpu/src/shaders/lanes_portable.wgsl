@@ -8,7 +8,7 @@ var<workgroup> partial_sums: array<f32, 64>;
 
 fn lane_of(lane: Lane) -> u32 { return lane.index; }
 
-// The sum of `value` over the lanes before this one, and over all.
+// The exclusive prefix sum of `value` at this lane, and the sum over all lanes.
 fn scan(lane: Lane, value: u32) -> vec2u {
     let l = lane.index;
     counts[l] = value;

@@ -11,7 +11,7 @@ var<workgroup> partial_sums: array<f32, 64>;
 // Lanes are numbered by subgroup: which lane of the workgroup that is does not matter.
 fn lane_of(lane: Lane) -> u32 { return lane.subgroup * lane.size + lane.inside; }
 
-// The sum of `value` over the lanes before this one, and over all.
+// The exclusive prefix sum of `value` at this lane, and the sum over all lanes.
 fn scan(lane: Lane, value: u32) -> vec2u {
     let before = subgroupExclusiveAdd(value);
     let here = subgroupAdd(value);

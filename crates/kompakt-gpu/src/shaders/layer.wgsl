@@ -1,17 +1,18 @@
-// What every shader of a layer with weights knows: its geometry, and its weights as `block.rs` packs them.
+// Common to all shaders of layers with weights: the geometry, and the weights as `block.rs` packs them.
 struct Layer {
     // Rows of this block of the matrix, and columns.
     rows: u32,
     cols: u32,
-    // Bits of a code (32: an f32 instead), and of a field where pruned weights have one; entries of the codebook.
+    // Bits per code (32: an f32 instead), and per field where pruned weights have one; entries of the
+    // codebook.
     bits: u32,
     zero_bits: u32,
     levels: u32,
-    // Where the block's first row lies in the layer's output, and how many rows all blocks have.
+    // Index of the block's first row in the layer's output, and the number of rows of all blocks.
     first_row: u32,
     all_rows: u32,
     rows_per_group: u32,
-    // Elements of an image of the input; channels of a group of it.
+    // Elements per image of the input; its channels per group.
     in_image: u32,
     in_channels: u32,
     in_height: u32,
@@ -35,7 +36,7 @@ struct Layer {
 }
 
 @group(0) @binding(0) var<uniform> layer: Layer;
-@group(0) @binding(1) var<uniform> run: vec4u; // x: images of this run
+@group(0) @binding(1) var<uniform> run: vec4u; // x: images in this run
 @group(0) @binding(2) var<storage, read> weights: array<u32>;
 // Scale, then shift, of each row of the layer.
 @group(0) @binding(3) var<storage, read> epilogue: array<f32>;
@@ -48,14 +49,14 @@ const FIELDS_WITH_ZERO: u32 = 0xfffffffeu;
 // 0, then the levels.
 var<workgroup> codebook: array<f32, 257>;
 
-// For all 64 lanes; ends with a barrier.
+// Called by all 64 lanes; ends with a barrier.
 fn load_codebook(lane: u32) {
     if lane == 0u { codebook[0] = 0.0; }
     for (var i = lane; i < layer.levels; i += 64u) { codebook[i + 1u] = bitcast<f32>(weights[i]); }
     workgroupBarrier();
 }
 
-// Where a row's map and its codes begin, in bytes; instead of a map the constants above.
+// Byte offsets of a row's map and codes; in place of a map offset, the constants above.
 fn row_at(row: u32) -> vec2u {
     let at = layer.levels + 2u * row;
     return vec2u(weights[at], weights[at + 1u]);

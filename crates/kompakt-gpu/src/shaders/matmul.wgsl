@@ -1,10 +1,10 @@
-// Products of matrices in the last two dimensions of two values: 16 by 16 elements a workgroup, 16 terms at a time; each lane
-// sums 4 elements of a column.
+// Batched matrix products over the last two dimensions: 16 by 16 elements per workgroup, 16 terms at a time;
+// each lane sums 4 elements of a column.
 struct MatMul {
     m: u32,
     n: u32,
     k: u32,
-    matrices: u32, // of an image of the result
+    matrices: u32, // per image of the result
     a_image: u32,
     b_image: u32,
     rank: u32,     // dimensions before the last two

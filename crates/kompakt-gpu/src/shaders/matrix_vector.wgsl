@@ -1,7 +1,7 @@
-// A linear layer for few images: one workgroup a row and image, its lanes walk the columns.
+// A linear layer for small batches: one workgroup per row and image, its lanes stride over the columns.
 //
-// W (rows, cols) @ x (cols) -> y (rows). Each lane takes 32 bits of the map at a time; a scan over the lanes tells where its
-// codes begin.
+// W (rows, cols) @ x (cols) -> y (rows). Each lane reads 32 bits of the map at a time; a prefix sum over the
+// lanes locates its first code.
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, lane: Lane) {
     let id = group.x + group.y * groups.x;

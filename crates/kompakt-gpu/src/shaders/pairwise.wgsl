@@ -1,7 +1,7 @@
-// Two values, element by element, each repeated along the dimensions where its stride is 0.
+// Binary operations, element by element; operands are broadcast along dimensions of stride 0.
 struct Pairwise {
-    n: u32,        // elements of an image of the result
-    a_image: u32,  // elements of an image of either
+    n: u32,        // elements per image of the result
+    a_image: u32,  // elements per image of either operand
     b_image: u32,
     op: u32,       // see `combine`
     activation: u32,
@@ -26,12 +26,12 @@ fn power(a: f32, b: f32) -> f32 {
     if a == 0.0 { return select(1.0 / abs(a), 0.0, b > 0.0); }
     let size = exp2(b * log2(abs(a)));
     if a > 0.0 { return size; }
-    // A negative base has powers with whole exponents only.
+    // A negative base has powers with integer exponents only.
     if b != floor(b) { return bitcast<f32>(0x7fc00000u | (bitcast<u32>(a) & 0u)); }
     return select(size, -size, abs(b % 2.0) == 1.0);
 }
 
-// a - q b without a second rounding, brought back into range where the quotient was rounded over a whole number.
+// a - q b without a second rounding, corrected where the quotient was rounded past an integer.
 fn rest(a: f32, b: f32, q: f32) -> f32 { return fma(-q, b, a); }
 
 fn modulo(a: f32, b: f32) -> f32 {

@@ -1,9 +1,9 @@
-// Each element on its own: scale and bias of its channel, or a slope below zero, then an activation.
+// Pointwise operations: scale and bias per channel, or a slope below zero, then an activation.
 struct Pointwise {
-    n: u32,         // elements of an image
+    n: u32,         // elements per image
     channels: u32,
-    area: u32,      // elements of a channel
-    mode: u32,      // 0: no channels; 1: scale, then bias, of each; 2: slope of each below zero; 3: each's number
+    area: u32,      // elements per channel
+    mode: u32,      // per channel: 1 scale, then bias; 2 slope below zero; 3 its value; 0: no channels
     activation: u32,
     a: f32,
     b: f32,

@@ -1,4 +1,4 @@
-// The largest element or the mean under a window, one lane a place of the result.
+// The maximum or mean of a window, one lane per element of the result.
 struct Pool {
     planes: u32,   // channels
     in_height: u32,
@@ -13,7 +13,7 @@ struct Pool {
     pad_left: u32,
     pad_bottom: u32,
     pad_right: u32,
-    // 0: the largest; 1: the mean of what lies in the image; 2: the mean of what lies in the padded image
+    // 0: maximum; 1: mean over the elements inside the image; 2: mean over those inside the padded image
     mode: u32,
     unused_0: u32,
     unused_1: u32,

@@ -1,12 +1,13 @@
-// Elements at other places: slice, pad, transpose, gather, spread, and the parts of a concatenation.
+// Moves elements: slice, pad, transpose, gather, spread, and the parts of a concatenation.
 //
-// Index `i` of the result along dimension `d` reads index `(i * times - minus) / by` of the input, and is 0 where that is
-// outside or not whole; along the dimension `table_axis` it reads `table[i]`. It is written `to` places further for each.
+// Index `i` of the result along dimension `d` reads index `(i * times - minus) / by` of the input, and is 0
+// where that is out of range or not an integer; along the dimension `table_axis` it reads `table[i]`. `to` is
+// the output stride.
 struct Rearrange {
-    n: u32,        // elements of an image that are written
-    x_image: u32,  // elements of an image of the input
-    y_image: u32,  // elements of an image of the result
-    y_first: u32,  // where in it they go
+    n: u32,        // elements written per image
+    x_image: u32,  // elements per image of the input
+    y_image: u32,  // elements per image of the result
+    y_first: u32,  // offset of the written elements in it
     rank: u32,
     table_axis: u32,
     unused_0: u32,

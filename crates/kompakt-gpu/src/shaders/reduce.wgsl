@@ -1,9 +1,9 @@
-// One element of all along some dimensions: a workgroup a result.
+// Reduction over some dimensions: one workgroup per result.
 struct Reduce {
-    n: u32,        // results of an image
+    n: u32,        // results per image
     x_image: u32,
-    n_gone: u32,   // elements behind a result
-    kind: u32,     // 0 sum, 1 mean, 2 product, 3 greatest, 4 least, 5 and 6 where those are
+    n_gone: u32,   // elements reduced to one result
+    kind: u32,     // 0 sum, 1 mean, 2 product, 3 maximum, 4 minimum, 5 and 6 their indices
     kept_rank: u32,
     gone_rank: u32,
     unused_0: u32,
@@ -76,7 +76,7 @@ fn main(
             } else if step.kind == 2u {
                 values[l] = a * b;
             } else if places[l + half] != 0xffffffffu {
-                // Of equals the first.
+                // The first of equals.
                 if places[l] == 0xffffffffu || better(b, a) || (!better(a, b) && places[l + half] < places[l]) {
                     values[l] = b;
                     places[l] = places[l + half];

@@ -1,4 +1,5 @@
-// Bilinear interpolation: pixel i is taken at i * step + offset of the input, clamped to its first and last pixel.
+// Bilinear interpolation: pixel i samples the input at i * step + offset, clamped to its first and last
+// pixel.
 struct Resize {
     planes: u32,
     in_height: u32,

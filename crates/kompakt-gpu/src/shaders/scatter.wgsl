@@ -1,9 +1,9 @@
-// Rows written to the rows that indices name, first to last: one lane an element of the result looks at all of them.
+// Writes rows to indexed rows, first to last: one lane per element of the result scans all updates.
 struct Scatter {
     n: u32,        // rows
     m: u32,        // columns
     k: u32,        // rows that are written
-    update: u32,   // 0 set, 1 add, 2 multiply, 3 greatest, 4 least
+    update: u32,   // 0 set, 1 add, 2 multiply, 3 maximum, 4 minimum
 }
 
 @group(0) @binding(0) var<uniform> step: Scatter;

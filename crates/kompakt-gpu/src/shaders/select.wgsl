@@ -1,7 +1,8 @@
-// One of two values, element by element, as a third says; each is repeated along the dimensions where its stride is 0.
+// One of two values, element by element, selected by a third; operands are broadcast along dimensions of
+// stride 0.
 struct Select {
-    n: u32,        // elements of an image of the result
-    c_image: u32,  // elements of an image of each operand
+    n: u32,        // elements per image of the result
+    c_image: u32,  // elements per image of each operand
     a_image: u32,
     b_image: u32,
     rank: u32,

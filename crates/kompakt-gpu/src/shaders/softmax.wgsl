@@ -1,9 +1,9 @@
-// exp(x) / sum exp(x) along a dimension, or its logarithm: one workgroup a column.
+// exp(x) / sum exp(x) along a dimension, or its logarithm: one workgroup per column.
 struct Softmax {
     channels: u32,
-    area: u32,     // distance of neighbours in a column
+    area: u32,     // stride of a column
     is_log: u32,
-    outer: u32,    // times that columns of that distance lie in an image
+    outer: u32,    // groups of `area` columns per image
 }
 
 @group(0) @binding(0) var<uniform> step: Softmax;

@@ -1,8 +1,8 @@
-// Along a dimension, what is at the indices that a second value holds: one lane an element.
+// Gathers along a dimension, at the indices in a second value: one lane per element.
 struct Take {
-    n: u32,        // along the dimension
-    inner: u32,    // distance of neighbours along it
-    k: u32,        // indices of an image
+    n: u32,        // size of the dimension
+    inner: u32,    // its stride
+    k: u32,        // indices per image
     outer: u32,
 }
 

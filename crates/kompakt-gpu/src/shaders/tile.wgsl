@@ -1,6 +1,6 @@
-// A convolution, or a linear layer for many images, whose rows keep most of their weights: 32 rows and 32 positions a
-// workgroup. Codes are looked up into a tile in workgroup memory, 16 columns at a time, and inputs brought beside them; each
-// lane sums 4 rows by 4 positions. A position is a place of the output in one of the images.
+// A convolution, or a linear layer for large batches, whose rows keep most of their weights: 32 rows and 32
+// positions per workgroup. Weights are decoded into a tile in workgroup memory, 16 columns at a time, along
+// with the inputs; each lane sums 4 rows by 4 positions. A position is an output pixel of one of the images.
 const CHUNK: u32 = 16u;
 
 // [column][row] and [column][position].
@@ -20,7 +20,7 @@ fn main(
     if id >= (layer.rows + 31u) / 32u * tiles { return; }
     load_codebook(l);
 
-    // What this lane brings: 8 columns of one row and of one position.
+    // The elements that this lane loads: 8 columns of one row and of one position.
     let first_row = id / tiles * 32u;
     let first_position = id % tiles * 32u;
     let brought_row = first_row + l % 32u;
@@ -32,7 +32,7 @@ fn main(
     let image = at / area * layer.in_image;
     let window = layer.kernel_height * layer.kernel_width;
 
-    // What it sums.
+    // Its accumulators.
     let r = l / 8u * 4u;
     let p = l % 8u * 4u;
     var sums = array<vec4f, 4>(vec4f(), vec4f(), vec4f(), vec4f());

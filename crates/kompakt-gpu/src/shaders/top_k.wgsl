@@ -1,11 +1,12 @@
-// The greatest or least elements along a dimension, in order, of equals the first: one lane a column.
+// The largest or smallest elements along a dimension, in order, the first of equals first: one lane per
+// column.
 struct TopK {
     n: u32,
     k: u32,
-    inner: u32,    // distance of neighbours along the dimension
+    inner: u32,    // stride of the dimension
     outer: u32,
     largest: u32,
-    indices: u32,  // whether places are asked for
+    indices: u32,  // whether indices are returned
     unused_0: u32,
     unused_1: u32,
 }
@@ -15,7 +16,7 @@ struct TopK {
 @group(0) @binding(2) var<storage, read> x: array<value>;
 @group(0) @binding(3) var<storage, read_write> y: array<value>;
 
-// A number whose order is that of all f32: from -NaN to NaN, -0 before 0; turned round where the greatest are wanted.
+// A sort key in the total order of f32: from -NaN to NaN, -0 before 0; reversed where the largest are wanted.
 fn key(v: f32) -> u32 {
     let bits = bitcast<u32>(v);
     let ascending = select(bits | 0x80000000u, ~bits, (bits >> 31u) == 1u);
@@ -28,7 +29,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
     if i >= step.outer * step.inner * run.x { return; }
     let start = i / step.inner * step.n * step.inner + i % step.inner;
     let to = i / step.inner * step.k * step.inner + i % step.inner;
-    var last = vec2u(); // key and place of the one before
+    var last = vec2u(); // key and index of the previous one
     for (var rank = 0u; rank < step.k; rank++) {
         var best = vec2u(0xffffffffu, 0xffffffffu);
         for (var j = 0u; j < step.n; j++) {
