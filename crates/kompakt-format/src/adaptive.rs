@@ -1,4 +1,4 @@
-//! Parameters out of adaptive streams.
+//! Decodes parameters from adaptive streams.
 
 use crate::{
     check::check_codebook,
@@ -15,7 +15,7 @@ use kompakt_entropy::{
 use kompakt_graph::Param;
 use kompakt_numbers::{NumberFormat, Numbers};
 
-/// Reads one parameter of an adaptive stream: its numbers' scale, its codebook, its mask and codes, its numbers.
+/// Reads one parameter of an adaptive stream: scale, codebook, mask and codes, and values.
 pub(crate) fn adaptive(
     decoder: &mut StreamDecoder<'_>,
     param: &Param,
@@ -48,7 +48,7 @@ pub(crate) fn adaptive(
     }
 }
 
-/// A list of numbers; one that `ascends` was written as such, unless its scale is not positive.
+/// A list of values; one that `ascends` was written as such, unless its scale is not positive.
 fn numbers(
     decoder: &mut StreamDecoder<'_>,
     format: NumberFormat,

@@ -1,4 +1,4 @@
-//! What a file says beside its network: labels, history, self-tests. Without it the network is the same.
+//! What a file stores beside its network: labels, history, self-tests. None of it changes the network.
 
 use crate::{
     cbor::Cbor,
@@ -18,12 +18,12 @@ use kompakt_numbers::SplitMix64;
 /// The bytes of a section, unpacked, and where it begins.
 type Found<'a> = (Cow<'a, [u8]>, usize);
 
-/// One self-test: an input that follows from its number, and what the network makes of it.
+/// One self-test: an input generated from a seed, and the network's expected output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SelfTest {
-    /// The number that the input is generated from, see [`self_test_input`].
+    /// The seed of the input, see [`self_test_input`].
     pub seed: u64,
-    /// What the first output should be, element by element.
+    /// The expected first output, element by element.
     pub expected: Vec<f32>,
 }
 
@@ -50,14 +50,14 @@ impl<'a> Container<'a> {
         self.ancillary(SectionKind::Provenance)?.map(|(bytes, at)| provenance(&bytes, at)).transpose()
     }
 
-    /// Inputs and what they should give.
+    /// Inputs and their expected outputs.
     pub fn self_tests(&self) -> Result<Vec<SelfTest>, FormatError> {
         let n = self.directory().n_outputs();
         self.ancillary(SectionKind::SelfTests)?
             .map_or(Ok(Vec::new()), |(bytes, at)| self_tests(&bytes, n, at))
     }
 
-    /// The unpacked bytes of an ancillary section, if it is there, after its checksum.
+    /// The unpacked bytes of an ancillary section, if it is there; its checksum is verified first.
     fn ancillary(&self, kind: SectionKind) -> Result<Option<Found<'a>>, FormatError> {
         let Some(section) = self.sections().iter().find(|s| s.kind == kind) else { return Ok(None) };
         self.check_crc(section)?;
@@ -84,12 +84,12 @@ impl Directory {
     }
 }
 
-/// What a section of labels says, given its bytes.
+/// The labels of a section, given its bytes.
 pub(crate) fn labels_of(section: &Section, bytes: &[u8]) -> Result<Vec<String>, FormatError> {
     labels(&unpack(section, bytes)?, section.offset)
 }
 
-/// What a section of provenance says, given its bytes.
+/// The provenance of a section, given its bytes.
 pub(crate) fn provenance_of(section: &Section, bytes: &[u8]) -> Result<String, FormatError> {
     provenance(&unpack(section, bytes)?, section.offset)
 }

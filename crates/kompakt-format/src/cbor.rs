@@ -19,7 +19,7 @@ pub(crate) mod major {
     pub(crate) const SIMPLE: u8 = 7;
 }
 
-/// A whole or a broken number.
+/// An integer or a float.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Scalar {
     Int(i64),
@@ -45,7 +45,7 @@ impl<'a> Cbor<'a> {
         self.base.saturating_add(self.at)
     }
 
-    /// Fails unless all is read.
+    /// Fails unless all bytes are consumed.
     pub(crate) fn finish(&self) -> Result<(), FormatError> {
         if self.remaining() == 0 { Ok(()) } else { self.wrong("bytes after the last item") }
     }
@@ -60,7 +60,7 @@ impl<'a> Cbor<'a> {
         self.expect(major::UINT, "a whole number of at least 0 is expected")
     }
 
-    /// A number that counts something here.
+    /// A count that fits in this machine's `usize`.
     pub(crate) fn size(&mut self) -> Result<usize, FormatError> {
         let offset = self.offset();
         match usize::try_from(self.uint()?) {
@@ -69,7 +69,7 @@ impl<'a> Cbor<'a> {
         }
     }
 
-    /// A whole number.
+    /// An integer.
     pub(crate) fn int(&mut self) -> Result<i64, FormatError> {
         let offset = self.offset();
         match self.scalar()? {
@@ -88,7 +88,7 @@ impl<'a> Cbor<'a> {
         }
     }
 
-    /// A text.
+    /// A text string.
     pub(crate) fn text(&mut self) -> Result<&'a str, FormatError> {
         let offset = self.offset();
         let n = self.expect(major::TEXT, "a text is expected")?;
@@ -99,14 +99,14 @@ impl<'a> Cbor<'a> {
         }
     }
 
-    /// How many items the array has that begins here: at most `most`, and no more than there are bytes.
+    /// The length of the array that begins here: at most `most`, and no more than there are bytes.
     pub(crate) fn array(&mut self, most: usize) -> Result<usize, FormatError> {
         let offset = self.offset();
         let n = self.expect(major::ARRAY, "an array is expected")?;
         self.at_most(n, most, offset)
     }
 
-    /// How many pairs the map has that begins here, likewise.
+    /// The number of pairs of the map that begins here, likewise.
     pub(crate) fn map(&mut self, most: usize) -> Result<usize, FormatError> {
         let offset = self.offset();
         let n = self.expect(major::MAP, "a map is expected")?;
@@ -120,7 +120,7 @@ impl<'a> Cbor<'a> {
         }
     }
 
-    /// False or true.
+    /// A boolean.
     pub(crate) fn bool(&mut self) -> Result<bool, FormatError> {
         let byte = self.bytes.get(self.at).copied();
         match byte {
@@ -133,7 +133,7 @@ impl<'a> Cbor<'a> {
         }
     }
 
-    /// A number of either kind.
+    /// An integer or a float.
     pub(crate) fn scalar(&mut self) -> Result<Scalar, FormatError> {
         let offset = self.offset();
         let too_large = || FormatError::new("F-6", offset, "a number beyond 64 bits");
@@ -152,7 +152,7 @@ impl<'a> Cbor<'a> {
         }
     }
 
-    /// A number as f32; whole ones up to 2^24 are exact.
+    /// A number as f32; integers up to 2^24 are exact.
     pub(crate) fn f32(&mut self) -> Result<f32, FormatError> {
         let offset = self.offset();
         let Scalar::Float(wide) = self.scalar()? else {
@@ -190,7 +190,7 @@ impl<'a> Cbor<'a> {
         if shorter { broken("F-6", offset, "a float that is not in its shortest form") } else { Ok(value) }
     }
 
-    /// Reads past one item of any kind.
+    /// Skips one item of any kind.
     pub(crate) fn skip(&mut self) -> Result<(), FormatError> {
         self.skip_at(0)
     }
@@ -307,7 +307,7 @@ fn fits_f32(value: f64) -> bool {
     f64::from(narrow).to_bits() == value.to_bits()
 }
 
-/// Whether half precision holds a value that single precision holds: eleven significant bits, none below 2^-24.
+/// Whether an f32 value is exact in half precision: eleven significant bits, none below 2^-24.
 fn fits_half(value: f64) -> bool {
     let magnitude = value.abs();
     if magnitude >= 1.0 / 16_384.0 {

@@ -1,4 +1,4 @@
-//! What decoded numbers and masks must be: rules F-23 and F-24.
+//! Constraints on decoded values and masks: rules F-23 and F-24.
 
 use crate::{
     decoded::Decoded,
@@ -6,7 +6,7 @@ use crate::{
 };
 use kompakt_numbers::Numbers;
 
-/// A mask removes something, numbers are finite.
+/// Checks that a mask removes something and that values are finite.
 pub(crate) fn check(decoded: &Decoded, at: usize) -> Result<(), FormatError> {
     if decoded.mask().is_some_and(|mask| mask.iter().all(|&kept| kept)) {
         return broken("F-24", at, "a mask that keeps everything is not stored");

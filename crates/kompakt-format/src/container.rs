@@ -15,22 +15,22 @@ use kompakt_prep::Pipeline;
 /// A `.kompakt` file whose header and directory have been checked. See the [crate] page for what that promises.
 #[derive(Debug, Clone)]
 pub struct Container<'a> {
-    /// As long as `directory.total`.
+    /// Exactly `directory.total` bytes.
     bytes: &'a [u8],
     directory: Arc<Directory>,
-    /// What payloads are decoded on.
+    /// The instruction set that payloads are decoded on.
     isa: Isa,
 }
 
 impl<'a> Container<'a> {
-    /// Checks header and directory; payloads are not looked at.
+    /// Checks header and directory; payloads are not read.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
         Ok(Self { bytes, directory: Arc::new(Directory::parse(bytes)?), isa: Isa::best() })
     }
 
-    /// The same file again, for a caller that keeps the directory beside the bytes (a map, say) that it came from.
+    /// The same file again, for a caller that stores the directory beside its bytes (a memory map, say).
     ///
-    /// Errors: F-3 if the bytes are of another length. That they are the same is the caller's to see to; if they
+    /// Errors: F-3 if the bytes have another length. The caller ensures that they are the same bytes; if they
     /// are not, payloads are errors or other weights, nothing worse.
     pub fn with_directory(directory: Arc<Directory>, bytes: &'a [u8]) -> Result<Self, FormatError> {
         if bytes.len() != directory.total {
@@ -39,21 +39,21 @@ impl<'a> Container<'a> {
         Ok(Self { bytes, directory, isa: Isa::best() })
     }
 
-    /// The same, whose payloads are decoded on that instruction set instead of the best; all give the same.
+    /// The same, with payloads decoded on that instruction set instead of the best; all give the same result.
     pub fn on(self, isa: Isa) -> Self {
         Self { isa, ..self }
     }
 
-    /// What payloads are decoded on.
+    /// The instruction set that payloads are decoded on.
     pub fn isa(&self) -> Isa {
         self.isa
     }
 
-    /// The directory, to be kept.
+    /// The directory, to be stored by the caller.
     pub fn directory(&self) -> &Arc<Directory> {
         &self.directory
     }
-    /// The whole file.
+    /// All bytes of the file.
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
     }
@@ -69,27 +69,28 @@ impl<'a> Container<'a> {
     pub fn graph(&self) -> &Graph {
         &self.directory.graph
     }
-    /// What is done to a raw input first; it makes what the network's only input reads.
+    /// The preprocessing of a raw input; its result is the network's only input.
     pub fn pipeline(&self) -> Option<&Pipeline> {
         self.directory.pipeline.as_ref()
     }
-    /// What the directory says of each parameter.
+    /// The directory's description of each parameter.
     pub fn descriptors(&self) -> &[Descriptor] {
         &self.directory.descriptors
     }
-    /// All sections in the file's order. Between them lies nothing but padding and checksums.
+    /// All sections in the file's order, separated only by padding and checksums.
     pub fn sections(&self) -> &[Section] {
         &self.directory.sections
     }
-    /// How many bytes each key of the directory and its value take. The map's own head, before them, is not counted.
+    /// How many bytes each key of the directory takes with its value. The map's own head is not counted.
     pub fn directory_bytes(&self) -> &[(i64, usize)] {
         &self.directory.key_bytes
     }
-    /// Where the directory lies; before it is the header.
+    /// Where the directory is stored; the header precedes it.
     pub fn directory_span(&self) -> core::ops::Range<usize> {
         self.directory.span.clone()
     }
-    /// Parameters of the network as it entered the pipeline: times 4 bytes, the numerator of the compression ratio.
+    /// Number of parameters of the network as it entered the pipeline; times 4 bytes, this is the numerator
+    /// of the compression ratio.
     pub fn dense_parameters(&self) -> Option<u64> {
         self.directory.dense_parameters
     }

@@ -1,11 +1,11 @@
-//! The content hash: what two files have in common when they are the same network.
+//! The content hash, which is equal for files that hold the same network.
 
 use crate::decoded::Decoded;
 use alloc::vec::Vec;
 use kompakt_numbers::Numbers;
 use sha2::{Digest, Sha256};
 
-/// Bytes that are gathered before they are hashed.
+/// Bytes that are buffered before they are hashed.
 const BLOCK: usize = 1 << 16;
 
 /// Feeds the content of a file to SHA-256 in the order that `spec/format.md` defines. Rule F-25.
@@ -48,7 +48,7 @@ impl ContentHash {
         self.flush(0);
     }
 
-    /// Adds bytes of a dense parameter as a raw section has them, unpacked: of single and half precision the same.
+    /// Adds bytes of a dense parameter as its raw section stores them, unpacked; only for f32 and f16.
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.sha.update(bytes);
     }
@@ -62,7 +62,7 @@ impl ContentHash {
         hash
     }
 
-    /// Bits, least significant first, filled up to whole bytes.
+    /// Bits, least significant first, padded to full bytes.
     fn bits(&mut self, row: &[bool]) {
         let byte = |chunk: &[bool]| chunk.iter().rev().fold(0u8, |byte, &bit| byte << 1 | u8::from(bit));
         self.gathered.extend(row.chunks(8).map(byte));
@@ -86,7 +86,7 @@ impl ContentHash {
         }
     }
 
-    /// Hashes what is gathered, once it is more than `least`.
+    /// Hashes the buffer once it holds more than `least` bytes.
     fn flush(&mut self, least: usize) {
         if self.gathered.len() > least {
             self.sha.update(&self.gathered);

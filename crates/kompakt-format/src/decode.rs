@@ -1,4 +1,4 @@
-//! From sections to parameters.
+//! Decodes sections into parameters.
 
 use crate::{
     adaptive::{adaptive, target},
@@ -29,7 +29,7 @@ use kompakt_numbers::{NumberFormat, Numbers};
 impl Container<'_> {
     /// Decodes the first section: codebooks, biases, and in tier `smallest` all weights that are not large.
     ///
-    /// Memory and time: in proportion to the parameters that are in it.
+    /// Memory and time: proportional to the parameters it contains.
     pub fn pool(&self) -> Result<Pool, FormatError> {
         let first = self.sections().first().map_or(&[][..], |section| self.section_bytes(section));
         self.directory().decode_pool(first, self.isa())
@@ -37,7 +37,7 @@ impl Container<'_> {
 
     /// The tables that all tiles of tier `stream` share.
     ///
-    /// Errors: the file has none (it is of another tier, or has no codes), or they are broken.
+    /// Errors: the file has none (it is of another tier, or has no codes), or they are invalid.
     pub fn stream_tables(&self) -> Result<stream::Tables, FormatError> {
         match self.sections().iter().find(|s| s.kind == SectionKind::StreamTables) {
             Some(section) => parse_tables(self.section_bytes(section), section, self.isa()),
@@ -45,9 +45,9 @@ impl Container<'_> {
         }
     }
 
-    /// Decodes parameter `parameter`, of which `pool` holds all or nothing or the codebook.
+    /// Decodes parameter `parameter`, of which `pool` holds everything, nothing or the codebook.
     ///
-    /// Errors: the section is broken; F-17 if there is no such parameter.
+    /// Errors: the section is invalid; F-17 if there is no such parameter.
     pub fn decode_parameter(&self, parameter: usize, pool: &Pool) -> Result<Decoded, FormatError> {
         if let Some(decoded) = pool.get(parameter) {
             return Ok(decoded.clone());
@@ -55,7 +55,7 @@ impl Container<'_> {
         self.decode_own(parameter, pool, self.own_tables()?.as_ref())
     }
 
-    /// Decodes everything, in the graph's order.
+    /// Decodes all parameters, in the graph's order.
     pub fn decode(&self) -> Result<Vec<Decoded>, FormatError> {
         let mut pool = self.pool()?;
         let tables = self.own_tables()?;
@@ -174,7 +174,7 @@ impl Directory {
         Ok(entries)
     }
 
-    /// A parameter whose section is packed and nothing but singles, block by block; `None` for any other.
+    /// A parameter whose section is packed and holds only f32 values, block by block; `None` for any other.
     pub(crate) fn packed_section<S: Source>(
         &self,
         parameter: usize,
@@ -246,7 +246,7 @@ fn raw_section(
     read(&unpacked).map_err(|e| FormatError { offset: section.offset, ..e })
 }
 
-/// Whether a packed section is singles and nothing else: then it is decoded block by block. These may be large.
+/// Whether a packed section holds only f32 values: then it is decoded block by block. These may be large.
 fn is_plain(param: &Param, descriptor: &Descriptor, length: usize) -> bool {
     let is_single = descriptor.format == NumberFormat::F32 && !descriptor.is_masked;
     is_single && Some(length) == param.len().checked_mul(4)

@@ -1,20 +1,20 @@
-//! Parameters taken out of their code.
+//! Decoded parameters.
 
 use alloc::{vec, vec::Vec};
 use kompakt_entropy::{MaskedCodes, MaskedCodesBuf};
 use kompakt_numbers::Numbers;
 
-/// One parameter, decoded whole. Its shape is the graph's.
+/// One parameter, fully decoded. Its shape is the graph's.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoded {
-    /// One number for each weight that is kept.
+    /// One value per kept weight.
     Dense {
-        /// The kept ones, row-major.
+        /// The kept values, row-major.
         numbers: Numbers,
         /// True = kept, row-major; `None`: all are.
         mask: Option<Vec<bool>>,
     },
-    /// One code for each weight that is kept.
+    /// One code per kept weight.
     Shared {
         /// Strictly ascending, none of them zero.
         codebook: Numbers,
@@ -32,7 +32,7 @@ impl Decoded {
         }
     }
 
-    /// How many weights are kept.
+    /// Number of kept weights.
     pub fn n_kept(&self) -> usize {
         match self {
             Self::Dense { numbers, .. } => numbers.len(),
@@ -40,7 +40,7 @@ impl Decoded {
         }
     }
 
-    /// The codebook and the codes, if there are any.
+    /// The codebook and the codes, if any.
     pub fn shared(&self) -> Option<(&Numbers, MaskedCodes<'_>)> {
         match self {
             Self::Dense { .. } => None,
@@ -48,7 +48,7 @@ impl Decoded {
         }
     }
 
-    /// Every weight as a number, zeros included.
+    /// All weights as values, zeros included.
     pub fn to_f32(&self) -> Vec<f32> {
         match self {
             Self::Dense { numbers, mask: None } => numbers.to_f32(),
@@ -83,7 +83,7 @@ pub fn coder_shape(shape: &[usize]) -> [usize; 3] {
     }
 }
 
-/// For every input channel of a consumer, how many weights the unit that makes it has kept.
+/// For each input channel of a consumer, how many weights the unit that produces it has kept.
 pub fn unit_counts(producer: &Decoded, (rows, cols): (usize, usize), span: usize) -> Vec<u32> {
     let whole = u32::try_from(cols).unwrap_or(u32::MAX);
     let count = |row: &[bool]| u32::try_from(row.iter().filter(|&&k| k).count()).unwrap_or(u32::MAX);

@@ -1,7 +1,7 @@
-//! A dense parameter with a section of its own, checked and hashed piece by piece: large ones are never in memory
-//! whole.
+//! A dense parameter with a section of its own, checked and hashed piece by piece: a large one is never in
+//! memory as a unit.
 //!
-//! Of single and half precision numbers the section's bytes, unpacked, are those that the content hash takes.
+//! For f32 and f16 values the content hash takes exactly the section's unpacked bytes.
 
 use crate::{
     content::ContentHash,
@@ -14,9 +14,9 @@ use crate::{
 use alloc::vec::Vec;
 use kompakt_numbers::NumberFormat;
 
-/// Checks one, feeding it to `hash`. `None` if its numbers are `scaled`: those have to be decoded.
+/// Checks one, feeding it to `hash`. `None` if its values are `scaled`: those have to be decoded.
 ///
-/// Memory: some blocks. Errors: as decoding it.
+/// Memory: a few blocks. Errors: as for decoding it.
 pub(crate) fn check_dense<S: Source>(
     source: &mut S,
     section: &Section,
@@ -52,19 +52,19 @@ pub(crate) fn check_dense<S: Source>(
     Ok(Some(()))
 }
 
-/// What has been seen of one.
+/// Progress through one parameter.
 struct Dense {
-    /// Bytes of a number.
+    /// Bytes of a value.
     width: usize,
     rows: usize,
     cols: usize,
-    /// Bytes of a row of the mask, and of all; 0 without one.
+    /// Bytes of a row of the mask, and of the entire mask; 0 without one.
     stride: usize,
     mask_bytes: usize,
-    /// Bytes so far, and bits of the mask that are set.
+    /// Bytes so far, and number of mask bits that are set.
     seen: usize,
     n_kept: usize,
-    /// The first bytes of a number whose others are in the next piece.
+    /// The first bytes of a value that continues in the next piece.
     begun: Vec<u8>,
     at: usize,
 }
@@ -111,7 +111,7 @@ impl Dense {
         Ok(())
     }
 
-    /// Of whole numbers.
+    /// `bytes` holds complete values.
     fn finite(&self, bytes: &[u8]) -> Result<(), FormatError> {
         let all = match self.width {
             4 => bytes.as_chunks().0.iter().all(|&b| f32::from_le_bytes(b).is_finite()),

@@ -1,9 +1,9 @@
-//! What the directory says of one parameter: one number.
+//! The directory's description of one parameter, packed into one integer.
 //!
 //! ```text
 //! bits 0-1   number format: 0 f32, 1 f16, 2 integers times a scale
 //! bit  2     some weights are pruned: there is a mask
-//! bits 3-    entries of the codebook, or 0: one number a weight
+//! bits 3-    entries of the codebook, or 0: one value per weight
 //! ```
 
 use crate::{
@@ -12,31 +12,31 @@ use crate::{
 };
 use kompakt_numbers::NumberFormat;
 
-/// How the weights of a parameter are told.
+/// How the weights of a parameter are represented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// One number for each weight that is kept.
+    /// One value per kept weight.
     Dense,
-    /// One code for each weight that is kept, into a codebook.
+    /// One code per kept weight, an index into a codebook.
     Shared {
         /// Entries of the codebook, 1 to 256.
         n_levels: usize,
     },
 }
 
-/// What the directory says of one parameter. Its shape is the graph's.
+/// The directory's description of one parameter. Its shape is the graph's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
-    /// Codes or numbers.
+    /// Codes or values.
     pub form: Form,
-    /// How the codebook's (or the weights' own) numbers are stored.
+    /// How the values of the codebook (or of the weights themselves) are stored.
     pub format: NumberFormat,
     /// Whether some weights are pruned.
     pub is_masked: bool,
 }
 
 impl Descriptor {
-    /// Entries of the codebook, if there is one.
+    /// Entries of the codebook, if any.
     pub fn n_levels(&self) -> Option<usize> {
         match self.form {
             Form::Dense => None,
@@ -44,7 +44,7 @@ impl Descriptor {
         }
     }
 
-    /// As a number. Rule F-14.
+    /// As an integer. Rule F-14.
     pub fn code(&self) -> u64 {
         let levels = self.n_levels().unwrap_or(0).min(MAX_LEVELS) as u64;
         levels << 3 | u64::from(self.is_masked) << 2 | self.format.code()

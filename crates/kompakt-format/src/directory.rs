@@ -1,4 +1,4 @@
-//! The directory: graph, preprocessing, descriptors and the section table, as one CBOR map with whole numbers as
+//! The directory: graph, preprocessing, descriptors and the section table, as one CBOR map with integers as
 //! keys. Keys of at least 0 are critical, negative ones ancillary.
 
 use crate::{
@@ -30,19 +30,19 @@ pub mod key {
     pub const CONTENT_HASH: i64 = 1;
     /// Shapes of the inputs.
     pub const INPUTS: i64 = 2;
-    /// Nodes in the order they run.
+    /// Nodes in execution order.
     pub const NODES: i64 = 3;
-    /// Values that leave the graph; left out if it is the last one.
+    /// Outputs of the graph; left out if the last value is the only one.
     pub const OUTPUTS: i64 = 4;
-    /// Shape of a raw input, and the steps that make the network's input of it.
+    /// Shape of a raw input, and the steps that produce the network's input from it.
     pub const PREPROCESSING: i64 = 5;
-    /// One descriptor a parameter.
+    /// One descriptor per parameter.
     pub const PARAMETERS: i64 = 6;
     /// The section table; left out if there is only the pool.
     pub const SECTIONS: i64 = 7;
     /// Names of inputs and nodes.
     pub const NAMES: i64 = -1;
-    /// Parameters of the network as it entered the pipeline.
+    /// Number of parameters of the network as it entered the pipeline.
     pub const DENSE_PARAMETERS: i64 = -2;
     /// Figures by name.
     pub const MEASURED: i64 = -3;
@@ -79,24 +79,24 @@ impl Tier {
     }
 }
 
-/// The checked directory of a container. Holds no borrowed bytes, so that the owner of the file can keep it beside.
+/// The checked directory of a container. Holds no borrowed bytes, so the file's owner can store both.
 #[derive(Debug, Clone)]
 pub struct Directory {
     pub(crate) tier: Tier,
     pub(crate) content_hash: [u8; 8],
     pub(crate) graph: Graph,
     pub(crate) pipeline: Option<Pipeline>,
-    /// One a parameter of `graph`.
+    /// One per parameter of `graph`.
     pub(crate) descriptors: Vec<Descriptor>,
-    /// For each parameter the index of its section in `sections`; `None`: it is in the pool.
+    /// For each parameter the index of its section in `sections`; `None` if it is in the pool.
     pub(crate) homes: Vec<Option<usize>>,
     /// In the file's order; each with its checksum within the file.
     pub(crate) sections: Vec<Section>,
     /// Bytes of the directory that the content hash covers.
     pub(crate) hashed: Range<usize>,
-    /// Where the directory lies.
+    /// Where the directory is stored.
     pub(crate) span: Range<usize>,
-    /// Every key, known or not, with the bytes that it and its value take.
+    /// All keys, known or not, with the number of bytes that each takes with its value.
     pub(crate) key_bytes: Vec<(i64, usize)>,
     pub(crate) dense_parameters: Option<u64>,
     pub(crate) measured: Vec<(String, f64)>,
@@ -104,7 +104,7 @@ pub struct Directory {
     pub(crate) total: usize,
 }
 
-/// The values of the map as they are found.
+/// The values of the map read so far.
 #[derive(Default)]
 struct Raw {
     tier: Option<Tier>,
@@ -125,12 +125,12 @@ struct Raw {
 }
 
 impl Directory {
-    /// Checks header and directory of a whole file. Payloads are not looked at.
+    /// Checks header and directory of a complete file. Payloads are not read.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
         Self::parse_prefix(bytes, bytes.len())
     }
 
-    /// The same, of a file of `total` bytes of which these are the first, up to the end of the directory at least.
+    /// The same for a file of `total` bytes, given its first bytes, at least up to the end of the directory.
     pub(crate) fn parse_prefix(bytes: &[u8], total: usize) -> Result<Self, FormatError> {
         let header = Header::parse(bytes, total)?;
         let span = header.directory_at..header.directory_end;
@@ -166,7 +166,7 @@ impl Directory {
         Some(Tiles { section, bytes, rows, cols, n_levels: descriptor.n_levels()? })
     }
 
-    /// Checks that `raw`'s descriptors and sections fit the graph, and says where each parameter lives.
+    /// Checks that `raw`'s descriptors and sections fit the graph, and locates each parameter.
     fn place_parameters(&mut self, at: usize, sections_at: usize) -> Result<(), FormatError> {
         self.check_elements(at)?;
         self.check_sections(sections_at)?;
@@ -439,7 +439,7 @@ fn graph(
     Graph::new(inputs, nodes, outputs).map_err(|e| FormatError::new("F-12", at, e.to_string()))
 }
 
-/// The names that inputs have when none are stored: `input`, or `input1`, `input2`, …
+/// Default names of inputs when none are stored: `input`, or `input1`, `input2`, …
 pub fn input_names(n: usize) -> impl Iterator<Item = String> {
     (1..=n).map(move |i| if n == 1 { "input".to_string() } else { format!("input{i}") })
 }

@@ -20,7 +20,7 @@ impl FormatError {
         Self { rule, offset, problem: problem.into() }
     }
 
-    /// What a coder found in a payload that begins at `offset`.
+    /// The error of a coder in a payload that begins at `offset`.
     pub(crate) fn coded(error: EntropyError, offset: usize) -> Self {
         match error {
             EntropyError::Stream { offset: at, rule, problem } => {

@@ -1,4 +1,4 @@
-//! From decoded tiles into a whole tensor.
+//! Fills a complete tensor from decoded tiles.
 
 use crate::{
     error::{FormatError, broken},
@@ -11,7 +11,7 @@ pub(crate) struct TileTarget<'w> {
     codes: &'w mut [u8],
     mask: Option<&'w mut [bool]>,
     cols: usize,
-    /// How many weights were put.
+    /// Number of weights written.
     n: usize,
     offset: usize,
 }
@@ -41,7 +41,7 @@ impl<'w> TileTarget<'w> {
         self.n = self.n.saturating_add(1);
     }
 
-    /// Without a mask every weight has to be there.
+    /// Without a mask, all weights must be present.
     pub(crate) fn finish(self) -> Result<(), FormatError> {
         if self.mask.is_none() && self.n != self.codes.len() {
             return broken("F-24", self.offset, "a weight is pruned in a parameter without a mask");

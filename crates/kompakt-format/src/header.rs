@@ -18,7 +18,7 @@ pub const MAGIC: [u8; 8] = *b"\x89KPT\r\n\x1a\n";
 /// The version that this reader reads.
 pub const VERSION: u8 = 1;
 
-/// Where the directory lies.
+/// Where the directory is stored.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Header {
     pub(crate) directory_at: usize,
@@ -27,8 +27,8 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Checks all of it, and the checksum of the directory. `bytes` are the first of a file of `total`, up to the
-    /// end of the directory at least.
+    /// Checks the header and the checksum of the directory. `bytes` are the first of a file of `total`, at
+    /// least up to the end of the directory.
     pub(crate) fn parse(bytes: &[u8], total: usize) -> Result<Self, FormatError> {
         let (header, crc_at) = Self::lengths(bytes, total)?;
         let stored = bytes.get(crc_at..).and_then(|rest| rest.first_chunk::<4>());
@@ -38,7 +38,7 @@ impl Header {
         Ok(header)
     }
 
-    /// All but the checksum, and where that is.
+    /// Everything but the checksum, and where that is stored.
     fn lengths(bytes: &[u8], found: usize) -> Result<(Self, usize), FormatError> {
         check_magic(bytes)?;
         match bytes.get(8) {
@@ -94,7 +94,7 @@ fn check_magic(bytes: &[u8]) -> Result<(), FormatError> {
     broken("F-1", 0, problem)
 }
 
-/// An unsigned number, seven bits a byte, least significant first, in as few bytes as possible.
+/// An unsigned integer, seven bits per byte, least significant first, in as few bytes as possible.
 fn leb128(bytes: &[u8], at: usize) -> Result<(u64, usize), FormatError> {
     let mut value = 0u64;
     let mut shift = 0u32;

@@ -1,4 +1,4 @@
-//! What the graph tells the adaptive coder about a weight: who makes its input channels, and how they lie.
+//! What the graph tells the adaptive coder about a weight: the producer and layout of its input channels.
 //!
 //! ```text
 //! conv1 [20,1,5,5] ─► pool ─► relu ─► flatten ─► fc1 [500, 20*h*w]
@@ -11,26 +11,26 @@ use kompakt_graph::{Graph, Op, ParamRole};
 /// What the graph says about one weight parameter. Rule F-22.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WeightHints {
-    /// The weight parameter whose output units, in order, make the input channels: channel `c` comes of unit
-    /// `c / span`.
+    /// The weight parameter whose output units, in order, produce the input channels: channel `c` comes from
+    /// unit `c / span`.
     pub producer: Option<Producer>,
-    /// Height and width of the picture that a row shows: a kernel's, or that of the image that was flattened.
+    /// Height and width of the image that a row represents: a kernel, or the image that was flattened.
     pub grid: Option<(usize, usize)>,
 }
 
-/// Who makes the input channels of a weight.
+/// The producer of a weight's input channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Producer {
-    /// The number of its weight parameter.
+    /// The index of its weight parameter.
     pub parameter: usize,
     /// The node that it belongs to.
     pub node: usize,
-    /// How many neighbouring channels each of its units makes.
+    /// How many adjacent channels each of its units produces.
     pub span: usize,
 }
 
 impl WeightHints {
-    /// The hints for parameter `parameter` of `graph`; none for what is not a weight.
+    /// The hints for parameter `parameter` of `graph`; none for anything but a weight.
     pub fn of(graph: &Graph, parameter: usize) -> Self {
         let Some(param) = graph.params().get(parameter).filter(|p| p.role == ParamRole::Weight) else {
             return Self::default();
@@ -43,7 +43,7 @@ impl WeightHints {
             let (node, span) = source.layer?;
             Some(Producer { parameter: graph.params().partition_point(|p| p.node < node), node, span })
         };
-        // A picture of one number says nothing.
+        // An image of one element carries no information.
         let grid = |size: Option<(usize, usize)>| size.filter(|&size| size != (1, 1));
         if let Op::Conv2d { kernel, .. } = &node.op {
             let is_mixed = node.op.groups() == 1;

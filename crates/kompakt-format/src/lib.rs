@@ -10,10 +10,10 @@
 //!
 //! Reading has two steps, and what each promises is different:
 //!
-//! - [`Container::parse`] checks header and directory (they have a checksum of their own) and where every section
-//!   lies. It reads nothing else, so it costs microseconds whatever the size of the file. Afterwards the graph, all
-//!   shapes and all tables can be relied on. The payloads cannot: a flipped bit there gives an error or other
-//!   weights.
+//! - [`Container::parse`] checks header and directory (they have a checksum of their own) and where each
+//!   section is stored. It reads nothing else, so it costs microseconds whatever the size of the file.
+//!   Afterwards the graph, all shapes and all tables can be relied on. The payloads cannot: a flipped bit
+//!   there gives an error or other weights.
 //! - [`Container::verify`] reads everything: each section's checksum, every payload, and the content hash.
 //!
 //! ```no_run
@@ -28,7 +28,7 @@
 //! # }
 //! ```
 //!
-//! Memory is asked for only in proportion to what has been validated, and never more than the limits of
+//! Memory is allocated only in proportion to what has been validated, and never more than the limits of
 //! `spec/format.md` allow: see [`limits`]. Every error names the rule of that text and the byte where it is broken.
 //!
 //! What is not here: mapping files, running networks, writing (`kompakt-pack`).

@@ -1,11 +1,11 @@
-//! Upper bounds of version 1. A file that passes one is refused, and no writer makes one. `spec/format.md` lists
-//! them; so do `kompakt_graph` and `kompakt_prep` for the graph and the preprocessing.
+//! Upper bounds of version 1. A file that exceeds one is refused, and no writer produces one.
+//! `spec/format.md` lists them; so do `kompakt_graph` and `kompakt_prep` for the graph and the preprocessing.
 
 /// Bytes of the directory.
 pub const MAX_DIRECTORY_BYTES: usize = 1 << 24;
 /// How deep arrays and maps may nest in the directory.
 pub const MAX_NESTING: usize = 8;
-/// Elements of all parameters together, for a file of no bytes; see [`ELEMENTS_PER_BYTE`].
+/// Elements of all parameters together, for an empty file; see [`ELEMENTS_PER_BYTE`].
 pub const BASE_ELEMENTS: u64 = 1 << 24;
 /// How many more elements each byte of the file allows, so that a small file cannot ask for much memory.
 pub const ELEMENTS_PER_BYTE: u64 = 1 << 12;
@@ -23,15 +23,15 @@ pub const MAX_FIGURES: usize = 256;
 pub const MAX_KEYS: usize = 256;
 /// Entries of a codebook.
 pub const MAX_LEVELS: usize = 256;
-/// Entries from which on a codebook in an adaptive stream is coded by its gaps.
+/// Number of entries from which a codebook in an adaptive stream is coded by its gaps.
 pub const GAPS_FROM: usize = 32;
-/// Bytes of a section from which on it begins at a multiple of [`ALIGNMENT`].
+/// Number of bytes from which a section begins at a multiple of [`ALIGNMENT`].
 pub const ALIGNED_FROM: usize = 4096;
-/// Where large sections begin.
+/// Alignment of large sections.
 pub const ALIGNMENT: usize = 64;
-/// Bytes that an ancillary section may have when it is unpacked.
+/// Unpacked bytes of an ancillary section.
 pub const MAX_ANCILLARY_BYTES: usize = 1 << 24;
 /// Names of classes.
 pub const MAX_LABELS: usize = 1 << 20;
-/// How many nodes are passed from a weight back to the layer that makes its inputs, at most.
+/// Maximum number of nodes traversed from a weight back to the layer that produces its inputs.
 pub const MAX_HINT_STEPS: usize = 64;

@@ -66,7 +66,7 @@ pub(crate) fn sizes(cbor: &mut Cbor<'_>, most: usize) -> Result<Vec<usize>, Form
     (0..n).map(|_| cbor.size()).collect()
 }
 
-/// A list of at most as many numbers as a shape has.
+/// A list with at most one number per dimension of a shape.
 pub(crate) fn dims(cbor: &mut Cbor<'_>) -> Result<Vec<usize>, FormatError> {
     let offset = cbor.offset();
     let dims = sizes(cbor, MAX_RANK)?;
@@ -117,7 +117,7 @@ fn exactly<const N: usize>(cbor: &mut Cbor<'_>) -> Result<[usize; N], FormatErro
 struct Attributes<'c, 'a> {
     cbor: &'c mut Cbor<'a>,
     left: usize,
-    /// Whether the last one read has the value it would have had anyway.
+    /// Whether the last one read has its default value.
     last_is_default: bool,
     offset: usize,
 }

@@ -1,4 +1,4 @@
-//! A container of which no more is in memory than is asked for: the directory, and parts from a [`Source`].
+//! A container read on demand: only the directory and the requested parts of a [`Source`] are in memory.
 
 use crate::{
     ancillary,
@@ -21,12 +21,12 @@ impl Directory {
         &self.graph
     }
 
-    /// What is done to a raw input first.
+    /// The preprocessing of a raw input.
     pub fn pipeline(&self) -> Option<&Pipeline> {
         self.pipeline.as_ref()
     }
 
-    /// Parameters of the network as it entered the pipeline.
+    /// Number of parameters of the network as it entered the pipeline.
     pub fn dense_parameters(&self) -> Option<u64> {
         self.dense_parameters
     }
@@ -49,7 +49,7 @@ impl Directory {
 
     /// As [`Container::decode_parameter`](crate::Container::decode_parameter), with pool and tables of this file.
     ///
-    /// Memory: the parameter; of one that is packed some blocks beside it, of any other its section.
+    /// Memory: the parameter; in addition a few blocks for a packed one, its section for any other.
     pub fn parameter_from<S: Source>(
         &self,
         source: &mut S,

@@ -1,4 +1,4 @@
-//! Dense numbers packed by Zstandard, the bytes of equal weight together.
+//! Dense values packed by Zstandard, with the bytes of equal significance grouped together.
 //!
 //! ```text
 //! numbers   a0 a1 a2 a3  b0 b1 b2 b3  …           (f32, least significant byte first)
@@ -18,7 +18,7 @@ use kompakt_numbers::NumberFormat;
 /// Bytes of every block but the last.
 pub const BLOCK_BYTES: usize = 1 << 22;
 
-/// How many planes numbers of a format have.
+/// Number of planes of a value format.
 pub fn n_planes(format: NumberFormat) -> usize {
     match format {
         NumberFormat::F32 => 4,
@@ -32,7 +32,7 @@ pub(crate) struct Blocks {
     /// Where the next frame begins, and where the section ends.
     next: usize,
     end: usize,
-    /// Unpacked bytes that are still to come.
+    /// Number of unpacked bytes still to come.
     left: usize,
     n_planes: usize,
     /// Where the section begins, for errors.

@@ -1,13 +1,13 @@
-//! What the first section of a file holds.
+//! The contents of the first section of a file.
 
 use crate::decoded::Decoded;
 use alloc::vec::Vec;
 use kompakt_numbers::Numbers;
 
-/// What the first section of a file holds: everything that has no section of its own.
+/// The contents of the first section of a file: everything without a section of its own.
 #[derive(Debug, Clone)]
 pub struct Pool {
-    /// One a parameter.
+    /// One per parameter.
     pub(crate) entries: Vec<Pooled>,
 }
 
@@ -15,7 +15,7 @@ pub struct Pool {
 pub(crate) enum Pooled {
     /// It has a section of its own.
     Elsewhere,
-    /// Its codes have; this is its codebook.
+    /// Its codes have a section of their own; this is its codebook.
     Codebook(Numbers),
     Whole(Decoded),
 }
@@ -30,7 +30,7 @@ impl Pool {
         }
     }
 
-    /// A parameter that is in the pool whole.
+    /// A parameter stored entirely in the pool.
     pub fn get(&self, parameter: usize) -> Option<&Decoded> {
         match self.entries.get(parameter)? {
             Pooled::Whole(decoded) => Some(decoded),
@@ -38,7 +38,7 @@ impl Pool {
         }
     }
 
-    /// Takes a parameter out that is in the pool whole.
+    /// Takes out a parameter stored entirely in the pool.
     pub fn take(&mut self, parameter: usize) -> Option<Decoded> {
         let entry = self.entries.get_mut(parameter)?;
         match core::mem::replace(entry, Pooled::Elsewhere) {

@@ -1,7 +1,7 @@
-//! Numbers as they are: the section `numbers`, and dense parameters with a section of their own.
+//! Values stored directly: the section `numbers`, and dense parameters with a section of their own.
 //!
 //! ```text
-//! mask      only if masked: for each row its bits, least significant first, filled up to whole bytes
+//! mask      only if masked: for each row its bits, least significant first, padded to full bytes
 //! f32       4 bytes each            f16       2 bytes each
 //! scaled    the scale (f32), one byte: the width of an integer (1, 2 or 4), the integers
 //! ```
@@ -53,7 +53,7 @@ impl<'a> RawReader<'a> {
         Ok(self.take(n.saturating_mul(N))?.as_chunks().0)
     }
 
-    /// `n` numbers.
+    /// `n` values.
     pub(crate) fn numbers(&mut self, format: NumberFormat, n: usize) -> Result<Numbers, FormatError> {
         Ok(match format {
             NumberFormat::F32 => {

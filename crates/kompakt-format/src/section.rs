@@ -1,8 +1,8 @@
-//! The section table: what lies where.
+//! The section table: where each part is stored.
 //!
-//! Sections follow the directory in the table's order. One that is read where it lies (tiles, raw numbers) and has at
-//! least [`ALIGNED_FROM`] bytes begins at the next multiple of [`ALIGNMENT`], any other right away. The CRC-32 of a
-//! section follows its last byte.
+//! Sections follow the directory in the table's order. One that is read in place (tiles, raw values) and has
+//! at least [`ALIGNED_FROM`] bytes begins at the next multiple of [`ALIGNMENT`], any other immediately. The
+//! CRC-32 of a section follows its last byte.
 
 use crate::{
     cbor::Cbor,
@@ -11,44 +11,44 @@ use crate::{
 };
 use alloc::vec::Vec;
 
-/// Bytes of the checksum behind every section.
+/// Bytes of the checksum after each section.
 pub const CRC_BYTES: usize = 4;
 
-/// What a section holds. `parameter` counts in the graph's order.
+/// What a section holds. `parameter` is an index in the graph's order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SectionKind {
-    /// Every parameter that has no section of its own, in one adaptive stream (tier `smallest`). Code 0.
+    /// All parameters without a section of their own, in one adaptive stream (tier `smallest`). Code 0.
     Pool,
-    /// Codebooks and dense numbers as they are (tiers `stream` and `direct`). Code 1.
+    /// Codebooks and dense values, stored directly (tiers `stream` and `direct`). Code 1.
     Numbers,
     /// One parameter in an adaptive stream of its own (tier `smallest`). Code 2.
     Adaptive {
-        /// Which one.
+        /// Its index.
         parameter: usize,
     },
-    /// One dense parameter as it is (all tiers). Code 3.
+    /// One dense parameter, stored directly (all tiers). Code 3.
     Raw {
-        /// Which one.
+        /// Its index.
         parameter: usize,
     },
     /// The weights of one parameter as bit-packed tiles (tier `direct`). Code 4.
     DirectTiles {
-        /// Which one.
+        /// Its index.
         parameter: usize,
     },
     /// The weights of one parameter as entropy-coded tiles (tier `stream`). Code 5.
     StreamTiles {
-        /// Which one.
+        /// Its index.
         parameter: usize,
     },
-    /// The tables that all [`SectionKind::StreamTiles`] share. Code 6.
+    /// The tables shared by all [`SectionKind::StreamTiles`]. Code 6.
     StreamTables,
     /// Names of the classes. Code -1.
     Labels,
     /// The history. Code -2.
     Provenance,
-    /// Inputs and what they should give. Code -3.
+    /// Inputs and their expected outputs. Code -3.
     SelfTests,
     /// An ancillary section of a kind that this reader does not know.
     Unknown(i64),
@@ -115,20 +115,20 @@ impl SectionKind {
 pub struct Section {
     /// What it holds.
     pub kind: SectionKind,
-    /// Where its first byte is.
+    /// The offset of its first byte.
     pub offset: usize,
-    /// How many bytes it has, its checksum not counted.
+    /// Its length in bytes, the checksum excluded.
     pub length: usize,
-    /// Rows of a tile (the last may have fewer), where there is more than one.
+    /// Rows per tile (the last may have fewer), if there is more than one.
     pub(crate) rows_per_tile: Option<usize>,
     /// Bytes of each tile; they add up to `length`.
     pub(crate) tile_lengths: Vec<usize>,
-    /// Bytes that a raw or ancillary section has when it is unpacked, if it is packed.
+    /// Unpacked length of a raw or ancillary section, if it is packed.
     pub unpacked: Option<usize>,
 }
 
 impl Section {
-    /// A section of a file that has no other.
+    /// The only section of a file.
     pub(crate) fn only(kind: SectionKind, offset: usize, length: usize) -> Self {
         Self { kind, offset, length, rows_per_tile: None, tile_lengths: Vec::new(), unpacked: None }
     }
@@ -139,7 +139,7 @@ impl Section {
     }
 }
 
-/// Where a section of `length` bytes begins whose predecessor (checksum included) ends at `end`. Rule F-18.
+/// Where a section of `length` bytes begins if its predecessor (checksum included) ends at `end`. Rule F-18.
 pub fn place(kind: SectionKind, end: usize, length: usize) -> usize {
     let is_read_in_place = matches!(
         kind,

@@ -2,11 +2,11 @@
 
 use crate::error::{FormatError, broken};
 
-/// Gives parts of a file. A slice of the whole file is one; `kompakt-pack` reads an open file so.
+/// Provides parts of a file. A slice is a source; `kompakt-pack` implements one for an open file.
 pub trait Source {
-    /// What a part is held in.
+    /// The buffer that holds a part.
     type Bytes: AsRef<[u8]>;
-    /// Why a part cannot be had.
+    /// Why a part cannot be read.
     type Error: From<FormatError>;
     /// The `length` bytes at `offset`, all of them.
     fn part(&mut self, offset: usize, length: usize) -> Result<Self::Bytes, Self::Error>;

@@ -1,4 +1,4 @@
-//! The weights of one parameter as tiles: blocks of rows, each readable by itself.
+//! The weights of one parameter as tiles: blocks of rows, each readable independently.
 
 use crate::{error::FormatError, section::Section};
 use kompakt_entropy::{
@@ -22,7 +22,7 @@ pub struct Tiles<'a> {
 pub struct Tile<'a> {
     /// Its first row in the parameter.
     pub first_row: usize,
-    /// Rows, columns and levels, as the coder wants to know them.
+    /// Rows, columns and levels, as the coder expects them.
     pub shape: TileShape,
     /// Its bytes.
     pub bytes: &'a [u8],
@@ -31,12 +31,12 @@ pub struct Tile<'a> {
 }
 
 impl<'a> Tiles<'a> {
-    /// Rows of every tile but perhaps the last.
+    /// Rows of each tile, except possibly the last.
     pub fn rows_per_tile(&self) -> usize {
         self.section.rows_per_tile.unwrap_or(self.rows)
     }
 
-    /// How many tiles there are.
+    /// Number of tiles.
     pub fn len(&self) -> usize {
         self.section.tile_lengths.len().max(1)
     }
@@ -46,7 +46,7 @@ impl<'a> Tiles<'a> {
         false
     }
 
-    /// The tiles, first rows first.
+    /// The tiles, in row order.
     pub fn iter(&self) -> impl Iterator<Item = Tile<'a>> + use<'a> {
         let this = *self;
         let single = this.section.tile_lengths.is_empty().then_some(this.section.length);

@@ -18,8 +18,8 @@ use kompakt_entropy::Isa;
 impl Container<'_> {
     /// Checks every byte of the file.
     ///
-    /// Afterwards every payload can be decoded and is what was written: a change of any single byte is an error
-    /// here at the latest. Time: a decoding of everything. Memory: the pool, and one parameter at a time.
+    /// Afterwards every payload can be decoded and equals what was written: a change of any single byte is an
+    /// error here at the latest. Time: a full decoding. Memory: the pool, and one parameter at a time.
     ///
     /// Errors: the first rule that is broken.
     pub fn verify(&self) -> Result<(), FormatError> {
@@ -33,7 +33,7 @@ impl Container<'_> {
 }
 
 impl Directory {
-    /// Checks header and directory of a file of `total` bytes, of which no more is read than these.
+    /// Checks header and directory of a file of `total` bytes, given only these first bytes.
     pub fn read<S: Source>(source: &mut S, total: usize) -> Result<Self, S::Error> {
         // Magic, version, two lengths of at most nine bytes, checksum.
         let start = source.part(0, total.min(31))?;
@@ -42,7 +42,7 @@ impl Directory {
         Ok(Self::parse_prefix(all.as_ref(), total)?)
     }
 
-    /// [`Container::verify`] for a file that is read section by section: of this one, whose directory this is.
+    /// [`Container::verify`] for the file of this directory, read section by section.
     pub fn verify_from<S: Source>(&self, source: &mut S) -> Result<(), S::Error> {
         let mut verifier = Verifier { directory: self, hash: ContentHash::default(), next: 0 };
         let (mut pool, mut tables) = (None, None);
@@ -80,7 +80,7 @@ impl Directory {
 }
 
 impl Directory {
-    /// Padding before, and the checksum behind, every section.
+    /// Padding before, and the checksum after, each section.
     fn check_bytes<S: Source>(&self, source: &mut S) -> Result<(), S::Error> {
         let mut end = self.span.end;
         for section in &self.sections {
@@ -109,11 +109,11 @@ fn checked<S: Source>(source: &mut S, section: &Section) -> Result<(), S::Error>
     Ok(())
 }
 
-/// Hashes parameters in the graph's order, wherever they come from.
+/// Hashes parameters in the graph's order, whatever their source.
 struct Verifier<'d> {
     directory: &'d Directory,
     hash: ContentHash,
-    /// The parameter that comes next.
+    /// The next parameter.
     next: usize,
 }
 
@@ -134,7 +134,7 @@ impl Verifier<'_> {
         self.next = self.next.saturating_add(1);
     }
 
-    /// Adds what the pool has up to parameter `end`.
+    /// Adds the pool's parameters up to parameter `end`.
     fn pooled_before(&mut self, end: usize, pool: &mut Pool) -> Result<(), FormatError> {
         while self.next < end {
             match pool.take(self.next) {

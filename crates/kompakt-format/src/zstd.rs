@@ -20,7 +20,7 @@ pub(crate) fn unpack(
     }
 }
 
-/// The blocks of a frame that says nothing but its length, and that rightly.
+/// The blocks of a frame whose header holds only its length, and the correct one.
 fn blocks<'b>(
     bytes: &'b [u8],
     length: usize,

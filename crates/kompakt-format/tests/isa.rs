@@ -1,4 +1,4 @@
-//! Files decode to the same weights on every instruction set, and on the one that was asked for.
+//! Files decode to the same weights on every instruction set, and on the requested one.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_entropy::Isa;

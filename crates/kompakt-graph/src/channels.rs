@@ -5,8 +5,8 @@
 //!   └─ source of fc1's columns, span 16              └─ reader of conv1's channels, span 16, path pool1, flatten1
 //! ```
 //!
-//! A *channel* is an index of the first dimension. Who writes hidden units in another order, takes dead ones out, or
-//! tells a coder which unit a column comes from, asks here.
+//! A *channel* is an index of the first dimension. Code that reorders hidden units, removes dead ones, or
+//! tells a coder which unit a column comes from relies on this module.
 
 use crate::{
     graph::{Graph, ValueId},
@@ -17,37 +17,37 @@ use alloc::{vec, vec::Vec};
 /// What a node does to the channels of its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passage {
-    /// It weighs all of them: a linear layer, or a convolution of one group.
+    /// Computes weighted sums of all of them: a linear layer, or a convolution of one group.
     Weighed,
-    /// It weighs those of each group: a convolution of several groups.
+    /// Computes weighted sums of those in each group: a convolution of several groups.
     WeighedInGroups,
-    /// Channel `c` of its output depends on channel `c` of its input alone, and on no parameter of its own.
+    /// Channel `c` of its output depends only on channel `c` of its input, and the node has no parameters.
     Kept,
-    /// The same, with parameters that have one number a channel.
+    /// The same, with parameters that have one value per channel.
     KeptWithParameters,
-    /// Channel `c` of its input is the channels from `n c` up to `n (c + 1)` of its output.
+    /// Channel `c` of its input becomes channels `n c` up to `n (c + 1)` of its output.
     Spread(usize),
     /// Anything else.
     Mixed,
 }
 
-/// A layer that weighs the channels of a value, and how they get there.
+/// A layer that computes weighted sums of a value's channels, and the path to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reader {
     /// The linear or convolution node.
     pub node: usize,
-    /// How many neighbouring channels of its input belong to one channel of the value: more than 1 after a flatten.
+    /// How many adjacent channels of its input belong to one of the value: more than 1 after a flatten.
     pub span: usize,
-    /// The nodes between, in the order they run, each with the span of its input.
+    /// The nodes between, in execution order, each with the span of its input.
     pub path: Vec<(usize, usize)>,
 }
 
 /// Where the channels of a value go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChannelReach {
-    /// The layers that weigh them, in the order they run.
+    /// The layers that weight them, in execution order.
     pub readers: Vec<Reader>,
-    /// Every node passed, in the order they run, with the span of its input.
+    /// All nodes passed, in execution order, with the span of their input.
     pub passed: Vec<(usize, usize)>,
 }
 
@@ -114,8 +114,8 @@ impl Graph {
         }
     }
 
-    /// Where the channels of `value` go, or `None` if one of them cannot be moved or taken out: it leaves the graph,
-    /// meets another value, or passes a node that mixes channels.
+    /// Where the channels of `value` go, or `None` if one of them cannot be moved or removed: it leaves the
+    /// graph, is combined with another value, or passes a node that mixes channels.
     pub fn channel_reach(&self, value: ValueId) -> Option<ChannelReach> {
         let mut found = ChannelReach::default();
         // Each with the span of its channels and the nodes passed on the way.

@@ -19,7 +19,7 @@ pub enum GraphError {
     Order {
         /// The node's name.
         node: String,
-        /// The value it asked for.
+        /// The value it refers to.
         value: usize,
     },
     /// A node has too few or too many inputs.
@@ -29,12 +29,12 @@ pub enum GraphError {
         node: String,
         /// The operator's name.
         op: &'static str,
-        /// How many it takes.
+        /// How many inputs it takes.
         expected: &'static str,
-        /// How many it got.
+        /// How many inputs it has.
         found: usize,
     },
-    /// A node cannot work on the shapes it is given.
+    /// A node does not support the shapes of its inputs.
     #[error("node {node:?} ({op}): {problem}")]
     Shape {
         /// The node's name.
@@ -44,7 +44,7 @@ pub enum GraphError {
         /// What does not fit, with the shapes.
         problem: String,
     },
-    /// The graph has no input, no node or no output, or refers to a value that is not there.
+    /// The graph has no input, no node or no output, or refers to a value that does not exist.
     #[error("the graph {0}")]
     Structure(String),
     /// Values for the weight layers do not fit the layers (see [`crate::PerLayer`]).

@@ -1,11 +1,11 @@
-//! What the operators that come in many kinds compute: functions of one value, of two, of all along some dimensions.
+//! The functions of the operators that come in many kinds: of one value, of two, and reductions.
 //!
-//! Each has a number, by which a container knows it, and a name, by which JSON does. Numbers never change; new functions
-//! are added at the end.
+//! Each has a number, which identifies it in a container, and a name, used in JSON. Numbers never change; new
+//! functions are added at the end.
 
 use serde::{Deserialize, Serialize};
 
-/// Lists the functions of an operator: number by place, name by variant.
+/// Lists the functions of an operator: number by position, name by variant.
 macro_rules! functions {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)* }) => {
         $(#[$doc])*
@@ -35,19 +35,19 @@ macro_rules! functions {
 }
 
 functions! {
-    /// A function of each element alone.
+    /// An elementwise function.
     UnaryFunction {
-        /// The value without its sign.
+        /// The absolute value.
         Abs,
-        /// -1, 0 or 1.
+        /// The sign: -1, 0 or 1.
         Sign,
-        /// The largest whole number that is not above.
+        /// The largest integer not above `x`.
         Floor,
-        /// The smallest whole number that is not below.
+        /// The smallest integer not below `x`.
         Ceil,
-        /// The nearest whole number; of two the even one.
+        /// The nearest integer; ties go to the even one.
         Round,
-        /// The whole part, towards 0.
+        /// The integer part: rounding towards 0.
         Truncate,
         /// The square root; NaN below 0.
         Sqrt,
@@ -87,7 +87,7 @@ functions! {
         Softplus,
         /// 1 for 0, else 0.
         Not,
-        /// 1 for what is not a number, else 0.
+        /// 1 for NaN, else 0.
         IsNan,
         /// 1 for infinity of either sign, else 0.
         IsInfinite,
@@ -95,18 +95,18 @@ functions! {
 }
 
 functions! {
-    /// A function of an element `a` of one value and an element `b` of another. Truths are 1 and 0; whatever is not 0
-    /// counts as true.
+    /// A function of an element `a` of one value and an element `b` of another. Booleans are 1 and 0; any
+    /// nonzero value counts as true.
     BinaryFunction {
         /// `a^b`.
         Pow,
-        /// The greater; NaN where either is.
+        /// The maximum; NaN if either is NaN.
         Max,
-        /// The lesser; NaN where either is.
+        /// The minimum; NaN if either is NaN.
         Min,
-        /// What is left of `a` divided by `b`, with the sign of `b`.
+        /// The remainder of `a` divided by `b`, with the sign of `b`.
         Modulo,
-        /// What is left of `a` divided by `b`, with the sign of `a`.
+        /// The remainder of `a` divided by `b`, with the sign of `a`.
         Remainder,
         /// `a = b`.
         Equal,
@@ -118,54 +118,55 @@ functions! {
         Greater,
         /// `a >= b`.
         GreaterOrEqual,
-        /// Both.
+        /// Logical and.
         And,
-        /// At least one.
+        /// Logical or.
         Or,
-        /// One of the two.
+        /// Logical exclusive or.
         Xor,
     }
 }
 
 functions! {
-    /// What is made of all elements along some dimensions.
+    /// A reduction of all elements along some dimensions.
     Reduction {
         /// Their sum.
         Sum,
         /// Their mean.
         Mean,
-        /// The greatest; NaN where one is.
+        /// The maximum; NaN if any is NaN.
         Max,
-        /// The least; NaN where one is.
+        /// The minimum; NaN if any is NaN.
         Min,
         /// Their product.
         Product,
-        /// Where the greatest is, counted in row-major order; the first of equals.
+        /// The index of the maximum in row-major order; the first of equals.
         ArgMax,
-        /// Where the least is; the first of equals.
+        /// The index of the minimum; the first of equals.
         ArgMin,
     }
 }
 
 functions! {
-    /// What an update does to the element that it is written to.
+    /// How an update combines with the element that it is written to.
     Update {
-        /// Takes its place.
+        /// Replaces it.
         Set,
         /// Is added to it.
         Add,
         /// Multiplies it.
         Multiply,
-        /// Takes its place if it is greater.
+        /// Replaces it if greater.
         Max,
-        /// Takes its place if it is less.
+        /// Replaces it if less.
         Min,
     }
 }
 
 functions! {
-    /// How a recurrent layer makes a state of the one before. `s` is the logistic function, `*` by element; `g` is the
-    /// layer's input, and `R h + b` the recurrent part, both with one block of rows for each gate, in the order named.
+    /// How a recurrent layer computes a state from the previous one. `s` is the logistic function, `*` is
+    /// elementwise; `g` is the layer's input, and `R h + b` the recurrent part, both with one block of rows
+    /// for each gate, in the order named.
     Cell {
         /// Gates i, o, f, c: `c = s(f) * c + s(i) * tanh(c~)`, `h = s(o) * tanh(c)`.
         Lstm,
@@ -181,7 +182,7 @@ functions! {
 }
 
 impl Cell {
-    /// Numbers of a state: `h`, for an LSTM `c` too; in lengths of `h`.
+    /// Elements of a state, in lengths of `h`: `h`, and for an LSTM `c` too.
     pub const fn n_states(self) -> usize {
         match self {
             Self::Lstm => 2,
@@ -189,7 +190,7 @@ impl Cell {
         }
     }
 
-    /// Blocks of rows of its matrix.
+    /// Number of row blocks of its matrix.
     pub const fn n_gates(self) -> usize {
         match self {
             Self::Lstm => 4,

@@ -19,40 +19,40 @@ pub struct Convolution {
     pub output: [usize; 3],
     /// Taps along each dimension.
     pub kernel: Pair,
-    /// From position to position.
+    /// Distance between positions.
     pub stride: Pair,
     /// Zeros around the input.
     pub padding: Padding,
-    /// From tap to tap.
+    /// Distance between taps.
     pub dilation: Pair,
     /// Groups of channels that do not mix.
     pub groups: usize,
 }
 
 impl Convolution {
-    /// Of a convolution with the shapes of its input and output; `None` for another operator or other shapes.
+    /// For a convolution with these input and output shapes; `None` for another operator or other shapes.
     pub fn of(op: &Op, input: &[usize], output: &[usize]) -> Option<Self> {
         let &Op::Conv2d { kernel, stride, padding, dilation, groups, .. } = op else { return None };
         let (input, output) = (input.try_into().ok()?, output.try_into().ok()?);
         Some(Self { input, output, kernel, stride, padding, dilation, groups })
     }
 
-    /// Weights of one output channel: channels of a group times taps.
+    /// Weights per output channel: channels of a group times taps.
     pub fn n_weights(&self) -> usize {
         self.input[0] / self.groups * self.kernel.h * self.kernel.w
     }
 
-    /// Output channels of a group.
+    /// Output channels per group.
     pub fn n_outputs(&self) -> usize {
         self.output[0] / self.groups
     }
 
-    /// Positions of an output channel.
+    /// Positions per output channel.
     pub fn n_positions(&self) -> usize {
         self.output[1] * self.output[2]
     }
 
-    /// Whether the one tap of every position sees the input's element at that position.
+    /// Whether the kernel has a single tap, which reads the input's element at the output's position.
     pub fn is_pointwise(&self) -> bool {
         self.kernel == Pair::square(1)
             && self.stride == Pair::square(1)
@@ -60,7 +60,7 @@ impl Convolution {
             && self.input[1..] == self.output[1..]
     }
 
-    /// The row of the input that row `tap` of the kernel sees at row `position` of the output; `None` for padding.
+    /// The input row that kernel row `tap` reads at output row `position`; `None` for padding.
     pub fn row(&self, position: usize, tap: usize) -> Option<usize> {
         let row = position * self.stride.h + tap * self.dilation.h;
         row.checked_sub(self.padding.top).filter(|&row| row < self.input[1])

@@ -1,4 +1,4 @@
-//! The graph itself: nodes in the order they run, checked as a whole.
+//! The graph itself: nodes in execution order, validated as a unit.
 
 use crate::{error::GraphError, infer, limits::MAX_NODES, names::default_names, op::Op};
 use alloc::{
@@ -9,7 +9,7 @@ use alloc::{
     vec::Vec,
 };
 
-/// The number of a value: the graph's inputs first, then one value a node, in order.
+/// The index of a value: the graph's inputs first, then one value per node, in order.
 pub type ValueId = usize;
 
 /// An input of the graph.
@@ -26,18 +26,18 @@ pub struct Input {
 pub struct Node {
     /// Unique in the graph; also the prefix of its parameters' names.
     pub name: String,
-    /// What it does.
+    /// The operator and its attributes.
     pub op: Op,
-    /// What it works on; each below the node's own value.
+    /// Its operands; each is below the node's own value.
     pub inputs: Vec<ValueId>,
 }
 
-/// What a parameter is for.
+/// The role of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParamRole {
     /// A weight of a linear or convolution layer: what pruning and weight sharing work on. Output units first.
     Weight,
-    /// Anything with one number a channel: biases, batch-norm vectors.
+    /// Anything with one value per channel: biases, batch-norm vectors.
     PerChannel,
 }
 
@@ -50,12 +50,12 @@ pub struct Param {
     pub node: usize,
     /// Its shape, in PyTorch's layout.
     pub shape: Vec<usize>,
-    /// What it is for.
+    /// Its role.
     pub role: ParamRole,
 }
 
 impl Param {
-    /// How many numbers it holds.
+    /// Number of elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
@@ -78,10 +78,10 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Checks the parts and works out all shapes.
+    /// Checks the parts and infers all shapes.
     ///
-    /// Errors: names that clash, values used before they are made, operators on shapes they cannot take, bounds
-    /// exceeded. The first problem in node order is reported.
+    /// Errors: invalid names, values used before they are made, operators on shapes they do not support,
+    /// bounds exceeded. The first problem in node order is reported.
     pub fn new(inputs: Vec<Input>, nodes: Vec<Node>, outputs: Vec<ValueId>) -> Result<Self, GraphError> {
         if inputs.is_empty() || nodes.is_empty() || outputs.is_empty() {
             return Err(GraphError::Structure(
@@ -138,11 +138,11 @@ impl Graph {
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
     }
-    /// The nodes in the order they run; node `i` makes value `inputs().len() + i`.
+    /// The nodes in execution order; node `i` makes value `inputs().len() + i`.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
-    /// The values that leave the graph.
+    /// The outputs of the graph.
     pub fn outputs(&self) -> &[ValueId] {
         &self.outputs
     }
@@ -169,7 +169,7 @@ impl Graph {
     pub fn consumers(&self, value: ValueId) -> impl Iterator<Item = usize> + '_ {
         self.nodes.iter().enumerate().filter(move |(_, n)| n.inputs.contains(&value)).map(|(i, _)| i)
     }
-    /// All parameters, in node order: a node's weight, then its bias, then what else it has.
+    /// All parameters, in node order: a node's weight, then its bias, then any others.
     pub fn params(&self) -> &[Param] {
         &self.params
     }
@@ -177,11 +177,11 @@ impl Graph {
     pub fn param(&self, name: &str) -> Option<&Param> {
         self.params.iter().find(|p| p.name == name)
     }
-    /// How many numbers all parameters hold together. Batch-norm statistics count.
+    /// Number of elements of all parameters together. Batch-norm statistics count.
     pub fn n_parameters(&self) -> usize {
         self.params.iter().map(Param::len).sum()
     }
-    /// The graph's parts, to be changed and checked again with [`Graph::new`].
+    /// The graph's parts, to be modified and checked again with [`Graph::new`].
     pub fn into_parts(self) -> (Vec<Input>, Vec<Node>, Vec<ValueId>) {
         (self.inputs, self.nodes, self.outputs)
     }

@@ -1,4 +1,4 @@
-//! Shape inference: from an operator and the shapes it is given to the shape it makes and the parameters it needs.
+//! Shape inference: from an operator and the shapes of its operands to its output shape and its parameters.
 
 use crate::{
     error::GraphError,
@@ -34,7 +34,7 @@ pub(crate) fn check_limits(what: &str, shape: &[usize]) -> Result<(), GraphError
     Ok(())
 }
 
-/// The shape that `node` makes of operands of these shapes, batch left out.
+/// The output shape of `node` for operands of these shapes, batch left out.
 ///
 /// Errors: as [`crate::Graph::new`] for that node.
 pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, GraphError> {
@@ -169,7 +169,7 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
             vec![c, spread(h, step.h), spread(w, step.w)]
         }
         Op::LocalResponseNorm { size, alpha, beta, bias } => {
-            // What is divided by must be above 0, whatever the input.
+            // The divisor must be above 0 for any input.
             let is_sound =
                 *alpha >= 0.0 && *bias > 0.0 && [*alpha, *beta, *bias].iter().all(|v| v.is_finite());
             if *size == 0 || !is_sound {
@@ -212,7 +212,7 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
     Ok(shape)
 }
 
-/// The parameters that `node` needs, its operands' shapes being checked already.
+/// The parameters of `node`, whose operands' shapes are already checked.
 pub(crate) fn params(index: usize, node: &Node, operands: &[&[usize]]) -> Result<Vec<Param>, GraphError> {
     let x = operands[0];
     let param = |suffix: &str, shape: Vec<usize>, role| Param {
@@ -320,7 +320,7 @@ fn image(x: &[usize]) -> Result<(usize, usize, usize), String> {
     }
 }
 
-/// The shape of an operator on two values, each repeated along the dimensions where it is 1 and the other is not.
+/// The broadcast shape of two values: each is repeated where it is 1 and the other is not.
 fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
     let fits = a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || *a == 1 || *b == 1);
     if !fits {
@@ -329,7 +329,7 @@ fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
     Ok(a.iter().zip(b).map(|(a, b)| *a.max(b)).collect())
 }
 
-/// The shape that is left of `x` when dimensions are reduced to 1.
+/// The shape of `x` with the reduced dimensions set to 1.
 fn reduced(x: &[usize], axes: &[usize]) -> Result<Vec<usize>, String> {
     let is_list = !axes.is_empty() && axes.windows(2).all(|pair| pair[0] < pair[1]);
     if !is_list || axes.iter().any(|&axis| axis >= x.len()) {
@@ -338,7 +338,7 @@ fn reduced(x: &[usize], axes: &[usize]) -> Result<Vec<usize>, String> {
     Ok(x.iter().enumerate().map(|(d, &n)| if axes.contains(&d) { 1 } else { n }).collect())
 }
 
-/// The shape of a product of matrices in the last two dimensions.
+/// The shape of a matrix product in the last two dimensions.
 fn product_shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
     let wrong = || format!("{a:?} and {b:?} are no matrices that can be multiplied");
     let ([lead @ .., m, k], [other @ .., rows, n]) = (a, b) else { return Err(wrong()) };
@@ -360,7 +360,7 @@ fn gather_shape(x: &[usize], axis: usize, indices: &[usize]) -> Result<Vec<usize
     Ok(shape)
 }
 
-/// How many windows fit along one dimension.
+/// Number of windows along one dimension.
 fn window(
     size: usize,
     before: usize,

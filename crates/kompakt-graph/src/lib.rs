@@ -1,6 +1,6 @@
 //! The network as data: operators, attributes, shapes and parameter names. No arithmetic.
 //!
-//! A [`Graph`] is a list of nodes in the order they run. Every node makes exactly one value, and a value is
+//! A [`Graph`] is a list of nodes in execution order. Every node makes exactly one value, and a value is
 //! either an input of the graph or the result of a node:
 //!
 //! ```text
@@ -10,9 +10,9 @@
 //! ```
 //!
 //! Shapes never include the batch: it is an outermost dimension that every operator maps over. An image is
-//! `[channels, height, width]`, a feature vector `[n]`. A graph is checked as a whole when it is made
-//! ([`Graph::new`]): every operator sees the shape it can work on, every name is unique, and the shapes of all
-//! values and parameters are known afterwards. Code that holds a `Graph` may rely on that.
+//! `[channels, height, width]`, a feature vector `[n]`. A graph is validated when it is made
+//! ([`Graph::new`]): every operator supports its operands' shapes, every name is unique, and the shapes of
+//! all values and parameters are known afterwards. Code that holds a `Graph` may rely on that.
 //!
 //! Parameters carry PyTorch's names and layouts: `conv1.weight` `[out, in / groups, kh, kw]`, `fc1.weight`
 //! `[out, in]`, `bn1.running_mean` `[channels]`.

@@ -1,4 +1,4 @@
-//! Upper bounds that every graph keeps, so that a reader may add and multiply shapes without overflow.
+//! Upper bounds on every graph, so that a reader may add and multiply shapes without overflow.
 
 /// The most nodes a graph may have.
 pub const MAX_NODES: usize = 1 << 16;

@@ -1,4 +1,4 @@
-//! The names that nodes get when none is given.
+//! Default names of nodes.
 
 use crate::op::Op;
 use alloc::{format, string::String, vec::Vec};

@@ -14,7 +14,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// The same number both ways.
+    /// The same value for both.
     pub const fn square(n: usize) -> Self {
         Self { h: n, w: n }
     }
@@ -41,7 +41,7 @@ pub struct Padding {
 }
 
 impl Padding {
-    /// The same number on all sides.
+    /// The same value on all sides.
     pub const fn all(n: usize) -> Self {
         Self { top: n, left: n, bottom: n, right: n }
     }
@@ -147,8 +147,8 @@ fn is_highest(x: &f32) -> bool {
 /// In JSON an operator is an object whose `"op"` is the variant's name in snake case and whose other members are
 /// the fields below; members at their default may be left out.
 ///
-/// A `match` over operators has no wildcard arm anywhere in the workspace, so that the compiler names every place
-/// that a new operator has to be added to; a test of this crate looks for them.
+/// A `match` over operators has no wildcard arm anywhere in the workspace, so that the compiler reports every
+/// place that must handle a new operator; a test of this crate checks this.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Op {
@@ -166,7 +166,7 @@ pub enum Op {
         out_channels: usize,
         /// Kernel height and width.
         kernel: Pair,
-        /// Step (default 1).
+        /// Stride (default 1).
         #[serde(default = "Pair::one", skip_serializing_if = "Pair::is_one")]
         stride: Pair,
         /// Zeros around `x` (default none).
@@ -182,7 +182,7 @@ pub enum Op {
         #[serde(default = "yes", skip_serializing_if = "is_true")]
         bias: bool,
     },
-    /// `y = (x - running_mean) / sqrt(running_var + eps) * weight + bias`, per channel; at training by batch.
+    /// `y = (x - running_mean) / sqrt(running_var + eps) * weight + bias`, per channel; by batch in training.
     BatchNorm {
         /// Added to the variance (default 1e-5).
         #[serde(default = "batch_norm_eps")]
@@ -190,11 +190,11 @@ pub enum Op {
     },
     /// `y = x * weight + bias`, per channel: a batch norm that could not be folded into a weight.
     ScaleBias,
-    /// Largest value under the window.
+    /// Maximum over each window.
     MaxPool {
         /// Window.
         kernel: Pair,
-        /// Step.
+        /// Stride.
         stride: Pair,
         /// Cells around `x` that never win (default none).
         #[serde(default, skip_serializing_if = "Padding::is_none")]
@@ -203,11 +203,11 @@ pub enum Op {
         #[serde(default, skip_serializing_if = "is_false")]
         ceil_mode: bool,
     },
-    /// Mean under the window.
+    /// Mean over each window.
     AvgPool {
         /// Window.
         kernel: Pair,
-        /// Step.
+        /// Stride.
         stride: Pair,
         /// Zeros around `x` (default none).
         #[serde(default, skip_serializing_if = "Padding::is_none")]
@@ -229,18 +229,18 @@ pub enum Op {
     Tanh,
     /// `exp(x) / sum exp(x)` over the first dimension (channels, or the whole vector).
     Softmax,
-    /// `y = a + b`. Shapes have equally many dimensions; where they differ, one of the two is 1 and is repeated.
+    /// `y = a + b`. Shapes have the same rank; where they differ, one of the two is 1 and is broadcast.
     Add,
-    /// Joins along the first dimension (channels); two or more inputs.
+    /// Concatenates along the first dimension (channels); two or more inputs.
     Concat,
-    /// Lists all elements in row-major order; any shape to `[n]`.
+    /// All elements in row-major order; any shape to `[n]`.
     Flatten,
     /// The same elements under another shape.
     Reshape {
         /// The new shape, batch left out.
         shape: Vec<usize>,
     },
-    /// `y = x` when run; at training each element is zeroed with probability `p` and the others scaled up.
+    /// `y = x` at inference; in training each element is zeroed with probability `p`, others scaled up.
     Dropout {
         /// Probability of zeroing.
         p: f32,
@@ -249,18 +249,18 @@ pub enum Op {
     Identity,
     /// Part of `x`: along each dimension `start`, `start + step`, … below `end`.
     Slice {
-        /// First index, one a dimension.
+        /// First index, one per dimension.
         start: Vec<usize>,
-        /// One past the last index, one a dimension.
+        /// One past the last index, one per dimension.
         end: Vec<usize>,
-        /// Distance, one a dimension.
+        /// Step, one per dimension.
         step: Vec<usize>,
     },
     /// Zeros around `x`.
     Pad {
-        /// How many before, one a dimension.
+        /// Number of zeros before, one per dimension.
         before: Vec<usize>,
-        /// How many after, one a dimension.
+        /// Number of zeros after, one per dimension.
         after: Vec<usize>,
     },
     /// `y = a b`, element by element; shapes as for [`Op::Add`].
@@ -271,19 +271,19 @@ pub enum Op {
     Div,
     /// `y = factor x + offset`.
     Scale {
-        /// What every element is multiplied by (default 1).
+        /// The multiplier (default 1).
         #[serde(default = "unit", skip_serializing_if = "is_unit")]
         factor: f32,
-        /// What is then added (default 0).
+        /// The addend (default 0).
         #[serde(default, skip_serializing_if = "is_zero")]
         offset: f32,
     },
     /// `min(max(x, low), high)`; ReLU6 is 0 and 6.
     Clip {
-        /// The least value (default: the lowest number of single precision).
+        /// The lower bound (default: the lowest number of single precision).
         #[serde(default = "lowest", skip_serializing_if = "is_lowest")]
         low: f32,
-        /// The greatest value (default: the highest number of single precision).
+        /// The upper bound (default: the highest number of single precision).
         #[serde(default = "highest", skip_serializing_if = "is_highest")]
         high: f32,
     },
@@ -292,7 +292,7 @@ pub enum Op {
         /// Usually 0.01.
         slope: f32,
     },
-    /// `x` where it is at least 0, else `weight x`, with one weight a channel.
+    /// `x` where it is at least 0, else `weight x`, with one weight per channel.
     Prelu,
     /// `min(max(slope x + offset, 0), 1)`.
     HardSigmoid {
@@ -316,7 +316,7 @@ pub enum Op {
     Gather {
         /// The dimension.
         axis: usize,
-        /// One an element of `y` along it.
+        /// One per element of `y` along it.
         indices: Vec<usize>,
     },
     /// Bilinear interpolation: pixel `i` of `y` is taken at `i step + offset` of `x`, clamped to its first and last
@@ -324,15 +324,15 @@ pub enum Op {
     Resize {
         /// Height and width of `y`.
         size: Pair,
-        /// Vertical and horizontal distance in `x` of neighbours in `y`.
+        /// Vertical and horizontal distance in `x` of adjacent pixels of `y`.
         step: [f32; 2],
-        /// Where in `x` the first pixel of `y` lies.
+        /// The position in `x` of the first pixel of `y`.
         offset: [f32; 2],
     },
     /// `x / (bias + alpha / size * sum x^2)^beta`, the sum over the `size` channels around each, as in AlexNet: from
     /// `(size - 1) / 2` before to `size / 2` after, channels that are not there left out.
     LocalResponseNorm {
-        /// Channels in a sum.
+        /// Number of channels in a sum.
         size: usize,
         /// Usually 1e-4.
         alpha: f32,
@@ -344,58 +344,60 @@ pub enum Op {
     /// Pixels of `x` `[c, h, w]` moved `step` apart with zeros between: `[c, (h - 1) step + 1, (w - 1) step + 1]`. A
     /// transposed convolution is this, a pad and a convolution with the kernel rotated by 180 degrees.
     Spread {
-        /// Distance of neighbours.
+        /// Distance between adjacent pixels.
         step: Pair,
     },
-    /// A function of each element.
+    /// An elementwise function.
     Unary {
-        /// Which.
+        /// Which function.
         function: UnaryFunction,
     },
-    /// A function of an element of each of two values; shapes as for [`Op::Add`].
+    /// An elementwise function of two values; shapes as for [`Op::Add`].
     Binary {
-        /// Which.
+        /// Which function.
         function: BinaryFunction,
     },
-    /// `y = a` where `c` is not 0, else `b`, of inputs `c`, `a`, `b`. Shapes have equally many dimensions; where they differ,
-    /// all others are 1 and are repeated.
+    /// `y = a` where `c` is not 0, else `b`, of inputs `c`, `a`, `b`. Shapes have the same number of
+    /// dimensions; where they differ, all others are 1 and are broadcast.
     Select,
-    /// Makes one element of all along some dimensions, which become 1.
+    /// Reduces all elements along some dimensions, which become 1.
     Reduce {
-        /// What it makes.
+        /// The reduction.
         function: Reduction,
         /// The dimensions, ascending.
         axes: Vec<usize>,
     },
-    /// `y = a b`, matrices in the last two dimensions: `a` `[…, m, k]`, `b` `[…, k, n]`, `y` `[…, m, n]`. As many dimensions
-    /// in both, at least 2; where those before the last two differ, one of them is 1 and is repeated.
+    /// `y = a b`, matrices in the last two dimensions: `a` `[…, m, k]`, `b` `[…, k, n]`, `y` `[…, m, n]`.
+    /// Both have the same number of dimensions, at least 2; where those before the last two differ, one of
+    /// them is 1 and is broadcast.
     MatMul,
-    /// The numbers of its parameter `value`, whatever its input is.
+    /// The elements of its parameter `value`, whatever its input is.
     Constant {
         /// Their shape, which is that of `y` too.
         shape: Vec<usize>,
     },
-    /// A row of the weight for each element of `x`, which is its index: `x` `[…]`, weight `[rows, features]`, `y`
-    /// `[…, features]`. An index is cut to a whole number; below 0 it counts from the end; beyond an end it is that end.
+    /// One row of the weight per element of `x`, which is its index: `x` `[…]`, weight `[rows, features]`,
+    /// `y` `[…, features]`. An index is truncated to an integer; a negative one counts from the end; one out
+    /// of range is clamped.
     Embedding {
         /// Rows of the weight.
         rows: usize,
-        /// Their length.
+        /// Length of a row.
         features: usize,
     },
-    /// Along dimension `axis` of `x`, the first input, what is at the indices that the second input holds: the dimension
-    /// is replaced by those of the indices. Indices as for [`Op::Embedding`].
+    /// Gathers elements of `x`, the first input, along dimension `axis` at the indices in the second input:
+    /// the dimension is replaced by those of the indices. Indices as for [`Op::Embedding`].
     Take {
         /// The dimension.
         axis: usize,
     },
-    /// Writes rows of the third input `[k, m]` to those rows of the first `[n, m]` that the second `[k]` names, the first
-    /// before the last. Indices as for [`Op::Embedding`].
+    /// Writes rows of the third input `[k, m]` to the rows of the first `[n, m]` that the second `[k]` names,
+    /// first to last. Indices as for [`Op::Embedding`].
     Scatter {
-        /// What a row does to the one that is there.
+        /// How a row combines with the existing one.
         update: Update,
     },
-    /// The greatest, or least, `k` elements along dimension `axis`, in that order; of equals the first comes first.
+    /// The greatest, or least, `k` elements along dimension `axis`, sorted; of equals the first comes first.
     TopK {
         /// The dimension.
         axis: usize,
@@ -404,21 +406,21 @@ pub enum Op {
         /// Whether the greatest (default true).
         #[serde(default = "yes", skip_serializing_if = "is_true")]
         largest: bool,
-        /// Whether where they are is asked for, rather than what they are (default false).
+        /// Whether to return their indices instead of their values (default false).
         #[serde(default, skip_serializing_if = "is_false")]
         indices: bool,
     },
-    /// A recurrent layer: from the state before and its input at each time it makes the state after, one after the other.
-    /// First input `[time, batch, gates hidden]`: what the layer's input contributes to each gate. Second and third `[batch,
-    /// hidden]`: `h` and `c` before the first time; `c` is that of an LSTM, and not read by others. Weight `[gates hidden,
-    /// hidden]`, bias `[gates hidden]`. `y` `[time, batch, hidden]`: all `h`; for an LSTM `[time, batch, 2 hidden]`: `h`,
-    /// then `c`.
+    /// A recurrent layer: at each time step it computes the next state from the previous one and its input.
+    /// First input `[time, batch, gates hidden]`: what the layer's input contributes to each gate. Second and
+    /// third `[batch, hidden]`: `h` and `c` before the first step; `c` is read by an LSTM only. Weight
+    /// `[gates hidden, hidden]`, bias `[gates hidden]`. `y` `[time, batch, hidden]`: all `h`; for an LSTM
+    /// `[time, batch, 2 hidden]`: `h`, then `c`.
     Recurrent {
-        /// How a state is made.
+        /// How a state is computed.
         cell: Cell,
         /// Length of `h`.
         hidden: usize,
-        /// Whether from the last time to the first (default false).
+        /// Whether to run from the last time step to the first (default false).
         #[serde(default, skip_serializing_if = "is_false")]
         reverse: bool,
     },

@@ -1,13 +1,13 @@
-//! One value a weight layer, as people write it: `5`, `8,8,5,5`, `conv=8,fc=5`, `5,fc2=6`.
+//! One value per weight layer, as users write it: `5`, `8,8,5,5`, `conv=8,fc=5`, `5,fc2=6`.
 //!
 //! ```text
 //! 5            every layer
-//! 8,8,5,5      the layers in the order they run
+//! 8,8,5,5      the layers in execution order
 //! conv=8,fc=5  by kind: the stem of default names, whatever the nodes are called
 //! 5,fc2=6      every layer, with an exception by name (of the node, or of its weight: fc2.weight)
 //! ```
 //!
-//! A name is stronger than a kind, and a kind stronger than what has neither.
+//! A name takes precedence over a kind, and a kind over a value with neither.
 
 use crate::{
     error::GraphError,
@@ -23,11 +23,11 @@ use core::{fmt::Display, str::FromStr};
 /// The kinds of layer that have weights, by the stem of their default names.
 const KINDS: [&str; 2] = ["conv", "fc"];
 
-/// Values for the weight layers of a graph that is not known yet: one for all (`5`), one a layer in the order they run
-/// (`8,8,5,5`), or by kind and name with exceptions (`conv=8,fc=5`; `5,fc2=6`).
+/// Values for the weight layers of a graph that is not known yet: one for all (`5`), one per layer in
+/// execution order (`8,8,5,5`), or by kind and name with exceptions (`conv=8,fc=5`; `5,fc2=6`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct PerLayer<T> {
-    /// Without a name: none, one for all, or one a layer.
+    /// Without a name: none, one for all, or one per layer.
     plain: Vec<T>,
     /// By name or kind, in the order given.
     named: Vec<(String, T)>,
@@ -121,7 +121,7 @@ impl Graph {
         self.params().iter().filter(|p| p.role == ParamRole::Weight)
     }
 
-    /// One value a weight layer in canonical form: `conv1=8,conv2=8,fc1=5,fc2=5`.
+    /// One value per weight layer in canonical form: `conv1=8,conv2=8,fc1=5,fc2=5`.
     pub fn describe_layers<T: Display>(&self, values: &[T]) -> String {
         let parts: Vec<String> = self
             .weights()

@@ -12,7 +12,7 @@
 use crate::op::{Op, Padding, Pair};
 use alloc::vec::Vec;
 
-/// How many values an operator works on.
+/// Number of operands of an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inputs {
     /// One.
@@ -26,7 +26,7 @@ pub enum Inputs {
 }
 
 impl Inputs {
-    /// Whether `n` values are as many as the operator takes.
+    /// Whether the operator takes `n` operands.
     pub fn allow(self, n: usize) -> bool {
         match self {
             Self::One => n == 1,
@@ -36,7 +36,7 @@ impl Inputs {
         }
     }
 
-    /// As an error says it.
+    /// As worded in errors.
     pub fn describe(self) -> &'static str {
         match self {
             Self::One => "1",
@@ -47,12 +47,12 @@ impl Inputs {
     }
 }
 
-/// What an attribute is.
+/// The type of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A whole number of at least 0; also the number of a [function](crate::functions).
+    /// An integer of at least 0; also the number of a [function](crate::functions).
     Size,
-    /// True or false.
+    /// A boolean.
     Bool,
     /// A number in single precision.
     Float,
@@ -62,9 +62,9 @@ pub enum Kind {
     Pair,
     /// Top, left, bottom, right.
     Padding,
-    /// One whole number a dimension, at most [`crate::MAX_RANK`].
+    /// One integer per dimension, at most [`crate::MAX_RANK`].
     Dims,
-    /// A list of whole numbers, at most [`crate::MAX_INDICES`].
+    /// A list of integers, at most [`crate::MAX_INDICES`].
     Indices,
 }
 
@@ -89,14 +89,14 @@ pub enum Value {
     Indices(Vec<usize>),
 }
 
-/// What an attribute is when it is not given.
+/// The default of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Default {
     /// It must be given.
     None,
     /// This number.
     Size(usize),
-    /// This truth.
+    /// This boolean.
     Bool(bool),
     /// This number.
     Float(f32),
@@ -104,7 +104,7 @@ pub enum Default {
     Pair(Pair),
     /// This padding.
     Padding(Padding),
-    /// What the attribute of that number is.
+    /// The value of the attribute with that index.
     Same(usize),
 }
 
@@ -113,14 +113,14 @@ pub enum Default {
 pub struct Attribute {
     /// The field's name, as in JSON.
     pub name: &'static str,
-    /// What it is.
+    /// Its type.
     pub kind: Kind,
-    /// What it is when it is not given.
+    /// Its default.
     pub default: Default,
 }
 
 impl Attribute {
-    /// The value that it has when it is not given; `before` are those of the attributes before it.
+    /// Its default value; `before` are the values of the attributes before it.
     pub fn default_value(&self, before: &[Value]) -> Option<Value> {
         match self.default {
             Default::None => None,
@@ -134,16 +134,17 @@ impl Attribute {
     }
 }
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Operator {
-    /// Its number in a container; `None` for what does nothing at run time, which a packer leaves out. Rule F-11.
+    /// Its number in a container; `None` if it has no effect at inference; a packer drops it.
+    /// Rule F-11.
     pub code: Option<u64>,
     /// Its name in JSON.
     pub name: &'static str,
-    /// The start of the names that nodes of this kind get when none is given: `conv` in `conv1`.
+    /// The stem of default node names: `conv` in `conv1`.
     pub stem: &'static str,
-    /// How many values it works on.
+    /// Number of operands.
     pub inputs: Inputs,
     /// In the order in which a container has them.
     pub attributes: &'static [Attribute],
@@ -184,12 +185,12 @@ macro_rules! operators {
             },
         }),*];
 
-        /// Places in the table.
+        /// Indices into the table.
         #[derive(Clone, Copy)]
         enum Place { $($variant),* }
 
         impl Op {
-            /// The operator's line of the table.
+            /// The operator's row of the table.
             pub fn operator(&self) -> &'static Operator {
                 match self { $(Self::$variant { .. } => &OPERATORS[Place::$variant as usize]),* }
             }
@@ -283,7 +284,7 @@ impl Op {
         self.operator().name
     }
 
-    /// The start of the names that nodes of this kind get when none is given: `conv` in `conv1`.
+    /// The stem of default node names: `conv` in `conv1`.
     pub fn stem(&self) -> &'static str {
         self.operator().stem
     }

@@ -1,5 +1,5 @@
-//! The table of operators and the JSON of [`Op`] say the same: names, attributes, their order, and what each is when it is
-//! not given. Containers are written from the one and the interchange from the other.
+//! The table of operators and the JSON of [`Op`] agree on names, attributes, their order and their defaults.
+//! Containers are written from the former and the interchange from the latter.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_graph::{
@@ -68,7 +68,7 @@ fn names_and_attributes_are_the_tables() {
         // As text: the order counts.
         assert_eq!(serde_json::to_string(&op).unwrap(), serde_json::to_string(&expected).unwrap());
         assert_eq!(serde_json::from_value::<Op>(expected.clone().into()).unwrap(), op);
-        // Where there are no attributes serde takes any, and the reader of the interchange looks.
+        // Without attributes serde accepts any, and the reader of the interchange checks.
         if !operator.attributes.is_empty() {
             let mut unknown = expected;
             unknown.insert("unknown".into(), json!(1));

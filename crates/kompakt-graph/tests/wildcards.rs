@@ -1,7 +1,7 @@
 //! No operator is forgotten: in the whole workspace, a `match` over operators has no wildcard arm that does something.
 //!
-//! A wildcard may refuse (`None`, `break`, an error, …): a new operator is then refused or not optimised until somebody
-//! sees to it. Whatever else it would do, it would do to operators that nobody had thought of, wrongly and in silence.
+//! A wildcard may refuse (`None`, `break`, an error, …): a new operator is then refused or not optimised
+//! until it is handled. Anything else would silently be applied to operators that it was not written for.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What a wildcard arm may come to, as the start of its body.
+/// What a wildcard arm may evaluate to, as the start of its body.
 const REFUSALS: [&str; 12] = [
     "None",
     "return None",
