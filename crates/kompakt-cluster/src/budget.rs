@@ -1,13 +1,13 @@
-//! How many levels each layer gets when all of them share a number of bytes.
+//! Levels of each layer under a byte budget that all layers share.
 //!
 //! ```text
 //! least  sum over layers of  squared error / energy of the layer
 //! with   sum over layers of  kept x entropy of the codes + levels x bits of an entry  <=  budget
 //! ```
 //!
-//! Every layer is shared with each of [`SIZES`] levels, and from the smallest on, the step that saves the most error
-//! a bit is taken as long as it fits; steps that only pay together are taken together (the lower convex hull, Shoham
-//! and Gersho 1988).
+//! Every layer is clustered with each of [`SIZES`] levels; from the smallest on, the step that saves the most
+//! error per bit is taken as long as it fits; steps that only pay together are taken together (the lower
+//! convex hull, Shoham and Gersho 1988).
 
 use crate::{
     cluster::Options, error::ClusterError, layer::share, number_format::NumberFormat, report::LayerReport,
@@ -18,7 +18,7 @@ use rayon::prelude::*;
 /// The codebook sizes that are tried.
 const SIZES: [usize; 15] = [2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
-/// What a layer costs and loses with some number of levels.
+/// Rate and distortion of a layer with some number of levels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Choice {
     n_levels: usize,
@@ -29,7 +29,7 @@ struct Choice {
 /// Levels of each layer, in the order of [`kompakt_graph::Graph::weights`], for codes and codebooks of at most
 /// `budget_bytes` together: codes at their entropy, positions and biases not counted. `options.n_levels` is not read.
 ///
-/// Errors: a budget below that of two levels everywhere (the least one is named); layers that are shared already.
+/// Errors: a budget below that of two levels everywhere (the smallest possible one is named); layers that are
 pub fn levels_within(
     model: &Model,
     options: &Options,
@@ -44,7 +44,7 @@ pub fn levels_within(
     choose(&choices, budget_bytes as f64 * 8.0)
 }
 
-/// The choices worth having: on the lower convex hull of error over bits, from few bits to many.
+/// The choices on the lower convex hull of error over bits, from few bits to many.
 fn choices(
     name: &str,
     parameter: &Parameter,
@@ -73,7 +73,7 @@ fn bits(shared: &Parameter, report: &LayerReport) -> f64 {
     report.n_kept as f64 * report.entropy_bits + f64::from(entry) * report.n_levels as f64
 }
 
-/// What no mixture of others beats, by rising bits.
+/// The points that no mixture of others beats, by increasing bits.
 fn hull(mut all: Vec<Choice>) -> Vec<Choice> {
     all.sort_by(|a, b| a.bits.total_cmp(&b.bits).then(a.error.total_cmp(&b.error)));
     let mut hull: Vec<Choice> = Vec::new();
@@ -92,7 +92,7 @@ fn hull(mut all: Vec<Choice>) -> Vec<Choice> {
     hull
 }
 
-/// Error saved a bit.
+/// Error saved per bit.
 fn gain(from: &Choice, to: &Choice) -> f64 {
     (from.error - to.error) / (to.bits - from.bits).max(f64::MIN_POSITIVE)
 }
@@ -110,7 +110,7 @@ fn choose(layers: &[Vec<Choice>], budget_bits: f64) -> Result<Vec<usize>, Cluste
         let step = |layer: usize| (&layers[layer][at[layer]], &layers[layer][at[layer] + 1]);
         let gain_of = |&layer: &usize| gain(step(layer).0, step(layer).1);
         let open = (0..layers.len()).filter(|&layer| !is_done[layer]);
-        // The first of several that are as good.
+        // On a tie the first.
         let Some(layer) = open.rev().max_by(|a, b| gain_of(a).total_cmp(&gain_of(b))) else { break };
         let cost = step(layer).1.bits - step(layer).0.bits;
         if spent + cost <= budget_bits {

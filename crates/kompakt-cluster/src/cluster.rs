@@ -1,4 +1,4 @@
-//! A whole model: every weight layer shared, every bias rounded.
+//! A complete model: every weight layer shared, every bias rounded.
 
 use crate::{
     error::ClusterError,
@@ -10,7 +10,7 @@ use kompakt_graph::{Graph, Op, ParamRole};
 use kompakt_model::{Model, Parameter, StageRecord};
 use rayon::prelude::*;
 
-/// What to do to a model.
+/// Options for clustering a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// How centroids are found.
@@ -45,7 +45,7 @@ impl Options {
 
 /// Shares the weights of every layer and rounds the biases; appends the stage's record.
 ///
-/// Layers are independent, so the result does not depend on how many threads work on them. Reports are in the
+/// Layers are independent, so the result does not depend on the number of threads. Reports are in the
 /// graph's order.
 ///
 /// Errors: a layer that is shared already; levels that do not fit the layers.

@@ -1,23 +1,23 @@
-//! The values of one layer, sorted, equal ones joined, with prefix sums: squared errors of any run in O(1).
+//! The values of one layer, sorted, duplicates merged, with prefix sums: squared errors of any run in O(1).
 
 use std::ops::Range;
 
 /// Distinct values in ascending order, each with its weight (how often it occurs, or how much it matters).
 ///
-/// Every method of this crate works on runs of neighbouring values, because in one dimension the clusters of an
+/// Every method of this crate works on contiguous runs of values, because in one dimension the clusters of an
 /// optimal quantiser are intervals.
 #[derive(Debug, Clone)]
 pub struct Distribution {
     /// Strictly ascending, finite.
     values: Vec<f32>,
-    /// What is subtracted from a value before it is summed, so that squares cancel little.
+    /// Subtracted from a value before it is summed, to reduce cancellation in the squares.
     origin: f64,
     /// `moments[i]`: sums of `w`, `w x`, `w x^2` over the values before `i`; one longer than `values`.
     moments: Vec<[f64; 3]>,
 }
 
 impl Distribution {
-    /// Counts the values; each weighs 1. Those that are zero, NaN or infinite are left out.
+    /// Counts the values; each has weight 1. Those that are zero, NaN or infinite are left out.
     pub fn new(values: impl IntoIterator<Item = f32>) -> Self {
         Self::weighted(values.into_iter().map(|v| (v, 1.0)))
     }
@@ -26,7 +26,7 @@ impl Distribution {
     pub fn weighted(pairs: impl IntoIterator<Item = (f32, f64)>) -> Self {
         let is_used = |(v, w): &(f32, f64)| v.is_finite() && *v != 0.0 && w.is_finite() && *w > 0.0;
         let mut pairs: Vec<(f32, f64)> = pairs.into_iter().filter(is_used).collect();
-        // Stable, and equal values in the order they came: the sums below have one order.
+        // Stable, and equal values in their original order: the sums below have one order.
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let total: f64 = pairs.iter().map(|(_, w)| w).sum();
         let origin = pairs.iter().map(|&(v, w)| f64::from(v) * w).sum::<f64>() / total.max(f64::MIN_POSITIVE);
@@ -80,14 +80,14 @@ impl Distribution {
         (xx - x * x / w).max(0.0)
     }
 
-    /// The least of `above[t] + cost(t..end)` over `starts`, and the first `t` that has it.
+    /// The least of `above[t] + cost(t..end)` over `starts`, and the first `t` that attains it.
     ///
-    /// `above` holds one number a start. `starts` ends before `end` and is not empty.
+    /// `above` holds one value per start. `starts` ends before `end` and is not empty.
     pub(crate) fn cheapest_start(&self, starts: Range<usize>, end: usize, above: &[f64]) -> (f64, usize) {
         const BLOCK: usize = 64;
         let [w_end, x_end, xx_end] = self.moments[end];
         let mut least = (f64::INFINITY, starts.start);
-        // Block by block, so that the arithmetic is done in vectors and the comparison apart from it.
+        // Block by block, so that the arithmetic is vectorised and the comparison separate from it.
         let mut totals = [0.0; BLOCK];
         let mut first = starts.start;
         for (moments, above) in self.moments[starts].chunks(BLOCK).zip(above.chunks(BLOCK)) {

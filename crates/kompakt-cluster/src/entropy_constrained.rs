@@ -1,6 +1,6 @@
 //! Scalar quantisation with a price on code length.
 //!
-//! Levels and probabilities are found together, in turns (Chou, Lookabaugh, Gray 1989):
+//! Levels and probabilities are optimised alternately (Chou, Lookabaugh, Gray 1989):
 //!
 //! ```text
 //! code of x    = argmin over i of (x - c_i)^2 + price * length_i
@@ -8,12 +8,12 @@
 //! length_i     = -log2 (share of the values with code i)          bits
 //! ```
 //!
-//! Frequent levels draw values in and rare ones die, so that after an entropy coder the same squared error costs
-//! fewer bits than with k-means (Choi 2016: 6 to 21 %).
+//! Frequent levels attract values and rare ones disappear, so that after entropy coding the same squared
+//! error costs fewer bits than with k-means (Choi 2016: 6 to 21 %).
 
 use crate::{distribution::Distribution, exact::k_means_exact, init::CentroidInit, partition::Partition};
 
-/// Rounds after which a start that has not settled is taken as it is.
+/// The most rounds of a start that does not converge.
 const MAX_ROUNDS: usize = 1000;
 
 /// Levels with the code lengths they were chosen by.
@@ -27,9 +27,9 @@ pub struct Levels {
 
 /// At most `k` levels, by squared error plus `lambda` times mean square times code length in bits.
 ///
-/// `lambda` is what one bit a weight is worth, in units of the mean squared value: at 0 this is k-means, at 0.01 a
-/// bit is worth an error of 1 % of the signal. Two starts are tried, evenly spaced levels and those of
-/// [`k_means_exact`]; the better end wins, the first on a tie.
+/// `lambda` is the price of one bit per weight, in units of the mean squared value: at 0 this is k-means, at
+/// 0.01 a bit is worth an error of 1 % of the signal. Two starts are tried, evenly spaced levels and those of
+/// [`k_means_exact`]; the better result wins, the first on a tie.
 pub fn entropy_constrained(d: &Distribution, k: usize, lambda: f64) -> Levels {
     let k = k.min(d.len());
     if k == 0 {
@@ -41,7 +41,7 @@ pub fn entropy_constrained(d: &Distribution, k: usize, lambda: f64) -> Levels {
     if second < first { exact } else { even }
 }
 
-/// Turns between codes and levels until nothing changes; the objective and what was found.
+/// Alternates between codes and levels until nothing changes; returns the objective and the levels.
 fn settle(d: &Distribution, mut centroids: Vec<f64>, price: f64) -> (f64, Levels) {
     let total = d.weight(0..d.len());
     let mut lengths = vec![0.0; centroids.len()];

@@ -13,18 +13,18 @@ pub enum ClusterError {
         /// The parameter.
         name: String,
     },
-    /// No codebook of that size.
+    /// A codebook size out of range.
     #[error("layer {name:?}: {found} levels; a codebook has 1 to 256 entries (0 to 8 bits)")]
     Levels {
         /// The layer's weight.
         name: String,
-        /// What was asked for.
+        /// The size given.
         found: usize,
     },
-    /// The price of a bit is no price.
+    /// The price of a bit is not a valid number.
     #[error("lambda is {0}; it must be a number of at least 0")]
     Lambda(String),
-    /// Not one number of levels a layer.
+    /// Not one number of levels per layer.
     #[error("{found} numbers of levels for {expected} weight layers")]
     Count {
         /// How many were given.
@@ -32,7 +32,7 @@ pub enum ClusterError {
         /// How many layers there are.
         expected: usize,
     },
-    /// Not one number of groups a layer.
+    /// Not one number of groups per layer.
     #[error("{found} numbers of groups for {expected} weight layers")]
     GroupCount {
         /// How many were given.
@@ -40,12 +40,12 @@ pub enum ClusterError {
         /// How many layers there are.
         expected: usize,
     },
-    /// A layer that cannot be taken apart like that.
+    /// A layer that cannot be split that way.
     #[error("layer {name:?}: {found} groups: {problem}")]
     Groups {
         /// The layer's weight.
         name: String,
-        /// What was asked for.
+        /// The number of groups given.
         found: usize,
         /// Why not.
         problem: String,
@@ -53,12 +53,12 @@ pub enum ClusterError {
     /// The layers' parts do not make a graph: names that clash, too many nodes.
     #[error("the network in groups: {0}")]
     Graph(String),
-    /// Two levels a layer are more than that.
+    /// A budget that two levels per layer exceed.
     #[error("{budget_bytes} bytes are too few: codes and codebooks of two levels a layer take {least_bytes}")]
     Budget {
-        /// What was given.
+        /// The budget given.
         budget_bytes: u64,
-        /// The least that can be.
+        /// The smallest possible one.
         least_bytes: u64,
     },
     /// A number format that does not exist.

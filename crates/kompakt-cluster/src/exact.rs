@@ -7,11 +7,11 @@
 //! D[i][j] = min over t of D[i-1][t] + cost(t, j)
 //! ```
 //!
-//! The best `t` never falls as `j` or `i` grows, so a row is filled by halves: the middle `j` first, then each side
-//! within the bounds that it and the row above set; O(n log n) a row. Only two rows are kept. To find the cuts without the others, a row carries
-//! along where its best path crossed the middle row; that splits the problem in two of half the clusters each,
-//! which are solved the same way (Hirschberg 1975). Together O(k n log n) time and O(n) memory, where keeping all
-//! rows takes O(k n).
+//! The best `t` never decreases as `j` or `i` grows, so a row is filled by divide and conquer: the middle `j`
+//! first, then each side within the bounds set by it and the row above; O(n log n) per row. Only two rows are
+//! kept. To find the cuts without the others, a row carries along where its best path crossed the middle row;
+//! that splits the problem into two of half the clusters each, which are solved the same way (Hirschberg
+//! 1975). In total O(k n log n) time and O(n) memory, where keeping all rows takes O(k n).
 //!
 //! Sources: Wang, Song 2011 (the recurrence); Grønlund et al. 2017, "Fast exact k-means, k-medians and Bregman
 //! divergence clustering in 1D" (the monotone rows).
@@ -59,7 +59,7 @@ struct Row {
     crossed: Vec<usize>,
 }
 
-/// How many of the run's values lie in its first `middle` clusters, out of `k`, at the optimum.
+/// How many of the run's values are in its first `middle` clusters, out of `k`, at the optimum.
 fn crossing(d: &Distribution, run: Range<usize>, k: usize, middle: usize) -> usize {
     let n = run.len();
     let mut row = Row {
@@ -71,7 +71,7 @@ fn crossing(d: &Distribution, run: Range<usize>, k: usize, middle: usize) -> usi
     };
     let mut next = Row { error: vec![f64::INFINITY; n + 1], start: vec![0; n + 1], crossed: vec![0; n + 1] };
     for i in 2..=k {
-        // The last row is wanted at its end alone; every other one where enough values are left for the rest.
+        // The last row is needed at its end only; every other one where enough values are left for the rest.
         let ends = if i == k { n..n + 1 } else { i..n + 1 - (k - i) };
         let above = Above { d, origin: run.start, error: &row.error, start: &row.start };
         above.fill(ends.start, i - 1..n, &mut next.start[ends.clone()], &mut next.error[ends.clone()]);
@@ -83,7 +83,7 @@ fn crossing(d: &Distribution, run: Range<usize>, k: usize, middle: usize) -> usi
     row.crossed[n]
 }
 
-/// The row above the one that is being filled.
+/// The row above the one being filled.
 struct Above<'a> {
     d: &'a Distribution,
     /// Where the run begins among the values.

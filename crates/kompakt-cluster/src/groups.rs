@@ -6,8 +6,8 @@
 //!                                    └► fc1.2 [100 rows] ─┘
 //! ```
 //!
-//! The function is the same. Groups are of neighbouring rows, as equal as can be. The first groups are one row longer
-//! where they cannot be equal.
+//! The function is unchanged. Groups are of adjacent rows and as equal in size as possible. The first groups
+//! are one row longer where the rows do not divide evenly.
 
 use crate::error::ClusterError;
 use kompakt_graph::{Graph, Node, Op};
@@ -17,8 +17,8 @@ use std::ops::Range;
 /// The model with every layer's rows in that many groups, in the order of [`Graph::weights`]; a layer of one group
 /// stays as it is.
 ///
-/// Errors: not one number a layer; 0, or more groups than rows; grouped convolutions, and layers whose results are no
-/// list of rows; weights that are shared already.
+/// Errors: not one number per layer; 0, or more groups than rows; grouped convolutions, and layers whose
+/// results are not a list of rows; weights that are shared already.
 pub fn in_groups(model: &Model, n_groups: &[usize]) -> Result<Model, ClusterError> {
     let weights: Vec<_> = model.graph.weights().cloned().collect();
     if weights.len() != n_groups.len() {
@@ -78,7 +78,7 @@ fn rows_of(name: &str, parameter: &Parameter, rows: &Range<usize>) -> Result<Par
     Ok(Parameter::Dense { shape, values, mask: mask.as_ref().map(|m| m[span].to_vec()) })
 }
 
-/// The graph with a node for each part, and under the layer's old name what puts their results together.
+/// The graph with a node for each part, and under the layer's old name their concatenation.
 fn split(graph: &Graph, groups: &[Vec<Range<usize>>]) -> Result<Graph, ClusterError> {
     let (inputs, nodes, outputs) = graph.clone().into_parts();
     let mut new: Vec<usize> = (0..inputs.len()).collect();

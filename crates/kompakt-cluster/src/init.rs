@@ -1,9 +1,9 @@
-//! Where the centroids of k-means start.
+//! Initial centroids of k-means.
 
 use crate::distribution::Distribution;
 use kompakt_numbers::SplitMix64;
 
-/// The paper's three ways to place the first centroids (section 3.2).
+/// The paper's three ways to initialise centroids (section 3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CentroidInit {
     /// `k` of the values, drawn at random.

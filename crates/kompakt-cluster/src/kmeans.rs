@@ -2,13 +2,13 @@
 
 use crate::{distribution::Distribution, init::CentroidInit, partition::Partition};
 
-/// Rounds after which a start that has not settled is taken as it is.
+/// The most rounds of a start that does not converge.
 const MAX_ROUNDS: usize = 1000;
 
-/// Centroids by Lloyd's algorithm from one of the paper's starts: ascending, none without a value.
+/// Centroids by Lloyd's algorithm from one of the paper's starts: ascending, no cluster empty.
 ///
-/// At most `k`, fewer where there are fewer distinct values. A centroid that loses all its values is placed anew in
-/// the cluster of largest squared error. O(k log n) a round. `seed` matters to [`CentroidInit::Forgy`] only.
+/// At most `k`, fewer where there are fewer distinct values. A centroid that loses all its values is moved to
+/// the cluster of largest squared error. O(k log n) per round. `seed` only affects [`CentroidInit::Forgy`].
 ///
 /// This finds a local optimum; [`k_means_exact`](crate::k_means_exact) finds the best one.
 pub fn k_means(d: &Distribution, k: usize, init: CentroidInit, seed: u64) -> Vec<f64> {

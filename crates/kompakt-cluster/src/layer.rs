@@ -24,7 +24,7 @@ pub enum Method {
     Exact,
     /// Squared error plus code length; see [`entropy_constrained()`] for the unit of `lambda`.
     EntropyConstrained {
-        /// What one bit a weight is worth, in mean squared weights.
+        /// The price of one bit per weight, in mean squared weights.
         lambda: f64,
     },
 }
@@ -50,10 +50,10 @@ impl Method {
 
 /// Replaces a dense parameter by a codebook of at most `n_levels` entries and codes.
 ///
-/// Kept weights that are exactly zero join the masked ones: the function is unchanged and no entry is zero. Codes
-/// are chosen after the codebook is rounded to `format`, each weight taking the entry that is best for it then;
-/// entries that nothing takes are left out, so the codebook may be shorter than asked. A layer that keeps nothing
-/// gets the codebook `[1]`.
+/// Kept weights that are exactly zero join the masked ones: the function is unchanged and no entry is zero.
+/// Codes are assigned after the codebook is rounded to `format`, each weight taking the entry that is best
+/// for it then; unused entries are left out, so the codebook may be shorter than `n_levels`. A layer that
+/// keeps nothing gets the codebook `[1]`.
 ///
 /// Errors: a parameter that is shared already; `n_levels` not in 1..=256; `lambda` not a number of at least 0.
 pub fn share(
@@ -89,7 +89,7 @@ pub fn share(
     Ok((shared, report))
 }
 
-/// The codebook, and the largest value that takes each of its entries but the last.
+/// The codebook, and for each of its entries but the last the largest value assigned to it.
 fn levels(
     d: &Distribution,
     method: Method,
@@ -103,7 +103,7 @@ fn levels(
     let found = method.levels(d, n_levels, seed);
     let centroids: Vec<f32> = found.centroids.iter().map(|&c| c as f32).collect();
     let settled = settle(&centroids, format);
-    // An entry that stands for several centroids costs as much as the cheapest of them.
+    // An entry shared by several centroids costs as much as the cheapest of them.
     let mut penalties = vec![f64::INFINITY; settled.codebook.len()];
     for (&entry, length) in settled.entry_of.iter().zip(&found.lengths) {
         let penalty = &mut penalties[usize::from(entry)];

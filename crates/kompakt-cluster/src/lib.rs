@@ -7,18 +7,18 @@
 //!                                                  none zero
 //! ```
 //!
-//! Zero is kept apart: what the mask removes is never clustered, and no codebook entry is zero. Three methods
-//! find the centroids ([`Method`]): k-means from the paper's three starting points ([`CentroidInit`]), the exact
-//! optimum of the same objective ([`k_means_exact`]), and a quantiser that weighs squared error against code length
-//! ([`entropy_constrained()`]).
+//! Zero is handled separately: what the mask removes is never clustered, and no codebook entry is zero. Three
+//! methods find the centroids ([`Method`]): k-means from the paper's three starting points
+//! ([`CentroidInit`]), the exact optimum of the same objective ([`k_means_exact`]), and a quantiser that
+//! trades squared error against code length ([`entropy_constrained()`]).
 //!
-//! Levels may be given by layer, or be chosen for all layers together within a number of bytes ([`levels_within`]).
-//! A layer has one codebook, or one for each group of its rows ([`in_groups`]).
+//! Levels may be given per layer, or be chosen for all layers jointly within a number of bytes
+//! ([`levels_within`]). A layer has one codebook, or one for each group of its rows ([`in_groups`]).
 //!
-//! The result depends on the weights, the options and the seed alone. Layers are worked on in parallel; no
-//! number crosses from one to another.
+//! The result depends on the weights, the options and the seed alone. Layers are processed in parallel and
+//! independently of each other.
 //!
-//! What is not here: gradients. `kompakt-finetune` moves the centroids afterwards.
+//! Not here: gradients. `kompakt-finetune` moves the centroids afterwards.
 //!
 //! Source: Han, Mao, Dally 2015, "Deep Compression", section 3.
 

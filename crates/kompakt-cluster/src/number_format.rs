@@ -4,21 +4,21 @@ use crate::error::ClusterError;
 use kompakt_model::Numbers;
 use std::{fmt, str::FromStr};
 
-/// How a list of numbers is stored: the choice behind [`Numbers`].
+/// How a list of values is stored: the choice behind [`Numbers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NumberFormat {
     /// IEEE single precision.
     F32,
     /// IEEE half precision.
     F16,
-    /// Integers of so many bits times one scale, the largest value at the largest integer; 2 to 24 bits.
+    /// Integers of the given width times one scale, the largest value at the largest integer; 2 to 24 bits.
     Int(u32),
 }
 
 impl NumberFormat {
-    /// The numbers rounded to this format.
+    /// The values rounded to this format.
     ///
-    /// What the format cannot hold (f16 ends at 65,504; a scale may underflow) stays F32.
+    /// What the format cannot represent (f16 ends at 65,504; a scale may underflow) stays F32.
     pub fn round(self, numbers: &Numbers) -> Numbers {
         let rounded = match self {
             Self::F32 => Numbers::F32(numbers.to_f32()),
@@ -32,14 +32,15 @@ impl NumberFormat {
         if is_sound { rounded } else { Numbers::F32(numbers.to_f32()) }
     }
 
-    /// The narrowest format of this family that numbers already are in: what to round to after they moved.
+    /// The narrowest format of this family that represents the values exactly: the one to round to after they
+    /// change.
     pub fn of(numbers: &Numbers) -> Self {
         match numbers {
             Numbers::F32(_) => Self::F32,
             Numbers::F16(_) => Self::F16,
             Numbers::Scaled { integers, .. } => {
                 match integers.iter().map(|i| i.unsigned_abs()).max().unwrap_or(0) {
-                    // Zeros alone say nothing of the format; 8 bits are the usual one.
+                    // Zeros alone do not determine the format; 8 bits are the usual one.
                     0 => Self::Int(8),
                     largest => Self::Int((33 - largest.leading_zeros()).clamp(2, 24)),
                 }

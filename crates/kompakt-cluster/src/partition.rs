@@ -1,4 +1,4 @@
-//! Sorted values cut into runs, one a cluster.
+//! Sorted values cut into runs, one per cluster.
 
 use crate::distribution::Distribution;
 use std::ops::Range;
@@ -10,17 +10,17 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    /// Gives every value `x` to the centroid `i` for which `(x - centroids[i])^2 + penalties[i]` is least, the lower
-    /// one on a tie.
+    /// Assigns every value `x` to the centroid `i` for which `(x - centroids[i])^2 + penalties[i]` is least,
+    /// the lower one on a tie.
     ///
-    /// `centroids` strictly ascending. The common `x^2` left out, these are lines in `x`; the clusters are the
-    /// intervals on which each is the lowest, found in one pass with a stack.
+    /// `centroids` strictly ascending. Without the common `x^2`, these are lines in `x`; the clusters are the
+    /// intervals of their lower envelope, found in one pass with a stack.
     pub(crate) fn nearest(d: &Distribution, centroids: &[f64], penalties: &[f64]) -> Self {
         let crossing = |i: usize, j: usize| {
             0.5 * (centroids[i] + centroids[j])
                 + 0.5 * (penalties[j] - penalties[i]) / (centroids[j] - centroids[i])
         };
-        // Centroids that are the lowest somewhere, each with where it starts to be.
+        // Lines of the lower envelope, each with where it begins.
         let mut lowest: Vec<(usize, f64)> = Vec::with_capacity(centroids.len());
         for j in 0..centroids.len() {
             let mut start = f64::NEG_INFINITY;
@@ -39,7 +39,7 @@ impl Partition {
             cuts[i] = d.values().partition_point(|&v| f64::from(v) <= start);
         }
         cuts[centroids.len()] = d.len();
-        // Those that are nowhere the lowest get empty runs.
+        // Those not on the envelope get empty runs.
         let mut after = d.len();
         let mut kept = lowest.iter().rev().peekable();
         for i in (0..centroids.len()).rev() {
@@ -60,7 +60,7 @@ impl Partition {
         self.runs().map(|run| d.mean(run)).collect()
     }
 
-    /// Takes every empty run away and cuts the run of largest squared error at its mean instead, until none is
+    /// Removes every empty run and cuts the run of largest squared error at its mean instead, until none is
     /// empty. There must be at least as many values as runs.
     pub(crate) fn fill_empty(&mut self, d: &Distribution) {
         while let Some(empty) = self.cuts.windows(2).position(|w| w[0] == w[1]) {

@@ -1,4 +1,4 @@
-//! What clustering did to each layer.
+//! The effect of clustering on each layer.
 
 use kompakt_model::Parameter;
 use serde::Serialize;
@@ -17,18 +17,18 @@ pub struct LayerReport {
     pub n_levels: usize,
     /// Bits of a code of fixed length: `log2 n_levels`, rounded up.
     pub bits: u32,
-    /// Entropy of the kept weights' codes, in bits a weight: what an ideal coder without context needs.
+    /// Entropy of the kept weights' codes, in bits per weight: the rate of an ideal coder without context.
     pub entropy_bits: f64,
     /// Mean squared error of the kept weights.
     pub mse: f64,
-    /// The same over the kept weights' mean square.
+    /// The same relative to the kept weights' mean square.
     pub relative_mse: f64,
     /// [`paper_ratio`] of the kept weights at 32 bits each.
     pub paper_ratio: f64,
 }
 
 impl LayerReport {
-    /// Compares the weights before with the shared ones.
+    /// Compares the original weights with the shared ones.
     pub(crate) fn new(name: &str, before: &[f32], shared: &Parameter) -> Self {
         let (mut error, mut square) = (0.0, 0.0);
         for (&old, new) in before.iter().zip(shared.to_f32()) {
@@ -78,7 +78,7 @@ fn entropy(counts: &[usize]) -> f64 {
     counts.iter().filter(|&&c| c > 0).map(|&c| c as f64 / total).map(|p| -p * p.log2()).sum()
 }
 
-/// The figures as text, one line a layer and one for all of them.
+/// The figures as text, one line per layer and one for all of them.
 pub fn table(layers: &[LayerReport]) -> String {
     let mut text = format!(
         "{:<20} {:>10} {:>10} {:>6} {:>5} {:>8} {:>9} {:>7}\n",

@@ -1,4 +1,4 @@
-//! Parameters before and after: what the interchange asks for, and the paper's figures.
+//! Parameters before and after: the interchange's invariants, and the paper's figures.
 #![allow(clippy::unwrap_used)]
 
 use arbtest::arbtest;
@@ -111,7 +111,7 @@ fn formats_read_as_they_are_written() {
     for format in [NumberFormat::F32, NumberFormat::F16, NumberFormat::Int(6), NumberFormat::Int(12)] {
         assert_eq!(NumberFormat::of(&format.round(&numbers)), format);
     }
-    // 1e6 has no f16: the format gives way, not the number.
+    // 1e6 has no f16: the format changes, not the value.
     assert_eq!(NumberFormat::F16.round(&Numbers::F32(vec![1e6])), Numbers::F32(vec![1e6]));
 }
 

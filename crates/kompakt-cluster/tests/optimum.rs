@@ -4,7 +4,7 @@
 use arbtest::{arbitrary, arbtest};
 use kompakt_cluster::{CentroidInit, Distribution, entropy_constrained, k_means, k_means_exact};
 
-/// A few values with repeats, some close together, some far apart; none zero.
+/// A few values with repeats, some close together, some far away; none zero.
 fn values(u: &mut arbitrary::Unstructured) -> arbitrary::Result<Vec<f32>> {
     let n = u.int_in_range(1..=11)?;
     (0..n)
@@ -78,7 +78,7 @@ fn a_weight_counts_as_repetition() {
     }
 }
 
-/// Draws that look like pruned weights: two Laplacian lobes with a gap around zero.
+/// Samples that look like pruned weights: two Laplacian lobes with a gap around zero.
 fn pruned_weights(n: usize) -> Vec<f32> {
     let mut state = 1u64;
     (0..n)
@@ -138,8 +138,8 @@ fn k_means_ends_where_every_centroid_is_the_mean_of_its_values() {
 
 #[test]
 fn every_start_puts_centroids_where_the_paper_says() {
-    // One value far out: linear reaches it, density (by rank) does not. One round shows it, k-means hides it, so
-    // the values are such that the start is already the end.
+    // One outlier: linear reaches it, density (by rank) does not. One round shows it, k-means hides it, so
+    // the values are such that the start is already converged.
     let d = Distribution::new([1.0, 2.0, 3.0, 4.0]);
     assert_eq!(k_means(&d, 4, CentroidInit::Linear, 0), [1.0, 2.0, 3.0, 4.0]);
     assert_eq!(k_means(&d, 4, CentroidInit::Density, 0), [1.0, 2.0, 3.0, 4.0]);

@@ -7,10 +7,10 @@ const PRICES: std::ops::RangeInclusive<f64> = 1e-14..=1.0;
 /// Halvings of the range of prices.
 const HALVINGS: usize = 60;
 
-/// Curves of all layers with what an error in each costs.
+/// Curves of all layers with the sensitivity of each.
 pub(crate) struct Allocation<'c> {
     pub(crate) curves: &'c [Curve],
-    /// One a layer.
+    /// One per layer.
     pub(crate) weights: &'c [f64],
 }
 
@@ -25,12 +25,12 @@ impl Allocation<'_> {
         self.curves.iter().zip(choice).map(|(c, &i)| c.points[i].bits).sum()
     }
 
-    /// Summed error: each layer's relative one times what it costs.
+    /// Summed error: each layer's relative error times its sensitivity.
     pub(crate) fn error(&self, choice: &[usize]) -> f64 {
         self.curves.iter().zip(choice).zip(self.weights).map(|((c, &i), w)| w * c.points[i].error).sum()
     }
 
-    /// Spends what is left of `bits` on single layers, where a bit buys most first: a price alone leaves gaps.
+    /// Spends the rest of `bits` on single layers, where a bit buys most first: a price alone leaves gaps.
     pub(crate) fn fill(&self, choice: &mut [usize], bits: f64) {
         let mut left = bits - self.bits(choice);
         loop {
@@ -76,7 +76,8 @@ impl Allocation<'_> {
         }
     }
 
-    /// The highest price at which `is_good` holds, which it does up to some price and not beyond; `None` if nowhere.
+    /// The highest price at which `is_good` holds, which it does up to some price and not beyond; `None` if
+    /// there is none.
     pub(crate) fn highest(&self, is_good: impl Fn(&[usize]) -> bool) -> Option<f64> {
         let (mut low, mut high) = (PRICES.start().ln(), PRICES.end().ln());
         if !is_good(&self.at(low.exp())) {
@@ -89,7 +90,7 @@ impl Allocation<'_> {
         Some(low.exp())
     }
 
-    /// The lowest price at which `is_good` holds, which it does from some price on; `None` if nowhere.
+    /// The lowest price at which `is_good` holds, which it does from some price on; `None` if there is none.
     pub(crate) fn lowest(&self, is_good: impl Fn(&[usize]) -> bool) -> Option<f64> {
         let (mut low, mut high) = (PRICES.start().ln(), PRICES.end().ln());
         if !is_good(&self.at(high.exp())) {

@@ -4,7 +4,7 @@
 //! dL/dy  ──►  dL/dx  for each input x of a node, and for a layer dL/dW
 //! ```
 //!
-//! Every operator of a graph has its part here; the forward pass is the loader's.
+//! Every operator of a graph has its gradient here; the forward pass is the loader's.
 
 mod recurrent;
 mod slopes;
@@ -16,10 +16,10 @@ use crate::{
 };
 use kompakt_graph::{Op, Pair};
 
-/// A node with what is known of it after a forward pass of one image. Shapes leave out the batch.
+/// A node with its inputs and outputs from a forward pass of one image. Shapes leave out the batch.
 pub(crate) struct Step<'s> {
     pub(crate) op: &'s Op,
-    /// One an input.
+    /// One per input.
     pub(crate) inputs: Vec<&'s [f32]>,
     pub(crate) shapes: Vec<&'s [usize]>,
     pub(crate) output: &'s [f32],
@@ -29,7 +29,7 @@ pub(crate) struct Step<'s> {
 }
 
 impl Step<'_> {
-    /// One gradient an input, row-major; `dy` is that of the output.
+    /// One gradient per input, row-major; `dy` is that of the output.
     pub(crate) fn back(&self, dy: &[f32]) -> Vec<Vec<f32>> {
         let y = self.output;
         let x = self.inputs[0];
@@ -129,7 +129,7 @@ impl Step<'_> {
             Op::Select => self.selected(dy),
             Op::Reduce { function, axes } => vec![self.reduced(dy, *function, axes)],
             Op::MatMul => self.multiplied(dy),
-            // Indices have no gradient, and nothing is before a constant.
+            // Indices have no gradient, and a constant has no inputs.
             Op::Constant { .. } | Op::Embedding { .. } => vec![vec![0.0; x.len()]],
             Op::Recurrent { cell, hidden, reverse } => self.through_time(dy, *cell, *hidden, *reverse).0,
             Op::Take { axis } => self.taken(dy, *axis),
@@ -139,7 +139,7 @@ impl Step<'_> {
         }
     }
 
-    /// The gradient of a layer's weights for one image, `[out, in]` row-major; nothing for other nodes.
+    /// The gradient of a layer's weights for one image, `[out, in]` row-major; empty for other nodes.
     pub(crate) fn weights(&self, dy: &[f32]) -> Vec<f32> {
         match self.op {
             Op::Linear { .. } => dy.iter().flat_map(|d| self.inputs[0].iter().map(move |x| d * x)).collect(),
@@ -213,7 +213,7 @@ impl Step<'_> {
         Window::new(self.op, self.shapes[0], self.shape)
     }
 
-    /// Channels, height and width of the input; what is not there is 1.
+    /// Channels, height and width of the input; missing dimensions are 1.
     fn planes(&self) -> [usize; 3] {
         let dim = |d: usize| self.shapes[0].get(d).copied().unwrap_or(1);
         [dim(0), dim(1), dim(2)]
@@ -223,7 +223,8 @@ impl Step<'_> {
         i / (self.inputs[0].len() / self.shapes[0][0]).max(1)
     }
 
-    /// Visits every window of a pool: its cells inside, where it starts in the padded image, its place in the output.
+    /// Visits every window of a pool: its cells inside, where it starts in the padded image, its output
+    /// index.
     fn pooled(
         &self,
         kernel: Pair,
@@ -249,7 +250,7 @@ impl Step<'_> {
         vec![dx]
     }
 
-    /// Of two inputs, repeated where they are 1 and the other is not: `slopes` from their elements.
+    /// Of two broadcast inputs: `slopes` from their elements.
     fn paired(&self, dy: &[f32], slopes: impl Fn(f32, f32) -> [f32; 2]) -> Vec<Vec<f32>> {
         let (a, b) = (self.inputs[0], self.inputs[1]);
         let (mut da, mut db) = (vec![0.0; a.len()], vec![0.0; b.len()]);
@@ -271,7 +272,8 @@ impl Step<'_> {
         vec![da, db]
     }
 
-    /// Of elements that change place: `source` is where, along a dimension of the input, an index of the output comes from.
+    /// Of operators that move elements: `source` maps an index of the output, along a dimension, to one of
+    /// the input.
     fn moved(&self, dy: &[f32], source: impl Fn(&[usize], usize) -> Option<usize>) -> Vec<Vec<f32>> {
         let from = self.shapes[0];
         let mut dx = vec![0.0; self.inputs[0].len()];
@@ -340,7 +342,7 @@ impl Step<'_> {
     }
 }
 
-/// All indices of a shape, with their place.
+/// All indices of a shape, with their offset.
 fn each_index(shape: &[usize], mut visit: impl FnMut(usize, &[usize])) {
     let mut index = vec![0; shape.len()];
     for at in 0..shape.iter().product() {
@@ -365,7 +367,8 @@ mod tests {
         (0..n).map(|i| ((((i + from) * 7919 + 13) % 997) as f32 / 498.5 - 1.0) * 1.3).collect()
     }
 
-    /// Gradients of `Σ v y` for inputs and weights against differences of an evaluation in double precision.
+    /// Gradients of `Σ v y` for inputs and weights against finite differences of an evaluation in double
+    /// precision.
     fn check(op: Op, shapes: &[&[usize]]) {
         let inputs =
             shapes.iter().enumerate().map(|(i, s)| Input { name: format!("x{i}"), shape: s.to_vec() });

@@ -1,4 +1,4 @@
-//! What a network is calibrated with: images, or where there are none synthetic ones.
+//! Calibration data: images, or synthetic ones where there are none.
 
 use crate::{
     Progress,
@@ -9,12 +9,12 @@ use crate::{
 };
 use kompakt_model::Model;
 
-/// Added to the diagonals of `X Xᵀ`, as a part of their means: of images, and of synthetic ones.
+/// Damping: added to the diagonals of `X Xᵀ`, relative to their means; for images, and for synthetic ones.
 const DAMPING: f64 = 0.01;
 const SYNTHETIC_DAMPING: f64 = 0.3;
-/// Images that gradients are taken of.
+/// Images for which gradients are computed.
 const IMAGES: usize = 32;
-/// Synthetic images.
+/// Number of synthetic images.
 const SYNTHETIC: usize = 64;
 
 /// See the [module page](self).
@@ -26,7 +26,7 @@ pub(crate) enum Calibration {
 }
 
 impl Calibration {
-    /// Images, or in their place synthetic ones.
+    /// Images, or synthetic ones in their absence.
     pub(crate) fn new(model: &Model, images: Option<&Images>) -> Result<Self, CompressError> {
         Ok(match (images, model.graph.inputs()) {
             (Some(images), _) => Self::Images(images.clone()),
@@ -49,7 +49,7 @@ impl Calibration {
         }
     }
 
-    /// What errors in each row of each layer do to the answers (see [`sensitivity::rows`]); `None` without anything to run.
+    /// The sensitivity of each row of each layer (see [`sensitivity::rows`]); `None` without anything to run.
     pub(crate) fn sensitivities(
         &self,
         model: &Model,
@@ -60,7 +60,7 @@ impl Calibration {
         Ok(Some(rows).filter(|rows| rows.iter().flatten().all(|s| s.is_finite())))
     }
 
-    /// What goes into every layer; `None` without anything to run.
+    /// The inputs of every layer; `None` without anything to run.
     pub(crate) fn moments(
         &self,
         model: &Model,
@@ -70,7 +70,8 @@ impl Calibration {
         if let Self::Images(_) = self {
             return moments::moments(model, images, DAMPING, progress).map(Some);
         }
-        // Synthetic images say less of what the network will see, and nothing of means that biases should follow.
+        // Synthetic images say less of the inputs the network will see, and nothing of means for bias
+        // correction.
         let mut moments = moments::moments(model, images, SYNTHETIC_DAMPING, progress)?;
         moments.iter_mut().flat_map(|m| &mut m.groups).for_each(|g| g.mean.clear());
         Ok(Some(moments))

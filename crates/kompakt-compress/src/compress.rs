@@ -1,4 +1,4 @@
-//! The whole work: from a dense model and a target to a model with shared weights.
+//! Compression end to end: from a dense model and a target to a model with shared weights.
 
 use crate::{
     Progress,
@@ -19,25 +19,27 @@ use kompakt_model::Model;
 /// A compressed model.
 #[derive(Debug, Clone)]
 pub struct Compressed {
-    /// Every weight layer shared, biases rounded, one more record of history; where nothing had to be lost, the network as it
-    /// was.
+    /// Every weight layer shared, biases rounded, one more record of history; the unchanged network where the
+    /// target allowed lossless compression.
     pub model: Model,
-    /// Its file, which has not been read back.
+    /// The packed file, not read back yet.
     pub packed: Vec<u8>,
     /// What was reached.
     pub outcome: Outcome,
-    /// One a weight layer.
+    /// One per weight layer.
     pub layers: Vec<LayerReport>,
-    /// What was known before: keep it for the next target. `None` where nothing had to be known, because the target was met
-    /// without loss.
+    /// The scan that was used: keep it for the next target. `None` where none was needed, because the target
+    /// was met without loss.
     pub scan: Option<Scan>,
 }
 
-/// Compresses a dense model to a target; without any loss where that meets it, or is smaller than what the target allows.
+/// Compresses a dense model to a target; losslessly where that meets it, or is smaller than what the target
+/// allows.
 ///
-/// `images` are what the network is calibrated with, `validation` those that its accuracy is measured on (the former, if there
-/// are none); both are prepared for the network's only input. A `scan` of the same network saves making it. Where the target
-/// cannot be met the best that was reached is given, and says so.
+/// `images` calibrate the network, its accuracy is measured on `validation` (on the former, if there are
+/// none); both are prepared for the network's only input. Passing a `scan` of the same network saves
+/// computing it. Where the target cannot be met the best network found is returned, with an outcome that says
+/// so.
 /// Errors: a model that cannot be run, or that is shared already and too large as it is; images that do not fit; a scan of
 /// another network.
 pub fn compress(
@@ -72,7 +74,7 @@ pub fn compress(
     let original = validation.map(|images| network::answers(model, images)).transpose()?;
     let is_real = known.as_ref().map_or(calibration.n_images(), |s| s.n_images) > 0;
     let balanced = rows::balanced(model, by_row.as_deref().filter(|_| is_real))?;
-    // The search, from a model whose layers may have got scales.
+    // The search, from a model whose layers may have been given scales.
     let attempt = |balanced: &Balanced| -> Result<(Candidate, Scan, Vec<f64>), CompressError> {
         let all = layers(&balanced.model)?;
         let curves = curve::curves(&all, progress);
@@ -109,7 +111,7 @@ pub fn compress(
         Ok((candidate, scan, bits))
     };
     let (mut candidate, scan, mut bits) = attempt(&balanced)?;
-    // Scales take bytes: where a size is out of reach with them, the layers are taken as they are.
+    // Scales take bytes: where a size cannot be reached with them, the layers are used without.
     if balanced.has_scales() && !candidate.outcome.met && matches!(options.target, Target::Bytes(_)) {
         let (plain, _, plain_bits) = attempt(&Balanced::plain(model))?;
         if plain.outcome.met || plain.outcome.bytes < candidate.outcome.bytes {

@@ -1,4 +1,4 @@
-//! What a layer costs and loses at every price of a bit.
+//! Rate and distortion of a layer at every price of a bit.
 
 use crate::{
     Progress,
@@ -7,24 +7,24 @@ use crate::{
 };
 use rayon::prelude::*;
 
-/// Weights of a layer that are looked at to place its levels.
+/// Weights of a layer that are sampled to place its levels.
 const SAMPLE: usize = 1 << 12;
 /// The lowest price of a bit, in mean squared weights: about eight bits.
 const CHEAPEST: f64 = 2e-5;
-/// From one price to the next.
+/// The ratio of one price to the one before.
 const STEP: f64 = 1.25;
-/// Prices that are tried: up to about 1.
+/// Number of prices: up to about 1.
 const N_POINTS: usize = 49;
 
 /// A layer at one price.
 #[derive(Debug, Clone)]
 pub(crate) struct Point {
-    /// What a bit costs, in mean squared weights.
+    /// The price of a bit, in mean squared weights.
     pub(crate) lambda: f64,
     pub(crate) levels: Levels,
-    /// Bits of the whole layer, its codebook included: an estimate from how often each level is taken.
+    /// Bits of the complete layer, its codebook included: an estimate from the frequency of each level.
     pub(crate) bits: f64,
-    /// Squared error as a part of the layer's energy.
+    /// Squared error relative to the layer's energy.
     pub(crate) error: f64,
 }
 
@@ -42,7 +42,7 @@ impl Curve {
             let lambda = CHEAPEST * STEP.powi(i as i32);
             let levels = Levels::new(&sample, lambda);
             let (bits, error) = levels.measure(&sample, lambda * sample.mean_square);
-            // A number of a codebook takes about a byte.
+            // A codebook entry takes about a byte.
             let bits = n * bits + 8.0 * levels.codebook.len() as f64;
             let error = if sample.mean_square > 0.0 { error / sample.mean_square } else { 0.0 };
             Point { lambda, levels, bits, error }
@@ -50,8 +50,9 @@ impl Curve {
         Self { points: convex((0..N_POINTS).into_par_iter().map(point).collect()) }
     }
 
-    /// The point of least error times `weight` plus `price` times bits. An error that is no longer small counts for more than
-    /// its size: `weight` tells what small ones do, and a layer without most of its energy is another layer.
+    /// The point of least error times `weight` plus `price` times bits. An error that is no longer small
+    /// counts for more than its size: `weight` describes small ones, and a layer that has lost most of its
+    /// energy is another layer.
     pub(crate) fn best(&self, weight: f64, price: f64) -> usize {
         let harm = |error: f64| error / (1.0 - error).max(1e-3).powi(2);
         let cost = |p: &Point| weight * harm(p.error) + price * p.bits;
@@ -76,7 +77,7 @@ fn convex(mut points: Vec<Point>) -> Vec<Point> {
     points.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.error.total_cmp(&b.error)));
     let mut hull: Vec<Point> = Vec::new();
     for point in points {
-        // Fewer bits and no more error: the one before is no choice.
+        // Fewer bits and no more error: the one before is dominated.
         while hull.last().is_some_and(|last| last.error >= point.error) {
             hull.pop();
         }

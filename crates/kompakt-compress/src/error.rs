@@ -5,7 +5,7 @@ use kompakt_model::CheckpointError;
 use kompakt_pack::PackError;
 use kompakt_runtime::RuntimeError;
 
-/// Why compression failed; a target that is missed is no error but an [`Outcome`](crate::Outcome).
+/// Why compression failed; a missed target is not an error but an [`Outcome`](crate::Outcome).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompressError {
@@ -27,19 +27,19 @@ pub enum CompressError {
     /// The scan belongs to another network.
     #[error("the scan was made for another network; leave it out, or make it again with `kompakt sense`")]
     OtherScan,
-    /// A target asks for images and there are none.
+    /// A target needs images and there are none.
     #[error("{0}")]
     NeedsImages(&'static str),
-    /// What is asked for cannot be shown with what there is.
+    /// The target cannot be shown with the images given.
     #[error("{0}")]
     Wish(String),
-    /// The original answers no better than chance, so that nothing can be judged by its answers.
+    /// The original answers no better than chance, so that its answers are no reference.
     #[error("{0}")]
     NotJudged(String),
-    /// Nothing of the network's answers is left, or less than the target allows.
+    /// The result answers no better than chance, or worse than the target allows.
     #[error("{0}")]
     Ruined(String),
-    /// The file that was made is not sound.
+    /// The written file is not valid.
     #[error("the file that was made cannot be read back: {0}; please report this")]
     NotReadBack(FormatError),
     /// A temporary file cannot be written or read.

@@ -1,4 +1,4 @@
-//! What a network says of images, and how far that is from what another says.
+//! What a network answers on images, and how far that is from another network's answers.
 //!
 //! ```text
 //! answers [n, classes], labels ──► top-k, confusion (label, answer)
@@ -8,16 +8,16 @@
 use crate::paired::is_chance;
 use std::collections::BTreeMap;
 
-/// What is counted over images that come a batch at a time.
+/// Counts over images that come a batch at a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
     /// Images.
     pub n: usize,
-    /// Numbers in an answer; the first of the largest is the likeliest class.
+    /// Scores in an answer; the first of the largest is the likeliest class.
     pub n_classes: usize,
     /// How often the label was the likeliest class, the second, and so on: `[n_classes]`; all 0 without labels.
     pub ranks: Vec<usize>,
-    /// How often an image of the one class got the other: `(label, answer)`.
+    /// How often an image of one class was classified as another: `(label, answer)`.
     pub confusion: BTreeMap<(usize, usize), usize>,
     /// The comparison with the original, if there is one.
     pub against: Option<Against>,
@@ -30,25 +30,25 @@ pub struct Against {
     pub n_same: usize,
     /// Images whose likeliest class by the original is the label.
     pub n_top1: usize,
-    /// The largest difference of two numbers.
+    /// The largest difference of two scores.
     pub largest: f64,
     error: f64,
     /// Sum over images of the cosine of the angle between the two answers.
     cosines: f64,
-    /// Sums and sums of squares of the original's numbers, one a class.
+    /// Sums and sums of squares of the original's scores, one per class.
     sums: Vec<[f64; 2]>,
     n: usize,
 }
 
 impl Against {
-    /// Squared difference as a part of the energy of the original's answers around their mean.
+    /// Squared difference relative to the energy of the original's answers around their mean.
     pub fn difference(&self) -> f64 {
         let n = self.n.max(1) as f64;
         let energy: f64 = self.sums.iter().map(|[sum, square]| square - sum * sum / n).sum();
         self.error / energy.max(1e-30)
     }
 
-    /// Mean squared difference of two numbers.
+    /// Mean squared difference of two scores.
     pub fn mse(&self) -> f64 {
         self.error / (self.n * self.sums.len()).max(1) as f64
     }
@@ -119,7 +119,7 @@ impl Evaluation {
         self.ranks.iter().take(k).sum()
     }
 
-    /// A count as a part of all images.
+    /// A count as a share of all images.
     pub fn share(&self, count: usize) -> f64 {
         count as f64 / self.n.max(1) as f64
     }
@@ -140,7 +140,7 @@ impl Evaluation {
         is_chance(self.n_top(1), expected, self.n)
     }
 
-    /// Label, answer and count of the confusions, the most frequent first; of equals the first label first.
+    /// Label, answer and count of the confusions, the most frequent first; on a tie the lower label first.
     pub fn confusions(&self) -> Vec<(usize, usize, usize)> {
         let mut all: Vec<_> = self
             .confusion
@@ -158,7 +158,7 @@ fn likeliest(answer: &[f32]) -> usize {
     answer.iter().enumerate().fold(0, |best, (i, v)| if *v > answer[best] { i } else { best })
 }
 
-/// How many classes come before `class`: those of larger numbers, and of equal ones the earlier.
+/// How many classes rank before `class`: those with larger scores, and on a tie the earlier ones.
 fn rank(answer: &[f32], class: usize) -> usize {
     let own = answer[class];
     answer.iter().enumerate().filter(|&(i, &v)| v > own || (v == own && i < class)).count()

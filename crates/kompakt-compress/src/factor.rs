@@ -1,4 +1,5 @@
-//! `H = (I + U) D (I + U)ᵀ` with `U` strictly upper triangular: what an error in one column is in those after it.
+//! `H = (I + U) D (I + U)ᵀ` with `U` strictly upper triangular: how an error in one column carries over to
+//! those after it.
 
 /// A factored matrix.
 #[derive(Debug, Clone)]
@@ -8,13 +9,14 @@ pub(crate) struct Factor {
     columns: Vec<f32>,
     /// `D`, divided by its mean.
     pub(crate) weights: Vec<f64>,
-    /// The sum of `D`, and that of the diagonal of the matrix: how much of the errors is left, and of what.
+    /// The sum of `D`, and that of the diagonal of the matrix: how much of the errors is left, and of how
+    /// much.
     pub(crate) left: [f64; 2],
 }
 
 impl Factor {
-    /// Factors a symmetric matrix `[n, n]` of sums of products, made safely positive: `damping` times its mean diagonal is
-    /// added to the diagonal.
+    /// Factors a symmetric matrix `[n, n]` of sums of products, made safely positive definite: `damping`
+    /// times its mean diagonal is added to the diagonal.
     pub(crate) fn new(h: &[f32], n: usize, damping: f64) -> Self {
         let trace: f64 = (0..n).map(|i| f64::from(h[i * n + i])).sum();
         let mean = trace / n.max(1) as f64;

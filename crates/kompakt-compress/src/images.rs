@@ -1,4 +1,4 @@
-//! Prepared images, a few at a time: however many there are, only those that are being run lie in memory.
+//! Prepared images, a batch at a time: however many there are, only those that are being run are in memory.
 
 use std::{fmt, sync::Arc};
 
@@ -8,18 +8,18 @@ type Fill = dyn Fn(usize, &mut [f32]) + Send + Sync;
 /// Prepared images, as the network's only input takes them, with their classes. Cheap to clone.
 #[derive(Clone)]
 pub struct Images {
-    /// One an image, or none at all: then what the original network says counts as true.
+    /// One per image, or none at all: then the original network's answer counts as the label.
     pub labels: Vec<usize>,
-    /// How many there are.
+    /// Number of images.
     pub n: usize,
-    /// Numbers in an image.
+    /// Values per image.
     len: usize,
     fill: Arc<Fill>,
 }
 
 impl Images {
-    /// `n` images of `len` numbers each. `fill` is given the number of the first image wanted and room for one or more, one
-    /// after the other, row-major; it must write the same each time.
+    /// `n` images of `len` values each. `fill` is given the index of the first image wanted and room for one
+    /// or more, one after the other, row-major; it must write the same each time.
     pub fn new(
         len: usize,
         n: usize,
@@ -29,7 +29,7 @@ impl Images {
         Self { labels, n, len, fill: Arc::new(fill) }
     }
 
-    /// Images that lie in memory: `values` is `[n, ...]`, row-major. What does not fill an image is left out.
+    /// Images in memory: `values` is `[n, ...]`, row-major. An incomplete last image is left out.
     pub fn from_values(values: Vec<f32>, n: usize, labels: Vec<usize>) -> Self {
         let len = values.len() / n.max(1);
         Self::new(len, n, labels, move |first, to| {
@@ -37,7 +37,7 @@ impl Images {
         })
     }
 
-    /// Numbers in an image.
+    /// Values per image.
     pub fn len_each(&self) -> usize {
         self.len
     }
@@ -54,7 +54,7 @@ impl Images {
         Self { labels, n, len: self.len, fill: self.fill.clone() }
     }
 
-    /// Every number times `scale` plus `shift`.
+    /// Every value times `scale` plus `shift`.
     pub(crate) fn moved(&self, scale: f32, shift: f32) -> Self {
         let fill = self.fill.clone();
         Self::new(self.len, self.n, self.labels.clone(), move |first, to| {

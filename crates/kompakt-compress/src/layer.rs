@@ -1,4 +1,4 @@
-//! The weight layers of a model, taken out of it and put back compressed.
+//! The weight layers of a model, extracted and put back compressed.
 
 use crate::{
     error::CompressError,
@@ -8,7 +8,7 @@ use crate::{
 use kompakt_graph::ParamRole;
 use kompakt_model::{Model, Numbers, Parameter};
 
-/// Bits of the whole numbers that biases and scales become.
+/// Bits of the integers in which biases and scales are stored.
 const VECTOR_BITS: u32 = 12;
 
 /// A weight layer of a model.
@@ -77,7 +77,7 @@ pub(crate) fn replace(model: &mut Model, layer: &DenseLayer, made: Quantised) {
     }
 }
 
-/// The model without its weights: what they are put into.
+/// The model without its weights: the template they are put into.
 pub(crate) fn without_weights(model: &Model) -> Model {
     let weights: Vec<&str> = model.graph.weights().map(|p| p.name.as_str()).collect();
     let others = model.parameters.iter().filter(|(name, _)| !weights.contains(&name.as_str()));
@@ -91,7 +91,7 @@ pub(crate) fn without_weights(model: &Model) -> Model {
     }
 }
 
-/// Stores biases, scales and slopes as whole numbers times a scale.
+/// Stores biases, scales and slopes as integers times a scale.
 pub(crate) fn round_vectors(model: &mut Model) {
     let vectors: Vec<String> = model
         .graph

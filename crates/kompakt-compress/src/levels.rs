@@ -3,9 +3,11 @@
 use kompakt_cluster::{Distribution, NumberFormat, entropy_constrained};
 use kompakt_model::Numbers;
 
-/// Above this price levels are placed one by one; below it so many are needed that even spacing is as good.
+/// Above this price levels are placed one by one; below it so many are needed that uniform spacing is as
+/// good.
 const PLACED_FROM: f64 = 1e-2;
-/// Other levels to begin with: how many on each side of zero, and where the outermost are, in root mean squares.
+/// Other starting points: how many levels on each side of zero, and where the outermost are, in root mean
+/// squares.
 const STARTS: [(i32, f64); 6] = [(1, 1.2), (1, 2.0), (2, 2.0), (2, 3.0), (3, 3.0), (4, 3.5)];
 /// Rounds of improvement with zero held.
 const ROUNDS: usize = 12;
@@ -13,21 +15,21 @@ const ROUNDS: usize = 12;
 const MAX_LEVELS: usize = 255;
 /// The most steps from zero to the outermost weight.
 const FINEST: f64 = 4096.0;
-/// Steps from zero that all have a level, where not all steps can have one.
+/// Steps next to zero that all get a level, where not all steps can have one.
 const DENSE: i32 = 64;
 
-/// Values and the bits that each costs.
+/// Levels and the bits that each costs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Levels {
     /// Ascending; one is 0.
     pub(crate) values: Vec<f64>,
-    /// Bits of each.
+    /// Bits of each level.
     pub(crate) lengths: Vec<f64>,
-    /// How the values but zero are stored; as many as there are values less one.
+    /// How the values other than zero are stored; one fewer than `values`.
     pub(crate) codebook: Numbers,
 }
 
-/// Weights of a layer with how many each stands for.
+/// A sample of a layer's weights, with the number that each represents.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
     pub(crate) pairs: Vec<(f32, f64)>,
@@ -36,7 +38,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// At most about `most` weights, evenly taken, and the two outermost.
+    /// At most about `most` weights, evenly sampled, and the two outermost.
     pub(crate) fn of(weights: &[f32], most: usize) -> Self {
         let every = weights.len().div_ceil(most).max(1);
         // A stride that shares no factor with row lengths would repeat a pattern of columns; halves of an odd one do not.
@@ -57,7 +59,7 @@ impl Levels {
     /// Levels for weights when a bit costs `lambda` mean squared weights.
     pub(crate) fn new(sample: &Sample, lambda: f64) -> Self {
         let price = lambda * sample.mean_square;
-        // Error and price of evenly spaced levels: the error falls fourfold a bit.
+        // Error and price of evenly spaced levels: the error falls fourfold per bit.
         let step = (12.0 * price / (2.0 * std::f64::consts::LN_2)).sqrt().max(sample.largest / FINEST);
         if sample.mean_square == 0.0 {
             return Self { values: vec![0.0], lengths: vec![0.0], codebook: Numbers::F32(vec![]) };
@@ -69,7 +71,7 @@ impl Levels {
         let distribution = Distribution::weighted(sample.pairs.iter().copied());
         let mut found = entropy_constrained(&distribution, k, lambda).centroids;
         hold_zero(&mut found);
-        // What is found from one start need not be the best: with few bits it may be two levels and nothing pruned.
+        // One start may end in a local optimum: with few bits it may be two levels and nothing pruned.
         let rms = sample.mean_square.sqrt();
         let starts = STARTS.iter().map(|&(half, outermost)| {
             (-half..=half).map(|i| f64::from(i) * outermost * rms / f64::from(half)).collect()
@@ -88,7 +90,8 @@ impl Levels {
         best.map(|b| b.1).unwrap_or_else(|| Self::even(sample, step as f32, price))
     }
 
-    /// Multiples of `step`: all of them, or where they are too many, all near zero and fewer and fewer beyond.
+    /// Multiples of `step`: all of them, or where they are too many, all near zero and ever sparser ones
+    /// beyond.
     fn even(sample: &Sample, step: f32, price: f64) -> Self {
         let magnitudes = magnitudes((sample.largest / f64::from(step)).ceil().max(1.0) as i32);
         let mut integers: Vec<i32> = magnitudes.iter().rev().map(|m| -m).collect();
@@ -102,7 +105,7 @@ impl Levels {
         Self { values, lengths, codebook: Numbers::Scaled { scale: step, integers } }
     }
 
-    /// Rounds levels to a codebook whose rounding is small against the error that is made anyway.
+    /// Rounds levels to a codebook whose rounding error is small against the quantisation error.
     fn rounded(sample: &Sample, values: &[f64], lengths: &[f64], price: f64) -> Self {
         let error = counted(sample, values, lengths, price).0;
         let largest = values.iter().fold(0f64, |m, v| m.max(v.abs()));
@@ -128,7 +131,7 @@ impl Levels {
         Self { values, lengths, codebook }
     }
 
-    /// Bits a weight and squared error a weight on a sample.
+    /// Bits per weight and squared error per weight on a sample.
     pub(crate) fn measure(&self, sample: &Sample, price: f64) -> (f64, f64) {
         let choose = Chooser::new(&self.values, &self.lengths, price);
         let (mut bits, mut error, mut total) = (0.0, 0.0, 0.0);
@@ -157,7 +160,7 @@ fn magnitudes(n: i32) -> Vec<i32> {
     all
 }
 
-/// Chooses the level that is best for a value: least squared error plus price times bits.
+/// Chooses the best level for a value: least squared error plus price times bits.
 #[derive(Debug, Clone)]
 pub(crate) struct Chooser {
     /// Below each bound, ascending, the level of the same index is best; beyond the last bound the last level.
@@ -169,7 +172,7 @@ impl Chooser {
     pub(crate) fn new(values: &[f64], lengths: &[f64], price: f64) -> Self {
         let mut chooser = Self { bounds: Vec::new(), levels: Vec::new() };
         for level in (0..values.len()).filter(|&i| lengths[i].is_finite()) {
-            // Where this level becomes better than the one before; one that is never best goes.
+            // Where this level becomes better than the one before; one that is never best is dropped.
             while let Some(&last) = chooser.levels.last() {
                 let gap = values[level] - values[last];
                 let bound = (values[level] + values[last]) / 2.0
@@ -193,7 +196,7 @@ impl Chooser {
     }
 }
 
-/// Puts zero among ascending levels: in the place of the one next to it, if that is near.
+/// Puts zero among ascending levels: replacing its neighbour, if that is near.
 fn hold_zero(values: &mut Vec<f64>) {
     let Some(nearest) = (0..values.len()).min_by(|&a, &b| values[a].abs().total_cmp(&values[b].abs())) else {
         values.push(0.0);
@@ -209,7 +212,8 @@ fn hold_zero(values: &mut Vec<f64>) {
     }
 }
 
-/// One round: codes for the levels, then means and bits for the codes. Zero stays, levels without weights go.
+/// One round: codes for the levels, then means and bits for the codes. Zero stays, levels without weights are
+/// dropped.
 fn settle(sample: &Sample, values: &[f64], lengths: &[f64], price: f64) -> (Vec<f64>, Vec<f64>) {
     let choose = Chooser::new(values, lengths, price);
     let mut sums = vec![(0.0, 0.0); values.len()];
@@ -228,7 +232,7 @@ fn settle(sample: &Sample, values: &[f64], lengths: &[f64], price: f64) -> (Vec<
     (to, bits)
 }
 
-/// Squared error a weight, and bits of each level by how often it is taken.
+/// Squared error per weight, and bits of each level by its frequency.
 fn counted(sample: &Sample, values: &[f64], lengths: &[f64], price: f64) -> (f64, Vec<f64>) {
     let choose = Chooser::new(values, lengths, price);
     let (mut counts, mut error, mut total) = (vec![0.0; values.len()], 0.0, 0.0);
@@ -255,7 +259,7 @@ mod tests {
         (0..n).map(|_| (0..12).map(|_| uniform()).sum::<f32>() * 0.1).collect()
     }
 
-    /// The choice is that of trying all levels.
+    /// The choice equals that of trying all levels.
     #[test]
     fn chooses_the_best_level() {
         arbtest::arbtest(|u| {
@@ -299,8 +303,8 @@ mod tests {
         assert!(error < 6e-4 * sample.mean_square, "{}", error / sample.mean_square);
     }
 
-    /// Entropy-coded scalar quantisation of a bell curve is 0.25 bits above the rate-distortion bound at high rates, and
-    /// nearer at low ones.
+    /// Entropy-coded scalar quantisation of a Gaussian is 0.25 bits above the rate-distortion bound at high
+    /// rates, and nearer at low ones.
     #[test]
     fn near_the_bound_for_a_bell_curve() {
         let weights = bell(20_000);

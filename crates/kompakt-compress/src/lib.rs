@@ -3,24 +3,27 @@
 //! ```text
 //! weights of a layer ──► levels for many prices of a bit ──► a curve: bits against error         (curve)
 //! curves of all layers ──► one price for the whole network ──► a point on each                   (allocate)
-//! points ──► codes, column by column, errors made good by the columns after ──► a file           (quantise)
+//! points ──► codes, column by column, errors compensated by the columns after ──► a file         (quantise)
 //! file ──► its size, its answers ──► another price, until the target is met                      (search)
 //!
 //! images, or synthetic ones ──► inputs of each layer (moments), what errors in each row do (sensitivity)
 //! ```
 //!
-//! A layer's weights become codes into a small codebook, one level of which is zero: pruning and weight sharing are one
-//! step. Where a bit buys most is found with one price for all layers; what an error in a layer costs is told by gradients:
-//! how much of the answers' energy becomes error for each part of the layer's that does ([`sense`]). With images, output
-//! units of a layer in which an error does more get finer levels, by a scale after the layer (`rows`).
+//! A layer's weights become codes into a small codebook, one level of which is zero: pruning and weight
+//! sharing are one step. Bits are allocated with one price for all layers; the sensitivity of a layer comes
+//! from gradients: the part of the answers' energy that becomes error for each part of the layer's that does
+//! ([`sense`]). With images, sensitive output units of a layer get finer levels, by a scale after the layer
+//! (`rows`).
 //!
-//! Second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is quantised knowing the errors of
-//! those before it, so that what remains is least in the layer's output; and biases are corrected by the mean error that is left.
+//! Second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is quantised
+//! knowing the errors of those before it, which minimises the error of the layer's output; and biases are
+//! corrected by the mean error that is left.
 //!
-//! Where there are no images, synthetic ones are made (`synthetic`): they say nothing of what the network is for, but much of how
-//! its layers go together. A network that is small enough without losing anything is left as it is (`lossless`).
+//! Without images, synthetic ones are generated (`synthetic`): they say nothing of what the network is for,
+//! but much of how its layers interact. A network that is small enough without loss is left as it is
+//! (`lossless`).
 //!
-//! What is not here: training, command lines, data sets.
+//! Not here: training, command lines, data sets.
 //!
 //! Sources: Chou, Lookabaugh, Gray 1989 (levels with a price on bits); Frantar et al. 2022, "GPTQ", and Chee et al. 2023,
 //! "QuIP" (columns with feedback, here in the latter's form); Nagel et al. 2019 (bias correction); Dong et al. 2020 (layers by the
@@ -68,5 +71,5 @@ pub use sanity::{check_after, check_before, check_file};
 pub use scan::{LayerScan, SHOWN, Scan, ScanPoint, sense};
 pub use target::{DEFAULT_NOISE, Options, Outcome, Target};
 
-/// What is told about progress: what is being done, and how much of it is done (0 to 1).
+/// Progress callback: the current step, and how much of it is done (0 to 1).
 pub type Progress<'p> = dyn Fn(&str, f64) + Sync + 'p;

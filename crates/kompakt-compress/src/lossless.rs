@@ -1,4 +1,4 @@
-//! A network as it is: weights that take few values become codes, and nothing is lost.
+//! Lossless compression: weights that take few distinct values become codes.
 
 use crate::{
     compress::Compressed,
@@ -11,25 +11,25 @@ use crate::{
 };
 use kompakt_model::{Model, Numbers, Parameter};
 
-/// Bits of a number that is none of few: the fewest that a coder is likely to find.
+/// Bits of a value that is not one of few: the fewest that a coder is likely to reach.
 const DENSE_BITS: f64 = 8.0;
-/// The part of the bits by frequency that a coder may be down to.
+/// The share of the zeroth-order entropy that a coder may get down to.
 const CODED: f64 = 0.5;
 
-/// A network and what is asked of it.
+/// A network and its target.
 pub(crate) struct Lossless<'l> {
     pub(crate) model: &'l Model,
     pub(crate) options: &'l Options,
     pub(crate) validation: Option<&'l Images>,
-    /// Images that would be calibrated with.
+    /// Number of calibration images.
     pub(crate) n_images: usize,
 }
 
 impl Lossless<'_> {
-    /// The network without loss, if that takes at most `bytes`.
+    /// The lossless network, if that takes at most `bytes`.
     pub(crate) fn within(&self, bytes: u64) -> Result<Option<Compressed>, CompressError> {
         let (model, bits) = shared(self.model);
-        // Coding it takes time: not where it would be for nothing.
+        // Coding it takes time: skipped where it cannot succeed.
         if CODED * bits.iter().sum::<f64>() > 8.0 * bytes as f64 {
             return Ok(None);
         }
@@ -51,7 +51,7 @@ impl Lossless<'_> {
         Ok(Some(Compressed { model, packed, outcome, layers, scan: None }))
     }
 
-    /// The network without loss, if it is no larger than one with some.
+    /// The lossless network, if it is no larger than a lossy one.
     pub(crate) fn no_larger_than(&self, candidate: &Candidate) -> Result<Option<Compressed>, CompressError> {
         if candidate.outcome.noise == 0.0 {
             return Ok(None);
@@ -61,13 +61,13 @@ impl Lossless<'_> {
     }
 }
 
-/// The network as it is, weights of at most 256 values beside zero as codes.
+/// The network as it is, weights of at most 256 values besides zero as codes.
 pub fn without_loss(model: &Model) -> Model {
     shared(model).0
 }
 
-/// The model with codes for weights of at most 256 values beside zero, and about how many bits each weight layer takes, by how
-/// often each value is taken.
+/// The model with codes for weights of at most 256 values besides zero, and about how many bits each weight
+/// layer takes, by the frequency of each value.
 fn shared(model: &Model) -> (Model, Vec<f64>) {
     let mut changed = model.clone();
     let mut bits = Vec::new();
@@ -106,7 +106,7 @@ fn few_valued(parameter: &Parameter) -> Option<Parameter> {
     Some(Parameter::shared(shape.clone(), &entries, &codes, mask.as_deref()))
 }
 
-/// Bits of codes and mask, each weight by itself, and of the codebook.
+/// Bits of codes and mask, each weight coded independently, and of the codebook.
 fn bits_by_frequency(parameter: &Parameter) -> f64 {
     let Parameter::Shared { codebook, codes, mask, .. } = parameter else { return 0.0 };
     let mut counts = vec![0usize; codebook.len() + 1];

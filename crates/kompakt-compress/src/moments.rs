@@ -1,4 +1,4 @@
-//! Second moments of the inputs of every layer: what goes into it when the network sees images.
+//! Second moments of the inputs of every layer: the statistics of its activations on calibration images.
 
 use crate::{
     Progress,
@@ -13,21 +13,21 @@ use kompakt_model::Model;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// Columns that are factored together: those further apart are taken as unrelated.
+/// Columns that are factored together: those in different blocks are treated as uncorrelated.
 const BLOCK: usize = 576;
-/// Inputs of a layer that are looked at, over all images; those of a convolution are taken evenly from its positions.
+/// Sampled inputs of a layer, over all images; those of a convolution are spread evenly over its positions.
 const SAMPLES: usize = 4096;
-/// Images that are run at once, unless they are large.
+/// Batch size, unless images are large.
 const BATCH: usize = 8;
 /// Columns of a group, as depthwise convolutions have them, for which packing matrices is not worth it.
 const SMALL: usize = 32;
-/// Numbers of a layer's inputs that wait for being summed.
+/// Buffered values of a layer's inputs before they are summed.
 const WAITING: usize = 1 << 18;
 
 /// The inputs of one group of a layer.
 #[derive(Debug)]
 pub(crate) struct GroupMoments {
-    /// Mean of each column; empty where it is not to be relied on.
+    /// Mean of each column; empty where it is not reliable.
     pub(crate) mean: Vec<f32>,
     /// First column and factored `X Xᵀ` of each block.
     pub(crate) blocks: Vec<(usize, Factor)>,
@@ -41,7 +41,8 @@ pub(crate) struct Moments {
 
 /// Collects the inputs of every weight layer from the loader's own forward pass.
 ///
-/// One entry a layer, in the order of [`Graph::weights`]; `damping` times the mean of a diagonal is added to it.
+/// One entry per layer, in the order of [`Graph::weights`]; `damping` times the mean of a diagonal is added
+/// to it.
 pub(crate) fn moments(
     model: &Model,
     images: &Images,
@@ -56,7 +57,7 @@ pub(crate) fn moments(
     let (inputs, nodes, _) = graph.clone().into_parts();
     let mut probe = model.clone();
     probe.graph = Graph::new(inputs, nodes, values.clone()).map_err(kompakt_model::CheckpointError::from)?;
-    // Nodes after the last value that is looked at have no reader and are run all the same.
+    // Nodes after the last observed value have no reader and are run all the same.
     let packed = network::pack(probe, kompakt_format::Tier::Direct)?;
     let batch =
         network::at_once(BATCH, values.iter().map(|&v| graph.shape(v).iter().product::<usize>()).sum());
@@ -80,24 +81,25 @@ pub(crate) fn moments(
     Ok(layers.iter().filter_map(|node| done.remove(node)).collect())
 }
 
-/// Columns of a layer's input matrix: one row a position of an image.
+/// Columns of a layer's input matrix: one row per position of an image.
 struct Columns {
-    /// Of a linear layer: one position that sees every input.
+    /// A linear layer: one position that sees every input.
     geometry: Convolution,
-    /// Positions of an image that are taken.
+    /// Sampled positions of an image.
     positions: Vec<usize>,
-    /// Of each group: rows that wait for being summed.
+    /// For each group: rows not summed yet.
     rows: Vec<Vec<f32>>,
-    /// Of each group: sums of its columns, and of their products by block.
+    /// For each group: sums of its columns, and of their products by block.
     sums: Vec<(Vec<f64>, Vec<Vec<f32>>)>,
-    /// Rows summed, of each group.
+    /// For each group: rows summed.
     n_rows: usize,
-    /// Images seen, so that each gives other positions.
+    /// Images seen, so that each is sampled at other positions.
     n_seen: usize,
 }
 
 impl Moments {
-    /// The part of a layer's errors that reaches its output when each column makes good what it can of those before it.
+    /// The part of a layer's error that reaches its output when each column compensates for the errors of
+    /// those before it.
     pub(crate) fn gain(&self) -> f64 {
         let blocks = self.groups.iter().flat_map(|g| &g.blocks);
         let [left, whole] = blocks.fold([0.0; 2], |[a, b], (_, f)| [a + f.left[0], b + f.left[1]]);
@@ -110,12 +112,13 @@ impl Columns {
         let from = graph.shape(graph.nodes()[node].inputs[0]);
         let to = graph.shape(graph.value_of(node));
         let convolution = graph.convolution(node);
-        // Rows of a table are read, not multiplied: nothing makes their errors good, and none is looked at.
+        // Rows of a table are read, not multiplied: nothing compensates for their errors, and none is
+        // sampled.
         let op = &graph.nodes()[node].op;
         let (is_table, n_cols) = if let Op::Embedding { features, .. } = op {
             (true, *features)
         } else if let Op::Recurrent { hidden, .. } = op {
-            // Its states are no value of the network.
+            // Its states are not a value of the network.
             (true, *hidden)
         } else {
             (false, 0)
@@ -144,7 +147,7 @@ impl Columns {
         columns.empty()
     }
 
-    /// Nothing summed yet.
+    /// No sums yet.
     fn empty(mut self) -> Self {
         let n_cols = self.n_cols();
         let block = |first: usize| vec![0.0; BLOCK.min(n_cols - first).pow(2)];
@@ -154,7 +157,7 @@ impl Columns {
         self
     }
 
-    /// Sums the rows that wait.
+    /// Sums the buffered rows.
     fn sum(&mut self) {
         let n_cols = self.n_cols();
         let n = self.rows[0].len() / n_cols;
@@ -180,7 +183,7 @@ impl Columns {
         self.geometry.n_weights()
     }
 
-    /// Takes what one image shows.
+    /// Samples one image.
     fn add(&mut self, x: &[f32]) {
         let geometry = self.geometry;
         let [c, h, w] = geometry.input;
@@ -223,7 +226,7 @@ impl Columns {
     }
 }
 
-/// Adds `X Xᵀ` of rows of `n` numbers to `h` `[n, n]`.
+/// Adds `X Xᵀ` of rows of `n` values to `h` `[n, n]`.
 fn add_squares(rows: &[f32], n: usize, h: &mut [f32]) {
     for row in rows.chunks_exact(n) {
         for (h, a) in h.chunks_exact_mut(n).zip(row) {

@@ -7,12 +7,12 @@ use kompakt_model::{Model, Parameter};
 use kompakt_pack::{InMemory, Options, write_to};
 use kompakt_runtime::{Model as Packed, Session, SessionOptions};
 
-/// Images whose answers are taken at once, unless they are large.
+/// Batch size for answers, unless images are large.
 const AT_ONCE: usize = 16;
-/// Bytes that the values of the images that are run at once may take.
+/// The most bytes that the values of one batch may take.
 const VALUES_BYTES: usize = 48 << 20;
 
-/// The bytes of a packed model that is run and thrown away: without what is ancillary, dense numbers as they are.
+/// The bytes of a packed model that is run and thrown away: nothing ancillary, dense weights uncompressed.
 pub(crate) fn pack(model: Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
     let n_dense: usize = model.parameters.values().map(dense_numbers).sum();
     let mut bytes = Vec::with_capacity(4 * n_dense);
@@ -20,7 +20,7 @@ pub(crate) fn pack(model: Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
     Ok(bytes)
 }
 
-/// Numbers of a parameter that will take four bytes each, at most.
+/// Upper bound of the values of a parameter that take four bytes each.
 fn dense_numbers(parameter: &Parameter) -> usize {
     match parameter {
         Parameter::Dense { values, .. } => values.len(),
@@ -28,7 +28,7 @@ fn dense_numbers(parameter: &Parameter) -> usize {
     }
 }
 
-/// Any model as bytes that the loader runs: a container of the same content, without what is ancillary.
+/// Any model as bytes that the loader runs: a container of the same content, without ancillary sections.
 ///
 /// Errors: a model that cannot be packed.
 pub fn runnable(model: &Model) -> Result<Vec<u8>, CompressError> {
@@ -45,27 +45,28 @@ pub fn packed(model: &Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
     Ok(bytes)
 }
 
-/// How many classes the network's first output tells apart, if it is a list of classes: at most one dimension is above 1.
+/// How many classes the network's first output distinguishes, if it is a list of classes: at most one
+/// dimension is above 1.
 pub fn n_classes(model: &Model) -> Option<usize> {
     let shape = model.graph.shape(*model.graph.outputs().first()?);
     let n = shape.iter().product();
     (n > 1 && shape.iter().filter(|&&d| d > 1).count() == 1).then_some(n)
 }
 
-/// How many images are run at once: `most`, or fewer where so many of `numbers` each would take much memory, but two, because
-/// sums run in another order for one image than for several.
+/// The batch size: `most`, or fewer where that many images of `numbers` values each would take much memory,
+/// but at least two, because sums run in another order for one image than for several.
 pub(crate) fn at_once(most: usize, numbers: usize) -> usize {
     (VALUES_BYTES / (4 * numbers).max(1)).clamp(2.min(most), most)
 }
 
-/// Numbers that a pass of one image holds at a time, about: those of the largest values.
+/// Values that the pass of one image holds at a time, about: those of the largest values.
 fn held(graph: &Graph) -> usize {
     let sizes = (0..graph.inputs().len() + graph.nodes().len()).map(|v| graph.shape(v).iter().product());
     3 * sizes.max().unwrap_or(0_usize)
 }
 
-/// Runs a packed model over all images, some at a time; `visit` gets the number of the first, the images, how many they are,
-/// and the session.
+/// Runs a packed model over all images, a batch at a time; `visit` gets the index of the first, the images,
+/// their number, and the session.
 pub(crate) fn each_batch(
     packed: &[u8],
     images: &Images,
@@ -116,7 +117,7 @@ pub(crate) fn classes(answers: &[f32], n: usize) -> Vec<usize> {
     answers.chunks_exact(each.max(1)).map(best).collect()
 }
 
-/// Squared difference as a part of the energy of `a` around its mean image.
+/// Squared difference relative to the energy of `a` around its mean image.
 pub(crate) fn difference(a: &[f32], b: &[f32], n: usize) -> f64 {
     let each = a.len() / n.max(1);
     let mut mean = vec![0.0; each];

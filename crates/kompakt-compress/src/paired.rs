@@ -1,4 +1,4 @@
-//! The original and its compressed form on the same labelled images: what was lost, and how sure that is.
+//! The original and its compressed form on the same labelled images: the loss, and how certain it is.
 //!
 //! ```text
 //!                     compressed right   compressed wrong
@@ -16,7 +16,7 @@
 
 use crate::network::classes;
 
-/// The quantile of the normal distribution that 95 % lie below.
+/// The 95 % quantile of the normal distribution.
 const Z: f64 = 1.644_853_626_951_472_7;
 
 /// Counts over images that both networks answered.
@@ -34,7 +34,7 @@ pub struct Paired {
     pub n_gained: usize,
     /// The same class by both.
     pub n_same: usize,
-    /// Images on which the two would give the same class if they had nothing to do with each other, times `n`.
+    /// Images on which the two would agree if they were independent, times `n`.
     pub by_chance: usize,
 }
 
@@ -55,12 +55,12 @@ impl Paired {
         found
     }
 
-    /// A count as a part of all images.
+    /// A count as a share of all images.
     pub fn share(&self, count: usize) -> f64 {
         count as f64 / self.n.max(1) as f64
     }
 
-    /// Accuracy before less accuracy after, -1 to 1.
+    /// Accuracy before minus accuracy after, -1 to 1.
     pub fn drop(&self) -> f64 {
         self.share(self.n_before) - self.share(self.n_after)
     }
@@ -78,10 +78,10 @@ impl Paired {
         high
     }
 
-    /// How far the counts are from a loss of `delta`, in deviations.
+    /// How far the counts are from a loss of `delta`, in standard deviations.
     fn score(&self, delta: f64) -> f64 {
         let (n, lost, gained) = (self.n as f64, self.n_lost as f64, self.n_gained as f64);
-        // The likeliest share of gained images, if the loss is delta.
+        // The maximum-likelihood share of gained images, if the loss is delta.
         let a = 2.0 * n;
         let b = (2.0 * n - lost + gained) * delta - lost - gained;
         let c = -gained * delta * (1.0 - delta);
@@ -90,18 +90,19 @@ impl Paired {
         (lost - gained - n * delta) / variance.max(1e-12).sqrt()
     }
 
-    /// The fewest images that can show a loss of at most `drop` (above 0): so many, if none of them is lost.
+    /// The fewest images that can show a loss of at most `drop` (above 0): that many, if none of them is
+    /// lost.
     pub fn needed(drop: f64) -> usize {
         (Z * Z * (1.0 - drop) / drop).ceil().max(1.0) as usize
     }
 
-    /// Whether the two agree no more than networks would that have nothing to do with each other.
+    /// Whether the two agree no more than independent networks would.
     pub fn is_unrelated(&self) -> bool {
         is_chance(self.n_same, self.by_chance as f64 / self.n.max(1) as f64, self.n)
     }
 }
 
-/// Pairs of images, one of each list, of the same class: `n` times the hits that chance alone would give.
+/// Pairs of images, one of each list, of the same class: `n` times the hits expected by chance.
 fn coincidences(a: &[usize], b: &[usize]) -> usize {
     let count = |all: &[usize]| {
         let mut counts = std::collections::BTreeMap::new();
@@ -112,16 +113,16 @@ fn coincidences(a: &[usize], b: &[usize]) -> usize {
     a.iter().map(|(class, n)| n * b.get(class).copied().unwrap_or(0)).sum()
 }
 
-/// Whether `n_hits` of `n` are no more than the `expected` hits of chance, given what chance scatters.
+/// Whether `n_hits` of `n` are no more than the `expected` hits of chance, given its variance.
 pub(crate) fn is_chance(n_hits: usize, expected: f64, n: usize) -> bool {
     let share = (expected / n.max(1) as f64).clamp(0.0, 1.0);
-    // Of a few images, only as many hits as expected are chance.
+    // With few images, only as many hits as expected are chance.
     let scatter = if n < 20 { 0.0 } else { Z * (n as f64 * share * (1.0 - share)).sqrt() };
     n > 0 && share < 1.0 && n_hits as f64 <= expected + scatter
 }
 
-/// Whether answers to labelled images are no better than chance: the same answers, given to images at random, would be right
-/// as often. Where all images are of one class, chance is one of `n_classes`.
+/// Whether answers to labelled images are no better than chance: the same answers, assigned to images at
+/// random, would be right as often. Where all images are of one class, chance is one of `n_classes`.
 ///
 /// Shapes: `answers` `[n, n_classes]`.
 pub fn no_better_than_chance(answers: &[f32], labels: &[usize], n_classes: usize) -> bool {
@@ -167,7 +168,7 @@ mod tests {
         assert!((paired(44, 1, 0).bound() - 0.096).abs() < 1e-3);
     }
 
-    /// Drawn from networks whose loss is known, the bound lies above it in about 95 of 100 draws.
+    /// Drawn from networks whose loss is known, the bound is above it in about 95 of 100 draws.
     #[test]
     fn the_bound_covers_what_is_true() {
         let mut state = 1u64;

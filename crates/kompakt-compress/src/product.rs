@@ -1,4 +1,5 @@
-//! Matrix products, with the same bits on every machine: no product is fused with its sum, and sums run in one order.
+//! Matrix products, bit-identical on every machine: no product is fused with its sum, and sums run in one
+//! order.
 //!
 //! ```text
 //! C [m, n] += A [m, k] B [k, n]
@@ -6,17 +7,17 @@
 
 use pulp::NullaryFnOnce;
 
-/// Rows and columns of the part of `C` that is summed in registers.
+/// Rows and columns of the tile of `C` that is accumulated in registers.
 const ROWS: usize = 4;
 const COLS: usize = 16;
-/// Steps of a sum that are packed together.
+/// Depth of a packed panel.
 const DEPTH: usize = 256;
 
-/// A matrix in memory, in any order.
+/// A matrix in memory, with any strides.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Matrix<'m> {
     pub(crate) data: &'m [f32],
-    /// From a row to the next, and from a column to the next.
+    /// Strides of rows and of columns.
     pub(crate) strides: [usize; 2],
 }
 
@@ -26,7 +27,7 @@ impl<'m> Matrix<'m> {
         Self { data, strides: [n_cols, 1] }
     }
 
-    /// Rows and columns change places.
+    /// The transpose.
     pub(crate) fn transposed(self) -> Self {
         Self { data: self.data, strides: [self.strides[1], self.strides[0]] }
     }

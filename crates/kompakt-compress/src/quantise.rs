@@ -16,20 +16,20 @@ pub(crate) struct WeightMatrix<'w> {
     pub(crate) groups: usize,
 }
 
-/// A layer as codes, and what its bias should gain.
+/// A quantised layer, and the correction of its bias.
 #[derive(Debug, Clone)]
 pub(crate) struct Quantised {
     pub(crate) weight: Parameter,
-    /// One an output unit; empty without calibration.
+    /// One per output unit; empty without calibration.
     pub(crate) shift: Vec<f32>,
-    /// Squared error of the weights as a part of their energy.
+    /// Squared error of the weights relative to their energy.
     pub(crate) error: f64,
     /// Weights that are not zero.
     pub(crate) n_kept: usize,
 }
 
-/// Takes for each weight the level of least error and price, with the errors of the columns before it in mind where
-/// `moments` of the layer's inputs are known.
+/// Assigns to each weight the level of least error and price, with feedback from the errors of the columns
+/// before it where `moments` of the layer's inputs are known.
 pub(crate) fn quantise(layer: WeightMatrix<'_>, point: &Point, moments: Option<&Moments>) -> Quantised {
     let levels = &point.levels;
     let rows = layer.shape[0];
@@ -69,7 +69,7 @@ fn with_feedback(
     chosen: &mut [u8],
 ) {
     let values: Vec<f32> = levels.values.iter().map(|&v| v as f32).collect();
-    // An error in a column that matters less may cost more bits' worth.
+    // An error in a column of less weight may cost more bits.
     let chooser = |&w: &f64| Chooser::new(&levels.values, &levels.lengths, price / w.max(1e-6));
     let choosers: Vec<Chooser> = factor.weights.iter().map(chooser).collect();
     let mut errors = vec![0.0; choosers.len()];

@@ -1,4 +1,4 @@
-//! Numbers that look random and are the same everywhere.
+//! Pseudo-random numbers, the same on every machine.
 
 use kompakt_numbers::SplitMix64;
 

@@ -1,14 +1,15 @@
-//! In what range a network wants its images, told from the network itself.
+//! The range in which a network expects its images, inferred from the network itself.
 //!
-//! Files of networks seldom say whether pixels are 0 to 1, -1 to 1 or 0 to 255. Where batch norms were folded in, a layer's
-//! biases and its weights fit together only for inputs of the right size: then a channel's output is spread about as far as it is
-//! from zero. For inputs much too small the biases are all that is left, for inputs much too large they are nothing.
+//! Files of networks seldom say whether pixels are 0 to 1, -1 to 1 or 0 to 255. Where batch norms were folded
+//! in, a layer's biases and its weights fit together only for inputs of the right size: then a channel's
+//! standard deviation is about as large as its mean. Inputs much too small leave only the biases, inputs much
+//! too large make them negligible.
 
 use crate::{error::CompressError, images::Images, network};
 use kompakt_graph::{Graph, Op};
 use kompakt_model::{CheckpointError, Model, Parameter};
 
-/// What -1 to 1 is multiplied by, and what is added. The first of equals is taken.
+/// Scale and shift applied to inputs of -1 to 1. On a tie the first is used.
 const RANGES: [[f32; 2]; 4] = [[1.0, 0.0], [0.5, 0.5], [128.0, 0.0], [127.5, 127.5]];
 /// Images that are tried.
 const IMAGES: usize = 4;
@@ -30,8 +31,8 @@ pub(crate) fn suit(model: &Model, images: Images) -> Result<Images, CompressErro
     Ok(images.moved(best.1[0], best.1[1]))
 }
 
-/// The network with what its first layer with a bias for each channel gives as its output, and those biases; `None` where
-/// there is none. Layers after it say less: activations have limits, and hide from them what is much too large.
+/// The network whose output is that of its first layer with a bias for each channel, and those biases; `None`
+/// where there is none. Layers after it say less: bounded activations hide values that are much too large.
 fn probe(model: &Model) -> Result<Option<Probe>, CompressError> {
     let (inputs, nodes, _) = model.graph.clone().into_parts();
     let is_seen = |op: &Op| matches!(op, Op::Conv2d { bias: true, .. } | Op::ScaleBias);
@@ -44,8 +45,8 @@ fn probe(model: &Model) -> Result<Option<Probe>, CompressError> {
     Ok(Some((network::pack(probe, kompakt_format::Tier::Direct)?, biases)))
 }
 
-/// How far the spreads of channels are from their means and from their biases: logarithms of the ratios, medians over the
-/// channels. Means alone say nothing where the images' own mean outweighs the biases.
+/// Distance of the channels' spreads from their means and from their biases: logarithms of the ratios,
+/// medians over the channels. Means alone say nothing where the images' own mean outweighs the biases.
 fn distance(packed: &[u8], biases: &[f32], images: &Images) -> Result<f64, CompressError> {
     let mut sum = 0.0;
     network::each_batch(packed, images, images.n, |_, _, n, session| {
@@ -54,7 +55,7 @@ fn distance(packed: &[u8], biases: &[f32], images: &Images) -> Result<f64, Compr
     Ok(sum)
 }
 
-/// For `y` `[n, channels, ...]`, with one bias a channel.
+/// For `y` `[n, channels, ...]`, with one bias per channel.
 fn layer(y: &[f32], n: usize, biases: &[f32]) -> f64 {
     let channels = biases.len();
     let area = y.len() / (n * channels).max(1);

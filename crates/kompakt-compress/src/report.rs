@@ -1,9 +1,9 @@
-//! What became of every layer, as numbers and as a table.
+//! The result for every layer, as figures and as a table.
 
 use kompakt_graph::Graph;
 use kompakt_model::{Model, Parameter};
 
-/// What became of a layer.
+/// The result for a layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerReport {
     /// The weight's name.
@@ -14,13 +14,13 @@ pub struct LayerReport {
     pub n_kept: usize,
     /// Entries of its codebook.
     pub n_levels: usize,
-    /// Bits a weight, by how often each level is taken.
+    /// Bits per weight, by the frequency of each level.
     pub bits_per_weight: f64,
-    /// Squared error as a part of its energy.
+    /// Squared error relative to its energy.
     pub error: f64,
 }
 
-/// One a weight layer; `errors` and `bits_per_weight` are in the same order.
+/// One per weight layer; `errors` and `bits_per_weight` are in the same order.
 pub(crate) fn reports(
     graph: &Graph,
     model: &Model,

@@ -1,39 +1,39 @@
-//! Layers whose rows (output units) differ: what sets them apart becomes a scale after the layer.
+//! Layers whose rows (output units) differ: the difference becomes a scale after the layer.
 //!
 //! ```text
-//! W x + b  ──►  s (W / s) x + b        one s a row, as a whole number of 12 bits times a step
+//! W x + b  ──►  s (W / s) x + b        one s per row, as an integer of 12 bits times a step
 //! ```
 //!
-//! One codebook serves a whole layer, so the errors of all its weights are about as large. With `v` the error of the answers for
-//! each unit of error in a row's weights, the least bits for an error are spent where `v s²` is the same for all rows:
-//! `s = 1 / √v` ([`sensitivity`](crate::sensitivity)). Where `v` is not known `s` is the root mean square of the row, for rows
-//! that differ much: with folded batch norms they do, a hundredfold, most of all in depthwise convolutions. Weights before
-//! rounding stay what they are.
+//! One codebook serves a complete layer, so the errors of all its weights are about as large. With `v` the
+//! error of the answers for each unit of error in a row's weights, the least bits for an error are spent
+//! where `v s²` is the same for all rows: `s = 1 / √v` ([`sensitivity`](crate::sensitivity)). Where `v` is
+//! not known `s` is the root mean square of the row, for rows that differ much: with folded batch norms they
+//! do, a hundredfold, most of all in depthwise convolutions. Weights before rounding stay what they are.
 
 use crate::error::CompressError;
 use kompakt_cluster::NumberFormat;
 use kompakt_graph::{Graph, Node, Op};
 use kompakt_model::{CheckpointError, Model, Numbers, Parameter};
 
-/// Rows are set apart where their energies, as parts of the mean, spread further than this.
+/// Rows are scaled where their energies, relative to the mean, spread further than this.
 const FAR_APART: f64 = 4.0;
-/// A row of less energy than this part of the mean does nothing.
+/// A row of less energy than this part of the mean has no effect.
 const DEAD: f64 = 1e-8;
-/// The most that a row counts.
+/// The upper limit on a row's weight.
 const MOST: f64 = 1e3;
-/// Bits a weight that scales must save.
+/// Bits per weight that scales must save.
 const WORTH: f64 = 0.04;
 /// Bits that a row's scale takes, with a margin.
 const SCALE_BITS: f64 = 24.0;
-/// Added to the sensitivity of a row, as a part of the mean: it was measured on few images.
+/// Added to the sensitivity of a row, relative to the mean: it was measured on few images.
 const FLOOR: f64 = 0.002;
 /// The furthest that a scale is from the geometric mean of a layer's.
 const WIDEST: f64 = 64.0;
 
-/// A model with scales after layers whose rows are far apart.
+/// A model with scales after layers whose rows differ widely.
 pub(crate) struct Balanced {
     pub(crate) model: Model,
-    /// One a weight layer, where it has scales.
+    /// One per weight layer, where it has scales.
     scales: Vec<Option<Vec<f32>>>,
 }
 
@@ -48,7 +48,7 @@ impl Balanced {
         self.scales.iter().any(Option::is_some)
     }
 
-    /// What errors in the rows of layer `index` do, from what they do in the original.
+    /// The sensitivity of the rows of layer `index`, from that in the original.
     pub(crate) fn sensitivities(&self, index: usize, rows: &[f64]) -> Vec<f64> {
         match &self.scales[index] {
             Some(scales) => rows.iter().zip(scales).map(|(v, s)| v * f64::from(*s).powi(2)).collect(),
@@ -57,15 +57,16 @@ impl Balanced {
     }
 }
 
-/// The model with a scale after each layer where that pays. `by_row` is what errors in the rows of each layer do, where that was
-/// measured on real images: on synthetic ones it is no better guide than the sizes of rows.
+/// The model with a scale after each layer where that pays. `by_row` is the sensitivity of the rows of each
+/// layer, where it was measured on real images: on synthetic ones it is no better a guide than the sizes of
+/// rows.
 pub(crate) fn balanced(model: &Model, by_row: Option<&[Vec<f64>]>) -> Result<Balanced, CompressError> {
     let mut changed = model.clone();
     let mut after: Vec<Option<Vec<f32>>> = vec![None; model.graph.nodes().len()];
     let mut scales = Vec::new();
     for (i, param) in model.graph.weights().enumerate() {
         scales.push(None);
-        // A table has rows, but no scale after it goes with them.
+        // A table has rows, but a scale after it does not follow them.
         if !matches!(model.graph.nodes()[param.node].op, Op::Linear { .. } | Op::Conv2d { .. }) {
             continue;
         }
@@ -113,7 +114,8 @@ fn by_sensitivity(weights: &[f32], rows: &[f64]) -> Option<Vec<f32>> {
     let scales: Vec<f64> = rows.iter().map(|v| (v / mean + FLOOR).powf(-0.5)).collect();
     let logarithm = scales.iter().map(|s| s.ln()).sum::<f64>() / n;
     let scales: Vec<f64> = scales.iter().map(|s| (s / logarithm.exp()).clamp(1.0 / WIDEST, WIDEST)).collect();
-    // Bits a weight that the scales save: how far the mean of what an error does in a row is above their geometric mean.
+    // Bits per weight that the scales save: how far the mean sensitivity of a row is above their geometric
+    // mean.
     let counts = |scales: &[f64]| -> f64 {
         let v: Vec<f64> = rows.iter().zip(scales).map(|(v, s)| (v / mean + FLOOR) * s * s).collect();
         (v.iter().sum::<f64>() / n).log2() - v.iter().map(|v| v.log2()).sum::<f64>() / n
@@ -123,7 +125,7 @@ fn by_sensitivity(weights: &[f32], rows: &[f64]) -> Option<Vec<f32>> {
     pays.then(|| scales.iter().map(|s| (*s * size) as f32).collect())
 }
 
-/// The scale after a layer, where it is the only one that reads it: the name of its node.
+/// The scale after a layer, where it is the layer's only reader: the name of its node.
 pub(crate) fn scale_after(graph: &Graph, node: usize) -> Option<&str> {
     let mut readers = graph.consumers(graph.value_of(node));
     let reader = readers.next().filter(|_| readers.next().is_none())?;
@@ -131,7 +133,7 @@ pub(crate) fn scale_after(graph: &Graph, node: usize) -> Option<&str> {
     (node.op == Op::ScaleBias).then_some(node.name.as_str())
 }
 
-/// The graph with a scale behind some nodes, which lose their biases to it.
+/// The graph with a scale after some nodes, which lose their biases to it.
 fn with_scales(graph: &Graph, scaled: &[Option<Vec<f32>>]) -> Result<Graph, CompressError> {
     let (inputs, nodes, outputs) = graph.clone().into_parts();
     let mut new: Vec<usize> = (0..inputs.len()).collect();

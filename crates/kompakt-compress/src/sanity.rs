@@ -1,4 +1,4 @@
-//! What is looked at before and after compression, so that a network is never ruined without a word.
+//! Checks before and after compression, so that a network is never ruined silently.
 
 use crate::{
     error::CompressError,
@@ -10,16 +10,16 @@ use crate::{
 use kompakt_format::Container;
 use kompakt_model::Model;
 
-/// The summed error at which nothing of the answers need be left.
+/// The summed error at which the answers may be pure noise.
 const RUINED: f64 = 1.0;
-/// Of so many answers the original and the result may always disagree on, as a share.
+/// The share of answers on which the original and the result may always disagree.
 const DISAGREEMENT: f64 = 0.05;
 
-/// Looks at the original on the images that judge, which are those of `source`: says how accurate it is, and refuses what
-/// cannot be judged.
+/// Measures the original on the validation images, which are those of `source`: reports its accuracy, and
+/// refuses images that cannot show anything.
 ///
-/// Errors: too few images for a loss of accuracy to be shown, a target that needs labels where there are none, an original
-/// that is no better than chance.
+/// Errors: too few images to show a loss of accuracy, a target that needs labels where there are none, an
+/// original that is no better than chance.
 pub fn check_before(
     model: &Model,
     images: &Images,
@@ -56,7 +56,7 @@ pub fn check_before(
     Ok(())
 }
 
-/// Whether so many images can show a loss that small.
+/// Whether that many images can show a loss that small.
 fn enough(n: usize, drop: f64, n_classes: Option<usize>) -> Result<(), CompressError> {
     let refused = |message: String| Err(CompressError::Wish(message));
     if n_classes.is_none() {
@@ -82,7 +82,8 @@ fn enough(n: usize, drop: f64, n_classes: Option<usize>) -> Result<(), CompressE
     Ok(())
 }
 
-/// Refuses a result of which nothing is left, or that answers otherwise than the original more often than the target allows.
+/// Refuses a result that is no better than chance, or that disagrees with the original more often than the
+/// target allows.
 ///
 /// Errors: [`CompressError::Ruined`].
 pub fn check_after(outcome: &Outcome, target: Target) -> Result<(), CompressError> {
@@ -120,9 +121,9 @@ pub fn check_after(outcome: &Outcome, target: Target) -> Result<(), CompressErro
     Ok(())
 }
 
-/// Reads a file that was made back, as any reader would.
+/// Reads a written file back, as any reader would.
 ///
-/// Errors: it cannot be read, which is a fault of this software.
+/// Errors: it cannot be read, which is a bug in this software.
 pub fn check_file(packed: &[u8]) -> Result<(), CompressError> {
     Container::parse(packed).and_then(|file| file.verify()).map_err(CompressError::NotReadBack)
 }

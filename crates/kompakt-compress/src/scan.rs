@@ -1,4 +1,4 @@
-//! The sensitivity scan: what an error in each layer does to the network's answers.
+//! The sensitivity scan: the effect of an error in each layer on the network's answers.
 
 use crate::{
     Progress,
@@ -15,10 +15,10 @@ use crate::{
 use kompakt_model::Model;
 use serde::{Deserialize, Serialize};
 
-/// Errors for which a scan has points and its table shows bits, as parts of a layer's energy.
+/// Errors for which a scan has points and its table shows bits, relative to a layer's energy.
 pub const SHOWN: [f64; 4] = [0.0003, 0.003, 0.03, 0.1];
 
-/// What is known of every layer before anything is compressed. Written as JSON, read again, and good for any target of the
+/// What is known of every layer before compression. Stored as JSON and valid for any target of the
 /// same network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +27,7 @@ pub struct Scan {
     pub model: String,
     /// Calibration images; 0 without.
     pub n_images: usize,
-    /// One a weight layer, in the order they run.
+    /// One per weight layer, in the order they run.
     pub layers: Vec<LayerScan>,
 }
 
@@ -46,7 +46,7 @@ pub struct LayerScan {
     /// variance 1. Empty where it was not measured.
     #[serde(default)]
     pub rows: Vec<f64>,
-    /// Bits a weight for some errors.
+    /// Bits per weight for some errors.
     pub points: Vec<ScanPoint>,
 }
 
@@ -54,11 +54,11 @@ pub struct LayerScan {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScanPoint {
-    /// Squared error as a part of the layer's energy.
+    /// Squared error relative to the layer's energy.
     pub error: f64,
-    /// Bits a weight, by how often each level is taken.
+    /// Bits per weight, by the frequency of each level.
     pub bits_per_weight: f64,
-    /// Weights that are not zero, as a part of all.
+    /// The share of weights that are not zero.
     pub density: f64,
 }
 
@@ -98,7 +98,8 @@ pub(crate) fn scan(
     };
     let mut measured: Vec<Option<f64>> = layers.iter().enumerate().map(of_layer).collect();
     if let Calibration::Synthetic(_) = calibration {
-        // How layers compare is known, not how much the answers to real images would suffer: the mean is 1.
+        // Only the relative sensitivity of layers is known, not the effect on answers to real images: the
+        // mean is 1.
         let sum: f64 = measured.iter().flatten().sum();
         measured.iter_mut().flatten().for_each(|s| *s *= layers.len() as f64 / sum.max(1e-30));
     }
@@ -116,7 +117,7 @@ pub(crate) fn scan(
     Scan { model: hash.to_string(), n_images: calibration.n_images(), layers }
 }
 
-/// The points of a curve that are nearest to the errors that are shown.
+/// The points of a curve nearest to the listed errors.
 fn points(layer: &DenseLayer, curve: &Curve) -> Vec<ScanPoint> {
     let n = layer.weights.len() as f64;
     let nearest = |error: f64| {
@@ -131,7 +132,7 @@ fn points(layer: &DenseLayer, curve: &Curve) -> Vec<ScanPoint> {
 }
 
 impl Scan {
-    /// As a table: a line a layer, with the bits a weight that keep its error below some values.
+    /// As a table: one line per layer, with the bits per weight that keep its error below some values.
     pub fn table(&self) -> String {
         let mut text = format!("{:>10}  {:>12}", "weights", "sensitivity");
         for error in SHOWN {

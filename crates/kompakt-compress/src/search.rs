@@ -1,4 +1,4 @@
-//! From a target to a price: networks are made, packed and run until one meets it.
+//! From a target to a price: networks are quantised, packed and run until one meets it.
 
 use crate::{
     Progress,
@@ -16,13 +16,13 @@ use kompakt_model::Model;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// Networks that are packed, or run, before the best is taken.
+/// Networks that are packed, or run, before the best is returned.
 const TRIALS: usize = 9;
 /// A price at which only bits count.
 const DEAREST: f64 = 1e12;
-/// A size this near below the target is good enough.
+/// A size this close below the target is good enough.
 const NEAR: f64 = 0.985;
-/// An error of as many digits as one may have.
+/// An error with as many digits as is sensible.
 const LONG: f64 = 0.012_345_678_901_234_568;
 
 /// What the search works with.
@@ -32,19 +32,19 @@ pub(crate) struct Search<'s> {
     pub(crate) curves: &'s [Curve],
     pub(crate) weights: &'s [f64],
     pub(crate) moments: Option<&'s [Moments]>,
-    /// Images that accuracy is measured on.
+    /// Validation images.
     pub(crate) validation: Option<&'s Images>,
     pub(crate) options: &'s Options,
     pub(crate) progress: &'s Progress<'s>,
     /// Hash of the model.
     pub(crate) input: String,
-    /// Images that were calibrated with.
+    /// Number of calibration images.
     pub(crate) n_images: usize,
-    /// The original's answers to them.
+    /// The original's answers to the validation images.
     pub(crate) original: Option<Vec<f32>>,
 }
 
-/// A compressed network with the points that it was made at.
+/// A compressed network with the points at which it was quantised.
 pub(crate) struct Candidate {
     pub(crate) model: Model,
     /// Its file, once it has been measured.
@@ -59,7 +59,7 @@ impl Search<'_> {
         Allocation { curves: self.curves, weights: self.weights }
     }
 
-    /// Meets the target, or comes as near as it can.
+    /// Meets the target, or comes as close as it can.
     pub(crate) fn run(&self) -> Result<Candidate, CompressError> {
         let mut made = BTreeMap::new();
         match self.options.target {
@@ -78,7 +78,7 @@ impl Search<'_> {
         }
     }
 
-    /// Beside another target, a size that must not be exceeded.
+    /// A size that must not be exceeded, in addition to another target.
     fn within(&self, mut candidate: Candidate) -> Candidate {
         if let Some(most) = self.options.most_bytes {
             candidate.outcome.met &= candidate.outcome.bytes <= most;
@@ -89,7 +89,7 @@ impl Search<'_> {
     /// The least error that fits into `bytes`.
     fn for_size(&self, bytes: u64, made: &mut Made) -> Result<Candidate, CompressError> {
         let allocation = self.allocation();
-        // The estimate is off by the file's overhead and by what its coder knows better; that changes slowly.
+        // The estimate is off by the file's overhead and by what its coder does better; that changes slowly.
         let mut estimate = bytes as f64 * 8.0;
         let mut best: Option<Candidate> = None;
         let mut smallest: Option<Candidate> = None;
@@ -111,7 +111,7 @@ impl Search<'_> {
             if is_near || is_same || (price.is_none() && found > bytes) {
                 break;
             }
-            // Aim a little below, so that the search comes to rest on the right side.
+            // Aim a little below, so that the search ends on the right side.
             let aim = 0.995 * bytes as f64;
             estimate = (estimated + (aim - found as f64) * 8.0).max(estimated * aim / (2.0 * found as f64));
         }
@@ -138,7 +138,7 @@ impl Search<'_> {
         let dropped = |o: &Outcome| o.paired.map_or(f64::INFINITY, |paired| paired.bound());
         for trial in 0..TRIALS {
             (self.progress)("searching", trial as f64 / TRIALS as f64);
-            // The summed error, in octaves; the first guess is one that most networks bear.
+            // The summed error, in octaves; the first guess is one that most networks tolerate.
             let octave = if trial == 0 { -4.0 } else { (low + high) / 2.0 };
             let noise = f64::exp2(octave);
             let price = allocation.highest(|choice| allocation.error(choice) <= noise).unwrap_or(0.0);
@@ -167,7 +167,7 @@ impl Search<'_> {
         }
     }
 
-    /// Makes the network of these points.
+    /// Quantises the network at these points.
     fn made(&self, choice: Vec<usize>, made: &mut Made) -> Candidate {
         let missing: Vec<usize> = (0..choice.len())
             .filter(|&i| made.get(&i).is_none_or(|(point, _)| *point != choice[i]))
@@ -196,8 +196,8 @@ impl Search<'_> {
         Candidate { model, packed: Vec::new(), choice, outcome, errors }
     }
 
-    /// Packs a network whose accuracy is not asked for yet: where there will be figures of it in the file's history, others as
-    /// long stand for them.
+    /// Packs a network whose accuracy is not measured yet: placeholders of the same length stand for the
+    /// figures that the file's history will hold.
     fn sized(&self, mut candidate: Candidate) -> Result<Candidate, CompressError> {
         let mut outcome = candidate.outcome.clone();
         outcome.accuracy = self.original.as_ref().map(|_| (1.0 - LONG, 1.0 - LONG));

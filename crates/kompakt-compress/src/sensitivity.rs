@@ -1,12 +1,13 @@
-//! What an error in each layer does to the network's answers, from gradients: one backward pass an image for all layers.
+//! The effect of an error in each layer on the network's answers, from gradients: one backward pass per image
+//! for all layers.
 //!
 //! ```text
-//! error of the answers ≈ J δ      δ: errors of a layer's weights, each as large, unrelated
+//! error of the answers ≈ J δ      δ: errors of a layer's weights, uncorrelated, of equal variance
 //! E |J δ|² = E (vᵀ J δ)²          v: a random sign for each answer
 //!          = E δ² · Σ (dW)²       dW: the gradient of v · answers
 //! ```
 //!
-//! The sums are kept by output unit (a row of the weight matrix): units of one layer differ as layers do.
+//! The sums are kept per output unit (a row of the weight matrix): units of one layer differ as layers do.
 //!
 //! Source: Hutchinson 1990 (a trace from random signs); Dong et al. 2020, "HAWQ-V2" (layers by the trace of their curvature).
 
@@ -15,8 +16,8 @@ use kompakt_graph::{Graph, Op};
 use kompakt_model::{CheckpointError, Model, Parameter};
 use rayon::prelude::*;
 
-/// Images of a pass, unless they are large. However many threads there are: the loader sums in another order for one image than
-/// for several.
+/// Batch size, unless images are large. Independent of the number of threads: the loader sums in another
+/// order for one image than for several.
 const AT_ONCE: usize = 4;
 
 /// For each weight layer, in the order of [`Graph::weights`], and each of its rows: the part of the answers' energy that becomes
@@ -39,7 +40,7 @@ pub(crate) fn rows(
     let params = parameters(model);
     let mut sums: Vec<Vec<f64>> = vec![Vec::new(); graph.nodes().len()];
     let mut energies: Vec<Energy> = answers.iter().map(|&v| Energy::new(graph.shape(v))).collect();
-    // The answers' energies come first, because gradients are in parts of them.
+    // The answers' energies come first, because gradients are relative to them.
     network::each_batch(&packed, images, at_once, |_, _, n, session| {
         for (energy, &value) in energies.iter_mut().zip(&answers) {
             let y = if value < n_inputs { &[][..] } else { session.output(value - n_inputs) };
@@ -84,7 +85,7 @@ pub(crate) fn of_layer(rows: &[f64], weights: &[f32]) -> f64 {
     rows.iter().sum::<f64>() * square / weights.len().max(1) as f64
 }
 
-/// Values that count as answers: the outputs, or what goes into a softmax or sigmoid that is last.
+/// Values that count as answers: the outputs, or the inputs of a final softmax or sigmoid.
 fn answers_of(graph: &Graph) -> Vec<usize> {
     let before = |&value: &usize| match graph.producer(value).map(|n| &graph.nodes()[n]) {
         Some(node) if matches!(node.op, Op::Softmax | Op::LogSoftmax | Op::Sigmoid) => node.inputs[0],

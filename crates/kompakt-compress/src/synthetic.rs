@@ -1,19 +1,21 @@
-//! Synthetic calibration images, for where there is no data.
+//! Synthetic calibration images, for use without data.
 //!
-//! Discs and boxes of many sizes lie over each other, as leaves on the ground; each has a colour and a gradient of light, and a
-//! fine texture covers all. Such images have edges, flat parts, shadows and a spectrum as photographs do and noise does not:
-//! the activations that they cause are much nearer to those that photographs cause.
+//! Discs and boxes of many sizes overlap like leaves on the ground (a dead leaves model); each has a colour
+//! and a gradient of light, and a fine texture covers all. Such images have edges, flat parts, shadows and a
+//! spectrum as photographs do and noise does not: the activations that they cause are much nearer to those
+//! that photographs cause.
 //!
-//! Nothing is taken from any image, and the same numbers are made on every machine: sums, products and roots alone.
+//! Nothing is taken from any image, and the same values result on every machine: sums, products and roots
+//! alone.
 //!
 //! Source: Lee, Mumford, Huang 2001, "Occlusion models for natural images"; Baradad et al. 2021, "Learning to see by looking
 //! at noise".
 
 use crate::{images::Images, random::Random};
 
-/// Large shapes that are laid first, so that no part stays bare.
+/// Large shapes drawn first, so that no part stays bare.
 const GROUND: usize = 16;
-/// Shapes laid over them.
+/// Shapes drawn over them.
 const SHAPES: usize = 100;
 /// The radius of the smallest shape, in pixels.
 const SMALLEST: f64 = 3.0;
@@ -21,11 +23,11 @@ const SMALLEST: f64 = 3.0;
 const LIGHT: f32 = 0.45;
 const COLOUR: f32 = 0.18;
 
-/// The most channels of an image whose channels come last.
+/// The most channels of a channels-last image.
 const MOST_CHANNELS: usize = 4;
 
-/// `n` images `[channels, height, width]`, or `[height, width, channels]` if the last is few, with values of -1 to 1; for any
-/// other shape numbers of that size, each correlated with its neighbours.
+/// `n` images `[channels, height, width]`, or `[height, width, channels]` if the last is small, with values
+/// of -1 to 1; for any other shape as many values, each correlated with its neighbours.
 pub(crate) fn images(shape: &[usize], n: usize) -> Images {
     let len: usize = shape.iter().product();
     let mut values = Vec::with_capacity(n * len);
@@ -59,7 +61,7 @@ fn picture(channels: usize, height: usize, width: usize, random: &mut Random) ->
         let radius = if i < GROUND {
             size * (0.2 + 0.4 * random.uniform())
         } else {
-            // As many of each size as keeps the picture the same when it is enlarged.
+            // Scale-invariant: the number of each size keeps the image the same when it is enlarged.
             let u = random.uniform();
             (u / SMALLEST.powi(2) + (1.0 - u) / (0.5 * size).powi(2)).sqrt().recip()
         };
@@ -78,7 +80,7 @@ fn picture(channels: usize, height: usize, width: usize, random: &mut Random) ->
     pixels
 }
 
-/// Each pixel with a share of its neighbours.
+/// Each pixel blended with its neighbours.
 fn blurred(pixels: &[f32], height: usize, width: usize) -> Vec<f32> {
     let at = |i: usize| {
         let (y, x) = (i / width % height, i % width);
@@ -141,7 +143,7 @@ impl Leaf {
     }
 }
 
-/// Noise of every fineness, each as strong: `[height, width]`, about 1 in size.
+/// Noise of all octaves, equally strong: `[height, width]`, about 1 in size.
 fn texture(height: usize, width: usize, random: &mut Random) -> Vec<f32> {
     let mut sum = vec![0f32; height * width];
     let (mut step, mut octaves) = (1, 0);
@@ -168,8 +170,9 @@ fn texture(height: usize, width: usize, random: &mut Random) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    /// As in photographs, and unlike in noise, a pixel tells most of its neighbour, less of those further off, and the
-    /// differences of neighbours have a far longer tail than a bell curve's, whose fourth moment is 3.
+    /// As in photographs, and unlike in noise, a pixel is strongly correlated with its neighbour, less with
+    /// those further off, and the differences of neighbours have a far longer tail than a Gaussian's, whose
+    /// fourth moment is 3.
     #[test]
     fn near_to_photographs() {
         let (h, w) = (96, 96);

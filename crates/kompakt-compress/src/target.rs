@@ -1,18 +1,18 @@
-//! What a compression is to reach, and what it reached.
+//! The target of a compression, and its outcome.
 
 use crate::{images::Images, network, paired::Paired};
 use kompakt_format::Tier;
 use kompakt_model::StageRecord;
 
-/// Summed error of the layers where nothing else is asked for.
+/// Default of the summed error of the layers.
 pub const DEFAULT_NOISE: f64 = 0.005;
 
-/// What is to be reached.
+/// A compression target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target {
     /// The smallest network whose layers' relative errors sum to at most this.
     Noise(f64),
-    /// The least error in a file of at most so many bytes.
+    /// The least error in a file of at most this many bytes.
     Bytes(u64),
     /// The smallest network that loses at most this share of the images (0 to 1), by the bound of [`Paired::bound`].
     Drop(f64),
@@ -21,11 +21,11 @@ pub enum Target {
 /// How to compress.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// What is to be reached.
+    /// The target.
     pub target: Target,
-    /// Beside it, a size that must not be exceeded.
+    /// A size that must not be exceeded, in addition.
     pub most_bytes: Option<u64>,
-    /// The tier that sizes are meant in.
+    /// The tier for which sizes hold.
     pub tier: Tier,
 }
 
@@ -38,18 +38,18 @@ pub struct Outcome {
     pub bytes: u64,
     /// The layers' relative errors, each times its sensitivity, summed.
     pub noise: f64,
-    /// With images: the share whose likeliest class is the label, before and after.
+    /// With images: top-1 accuracy, before and after.
     pub accuracy: Option<(f64, f64)>,
     /// With images: the share whose likeliest class is the original's.
     pub agreement: Option<f64>,
     /// With images: how often both networks are right, and the same.
     pub paired: Option<Paired>,
-    /// With images: squared difference of the answers as a part of their energy.
+    /// With images: squared difference of the answers relative to their energy.
     pub difference: Option<f64>,
 }
 
 impl Outcome {
-    /// Takes the figures of a network's answers beside the original's, both `[n, ...]`.
+    /// Takes the figures of a network's answers and the original's, both `[n, ...]`.
     pub fn compare(&mut self, original: &[f32], answers: &[f32], images: &Images) {
         let paired = Paired::of(original, answers, &images.labels, images.n);
         self.accuracy = Some((paired.share(paired.n_before), paired.share(paired.n_after)));
@@ -60,8 +60,8 @@ impl Outcome {
 }
 
 impl Options {
-    /// The target that wishes come to: a loss of accuracy (0 to 1), with a size beside it that must not be exceeded; else
-    /// a size; else a summed error, [`DEFAULT_NOISE`] where nothing is asked for.
+    /// The target that options amount to: a loss of accuracy (0 to 1), with a size besides that must not be
+    /// exceeded; else a size; else a summed error, [`DEFAULT_NOISE`] where none is given.
     pub fn new(drop: Option<f64>, bytes: Option<u64>, noise: Option<f64>, tier: Tier) -> Self {
         let target = match (drop, bytes) {
             (Some(drop), _) => Target::Drop(drop),
@@ -71,7 +71,7 @@ impl Options {
         Self { target, most_bytes: drop.and(bytes), tier }
     }
 
-    /// What was asked for and what was reached instead, for a person.
+    /// The target and what was reached instead, for a person.
     pub fn missed(&self, outcome: &Outcome) -> String {
         let reached = match &outcome.paired {
             Some(paired) => format!(

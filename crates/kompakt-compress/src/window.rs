@@ -1,4 +1,4 @@
-//! The windows that a convolution looks through, laid out as a matrix.
+//! The receptive fields of a convolution, laid out as a matrix (im2col).
 //!
 //! ```text
 //! patches [K, P]   K = channels of a group × taps, P = positions
@@ -8,12 +8,12 @@
 use crate::product::{Matrix, add_product};
 use kompakt_graph::{Convolution, Op};
 
-/// A convolution whose patches are visited run by run.
+/// A convolution whose patches are visited in contiguous runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Window(Convolution);
 
 impl Window {
-    /// Of a convolution with the shapes of its input and output; `None` for another operator.
+    /// For a convolution with the shapes of its input and output; `None` for another operator.
     pub(crate) fn new(op: &Op, from: &[usize], to: &[usize]) -> Option<Self> {
         Convolution::of(op, from, to).map(Self)
     }
@@ -23,13 +23,13 @@ impl Window {
         [self.0.n_outputs(), self.0.n_weights(), self.0.n_positions()]
     }
 
-    /// Whether patches are the image itself.
+    /// Whether the patch matrix is the image itself.
     fn is_plain(&self) -> bool {
         self.0.is_pointwise()
     }
 
-    /// For a tap and a line of the output: the line of the input, the columns of the output that see it, and the first
-    /// column of the input that is seen.
+    /// For a tap and a row of the output: the row of the input, the columns of the output that see it, and
+    /// the first column of the input that is seen.
     fn line(&self, tap: [usize; 2], row: usize) -> Option<(usize, std::ops::Range<usize>, usize)> {
         let y = self.0.row(row, tap[0])?;
         let (before, stride) = (self.0.padding.left, self.0.stride.w);
@@ -39,7 +39,8 @@ impl Window {
         (first < end).then(|| (y, first..end, first * stride + shift - before))
     }
 
-    /// Visits runs of patches: place in `[K, P]`, place in a group's channels, length; the latter goes on by the stride.
+    /// Visits runs of patches: offset in `[K, P]`, offset in a group's channels, length; the latter advances
+    /// by the stride.
     fn runs(&self, mut visit: impl FnMut(usize, usize, usize)) {
         let [_, n_cols, n_positions] = self.size();
         let kernel = self.0.kernel;

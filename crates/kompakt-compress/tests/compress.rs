@@ -1,4 +1,4 @@
-//! Networks compressed without training: targets are met or missed aloud, and what is known of the inputs helps.
+//! Networks compressed without training: targets are met or missed aloud, and knowledge of the inputs helps.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_compress::{CompressError, Images, Options, Scan, Target, compress, sense};
@@ -37,7 +37,7 @@ fn mlp() -> Model {
     model(networks::mlp(&[1, 20, 20], &[100, 50], 10).unwrap())
 }
 
-/// Images whose pixels go with their neighbours, as those of pictures do.
+/// Images whose neighbouring pixels are correlated, as in photographs.
 fn images(n: usize, len: usize) -> Images {
     Images::from_values(values_of(n, len), n, Vec::new())
 }
@@ -78,7 +78,7 @@ fn a_size_is_met_and_an_impossible_one_is_missed_aloud() {
     assert!(!made.outcome.met && made.outcome.bytes > 100);
 }
 
-/// What is small enough without loss loses nothing: weights of few values, dense or as codes.
+/// A network that is small enough losslessly loses nothing: weights of few values, dense or as codes.
 #[test]
 fn a_target_that_is_met_without_loss_is_met_so() {
     let dense = mlp();
@@ -103,7 +103,7 @@ fn a_target_that_is_met_without_loss_is_met_so() {
     let smaller = compress(&few, &target(made.outcome.bytes / 2), None, None, None, &quiet).unwrap();
     assert!(smaller.outcome.met && smaller.outcome.noise > 0.0);
     assert!(compress(&dense, &target(40_000), None, None, None, &quiet).unwrap().outcome.noise > 0.0);
-    // An error that is allowed is not made where nothing is won by it.
+    // An error that is allowed is not made where nothing is gained by it.
     let fine = compress(&few, &options(Target::Noise(1e-5)), None, None, None, &quiet).unwrap();
     assert!(fine.outcome.noise == 0.0 && fine.outcome.met, "{}", fine.outcome.noise);
 }
@@ -116,7 +116,7 @@ fn the_error_that_is_allowed_is_used_and_not_exceeded() {
     for noise in [0.01, 0.1, 1.0] {
         let made = compress(&model, &options(Target::Noise(noise)), None, None, None, &quiet).unwrap();
         let found = made.outcome.noise;
-        // Weights that make good the errors of those before them are themselves a little further off.
+        // Weights that compensate for the errors of those before them are themselves a little further off.
         assert!(found < 1.4 * noise && found > 0.5 * noise, "{found} where {noise} is allowed");
         sizes.push(made.outcome.bytes);
         differences.push(difference(&model, &made.model, &seen));
@@ -125,7 +125,7 @@ fn the_error_that_is_allowed_is_used_and_not_exceeded() {
     assert!(differences.is_sorted_by(|a, b| 3.0 * a < *b), "{differences:?}");
 }
 
-/// With images, what gradients say of a layer is what errors in it do.
+/// With images, the sensitivity from gradients is the measured effect of errors.
 #[test]
 fn sensitivities_are_what_errors_in_a_layer_do() {
     let model = mlp();
@@ -140,18 +140,18 @@ fn sensitivities_are_what_errors_in_a_layer_do() {
         };
         let weights = values.to_f32();
         let square: f64 = weights.iter().map(|w| f64::from(*w).powi(2)).sum();
-        // Errors of the same size everywhere, of a thousandth of the layer's energy.
+        // Errors of equal variance everywhere, of a thousandth of the layer's energy.
         let size = (square / weights.len() as f64 * 1e-3).sqrt() as f32;
         let noisy = weights.iter().map(|w| w + size * numbers.bell()).collect();
         changed.parameters.insert(layer.name.clone(), Parameter::dense(shape.clone(), noisy));
         ratios.push(difference(&model, &changed, &seen) / 1e-3 / layer.sensitivity);
     }
-    // What is made good by the columns after counts less: every layer's ratio is above 1, and they are alike.
+    // Errors that later columns compensate count less: every layer's ratio is above 1, and they are alike.
     let (low, high) = ratios.iter().fold((f64::INFINITY, 0f64), |(l, h), r| (l.min(*r), h.max(*r)));
     assert!(low > 0.7 && high < 8.0 && high < 5.0 * low, "{ratios:?}");
 }
 
-/// With feedback between columns and corrected biases the answers are nearer at the same size.
+/// With feedback between columns and corrected biases the answers are closer at the same size.
 #[test]
 fn knowing_the_inputs_helps() {
     let model = model(networks::mlp(&[1, 16, 16], &[64, 32], 10).unwrap());
@@ -241,8 +241,8 @@ fn threads_change_nothing() {
     assert!(one.scan == three.scan && one.packed == three.packed);
 }
 
-/// Rows a thousand times apart, as folded batch norms leave them: the next layer makes good for it, and each row keeps its own
-/// precision.
+/// Rows a thousandfold different, as folded batch norms leave them: the next layer undoes it, and each row
+/// keeps its own precision.
 #[test]
 fn rows_far_apart_do_not_drown_each_other() {
     let mut model = model(networks::mlp(&[1, 12, 12], &[64], 10).unwrap());

@@ -1,4 +1,4 @@
-//! Where the bytes of a file are: rows that add up to its length.
+//! Where the bytes of a file go: rows that add up to its length.
 
 use crate::{adaptive, error::PackError};
 use kompakt_entropy::direct::Row as TileRow;
@@ -15,21 +15,21 @@ pub struct ParameterRow {
     pub n: usize,
     /// Weights that are kept.
     pub n_kept: usize,
-    /// Entries of the codebook; `None`: dense numbers.
+    /// Entries of the codebook; `None`: dense.
     pub n_levels: Option<usize>,
-    /// How its numbers are stored.
+    /// How its values are stored.
     pub format: NumberFormat,
-    /// Who coded it.
+    /// The coder.
     pub coder: &'static str,
-    /// Codebook or dense numbers.
+    /// Codebook or dense values.
     pub numbers_bytes: usize,
-    /// Which weights are kept: `None` where one code says that together with the codes.
+    /// The map of kept weights: `None` where one code carries it together with the codes.
     pub map_bytes: Option<usize>,
     /// Codes of the kept weights; with the map, where that is `None`.
     pub codes_bytes: usize,
     /// Checksum, padding, counts and tags.
     pub overhead_bytes: usize,
-    /// Entropy of mask and codes, each weight by itself: what a coder without context needs at least.
+    /// Entropy of mask and codes, each weight coded independently: the bound for a coder without context.
     pub entropy_bytes: f64,
 }
 
@@ -40,7 +40,7 @@ impl ParameterRow {
     }
 }
 
-/// The bytes of something that is no parameter.
+/// The bytes of something other than a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherRow {
     /// What it is.
@@ -63,7 +63,7 @@ pub struct Account {
 impl Account {
     /// Decodes everything and counts.
     ///
-    /// In an adaptive stream a tensor's bytes are what the stream grows by when it is added.
+    /// In an adaptive stream a tensor's bytes are the growth of the stream when it is added.
     pub fn of(container: &Container<'_>) -> Result<Self, PackError> {
         let pool = container.pool()?;
         let mut account = Self { others: header_and_directory(container), parameters: Vec::new() };
@@ -241,7 +241,8 @@ impl<'c> PoolBytes<'c> {
         Self { container, adaptive: adaptive::PoolEncoder::new(), so_far: 0 }
     }
 
-    /// Bytes of the numbers and of map and codes together, for the next parameter; 0 if it is elsewhere.
+    /// Bytes of the values and of map and codes together, for the next parameter; 0 if it is stored
+    /// elsewhere.
     fn add(&mut self, index: usize, decoded: &Decoded) -> Result<(usize, usize), PackError> {
         let has_own = self.container.section_of(index).is_some();
         if self.container.tier() != Tier::Smallest {
@@ -273,7 +274,7 @@ impl<'c> PoolBytes<'c> {
     }
 }
 
-/// Entropy of mask and codes, and the stored size of numbers that have no codes.
+/// Entropy of mask and codes, and the stored size of values without codes.
 fn entropy_bytes(decoded: &Decoded) -> f64 {
     let mask_bits = decoded.mask().map_or(0.0, |mask| {
         let kept = decoded.n_kept();
@@ -288,7 +289,7 @@ fn entropy_bytes(decoded: &Decoded) -> f64 {
     (mask_bits + code_bits) / 8.0
 }
 
-/// Bits to tell `sum(counts)` symbols with those frequencies.
+/// Bits to code `sum(counts)` symbols with those frequencies.
 fn entropy_bits(counts: &[usize]) -> f64 {
     let n = counts.iter().sum::<usize>() as f64;
     counts.iter().filter(|&&c| c > 0).map(|&c| c as f64 * (n / c as f64).log2()).sum()

@@ -43,8 +43,8 @@ impl PoolEncoder {
     }
 }
 
-/// One parameter as a stream of its own, under quick models. Neighbouring layers do not help, so that all may be coded
-/// at once.
+/// One parameter as a stream of its own, with fresh models. Adjacent layers share nothing, so that all may be
+/// coded in parallel.
 pub(crate) fn section(graph: &Graph, index: usize, decoded: &Decoded) -> Result<Vec<u8>, PackError> {
     let param = &graph.params()[index];
     let hints = Hints { producer: None, grid: WeightHints::of(graph, index).grid };
@@ -53,11 +53,11 @@ pub(crate) fn section(graph: &Graph, index: usize, decoded: &Decoded) -> Result<
     Ok(stream.finish())
 }
 
-/// The bytes that a parameter's codebook (or numbers) would have in a stream of their own.
+/// The bytes that a parameter's codebook (or dense values) would have in a stream of their own.
 pub(crate) fn numbers_alone(decoded: &Decoded) -> usize {
     let mut stream = StreamEncoder::new();
     match decoded {
-        // One that does not ascend is refused when the stream itself is written.
+        // One that is not ascending is refused when the stream itself is written.
         Decoded::Shared { codebook: levels, .. } => _ = codebook(&mut stream, levels),
         Decoded::Dense { numbers: kept, .. } => numbers(&mut stream, kept),
     }
@@ -90,7 +90,7 @@ fn encode(
     }
 }
 
-/// Adds a codebook, a long one by its gaps. Whole numbers ascend if their scale is positive.
+/// Adds a codebook, a long one by its gaps. Integers are ascending if their scale is positive.
 fn codebook(stream: &mut StreamEncoder, levels: &Numbers) -> Result<(), EntropyError> {
     match levels {
         _ if levels.len() < GAPS_FROM => {
@@ -110,7 +110,7 @@ fn codebook(stream: &mut StreamEncoder, levels: &Numbers) -> Result<(), EntropyE
     }
 }
 
-/// Adds a list of numbers.
+/// Adds a list of values.
 pub(crate) fn numbers(stream: &mut StreamEncoder, numbers: &Numbers) {
     match numbers {
         Numbers::F32(v) => stream.numbers_f32(v),

@@ -1,13 +1,13 @@
-//! Labels, history and self-tests as sections, packed by Zstandard where that is smaller.
+//! Labels, history and self-tests as sections, compressed with Zstandard where that is smaller.
 
 use crate::{cbor::Cbor, content::About, error::PackError, sections::Section};
 use kompakt_format::{SectionKind, limits::MAX_ANCILLARY_BYTES};
 
 const LEVEL: i32 = 19;
-/// Set in a frame's descriptor if it is one segment.
+/// Set in a frame's descriptor if the frame is a single segment.
 const SINGLE_SEGMENT: u8 = 0x20;
 
-/// The ancillary sections that there is something for, in their order.
+/// The non-empty ancillary sections, in their order.
 pub(crate) fn sections(about: &About) -> Result<Vec<Section>, PackError> {
     let mut sections = Vec::new();
     if !about.labels.is_empty() {
@@ -37,7 +37,7 @@ fn packed(kind: SectionKind, bytes: Vec<u8>) -> Result<Section, PackError> {
         return Err(PackError::unsupported(format!("{kind:?}"), "more than 16 MiB: pack with --minimal"));
     }
     let frame = compress(&bytes, LEVEL).map_err(PackError::io("compressing an ancillary section"))?;
-    // The table says the unpacked length in at most five bytes.
+    // The table stores the unpacked length in at most five bytes.
     let Some(frame) = frame.filter(|frame| frame.len() + 5 < bytes.len()) else {
         return Ok(Section::new(kind, bytes));
     };
@@ -46,7 +46,7 @@ fn packed(kind: SectionKind, bytes: Vec<u8>) -> Result<Section, PackError> {
     Ok(section)
 }
 
-/// A frame as rule F-26 wants it; `None` if it does not come out as one segment.
+/// A frame as rule F-26 requires it; `None` if it is not a single segment.
 pub(crate) fn compress(bytes: &[u8], level: i32) -> std::io::Result<Option<Vec<u8>>> {
     let mut compressor = zstd::bulk::Compressor::new(level)?;
     compressor.include_checksum(false)?;

@@ -1,14 +1,14 @@
-//! Arrays of any kind of number as a container, without loss: the coders of the format as a library of their own.
+//! Arrays of any element type as a container, losslessly: the coders of the format as a library of their own.
 //!
 //! ```text
-//! few values, all f32      ──► a codebook of them, one code an element           (values)
+//! few values, all f32      ──► a codebook of them, one code per element          (values)
 //! few values               ──► codes, and the values in the history              (indices)
-//! finite f32 or f16        ──► numbers as they are                               (numbers)
-//! anything else            ──► one parameter a byte of the element               (bytes)
+//! finite f32 or f16        ──► values as they are                                (numbers)
+//! anything else            ──► one parameter per byte of the element             (bytes)
 //! ```
 //!
-//! Each array is the weight of a layer of its own, in a network that nobody runs; what the format has no place for (names,
-//! types, shapes) is in the history. So the file is one that any reader opens and checks.
+//! Each array is the weight of a layer of its own, in a network that is never run; what the format has no
+//! field for (names, types, shapes) is in the history. So any reader can open and check the file.
 
 mod element;
 mod form;
@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 /// What the history calls the program.
 const PROGRAM: &str = "kompakt-arrays";
-/// Kernels up to this size are told to the coders as such.
+/// Kernels up to this size are passed to the coders as such.
 const MOST_TAPS: usize = 1024;
 
 /// An array with a name.
@@ -37,7 +37,8 @@ const MOST_TAPS: usize = 1024;
 pub struct Array {
     /// Any text; unique among the arrays of a file.
     pub name: String,
-    /// Kind and bytes of an element as NumPy writes them: `b1`, `i1` to `i8`, `u1` to `u8`, `f2` to `f8`, `c8`, `c16`.
+    /// Type and bytes of an element as NumPy writes them: `b1`, `i1` to `i8`, `u1` to `u8`, `f2` to `f8`,
+    /// `c8`, `c16`.
     pub element: String,
     /// Any number of dimensions.
     pub shape: Vec<usize>,
@@ -47,7 +48,8 @@ pub struct Array {
 
 /// Writes arrays as the bytes of a file.
 ///
-/// Errors: an element that is not known, bytes that do not fill the shape, a dimension beyond what the format holds.
+/// Errors: an unknown element type, bytes that do not fill the shape, a dimension beyond what the format
+/// holds.
 pub fn encode(arrays: &[Array], tier: Tier) -> Result<Vec<u8>, PackError> {
     let (mut layers, mut about) = (Vec::new(), Vec::new());
     for array in arrays {
@@ -78,7 +80,7 @@ pub fn encode(arrays: &[Array], tier: Tier) -> Result<Vec<u8>, PackError> {
 
 /// Reads them back.
 ///
-/// Errors: bytes that are no sound container, or one that holds no arrays.
+/// Errors: bytes that are not a valid container, or one that holds no arrays.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Array>, PackError> {
     let container = Container::parse(bytes)?;
     container.verify()?;
@@ -132,7 +134,7 @@ fn matrix(shape: &[usize]) -> Vec<usize> {
     }
 }
 
-/// A network of one layer a parameter, each with an input of its own.
+/// A network of one layer per parameter, each with an input of its own.
 fn model(layers: Vec<Parameter>) -> Result<Model, PackError> {
     let (mut inputs, mut nodes, mut parameters) = (Vec::new(), Vec::new(), BTreeMap::new());
     let n = layers.len();

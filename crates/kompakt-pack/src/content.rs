@@ -1,4 +1,4 @@
-//! What is to be packed, wherever it comes from.
+//! The content to be packed, from any source.
 
 use crate::{convert, directory, error::PackError, order::order_units, self_test, simplify};
 use kompakt_format::{Container, Decoded, SelfTest};
@@ -7,7 +7,7 @@ use kompakt_model::{Model, ModelFile};
 use kompakt_prep::Pipeline;
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What a container says beside its weights.
+/// The content of a container besides its weights.
 #[derive(Debug, Clone)]
 pub struct About {
     /// The network, as it is stored.
@@ -23,16 +23,17 @@ pub struct About {
     pub(crate) self_tests: Vec<SelfTest>,
 }
 
-/// Where the parameters come from, one at a time.
+/// A source of parameters, one at a time.
 pub trait Source {
-    /// What is beside the parameters.
+    /// The content besides the parameters.
     fn about(&self) -> &About;
-    /// Gives parameter `index` of the stored graph. Each is asked for in order, in tier `stream` in two rounds.
+    /// Returns parameter `index` of the stored graph. Each is requested in order, in tier `stream` in two
+    /// rounds.
     fn parameter(&mut self, index: usize) -> Result<Arc<Decoded>, PackError>;
 }
 
 impl About {
-    /// What a model says beside its parameters. Training-only nodes are taken out of the graph.
+    /// The content of a model besides its parameters. Training-only nodes are removed from the graph.
     pub fn of_model(model: &Model) -> Result<Self, PackError> {
         let graph = simplify::without_idle_nodes(model.graph.clone())?;
         let pipeline = match &model.preprocessing {
@@ -62,7 +63,7 @@ impl About {
         })
     }
 
-    /// What a container says beside its parameters.
+    /// The content of a container besides its parameters.
     pub fn of_container(container: &Container<'_>) -> Result<Self, PackError> {
         let graph = container.graph().clone();
         Ok(Self {
@@ -120,8 +121,8 @@ impl InMemory {
         Ok(Self { about, parameters })
     }
 
-    /// Takes a checked model, its hidden units in the order that codes best: the network computes the same, its sums in
-    /// another order.
+    /// Takes a checked model, its hidden units in the order that codes best: the function is unchanged, but
+    /// sums run in another order.
     pub fn ordered(mut model: Model) -> Result<Self, PackError> {
         order_units(&mut model);
         Self::new(model)
@@ -173,7 +174,7 @@ impl Source for Streamed {
     }
 }
 
-/// A container that is packed again.
+/// A container that is repacked.
 pub struct Packed<'c, 'a> {
     about: About,
     container: &'c Container<'a>,

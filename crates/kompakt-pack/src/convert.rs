@@ -4,7 +4,7 @@ use kompakt_entropy::MaskedCodesBuf;
 use kompakt_format::{Decoded, Descriptor, Form, Numbers, coder_shape};
 use kompakt_model::Parameter;
 
-/// The container's form of a parameter. A mask that keeps everything goes.
+/// The container's form of a parameter. A mask that keeps everything is dropped.
 pub(crate) fn to_container(parameter: Parameter) -> Decoded {
     match parameter {
         Parameter::Dense { values, mask, .. } => {
@@ -44,7 +44,7 @@ pub(crate) fn to_interchange(decoded: Decoded, shape: &[usize], dense: bool) -> 
     }
 }
 
-/// What the directory says of a parameter.
+/// The directory's description of a parameter.
 pub(crate) fn descriptor(decoded: &Decoded) -> Descriptor {
     let (form, format) = match decoded {
         Decoded::Dense { numbers, .. } => (Form::Dense, numbers.format()),

@@ -63,7 +63,7 @@ fn preprocessing(cbor: &mut Cbor, pipeline: &Pipeline) {
     }
 }
 
-/// The whole directory.
+/// The complete directory.
 pub(crate) fn directory(
     tier: Tier,
     hash: [u8; 8],
@@ -133,7 +133,7 @@ fn section(cbor: &mut Cbor, entry: &Entry) {
 pub(crate) fn header(directory: &[u8], entries: &[Entry]) -> Vec<u8> {
     let mut length = Vec::new();
     leb128(directory.len() as u64, &mut length);
-    // The number of bytes that the total takes moves the sections, and with them, rarely, the total.
+    // The width of the total shifts the sections, and with them, rarely, the total.
     let total = (1..=9)
         .map(|width| {
             let start = MAGIC.len() + 1 + width + length.len() + 4 + directory.len();
@@ -160,7 +160,7 @@ fn leb128(mut n: u64, out: &mut Vec<u8>) {
     out.push(n as u8);
 }
 
-/// The names of inputs and nodes, unless they are the ones that a reader gives them anyway.
+/// The names of inputs and nodes, unless they equal a reader's defaults.
 pub(crate) fn names(graph: &Graph) -> Option<Vec<String>> {
     let names: Vec<String> = graph
         .inputs()

@@ -5,20 +5,20 @@ use kompakt_format::FormatError;
 use kompakt_graph::GraphError;
 use kompakt_model::CheckpointError;
 
-/// Why a container was not written, or not turned back. Messages name the tensor and what would be right.
+/// Why a container was not written, or not unpacked. Messages name the tensor and what would be right.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackError {
     /// The model is not consistent, or cannot be read or written.
     #[error(transparent)]
     Model(#[from] CheckpointError),
-    /// Bytes that should be a container are none; or what was written does not read back.
+    /// Bytes that should be a container are not one; or what was written does not read back.
     #[error(transparent)]
     Format(#[from] FormatError),
-    /// The graph without its training-only nodes is no graph.
+    /// The graph without its training-only nodes is not valid.
     #[error("graph: {0}")]
     Graph(#[from] GraphError),
-    /// The container has no place for something.
+    /// The container cannot hold something.
     #[error("{what}: {problem}")]
     Unsupported {
         /// The tensor, node or part.
@@ -31,10 +31,10 @@ pub enum PackError {
     Coder {
         /// The tensor.
         name: String,
-        /// What it said.
+        /// Its message.
         source: EntropyError,
     },
-    /// What was written is not what was meant: a bug, and nothing is left of the file.
+    /// The written file does not match the content: a bug, and the file is removed.
     #[error("the file was read back and differs from the model at {0}; nothing was kept of it")]
     ReadBack(String),
     /// Reading or writing failed.

@@ -1,15 +1,15 @@
-//! Writes containers (`.kompakt`), and turns them back.
+//! Writes containers (`.kompakt`), and unpacks them.
 //!
 //! ```text
 //! model ──► simplify ──► order ──► sections ──► directory ──► file ──► read back ──► rename
 //!           no dropout   of units  by tier      and header
 //! ```
 //!
-//! Packing is lossless: shapes, masks, codes, codebooks and numbers come out as they went in; only nodes that do
-//! nothing at run time go, and hidden units may change places. What is written depends on the content and the
-//! options alone. [`write()`] and [`write_to`] take the parameters one at a time from a [`Source`].
+//! Packing is lossless: shapes, masks, codes, codebooks and values come out as they went in; only nodes that
+//! do nothing at run time are removed, and hidden units may be reordered. The bytes depend on the content and
+//! the options alone. [`write()`] and [`write_to`] take the parameters one at a time from a [`Source`].
 //!
-//! What is not here: anything that changes a weight; reading (`kompakt-format`).
+//! Not here: anything that changes a weight; reading (`kompakt-format`).
 
 pub mod account;
 mod adaptive;

@@ -3,7 +3,7 @@
 use crate::{cbor::Cbor, error::PackError};
 use kompakt_graph::{Node, table::Value};
 
-/// Writes one node; `value` is the number of the value it makes.
+/// Writes one node; `value` is the index of the value it produces.
 pub(crate) fn node(cbor: &mut Cbor, node: &Node, value: usize) -> Result<(), PackError> {
     let operator = node.op.operator();
     let Some(code) = operator.code else {
@@ -11,7 +11,7 @@ pub(crate) fn node(cbor: &mut Cbor, node: &Node, value: usize) -> Result<(), Pac
         return Err(PackError::unsupported(format!("node {:?}", node.name), problem));
     };
     let mut attributes = node.op.attributes();
-    // Those at the end that have their default are left out.
+    // Trailing attributes at their default are left out.
     while let Some((last, before)) = attributes.split_last() {
         let default = operator.attributes[before.len()].default_value(before);
         if default.as_ref() != Some(last) {

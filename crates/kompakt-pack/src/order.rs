@@ -1,4 +1,4 @@
-//! The order of hidden units: chosen once, when a model is packed.
+//! The order of hidden units: chosen when a model is packed.
 //!
 //! ```text
 //! conv1 [20, 1, 5, 5]   rows in a new order ──┐   relu, pool, batch norm, flatten
@@ -6,7 +6,8 @@
 //!                                             │                         columns in the same order, 16 by 16
 //! ```
 //!
-//! The network computes the same. Where units meet other values (add, concat) or leave the network they stay.
+//! The function of the network is unchanged. Where units meet other values (add, concat) or leave the network
+//! they stay.
 
 use kompakt_entropy::{MaskedCodes, order::unit_order};
 use kompakt_format::coder_shape;
@@ -15,9 +16,9 @@ use kompakt_model::{Model, Numbers, Parameter};
 
 /// Where the units of a layer are found: parameters that have them along a dimension.
 struct Units {
-    /// Numbers of parameters with one entry (or `span`) a unit: weight rows, biases, norms.
+    /// Indices of parameters with one entry (or `span`) per unit: weight rows, biases, norms.
     own: Vec<(usize, usize)>,
-    /// Weights that read the units, with the number of neighbouring channels that each makes.
+    /// Weights that read the units, with the number of adjacent channels that each becomes.
     readers: Vec<(usize, usize)>,
 }
 
@@ -52,7 +53,7 @@ pub fn order_units(model: &mut Model) {
 /// The units of weight `index`, or `None` where their order cannot be changed.
 fn find_units(graph: &Graph, index: usize) -> Option<Units> {
     let node = graph.params()[index].node;
-    // Each unit of a grouped convolution reads channels of its own group: it cannot change places alone.
+    // Each unit of a grouped convolution reads channels of its own group: it cannot move alone.
     if graph.passage(node) != Passage::Weighed {
         return None;
     }
@@ -71,7 +72,7 @@ fn find_units(graph: &Graph, index: usize) -> Option<Units> {
 
 fn best_order(model: &Model, graph: &Graph, param: &Param, units: &Units) -> Option<Vec<u32>> {
     let weights = model.parameters.get(&param.name)?;
-    // Nothing is gained where every unit looks like every other.
+    // Nothing is gained where all units look alike.
     if weights.mask().is_none() && !matches!(weights, Parameter::Shared { .. }) {
         return None;
     }
@@ -83,7 +84,7 @@ fn best_order(model: &Model, graph: &Graph, param: &Param, units: &Units) -> Opt
     is_changed.then_some(order)
 }
 
-/// A parameter as the coders see it; `blank` holds the codes of one that has none.
+/// A parameter as the coders see it; `blank` holds the codes of a parameter without any.
 fn view<'a>(parameter: &'a Parameter, blank: &'a mut Vec<u8>) -> MaskedCodes<'a> {
     let [rows, channels, taps] = coder_shape(parameter.shape());
     let mask = parameter.mask();

@@ -1,4 +1,4 @@
-//! An open file, read part by part; and how far a reader of any source has come.
+//! An open file, read part by part; and the progress of a reader of any source.
 
 use crate::error::PackError;
 use std::{
@@ -15,7 +15,7 @@ impl kompakt_format::Source for Parts<'_> {
 
     fn part(&mut self, offset: usize, length: usize) -> Result<Vec<u8>, PackError> {
         let io = || PackError::io("reading the container");
-        // The header's length was compared with the file's, so this is never more than there is.
+        // The header's length was compared with the file's, so this never exceeds the file.
         let mut bytes = vec![0; length];
         self.0.seek(SeekFrom::Start(offset as u64)).map_err(io())?;
         self.0.read_exact(&mut bytes).map_err(io())?;
@@ -23,12 +23,12 @@ impl kompakt_format::Source for Parts<'_> {
     }
 }
 
-/// Parts of a checked file that are gone through one after the other, and by whom it is told.
+/// A checked file's parts, read one after the other, and the listener for progress.
 ///
-/// `kompakt_format` checks a file in two passes: all checksums, which is quick, then all payloads.
+/// `kompakt_format` checks a file in two passes: all checksums, which is fast, then all payloads.
 pub struct Checking<'t, S> {
     source: S,
-    /// Bytes of the file.
+    /// Length of the file in bytes.
     total: usize,
     /// Where the last part began, and in which pass.
     last: usize,
@@ -36,11 +36,11 @@ pub struct Checking<'t, S> {
     tell: &'t dyn Fn(f64),
 }
 
-/// The part of the time that the checksums take.
+/// The share of the time that the checksums take.
 const CHECKSUMS: f64 = 0.05;
 
 impl<'t, S> Checking<'t, S> {
-    /// Tells which part of the check is done (0 to 1), whenever a part is asked for.
+    /// Reports the share of the check that is done (0 to 1), whenever a part is read.
     pub fn new(source: S, total: usize, tell: &'t dyn Fn(f64)) -> Self {
         Self { source, total, last: 0, pass: 0, tell }
     }

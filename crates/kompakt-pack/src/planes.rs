@@ -1,14 +1,14 @@
-//! Dense numbers packed by Zstandard, the bytes of equal weight together; `kompakt_format` reads them back. Block by
-//! block, some at once: a large tensor is not held a second time.
+//! Dense values compressed with Zstandard, bytes of equal significance together; `kompakt_format` reads them
+//! back. Block by block, some in parallel: a large tensor is not held a second time.
 
 use crate::{ancillary::compress, error::PackError, raw, sections::Spool};
 use kompakt_format::{Decoded, SectionKind, n_planes};
 use rayon::prelude::*;
 
-/// Zstandard's effort: numbers hold little that more of it would find.
+/// Zstandard's level: weights hold little that a higher one would find.
 const LEVEL: i32 = 9;
 
-/// Writes the raw section of a dense parameter: packed, unless that would save less than a fiftieth.
+/// Writes the raw section of a dense parameter: compressed, unless that would save less than a fiftieth.
 pub(crate) fn section(
     spool: &mut Spool,
     kind: SectionKind,
@@ -26,7 +26,7 @@ pub(crate) fn section(
     plain(spool, kind, decoded, cols)
 }
 
-/// Writes the raw section of a dense parameter as it is.
+/// Writes the raw section of a dense parameter uncompressed.
 pub(crate) fn plain(
     spool: &mut Spool,
     kind: SectionKind,
@@ -39,7 +39,7 @@ pub(crate) fn plain(
     Ok(())
 }
 
-/// False if a block does not come out as one frame.
+/// False if a block is not a single frame.
 fn pack(
     decoded: &Decoded,
     cols: usize,

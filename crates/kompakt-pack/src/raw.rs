@@ -1,8 +1,8 @@
-//! Numbers as they are; `kompakt_format` reads them back.
+//! Uncoded values; `kompakt_format` reads them back.
 
 use kompakt_format::{BLOCK_BYTES, Decoded, Numbers};
 
-/// Appends numbers.
+/// Appends values.
 pub(crate) fn numbers(numbers: &Numbers, out: &mut Vec<u8>) {
     match numbers {
         Numbers::F32(v) => out.extend(v.iter().flat_map(|x| x.to_le_bytes())),
@@ -16,7 +16,7 @@ pub(crate) fn numbers(numbers: &Numbers, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a dense parameter: its mask, if there is one, and its kept numbers.
+/// Appends a dense parameter: its mask, if there is one, and its kept values.
 pub(crate) fn dense(decoded: &Decoded, cols: usize, out: &mut Vec<u8>) {
     for row in decoded.mask().iter().flat_map(|mask| mask.chunks_exact(cols)) {
         out.extend(
@@ -42,8 +42,8 @@ pub(crate) fn dense_len(decoded: &Decoded, cols: usize) -> usize {
     mask + kept
 }
 
-/// The same bytes, [`BLOCK_BYTES`] at a time; of single precision numbers without a mask each block is made when it is
-/// asked for.
+/// The same bytes, [`BLOCK_BYTES`] at a time; for single precision without a mask each block is made when it
+/// is requested.
 pub(crate) fn blocks<'d>(decoded: &'d Decoded, cols: usize) -> Box<dyn Iterator<Item = Vec<u8>> + 'd> {
     if let Decoded::Dense { numbers: Numbers::F32(values), mask: None } = decoded {
         let block = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -56,7 +56,7 @@ pub(crate) fn blocks<'d>(decoded: &'d Decoded, cols: usize) -> Box<dyn Iterator<
     Box::new((0..n_blocks).map(block))
 }
 
-/// Bytes of the narrowest signed integer that holds all.
+/// Bytes of the narrowest signed integer type that holds all.
 fn narrowest(integers: &[i32]) -> usize {
     if integers.iter().all(|&n| i8::try_from(n).is_ok()) {
         1

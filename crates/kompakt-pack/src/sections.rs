@@ -1,4 +1,4 @@
-//! Sections on their way into a file: kept in a spool until the directory before them is known.
+//! Sections on their way into a file: spooled until the directory before them is known.
 
 use crate::error::PackError;
 use kompakt_format::SectionKind;
@@ -11,7 +11,7 @@ use tempfile::SpooledTempFile;
 /// Bytes that the spool keeps in memory before it goes to disk.
 const SPOOL_BYTES: usize = 32 << 20;
 
-/// A section's line in the table.
+/// A section's entry in the table.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) kind: SectionKind,
@@ -43,7 +43,7 @@ impl Writing<'_> {
         self.spool.file.write_all(bytes).map_err(PackError::io("writing a temporary file"))
     }
 
-    /// The section is whole; `unpacked` if it is packed.
+    /// The section is complete; `unpacked` if it is compressed.
     pub(crate) fn end(self, unpacked: Option<usize>) {
         let Self { spool, kind, length, crc, .. } = self;
         spool.entries.push(Entry { kind, length, tiles: None, unpacked, crc: crc.finalize() });
@@ -72,7 +72,7 @@ impl Section {
     }
 }
 
-/// Where sections wait.
+/// Where sections are spooled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Place<'p> {
     /// In memory, and beyond [`SPOOL_BYTES`] in a temporary file of this folder.
@@ -104,14 +104,14 @@ impl Spool {
         Ok(())
     }
 
-    /// Begins a section whose bytes come piece by piece.
+    /// Begins a section whose bytes are written piece by piece.
     pub(crate) fn begin(&mut self, kind: SectionKind) -> Result<Writing<'_>, PackError> {
         let start = self.file.stream_position().map_err(PackError::io("writing a temporary file"))?;
         Ok(Writing { spool: self, kind, start, length: 0, crc: crc32fast::Hasher::new() })
     }
 
-    /// Copies the sections to `out`, which stands at byte `at` of the file: with padding before and the checksum
-    /// behind each.
+    /// Copies the sections to `out`, which is at byte `at` of the file: with padding before and the checksum
+    /// after each.
     pub(crate) fn copy_to(mut self, out: &mut dyn Write, mut at: usize) -> Result<usize, PackError> {
         let io = || PackError::io("writing the container");
         self.file.seek(SeekFrom::Start(0)).map_err(io())?;

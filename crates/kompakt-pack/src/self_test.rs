@@ -1,4 +1,4 @@
-//! Self-tests: inputs that follow from a number, and what the network makes of them.
+//! Self-tests: inputs derived from a number, and the network's outputs for them.
 
 use crate::{content::About, error::PackError, reference};
 use kompakt_format::{SelfTest, self_test_input};

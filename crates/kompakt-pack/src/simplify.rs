@@ -3,7 +3,7 @@
 use crate::error::PackError;
 use kompakt_graph::{Graph, Op};
 
-/// Takes dropout and identity out. Other nodes keep their names, so parameters keep theirs.
+/// Removes dropout and identity. Other nodes keep their names, so parameters keep theirs.
 pub(crate) fn without_idle_nodes(graph: Graph) -> Result<Graph, PackError> {
     let n_inputs = graph.inputs().len();
     let (inputs, nodes, outputs) = graph.into_parts();

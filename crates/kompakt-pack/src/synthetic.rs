@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct Random(SplitMix64);
 
 impl Random {
-    /// A sequence of its own for every seed.
+    /// A different sequence for every seed.
     pub fn new(seed: u64) -> Self {
         Self(SplitMix64::new(seed))
     }
@@ -18,17 +18,17 @@ impl Random {
     pub fn bits(&mut self) -> u64 {
         self.0.bits()
     }
-    /// 0 up to 1.
+    /// 0 up to 1, exclusive.
     pub fn unit(&mut self) -> f64 {
         self.0.unit()
     }
-    /// 0 up to `n`.
+    /// 0 up to `n`, exclusive.
     pub fn below(&mut self, n: usize) -> usize {
         (self.unit() * n as f64) as usize
     }
 }
 
-/// How the numbers of a network are stored.
+/// How the values of a network are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NumberChoice {
     /// Single precision.
@@ -39,20 +39,20 @@ pub enum NumberChoice {
     Scaled,
 }
 
-/// What kind of weights to make up.
+/// The kind of weights to generate.
 #[derive(Debug, Clone, Copy)]
 pub struct Recipe {
     /// Share of the weights that are kept, 0 to 1; 1: no mask.
     pub density: f64,
-    /// Entries of each codebook, 1 to 256; 0: no codebook, every weight a number.
+    /// Entries of each codebook, 1 to 256; 0: no codebook, dense weights.
     pub n_levels: usize,
     /// The numbers' format.
     pub numbers: NumberChoice,
-    /// Where the numbers come from.
+    /// The source of random numbers.
     pub seed: u64,
 }
 
-/// A network with made-up weights: units and inputs differ in how much they keep, levels near zero are more likely,
+/// A network with random weights: units and inputs differ in density, levels near zero are more likely,
 /// as in trained ones.
 ///
 /// Errors: none for a graph without batch norm; its statistics are made positive.
@@ -75,7 +75,7 @@ pub fn model(graph: Graph, recipe: Recipe) -> Result<Model, CheckpointError> {
 
 fn shared(param: &Param, recipe: &Recipe, random: &mut Random) -> Parameter {
     let n_levels = recipe.n_levels;
-    // Levels lie symmetrically around zero, which is none of them.
+    // Levels are symmetric around zero, which is not one of them.
     let steps: Vec<i32> = (0..n_levels as i32).map(|l| l - n_levels as i32 / 2).collect();
     let steps: Vec<i32> = steps.into_iter().map(|s| if s < 0 { s } else { s + 1 }).collect();
     let codebook = stored(steps.iter().map(|&s| s as f32 * 0.0625).collect(), recipe);
@@ -98,7 +98,7 @@ fn dense(param: &Param, recipe: &Recipe, random: &mut Random) -> Parameter {
     Parameter::Dense { shape: param.shape.clone(), values: stored(values, recipe), mask }
 }
 
-/// Rows and columns have densities of their own, around the one asked for.
+/// Rows and columns have densities of their own, around the given one.
 fn mask(param: &Param, density: f64, random: &mut Random) -> Option<Vec<bool>> {
     if density >= 1.0 {
         return None;

@@ -20,7 +20,7 @@ const COLUMNS: [(&str, bool); 12] = [
     ("bytes", false),
 ];
 
-/// One line a parameter, one for everything else, and the sum, which is the length of the file.
+/// One line per parameter, one for everything else, and the sum, which is the length of the file.
 ///
 /// `dense_bytes`: size of the network as it entered the pipeline, for the ratio.
 pub fn table(account: &Account, dense_bytes: Option<u64>) -> String {

@@ -8,13 +8,13 @@ use kompakt_entropy::{
 use kompakt_format::{Decoded, SectionKind};
 use rayon::prelude::*;
 
-/// About how many weights a tile has: small enough to be worked on in cache, large enough that its own bytes do not
-/// count.
+/// Weights per tile, about: small enough to stay in cache, large enough that the tile's overhead does not
+/// matter.
 const TILE_WEIGHTS: usize = 1 << 17;
-/// Rows of a tile come in multiples of this where there are more.
+/// Rows per tile are a multiple of this where there are more.
 const ROW_STEP: usize = 16;
 
-/// How many rows the tiles of a matrix have.
+/// Rows per tile of a matrix.
 fn rows_per_tile(rows: usize, cols: usize) -> usize {
     let fit = (TILE_WEIGHTS / cols.max(1)).max(1);
     if fit >= rows {
@@ -63,11 +63,11 @@ fn section(kind: SectionKind, rows_per_tile: usize, tiles: Vec<Vec<u8>>) -> Sect
     section
 }
 
-/// The first round of tier `stream`: what all tensors consist of.
+/// The first pass of tier `stream`: statistics of all tensors.
 pub(crate) struct Counting {
     collector: Collector,
     tile_rows: Option<usize>,
-    /// For each parameter its number among the matrices.
+    /// For each parameter its index among the matrices.
     matrices: Vec<Option<usize>>,
 }
 
@@ -76,7 +76,7 @@ impl Counting {
         Self { collector: Collector::new(), tile_rows, matrices: Vec::new() }
     }
 
-    /// Counts the next parameter; one without codes is passed over.
+    /// Counts the next parameter; one without codes is skipped.
     pub(crate) fn add(&mut self, name: &str, index: usize, decoded: &Decoded) -> Result<(), PackError> {
         debug_assert_eq!(index, self.matrices.len());
         let matrix = match decoded {
@@ -97,7 +97,7 @@ impl Counting {
     }
 }
 
-/// The second round: tables are settled, tensors are coded.
+/// The second pass: tables are fixed, tensors are coded.
 pub(crate) struct StreamPlan {
     plan: Plan,
     matrices: Vec<Option<usize>>,

@@ -9,13 +9,14 @@ use kompakt_format::{Container, Directory};
 use kompakt_model::{Model, StageRecord};
 use std::{cell::Cell, collections::BTreeMap, fs::File, path::Path};
 
-/// Hears what is being done, and which part of it is done (0 to 1).
+/// Progress callback: the current step, and how much of it is done (0 to 1).
 pub type Progress<'p> = dyn Fn(&str, f64) + 'p;
 
-/// The model that a container holds: clustered as it was packed, or `dense`: every weight a single-precision number.
+/// The model that a container holds: clustered as it was packed, or `dense`: all weights in single precision.
 ///
-/// What is not in the file (left out by `--minimal`) gets its default: names by operator and count, no history.
-/// Errors: a payload is broken, or the history is no provenance.
+/// Sections missing from the file (left out by `--minimal`) get defaults: names by operator and count, no
+/// history.
+/// Errors: a payload is broken, or the history is not valid provenance.
 pub fn unpack(container: &Container<'_>, dense: bool, progress: &Progress<'_>) -> Result<Model, PackError> {
     let (labels, provenance) = (container.labels()?, container.provenance()?);
     let mut model = without_parameters(container.directory(), labels, provenance)?;
@@ -32,8 +33,8 @@ pub fn unpack(container: &Container<'_>, dense: bool, progress: &Progress<'_>) -
     Ok(model)
 }
 
-/// Checks a container in a file ([`Container::verify`]) and writes the model that [`unpack`] gives to a new file, one
-/// section in memory at a time.
+/// Checks a container in a file ([`Container::verify`]) and writes the model that [`unpack`] returns to a new
+/// file, one section in memory at a time.
 ///
 /// Memory: the pool, one parameter in the interchange's form, and the bytes of one of its tensors.
 /// Errors: as [`unpack`], and a file that cannot be read or written.
@@ -50,7 +51,7 @@ pub fn unpack_file(from: &Path, dense: bool, to: &Path, progress: &Progress<'_>)
     let (pool, tables) = (directory.pool_from(&mut parts())?, directory.tables_from(&mut parts())?);
     let done = Cell::new(0);
     model.write_fetching(to, |name| {
-        // Large ones are fetched up to three times.
+        // Large ones are read up to three times.
         progress("unpacking", done.get() as f64 / (3 * model.graph.n_parameters()).max(1) as f64);
         let params = model.graph.params().iter().enumerate();
         let (index, param) = params

@@ -20,7 +20,7 @@ use std::{
     sync::Arc,
 };
 
-/// Weights that are coded at once.
+/// Weights that are coded in parallel.
 const BATCH_ELEMENTS: usize = 1 << 25;
 
 /// How a container is to be written.
@@ -28,13 +28,15 @@ const BATCH_ELEMENTS: usize = 1 << 25;
 pub struct Options {
     /// The coders.
     pub tier: Tier,
-    /// Leave out all that is ancillary.
+    /// Leave out everything ancillary.
     pub minimal: bool,
     /// Where sections and tiles are cut.
     pub layout: Layout,
-    /// Whether the file is read back and checked, down to the content hash. Leave it out only where a size is looked for.
+    /// Whether the file is read back and checked, down to the content hash. Leave it out only to measure a
+    /// size.
     pub read_back: bool,
-    /// Whether large dense tensors are packed by Zstandard. Leave it out for a file that is run at once and thrown away.
+    /// Whether large dense tensors are compressed with Zstandard. Leave it out for a file that is run
+    /// immediately and thrown away.
     pub packs_numbers: bool,
 }
 
@@ -42,12 +44,12 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// In tier `smallest` a network of more weights than this has its larger tensors in sections of their own, so that
-    /// they can be coded at once and need not be in memory together. Default 2^21.
+    /// they can be coded in parallel and need not be in memory together. Default 2^21.
     pub pool_elements: usize,
-    /// In such a network, a tensor of at least this many weights has one. Default 2^17.
+    /// In such a network, a tensor of at least this many weights gets its own section. Default 2^17.
     pub own_from: usize,
-    /// A dense tensor of more numbers than this is stored as it is: adaptive coding would take long and gain little.
-    /// Default 2^20.
+    /// A dense tensor of more elements than this is stored raw: adaptive coding would take long and gain
+    /// little. Default 2^20.
     pub raw_from: usize,
     /// Rows of a tile; by default as many as suit the tier.
     pub tile_rows: Option<usize>,
@@ -60,15 +62,15 @@ impl Default for Layout {
 }
 
 impl Options {
-    /// Everything that there is, in that tier, laid out as suits it.
+    /// Everything included, in that tier, laid out as suits it.
     pub fn new(tier: Tier) -> Self {
         Self { tier, minimal: false, layout: Layout::default(), read_back: true, packs_numbers: true }
     }
-    /// Without all that is ancillary.
+    /// Without anything ancillary.
     pub fn minimal(self) -> Self {
         Self { minimal: true, ..self }
     }
-    /// With large dense tensors as they are.
+    /// With large dense tensors uncompressed.
     pub fn unpacked(self) -> Self {
         Self { packs_numbers: false, ..self }
     }
@@ -83,17 +85,18 @@ impl Options {
 pub struct Written {
     /// Length of the file in bytes.
     pub bytes: u64,
-    /// The hash that all tiers of the same content share.
+    /// The content hash, the same in all tiers.
     pub content_hash: [u8; 8],
 }
 
-/// Writes a container to a new file at `path`, and (if not told otherwise) reads it back.
+/// Writes a container to a new file at `path`, and (unless told otherwise) reads it back.
 ///
-/// `progress` is told how many weights of how many are done.
+/// `progress` is called with the number of weights done and their total.
 ///
-/// What is written depends on content and options alone. Memory: tensors that are coded at once, about 32 million weights or
-/// the largest tensor; sections wait in a temporary file beside `path` where they are many.
-/// Errors: the source's; the graph has an operator that containers do not know; the file cannot be written.
+/// The bytes depend on content and options alone. Memory: tensors that are coded in parallel, about 32
+/// million weights or the largest tensor; sections are spooled to a temporary file beside `path` where they
+/// are many.
+/// Errors: the source's; the graph has an operator unknown to containers; the file cannot be written.
 pub fn write(
     source: &mut dyn Source,
     options: &Options,
@@ -111,10 +114,10 @@ pub fn write(
     Ok(written)
 }
 
-/// Writes the same bytes as [`write()`] to anything that takes bytes. Nothing is read back, and no file is made.
+/// Writes the same bytes as [`write()`] to any writer. Nothing is read back, and no file is made.
 ///
 /// Memory: that of [`write()`] and the sections of the container.
-/// Errors: the source's; the graph has an operator that containers do not know; `out` does not take the bytes.
+/// Errors: the source's; the graph has an operator unknown to containers; `out` fails.
 pub fn write_to(
     source: &mut dyn Source,
     options: &Options,
@@ -166,7 +169,7 @@ struct Packing<'a> {
     numbers: Vec<u8>,
     descriptors: Vec<Descriptor>,
     hash: ContentHash,
-    /// Parameters with sections of their own that wait for being coded together.
+    /// Parameters with sections of their own that are queued to be coded together.
     batch: Vec<(usize, Arc<Decoded>)>,
     batch_elements: usize,
     /// How tier `stream` codes.
@@ -220,7 +223,7 @@ impl<'a> Packing<'a> {
             raw::dense(&decoded, cols, &mut self.numbers);
         }
         if has_own && matches!(*decoded, Decoded::Dense { .. }) {
-            // Sections lie in the order of their parameters.
+            // Sections are stored in the order of their parameters.
             self.code_batch()?;
             let kind = SectionKind::Raw { parameter: index };
             return match self.packs_numbers {
@@ -238,7 +241,7 @@ impl<'a> Packing<'a> {
         Ok(())
     }
 
-    /// Codes what waits, all of it at once.
+    /// Codes the queue, in parallel.
     fn code_batch(&mut self) -> Result<(), PackError> {
         let batch = std::mem::take(&mut self.batch);
         self.batch_elements = 0;

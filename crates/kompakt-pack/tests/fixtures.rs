@@ -1,4 +1,4 @@
-//! `fixtures/good` and `fixtures/bad`: what they say, and that they are what the generator makes.
+//! `fixtures/good` and `fixtures/bad`: what they contain, and that the generator reproduces them.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../examples/make_fixtures/bad.rs"]
@@ -56,7 +56,7 @@ fn are_what_the_generator_makes() {
     }
 }
 
-/// Every operator that a container may have stands in a golden file of every tier, here and among the files that are
+/// Every operator of containers is in a golden file of every tier, here and among the files that are
 /// kept for ever.
 #[test]
 fn every_operator_is_in_every_tier() {
@@ -81,7 +81,8 @@ fn good_ones_are_accepted() {
     }
 }
 
-/// Files of earlier packers of this version of the format: as they were written, and to the same numbers.
+/// Files of earlier packers of this version of the format: byte for byte as written, decoding to the same
+/// values.
 #[test]
 fn files_of_version_1_decode_for_ever() {
     let kept = folder("compat/v1");
@@ -111,7 +112,7 @@ fn bad_ones_are_refused_by_the_rule_they_are_named_after() {
     }
 }
 
-/// Every rule of the text has a bad fixture, and there is no rule that the text does not have.
+/// Every rule of the specification has a bad fixture, and every rule used is in the specification.
 #[test]
 fn every_rule_has_a_bad_fixture() {
     let text = fs::read_to_string(root().join("spec/format.md")).unwrap();
@@ -126,7 +127,7 @@ fn every_rule_has_a_bad_fixture() {
     assert_eq!(covered, rules);
 }
 
-/// After `verify`, every truncation and every change of a byte is an error that names a rule and a byte.
+/// After `verify`, every truncation and every changed byte is an error that names a rule and a byte.
 #[test]
 fn no_change_goes_unnoticed() {
     for (name, bytes) in containers("good") {
@@ -151,7 +152,7 @@ fn changed_payloads_do_no_harm() {
         let container = Container::parse(&bytes).unwrap();
         let end = container.sections().last().unwrap().end();
         let payloads = container.directory_span().end..end;
-        // A prime step, so that all parts of the larger files are met.
+        // A prime step, so that all parts of the larger files are reached.
         let step = if payloads.len() > 1000 { 37 } else { 1 };
         for at in payloads.step_by(step) {
             let mut changed = bytes.clone();
@@ -163,7 +164,7 @@ fn changed_payloads_do_no_harm() {
     }
 }
 
-/// The reader in plain Python comes to the same numbers, and refuses the same files by the same rules.
+/// The reader in plain Python decodes the same values, and refuses the same files by the same rules.
 #[test]
 fn the_reference_reader_agrees() {
     let python = |arguments: &[&str]| Command::new("python3").args(arguments).current_dir(root()).output();

@@ -29,7 +29,7 @@ fn pack_with(model: &Model, tier: Tier, minimal: bool) -> Vec<u8> {
     let options = Options { minimal, ..Options::new(tier) };
     let written = write(&mut source, &options, &path, &|_, _| {}).unwrap();
     let bytes = std::fs::read(path).unwrap();
-    // What takes bytes gets those of the file.
+    // A writer gets the bytes of the file.
     let mut taken = Vec::new();
     assert_eq!(write_to(&mut source, &options, &mut taken, &|_, _| {}).unwrap(), written);
     assert!(taken == bytes && written.bytes == bytes.len() as u64);
@@ -91,7 +91,7 @@ fn bytes_do_not_depend_on_threads() {
     }
 }
 
-/// 64 bytes and 12 a parametrised layer, for all that is critical and no payload.
+/// 64 bytes and 12 per layer with parameters, for everything critical except payloads.
 #[test]
 fn a_small_file_pays_little_for_its_container() {
     for (name, layers) in [("lenet-300-100", 3), ("lenet5", 4)] {
@@ -130,7 +130,7 @@ fn logits(model: &Model, seed: u64) -> Vec<f64> {
     reference::evaluate(graph, vec![x], &|i| &parameters[i]).remove(0).data
 }
 
-/// A block as MobileNet has it: channels are kept apart in the middle and cannot change places there.
+/// A block as in MobileNet: depthwise channels in the middle, which cannot be reordered.
 fn depthwise() -> Graph {
     use kompakt_graph::{Op, Padding, Pair};
     let conv = |out_channels, kernel, groups| Op::Conv2d {

@@ -1,4 +1,4 @@
-//! The tables of `spec/format.md` say what the code does.
+//! The tables of `spec/format.md` match the code.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../examples/make_fixtures/example.rs"]

@@ -1,8 +1,8 @@
-//! Two readers of one text: this one and the one in plain Python accept and refuse the same changed files, by the same
-//! rules, without a traceback.
+//! Two readers of one specification: this one and the one in plain Python accept and refuse the same mutated
+//! files, by the same rules, without a traceback.
 //!
-//! A change is made to the directory or to a section, and lengths and checksums are made right again, so that it is
-//! read and not refused at the door.
+//! The directory or a section is mutated, and lengths and checksums are fixed up, so that the file is
+//! parsed and not refused by its checksum.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../examples/make_fixtures/editor.rs"]
@@ -22,14 +22,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Changed files that both read.
+/// Mutated files that both read.
 const CHANGES: u64 = 2000;
-/// Networks with more numbers than this are parsed and not decoded: the reader in Python is slow.
+/// Networks of more weights than this are parsed and not decoded: the reader in Python is slow.
 const DECODED: usize = 4000;
-/// What a reader says that finds nothing wrong up to there.
+/// The output of a reader that finds nothing wrong up to there.
 const PARSED: &str = "parsed";
 
-/// What the Python reader says of each file, one a line. On stdin: for each file its length and its bytes.
+/// The Python reader's verdict on each file, one per line. On stdin: for each file its length and its bytes.
 const SCRIPT: &str = r#"
 import struct, sys
 sys.path.insert(0, "spec/reference")
@@ -68,17 +68,17 @@ fn fixtures() -> Vec<Vec<u8>> {
     files.filter(|file| Container::parse(file).unwrap().graph().n_parameters() <= DECODED).collect()
 }
 
-/// Numbers that repeat, below `n`.
+/// Deterministic numbers below `n`.
 fn random(seed: u64) -> impl FnMut(usize) -> usize {
     let mut numbers = SplitMix64::new(seed);
     move |n| (numbers.bits() % n as u64) as usize
 }
 
-/// A file of this directory and what follows it.
+/// A file of this directory and the sections after it.
 fn with_directory(directory: &[u8], tail: &[u8]) -> Vec<u8> {
     let length = leb128(directory.len());
     let rest = MAGIC.len() + 1 + length.len() + 4 + directory.len() + tail.len();
-    // The total counts its own width.
+    // The total includes its own width.
     let total =
         (1..10).map(|width| leb128(rest + width)).zip(1..).find(|(t, width)| t.len() == *width).unwrap();
     assemble(VERSION, &total.0, &length, directory, tail)
@@ -89,7 +89,7 @@ fn changed(file: &[u8], seed: u64) -> Vec<u8> {
     let container = Container::parse(file).unwrap();
     let span = container.directory_span();
     if random(4) == 0 {
-        // A section, under a checksum that fits.
+        // A section, under a correct checksum.
         let section = &container.sections()[random(container.sections().len())];
         let mut file = file.to_vec();
         for _ in 0..=random(3) {
@@ -136,7 +136,7 @@ fn agree(ours: &str, theirs: &str) -> bool {
     ours == theirs || theirs == "F-6" || (is_payload(ours) && is_payload(theirs))
 }
 
-/// What the Python reader says of each of `files` by `script`, a line each; `None` where there is no Python to ask.
+/// The Python reader's verdict on each of `files` by `script`, one per line; `None` where there is no Python.
 #[expect(clippy::print_stdout, reason = "says that nothing was tested")]
 fn in_python(script: &str, argument: usize, files: &[Vec<u8>]) -> Option<Vec<String>> {
     let python = Command::new("python3")
@@ -191,8 +191,8 @@ fn agree_on_changed_files() {
     );
 }
 
-/// What the Python reader makes of each frame: a checksum of the bytes, or that it refuses. On stdin: as for files, each after
-/// the length that it should unpack to.
+/// The Python reader's result for each frame: a checksum of the bytes, or a refusal. On stdin: as for files,
+/// each after the length that it should unpack to.
 const FRAMES: &str = r#"
 import struct, sys, zlib
 sys.path.insert(0, "spec/reference")
@@ -222,7 +222,7 @@ fn frame(seed: u64) -> (Vec<u8>, usize) {
             0 => bytes.push(random(256) as u8),
             1 => bytes.push((random(letters) * random(letters) / letters) as u8),
             2 => bytes.extend_from_slice(b"conv".get(..=random(4).min(3)).unwrap()),
-            // What was there before, from anywhere.
+            // Earlier bytes, from anywhere.
             3 if bytes.len() > 8 => {
                 let start = random(bytes.len() - 4);
                 let part = bytes[start..bytes.len().min(start + 3 + random(40))].to_vec();
@@ -236,15 +236,15 @@ fn frame(seed: u64) -> (Vec<u8>, usize) {
     let mut compressor = zstd::bulk::Compressor::new(level).unwrap();
     let mut frame = compressor.compress(&bytes).unwrap();
     if frame[4] & 0x20 == 0 {
-        // One segment: the byte of the window goes.
+        // A single segment: the window byte is removed.
         frame[4] |= 0x20;
         frame.remove(5);
     }
     (frame, bytes.len())
 }
 
-/// Changed Zstandard frames: both readers refuse, or both give the same bytes, which are those of the Zstandard library where
-/// that reads the frame too. Unchanged ones: all three read them.
+/// Mutated Zstandard frames: both readers refuse, or both return the same bytes, which are those of the
+/// Zstandard library where that reads the frame too. Unchanged ones: all three read them.
 #[test]
 fn agree_on_changed_frames() {
     let mut frames = Vec::new();
@@ -253,7 +253,7 @@ fn agree_on_changed_frames() {
         let mut random = random(seed + CHANGES);
         if seed % 8 > 0 {
             for _ in 0..=random(2) {
-                // Behind the header, in the first bytes (the tables) as often as in the others.
+                // After the header, in the first bytes (the tables) as often as in the others.
                 let most = if random(2) == 0 { frame.len().min(40) } else { frame.len() };
                 let first = 7.min(most - 1);
                 let at = first + random(most - first);

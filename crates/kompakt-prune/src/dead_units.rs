@@ -1,12 +1,12 @@
 //! Units with no input or no output leave the graph; the function stays.
 //!
 //! - A unit that no kept weight reads is dropped.
-//! - A unit with no kept weight of its own is a constant, its bias, wherever it is. What the constant adds to the
-//!   layers that read it moves into their biases, and the unit is dropped. Where that is not exact (a bias-less
-//!   reader, zeros padded around an image that is not zero) the unit stays.
+//! - A unit with no kept weight of its own is a constant, its bias, at every position. What the constant adds to
+//!   its readers moves into their biases, and the unit is dropped. Where that is not exact (a reader without
+//!   bias, zero padding around a non-zero image) the unit stays.
 //!
-//! Dropping units can leave others without a reader, so this is repeated until nothing changes. One unit a layer
-//! always stays, and so does every unit that passes an add, a concat or the output.
+//! Dropping units can leave others without a reader, so this is repeated until nothing changes. One unit per
+//! layer always stays, and so does every unit that passes an add, a concat or the output.
 
 use crate::{error::PruneError, reach};
 use kompakt_graph::{Graph, Op, Padding, Reader};
@@ -18,11 +18,12 @@ use std::collections::BTreeSet;
 pub struct Removed {
     /// The layer's node.
     pub layer: String,
-    /// Units or channels that are gone.
+    /// Units or channels removed.
     pub n_units: usize,
 }
 
-/// Takes dead units out of a model, exactly (up to the rounding of biases); layers that lost some, in order.
+/// Removes dead units from a model, exactly (up to the rounding of biases); returns the layers that lost
+/// some, in order.
 ///
 /// Errors: weights that are shared already; the model being inconsistent to begin with.
 pub fn remove_dead_units(model: &mut Model) -> Result<Vec<Removed>, PruneError> {
@@ -44,7 +45,7 @@ pub fn remove_dead_units(model: &mut Model) -> Result<Vec<Removed>, PruneError> 
     Ok(nodes.map(|(node, n_units)| Removed { layer: node.name.clone(), n_units }).collect())
 }
 
-/// Removes the dead units of one layer and says how many there were.
+/// Removes the dead units of one layer and returns their number.
 fn remove_from(model: &mut Model, node: usize) -> Result<usize, PruneError> {
     let Some(readers) = reach::readers(&model.graph, node) else { return Ok(0) };
     let n_units = model.graph.shape(model.graph.value_of(node))[0];
@@ -79,14 +80,15 @@ fn remove_from(model: &mut Model, node: usize) -> Result<usize, PruneError> {
     Ok(keep.iter().filter(|kept| !**kept).count())
 }
 
-/// Which rows of a layer hold a weight that is not zero.
+/// Which rows of a layer hold a non-zero weight.
 fn rows_alive(model: &Model, node: usize) -> Vec<bool> {
     let weight = &model.parameters[&name(&model.graph, node, "weight")];
     let row: usize = weight.shape()[1..].iter().product();
     weight.to_f32().chunks_exact(row).map(|row| row.iter().any(|w| *w != 0.0)).collect()
 }
 
-/// For every unit the sums of `term` over the weights by which each row of the reader works on it: `[units][rows]`.
+/// For every unit the sums of `term` over the weights by which each row of the reader uses it:
+/// `[units][rows]`.
 fn sums_by_unit(model: &Model, reader: &Reader, term: impl Fn(f64) -> f64) -> Vec<Vec<f64>> {
     let weight = &model.parameters[&name(&model.graph, reader.node, "weight")];
     let (rows, columns) = (weight.shape()[0], weight.shape()[1]);
@@ -100,7 +102,7 @@ fn sums_by_unit(model: &Model, reader: &Reader, term: impl Fn(f64) -> f64) -> Ve
     sums
 }
 
-/// What each reader gets of a unit without input, or `None` if it cannot go into the reader's bias.
+/// The contribution of a unit without input to each reader, or `None` if it cannot go into the reader's bias.
 fn constants(model: &Model, node: usize, unit: usize, readers: &[Reader]) -> Option<Vec<f64>> {
     let graph = &model.graph;
     let vector = |node: usize, suffix: &str| {
@@ -119,7 +121,7 @@ fn constants(model: &Model, node: usize, unit: usize, readers: &[Reader]) -> Opt
     readers.iter().map(at_reader).collect()
 }
 
-/// Adds to a reader's bias what units that are constant everywhere contribute.
+/// Adds to a reader's bias the contribution of units that are constant everywhere.
 fn fold(model: &mut Model, reader: &Reader, constants: &[f64]) {
     if constants.iter().all(|c| *c == 0.0) {
         return;
@@ -134,7 +136,7 @@ fn fold(model: &mut Model, reader: &Reader, constants: &[f64]) {
     }
 }
 
-/// Takes rows out of the layer, channels out of what lies between, and columns out of the readers.
+/// Removes rows from the layer, channels from the nodes in between, and columns from the readers.
 fn shrink(model: &mut Model, node: usize, readers: &[Reader], keep: &[bool]) -> Result<(), PruneError> {
     let graph = model.graph.clone();
     for suffix in ["weight", "bias"] {
@@ -158,7 +160,7 @@ fn shrink(model: &mut Model, node: usize, readers: &[Reader], keep: &[bool]) -> 
     Ok(())
 }
 
-/// Keeps the units that `keep` says along one dimension of a parameter, each `spread` places wide.
+/// Keeps the units selected by `keep` along one dimension of a parameter, each `spread` elements wide.
 fn retain(model: &mut Model, name: &str, dimension: usize, spread: usize, keep: &[bool]) {
     let Some(Parameter::Dense { shape, values, mask }) = model.parameters.get_mut(name) else { return };
     let outer: usize = shape[..dimension].iter().product();

@@ -12,13 +12,13 @@ pub enum PruneError {
         /// The parameter.
         name: String,
     },
-    /// A share that is none.
+    /// A share out of range.
     #[error("density is {0}; it is the share of weights that is kept: above 0, at most 1")]
     Density(String),
-    /// A quality that is none.
+    /// A quality out of range.
     #[error("quality is {0}; it must be a number of at least 0")]
     Quality(String),
-    /// Not one density a layer.
+    /// Not one density per layer.
     #[error("{found} densities for {expected} weight layers")]
     Count {
         /// How many were given.
@@ -29,7 +29,7 @@ pub enum PruneError {
     /// The paper does not cover the network.
     #[error("the paper gives densities for lenet-300-100 and lenet5 only; give a density by layer")]
     NoPaperDensities,
-    /// A schedule that cannot be.
+    /// An invalid schedule.
     #[error("schedule: {0}")]
     Schedule(String),
     /// The pruned model is not consistent.

@@ -4,15 +4,15 @@
 //! weights ──► Target ──► how many each layer keeps ──► masks: the largest of each layer
 //!             densities, Rule, quality x deviation        │
 //!                                                         ▼
-//!             Schedule: at once, in rounds, gradually ──► retraining, masks held
+//!             Schedule: one-shot, in rounds, gradual  ──► retraining, masks held
 //!                                                         │
 //!                                                         ▼
 //!                                                    dead units leave the graph
 //! ```
 //!
-//! [`prune`] sets masks once; [`remove_dead_units`] makes the network smaller where whole units have no input or no
-//! output left, its function unchanged. Pruning while a network trains (by a [`Schedule`], with [`Regrowth`]) is
-//! `kompakt-training`'s.
+//! [`prune`] sets masks once; [`remove_dead_units`] makes the network smaller where complete units have no
+//! input or no output left, its function unchanged. Pruning while a network trains (by a [`Schedule`], with
+//! [`Regrowth`]) is `kompakt-training`'s.
 //!
 //! Sources: Han 2015, "Learning both weights and connections"; Zhu, Gupta 2017, "To prune, or not to prune".
 

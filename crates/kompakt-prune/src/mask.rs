@@ -40,9 +40,9 @@ pub fn weights_of(model: &Model) -> Result<Vec<Vec<f32>>, PruneError> {
     model.graph.weights().map(|p| weights(&p.name)).collect()
 }
 
-/// Prunes a model at once, without retraining: sets masks and zeros.
+/// Prunes a model in one shot, without retraining: sets masks and zeros.
 ///
-/// Errors: weights that are shared already, densities that are none.
+/// Errors: weights that are shared already, densities out of range.
 pub fn prune(model: &mut Model, target: &Target) -> Result<(), PruneError> {
     target.check(&model.graph)?;
     let weights = weights_of(model)?;

@@ -1,4 +1,4 @@
-//! Where the value of one output unit goes: the layers that weigh it, and what happens to it on the way.
+//! The readers of one output unit: the layers that weigh it, and what happens to it on the way.
 //!
 //! ```text
 //! conv1 ──► pool1 ──► flatten1 ──► fc1          unit u of conv1 is columns 16 u .. 16 u + 16 of fc1
@@ -6,20 +6,21 @@
 
 use kompakt_graph::{Graph, Op, Padding, Passage, Reader};
 
-/// All layers that weigh the units of `node`, or `None` if a unit cannot be taken out: see [`Graph::channel_reach`].
+/// All layers that weigh the units of `node`, or `None` if a unit cannot be removed: see
+/// [`Graph::channel_reach`].
 pub(crate) fn readers(graph: &Graph, node: usize) -> Option<Vec<Reader>> {
     if graph.passage(node) != Passage::Weighed {
         return None;
     }
     let reach = graph.channel_reach(graph.value_of(node))?;
-    // Parameters on the way have one number a unit as long as a unit is one channel.
+    // Parameters on the way have one value per unit as long as a unit is one channel.
     let is_single =
         |&(node, span): &(usize, usize)| span == 1 || graph.passage(node) != Passage::KeptWithParameters;
     reach.passed.iter().all(is_single).then_some(reach.readers)
 }
 
-/// What a unit that is `value` everywhere becomes along `path`, or `None` if it is not the same everywhere after.
-/// `channel` gives the parameters of a batch norm or scale node for the unit, by suffix.
+/// The constant that a unit with the constant `value` becomes along `path`, or `None` if it is not constant
+/// afterwards. `channel` gives the parameters of a batch norm or scale node for the unit, by suffix.
 pub(crate) fn constant(
     graph: &Graph,
     path: &[(usize, usize)],

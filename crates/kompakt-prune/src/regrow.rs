@@ -1,8 +1,8 @@
-//! Connections that come back: the weakest make room for those that the gradient asks for.
+//! Regrowth of connections: the weakest make room for those of largest gradient.
 //!
 //! Source: Evci 2020, "Rigging the lottery" (RigL).
 
-/// How much of a layer moves at an update, and until when.
+/// The share of a layer that moves at an update, and until when.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Regrowth {
     /// Share of the kept weights that move at the start, 0 to 1; it falls along half a cosine.
@@ -21,8 +21,8 @@ impl Regrowth {
     }
 }
 
-/// Drops the smallest `share` of the kept weights and lets as many others in, those of largest gradient, at zero.
-/// Nothing happens without gradients. Ties go to the earlier weight.
+/// Drops the smallest `share` of the kept weights and activates as many others, those of largest gradient, at
+/// zero. Nothing happens without gradients. Ties go to the earlier weight.
 pub fn move_weights(values: &mut [f32], mask: &mut [bool], gradient: &[f32], share: f64) {
     if gradient.len() != values.len() {
         return;

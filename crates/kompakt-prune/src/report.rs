@@ -1,8 +1,8 @@
-//! What is left, layer by layer.
+//! What is kept, layer by layer.
 
 use kompakt_model::Model;
 
-/// One line: how much each weight layer keeps, and all together.
+/// One line: the share that each weight layer keeps, and the total.
 pub fn density_text(model: &Model) -> String {
     let (mut kept, mut all) = (0, 0);
     let mut parts = Vec::new();

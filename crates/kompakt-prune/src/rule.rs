@@ -15,8 +15,8 @@ pub enum Rule {
     Global,
     /// The same share everywhere.
     Uniform,
-    /// In proportion to the sum of a layer's dimensions over their product, whatever the weights; full layers hand on
-    /// what they cannot take. Source: Evci 2020 (Erdős–Rényi kernel).
+    /// In proportion to the sum of a layer's dimensions over their product, whatever the weights; full layers
+    /// pass on what they cannot hold. Source: Evci 2020 (Erdős–Rényi kernel).
     Erk,
 }
 
@@ -62,8 +62,8 @@ pub(crate) fn spread(rule: Rule, graph: &Graph, weights: &[&[f32]], n: usize) ->
     }
 }
 
-/// Counts how many of the `n` largest scores lie in each layer. `score` turns magnitudes, largest first, into
-/// scores that do not rise; zeros have none. Ties go to the earlier layer.
+/// Counts how many of the `n` largest scores are in each layer. `score` maps magnitudes, largest first, to
+/// non-increasing scores; zeros have none. Ties go to the earlier layer.
 fn largest(weights: &[&[f32]], n: usize, score: impl Fn(&[f32]) -> Vec<f32>) -> Vec<usize> {
     let scores: Vec<Vec<f32>> = weights
         .iter()
@@ -95,7 +95,7 @@ fn lamp_scores(sorted: &[f32]) -> Vec<f32> {
     let score = |w: &f32| {
         let square = f64::from(*w).powi(2);
         sum += square;
-        // Rounded to f32, scores may tie but not change places.
+        // Rounded to f32, scores may tie but not swap.
         (square / sum) as f32
     };
     sorted.iter().map(score).collect()

@@ -1,4 +1,4 @@
-//! When weights go: at once, in rounds, or little by little while training goes on.
+//! When weights are pruned: in one shot, in rounds, or gradually during training.
 
 use crate::error::PruneError;
 
@@ -10,20 +10,21 @@ use crate::error::PruneError;
 pub enum Schedule {
     /// `to` before the first step.
     OneShot,
-    /// In equal factors: before round `i` of `rounds` to `from (to / from)^((i + 1) / rounds)`. The paper's way.
+    /// By equal factors: before round `i` of `rounds` to `from (to / from)^((i + 1) / rounds)`. The paper's
+    /// way.
     Iterative {
         /// How many times weights are cut.
         rounds: usize,
     },
     /// `to + (from - to) (1 - progress / ramp)^3`, and `to` after the ramp. Source: Zhu, Gupta 2017.
     Gradual {
-        /// The part of the training during which weights go, above 0, at most 1.
+        /// The part of the training during which weights are pruned, above 0, at most 1.
         ramp: f64,
     },
 }
 
 impl Schedule {
-    /// Refuses numbers that cannot be.
+    /// Refuses values out of range.
     pub fn check(&self) -> Result<(), PruneError> {
         match *self {
             Self::Iterative { rounds: 0 } => {
@@ -52,7 +53,7 @@ impl Schedule {
         }
     }
 
-    /// The progress from which on the density is the target.
+    /// The progress from which the density is the target.
     pub fn end(&self) -> f64 {
         match *self {
             Self::OneShot => 0.0,

@@ -6,14 +6,14 @@ use crate::{
 };
 use kompakt_graph::Graph;
 
-/// How much is kept, and who decides where.
+/// How much is kept, and how it is spread over the layers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {
     /// A share of all weights together; the rule spreads it over the layers.
     Overall {
         /// 0 (excluded) to 1.
         density: f64,
-        /// Which layers give more.
+        /// How it is spread over the layers.
         rule: Rule,
     },
     /// A share of each layer, in the order of [`Graph::weights`]; each 0 to 1.
@@ -37,7 +37,7 @@ impl Target {
         Ok(Self::Layers(densities.collect::<Result<_, _>>()?))
     }
 
-    /// The densities that Han 2015 ("Deep Compression", tables 2 and 3) gives for its two MNIST networks.
+    /// The densities that Han 2015 ("Deep Compression", tables 2 and 3) reports for its two MNIST networks.
     ///
     /// Errors: any other network.
     pub fn paper(graph: &Graph) -> Result<Self, PruneError> {
@@ -52,7 +52,7 @@ impl Target {
         }
     }
 
-    /// Refuses shares that are none.
+    /// Refuses shares out of range.
     pub fn check(&self, graph: &Graph) -> Result<(), PruneError> {
         match self {
             Self::Overall { density, .. } if !(*density > 0.0 && *density <= 1.0) => {
@@ -82,7 +82,7 @@ impl Target {
         }
     }
 
-    /// The target that leaves everything as it is, of the same kind as this one and never below it.
+    /// The target that changes nothing, of the same kind as this one and never below it.
     pub fn of_now(&self, weights: &[&[f32]]) -> Self {
         let kept = |weights: &[f32]| weights.iter().filter(|w| **w != 0.0).count() as f64;
         match self {
@@ -98,7 +98,7 @@ impl Target {
         }
     }
 
-    /// A target between two of the same kind, density by density.
+    /// Interpolates between two targets of the same kind, density by density.
     pub fn between(from: &Self, to: &Self, density: impl Fn(f64, f64) -> f64) -> Self {
         match (from, to) {
             (Self::Layers(from), Self::Layers(to)) => {

@@ -1,4 +1,4 @@
-//! Dead units leave; the logits stay. Against the reference in f64, which knows nothing of masks.
+//! Dead units are removed; the logits stay. Against the reference in f64, which knows nothing of masks.
 #![allow(clippy::unwrap_used)]
 
 use arbtest::{arbitrary, arbtest};
@@ -59,7 +59,7 @@ fn chain(padding: usize, is_max: bool, activation: Op) -> Graph {
     Graph::chain(&[2, 10, 10], ops).unwrap()
 }
 
-/// A model of random weights of which whole rows and columns are pruned, and single ones besides.
+/// A model of random weights of which complete rows and columns are pruned, and single ones besides.
 fn pruned(graph: Graph, u: &mut arbitrary::Unstructured) -> arbitrary::Result<Model> {
     let mut parameters = BTreeMap::new();
     for p in graph.params() {

@@ -6,7 +6,7 @@ use kompakt_graph::{Graph, networks};
 use kompakt_model::{Model, Parameter};
 use kompakt_prune::{PruneError, Rule, Schedule, Target, largest, prune};
 
-/// Weights whose spread differs from layer to layer.
+/// Weights whose spread differs between layers.
 fn model(graph: Graph) -> Model {
     let mut state = 9u64;
     let mut number = move || {
@@ -47,7 +47,7 @@ fn the_largest_are_kept() {
             .map(|_| Ok(f32::from(u.int_in_range(-4i8..=4)?)))
             .collect::<Result<_, _>>()?;
         let n = u.int_in_range(0..=40)?;
-        // By definition: in order of falling magnitude, then of place.
+        // By definition: in order of decreasing magnitude, then of position.
         let mut order: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] != 0.0).collect();
         order.sort_by(|&a, &b| weights[b].abs().total_cmp(&weights[a].abs()).then(a.cmp(&b)));
         let mut expected = vec![false; weights.len()];
@@ -118,7 +118,7 @@ fn rules_follow_their_formulas() {
 
 #[test]
 fn lamp_follows_its_formula() {
-    // Two layers, one weight each way of the threshold. Scores, by Lee 2021, equation 3:
+    // Two layers, one weight on each side of the threshold. Scores, by Lee 2021, equation 3:
     // a: 4 -> 16/16 = 1, 3 -> 9/25, 1 -> 1/26; b: 1 -> 1, 0.9 -> 0.81/1.81 = 0.4475, 0.1 -> 0.01/1.82.
     let graph = Graph::chain(
         &[3],

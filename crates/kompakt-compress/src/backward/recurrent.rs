@@ -1,4 +1,4 @@
-//! Gradients through time.
+//! Backpropagation through time.
 
 use super::Step;
 use kompakt_graph::Cell;
@@ -7,7 +7,7 @@ fn logistic(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// `y += W x` for `W` `[rows, x]`, or with rows and columns exchanged.
+/// `y += W x` for `W` `[rows, x]`, or its transpose.
 fn add_product(w: &[f32], x: &[f32], y: &mut [f32], turned: bool) {
     let columns = if turned { y.len() } else { x.len() };
     for (r, w) in w.chunks_exact(columns).enumerate() {
@@ -62,7 +62,8 @@ impl Step<'_> {
                 let mut r = bias.clone();
                 add_product(w, before, &mut r, false);
                 let now = &self.output[at * n_states..][..n_states];
-                // Gradients of the input's part and of the recurrent part of every gate, and of the state before.
+                // Gradients of the input's part and of the recurrent part of every gate, and of the previous
+                // state.
                 let (mut dg, mut dr, mut back) = (vec![0.0; width], vec![0.0; width], vec![0.0; hidden]);
                 let gate = |k: usize, i: usize| g[k * hidden + i] + r[k * hidden + i];
                 let mut late = None;

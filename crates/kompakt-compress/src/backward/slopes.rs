@@ -39,7 +39,7 @@ pub(super) fn unary(function: UnaryFunction, x: f32, y: f32) -> f32 {
     }
 }
 
-/// The derivatives by both.
+/// The derivatives with respect to both.
 pub(super) fn binary(function: BinaryFunction, a: f32, b: f32) -> [f32; 2] {
     let if_first = |is_first: bool| if is_first { [1.0, 0.0] } else { [0.0, 1.0] };
     match function {

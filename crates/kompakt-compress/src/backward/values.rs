@@ -3,7 +3,8 @@
 use super::{Step, each_index};
 use kompakt_graph::{Reduction, Update};
 
-/// The place in a value of shape `from` that belongs to an index of a larger one; what is 1 is repeated.
+/// The position in a value of shape `from` that corresponds to an index of a larger one; dimensions of 1 are
+/// broadcast.
 fn place(index: &[usize], from: &[usize]) -> usize {
     (0..from.len()).fold(0, |at, d| at * from[d] + index[d].min(from[d] - 1))
 }
@@ -16,7 +17,7 @@ fn row(index: f32, n: usize) -> usize {
 }
 
 impl Step<'_> {
-    /// Zeros, one list an input.
+    /// Zeros, one list per input.
     fn zeros(&self) -> Vec<Vec<f32>> {
         self.inputs.iter().map(|x| vec![0.0; x.len()]).collect()
     }
@@ -35,7 +36,7 @@ impl Step<'_> {
         let (x, y, from) = (self.inputs[0], self.output, self.shapes[0]);
         let n: usize = axes.iter().map(|&axis| from[axis]).product();
         let mut dx = vec![0.0; x.len()];
-        // Of equals the first counts.
+        // On a tie the first counts.
         let mut is_found = vec![false; y.len()];
         each_index(from, |at, index| {
             let to = place(index, self.shape);
@@ -100,8 +101,8 @@ impl Step<'_> {
         all
     }
 
-    /// Of rows that are written: to what was there and to what was written last, by sums and replacements; products and
-    /// extremes are taken as replacements.
+    /// Of a scatter: to the old values and to the values written last, by sums and replacements; products and
+    /// extremes are treated as replacements.
     pub(super) fn scattered(&self, dy: &[f32], update: Update) -> Vec<Vec<f32>> {
         let mut all = self.zeros();
         let m = self.shapes[0][1];

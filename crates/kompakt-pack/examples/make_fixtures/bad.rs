@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 type Files = BTreeMap<String, Vec<u8>>;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// Files by name, in the making.
+/// Files by name, under construction.
 struct Bad<'g> {
     good: &'g Files,
     files: Files,

@@ -1,4 +1,4 @@
-//! A container taken apart, to be put together wrong.
+//! A container in parts, to be reassembled wrong.
 
 use kompakt_format::{CRC_BYTES, Container, MAGIC, SectionKind, place};
 
@@ -55,7 +55,7 @@ fn head(major: u8, n: u64) -> Vec<u8> {
     }
 }
 
-/// A section: what its line says beside its length, and its bytes.
+/// A section: its table entry besides its length, and its bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Part {
     pub(crate) kind: i64,
@@ -64,17 +64,17 @@ pub(crate) struct Part {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// A file in parts. [`Editor::file`] puts them together with lengths, places and checksums as they should be.
+/// A file in parts. [`Editor::file`] assembles them with correct lengths, offsets and checksums.
 #[derive(Debug, Clone)]
 pub(crate) struct Editor {
     /// Without key 7.
     pub(crate) keys: Vec<(i64, Vec<u8>)>,
     pub(crate) parts: Vec<Part>,
-    /// Instead of the table that the parts call for.
+    /// Instead of the table that the parts imply.
     pub(crate) table: Option<Item>,
     /// Instead of the number of keys.
     pub(crate) n_keys: Option<u64>,
-    /// Added behind the directory's map.
+    /// Appended to the directory's map.
     pub(crate) trailing: Vec<u8>,
 }
 
@@ -161,7 +161,7 @@ impl Editor {
     pub(crate) fn file(&self) -> Vec<u8> {
         let directory = self.directory();
         let header_len = |width| MAGIC.len() + 1 + width + leb128(directory.len()).len() + 4;
-        // Long enough for any total of a fixture, found as a writer would.
+        // Wide enough for any total of a fixture, found as a writer would.
         let width = (1..9)
             .find(|&w| leb128(self.tail(header_len(w) + directory.len()).0).len() == w)
             .expect("some width fits");
@@ -173,7 +173,7 @@ impl Editor {
     fn tail(&self, start: usize) -> (usize, Vec<u8>) {
         let mut tail = Vec::new();
         for part in &self.parts {
-            // Only whether it is read where it lies matters.
+            // Only whether it is read in place matters.
             let kind = match part.kind {
                 3..=5 => SectionKind::Raw { parameter: 0 },
                 _ => SectionKind::Pool,

@@ -6,7 +6,7 @@ use std::fmt::Write;
 const BEGIN: &str = "<!-- worked example -->\n";
 const END: &str = "<!-- end of worked example -->";
 
-/// The text with the example of this file between its marks; `None` if the marks are not there.
+/// The text with the example of this file between its markers; `None` if the markers are missing.
 pub(crate) fn with_example(text: &str, file: &[u8]) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;

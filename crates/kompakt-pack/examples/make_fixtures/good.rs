@@ -33,7 +33,7 @@ pub(crate) fn files() -> Result<Files> {
     Ok(files)
 }
 
-/// The example of the text: as small as a network can be.
+/// The example of the specification: as small as a network can be.
 fn worked_example(files: &mut Files) -> Result<()> {
     let graph = graph(json!({
         "inputs": [{"name": "input", "shape": [4]}],
@@ -120,7 +120,7 @@ fn convolutions(files: &mut Files) -> Result<()> {
     Ok(())
 }
 
-/// No codebooks: pruned and whole numbers, in the pool and as they are.
+/// No codebooks: pruned weights and integers, in the pool and raw.
 fn dense(files: &mut Files) -> Result<()> {
     let graph = graph(json!({
         "inputs": [{"name": "input", "shape": [12]}],
@@ -128,7 +128,7 @@ fn dense(files: &mut Files) -> Result<()> {
     }))?;
     let recipe = Recipe { density: 0.4, n_levels: 0, numbers: NumberChoice::F32, seed: 3 };
     let mut model = synthetic::model(graph.clone(), recipe)?;
-    // The second layer is whole, and its numbers are integers.
+    // The second layer is not pruned, and its values are integers.
     let whole = synthetic::model(graph, Recipe { density: 1.0, numbers: NumberChoice::Scaled, ..recipe })?;
     model.parameters.insert("fc2.weight".into(), whole.parameters["fc2.weight"].clone());
     for tier in TIERS {
@@ -140,7 +140,7 @@ fn dense(files: &mut Files) -> Result<()> {
     let graph = Graph::chain(&[50], vec![Op::Linear { out_features: 41, bias: true }])?;
     let model = synthetic::model(graph.clone(), Recipe { density: 0.5, ..recipe })?;
     add(files, "dense-packed-section", &model, &Options { layout, ..Options::new(Tier::Direct) }, 0)?;
-    // A codebook of so many levels is coded by its gaps: whole numbers here.
+    // A codebook of that many levels is coded by its gaps: integers here.
     let long = Recipe { density: 0.6, n_levels: 120, numbers: NumberChoice::Scaled, seed: 5 };
     add(
         files,
@@ -189,7 +189,8 @@ fn every_operator(files: &mut Files) -> Result<()> {
     add(files, "every-operator", &model, &Options::new(Tier::Smallest), 0)
 }
 
-/// Every operator of version 1 in one network of one input, values on the way among its outputs, with what it should answer, in each tier.
+/// Every operator of version 1 in one network of one input, intermediate values among its outputs, with the
+/// expected outputs, in each tier.
 fn all_operators(files: &mut Files) -> Result<()> {
     let graph = graph(json!({
         "inputs": [{"name": "input", "shape": [4, 9, 8]}],
@@ -252,7 +253,7 @@ fn functions(files: &mut Files) -> Result<()> {
         json!({"op": "scale", "factor": 6.0, "offset": -3.0, "name": "wide"}),
         json!({"op": "scale", "offset": 1.0, "name": "above", "inputs": ["share"]}),
     ];
-    // One node a function; then all of them side by side.
+    // One node per function; then all of them side by side.
     let mut outputs = vec!["unary", "binary", "reduce", "scatter"];
     let mut all = [vec![], vec![], vec![], vec![]];
     for &function in UnaryFunction::ALL {
@@ -412,7 +413,7 @@ fn add(files: &mut Files, name: &str, model: &Model, options: &Options, n_self_t
     Ok(())
 }
 
-/// What a file holds, in a form that every reader can make.
+/// The content of a file, in a form that every reader can produce.
 pub(crate) fn describe(container: &Container<'_>) -> Result<Value> {
     let graph = container.graph();
     let mut tensors = Vec::new();

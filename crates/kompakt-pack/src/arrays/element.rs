@@ -1,9 +1,9 @@
-//! What an array's elements are.
+//! Element types of arrays.
 
 use crate::error::PackError;
 use kompakt_numbers::f16_to_f32;
 
-/// A kind of number, little-endian.
+/// An element type, little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Element {
     kind: u8,
@@ -11,9 +11,9 @@ pub(super) struct Element {
 }
 
 impl Element {
-    /// Reads NumPy's name of a kind, without the byte order.
+    /// Parses NumPy's name of a type, without the byte order.
     ///
-    /// Errors: one that is not known; `array` is for the message.
+    /// Errors: an unknown type; `array` is for the message.
     pub(super) fn parse(array: &str, text: &str) -> Result<Self, PackError> {
         let known = match text.as_bytes() {
             [kind @ b'b', b'1'] => Some((*kind, 1)),
@@ -34,17 +34,17 @@ impl Element {
         Ok(Self { kind, size })
     }
 
-    /// Bytes of one.
+    /// Bytes per element.
     pub(super) fn size(self) -> usize {
         self.size
     }
 
-    /// Whether it is a floating-point number of so many bytes.
+    /// Whether it is a floating-point type of that many bytes.
     pub(super) fn is_float_of(self, size: usize) -> bool {
         (self.kind, self.size) == (b'f', size)
     }
 
-    /// An element as single precision, where that is the same number, not zero, and turns back into the same bytes.
+    /// An element as single precision, where that is exact, not zero, and converts back to the same bytes.
     pub(super) fn exact(self, bytes: &[u8]) -> Option<f32> {
         let value = match (self.kind, self.size) {
             (b'f', 4) => f32::from_le_bytes(bytes.try_into().ok()?),
@@ -66,7 +66,7 @@ impl Element {
         (value.is_finite() && value != 0.0 && self.bytes_of(value).as_deref() == Some(bytes)).then_some(value)
     }
 
-    /// The bytes of an element of this value; `None` for kinds that are not stored by value.
+    /// The bytes of an element of this value; `None` for types that are not stored by value.
     pub(super) fn bytes_of(self, value: f32) -> Option<Vec<u8>> {
         let size = self.size;
         Some(match (self.kind, size) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// The most entries of a codebook.
 const MAX_LEVELS: usize = 256;
-/// Integers below this are single-precision numbers.
+/// Integers below this are exact in single precision.
 const EXACT: f32 = 16_777_216.0;
 
 /// See the [module page](super).
@@ -69,13 +69,13 @@ impl Form {
         }
     }
 
-    /// The entries that codes stand for, in hexadecimal.
+    /// The entries behind the codes, in hexadecimal.
     pub(super) fn table(&self) -> Option<String> {
         let Self::Indices(table) = self else { return None };
         Some(table.iter().flatten().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// What the history says; `None` for what is no form.
+    /// The form recorded in the history; `None` if it is not a form.
     pub(super) fn parse(name: &Value, table: &Value, element: Element) -> Option<Self> {
         Some(match name.as_str()? {
             "values" => Self::Values,
@@ -101,7 +101,7 @@ impl Form {
         }
     }
 
-    /// The `n` elements again; `None` where the parameters are not those of such an array.
+    /// The `n` elements restored; `None` where the parameters are not those of such an array.
     pub(super) fn bytes(&self, element: Element, n: usize, parameters: &[&Parameter]) -> Option<Vec<u8>> {
         if parameters.len() != self.n_parameters(n, element) || parameters.iter().any(|p| p.len() != n) {
             return None;
@@ -150,8 +150,8 @@ impl Form {
     }
 }
 
-/// The elements that there are, other than those of zero bytes alone, ascending by their bytes; `None` for more than a
-/// codebook holds.
+/// The distinct elements, other than those of zero bytes alone, ascending by their bytes; `None` for more
+/// than a codebook holds.
 fn distinct(bytes: &[u8], size: usize) -> Option<Vec<&[u8]>> {
     let mut found = std::collections::BTreeSet::new();
     for element in bytes.chunks_exact(size) {
@@ -177,7 +177,7 @@ fn counting(n: usize) -> Numbers {
     Numbers::Scaled { scale: 1.0, integers: (1..=n.max(1) as i32).collect() }
 }
 
-/// One code an element: its place in `order`; elements of zero bytes are what the mask removes.
+/// One code per element: its index in `order`; elements of zero bytes are masked.
 fn shared(bytes: &[u8], size: usize, order: &[&[u8]], codebook: Numbers, shape: &[usize]) -> Parameter {
     let places: BTreeMap<&[u8], u8> = order.iter().enumerate().map(|(i, entry)| (*entry, i as u8)).collect();
     let found: Vec<Option<u8>> =

@@ -10,7 +10,7 @@ pub(crate) enum Item {
     Bytes(Vec<u8>),
     Text(Vec<u8>),
     Array(Vec<Item>),
-    /// Keys and values in turn.
+    /// Keys and values, alternating.
     Map(Vec<Item>),
     /// False, true and floats, as they are written.
     Simple(Vec<u8>),
