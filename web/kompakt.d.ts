@@ -1,4 +1,4 @@
-/** What the loader refuses. */
+/** An error of the loader. */
 export class KompaktError extends Error {
   readonly status: "argument" | "io" | "format" | "unsupported" | "resources" | "internal";
 }
@@ -7,9 +7,9 @@ export interface LoadOptions {
   /** The file's hash as in HTML: `"sha256-…"`. */
   integrity?: string;
   signal?: AbortSignal;
-  /** Inputs that are run at once; 1 without it. Longer batches are run in parts. */
+  /** Inputs per run; 1 by default. Longer batches are run in parts. */
   maxBatch?: number;
-  /** Check every checksum first; true without it. */
+  /** Check every checksum first; true by default. */
   verify?: boolean;
 }
 
@@ -55,6 +55,6 @@ export class Network {
   classify(image: Float32Array | ImageData | CanvasImageSource, top?: number): Prediction[];
   /** Bytes of the loader's memory, for all networks together; it does not shrink. */
   readonly memoryBytes: number;
-  /** Gives the memory back. */
+  /** Frees the memory. */
   free(): void;
 }

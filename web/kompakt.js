@@ -4,9 +4,9 @@
 //                            └─► run(numbers)      the network's output
 //
 // The loader is WebAssembly (kompakt.wasm, or kompakt-simd.wasm where the machine has 128-bit vectors); it is fetched once,
-// from beside this file, when the first network is loaded. Nothing else is fetched, and no code is made at run time.
+// from beside this file, when the first network is loaded. Nothing else is fetched, and no code is generated at run time.
 
-/** What the loader refuses, with its own words. `status` is the C library's: "argument", "format", … */
+/** An error of the loader, with its message. `status` is the C library's: "argument", "format", … */
 export class KompaktError extends Error {
   constructor(status, message) {
     super(message);
@@ -27,7 +27,7 @@ let started;
 /** The loader's exports; made once for all networks. */
 function loader() {
   started ??= start().catch((error) => {
-    started = undefined; // so that a next call can succeed
+    started = undefined; // so that the next call can succeed
     throw error;
   });
   return started;
@@ -61,8 +61,8 @@ async function fetched(url, options) {
 
 /**
  * Opens a network. `source` is a URL or the bytes of a file (ArrayBuffer, or a view of one).
- * Options: `integrity` ("sha256-…", as in HTML), `signal` (AbortSignal), `maxBatch` (inputs that are run at once, 1),
- * `verify` (check every checksum first, true).
+ * Options: `integrity` ("sha256-…", as in HTML), `signal` (AbortSignal), `maxBatch` (inputs per run, default 1),
+ * `verify` (check every checksum first, default true).
  */
 export async function load(source, options = {}) {
   const bytes = await bytesOf(source, options);
@@ -96,7 +96,7 @@ async function checkIntegrity(bytes, integrity) {
   }
 }
 
-/** An open network. Its memory is given back by `free()`. */
+/** An open network. Its memory is freed by `free()`. */
 export class Network {
   #wasm;
   #session = 0;
@@ -144,8 +144,8 @@ export class Network {
   }
 
   /**
-   * Runs raw inputs: the file's preprocessing, then the network. One input as an array gives the first output,
-   * `[batch, inputShape...]` ─► `[batch, outputShape...]`; inputs by name, `{ name: array }`, give all outputs by name.
+   * Runs raw inputs: the file's preprocessing, then the network. One input as an array returns the first output,
+   * `[batch, inputShape...]` ─► `[batch, outputShape...]`; inputs by name, `{ name: array }`, return all outputs by name.
    */
   run(input) {
     return ArrayBuffer.isView(input) ? this.#call("kompakt_run", input) : this.#callByName(input);
@@ -176,7 +176,7 @@ export class Network {
     return this.#wasm.memory.buffer.byteLength;
   }
 
-  /** Gives the network's memory back. It cannot be used afterwards. */
+  /** Frees the network's memory. It cannot be used afterwards. */
   free() {
     if (this.#session) {
       this.#wasm.kompakt_close(this.#session);

@@ -35,7 +35,8 @@ const OLDEST: [&str; 6] = [
 /// Builds the Python wheel, and tries it in fresh environments: its examples against the loader's own answer, its tests,
 /// its types.
 ///
-/// Errors: no Python 3.11 or newer, packages that cannot be had, a wheel that answers otherwise or is too large.
+/// Errors: no Python 3.11 or newer, packages that cannot be installed, a wheel that answers otherwise or is
+/// too large.
 pub(crate) fn run() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
     let tools = Environment::new(&root.join("target/bindings/tools"))?;
@@ -121,7 +122,7 @@ impl Environment {
         call(&self.python, quiet.iter().chain(packages).map(OsStr::new))
     }
 
-    /// A wheel in the place of the one of the same version that may be there.
+    /// Installs a wheel, replacing one of the same version.
     fn reinstall(&self, wheel: &Path) -> Result<()> {
         self.install(&["--force-reinstall", "--no-deps", &wheel.display().to_string()])
     }

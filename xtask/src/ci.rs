@@ -43,7 +43,7 @@ struct Row {
     /// For the table of rows.
     what: &'static str,
     run: fn(&mut Calls) -> Result<Outcome>,
-    /// Whether it runs where no row is named. The others take so long that they are asked for by name.
+    /// Whether it runs where no row is named. The others take long and run only by name.
     is_usual: bool,
 }
 
@@ -102,7 +102,7 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// Runs all rows, or those asked for; stops at the first that fails.
+/// Runs all rows, or those named; stops at the first that fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.list {
         for row in ROWS {

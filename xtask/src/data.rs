@@ -10,7 +10,7 @@ pub(crate) struct Arguments {
     names: Vec<String>,
 }
 
-/// Fetches what was asked for; what is there already is checked and kept.
+/// Fetches the requested data sets; one that is there already is checked and kept.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut names: Vec<&str> = Vec::new();
     for name in &arguments.names {

@@ -21,7 +21,7 @@ const PACKAGES: [&str; 3] = ["onnx==1.23.2", "onnxruntime==1.32.0", "numpy"];
 /// Runs the operator suite and the onnx package's tests of single operators, in an environment of its own below
 /// `target/onnx`.
 ///
-/// Errors: no Python 3.11 or newer, packages that cannot be had, any wrong answer.
+/// Errors: no Python 3.11 or newer, packages that cannot be installed, any wrong answer.
 pub(crate) fn run() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
     let folder = root.join("target/onnx");
@@ -70,7 +70,7 @@ fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path, tests: &st
     Ok(())
 }
 
-/// A virtual environment with the packages; gives its Python.
+/// A virtual environment with the packages; returns its Python.
 fn environment(folder: &Path) -> Result<PathBuf> {
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if !python.exists() {
@@ -81,7 +81,7 @@ fn environment(folder: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Runs the example `cases`; gives what it says. Errors: any wrong answer.
+/// Runs the example `cases`; returns what it prints. Errors: any wrong answer.
 fn run_cases(folders: &[&Path]) -> Result<String> {
     let cargo = ["run", "--release", "--quiet", "-p", "kompakt-import", "--example", "cases", "--"];
     let output = Command::new(env!("CARGO")).args(cargo).args(folders).stderr(Stdio::inherit()).output();

@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !recipe.about.is_empty() {
         crate::say(&format!("recipe {recipe_name}: {}", recipe.about));
     }
-    // Before anything is fetched or built: what cannot be said at once takes minutes to be said.
+    // Before anything is fetched or built: what fails later fails after minutes.
     let variations = match &arguments.vary {
         Some(text) => Variation::read(text)?.into_iter().map(Some).collect(),
         None => vec![None],
@@ -137,7 +137,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// A folder name that tells runs apart: network, data, recipe, preprocessing if any, and seed.
+/// A folder name that distinguishes runs: network, data, recipe, preprocessing if any, and seed.
 fn run_name(parts: &[&str], seed: u64) -> String {
     format!("{}-seed{seed}", plain_name(parts))
 }

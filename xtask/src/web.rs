@@ -14,8 +14,8 @@ use std::{
     process::Command,
 };
 
-/// What the compiler uses of WebAssembly, as wasm-opt names it. Not all that it knows: it would then write types that
-/// engines refuse.
+/// The WebAssembly features that the compiler uses, as wasm-opt names them. Not all that it knows: it would
+/// then write types that engines refuse.
 const FEATURES: [&str; 6] = [
     "--enable-simd",
     "--enable-bulk-memory",

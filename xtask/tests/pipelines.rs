@@ -33,7 +33,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The folder of the programs: this test lies in its `deps`.
+/// The folder of the programs: this test is in its `deps`.
 fn programs() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let folder = this.parent().unwrap().parent().unwrap().to_path_buf();

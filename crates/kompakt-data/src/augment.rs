@@ -8,26 +8,27 @@
 //! ```
 //!
 //! What an image becomes depends on the seed, the epoch and its index alone: never on the order in which images are
-//! asked for, nor on threads.
+//! requested, nor on the number of threads.
 
 use crate::random::Random;
 use std::{fmt, str::FromStr};
 
-/// How far images are moved; every number is the most, either way. Zero is not at all.
+/// Strength of the augmentation: each value is the maximum in either direction, zero for none.
 ///
-/// As text: `shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1`, in any order, what is zero left out; `none` for
-/// nothing. [`fmt::Display`] writes the canonical form.
+/// As text: `shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1`, in any order, zeros left out; `none` for
+/// no augmentation. [`fmt::Display`] writes the canonical form.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Augmentation {
     /// Pixels, along rows and along columns.
     pub shift: f32,
     /// Degrees.
     pub rotate: f32,
-    /// Share of the size: 0.1 is from 10 % smaller to 10 % larger, along rows and along columns apart.
+    /// Share of the size: 0.1 is from 10 % smaller to 10 % larger, independently along rows and along
+    /// columns.
     pub scale: f32,
-    /// Columns a row.
+    /// Columns per row.
     pub shear: f32,
-    /// Pixels: the standard deviation of what the bend moves a pixel.
+    /// Pixels: the standard deviation of the elastic displacement.
     pub elastic: f32,
 }
 
@@ -123,7 +124,8 @@ struct Map {
     bend: Option<[[f32; GRID * GRID]; 2]>,
 }
 
-/// One pixel's place in the old image: its upper left neighbour, and the shares below and to the right of it.
+/// A sampling position in the old image: its upper left neighbour, and the weights of those below and to the
+/// right.
 #[derive(Clone, Copy, Default)]
 struct Tap {
     row: i32,
@@ -147,7 +149,7 @@ impl Map {
             sine * down + cosine * shear * down,
             cosine * across,
         ];
-        // A cubic B-spline halves the deviation of independent numbers, about.
+        // A cubic B-spline roughly halves the deviation of independent values.
         let strength = how.elastic * 2.0;
         let room = sides[0].min(sides[1]) as f32 / 4.0;
         let mut field = || {

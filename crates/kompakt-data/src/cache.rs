@@ -1,4 +1,4 @@
-//! Where fetched data sets lie.
+//! The cache folder of fetched data sets.
 
 use std::{env, path::PathBuf};
 

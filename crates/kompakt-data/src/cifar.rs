@@ -20,7 +20,7 @@ pub(crate) enum Cifar {
 }
 
 impl Cifar {
-    /// The kind that the files of a folder show.
+    /// The kind, detected from the files of a folder.
     pub(crate) fn in_folder(folder: &Path) -> Option<Self> {
         if folder.join("data_batch_1.bin").is_file() {
             Some(Self::Ten)

@@ -4,18 +4,18 @@ use crate::{error::DataError, pile::Cut};
 use kompakt_prep::{Pipeline, Scratch, Shape, byte_value};
 use rayon::prelude::*;
 
-/// The numbers of all images, image after image, each row-major.
+/// The values of all images, image after image, each row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// Bytes of pictures; a byte stands for `byte / 255`.
+    /// Bytes of images; a byte stands for `byte / 255`.
     Bytes(Vec<u8>),
     /// Bytes on a scale: `low + step * byte`.
     Scaled {
-        /// One byte a value.
+        /// One byte per value.
         bytes: Vec<u8>,
-        /// What 0 stands for.
+        /// The value of byte 0.
         low: f32,
-        /// The distance between neighbours.
+        /// The step between consecutive values.
         step: f32,
     },
     /// Numbers as they are.
@@ -23,7 +23,7 @@ pub enum Values {
 }
 
 impl Values {
-    /// How many numbers.
+    /// The number of values.
     pub fn len(&self) -> usize {
         match self {
             Self::Bytes(bytes) | Self::Scaled { bytes, .. } => bytes.len(),
@@ -44,7 +44,7 @@ impl Values {
         }
     }
 
-    /// Adds numbers of the same storage; `None` if it is another.
+    /// Appends values of the same storage; `None` if it is another.
     fn extend(&mut self, more: Self) -> Option<()> {
         match (self, more) {
             (Self::Bytes(to), Self::Bytes(from)) => to.extend(from),
@@ -80,7 +80,7 @@ impl Values {
 pub enum Labelling {
     /// Labels are class numbers: 7 is the network's eighth output.
     Numbered,
-    /// Labels are places in the list of class names, which alone tell which output is meant.
+    /// Labels are indices into the list of class names; only the names determine the output.
     Named,
     /// There are no labels; all are 0.
     Unlabelled,
@@ -88,7 +88,8 @@ pub enum Labelling {
 
 /// Labelled images of one shape.
 ///
-/// Promised: `values` holds `len()` times the product of `shape`; every label is below the number of classes.
+/// Invariant: `values` holds `len()` times the product of `shape`; every label is below the number of
+/// classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     shape: Shape,
@@ -103,7 +104,7 @@ pub struct Dataset {
 impl Dataset {
     /// Raw images.
     ///
-    /// Shapes: `dims` is `[channels, height, width]` or `[n]`; `values` holds one of it a label.
+    /// Shapes: `dims` is `[channels, height, width]` or `[n]`; `values` holds one image per label.
     /// Errors: [`DataError::Inconsistent`] if lengths disagree or a label has no class, [`DataError::Prep`] for
     /// another rank.
     pub fn new(
@@ -188,7 +189,7 @@ impl Dataset {
         &self.labels
     }
 
-    /// The stored numbers of all images.
+    /// The stored values of all images.
     pub fn values(&self) -> &Values {
         &self.values
     }
@@ -198,9 +199,9 @@ impl Dataset {
         self.prepared.as_ref()
     }
 
-    /// Image `index` as numbers.
+    /// Image `index` as f32 values.
     ///
-    /// Shapes: `output` `[shape().len()]`. Units: bytes of pictures become 0 to 1.
+    /// Shapes: `output` `[shape().len()]`. Units: bytes become 0 to 1.
     /// Panics: if `index` is not below `len()`, or `output` has another length.
     pub fn image(&self, index: usize, output: &mut [f32]) {
         let at = index * self.shape.len()..(index + 1) * self.shape.len();
@@ -220,7 +221,7 @@ impl Dataset {
         }
     }
 
-    /// All images as numbers: `[len(), shape…]`, row-major.
+    /// All images as f32 values: `[len(), shape…]`, row-major.
     pub fn to_f32(&self) -> Vec<f32> {
         let size = self.shape.len();
         let mut all = vec![0.0; self.len() * size];
@@ -296,7 +297,7 @@ impl Dataset {
     }
 
     /// Mean and standard deviation of each plane over all images, to four digits after the point; one pair for
-    /// vectors. A deviation of 0 is given as 1.
+    /// vectors. A deviation of 0 is returned as 1.
     pub fn statistics(&self) -> (Vec<f32>, Vec<f32>) {
         let planes = if let Shape::Image { channels, .. } = self.shape { channels } else { 1 };
         let plane = self.shape.len() / planes;

@@ -23,7 +23,7 @@ pub enum DataError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
     /// A file whose content is not what it should be.
@@ -47,7 +47,7 @@ pub enum DataError {
     /// Classes of a data set that cannot be matched with a network's outputs.
     #[error("{0}")]
     Classes(String),
-    /// A data set without what was asked of it.
+    /// A data set without the requested part.
     #[error("{name} has no images for {what}")]
     Empty {
         /// The data set.
@@ -66,7 +66,7 @@ pub enum DataError {
     Fetch {
         /// The data set.
         name: String,
-        /// One line a source.
+        /// One line per source.
         tried: String,
     },
     /// Steps that do not fit.

@@ -9,9 +9,9 @@ use crate::{
 use kompakt_prep::{Pipeline, Scratch, Shape};
 use rayon::prelude::*;
 
-/// A data set, how its images are moved, and the steps before the network.
+/// A data set, its augmentation, and the preprocessing of the network.
 ///
-/// Without augmentation the steps run once, when the feed is made; with it they run on every moved image.
+/// Without augmentation the steps run once, when the feed is made; with it they run on every augmented image.
 #[derive(Debug, Clone)]
 pub struct Feed {
     data: Dataset,
@@ -102,7 +102,7 @@ impl Feed {
     }
 }
 
-/// Memory that a thread keeps from image to image.
+/// Scratch memory of a thread, reused from image to image.
 #[derive(Default)]
 struct Room {
     raw: Vec<f32>,

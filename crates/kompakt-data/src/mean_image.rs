@@ -1,12 +1,12 @@
-//! A mean image, made small enough for a step: such images are smooth.
+//! A mean image, downsampled to fit into a step: such images are smooth.
 
 use crate::{dataset::Values, error::DataError, npy};
 use kompakt_prep::{Filter, MAX_NUMBERS, Pipeline, Step};
 use std::path::Path;
 
-/// How far the small image may be from the whole one, as the root of the mean square: a grey level of 255.
+/// The largest root-mean-square error of the small image against the full one: a grey level of 255.
 const ALLOWED: f64 = 1.0 / 255.0;
-/// Rounds that bring the small image nearer.
+/// Iterations that refine the small image.
 const ROUNDS: usize = 12;
 
 /// `[channels, height, width]`.
@@ -17,8 +17,8 @@ pub(crate) struct MeanImage {
 }
 
 impl MeanImage {
-    /// Reads an `.npy` array: `[channels, height, width]`, `[height, width, channels]` or `[height, width]`, perhaps with a 1
-    /// before.
+    /// Reads an `.npy` array: `[channels, height, width]`, `[height, width, channels]` or `[height, width]`,
+    /// optionally with a leading 1.
     pub(crate) fn read(path: &Path) -> Result<Self, DataError> {
         let (dims, values) = npy::read_plain(path)?;
         let values = match values {
@@ -53,7 +53,7 @@ impl MeanImage {
 
     /// The step that subtracts it.
     ///
-    /// Errors: an image with more detail than the numbers of a step hold.
+    /// Errors: an image with more detail than the values of a step hold.
     pub(crate) fn step(&self) -> Result<Step, DataError> {
         let [channels, height, width] = self.dims;
         let room = (MAX_NUMBERS - 2) / channels.max(1);
@@ -107,7 +107,7 @@ mod tests {
         let smooth = image([3, 64, 64], |y, x| 0.5 + 0.2 * (3.0 * y).sin() * (2.0 * x).cos());
         let Step::Subtract { height, width, values } = smooth.step().unwrap() else { panic!() };
         assert!(values.len() == 3 * height * width && values.len() <= 510);
-        // What is subtracted is the image to a grey level; at the border, where nothing lies beyond, to a few.
+        // The subtracted image is right to a grey level; at the border, with no neighbours beyond, to a few.
         let steps = Pipeline::new(&smooth.dims, vec![smooth.step().unwrap()]).unwrap();
         let rest = steps.apply_to(&smooth.values);
         let square = rest.iter().map(|v| v * v).sum::<f32>() / rest.len() as f32;

@@ -32,7 +32,7 @@ pub(crate) fn has_validation(path: &Path) -> Result<bool, DataError> {
     Ok(pair(&archive, Part::Validation).is_some())
 }
 
-/// Images and labels of one part of an `.npz` file, or of the whole.
+/// Images and labels of one part of an `.npz` file, or of the entire file.
 pub(crate) fn read_npz(path: &Path, part: Part) -> Result<Pile<Dataset>, DataError> {
     let mut archive = open(path)?;
     let whole = WHOLE.iter().find(|names| names.iter().all(|name| has(&archive, name)));

@@ -4,10 +4,10 @@ use crate::{error::DataError, npy::planes_first};
 use image::{DynamicImage, ImageReader, imageops::FilterType};
 use std::path::Path;
 
-/// The endings of the files that [`read`] knows.
+/// The file extensions that [`read`] knows.
 pub(crate) const ENDINGS: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "pgm", "ppm", "pnm"];
 
-/// The longer side of a picture that is scaled whole, in sides of the result.
+/// The longer side of a picture that is scaled uncropped, in sides of the result.
 const LONGEST: f64 = 8.0;
 
 /// An image file as bytes.
@@ -21,9 +21,9 @@ pub struct Picture {
 
 /// Reads an image file. A grey file has one channel, any other three; transparency is dropped.
 ///
-/// Where `dims` (`[channels, height, width]`, 1 or 3 channels) is given, the picture is made so: colours become
-/// brightness or grey becomes three equal planes, and a picture of another size is scaled until it just covers this one, its
-/// aspect kept, and its middle is cut out.
+/// Where `dims` (`[channels, height, width]`, 1 or 3 channels) is given, the picture is converted to it:
+/// colours become brightness or grey becomes three equal planes, and a picture of another size is scaled
+/// until it just covers this one, its aspect kept, and its middle is cut out.
 ///
 /// Errors: a file that cannot be opened or decoded, or `dims` with another number of channels.
 pub fn read_picture(path: &Path, dims: Option<[usize; 3]>) -> Result<Picture, DataError> {
@@ -57,7 +57,8 @@ fn cover(picture: DynamicImage, height: u32, width: u32) -> DynamicImage {
     // The scale as a fraction: in floats a side of 448 may come out as 447.
     let (to, from) = scale((picture.height(), picture.width()), (height, width));
     let scale = f64::from(to) / f64::from(from);
-    // A picture of extreme aspect is cut before it is scaled: what is scaled stays within a few times the size.
+    // A picture of extreme aspect is cropped before it is scaled, which bounds the intermediate image to a
+    // few times the size.
     let part = |wanted: u32, of: u32| ((LONGEST * f64::from(wanted) / scale).ceil() as u32).clamp(1, of);
     let (rows, columns) = (part(height, picture.height()), part(width, picture.width()));
     let rough =

@@ -1,11 +1,11 @@
-//! What a file format gives: images and labels by part, not yet cut into splits.
+//! The result of a reader: images and labels by part, not yet divided into splits.
 
 use crate::{
     error::DataError,
     split::{self, Split},
 };
 
-/// Which images of a source a reader is asked for.
+/// The part of a source that is requested of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// Those that were set aside for training.
@@ -16,13 +16,13 @@ pub(crate) enum Part {
     Test,
 }
 
-/// What can be cut into splits: images, or a list of files that hold them.
+/// Data that can be divided into splits: images, or a list of files that hold them.
 pub(crate) trait Cut: Sized {
     /// How many images.
     fn len(&self) -> usize;
     /// Whether the images of each class follow each other.
     fn is_by_class(&self) -> bool;
-    /// Only the images in `keep`, which rises.
+    /// Only the images in `keep`, which is ascending.
     fn select(self, keep: &[usize]) -> Self;
     /// These images and then `more`.
     fn chain(self, more: Self) -> Result<Self, DataError>;
@@ -41,7 +41,7 @@ pub(crate) trait Cut: Sized {
 
 /// Images of a source that says which of them are for testing, or of one that does not.
 pub(crate) enum Pile<T> {
-    /// Images of the part that was asked for.
+    /// Images of the requested part.
     Part(T),
     /// All images there are.
     Whole(T),

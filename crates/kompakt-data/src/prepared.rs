@@ -31,15 +31,15 @@ use std::{
 /// The one key of the file's metadata.
 const KEY: &str = "kompakt_data";
 
-/// What the numbers of a prepared data set are stored as.
+/// The storage type of a prepared data set's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
-    /// One byte, on a scale from the smallest to the largest number.
+    /// One byte, on a scale from the smallest to the largest value.
     U8,
     /// Half precision.
     #[default]
     F16,
-    /// Single precision: nothing is lost.
+    /// Single precision: lossless.
     F32,
 }
 
@@ -60,9 +60,9 @@ const SPLITS: [Split; 3] = [Split::Train, Split::Validation, Split::Test];
 
 /// Writes the three splits of a data set, prepared by the same steps. Returns the length of the file in bytes.
 ///
-/// The file depends on the content alone, and appears under its name only when it is whole.
+/// The file depends on the content alone, and appears under its name only when it is complete.
 ///
-/// Errors: splits that were not prepared, or not alike; a file that cannot be written.
+/// Errors: splits that were not prepared, or not by the same steps; a file that cannot be written.
 pub fn write_prepared(path: &Path, splits: &[Dataset; 3], precision: Precision) -> Result<u64, DataError> {
     let first = &splits[0];
     let Some(steps) = first.prepared() else {
@@ -129,7 +129,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
     Ok(bytes)
 }
 
-/// Lowest number and distance of bytes, over all splits.
+/// Lowest value and step of bytes, over all splits.
 fn scale_of(splits: &[Dataset]) -> (f32, f32) {
     let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
     for data in splits {

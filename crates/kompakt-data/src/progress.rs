@@ -1,14 +1,14 @@
-//! How far a long job is.
+//! Progress of a long job.
 
-/// Hears what a job does. Libraries tell it; only programs decide whether anybody sees it.
+/// Receives the progress of a job. Libraries report it; only programs decide whether to show it.
 pub trait Progress {
-    /// A part begins that takes `total` units; 0 if nobody knows.
+    /// A part begins that takes `total` units; 0 if unknown.
     fn begin(&mut self, what: &str, total: u64);
     /// `n` more units are done.
     fn advance(&mut self, n: u64);
 }
 
-/// Tells nobody.
+/// Discards all progress.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

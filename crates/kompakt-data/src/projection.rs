@@ -6,10 +6,9 @@ use kompakt_prep::pca::{Covariance, MAX_FEATURES, Pca};
 use safetensors::{Dtype, tensor::TensorView};
 use std::{io::Write, path::Path};
 
-/// The `n_components` directions along which the images of `train` differ most.
+/// The first `n_components` principal components of the images of `train`.
 ///
-/// Errors: [`DataError::Inconsistent`] if an image has more than [`MAX_FEATURES`] numbers, or 0 components are asked
-/// for.
+/// Errors: [`DataError::Inconsistent`] if an image has more than [`MAX_FEATURES`] values, or `n_components` is 0.
 pub fn fit_pca(train: &Dataset, n_components: usize) -> Result<Pca, DataError> {
     let size = train.shape().len();
     if size > MAX_FEATURES || n_components == 0 || n_components > size {

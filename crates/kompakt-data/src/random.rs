@@ -25,7 +25,7 @@ impl Random {
         ((self.next() >> 40) as f32 - 8_388_608.0) / 8_388_608.0
     }
 
-    /// Near enough to a normal number of variance 1: twelve 16-bit uniforms.
+    /// Approximately normal, of variance 1: twelve 16-bit uniforms.
     pub(crate) fn normal(&mut self) -> f32 {
         let mut sum = 0u32;
         for _ in 0..3 {

@@ -1,4 +1,4 @@
-//! Which images are for training, which for choices, which for the final figure.
+//! Which images are for training, for validation and for testing.
 //!
 //! A split depends on an image's place in its data set and on nothing else: never on a seed, a shuffle or a clock.
 
@@ -10,9 +10,9 @@ use std::str::FromStr;
 pub enum Split {
     /// What networks are trained on: the training images less the validation images.
     Train,
-    /// A tenth of the training images, for every choice.
+    /// A tenth of the training images, for model selection.
     Validation,
-    /// What the figures are measured on, once.
+    /// For the final figures, measured once.
     Test,
     /// All training images: [`Split::Train`] and [`Split::Validation`], for a last run after every choice is made.
     TrainAndValidation,
@@ -67,7 +67,7 @@ pub(crate) fn of_training(n: usize, split: Split) -> Vec<usize> {
         .collect()
 }
 
-/// Which of `n` images belong to `split` where there is one pile of images.
+/// Which of `n` images belong to `split` where the source has no parts.
 pub(crate) fn of_pile(n: usize, split: Split) -> Vec<usize> {
     let (test, training): (Vec<usize>, Vec<usize>) = (0..n).partition(|i| is_test(*i));
     match split {

@@ -1,4 +1,4 @@
-//! Steps as people write them.
+//! Preprocessing steps from text.
 
 use crate::{
     dataset::Dataset,
@@ -26,7 +26,7 @@ pub fn parse_steps(text: &str, train: &Dataset) -> Result<Pipeline, DataError> {
 }
 
 /// The pipeline that `text` stands for, for a network whose inputs have the shape `network` and for the images of `source`.
-/// Pictures are brought to what the steps take; arrays are as large as they are.
+/// Pictures are scaled to the shape that the steps take; arrays keep theirs.
 ///
 /// As [`parse_steps`]; beside that, a JSON object with the shape that goes in: `{"input": [3, 256, 256], "steps": [...]}`.
 /// `raw` is the shape that goes in where nothing else tells, if it is not that of the network.
@@ -63,7 +63,7 @@ fn changes_size(step: &Step) -> bool {
     matches!(step, Step::Resize { .. } | Step::Crop { .. } | Step::CenterCrop { .. } | Step::Gradients { .. })
 }
 
-/// A JSON list of steps. Of means and deviations, one number is meant for all channels.
+/// A JSON list of steps. A single mean or deviation applies to all channels.
 fn list(text: &str) -> Result<Vec<Step>, DataError> {
     let mut steps: Vec<Step> = serde_json::from_str(text).map_err(|e| {
         let presets = NAMED.map(|named| named.name).join(", ");

@@ -8,8 +8,8 @@
 //! |---|---|
 //! | `resize=256` | the shorter side becomes 256, then the middle that the network takes is cut out |
 //! | `bgr` | blue, green, red instead of red, green, blue |
-//! | `bytes` | the network takes 0 to 255; `mean` and `std` are meant so |
-//! | `mean=A` or `mean=A,B,C` | subtracted: one number, or one a channel, in the network's order |
+//! | `bytes` | the network takes 0 to 255; `mean` and `std` are in the same units |
+//! | `mean=A` or `mean=A,B,C` | subtracted: one number, or one per channel, in the network's order |
 //! | `mean=FILE.npy` | a mean image, `[channels, height, width]` or `[height, width, channels]`, before or after the crop |
 //! | `std=A` or `std=A,B,C` | divided by |
 
@@ -20,11 +20,11 @@ use std::path::Path;
 /// A preset: its name, its words, and what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Named {
-    /// As it is written.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// What it stands for; empty for a preset that is not made of words.
+    /// Its expansion; empty for a preset that is not made of words.
     pub words: &'static str,
-    /// Which networks want it.
+    /// The networks that use it.
     pub what: &'static str,
 }
 
@@ -52,7 +52,7 @@ pub const NAMED: [Named; 8] = [
     Named { name: "bytes", words: "bytes", what: "pixels from 0 to 255" },
 ];
 
-/// What is subtracted.
+/// The mean to subtract.
 #[derive(Debug, Clone, PartialEq)]
 enum Mean {
     Numbers(Vec<f32>),
@@ -73,7 +73,7 @@ pub(crate) struct Words {
 impl Words {
     /// Reads words; `None` for text that is of another kind (JSON, another preset).
     ///
-    /// Errors: a word that is unknown or is given twice, a number that is none, a mean image that cannot be read.
+    /// Errors: a word that is unknown or is given twice, a malformed number, a mean image that cannot be read.
     pub(crate) fn parse(text: &str) -> Option<Result<Self, DataError>> {
         let named = NAMED.iter().find(|named| named.name == text && !named.words.is_empty());
         let text = named.map_or(text, |named| named.words);
@@ -115,7 +115,7 @@ impl Words {
     }
 
     /// The steps for a network with inputs of `network`. `raw` is the shape of the images where it is given (arrays); pictures
-    /// are brought to what the steps take.
+    /// are scaled to the shape that the steps take.
     ///
     /// Errors: a network that takes no images, a mean image of another size, steps that do not fit.
     pub(crate) fn pipeline(&self, network: &[usize], raw: Option<&[usize]>) -> Result<Pipeline, DataError> {
@@ -166,7 +166,7 @@ impl Words {
         Ok(Pipeline::new(&input, steps)?)
     }
 
-    /// The size that pictures are brought to, before the middle is cut out.
+    /// The size that pictures are scaled to, before the centre crop.
     fn covering(&self, [channels, height, width]: [usize; 3]) -> [usize; 3] {
         let shorter = height.min(width);
         let side = match self.resize {
@@ -180,7 +180,7 @@ impl Words {
     }
 }
 
-/// One mean for many deviations, or the other way round, is meant for all.
+/// A single mean for many deviations, or the other way round, applies to all.
 pub(crate) fn alike(mut mean: Vec<f32>, mut std: Vec<f32>) -> (Vec<f32>, Vec<f32>) {
     if mean.len() == 1 && std.len() > 1 {
         mean = vec![mean[0]; std.len()];

@@ -46,7 +46,7 @@ fn a_shift_moves_the_centre_of_mass() {
     assert!((sum / 2000.0).abs() < 0.15, "{}", sum / 2000.0);
 }
 
-/// A disc does not change when it is turned about its middle.
+/// A disc does not change when it is rotated about its centre.
 #[test]
 fn rotation_is_about_the_middle() {
     let disc: Vec<f32> = (0..784)
@@ -62,7 +62,7 @@ fn rotation_is_about_the_middle() {
     assert!(worst < 0.03, "{worst}");
 }
 
-/// The bend moves a pixel by about as much as was asked: measured on a ramp, where a move shows as a value.
+/// The bend moves a pixel by about the requested amount: measured on a ramp, where a move shows as a value.
 #[test]
 fn a_bend_has_the_deviation_that_was_asked() {
     let ramp: Vec<f32> = (0..784).map(|i| (i % 28) as f32).collect();

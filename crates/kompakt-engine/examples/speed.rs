@@ -1,4 +1,4 @@
-//! Seconds an epoch takes, on made-up data of MNIST's shape: `speed [lenet-300-100|lenet5|resnet20] [batch] [threads]`.
+//! Seconds per epoch, on synthetic data of MNIST's shape: `speed [lenet-300-100|lenet5|resnet20] [batch] [threads]`.
 #![expect(clippy::print_stdout, reason = "a measuring tool")]
 
 use kompakt_engine::{CrossEntropy, ExampleTable, Network, Optimizer, Random, TrainOptions, Trainer};

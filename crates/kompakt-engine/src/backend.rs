@@ -1,8 +1,8 @@
-//! The door to burn: graphs go in, numbers come out. No type of burn is seen outside of this module.
+//! The boundary to burn: graphs in, results out. No type of burn is visible outside of this module.
 //!
 //! A batch is divided into two halves, each run forward and backward on its own, and their gradients are added in
 //! order. So two cores work without waiting for each other inside operators, and results do not depend on how many
-//! there are. Networks with batch norm take the batch whole: its statistics are one quantity.
+//! there are. Networks with batch norm do not divide the batch: its statistics are over all of it.
 //!
 //! The device is burn's CPU backend. Another of its backends needs an implementation of [`kernels::Kernels`] and a
 //! choice of device in [`Executor::new`].
@@ -36,14 +36,14 @@ pub(crate) struct Moment {
     pub(crate) step: u64,
 }
 
-/// What one step of training finds.
+/// The result of one training step.
 pub(crate) struct StepResult {
     /// Sum over the examples.
     pub(crate) loss: f64,
     pub(crate) errors: usize,
-    /// Gradient of the mean loss by each weight, for the parameters asked for; in the order of [`Graph::params`].
+    /// Gradient of the mean loss by each weight, for the requested parameters; in the order of [`Graph::params`].
     pub(crate) gradients: Vec<Option<Vec<f32>>>,
-    /// What batch norms saw.
+    /// The batch statistics of batch norms.
     pub(crate) statistics: Vec<BatchStatistics>,
 }
 
@@ -57,10 +57,10 @@ pub(crate) struct Measured {
 /// Runs one graph.
 pub(crate) struct Executor {
     graph: Graph,
-    /// One a half of a batch; a single one that serves both when there is one thread.
+    /// One per half of a batch; a single one serves both when there is one thread.
     pools: Vec<rayon::ThreadPool>,
     whole_batches: bool,
-    /// What losses look at: the output, or what goes into the softmax that makes it.
+    /// The value that losses see: the output, or the input of the softmax that produces it.
     logits: ValueId,
 }
 
@@ -129,7 +129,7 @@ impl Executor {
         add(first, second)
     }
 
-    /// Runs two jobs, at once if there are threads for both.
+    /// Runs two jobs, in parallel if there are threads for both.
     fn both<R: Send>(&self, a: impl FnOnce() -> R + Send, b: impl FnOnce() -> R + Send) -> (R, R) {
         match &self.pools[..] {
             [one] => one.install(|| (a(), b())),

@@ -30,7 +30,7 @@ impl Evaluation {
     }
 }
 
-/// A network that is run and not changed.
+/// A network for inference: run and not changed.
 pub struct Engine {
     executor: Executor,
     weights: Tensors,
@@ -49,9 +49,9 @@ impl Engine {
 
     /// Outputs `[n, classes]` for inputs `[n, …]`, both row-major.
     ///
-    /// Runs where it is called from, so that a [`Loss`](crate::Loss) may ask a teacher.
+    /// Runs on the calling thread's pool, so that a [`Loss`](crate::Loss) may run a teacher.
     ///
-    /// Errors: a length that is no multiple of an input's.
+    /// Errors: a length that is not a multiple of an input's.
     pub fn outputs(&self, inputs: &[f32]) -> Result<Vec<f32>, EngineError> {
         let shape = self.executor.graph().shape(0);
         let len: usize = shape.iter().product();
@@ -67,7 +67,7 @@ impl Engine {
         Ok(self.executor.outputs(&self.weights, inputs.to_vec(), inputs.len() / len))
     }
 
-    /// Cross-entropy and error over a data set. A softmax at the network's end is left out: the loss brings its own.
+    /// Cross-entropy and error over a data set. A softmax at the network's end is left out: the loss includes it.
     pub fn evaluate(&self, examples: &dyn Examples) -> Result<Evaluation, EngineError> {
         check_examples(self.executor.graph(), examples)?;
         let found = self.executor.evaluate(&self.weights, examples, &CrossEntropy::default());

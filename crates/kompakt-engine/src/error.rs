@@ -18,7 +18,7 @@ pub enum EngineError {
     /// The examples do not fit the network.
     #[error("the data: {0}")]
     Data(String),
-    /// An option that cannot be.
+    /// An invalid option.
     #[error("option {name}: {problem}")]
     Option {
         /// The option's name.
@@ -26,7 +26,7 @@ pub enum EngineError {
         /// What is wrong, and what would be right.
         problem: String,
     },
-    /// The loss left the range of numbers.
+    /// The loss is not finite.
     #[error("the loss is {loss} in epoch {epoch}, step {step}: training diverged; try a lower learning rate")]
     Diverged {
         /// Counted from 1.
@@ -44,10 +44,10 @@ pub enum EngineError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The graph that results from an edit is not one.
+    /// The graph that results from an edit is invalid.
     #[error(transparent)]
     Graph(#[from] kompakt_graph::GraphError),
-    /// The model that results is not one.
+    /// The resulting model is invalid.
     #[error(transparent)]
     Model(#[from] kompakt_model::CheckpointError),
     /// A file could not be read or written.
@@ -55,7 +55,7 @@ pub enum EngineError {
     Io {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// Worker threads could not be started.

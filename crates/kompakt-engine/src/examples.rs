@@ -1,4 +1,4 @@
-//! What a network is trained and measured on, as the engine sees it.
+//! Training and evaluation data, as the engine sees them.
 
 use kompakt_data::Feed;
 
@@ -20,14 +20,14 @@ pub trait Examples: Sync {
     fn fill(&self, epoch: u64, chosen: &[usize], out: &mut [f32]);
 }
 
-/// Examples held as numbers, without augmentation.
+/// Examples held in memory, without augmentation.
 #[derive(Debug, Clone)]
 pub struct ExampleTable {
     /// Shape of one.
     pub shape: Vec<usize>,
     /// All of them, one after the other.
     pub values: Vec<f32>,
-    /// One a piece.
+    /// One per example.
     pub labels: Vec<usize>,
 }
 

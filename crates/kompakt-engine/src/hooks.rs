@@ -1,4 +1,4 @@
-//! Where a caller takes part in training: masks that change, penalties on weights, progress.
+//! Callbacks of training: masks that change, penalties on weights, progress.
 
 use crate::network::Network;
 
@@ -30,24 +30,24 @@ impl Step {
     }
 }
 
-/// Gradients of one step, one entry a parameter in the order of the graph; none for those not trained.
+/// Gradients of one step, one entry per parameter in the order of the graph; none for those not trained.
 pub type Gradients = [Option<Vec<f32>>];
 
-/// What is called during training; every method does nothing unless overridden. `()` is no hook at all.
+/// Callbacks during training; every method does nothing unless overridden. `()` has no callbacks.
 pub trait Hooks {
     /// Before a step. The place to change masks and parameterisations.
     fn before_step(&mut self, step: &Step, network: &mut Network) {
         let _ = (step, network);
     }
 
-    /// After the backward pass: gradients by the weights that the network computed with, pruned ones included (what
-    /// regrowth looks at).
+    /// After the backward pass: gradients by the weights that the network computed with, pruned ones included
+    /// (used by regrowth).
     fn weight_gradients(&mut self, step: &Step, network: &Network, gradients: &Gradients) {
         let _ = (step, network, gradients);
     }
 
-    /// A term of the loss that depends on the weights: adds its gradient to `gradients` (by latent numbers) and gives
-    /// its value.
+    /// A term of the loss that depends on the weights: adds its gradient to `gradients` (by latent numbers)
+    /// and returns its value.
     fn penalty(&mut self, step: &Step, network: &Network, gradients: &mut Gradients) -> f64 {
         let _ = (step, network, gradients);
         0.0

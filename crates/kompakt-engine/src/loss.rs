@@ -1,7 +1,7 @@
-//! What training makes small: a function of the network's outputs.
+//! Training objectives: functions of the network's outputs.
 //!
-//! A loss sees a part of a batch at a time, and gives its value and its gradient by the outputs; what lies behind
-//! the outputs is the engine's work. Terms that depend on the weights themselves belong into
+//! A loss sees a part of a batch at a time, and returns its value and its gradient by the outputs; the rest
+//! of the backward pass is the engine's work. Terms that depend on the weights themselves belong in
 //! [`Hooks::penalty`](crate::Hooks::penalty).
 
 /// Examples that went through the network together: a batch, or a part of one.
@@ -11,13 +11,13 @@ pub struct Batch<'a> {
     pub inputs: &'a [f32],
     /// Their classes.
     pub labels: &'a [usize],
-    /// Their numbers in the data set.
+    /// Their indices in the data set.
     pub examples: &'a [usize],
 }
 
 /// A loss by the outputs of a network.
 pub trait Loss: Sync {
-    /// Gives the sum of the losses of the examples, and writes its gradient by `outputs`.
+    /// Returns the sum of the losses of the examples, and writes its gradient by `outputs`.
     ///
     /// Shapes: `outputs` and `gradient` `[n, classes]`, row-major.
     fn evaluate(&self, batch: &Batch<'_>, outputs: &[f32], gradient: &mut [f32]) -> f64;
@@ -47,7 +47,7 @@ impl Loss for CrossEntropy {
 
 /// Cross-entropy against a target distribution (that sums to 1) over one example's classes.
 ///
-/// Writes the gradient by `outputs` (softmax minus target) and gives the loss.
+/// Writes the gradient by `outputs` (softmax minus target) and returns the loss.
 pub fn soft_cross_entropy(outputs: &[f32], gradient: &mut [f32], target: impl Fn(usize) -> f32) -> f64 {
     let max = outputs.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b));
     let mut total = 0.0;
@@ -71,11 +71,11 @@ pub fn soft_cross_entropy(outputs: &[f32], gradient: &mut [f32], target: impl Fn
 pub struct Distillation<'a> {
     /// The part for the labels.
     pub labels: CrossEntropy,
-    /// The teacher: gets a batch, gives outputs `[n, classes]`.
+    /// The teacher: maps a batch to outputs `[n, classes]`.
     pub teacher: &'a (dyn Fn(&Batch<'_>) -> Vec<f32> + Sync),
     /// `T`, above 0.
     pub temperature: f32,
-    /// How much the teacher counts, 0 to 1.
+    /// Weight of the teacher's term, 0 to 1.
     pub share: f32,
 }
 

@@ -19,7 +19,7 @@ pub struct NetworkParameter {
     pub role: ParamRole,
     /// Whether training changes it. Running statistics are never trained, but follow the batches.
     pub trained: bool,
-    /// Its numbers.
+    /// Its weights.
     pub weights: Trainable,
 }
 
@@ -118,7 +118,7 @@ impl Network {
 
     /// Puts the weights back into a model of the same graph, as f32. All else in the model stays.
     ///
-    /// Codebooks come out as the interchange wants them: ascending, without zeros and equals; codes that nothing
+    /// Codebooks come out in the interchange's form: strictly ascending, without zeros; entries that no weight
     /// uses are dropped.
     ///
     /// Errors: a graph other than the model's, weights that are not finite.
@@ -164,7 +164,7 @@ impl Network {
         self.parameters.iter().map(|p| p.weights.effective(p.len())).collect()
     }
 
-    /// Checks that every parameter holds as many numbers as its shape asks for.
+    /// Checks that every parameter holds as many values as its shape requires.
     pub(crate) fn check(&self) -> Result<(), EngineError> {
         for p in &self.parameters {
             let n = p.len();
@@ -187,7 +187,7 @@ impl Network {
     }
 }
 
-/// Sets the random streams of initial weights apart from others.
+/// Distinguishes the random streams of initial weights from others.
 const INITIAL: u64 = 0x696e_6974;
 
 fn suffix(name: &str) -> &str {

@@ -18,7 +18,7 @@ pub(crate) struct Moments {
 pub(crate) struct StepSize {
     pub(crate) learning_rate: f32,
     pub(crate) weight_decay: f32,
-    /// What the gradient is multiplied with first (clipping).
+    /// The factor applied to the gradient first (clipping).
     pub(crate) gradient_scale: f32,
 }
 
@@ -79,7 +79,7 @@ impl Moments {
         }
     }
 
-    /// Forgets what was gathered for numbers that a mask removes.
+    /// Clears the moments of weights that a mask removes.
     pub(crate) fn hold(&mut self, mask: &[bool]) {
         for moments in [&mut self.first, &mut self.second] {
             moments.iter_mut().zip(mask).for_each(|(m, &kept)| {

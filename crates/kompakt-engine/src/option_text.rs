@@ -1,4 +1,4 @@
-//! Optimisers and schedules as words: `nesterov:0.9`, `cosine:0.01`. What is written is read back the same.
+//! Optimisers and schedules as text: `nesterov:0.9`, `cosine:0.01`. Formatting and parsing are inverse.
 
 use crate::options::{Optimizer, Schedule};
 use std::{fmt, str::FromStr};

@@ -3,7 +3,7 @@
 use crate::error::EngineError;
 use serde::{Deserialize, Serialize};
 
-/// How gradients move weights.
+/// The optimiser: how gradients change weights.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "name")]
 pub enum Optimizer {
@@ -24,7 +24,7 @@ pub enum Optimizer {
         /// Added to the root of the latter.
         epsilon: f32,
     },
-    /// Adam with weight decay apart from the gradient (Loshchilov 2019): `w -= lr decay w`.
+    /// Adam with weight decay decoupled from the gradient (Loshchilov 2019): `w -= lr decay w`.
     AdamW {
         /// Decay of the mean of gradients.
         beta1: f32,
@@ -71,13 +71,14 @@ pub enum Schedule {
     Step {
         /// How many epochs a step lasts.
         every: f32,
-        /// What a step multiplies with.
+        /// The factor of a step.
         factor: f32,
     },
 }
 
 impl Schedule {
-    /// The factor at `time` of `total` epochs (fractions count); it rises linearly from 0 over the first `warmup`.
+    /// The factor at `time` of `total` epochs (may be fractional); it rises linearly from 0 over the first
+    /// `warmup`.
     pub fn factor(&self, time: f64, total: f64, warmup: f64) -> f64 {
         if time < warmup {
             return time / warmup;
@@ -103,18 +104,18 @@ impl Schedule {
     }
 }
 
-/// All that decides what training makes of a network and its data, besides the loss.
+/// All that determines the result of training, besides the network, its data and the loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainOptions {
-    /// How often every example is seen.
+    /// Passes over the examples.
     pub epochs: usize,
-    /// Examples a step.
+    /// Examples per step.
     pub batch: usize,
     /// The base learning rate.
     pub learning_rate: f32,
-    /// What moves the weights.
+    /// The optimiser.
     pub optimizer: Optimizer,
-    /// How the learning rate changes.
+    /// The learning rate schedule.
     pub schedule: Schedule,
     /// Epochs over which the learning rate rises from 0.
     pub warmup_epochs: f32,
@@ -122,7 +123,7 @@ pub struct TrainOptions {
     pub weight_decay: f32,
     /// The largest norm of the gradient of all parameters; larger ones are scaled down.
     pub clip_norm: Option<f32>,
-    /// What all random numbers come from.
+    /// The seed of all random numbers.
     pub seed: u64,
 }
 
@@ -143,7 +144,7 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
-    /// Refuses numbers that cannot be.
+    /// Refuses invalid values.
     pub fn check(&self) -> Result<(), EngineError> {
         let fail = |name, problem: &str| Err(EngineError::Option { name, problem: problem.to_string() });
         let positive = |x: f32| x > 0.0 && x.is_finite();

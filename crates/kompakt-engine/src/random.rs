@@ -1,7 +1,7 @@
 //! Random numbers as a function of where they are used.
 //!
 //! A stream is made from a list of numbers (seed, epoch, position, purpose) and nothing is carried from one use to
-//! the next. So a run can be taken up anywhere, and work can be divided among threads, without a number changing.
+//! the next. So a run can be resumed anywhere, and work can be divided among threads, with the same results.
 //! The generator is SplitMix64 (Steele 2014): good enough for shuffles, dropout and augmentation, not for secrets.
 
 use kompakt_numbers::{SplitMix64, mix};

@@ -1,8 +1,8 @@
-//! A training's state as a file, so that a killed run is taken up where it was.
+//! Training state as a file, so that an interrupted run can be resumed.
 //!
-//! The file is a safetensors file. Parameter `X` gives `X.latent`, and where they are there `X.mask`, `X.codes`,
+//! The file is a safetensors file. Parameter `X` is stored as `X.latent`, and where present `X.mask`, `X.codes`,
 //! `X.first` and `X.second` (the optimiser's moments). One metadata key holds, as JSON, the options, what was
-//! finished, and a text of the caller's that says which run this is. Random numbers need no state: they follow from
+//! finished, and the caller's identifier of the run. Random numbers need no state: they follow from
 //! seed, epoch and step.
 
 use crate::{
@@ -19,7 +19,7 @@ use std::{collections::HashMap, io::Write, path::Path};
 
 #[derive(Serialize, Deserialize)]
 struct State {
-    /// Which run this is, in the caller's words.
+    /// The caller's identifier of the run.
     run: String,
     options: TrainOptions,
     epochs_done: usize,
@@ -89,7 +89,7 @@ impl Trainer {
             .map_err(|source| EngineError::Io { path: path.display().to_string(), source })
     }
 
-    /// Takes up the state that [`Trainer::save`] wrote. The trainer must have been made as it was then: the same
+    /// Restores the state that [`Trainer::save`] wrote. The trainer must have been made as it was then: the same
     /// graph and options, and `run` the same text.
     ///
     /// Errors: a file that cannot be read, or of another run; the trainer is unchanged then.

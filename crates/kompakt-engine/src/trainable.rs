@@ -6,27 +6,27 @@
 //! ```
 //!
 //! A dense weight is its own latent number. A masked one is, too, but pruned places stay zero. A shared one has one
-//! latent number a codebook entry, whose gradient is the sum (Han 2015, equation 3) or the mean of the gradients of
-//! the weights that carry its code. Anything else (a straight-through quantiser, a low-rank product) is a
-//! [`Parameterization`].
+//! latent number per codebook entry, whose gradient is the sum (Han 2015, equation 3) or the mean of the
+//! gradients of the weights that carry its code. Anything else (a straight-through quantiser, a low-rank
+//! product) is a [`Parameterization`].
 
 use std::fmt::Debug;
 
-/// A way to make weights of latent numbers; see [`Trainable::Custom`].
+/// A way to compute weights from latent numbers; see [`Trainable::Custom`].
 pub trait Parameterization: Debug + Send + Sync {
     /// The numbers that are trained.
     fn latent(&self) -> &[f32];
-    /// The same, for the optimiser to change. Their count must not change.
+    /// The same, mutable for the optimiser. Their count must not change.
     fn latent_mut(&mut self) -> &mut [f32];
     /// Writes the weights, `out.len()` of them in row-major order.
     fn effective(&self, out: &mut [f32]);
-    /// Writes the latent gradient that belongs to a gradient by the weights.
+    /// Writes the latent gradient from the gradient by the weights.
     fn pull_back(&self, by_weight: &[f32], by_latent: &mut [f32]);
     /// A copy of it.
     fn boxed_clone(&self) -> Box<dyn Parameterization>;
 }
 
-/// What the gradient of a codebook entry is made of.
+/// How the gradient of a codebook entry is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CentroidGradient {
@@ -53,11 +53,11 @@ pub enum Trainable {
     Shared {
         /// The entries.
         codebook: Vec<f32>,
-        /// One a weight; index into the codebook.
+        /// One per weight; index into the codebook.
         codes: Vec<u8>,
         /// True = kept; `None` when all are.
         mask: Option<Vec<bool>>,
-        /// What moves an entry.
+        /// How an entry's gradient is computed.
         gradient: CentroidGradient,
     },
     /// Any other parameterisation.
@@ -90,7 +90,7 @@ impl Trainable {
         }
     }
 
-    /// The same, to be changed; call [`Trainable::hold`] afterwards.
+    /// The same, mutable; call [`Trainable::hold`] afterwards.
     pub fn latent_mut(&mut self) -> &mut [f32] {
         match self {
             Self::Dense(values) | Self::Masked { values, .. } => values,

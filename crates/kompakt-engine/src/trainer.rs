@@ -16,7 +16,7 @@ use crate::{
 use kompakt_graph::ParamRole;
 use serde::{Deserialize, Serialize};
 
-/// What one epoch of training saw.
+/// Metrics of one training epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
     /// Counted from 1.
@@ -54,14 +54,14 @@ pub struct Trainer {
     executor: Executor,
 }
 
-/// How much of a batch's statistics goes into the running ones (PyTorch's default).
+/// Weight of a batch's statistics in the running ones (PyTorch's default).
 const STATISTICS_MOMENTUM: f32 = 0.1;
 
 impl Trainer {
     /// Prepares a network for training on `threads` threads (0: as many as there are; the result does not depend on
     /// it).
     ///
-    /// Errors: operators that the engine does not run, all of them; options that cannot be.
+    /// Errors: operators that the engine does not run, all of them; invalid options.
     pub fn new(network: Network, options: TrainOptions, threads: usize) -> Result<Self, EngineError> {
         options.check()?;
         network.check()?;
@@ -78,7 +78,7 @@ impl Trainer {
     pub fn network_mut(&mut self) -> &mut Network {
         &mut self.network
     }
-    /// The network, training being over.
+    /// The network, after training.
     pub fn into_network(self) -> Network {
         self.network
     }
@@ -94,7 +94,7 @@ impl Trainer {
     pub fn is_finished(&self) -> bool {
         self.epochs_done >= self.options.epochs
     }
-    /// What the last epoch saw.
+    /// Metrics of the last epoch.
     pub fn last_report(&self) -> Option<EpochReport> {
         self.last
     }
@@ -109,7 +109,7 @@ impl Trainer {
 
     /// Trains for one epoch: every example once, in an order that depends on seed and epoch.
     ///
-    /// The loss sees the network's output; if a softmax makes it, what goes into that softmax.
+    /// The loss sees the network's output; if a softmax produces it, the input of that softmax.
     ///
     /// Errors: data that do not fit, a loss that is not finite.
     pub fn epoch(
@@ -145,7 +145,7 @@ impl Trainer {
         Ok(report)
     }
 
-    /// Batches of the size asked for; a rest smaller than half of one joins the last.
+    /// Batches of the requested size; a remainder smaller than half a batch joins the last.
     fn batches<'a>(&self, order: &'a [usize]) -> Vec<&'a [usize]> {
         let size = self.options.batch;
         let mut batches: Vec<&[usize]> = order.chunks(size).collect();
@@ -231,12 +231,12 @@ impl Trainer {
     }
 }
 
-/// What gradients are multiplied with so that their norm is at most `limit`.
+/// The factor that scales gradients to a norm of at most `limit`.
 fn clip(gradients: &[Option<Vec<f32>>], limit: f32) -> f32 {
     let square = |g: &f32| f64::from(*g) * f64::from(*g);
     let norm = gradients.iter().flatten().flatten().map(square).sum::<f64>().sqrt();
     if norm > f64::from(limit) { (f64::from(limit) / norm) as f32 } else { 1.0 }
 }
 
-/// Sets the random order of examples apart from other random streams.
+/// Distinguishes the random order of examples from other random streams.
 const ORDER: u64 = 0x6f72_6465;

@@ -1,4 +1,4 @@
-//! What training promises: masks hold, shared weights stay shared, the same bits on any number of threads and after
+//! Guarantees of training: masks hold, shared weights stay shared, the same bits on any number of threads and after
 //! a stop, batch norms that fold away.
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
@@ -346,7 +346,7 @@ fn what_does_not_fit_is_refused() {
     assert!(refused(&data).contains("diverged"));
     let bad = TrainOptions { learning_rate: 0.0, ..options() };
     assert!(Trainer::new(network, bad, 1).is_err());
-    // Two outputs and an image as output: both are said.
+    // Two outputs and an image as output: both are reported.
     let (inputs, nodes, _) = convolutional(false).into_parts();
     let graph = Graph::new(inputs, nodes, vec![1, 2]).unwrap();
     let network = Network::random(&graph, 1).unwrap();

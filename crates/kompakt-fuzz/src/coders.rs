@@ -10,7 +10,7 @@ use kompakt_entropy::{
 };
 use serde_json::Value;
 
-/// Takes bytes from the front of an input; what is not there is 0.
+/// Takes bytes from the front of an input; zeros beyond its end.
 struct Front<'a>(&'a [u8]);
 
 impl<'a> Front<'a> {
@@ -31,7 +31,7 @@ impl<'a> Front<'a> {
     }
 }
 
-/// All engines of this machine must give the same.
+/// All engines of this machine must agree.
 fn same_everywhere<T: PartialEq + std::fmt::Debug>(read: impl Fn(Isa) -> Result<T, EntropyError>) {
     let first = read(Isa::SCALAR).ok();
     for engine in Isa::available() {
@@ -78,7 +78,7 @@ fn read_smallest(
     decoder.codebook_int(&mut [0; 3])
 }
 
-/// What an encoder makes of small tensors, in every combination of flags.
+/// Encoded small tensors, in every combination of flags.
 pub(crate) fn smallest_corpus(_: &Fixtures) -> Vec<Vec<u8>> {
     let mut inputs = Vec::new();
     let shapes = [([5, 12, 1], 4), ([3, 2, 9], 8), ([20, 30, 1], 32)];

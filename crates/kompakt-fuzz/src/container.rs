@@ -3,11 +3,11 @@
 use crate::Fixtures;
 use kompakt_format::{Container, Decoded, MAGIC, VERSION};
 
-/// Networks with more numbers than this are parsed, but not decoded: it takes long, and their payloads refuse in the
+/// Networks with more weights than this are parsed, but not decoded: it takes long, and their payloads refuse in the
 /// end.
 const DECODED_ELEMENTS: usize = 1 << 18;
 
-/// A file as it is, and once more with checksums that fit.
+/// A file as it is, and once more with valid checksums.
 pub(crate) fn container(bytes: &[u8]) {
     read(bytes);
     let Ok(container) = Container::parse(bytes) else { return };
@@ -19,7 +19,7 @@ pub(crate) fn container(bytes: &[u8]) {
     read(&fitting);
 }
 
-/// A directory and what follows it, put into a file with a header that fits.
+/// A directory and what follows it, put into a file with a valid header.
 ///
 /// Input: the directory's length (u16, little-endian), the directory, the sections.
 pub(crate) fn directory(bytes: &[u8]) {
@@ -41,7 +41,7 @@ fn read(bytes: &[u8]) {
     }
 }
 
-/// What a decoded parameter promises.
+/// The invariants of a decoded parameter.
 fn check(parameter: &Decoded) {
     assert!(parameter.to_f32().iter().all(|number| number.is_finite()), "a number that is not finite");
     if let Decoded::Shared { codebook, weights } = parameter {
@@ -55,7 +55,7 @@ fn check(parameter: &Decoded) {
     }
 }
 
-/// A file of this directory and these sections, with a header that fits.
+/// A file of this directory and these sections, with a valid header.
 pub fn assemble(directory: &[u8], tail: &[u8]) -> Vec<u8> {
     let length = leb128(directory.len());
     let rest = MAGIC.len() + 1 + length.len() + 4 + directory.len() + tail.len();

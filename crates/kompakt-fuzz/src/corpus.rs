@@ -16,12 +16,12 @@ impl Fixtures {
         Self(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures"))
     }
 
-    /// The files below a folder whose names end so, in order of their names.
+    /// The files below a folder with this suffix, sorted by name.
     pub(crate) fn files(&self, folder: &str, extension: &str) -> Vec<Vec<u8>> {
         self.paths(folder, extension).iter().filter_map(|path| fs::read(path).ok()).collect()
     }
 
-    /// The coders' cases whose names begin so, good and bad.
+    /// The coders' cases with this prefix, good and bad.
     pub(crate) fn coder_cases(&self, start: &str) -> Vec<Value> {
         let bad = format!("bad-{start}");
         let example = format!("example-{start}");
@@ -42,7 +42,7 @@ impl Fixtures {
     }
 }
 
-/// The bytes that a text of hexadecimal digits stands for.
+/// The bytes of a hexadecimal string.
 pub(crate) fn unhex(text: &Value) -> Option<Vec<u8>> {
     let text = text.as_str()?;
     (0..text.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()

@@ -4,7 +4,7 @@ use crate::Fixtures;
 use kompakt_data::read_images;
 use std::io::Write;
 
-/// What the first byte of an input says its name ends in.
+/// The file extensions that the first byte of an input selects from.
 const EXTENSIONS: [&str; 6] = [".idx", ".npy", ".npz", ".png", ".pgm", ".jpg"];
 
 /// Input: which kind of file (a byte), the file.

@@ -1,9 +1,9 @@
 //! Every reader of untrusted input, as a function that a fuzzer calls.
 //!
-//! A [`Target`] takes any bytes and must come back: without a panic, without taking memory out of proportion, without
-//! hanging. Where several decoders do the same job it also holds them to the same answer. `fuzz/` wraps the targets
-//! for cargo-fuzz; the tests of this crate run them over the corpus, and over a bounded number of changes to it, on
-//! any toolchain.
+//! A [`Target`] takes any bytes and must return: without a panic, without a disproportionate amount of
+//! memory, without hanging. Where several decoders do the same job it also holds them to the same answer.
+//! `fuzz/` wraps the targets for cargo-fuzz; the tests of this crate run them over the corpus, and over a
+//! bounded number of changes to it, on any toolchain.
 //!
 //! ```text
 //! fixtures/ ─► corpus ─┬─► cargo fuzz run NAME        coverage-guided, for hours

@@ -2,7 +2,7 @@
 
 use kompakt_numbers::SplitMix64;
 
-/// Numbers that repeat.
+/// Reproducible random numbers.
 #[derive(Debug, Clone)]
 pub struct Mutation(SplitMix64);
 

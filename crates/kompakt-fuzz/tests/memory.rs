@@ -7,7 +7,7 @@ use std::{
     cell::Cell,
 };
 
-/// Counts what a thread holds, and the most that it held.
+/// Counts the bytes that a thread holds, and their peak.
 struct Counting;
 
 thread_local! {
@@ -39,12 +39,12 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most bytes that `f` holds at once.
+/// The peak memory of `f`, in bytes.
 fn peak<T>(f: impl FnOnce() -> T) -> (T, usize) {
     HELD.with(|held| held.set((0, 0)));
     let result = f();
     let most = HELD.with(|held| held.get().1);
-    // What wraps around is memory from before that was given back.
+    // Wraps around where memory from before was freed.
     (result, if most > usize::MAX / 2 { 0 } else { most })
 }
 
@@ -64,6 +64,6 @@ fn changed_directories_are_parsed_in_little_memory() {
         assert!(held <= 64 * file.len() + (64 << 10), "{held} bytes held for {}: {file:02x?}", file.len());
         n_parsed += usize::from(parsed.is_ok());
     }
-    // Not all were refused at the door.
+    // Not all were refused by the first checks.
     assert!(n_parsed > 300, "{n_parsed}");
 }

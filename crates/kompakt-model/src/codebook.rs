@@ -13,7 +13,7 @@ use kompakt_numbers::Numbers;
 pub struct Ascending {
     /// Strictly ascending; no longer than what it was made of.
     pub entries: Numbers,
-    /// The place of each original entry.
+    /// The new index of each original entry.
     pub place_of: Vec<u8>,
 }
 

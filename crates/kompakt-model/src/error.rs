@@ -2,7 +2,7 @@
 
 use kompakt_graph::GraphError;
 
-/// Why bytes are not a model, or a model is not consistent. Messages name the tensor and what would be right.
+/// Why bytes are not a model, or a model is not consistent. Messages name the tensor and what was expected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CheckpointError {
@@ -15,7 +15,7 @@ pub enum CheckpointError {
          it was cut off, or something was appended"
     )]
     Length {
-        /// Bytes there.
+        /// Bytes present.
         found: u64,
         /// Bytes announced.
         expected: u64,

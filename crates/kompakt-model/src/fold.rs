@@ -45,7 +45,7 @@ pub fn fold_batch_norm(model: &Model) -> Result<Model, CheckpointError> {
     Ok(folded)
 }
 
-/// Takes a batch norm's parameters out and makes its two numbers a channel of them.
+/// Removes a batch norm's parameters and computes its scale and shift per channel.
 fn scale_and_shift(
     parameters: &mut BTreeMap<String, Parameter>,
     name: &str,
@@ -97,7 +97,7 @@ fn multiply(parameters: &mut BTreeMap<String, Parameter>, layer: &str, scale: &[
     parameters.insert(format!("{layer}.bias"), Parameter::dense(vec![scale.len()], bias.collect()));
 }
 
-/// Takes nodes of one input out; whoever read them reads their input instead.
+/// Removes nodes of one input; their readers read that input instead.
 fn remove(graph: &Graph, removed: &[usize], nodes: &mut Vec<Node>, outputs: &mut [usize]) {
     let n_inputs = graph.inputs().len();
     let mut new_value: Vec<usize> = (0..n_inputs).collect();

@@ -96,7 +96,7 @@ impl Entry {
         let inputs = rest.remove("inputs").map(|v| strings(&v, &who)).transpose()?;
         let members: Vec<String> = rest.keys().cloned().collect();
         let op: Op = serde_json::from_value(Value::Object(rest)).map_err(|e| bad(format!("{who}: {e}")))?;
-        // Serde takes any members of a variant that has no fields.
+        // Serde accepts any members of a variant that has no fields.
         let operator = op.operator();
         let is_known = |key: &str| key == "op" || operator.attributes.iter().any(|a| a.name == key);
         if let Some(unknown) = members.iter().find(|key| !is_known(key)) {

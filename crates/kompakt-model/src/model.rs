@@ -1,4 +1,4 @@
-//! A whole model between two stages.
+//! A model between two stages.
 
 use crate::{
     error::CheckpointError, graph_json::graph_to_json, parameter::Parameter, provenance::StageRecord,
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub struct Model {
     /// The network.
     pub graph: Graph,
-    /// One entry a parameter of the graph, by name (`conv1.weight`).
+    /// One entry per parameter of the graph, by name (`conv1.weight`).
     pub parameters: BTreeMap<String, Parameter>,
     /// Parameters of the network as it entered the pipeline: the numerator of every compression ratio, times 4
     /// bytes.
@@ -22,7 +22,7 @@ pub struct Model {
     pub preprocessing: Option<serde_json::Value>,
     /// Names of the classes, or empty.
     pub labels: Vec<String>,
-    /// One entry a stage, oldest first.
+    /// One entry per stage, oldest first.
     pub provenance: Vec<StageRecord>,
 }
 

@@ -6,7 +6,7 @@ use kompakt_numbers::Numbers;
 /// A parameter in one of the two forms it takes on its way through the stages.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Parameter {
-    /// One number a weight.
+    /// One value per weight.
     Dense {
         /// PyTorch's layout, output units first.
         shape: Vec<usize>,
@@ -15,7 +15,7 @@ pub enum Parameter {
         /// True = kept; `None` when all are.
         mask: Option<Vec<bool>>,
     },
-    /// One code a weight into a codebook.
+    /// One code per weight, an index into a codebook.
     Shared {
         /// PyTorch's layout, output units first.
         shape: Vec<usize>,
@@ -57,7 +57,7 @@ impl Parameter {
     pub fn n_kept(&self) -> usize {
         self.mask().map_or(self.len(), |m| m.iter().filter(|&&k| k).count())
     }
-    /// Every weight as a number, zeros included: the dense matrix that this parameter stands for.
+    /// All weights decoded, zeros included: the dense matrix that this parameter stands for.
     pub fn to_f32(&self) -> Vec<f32> {
         match self {
             Self::Dense { values, .. } => values.to_f32(),

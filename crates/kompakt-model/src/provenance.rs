@@ -1,4 +1,4 @@
-//! What each stage did, in a form that two runs can be compared by.
+//! What each stage did, in a form by which two runs can be compared.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

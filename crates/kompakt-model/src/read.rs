@@ -17,7 +17,7 @@ use std::{
 
 /// The largest header that is read; safetensors' own limit.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
-/// Bytes of a tensor that are read at once.
+/// Bytes of a tensor per read.
 const PIECE_BYTES: usize = 1 << 20;
 /// The first bytes of a packed container, for a helpful message.
 const CONTAINER_MAGIC: &[u8] = b"\x89KPT";
@@ -62,7 +62,7 @@ impl ModelFile {
         &self.metadata.graph
     }
 
-    /// The model with its parameters left out, for what is beside the weights.
+    /// The model with its parameters left out, for everything besides the weights.
     pub fn without_parameters(&self) -> Model {
         let m = &self.metadata;
         Model {
@@ -201,7 +201,7 @@ impl ModelFile {
         Ok((info.shape, bytes))
     }
 
-    /// Single precision numbers, without their bytes in memory at the same time.
+    /// Single-precision values, without their bytes in memory at the same time.
     fn singles(&mut self, name: &str, info: &TensorInfo) -> Result<Vec<f32>, CheckpointError> {
         let (begin, end) = info.data_offsets;
         let what = || CheckpointError::io(format!("reading tensor {name:?}"));
@@ -267,7 +267,7 @@ fn read_header(file: &mut File) -> Result<(Header, u64), CheckpointError> {
 }
 
 impl Model {
-    /// Reads a whole model from an open, seekable file. `graph` as in [`ModelFile::open`].
+    /// Reads a complete model from an open, seekable file. `graph` as in [`ModelFile::open`].
     pub fn read(file: File, graph: Option<Graph>) -> Result<Self, CheckpointError> {
         ModelFile::open(file, graph)?.into_model()
     }

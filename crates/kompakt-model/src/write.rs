@@ -27,8 +27,8 @@ impl Model {
         self.write_tensors(tensors, path)
     }
 
-    /// Writes a model too large for memory: `self` holds everything but its parameters, and `fetch` gives one at a
-    /// time, large ones up to three times. The bytes are those of [`Model::write`].
+    /// Writes a model too large for memory: `self` holds everything but its parameters, and `fetch` returns
+    /// one at a time, large ones up to three times. The bytes are those of [`Model::write`].
     ///
     /// Memory: one parameter, and the bytes of one of its tensors.
     /// Errors: what `fetch` returns, a parameter that is not consistent, a file that cannot be written.
@@ -93,7 +93,7 @@ struct Tensor<'a> {
 enum Part {
     /// The values, or the codebook.
     Numbers,
-    /// What integers are multiplied with.
+    /// The scale of integers.
     Scale,
     Codes,
     Mask,

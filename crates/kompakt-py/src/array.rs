@@ -1,7 +1,7 @@
-//! NumPy arrays as the loader takes and gives them: float32, row-major, with or without a batch.
+//! NumPy arrays as the loader takes and returns them: float32, row-major, with or without a batch.
 //!
-//! An array that is so already is read where it lies; any other becomes a new one first. Arrays of bytes are pictures, as
-//! everywhere in kompakt: a byte stands for itself over 255.
+//! An array in that form is read in place; any other is converted to a new one. Arrays of bytes are images, as
+//! everywhere in kompakt: a byte stands for its value divided by 255.
 
 use kompakt_prep::byte_value;
 use pyo3::{
@@ -19,16 +19,16 @@ pub(crate) struct Input {
 }
 
 enum Numbers {
-    /// Of an array that is read where it lies.
+    /// An array that is read in place.
     There(PyBuffer<f32>),
-    /// Of a picture.
+    /// Converted from an image of bytes.
     Here(Vec<f32>),
 }
 
 impl Input {
-    /// Any array, or what NumPy makes one of, for inputs of `shape`.
+    /// Any array, or anything that NumPy converts to one, for inputs of `shape`.
     ///
-    /// Errors: another shape, things that are no real numbers.
+    /// Errors: another shape, elements that are not real numbers.
     pub(crate) fn new(py: Python<'_>, x: &Bound<'_, PyAny>, shape: &[usize]) -> PyResult<Self> {
         if let Ok(bytes) = PyBuffer::<u8>::get(x) {
             let batch = batch_of(bytes.shape(), shape)?;
@@ -43,7 +43,7 @@ impl Input {
         Ok(Self { numbers: Numbers::There(buffer), batch })
     }
 
-    /// Its numbers, row-major.
+    /// Its values, row-major.
     #[expect(unsafe_code, reason = "a buffer of Python is read where it lies")]
     pub(crate) fn values(&self) -> &[f32] {
         let buffer = match &self.numbers {
@@ -51,14 +51,14 @@ impl Input {
             Numbers::There(buffer) if buffer.item_count() == 0 => return &[],
             Numbers::There(buffer) => buffer,
         };
-        // SAFETY: `PyBuffer::<f32>::get` has checked format, size and alignment of the elements, `new` that they lie one
-        // after the other; the memory stays where it is while the buffer is held. That nobody writes to the array while a
+        // SAFETY: `PyBuffer::<f32>::get` has checked format, size and alignment of the elements, `new` that they are
+        // contiguous; the memory stays where it is while the buffer is held. That nobody writes to the array while a
         // network reads it is asked of the caller, as it is by every function of NumPy that releases the interpreter.
         unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<f32>(), buffer.item_count()) }
     }
 }
 
-/// Whether numbers are in this machine's byte order, which `PyBuffer` does not look at.
+/// Whether elements are in this machine's byte order, which `PyBuffer` does not look at.
 fn is_native(buffer: &PyBuffer<f32>) -> bool {
     let foreign: &[u8] = if cfg!(target_endian = "little") { b">!" } else { b"<" };
     buffer.format().to_bytes().first().is_some_and(|order| !foreign.contains(order))
@@ -79,7 +79,7 @@ fn batch_of(found: &[usize], shape: &[usize]) -> PyResult<Option<usize>> {
     }
 }
 
-/// A float32 array, row-major, of the same numbers.
+/// A float32 array, row-major, of the same values.
 fn converted<'py>(py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let numpy = py.import("numpy")?;
     let array = numpy.call_method1("asarray", (x,))?;
@@ -95,7 +95,7 @@ fn converted<'py>(py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py,
 pub(crate) struct Room {
     /// The array itself.
     pub(crate) array: Py<PyAny>,
-    /// Where it begins, and how many numbers it has room for. Together with `buffer`, which keeps it there.
+    /// Its start, and its capacity in elements. Together with `buffer`, which keeps it there.
     at: *mut f32,
     len: usize,
     _buffer: PyBuffer<f32>,
@@ -143,7 +143,7 @@ impl Room {
 
     /// Writes the results.
     ///
-    /// Panics: if they are not as many as there is room for.
+    /// Panics: if their count is not the array's length.
     #[expect(unsafe_code, reason = "results are written where the caller wants them")]
     pub(crate) fn fill(&self, values: &[f32]) {
         assert_eq!(values.len(), self.len, "results for the room there is");

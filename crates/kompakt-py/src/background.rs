@@ -20,10 +20,11 @@ struct Cancelled;
 /// What is being done, and how much of it (0 to 1).
 type Share = Mutex<Option<(String, f64)>>;
 
-/// Runs `work` in a thread of its own and gives its result.
+/// Runs `work` in a thread of its own and returns its result.
 ///
 /// `tell` is called with what is being done and how much of it is done (0 to 1). An exception of it, or a signal's, such
-/// as `KeyboardInterrupt`, comes out at once; the work ends when it next says how far it is, and its result is dropped.
+/// as `KeyboardInterrupt`, is raised immediately; the work ends when it next says how far it is, and its
+/// result is dropped.
 pub(crate) fn run<T: Send + 'static>(
     py: Python<'_>,
     tell: Option<&Bound<'_, PyAny>>,

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use std::ffi::OsString;
 
-/// Runs `kompakt` with the given command line, the program's name first, and gives its exit code.
+/// Runs `kompakt` with the given command line, the program's name first, and returns its exit code.
 ///
 /// The process belongs to the command: signals end it.
 #[pyfunction]

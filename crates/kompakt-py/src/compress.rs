@@ -1,4 +1,4 @@
-//! A network into a small file: the work of `kompakt compress`, by the same functions.
+//! Compression of a network into a small file: the work of `kompakt compress`, by the same functions.
 
 use crate::{background, container::tier_of, error};
 use anyhow::Result;
@@ -27,7 +27,7 @@ pub(crate) struct Images {
     labels: Option<Vec<u16>>,
 }
 
-/// Where the images come from: names of sources, or what lies in memory.
+/// Where the images come from: names of sources, or arrays in memory.
 #[derive(FromPyObject)]
 pub(crate) enum Source {
     Named(String, Option<String>),
@@ -95,7 +95,7 @@ pub(crate) fn pack_network<'py>(
     Ok((PyBytes::new(py, &bytes), dense))
 }
 
-/// Refuses a place that a result cannot be written to, or that would take the place of an input.
+/// Refuses a place that a result cannot be written to, or that would replace an input.
 #[pyfunction]
 pub(crate) fn check_output(output: PathBuf, inputs: Vec<PathBuf>) -> PyResult<()> {
     let inputs: Vec<&std::path::Path> = inputs.iter().map(PathBuf::as_path).collect();

@@ -1,4 +1,4 @@
-//! A file looked into, not run.
+//! A file for inspection, not for running.
 
 use crate::error;
 use kompakt::library;
@@ -41,7 +41,7 @@ impl Container {
         .map_err(error::of_runtime)
     }
 
-    /// A file that lies in memory.
+    /// A file in memory.
     #[staticmethod]
     fn of_bytes(py: Python<'_>, bytes: Vec<u8>) -> PyResult<Self> {
         py.detach(|| Parsed::parse(&bytes).and_then(|file| file.verify())).map_err(error::of_input)?;

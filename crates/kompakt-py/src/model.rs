@@ -138,8 +138,8 @@ impl Model {
         self.path.clone()
     }
 
-    /// Runs raw inputs `[batch, *input_shape]`, or one without the batch: the file's preprocessing, then the network. Gives
-    /// the first output, in `out` if it is there; `run_all` gives all.
+    /// Runs raw inputs `[batch, *input_shape]`, or one without the batch: the file's preprocessing, then the
+    /// network. Returns the first output, in `out` if it is there; `run_all` gives all.
     #[pyo3(signature = (x, out = None))]
     fn run(
         &self,
@@ -161,11 +161,11 @@ impl Model {
         self.first(py, x, out, |session, x, batch| session.predict(x, batch).map(drop))
     }
 
-    /// Runs the network and gives all outputs as a dictionary from names to arrays `[batch, *shape]`, without the batch
-    /// where the input has none.
+    /// Runs the network and returns all outputs as a dictionary from names to arrays `[batch, *shape]`,
+    /// without the batch where the input has none.
     ///
-    /// `x` is as for `run`, or a dictionary from names to arrays, one an input, all with the same batch or none. `out` has
-    /// arrays for some or all of the outputs, by name.
+    /// `x` is as for `run`, or a dictionary from names to arrays, one per input, all with the same batch or
+    /// none. `out` has arrays for some or all of the outputs, by name.
     #[pyo3(signature = (x, out = None))]
     fn run_all<'py>(
         &self,
@@ -216,7 +216,7 @@ impl Model {
         format!("kompakt.Model({} bytes, {:?} to {:?})", self.n_bytes, self.raw_shape, self.outputs[0].shape)
     }
 
-    /// A model is pickled by its path: whoever unpickles it opens the file.
+    /// A model is pickled by its path: unpickling opens the file.
     fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<((PathBuf,), Bound<'py, PyDict>)> {
         let options = PyDict::new(py);
         options.set_item("threads", self.options.threads)?;

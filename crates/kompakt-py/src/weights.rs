@@ -15,7 +15,7 @@ type Shared = (Py<PyByteArray>, Py<PyByteArray>, Option<Py<PyByteArray>>);
 
 /// The masks of some layers, as `kompakt prune` sets them: true bytes are kept.
 ///
-/// `densities` has one number for all layers together, spread by `rule`, or one a layer.
+/// `densities` has one number for all layers together, spread by `rule`, or one per layer.
 #[pyfunction]
 pub(crate) fn masks(
     py: Python<'_>,

@@ -21,7 +21,7 @@ use plotters::{backend::SVGBackend, coord::Shift, prelude::*};
 const FONT: &str = "system-ui, sans-serif";
 const INK: RGBColor = RGBColor(0x33, 0x3d, 0x4d);
 const FAINT: RGBColor = RGBColor(0xe3, 0xe7, 0xee);
-/// Categories, told apart also without colour vision.
+/// Colours of categories, distinguishable without colour vision too.
 const PALETTE: [RGBColor; 6] = [
     RGBColor(0x2f, 0x6d, 0xb5),
     RGBColor(0xe0, 0x8a, 0x1e),

@@ -16,7 +16,7 @@ pub struct Row {
     pub n_bytes: u64,
     /// Dense bytes divided by `n_bytes`.
     pub compression_ratio: f64,
-    /// Part of the samples that are classified wrongly, 0..1.
+    /// Fraction of the samples that are classified wrongly, 0..1.
     pub error: Option<f64>,
     /// Which samples: `validation` or `test`.
     pub error_on: String,
@@ -26,14 +26,14 @@ pub struct Row {
     pub peak_rss_bytes: u64,
 }
 
-/// One run, whole.
+/// One complete run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Summary {
     /// The network's name or graph file.
     pub net: String,
     /// The data set.
     pub data: String,
-    /// Why another data set than the one asked for was used.
+    /// Why another data set than the requested one was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_note: Option<String>,
     /// What is done to the images before the network: a preset or a file.
@@ -45,7 +45,7 @@ pub struct Summary {
     pub seed: u64,
     /// Parameters of the network as it entered, times 4.
     pub dense_bytes: u64,
-    /// One entry a stage, in order.
+    /// One entry per stage, in order.
     pub rows: Vec<Row>,
 }
 
@@ -84,7 +84,7 @@ fn no_prep() -> String {
     "none".to_string()
 }
 
-/// The value in the middle; the mean of the two middle ones for an even count.
+/// The median; the mean of the two middle values for an even count.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let n = values.len();

@@ -1,4 +1,4 @@
-//! A report of a small made-up run: complete, self-contained, and safe against names that look like HTML.
+//! A report of a small synthetic run: complete, self-contained, and safe against names that look like HTML.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_graph::{Graph, Op};

@@ -1,4 +1,4 @@
-//! What a network is trained on and measured by.
+//! Training and validation data, with the loss.
 
 use kompakt_engine::{Examples, Loss};
 
@@ -6,8 +6,9 @@ use kompakt_engine::{Examples, Loss};
 pub struct Data<'a> {
     /// Examples to train on.
     pub training: &'a dyn Examples,
-    /// Examples to measure on, before, after and between; none: nothing is measured, and the last epoch goes out.
+    /// Examples to measure on, before, after and between; without them nothing is measured, and the last
+    /// epoch is returned.
     pub validation: Option<&'a dyn Examples>,
-    /// What training makes small.
+    /// The training objective.
     pub loss: &'a dyn Loss,
 }

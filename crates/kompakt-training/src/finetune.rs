@@ -5,8 +5,8 @@
 //! ```
 //!
 //! Biases (and whatever else is not shared) are trained along. Codebooks and biases are trained as f32 and rounded,
-//! when measured and at the end, to the format that they came in; codebooks that go out are strictly ascending and
-//! free of zeros again, centroids that met being one.
+//! when measured and at the end, to the format that they came in; the resulting codebooks are strictly
+//! ascending and free of zeros again, with equal centroids merged.
 //!
 //! Source: Han, Mao, Dally 2015, "Deep Compression", section 3.3.
 

@@ -6,8 +6,8 @@
 //!          Recipe    Target       codebooks and codes              settled
 //! ```
 //!
-//! All three take a [`Data`] (examples, validation examples, a loss) and tell a [`Progress`] how they get on; the
-//! latter two give an [`Outcome`]. No command line, no files but a checkpoint, no progress bars.
+//! All three take a [`Data`] (examples, validation examples, a loss) and report to a [`Progress`]; the
+//! latter two return an [`Outcome`]. No command line, no files but a checkpoint, no progress bars.
 
 mod data;
 pub mod finetune;

@@ -1,4 +1,4 @@
-//! What a training did to a model.
+//! The outcome of training a model.
 
 use kompakt_engine::{EpochReport, Evaluation};
 use kompakt_model::StageRecord;

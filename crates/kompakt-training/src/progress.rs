@@ -1,10 +1,10 @@
-//! How training tells whoever watches it.
+//! Progress of training.
 
 use kompakt_engine::{EpochReport, Evaluation, Hooks};
 
-/// Hears how training gets on: every step by the [`Hooks`] that it is, and every epoch.
+/// Receives the progress of training: each step as [`Hooks`], and each epoch.
 pub trait Progress: Hooks {
-    /// Training begins; `epochs_done` epochs are done already, by a checkpoint.
+    /// Training begins; `epochs_done` epochs are done already, restored from a checkpoint.
     fn begin(&mut self, epochs_done: usize) {
         let _ = epochs_done;
     }
@@ -15,7 +15,7 @@ pub trait Progress: Hooks {
     }
 }
 
-/// Nobody watches.
+/// Discards all progress.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProgress;
 

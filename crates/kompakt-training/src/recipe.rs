@@ -4,7 +4,7 @@ use kompakt_data::Augmentation;
 use kompakt_engine::{CrossEntropy, Optimizer, TrainOptions};
 use kompakt_model::{Model, StageRecord};
 
-/// All that decides how a network is trained.
+/// All that determines how a network is trained.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
     /// Epochs, optimiser, schedule, seed.
@@ -16,7 +16,8 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// How a trained model is trained on: Adam at a constant rate, with the model's own seed and augmentation.
+    /// Further training of a trained model: Adam at a constant rate, with the model's own seed and
+    /// augmentation.
     ///
     /// `convolutional` and `other` are epochs of networks with and without convolutions: an epoch of the latter is
     /// cheap.

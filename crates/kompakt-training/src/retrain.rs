@@ -1,4 +1,5 @@
-//! Pruning while the network trains: masks tighten by a schedule, what is left makes up for what went.
+//! Pruning while the network trains: masks tighten by a schedule, the remaining weights compensate for the
+//! pruned ones.
 
 use crate::{Data, Outcome, Progress};
 use kompakt_engine::{
@@ -24,9 +25,9 @@ pub enum RetrainError {
 pub struct Options {
     /// How much is kept in the end.
     pub target: Target,
-    /// When weights go.
+    /// When weights are pruned.
     pub schedule: Schedule,
-    /// How often an epoch masks are looked at again, while the schedule or regrowth asks for it.
+    /// Mask updates per epoch, while the schedule or regrowth needs them.
     pub updates_per_epoch: usize,
     /// Whether pruned connections may come back.
     pub regrowth: Option<Regrowth>,
@@ -41,7 +42,7 @@ pub struct Options {
 /// The masks reach the target exactly: after the schedule's end none changes but by regrowth, and that keeps the
 /// number.
 ///
-/// Errors: weights that are shared already, a target or schedule that cannot be, whatever training says.
+/// Errors: weights that are shared already, an invalid target or schedule, and the errors of training.
 pub fn retrain(
     model: &mut Model,
     options: &Options,
@@ -75,7 +76,7 @@ pub fn retrain(
     Ok(Outcome { before, after, epoch: options.train.epochs, last })
 }
 
-/// Gives every weight layer a mask; their places among the parameters.
+/// Gives each weight layer a mask; returns their indices among the parameters.
 fn mask_all(network: &mut Network) -> Vec<usize> {
     let names: Vec<String> = network.graph().weights().map(|p| p.name.clone()).collect();
     let mut layers = Vec::new();
@@ -96,7 +97,7 @@ struct Pruner<'a> {
     options: &'a Options,
     /// Where the densities start.
     from: Target,
-    /// The weight layers, as places among the network's parameters.
+    /// The weight layers, as indices into the network's parameters.
     layers: Vec<usize>,
     /// The target that the masks follow now.
     reached: Option<Target>,

@@ -11,7 +11,7 @@ use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
 static NETWORK: &[u8] = include_bytes!("../digits.kompakt");
 /// The heap that opening and running it may take.
 pub(crate) const HEAP_BYTES: usize = 128_000;
-/// What the picture is.
+/// The class of the image.
 pub(crate) const CLASS: usize = 7;
 
 /// Drawn for this example.
@@ -52,7 +52,7 @@ pub(crate) struct Answer {
     pub(crate) probability: f32,
 }
 
-/// Opens the network where it lies in flash, and runs it once.
+/// Opens the network in place in flash, and runs it once.
 pub(crate) fn recognise() -> Result<Answer, RuntimeError> {
     let model = Model::from_bytes(NETWORK)?;
     let mut session = Session::new(&model, &SessionOptions::default())?;

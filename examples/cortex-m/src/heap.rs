@@ -6,7 +6,7 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// The board's memory, less what the stack takes. What is in use at once is far less: see [`peak_bytes`].
+/// The board's memory, less what the stack takes. The peak use is far less: see [`peak_bytes`].
 const ARRAY_BYTES: usize = 3 << 20;
 
 #[repr(align(16))]
@@ -18,7 +18,7 @@ unsafe impl Sync for Memory {}
 static MEMORY: Memory = Memory(UnsafeCell::new([0; ARRAY_BYTES]));
 /// Bytes of the array that were handed out.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
-/// Bytes in use, and the most of them at once.
+/// Bytes in use, and their peak.
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
@@ -50,12 +50,12 @@ unsafe impl GlobalAlloc for Heap {
     }
 }
 
-/// Forgets the largest use so far.
+/// Resets the peak.
 pub(crate) fn restart() {
     PEAK.store(LIVE.load(Relaxed), Relaxed);
 }
 
-/// Bytes in use at the worst moment since [`restart`].
+/// Peak bytes in use since [`restart`].
 pub(crate) fn peak_bytes() -> usize {
     PEAK.load(Relaxed)
 }

@@ -5,7 +5,7 @@
 //! (here)                                                              (carried to a machine with a GPU, or run here)
 //! ```
 //!
-//! Everything that the script needs lies in the folder, so that a machine with a GPU needs no compiler and no network; what is not
+//! Everything that the script needs is in the folder, so that a machine with a GPU needs no compiler and no network; what is not
 //! there (PyTorch, ONNX Runtime with CUDA, a GPU that is not software) is reported as not measured.
 
 use super::peers::{networks, weights};

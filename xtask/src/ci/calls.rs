@@ -1,4 +1,4 @@
-//! Commands of one row: said, run, and measured by the system.
+//! Commands of one row: printed, run, and measured by the system.
 
 use anyhow::{Context, Result, bail};
 use std::{

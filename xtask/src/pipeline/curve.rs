@@ -136,7 +136,7 @@ fn picture(curves: &[Curve]) -> Result<String> {
     Ok(error_by_size(&format!("{} on {}", first.net, first.data), &series)?)
 }
 
-/// A file that somebody reported.
+/// A published result.
 struct Published {
     net: &'static str,
     data: &'static str,

@@ -13,7 +13,7 @@ const EMBEDDED: &str = "digits";
 pub(crate) struct Choice {
     /// Its name or path, as the stages take it.
     pub(crate) name: String,
-    /// Said first and last, where it is not what was wanted.
+    /// Printed first and last, where it is not the requested one.
     pub(crate) note: Option<String>,
 }
 

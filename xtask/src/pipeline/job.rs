@@ -22,7 +22,8 @@ pub(super) struct Job<'a> {
     pub(super) recipe_name: String,
     pub(super) recipe: Recipe,
     pub(super) seed: u64,
-    /// What this run does otherwise than its recipe says; the stages before are shared with other such runs.
+    /// The option in which this run differs from its recipe; the stages before are shared with other such
+    /// runs.
     pub(super) variation: Option<Variation>,
     /// Where everything goes.
     pub(super) folder: PathBuf,

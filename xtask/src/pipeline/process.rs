@@ -8,7 +8,7 @@ use std::{
 };
 use wait4::Wait4;
 
-/// What a finished stage took.
+/// The cost of a finished stage.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
     /// From start to end.

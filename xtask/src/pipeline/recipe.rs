@@ -43,7 +43,7 @@ pub(crate) struct Recipe {
     pub(crate) cluster: Vec<String>,
     pub(crate) finetune: Vec<String>,
     pub(crate) pack: Vec<String>,
-    /// Options of the one stage that takes the place of prune, cluster and finetune.
+    /// Options of the one stage that replaces prune, cluster and finetune.
     pub(crate) rate: Option<Vec<String>>,
     /// What it learns from; without any, the network as it was trained.
     pub(crate) teachers: Vec<Teacher>,

@@ -19,9 +19,9 @@ const STAGES: [(&str, u8); 6] =
     [("train", b'1'), ("prune", b'2'), ("rate", b'2'), ("cluster", b'3'), ("finetune", b'4'), ("pack", b'5')];
 
 impl Variation {
-    /// Reads `STAGE.OPTION=VALUE,VALUE…`; values that have commas themselves are set apart by `;`.
+    /// Reads `STAGE.OPTION=VALUE,VALUE…`; values that have commas themselves are separated by `;`.
     ///
-    /// Errors: another form, a stage that is none, an empty value.
+    /// Errors: another form, an unknown stage, an empty value.
     pub(super) fn read(text: &str) -> Result<Vec<Self>> {
         let form = "STAGE.OPTION=VALUE,VALUE, for example rate.target-size=1000,2000";
         let (what, values) = text.split_once('=').with_context(|| format!("{text:?} is not {form}"))?;

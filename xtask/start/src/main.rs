@@ -1,4 +1,5 @@
-//! The start of `cargo xtask`: says at once what is going to be built, then lets Cargo build and run `xtask`.
+//! The start of `cargo xtask`: says immediately what is going to be built, then lets Cargo build and run
+//! `xtask`.
 //!
 //! It is a program of its own, with no dependencies, because a newcomer's first build downloads and compiles for
 //! minutes, and should be told so in the first two seconds.
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
     run(cargo)
 }
 
-/// In the place of this process, so that signals and the exit code are the other's.
+/// Replaces this process, so that signals and the exit code are the other's.
 #[cfg(unix)]
 fn run(mut cargo: Command) -> ExitCode {
     use std::os::unix::process::CommandExt;

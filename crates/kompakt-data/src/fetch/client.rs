@@ -14,7 +14,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Gzipped files that a package put on this machine.
+/// Gzipped files of an installed package.
 pub(super) fn from_installed(
     installed: &Path,
     known: &Known,
@@ -87,7 +87,7 @@ pub(super) fn from_debian(
     let mut stream = tar.stdout.take().ok_or("dpkg-deb: no output")?;
     let unpacked = unpack(&mut stream, inside, ".gz", known, folder, progress);
     drop(stream);
-    // All files are here: that dpkg-deb then finds its pipe closed does not matter.
+    // All files have been read: that dpkg-deb then fails on a closed pipe does not matter.
     let _ = tar.wait();
     unpacked
 }
@@ -119,7 +119,7 @@ fn only_file(folder: &Path, ending: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("the client left no .{ending} file"))
 }
 
-/// Installs the known files that lie below `inside` in a tar stream, each named with `ending`; `.gz` is unpacked.
+/// Installs the known files below `inside` in a tar stream, each named with `ending`; `.gz` is unpacked.
 fn unpack(
     stream: &mut dyn Read,
     inside: &str,

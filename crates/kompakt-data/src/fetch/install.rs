@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-/// Bytes at a time.
+/// Bytes per read.
 const PIECE: usize = 1 << 16;
 
 /// Whether the file is in `folder` with the right length and hash.
@@ -21,7 +21,8 @@ pub(super) fn is_whole(folder: &Path, known: &KnownFile, progress: &mut dyn Prog
     copy(&mut file, &mut std::io::sink(), known, progress).is_ok()
 }
 
-/// Copies what must be `known` to a temporary sibling and renames it when length and hash are right.
+/// Copies a stream, which must match `known`, to a temporary sibling and renames it when length and hash are
+/// right.
 pub(super) fn install(
     from: &mut dyn Read,
     known: &KnownFile,

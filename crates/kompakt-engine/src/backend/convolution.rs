@@ -16,7 +16,7 @@ use kompakt_graph::Convolution as Geometry;
 use rayon::prelude::*;
 use std::ops::Deref;
 
-/// What a convolution looks like, for any number of images.
+/// The geometry of a convolution, for any number of images.
 #[derive(Debug, Clone)]
 pub(crate) struct Convolution(pub(crate) Geometry);
 
@@ -28,9 +28,9 @@ impl Deref for Convolution {
     }
 }
 
-/// Gradients of a loss by what goes into a convolution.
+/// Gradients of a loss by the operands of a convolution.
 pub(crate) struct ConvolutionGradients {
-    /// `[n, in, h, w]`, if asked for.
+    /// `[n, in, h, w]`, if requested.
     pub(crate) input: Option<Vec<f32>>,
     /// `[out, in / groups, kh, kw]`.
     pub(crate) weight: Vec<f32>,
@@ -38,9 +38,9 @@ pub(crate) struct ConvolutionGradients {
     pub(crate) bias: Vec<f32>,
 }
 
-/// Columns of a patch matrix that are worked on at once, about.
+/// Approximate number of patch matrix columns per block.
 const COLUMNS: usize = 256;
-/// Groups of images whose weight gradients are summed apart, then in order.
+/// Groups of images whose weight gradients are summed separately, then added in order.
 const SUMS: usize = 4;
 
 impl Convolution {
@@ -108,7 +108,7 @@ impl Convolution {
     pub(crate) fn backward(&self, x: &[f32], w: &[f32], dy: &[f32], by_input: bool) -> ConvolutionGradients {
         let n = x.len() / self.input_len();
         let at_once = self.images_at_once();
-        // A whole number of batches a sum, so that the order of additions depends on `n` alone.
+        // An integral number of batches per sum, so that the order of additions depends on `n` alone.
         let images = n.div_ceil(SUMS).next_multiple_of(at_once);
         let mut dx = if by_input { vec![0.0; x.len()] } else { Vec::new() };
         let dx_chunks: Vec<&mut [f32]> = if by_input {
@@ -269,7 +269,7 @@ impl Run {
     }
 }
 
-/// `to[i] = from[i * step]`. Rows are short: for common lengths a few moves take the place of a call of memcpy.
+/// `to[i] = from[i * step]`. Rows are short: for common lengths a few moves replace a call of memcpy.
 fn copy(from: &[f32], to: &mut [f32], step: usize) {
     if step != 1 {
         to.iter_mut().zip(from.iter().step_by(step)).for_each(|(to, &from)| *to = from);
@@ -297,7 +297,7 @@ fn add(from: &[f32], to: &mut [f32], step: usize) {
     let (eights, rest) = to.as_chunks_mut::<8>();
     let (from_eights, from_rest) = from.as_chunks::<8>();
     for (to, from) in eights.iter_mut().zip(from_eights) {
-        // By way of an array of its own, so that it is seen not to overlap.
+        // Through a local array, so that the compiler sees that nothing overlaps.
         *to = std::array::from_fn(|i| to[i] + from[i]);
     }
     rest.iter_mut().zip(from_rest).for_each(|(to, from)| *to += from);

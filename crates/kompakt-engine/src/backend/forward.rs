@@ -32,7 +32,7 @@ pub(crate) struct BatchStatistics {
     /// Index of the node.
     pub(crate) node: usize,
     pub(crate) moments: Moments,
-    /// How many numbers a channel they were taken over.
+    /// The number of values per channel that they were taken over.
     pub(crate) n: usize,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Forward<'a, B: Layers> {
 }
 
 impl<B: Layers> Forward<'_, B> {
-    /// Runs the nodes on `input` `[n, …]` and gives the value `until`.
+    /// Runs the nodes on `input` `[n, …]` and returns the value `until`.
     pub(crate) fn run(&mut self, input: FloatTensor<B>, n: usize, until: ValueId) -> FloatTensor<B> {
         let graph = self.graph;
         let n_values = graph.inputs().len() + graph.nodes().len();
@@ -232,7 +232,7 @@ impl<B: Layers> Forward<'_, B> {
     }
 }
 
-/// Sets dropout's random streams apart from others.
+/// Distinguishes dropout's random streams from others.
 const DROPOUT: u64 = 0x6472_6f70;
 
 fn batched(n: usize, shape: &[usize]) -> Shape {
@@ -241,14 +241,14 @@ fn batched(n: usize, shape: &[usize]) -> Shape {
     Shape::from(dims)
 }
 
-/// A vector of one number a channel, to go with `[n, channels, …]` of `rank` dimensions besides the batch.
+/// A per-channel vector, to broadcast against `[n, channels, …]` of `rank` dimensions besides the batch.
 fn per_channel<B: Layers>(vector: FloatTensor<B>, rank: usize) -> FloatTensor<B> {
     let mut dims = vec![1; rank + 1];
     dims[1] = vector.shape()[0];
     B::float_reshape(vector, Shape::from(dims))
 }
 
-/// What a graph has that cannot be run here, all of it.
+/// Everything in a graph that cannot be run here.
 pub(crate) fn unsupported(graph: &Graph) -> Vec<String> {
     let mut problems = Vec::new();
     if graph.inputs().len() != 1 {

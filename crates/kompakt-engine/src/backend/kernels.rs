@@ -1,7 +1,7 @@
 //! The operators that do most of the work, forward and backward, on one backend of burn.
 //!
-//! A matrix product is burn's own. On the CPU, convolutions and pools are ours: their gradients are burn's slow
-//! spot there. `record.rs` makes differentiable operators of these.
+//! Matrix products are burn's own. On the CPU, convolutions and pools are ours, because burn's gradients of
+//! them are slow there. `record.rs` makes differentiable operators of these.
 
 use super::{
     convolution::{Convolution, ConvolutionGradients},
@@ -19,7 +19,7 @@ pub(crate) struct WeightedGradients<B: Backend> {
     pub(crate) bias: Option<FloatTensor<B>>,
 }
 
-/// Operators with forms of their own, forward and backward.
+/// Operators with kernels of their own, forward and backward.
 pub(crate) trait Kernels: Backend {
     /// `y = x W^T + b`; `x` `[n, in]`, `W` `[out, in]`, `b` `[out]`.
     fn linear_forward(
@@ -69,7 +69,7 @@ pub(crate) trait Kernels: Backend {
         shape: &Convolution,
     ) -> WeightedGradients<Self>;
 
-    /// Batch norm with the statistics of the batch, which are given, too; `x` `[n, channels, …]`.
+    /// Batch norm with the statistics of the batch, which are returned, too; `x` `[n, channels, …]`.
     fn normalisation_forward(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -164,7 +164,7 @@ impl Kernels for Flex {
     }
 }
 
-/// The numbers of a contiguous tensor.
+/// The elements of a contiguous tensor.
 fn numbers(tensor: &FlexTensor) -> &[f32] {
     let start = tensor.layout().start_offset();
     &tensor.storage()[start..start + tensor.layout().num_elements()]

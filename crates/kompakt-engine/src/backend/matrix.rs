@@ -3,11 +3,11 @@
 /// A matrix inside a slice: element `(row, column)` is at `row * row_step + column * column_step`.
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a> {
-    /// The numbers.
+    /// The elements.
     pub(crate) values: &'a [f32],
-    /// Distance between rows.
+    /// Stride between rows.
     pub(crate) row_step: usize,
-    /// Distance between columns.
+    /// Stride between columns.
     pub(crate) column_step: usize,
 }
 
@@ -16,7 +16,7 @@ impl<'a> Matrix<'a> {
     pub(crate) fn rows(values: &'a [f32], columns: usize) -> Self {
         Self { values, row_step: columns, column_step: 1 }
     }
-    /// The same numbers with rows and columns exchanged.
+    /// A transposed view of the same elements.
     pub(crate) fn transposed(self) -> Self {
         Self { row_step: self.column_step, column_step: self.row_step, ..self }
     }

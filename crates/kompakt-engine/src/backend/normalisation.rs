@@ -14,7 +14,7 @@ use rayon::prelude::*;
 #[derive(Debug, Clone)]
 pub(crate) struct Normalisation {
     pub(crate) channels: usize,
-    /// Numbers of a channel in one example.
+    /// Elements per channel in one example.
     pub(crate) plane: usize,
     pub(crate) eps: f32,
 }

@@ -12,7 +12,7 @@ pub(crate) enum Reduction {
     Mean { count_include_pad: bool },
 }
 
-/// What a pooling looks like, for any number of planes (image, channel).
+/// The geometry of a pooling operator, for any number of planes (image, channel).
 #[derive(Debug, Clone)]
 pub(crate) struct Pooling {
     /// `[height, width]` of a plane.
@@ -70,7 +70,7 @@ impl Pooling {
         dx
     }
 
-    /// Planes of a task, so that a task is not tiny.
+    /// Planes per task, so that a task is not tiny.
     fn planes_at_once(&self) -> usize {
         (16_384 / self.input_len()).max(1)
     }
@@ -175,7 +175,7 @@ impl Pooling {
     }
 }
 
-/// Outputs of a row of 2x2 windows that are worked on at once. Which pixel wins cannot be foreseen, so it is found
+/// Outputs per block in a row of 2x2 windows. Which pixel is largest is unpredictable, so it is found
 /// without branches.
 const LANES: usize = 4;
 
@@ -218,7 +218,7 @@ fn give_to_largest([above, below]: [&[f32]; 2], dy: &[f32], [dx_above, dx_below]
     }
 }
 
-/// The left and the right numbers of neighbouring pairs; what is missing is 0.
+/// The left and the right elements of adjacent pairs; missing ones are 0.
 fn pairs(row: &[f32]) -> [[f32; LANES]; 2] {
     let whole = <[f32; 2 * LANES]>::try_from(row).unwrap_or_else(|_| {
         let mut whole = [0.0; 2 * LANES];

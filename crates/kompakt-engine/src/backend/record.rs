@@ -1,4 +1,4 @@
-//! Differentiable forms of the operators in `kernels.rs`: burn's extension point for a backward step of one's own.
+//! Differentiable forms of the operators in `kernels.rs`: burn's extension point for custom backward steps.
 
 use super::{
     convolution::Convolution,
@@ -131,7 +131,7 @@ impl<B: Kernels, C: CheckpointStrategy> Layers for Autodiff<B, C> {
     }
 }
 
-/// The bias, or in its place something that no gradient is asked of.
+/// The bias, or a placeholder that needs no gradient.
 fn or_untracked<B: Backend>(
     bias: Option<FloatTensor<Autodiff<B>>>,
     stand_in: &FloatTensor<Autodiff<B>>,
@@ -189,7 +189,7 @@ impl<B: Kernels> Backward<B, 3> for NormalisationStep {
     }
 }
 
-/// Hands gradients to the parents that want them.
+/// Passes gradients to the parents that need them.
 fn register<B: Backend>(
     [input, weight, bias]: [Option<NodeId>; 3],
     found: WeightedGradients<B>,

@@ -9,12 +9,12 @@
 `compress`             a network into a file, with a promise about its size or its accuracy
 `load`, `Model`        a file, ready to run, on the processor or on one of the `devices`
 `open`, `File`         a file, looked into: shapes, bytes, weights, codes; other tiers, ONNX
-`diff`                 what two files have in common
+`diff`                 the differences between two files
 `encode`, `decode`     arrays of few values to bytes and back, by the file's own coder
 `kompakt.torch`        masks and shared weights while a PyTorch module trains
 =====================  ==========================================================================
 
-Errors: what is wrong with a file, a network or an argument is a `ValueError`, what cannot be read or written an
+Errors: a fault in a file, a network or an argument is a `ValueError`, a file that cannot be read or written an
 `OSError`, a target that was missed `TargetMissed`. NumPy is the only dependency; pandas, PyTorch, tqdm and
 huggingface_hub are used where they are installed.
 """
@@ -61,7 +61,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for when it is asked for, so that `import kompakt` costs nothing."""
+    """Import names on first use, so that `import kompakt` costs nothing."""
     module = _WHERE.get(name)
     if module is None:
         raise AttributeError(f"module 'kompakt' has no attribute {name!r}")

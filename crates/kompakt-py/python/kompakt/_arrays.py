@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def encode(arrays: Mapping[str, ArrayLike], *, tier: str = "smallest") -> bytes:
     """Code arrays without loss.
 
-    Made for arrays of few values (codes, masks, quantised weights): those of at most 256 values beside zero take about as
-    many bytes as their values are surprising to a context-mixing coder; any other is coded byte by byte, or as
+    Made for arrays of few values (codes, masks, quantised weights): those of at most 256 values besides zero take about
+    their entropy under a context-mixing model; any other is coded byte by byte, or as
     floating-point numbers. Rows and columns help the coder: keep the shape that weights have, output units first.
 
     Parameters
@@ -29,8 +29,8 @@ def encode(arrays: Mapping[str, ArrayLike], *, tier: str = "smallest") -> bytes:
 
     Notes
     -----
-    Gives the bytes of a ``.kompakt`` file. Errors: ``TypeError`` for other kinds of elements (text, objects, dates),
-    ``ValueError`` for a tier that is none and dimensions of more than 2^28.
+    Returns the bytes of a ``.kompakt`` file. Errors: ``TypeError`` for other kinds of elements (text, objects, dates),
+    ``ValueError`` for an unknown tier and dimensions of more than 2^28.
     """
     import numpy as np
 

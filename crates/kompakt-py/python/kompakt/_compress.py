@@ -1,4 +1,4 @@
-"""A trained network into a small file."""
+"""Compression of a trained network into a small file."""
 
 from __future__ import annotations
 
@@ -61,23 +61,23 @@ def compress(
         Images of the kind that the network is for: an array ``[n, ...]``, an iterable of batches (arrays, tensors, or
         pairs of them and labels, as a ``DataLoader`` gives), the path of a folder of pictures or of another data set, or
         the name of a known one (``"mnist"``). uint8 arrays are pictures and are divided by 255. Of arrays and batches a
-        quarter, at most 512, is looked at, and the rest, at most `n_judges`, judges. Without data, synthetic images are
-        looked at.
+        quarter, at most 512, is used for calibration, and the rest, at most `n_judges`, for validation. Without data,
+        calibration uses synthetic images.
     labels
         ``[n]``: the class number of each image of an array.
     judge
-        Other data that judge instead: as `data`, or a pair of images and labels.
+        Other data for validation: as `data`, or a pair of images and labels.
     max_drop
-        Lose at most so many percentage points of accuracy, with 95 % confidence; needs `data`.
+        Lose at most this many percentage points of accuracy, with 95 % confidence; needs `data`.
     target_size
-        At most so many bytes, ``200_000`` or ``"200kB"``.
+        At most this many bytes, ``200_000`` or ``"200kB"``.
     target_ratio
         At most the original's bytes, four a parameter, over this.
     noise
-        Let the layers' relative squared errors, each times what it does to the answers, sum to this. Default 0.005,
-        where nothing else is asked for.
+        Let the layers' relative squared errors, each times the layer's sensitivity, sum to this. Default 0.005,
+        where no other target is set.
     metric
-        What `max_drop` is about: ``"accuracy"`` by the labels, or ``"agreement"`` with the original's answers.
+        What `max_drop` bounds: ``"accuracy"`` by the labels, or ``"agreement"`` with the original's answers.
     prep
         What is done to a raw image first, recorded in the file: a preset (``"imagenet"``, ``"normalize"``; see ``kompakt
         prep list``), words, or JSON. Default: what the model has recorded, else nothing.
@@ -91,12 +91,12 @@ def compress(
         Check that the imported network answers as the ONNX file does.
     progress
         ``True``: a bar, where tqdm is installed. A function is called with what is being done and how much of it is done
-        (0 to 1) instead. Ctrl-C ends the work at once; nothing is left of the file.
+        (0 to 1) instead. Ctrl-C ends the work immediately and leaves no file.
 
     Notes
     -----
     Errors: `TargetMissed` (with what came nearest as ``compressed``; nothing is written), ``ValueError`` for a network, data
-    or a wish that cannot be, ``OSError`` for what cannot be read or written.
+    or an invalid option, ``OSError`` for what cannot be read or written.
     """
     wish = _wish(max_drop, target_size, target_ratio, noise)
     if max_drop is not None and data is None:
@@ -148,7 +148,7 @@ class Compressed:
     ratio : float
         Bytes of the original's parameters, four each, over all bytes of the file.
     accuracy : tuple of two floats, or None
-        The share of validation images whose likeliest class is the label, before and after (0 to 1). Without labels, what
+        The share of validation images whose top class is the label, before and after (0 to 1). Without labels, what
         the original says is the label.
     agreement : float or None
         The share of validation images on which both networks answer the same.

@@ -1,4 +1,4 @@
-"""A file looked into: what is in it, where its bytes are, and its weights as arrays."""
+"""Inspection of a file: its content, where its bytes are, and its weights as arrays."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _KINDS = ("map", "codes", "numbers", "overhead")
 
 
 def open(path: str | PathLike[str]) -> File:
-    """Open a ``.kompakt`` file to look into it; every checksum and the content hash are checked.
+    """Open a ``.kompakt`` file for inspection; every checksum and the content hash are checked.
 
-    Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is not sound.
+    Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is invalid.
     """
     return File(path)
 
@@ -28,14 +28,14 @@ def open(path: str | PathLike[str]) -> File:
 def diff(a: str | PathLike[str] | File, b: str | PathLike[str] | File) -> list[str]:
     """Compare two files: a line for each thing in which they differ, none where the content is the same.
 
-    The tier is no difference: the three tiers hold the same content.
+    The tier does not count as a difference: the three tiers hold the same content.
     """
     one, other = (file if isinstance(file, File) else File(file) for file in (a, b))
     return one._file.diff(other._file)
 
 
 class File:
-    """A ``.kompakt`` file, looked into.
+    """A ``.kompakt`` file, open for inspection.
 
     In a notebook it shows itself: bytes by layer and kind, and the centroids of each layer.
     """
@@ -47,7 +47,7 @@ class File:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> File:
-        """Look into a file that lies in memory."""
+        """Inspect a file in memory."""
         file = cls.__new__(cls)
         file.path = None
         file._file = _native.Container.of_bytes(data)
@@ -86,7 +86,7 @@ class File:
 
     @property
     def layers(self) -> list[dict[str, Any]]:
-        """One entry a tensor: name, shape, kept weights, levels, coder, and its bytes by kind."""
+        """One entry per tensor: name, shape, kept weights, levels, coder, and its bytes by kind."""
         return list(self.about["tensors"])
 
     @property
@@ -128,7 +128,7 @@ class File:
         return np.ones(shape, dtype=bool) if mask is None else _array(mask, "?", shape)
 
     def codes(self, name: str) -> NDArray[uint8]:
-        """The place of each weight in the codebook, in the tensor's shape; 0 where the mask is false.
+        """The index of each weight in the codebook, in the tensor's shape; 0 where the mask is false.
 
         Errors: ``ValueError`` for a tensor that is not shared.
         """
@@ -139,7 +139,7 @@ class File:
         return places
 
     def codebook(self, name: str) -> NDArray[float32]:
-        """The values that the codes stand for: ``[n_levels]``, ascending, none of them zero.
+        """The values that the codes index: ``[n_levels]``, ascending, none of them zero.
 
         Errors: ``ValueError`` for a tensor that is not shared.
         """
@@ -163,7 +163,7 @@ class File:
         """The same content in another tier, as a file at `path` or in memory.
 
         `minimal` leaves out all that the network does not need to run: names, labels, history, accuracy, self-tests.
-        Errors: ``ValueError`` for a tier that is none, or for a `path` that is this file.
+        Errors: ``ValueError`` for an unknown tier, or for a `path` that is this file.
         """
         made = self._file.repack(tier, minimal)
         if path is None:

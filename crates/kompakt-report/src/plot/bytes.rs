@@ -1,4 +1,4 @@
-//! Where the packed file's bytes are: one bar a layer, divided by kind.
+//! Where the packed file's bytes are: one bar per layer, divided by kind.
 
 use super::{INK, PALETTE, label, svg};
 use crate::{error::ReportError, evidence::LayerBytes, summary::thousands};

@@ -1,4 +1,4 @@
-//! Error against size: how much a network forgets as its file gets smaller.
+//! Error against size: what accuracy a network loses as its file gets smaller.
 
 use super::{FAINT, INK, PALETTE, label, svg};
 use crate::error::ReportError;
@@ -12,17 +12,17 @@ const SIZE: (u32, u32) = (860, 480);
 /// Files of several sizes and their errors, under one name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// What the legend says.
+    /// The legend's text.
     pub name: String,
     /// Bytes and error, 0 to 1, in any order.
     pub points: Vec<(u64, f64)>,
-    /// Each point stands alone and has a name: what others published.
+    /// Separate points with a name each: published results.
     pub names: Option<Vec<String>>,
 }
 
-/// A picture (SVG) of all series; bytes on a logarithmic scale, errors in percent.
+/// A plot (SVG) of all series; bytes on a logarithmic scale, errors in percent.
 ///
-/// Errors: no points at all, a picture that cannot be drawn.
+/// Errors: no points at all, a plot that cannot be drawn.
 pub fn error_by_size(title: &str, series: &[Series]) -> Result<String, ReportError> {
     let all = || series.iter().flat_map(|s| &s.points);
     let smallest = all().map(|p| p.0).min().unwrap_or(0) as f64;
@@ -78,7 +78,7 @@ pub fn error_by_size(title: &str, series: &[Series]) -> Result<String, ReportErr
     })
 }
 
-/// Where the picture ends: above what matters, three times the middle error, if a few points are far beyond.
+/// The upper end of the plot: three times the median error, if a few points are far beyond.
 fn ceiling(mut errors: Vec<f64>) -> f64 {
     errors.sort_by(f64::total_cmp);
     let (middle, most) = (errors[errors.len() / 2], errors[errors.len() - 1]);

@@ -1,4 +1,4 @@
-//! The first layer's filters as pictures: what the network looks for in an image.
+//! The first layer's filters as images: what the network looks for in an image.
 
 use super::{FAINT, svg};
 use crate::error::ReportError;
@@ -10,7 +10,7 @@ const N_COLUMNS: usize = 20;
 const N_FILTERS: usize = 40;
 const CELL: i32 = 52;
 
-/// Up to 40 filters of the first weight, or `None` where they are no pictures (a vector that was never an image).
+/// Up to 40 filters of the first weight, or `None` where they are not images (a network on vectors).
 /// Orange is positive, blue negative, white zero; each filter is scaled by its largest weight.
 pub(crate) fn first_filters(model: &Model) -> Option<Result<String, ReportError>> {
     let param = model.graph.params().iter().find(|p| p.role == ParamRole::Weight)?;
@@ -23,7 +23,7 @@ pub(crate) fn first_filters(model: &Model) -> Option<Result<String, ReportError>
     Some(draw(&pictures, height, width))
 }
 
-/// Height and width of one filter's picture: the kernel of a convolution, or the image that a linear layer sees
+/// Height and width of one filter's image: the kernel of a convolution, or the image that a linear layer sees
 /// through a flatten (first channel).
 fn picture_size(model: &Model, node: usize) -> Option<(usize, usize)> {
     let graph = &model.graph;

@@ -1,4 +1,4 @@
-//! What layers need and what errors in them do: two bars a layer, side by side.
+//! Bits and sensitivities of layers: two bars per layer, side by side.
 
 use super::{FAINT, INK, PALETTE, label, svg};
 use crate::error::ReportError;
@@ -12,7 +12,7 @@ const NAMES_WIDTH: i32 = 290;
 const GAP: i32 = 80;
 const ROW: i32 = 18;
 const TOP: i32 = 54;
-/// Characters of a name that there is room for.
+/// The most characters of a name that are shown.
 const NAME: usize = 42;
 
 /// A layer as it is plotted.
@@ -20,13 +20,13 @@ const NAME: usize = 42;
 pub struct LayerNeed {
     /// Its name.
     pub name: String,
-    /// How much of the answers' energy becomes error for each part of the layer's that does.
+    /// Relative squared error of the outputs per relative squared error of the layer.
     pub sensitivity: f64,
-    /// Bits a weight, at each error that [`layer_needs`] is told of.
+    /// Bits per weight, at each error given to [`layer_needs`].
     pub bits: Vec<f64>,
 }
 
-/// The sensitivity of each layer, as a share of all, and on the right the bits a weight at some errors, the smallest error
+/// The sensitivity of each layer, as a share of all, and on the right bits per weight at some errors, the smallest error
 /// first; `errors` as parts of a layer's energy, as many as each layer has `bits`. The result is the text of an SVG file.
 ///
 /// Errors: the plot cannot be drawn.
@@ -77,7 +77,7 @@ fn shade(i: usize, n: usize) -> RGBColor {
     RGBColor(mix(r), mix(g), mix(b))
 }
 
-/// The end of a name that is too long: that tells layers apart.
+/// The end of a name that is too long: the part that distinguishes layers.
 fn short(name: &str) -> String {
     let n = name.chars().count();
     if n <= NAME {

@@ -8,8 +8,8 @@ use plotters::prelude::*;
 const N_BINS: usize = 120;
 
 /// One layer: `before` as filled bars, the weights kept in `after` as a line, and, where `after` has a codebook,
-/// one stem a shared value whose height is how many weights use it. Counts are on a logarithmic scale, because
-/// the paper's interesting part is the tail.
+/// one stem per shared value, its height the number of weights that use it. Counts are on a logarithmic
+/// scale, because the paper's interesting part is the tail.
 pub(crate) fn weights(before: &Parameter, after: &Parameter) -> Result<String, ReportError> {
     let dense = before.to_f32();
     let kept: Vec<f32> = after.to_f32().into_iter().filter(|&w| w != 0.0).collect();

@@ -10,9 +10,9 @@ use kompakt_model::Model;
 /// How a model is fine-tuned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// What a centroid's gradient is made of.
+    /// How a centroid's gradient is computed.
     pub centroid_gradient: CentroidGradient,
-    /// Which epoch's numbers go out.
+    /// Which epoch's weights are returned.
     pub select: Select,
     /// Epochs, optimiser, schedule, seed.
     pub train: TrainOptions,
@@ -20,19 +20,19 @@ pub struct Options {
     pub threads: usize,
 }
 
-/// Which numbers go out.
+/// Which weights are returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Select {
     /// Those after the last epoch.
     Last,
-    /// Those of least validation error, then least validation loss, rounded as they go out; the model as it came in
-    /// is among them.
+    /// Those of least validation error, then least validation loss, rounded as they are returned; the input model
+    /// is a candidate.
     Best,
 }
 
 /// Moves the centroids and biases of a model; codes and masks stay.
 ///
-/// Errors: a model without shared weights, whatever training says.
+/// Errors: a model without shared weights, and the errors of training.
 pub fn finetune(
     model: &mut Model,
     options: &Options,

@@ -1,13 +1,13 @@
-//! From numbers in training back to a model whose codebooks and formats are as the interchange wants them.
+//! From weights in training back to a model with codebooks and formats in the interchange's form.
 
 use crate::finetune::error::FinetuneError;
 use kompakt_cluster::{NumberFormat, settle};
 use kompakt_engine::{Network, Trainable};
 use kompakt_model::{Model, Parameter};
 
-/// `model` with the network's numbers, each parameter rounded to the format that it has in `model`.
+/// `model` with the network's weights, each parameter rounded to the format that it has in `model`.
 ///
-/// Centroids that crossed change places, with their codes; those that met become one; one that reached zero stays
+/// Centroids that crossed are put in order, with their codes; equal ones are merged; one that reached zero stays
 /// next to it. Masks are the network's.
 ///
 /// Errors: a network of another graph.

@@ -4,7 +4,7 @@ use crate::Recipe;
 use kompakt_data::Augmentation;
 use kompakt_engine::{Optimizer, Schedule, TrainOptions};
 
-/// What a network's training starts from.
+/// Default training options of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Defaults {
     /// Epochs, optimiser, augmentation.

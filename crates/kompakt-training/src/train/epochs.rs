@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// Trains a network.
 ///
-/// With a `checkpoint`, the state is kept there after every epoch, and taken up from there if the file is there: the
+/// With a `checkpoint`, the state is kept there after every epoch, and resumed from there if the file exists: the
 /// model is the same, byte for byte, as without a stop in between.
 ///
 /// Errors: what the engine refuses; a checkpoint of another run.

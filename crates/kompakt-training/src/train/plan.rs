@@ -1,4 +1,4 @@
-//! All that decides what a training makes.
+//! All that determines the result of training.
 
 use crate::{
     Recipe,
@@ -8,7 +8,7 @@ use kompakt_graph::Graph;
 use kompakt_model::{StageRecord, graph_to_json};
 use kompakt_prep::Pipeline;
 
-/// Everything that decides what comes out.
+/// Everything that determines the trained model.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The network, without dropout.

@@ -26,7 +26,7 @@ pub struct Projection {
 impl Projection {
     /// The `n_components` directions along which the images, after `steps`, differ most.
     ///
-    /// Errors: more components than numbers in an image, or more numbers than a covariance is made of.
+    /// Errors: more components than values in an image, or more values than a covariance is computed of.
     pub fn fit(images: &Dataset, steps: Option<&Pipeline>, n_components: usize) -> Result<Self, TrainError> {
         let images = match steps {
             Some(steps) if images.prepared().is_none() => images.clone().apply(steps)?,
@@ -36,7 +36,7 @@ impl Projection {
         Ok(Self { explained: fitted.explained(), layer: fitted.linear(false) })
     }
 
-    /// How many numbers the layer gives.
+    /// The number of the layer's outputs.
     pub fn n_components(&self) -> usize {
         self.layer.bias.len()
     }

@@ -62,7 +62,7 @@ fn xz(bytes: &[u8], folder: &Path) -> Result<Measured> {
 }
 
 /// 0 for a pruned weight, else its code from 1 on; with 256 levels the last two share a byte's last value, and what
-/// tells them apart follows.
+/// distinguishes them follows.
 fn whole(network: &Network) -> Vec<u8> {
     let mut out = Vec::new();
     for layer in &network.layers {

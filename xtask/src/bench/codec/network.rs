@@ -10,7 +10,7 @@ pub(crate) struct WeightTensor {
     /// As PyTorch has it.
     pub(crate) shape: Vec<usize>,
     pub(crate) weights: MaskedCodesBuf,
-    /// The picture that a row shows.
+    /// The image that a row forms.
     pub(crate) grid: Option<(usize, usize)>,
     /// The layer that makes the input channels, and how many each of its units makes.
     pub(crate) producer: Option<(usize, usize)>,
@@ -23,7 +23,7 @@ pub(crate) struct Network {
 }
 
 impl WeightTensor {
-    /// Every weight as a number that stands for it: 0 where pruned, else its place among the codes of its sign, from 1.
+    /// Each weight as a symbol: 0 where pruned, else its place among the codes of its sign, from 1.
     pub(crate) fn signed(&self) -> impl Iterator<Item = i16> + '_ {
         let view = self.weights.view();
         let n_negative = view.n_negative as i16;

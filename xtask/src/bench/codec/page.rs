@@ -7,7 +7,7 @@ use super::{
 use kompakt_report::thousands;
 use std::{fmt::Write as _, process::Command};
 
-/// The whole page.
+/// The complete page.
 pub(crate) fn page(records: &[Record]) -> String {
     let mut page = String::from(INTRODUCTION);
     _ = writeln!(page, "\n{}\n", machine());

@@ -27,7 +27,7 @@ pub(crate) struct Record {
     pub(crate) zstd: Measured,
     pub(crate) xz: Measured,
     pub(crate) nncodec: Measured,
-    /// The whole container, tier `smallest`, `--minimal`.
+    /// The complete container, tier `smallest`, `--minimal`.
     pub(crate) file_bytes: Option<u64>,
     /// The others were timed by the clock on the wall, as an earlier version of this program did.
     #[serde(default)]
@@ -87,8 +87,8 @@ impl Record {
     }
 }
 
-/// The fewest seconds of its processor that `run` takes on this thread, run for 0.3 seconds, at least once; and
-/// what it made last.
+/// The least CPU time of `run` on this thread in seconds, repeated for 0.3 seconds, at least once; and
+/// its last result.
 pub(crate) fn timed<T>(mut run: impl FnMut() -> Result<T>) -> Result<(f64, T)> {
     timed_by(|| {
         let from = ThreadTime::now();

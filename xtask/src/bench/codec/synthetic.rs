@@ -1,8 +1,8 @@
 //! Large networks with synthetic weights: the shapes of ResNet-50 and VGG-16, pruned layer by layer as published.
 //!
 //! A weight is a normal number times a factor of its row and one of its input channel (log-normal, deviation 0.2):
-//! in trained networks too some units and channels are stronger than others. The largest are kept; levels lie evenly
-//! between the smallest and the largest kept magnitude but for one in a thousand.
+//! in trained networks too some units and channels are stronger than others. The largest are kept; levels are spaced
+//! evenly between the smallest and the largest kept magnitude but for one in a thousand.
 
 use super::network::{Network, WeightTensor};
 use kompakt_entropy::MaskedCodesBuf;
@@ -75,7 +75,7 @@ fn vgg_16() -> Vec<Shape> {
     shapes
 }
 
-/// Numbers that depend on the seed alone.
+/// Random numbers that depend on the seed alone.
 struct Random(SplitMix64);
 
 impl Random {
@@ -128,7 +128,7 @@ fn layer(seed: u64, (rows, channels, height, width, density, bits): Shape) -> We
     WeightTensor { shape, weights, grid: (taps > 1).then_some((height, width)), producer: None }
 }
 
-/// The number that would stand at place `n` of the sorted ones.
+/// The element at index `n` in sorted order.
 fn nth(numbers: &mut [f32], n: usize) -> f32 {
     *numbers.select_nth_unstable_by(n, f32::total_cmp).1
 }

@@ -19,7 +19,7 @@ use std::{
     time::Instant,
 };
 
-/// Processes of each; the median counts.
+/// Processes per engine; the median counts.
 const RUNS: usize = 5;
 
 /// Builds `kompakt-run`.
@@ -40,7 +40,7 @@ pub(crate) fn build_runner() -> Result<PathBuf> {
     Ok(target.join("release/kompakt-run"))
 }
 
-/// All engines that are asked for, and ours.
+/// All requested engines, and ours.
 pub(crate) fn all(files: &Files, python: &Python, runner: &Path, arguments: &Arguments) -> Result<Vec<Cold>> {
     let mut all = Vec::new();
     for engine in ENGINES.into_iter().filter(|e| arguments.wants(e)) {

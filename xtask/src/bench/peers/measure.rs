@@ -12,7 +12,7 @@ use super::{
 use anyhow::{Context, Result, ensure};
 use kompakt_runtime::Model;
 
-/// What outputs may differ by from ONNX Runtime's, of its largest.
+/// Tolerance of outputs against ONNX Runtime's, relative to its largest.
 const TOLERANCE: f64 = 1e-4;
 
 /// Every batch size and number of threads.

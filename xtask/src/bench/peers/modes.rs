@@ -1,4 +1,4 @@
-//! The table in front of `results/peers.md`: one engine in one mode a row, its time beside its own memory.
+//! The table in front of `results/peers.md`: one row per engine and mode, its time beside its own memory.
 
 use super::{
     page::{bytes, file_of, find, milliseconds},

@@ -20,13 +20,13 @@ pub(crate) struct Network {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) graph: Graph,
-    /// One a weight, in the graph's order.
+    /// One per weight, in the graph's order.
     pub(crate) layers: Vec<Kept>,
     pub(crate) batches: &'static [usize],
     pub(crate) input: InputKind,
 }
 
-/// What the network is run on.
+/// The network's inputs.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum InputKind {
     /// The first test images of MNIST.

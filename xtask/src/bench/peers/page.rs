@@ -1,4 +1,4 @@
-//! `results/peers.md` and its picture, from all that was measured.
+//! `results/peers.md` and its plot, from all that was measured.
 
 use super::{
     modes,
@@ -52,7 +52,7 @@ Written by `cargo xtask bench peers`, which makes the networks, installs the oth
 
 const METHOD: &str = include_str!("text/method.md");
 
-/// What is to be said of this edition of the measurements.
+/// Remarks on this edition of the measurements.
 const NOTES: &str = include_str!("text/notes.md");
 
 const BOUNDS: &str = include_str!("text/bounds.md");

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-/// The rivals, one process an engine.
+/// The rivals, one process per engine.
 const PROGRAM: &str = include_str!("rivals.py");
 /// A module of theirs.
 const LITERT: &str = include_str!("litert.py");

@@ -54,7 +54,7 @@ pub(crate) fn seeded(network: &Network) -> Result<Model> {
     Ok(Model::new(network.graph.clone(), parameters)?)
 }
 
-/// The largest numbers, so scaled that a layer keeps the size of what goes through it.
+/// The largest values, scaled so that a layer preserves the magnitude of its input.
 fn weight(normal: &mut Normal, shape: &[usize], density: f64, n_levels: usize) -> Parameter {
     let n: usize = shape.iter().product();
     let fan_in = (n / shape[0].max(1)) as f32;
@@ -82,7 +82,7 @@ fn weight(normal: &mut Normal, shape: &[usize], density: f64, n_levels: usize) -
     Parameter::Shared { shape: shape.to_vec(), codebook: Numbers::F32(codebook), codes, mask }
 }
 
-/// The magnitude that so much of the numbers reaches.
+/// The magnitude that this fraction of the values reaches.
 fn threshold(numbers: &[f32], density: f64) -> f32 {
     if density >= 1.0 || numbers.is_empty() {
         return 0.0;
