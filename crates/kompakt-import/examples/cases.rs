@@ -1,9 +1,9 @@
 //! Runs all cases of a folder (see `fixtures/onnx`) and counts: `cargo run --release --example cases -- FOLDER
 //! [EXPORTS]`. Models that are right are exported to EXPORTS.
 //!
-//! An answer may be off by a thousandth of the largest number, as in the tests of the onnx package. A model that is refused
-//! is told apart from an answer that is wrong; the refused ones are counted by operator and reason too. Exit code 1 if any answer
-//! is wrong.
+//! The tolerance is a thousandth of the largest value, as in the tests of the onnx package. A model that is
+//! refused is counted separately from a wrong answer; refusals are counted by operator and reason too. Exit
+//! code 1 if any answer is wrong.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../tests/support/case.rs"]

@@ -1,6 +1,6 @@
 //! Imports, checks and runs all cases of a folder, one line of tab-separated text each: `cargo run --release --example
 //! spellings -- FOLDER`. The line has the case's name, `right`, `refused` or `wrong`, and a reason or the largest difference
-//! from ONNX Runtime's answer as a part of the largest number. Exit code 1 if any answer is wrong.
+//! from ONNX Runtime's answer relative to the largest value. Exit code 1 if any answer is wrong.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "../tests/support/case.rs"]
@@ -12,7 +12,7 @@ use kompakt_format::Tier;
 use kompakt_import::onnx::{Checked, ImportOptions, OnnxError, import_checked};
 use std::{path::PathBuf, process::ExitCode};
 
-/// What becomes of a case, with the reason.
+/// The result of a case, with the reason.
 fn verdict(case: &Case, path: &PathBuf) -> (&'static str, String) {
     std::fs::write(path, &case.model).unwrap();
     let mut run = |model: &_, inputs: &[Vec<f32>], n: usize| case::run_on(model, Tier::Direct, n, inputs, n);

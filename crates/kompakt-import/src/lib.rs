@@ -1,4 +1,4 @@
-//! Networks made elsewhere, as models of the interchange.
+//! Imports networks made elsewhere as models of the interchange.
 //!
 //! ```text
 //! model.onnx ──► onnx ──┐

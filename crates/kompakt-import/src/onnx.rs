@@ -1,4 +1,4 @@
-//! ONNX in and out.
+//! ONNX import and export.
 //!
 //! ```text
 //! model.onnx ──► proto ──► constants folded ──► operators lowered ──► affine steps folded ──► Model
@@ -11,22 +11,22 @@
 //! # The batch
 //! Graphs of this project work on one image; ONNX's carry the batch as their first dimension. Importing takes the
 //! first dimension of every input as the batch and follows it. Where that fails, because a model mixes images or its values have
-//! no batch in front, it is imported whole: all dimensions are the network's own, an open first one is 1, and a run is one
-//! run of the file.
+//! no leading batch, all dimensions become the network's own, an open first one is 1, and one run of the
+//! network is one run of the file.
 //!
-//! # What is done on the way
+//! # Transformations
 //! Arithmetic on shapes and constants is carried out. Batch norms, scales and biases go into the layer before them.
 //! Padding becomes explicit. Operators that the interchange lacks become several that it has: a transposed
-//! convolution is a spread, a pad and a convolution; attention is products of values and a softmax. Whole numbers and truths are
-//! floats from there on: whole numbers up to 2^24 are exact.
+//! convolution is a spread, a pad and a convolution; attention is matrix products and a softmax. Integers and
+//! booleans are floats from there on: integers up to 2^24 are exact.
 //!
 //! # Hostile input
-//! No bytes make this crate panic. Weights are read from the file itself or from files below its folder, never from
-//! elsewhere; constants that a model computes are bounded by what it holds.
+//! No input makes this crate panic. Weights are read from the file itself or from files below its folder,
+//! never from elsewhere; constants that a model computes are bounded by its size.
 //!
 //! # The check
-//! [`import_checked`] holds what it imports against the file: an evaluator that shares no rewriting with the importer runs
-//! the file node by node, the caller runs the imported network, and the answers must agree.
+//! [`import_checked`] compares the import with the file: an evaluator that shares no rewriting with the
+//! importer runs the file node by node, the caller runs the imported network, and the answers must agree.
 //!
 //! What is not here: running imported networks, command lines.
 

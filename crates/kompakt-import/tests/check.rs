@@ -1,4 +1,4 @@
-//! The check of an import: it sees what is wrong, says where, and says where it did not look.
+//! The check of an import: it detects errors, locates them, and reports what it did not compare.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/case.rs"]
@@ -35,7 +35,7 @@ fn what_is_right_is_found_right() {
     assert!(matches!(found, Checked::Equal { difference } if difference < 1e-5), "{found:?}");
 }
 
-/// A wrong bias of any layer is seen, and the node that is named is the layer's, or the batch norm behind it.
+/// A wrong bias of any layer is detected, and the named node is the layer's, or the batch norm after it.
 #[test]
 fn what_is_wrong_is_named() {
     let (model, _) = checked("net_mobilenet_v2", |_| ()).unwrap();
@@ -67,7 +67,7 @@ fn a_network_that_cannot_be_run_is_an_error() {
     assert!(matches!(error, OnnxError::NotRun(_)), "{error}");
 }
 
-/// Two convolutions of 3 x 3: 40,000 multiplications a place of the picture.
+/// Two 3x3 convolutions: 40,000 multiplications per pixel.
 fn convolutions(rest: &[i64]) -> Vec<u8> {
     let mut net = Net::new(13, 1);
     let pads = Attribute::Ints("pads", &[1, 1, 1, 1]);
@@ -79,8 +79,8 @@ fn convolutions(rest: &[i64]) -> Vec<u8> {
     net.finish(rest, &y)
 }
 
-/// Large pictures are compared as smaller ones where the file leaves their size open, in each direction that it does; those
-/// of a fixed size one at a time.
+/// Large images are compared as smaller ones where the file leaves their size open, in each such direction;
+/// those of a fixed size one at a time.
 #[test]
 fn much_work_is_made_less() {
     let folder = tempfile::tempdir().unwrap();
@@ -105,7 +105,7 @@ fn much_work_is_made_less() {
     }
 }
 
-/// Two layers, one with a batch norm, and what stands in the place of one number of a tensor.
+/// Two layers, one with a batch norm, and a replacement for one element of a tensor.
 fn damaged(tensor: &str, value: f32) -> Vec<u8> {
     let mut net = Net::new(13, 1);
     let mut damaged = |name: &str, dims: &[i64], usual: f32| {
@@ -126,7 +126,7 @@ fn damaged(tensor: &str, value: f32) -> Vec<u8> {
     net.finish(&[3, 6, 6], &y)
 }
 
-/// What no trained network holds is refused, by the name of the node or of the tensor.
+/// Values that no trained network holds are refused, by the name of the node or of the tensor.
 #[test]
 fn damaged_numbers_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
@@ -151,7 +151,7 @@ fn damaged_numbers_are_refused_by_name() {
     }
 }
 
-/// An output is called as in the file, unless it is that of a layer, whose parameters are called after it.
+/// An output is named as in the file, unless it is that of a layer, whose parameters are named after it.
 #[test]
 fn an_output_keeps_its_name() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! Broken and hostile models get errors: no panic, no more memory than they are worth, no file outside their folder.
+//! Broken and hostile models produce errors: no panic, memory bounded by their size, no file outside their
+//! folder.
 #![allow(clippy::unwrap_used)]
 
 use bytes::{BufMut, BytesMut};
@@ -19,7 +20,7 @@ fn import_from(folder: &Path, bytes: &[u8]) -> Result<Model, OnnxError> {
     import(&path, &ImportOptions::default())
 }
 
-/// Imports and evaluates; the network that was imported is not run.
+/// Imports and evaluates; the imported network is not run.
 fn check_from(folder: &Path, bytes: &[u8]) -> Result<(Model, Checked), OnnxError> {
     let path = folder.join("model.onnx");
     std::fs::write(&path, bytes).unwrap();
@@ -59,7 +60,7 @@ fn varint(bytes: &mut BytesMut, mut v: u64) {
     bytes.put_u8(v as u8);
 }
 
-/// A field of bytes: its number and what it holds.
+/// A length-delimited field: its number and content.
 fn field(number: u32, content: &[u8]) -> Vec<u8> {
     let mut bytes = BytesMut::new();
     varint(&mut bytes, u64::from(number << 3 | 2));
@@ -93,7 +94,7 @@ fn node(op: &str, inputs: &[&str], output: &str) -> Vec<u8> {
         .concat()
 }
 
-/// A tensor of whole numbers.
+/// An integer tensor.
 fn list(name: &str, values: &[i64]) -> Vec<u8> {
     let raw: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     [number(1, values.len() as i64), number(2, 7), field(8, name.as_bytes()), field(9, &raw)].concat()
@@ -156,7 +157,7 @@ fn data_outside_the_models_folder_are_not_read() {
     }
 }
 
-/// What is behind a value that cannot be made is looked at too: by its operator, or by its shape where that is known.
+/// Nodes that depend on a failed value are checked too: by operator, or by shape if that is known.
 #[test]
 fn everything_unsupported_is_in_one_list() {
     let nodes = [
@@ -176,7 +177,7 @@ fn everything_unsupported_is_in_one_list() {
     let text = error.to_string();
     let OnnxError::Unsupported(problems) = error else { panic!("{text}") };
     let named: Vec<&str> = problems.iter().map(|p| p.node.as_str()).collect();
-    // Both Floors are known, and work on what is not.
+    // Both Floors are supported; their input is not.
     assert_eq!(named, ["the Einsum", "the Loop", "the Det", "the Unique"]);
     assert!(text.contains("4 of the model's nodes cannot be imported (Einsum 1, Loop 1, Det 1"), "{text}");
 }
@@ -193,7 +194,7 @@ fn model_of(kind: i64, sizes: &[i64], nodes: &[Vec<u8>], initial: &[Vec<u8>]) ->
     [number(1, 8), field(7, &graph), field(8, &number(2, 13))].concat()
 }
 
-/// Open sizes and inputs of whole numbers hide nothing, and the shape that would be enough is written out.
+/// Open sizes and integer inputs hide nothing, and a sufficient shape is written out.
 #[test]
 fn inputs_hide_nothing() {
     let weight = [

@@ -1,11 +1,11 @@
-//! Files written here by the layout, another way than they are read: weights first, then entries, then bytes.
+//! Files written here from the layout, independently of the reader: weights first, then entries, then bytes.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_graph::{Graph, Op, Padding, Pair};
 use kompakt_import::han::{HanError, read, squeezenet};
 use kompakt_model::Parameter;
 
-/// Always the same numbers.
+/// Deterministic values.
 struct Numbers(u64);
 
 impl Numbers {
@@ -49,7 +49,7 @@ fn layer(shape: &[usize], n_codes: usize, numbers: &mut Numbers) -> RandomLayer 
     RandomLayer { weights, bias: (0..shape[0]).map(|i| i as f32 - 2.0).collect(), codebook }
 }
 
-/// Positions with their zeros before, in text of four bits each: the other way round than the reader goes.
+/// Positions with their preceding zeros, as text of four bits each: the reverse of how the reader works.
 fn encode(layers: &[(RandomLayer, usize)]) -> Vec<u8> {
     let (mut head, mut body) = (Vec::new(), Vec::new());
     for (layer, bits) in layers {

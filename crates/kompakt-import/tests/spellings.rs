@@ -1,5 +1,5 @@
-//! Random networks put together from what exporters write for common functions: each is imported and must pass the check,
-//! which evaluates the file node by node.
+//! Random networks composed of what exporters write for common functions: each is imported and must pass the
+//! check, which evaluates the file node by node.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/case.rs"]
@@ -12,7 +12,7 @@ use kompakt_format::Tier;
 use kompakt_import::onnx::{Checked, ImportOptions, import_checked};
 use onnx::{Attribute::*, Net};
 
-/// Images of all values between pieces.
+/// The shape of all values between pieces.
 const C: i64 = 8;
 const SIDE: i64 = 6;
 

@@ -9,10 +9,10 @@ use case::Case;
 use kompakt_format::Tier;
 use kompakt_import::onnx::{Checked, ImportOptions, export, import, import_checked};
 
-/// Largest difference, as a part of the largest number.
+/// Largest difference, relative to the largest element.
 const TOLERANCE: f32 = 1e-4;
 
-/// What is wrong with a case, if anything.
+/// The problem with a case, if any.
 fn try_case(case: &Case) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
@@ -27,7 +27,7 @@ fn try_case(case: &Case) -> Result<(), String> {
         let found = case::run(&model, tier, max_batch, case)?;
         case.compare(&found, TOLERANCE).map_err(|e| format!("in batches of {max_batch}: {e}"))?;
     }
-    // Written and read again it is the same network, though not by the same nodes.
+    // Written and read again it computes the same function, though not with the same nodes.
     std::fs::write(&path, export(&model).map_err(|e| format!("exported: {e}"))?).unwrap();
     let again = import(&path, &ImportOptions::default()).map_err(|e| format!("imported again: {e}"))?;
     let found = case::run(&again, Tier::Direct, 2, case)?;

@@ -1,4 +1,4 @@
-//! Steps that look at one pixel at a time, in all its planes.
+//! Steps that process each pixel independently, across all its planes.
 
 /// Rule P-10.
 pub(crate) fn invert(x: &[f32], y: &mut [f32]) {
@@ -26,7 +26,7 @@ pub(crate) fn channels(x: &[f32], order: &[usize], plane: usize, y: &mut [f32]) 
     }
 }
 
-/// One mean and deviation for all planes, or one a plane. Rule P-13.
+/// One mean and deviation for all planes, or one per plane. Rule P-13.
 pub(crate) fn normalize(x: &[f32], mean: &[f32], std: &[f32], plane: usize, y: &mut [f32]) {
     for (c, (x, y)) in x.chunks_exact(plane).zip(y.chunks_exact_mut(plane)).enumerate() {
         let at = if mean.len() == 1 { 0 } else { c };

@@ -6,7 +6,7 @@ use alloc::string::String;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrepError {
-    /// The shape that goes in is no image `[channels, height, width]` and no vector `[n]`.
+    /// The input shape is neither an image `[channels, height, width]` nor a vector `[n]`.
     #[error("input shape {0}; an image is [channels, height, width], a vector [n] (P-4)")]
     Input(String),
     /// A step cannot work on the shape before it, or one of its settings is out of range.
@@ -21,10 +21,10 @@ pub enum PrepError {
         /// The rule of `spec/preprocessing.md` that defines the step.
         rule: &'static str,
     },
-    /// A code that no step has.
+    /// An unknown step code.
     #[error("step code {0} is unknown; the file needs a newer reader (P-2)")]
     UnknownCode(u8),
-    /// The numbers after a code are not what the step has.
+    /// The numbers after a code are not those that the step expects.
     #[error("step code {code}: {problem} (P-2)")]
     Numbers {
         /// The code.

@@ -1,4 +1,4 @@
-//! Steps against noise.
+//! Noise-reduction steps.
 
 /// Values below `level` become 0. Rule P-15.
 pub(crate) fn threshold(x: &[f32], level: f32, y: &mut [f32]) {
@@ -7,7 +7,7 @@ pub(crate) fn threshold(x: &[f32], level: f32, y: &mut [f32]) {
     }
 }
 
-/// The fifth of the nine values around each pixel; outside the plane the nearest pixel counts. Rule P-14.
+/// The median of the nine values around each pixel; outside the plane the nearest pixel counts. Rule P-14.
 pub(crate) fn median(x: &[f32], height: usize, width: usize, y: &mut [f32]) {
     for row in 0..height {
         for column in 0..width {

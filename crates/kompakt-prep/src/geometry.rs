@@ -1,6 +1,6 @@
 //! Steps that move the image: crop, centre by mass, deskew.
 
-/// Where a new image takes its pixels: position `(row, column)` of the new one reads
+/// The sampling map of a new image: position `(row, column)` of the new one reads
 /// `(row * down + top, column * across + left + shear * (row - middle))` of the old one.
 struct Map {
     top: f64,
@@ -42,7 +42,7 @@ impl Bounds {
     }
 }
 
-/// Reads one plane through `map`, between the four nearest pixels.
+/// Resamples one plane through `map`, by bilinear interpolation.
 fn warp(x: &[f32], width: usize, bounds: Bounds, map: &Map, to: [usize; 2], y: &mut [f32]) {
     for row in 0..to[0] {
         let at_row = row as f64 * map.down + map.top;
@@ -66,7 +66,7 @@ fn warp(x: &[f32], width: usize, bounds: Bounds, map: &Map, to: [usize; 2], y: &
 struct Moments {
     row: f64,
     column: f64,
-    /// Columns a row: covariance of column and row over the variance of the row.
+    /// Columns per row: covariance of column and row over the variance of the row.
     shear: f64,
 }
 
@@ -122,7 +122,7 @@ pub(crate) fn deskew(x: &[f32], dims: [usize; 3], max_shear: f32, y: &mut [f32])
     }
 }
 
-/// The smallest box with every pixel above `threshold` in any plane; the whole image if there is none.
+/// The smallest box with all pixels above `threshold` in any plane; the entire image if there is none.
 fn bounding_box(x: &[f32], [_, height, width]: [usize; 3], threshold: f32) -> Bounds {
     let mut found: Option<Bounds> = None;
     for plane in x.chunks_exact(height * width) {
@@ -136,7 +136,8 @@ fn bounding_box(x: &[f32], [_, height, width]: [usize; 3], threshold: f32) -> Bo
     found.unwrap_or(Bounds::all(height, width))
 }
 
-/// Fits the bounding box into the middle of a new image, aspect kept, `margin` pixels left free. Rule P-17.
+/// Fits the bounding box into the middle of a new image, aspect ratio preserved, `margin` pixels left free.
+/// Rule P-17.
 pub(crate) fn crop(
     x: &[f32],
     dims: [usize; 3],
@@ -150,7 +151,7 @@ pub(crate) fn crop(
     let side = |ends: [usize; 2]| (ends[1] - ends[0]) as f64;
     let middle = |ends: [usize; 2]| (ends[0] + ends[1] - 1) as f64 / 2.0;
     let room = |n: usize| (n - 2 * margin) as f64;
-    // Old pixels a new pixel: the tighter side decides.
+    // Old pixels per new pixel: the tighter side decides.
     let step = (side(bounds.rows) / room(to[0])).max(side(bounds.columns) / room(to[1]));
     let map = Map {
         top: middle(bounds.rows) - step * ((to[0] - 1) as f64 / 2.0),

@@ -54,15 +54,15 @@ pub(crate) fn gradients(x: &[f32], [height, width]: [usize; 2], settings: &Setti
     }
 }
 
-/// Directions spread over the whole circle.
+/// Directions spread over the full circle.
 struct Circle {
     /// Cosine and sine of each.
     units: Vec<(f64, f64)>,
-    /// Sine of the angle between neighbours.
+    /// Sine of the angle between adjacent directions.
     sine: f64,
 }
 
-/// A direction and how much of a gradient points there.
+/// A direction and the component of a gradient along it.
 type Part = (usize, f64);
 
 impl Circle {
@@ -73,7 +73,8 @@ impl Circle {
         Self { units, sine: libm::sin(turn / directions as f64) }
     }
 
-    /// The direction below the gradient and the one above it, each with its part; `None` for no gradient.
+    /// The direction below the gradient and the one above it, with the component of each; `None` for a zero
+    /// gradient.
     fn split(&self, across: f64, down: f64) -> Option<[Part; 2]> {
         if across == 0.0 && down == 0.0 {
             return None;
@@ -95,7 +96,7 @@ impl Circle {
 /// Two cells along one side and the share of each; a cell outside the grid has share 0.
 type Shares = [(usize, f64); 2];
 
-/// A histogram in every cell of a square grid.
+/// A histogram for each cell of a square grid.
 struct Grid {
     side: usize,
     rows: Vec<Shares>,

@@ -1,4 +1,4 @@
-//! The eight bytes that name a pipeline.
+//! The eight-byte identifier of a pipeline.
 
 use crate::{numbers::Number, pipeline::Pipeline};
 use alloc::{format, string::String, vec::Vec};

@@ -3,12 +3,12 @@
 use crate::{error::PrepError, shape::Shape};
 use alloc::{format, vec::Vec};
 
-/// The value of a byte of a picture: `byte / 255`, rounded once to f32. Rule P-1.
+/// The value of an image byte: `byte / 255`, rounded once to f32. Rule P-1.
 pub fn byte_value(byte: u8) -> f32 {
     f32::from(byte) / 255.0
 }
 
-/// An image of numbers; 0 is black and 1 is white.
+/// An image of f32 values; 0 is black and 1 is white.
 ///
 /// Layout: plane by plane, row by row: `data[(c * height + y) * width + x]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// An image of numbers that are there already.
+    /// An image of existing values.
     ///
     /// Errors: [`PrepError::Input`] if a dimension is 0 or too large, or `data` has another length.
     pub fn new(dims: [usize; 3], data: Vec<f32>) -> Result<Self, PrepError> {

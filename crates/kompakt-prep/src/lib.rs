@@ -1,6 +1,6 @@
 //! Preprocessing as a typed list of steps: one definition, shared by training and by the loader.
 //!
-//! A [`Pipeline`] turns a raw image into what a network reads. It is checked as a whole when it is made, so that
+//! A [`Pipeline`] turns a raw image into a network's input. It is validated when it is made, so that
 //! the shape after every step is known, and it can be written three ways: as JSON, as numbers for the container
 //! ([`Step::to_numbers`]), and as an eight-byte [`hash`](Pipeline::hash) that a prepared data set carries.
 //!
@@ -8,10 +8,11 @@
 //! bytes ──/255──► [1,28,28] ──deskew──► [1,28,28] ──gradients──► [716] ──► network
 //! ```
 //!
-//! Values are f32 between steps and f64 inside one, in an order that `spec/preprocessing.md` fixes: whoever
-//! follows it gets the same bits. Nothing here depends on the machine, on threads or on the data seen before.
+//! Values are f32 between steps and f64 inside one, in an order that `spec/preprocessing.md` fixes: any
+//! implementation that follows it gets the same bits. Nothing here depends on the machine, on threads or on
+//! earlier data.
 //!
-//! What is not here: files, colours of screens, anything fitted to data at run time. A fitted projection
+//! What is not here: files, colour management, anything fitted to data at run time. A fitted projection
 //! ([`pca`]) becomes a linear layer of the network.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! Upper bounds that every pipeline keeps, so that a hostile file costs neither memory nor time.
+//! Upper bounds on every pipeline, so that a hostile file cannot cost much memory or time.
 
 /// The most steps in a pipeline.
 pub const MAX_STEPS: usize = 16;

@@ -12,11 +12,11 @@ use alloc::{format, string::String, vec, vec::Vec};
 pub enum Number {
     /// A count, a size or a choice.
     Int(i64),
-    /// A setting.
+    /// A real-valued setting.
     Float(f32),
 }
 
-/// Codes, fixed for ever. Rule P-2.
+/// Codes, which never change. Rule P-2.
 mod code {
     pub(super) const INVERT: u8 = 1;
     pub(super) const GRAYSCALE: u8 = 2;
@@ -75,9 +75,9 @@ impl Step {
         }
     }
 
-    /// The step that `code` and `numbers` stand for. A whole [`Number::Int`] may stand where a float is meant.
+    /// The step for `code` and `numbers`. A [`Number::Int`] may stand where a float is expected.
     ///
-    /// Errors: a code that no step has, a number that is missing, left over, negative or of the wrong kind. Settings
+    /// Errors: an unknown code, a number that is missing, left over, negative or of the wrong kind. Settings
     /// are checked by [`crate::Pipeline::new`].
     pub fn from_numbers(code: u8, numbers: &[Number]) -> Result<Self, PrepError> {
         if numbers.len() > MAX_NUMBERS {

@@ -1,7 +1,7 @@
 //! Principal components: fitted once, then the first linear layer of a network.
 //!
-//! A fitted projection is no step: it is a matrix, and matrices are what this format codes well. [`Pca::linear`]
-//! gives weight and bias of a layer to put before all others.
+//! A fitted projection is not a step: it is a matrix, and matrices are what this format codes well.
+//! [`Pca::linear`] returns weight and bias of a layer to put before all others.
 //!
 //! ```text
 //! images ──► Covariance ──► Pca::fit (eigenvectors) ──► y = W x + b,  W = V^T,  b = -V^T mean
@@ -12,21 +12,21 @@
 use crate::symmetric;
 use alloc::{vec, vec::Vec};
 
-/// The most numbers a sample may have; the matrix of their products is this squared.
+/// The most features of a sample; the covariance matrix is this squared.
 pub const MAX_FEATURES: usize = 4096;
 
-/// Sums over samples: what a mean and a covariance are made of.
+/// Sums over samples, from which mean and covariance are computed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Covariance {
     n_features: usize,
     n_samples: usize,
     sum: Vec<f64>,
-    /// Sum of `x[i] * x[j]`; only `j >= i` is kept up.
+    /// Sum of `x[i] * x[j]`; only `j >= i` is maintained.
     products: Vec<f64>,
 }
 
 impl Covariance {
-    /// No samples yet, of `n_features` numbers each.
+    /// No samples yet, of `n_features` values each.
     ///
     /// Panics: if `n_features` is 0 or above [`MAX_FEATURES`].
     pub fn new(n_features: usize) -> Self {
@@ -51,12 +51,12 @@ impl Covariance {
         }
     }
 
-    /// How many samples were added.
+    /// Number of samples added.
     pub fn n_samples(&self) -> usize {
         self.n_samples
     }
 
-    /// The mean and the whole covariance matrix, row-major.
+    /// The mean and the full covariance matrix, row-major.
     fn moments(&self) -> (Vec<f64>, Vec<f64>) {
         let n = self.n_features;
         let samples = self.n_samples.max(1) as f64;
@@ -73,11 +73,11 @@ impl Covariance {
     }
 }
 
-/// The directions along which samples differ most.
+/// The directions of greatest variance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pca {
     mean: Vec<f64>,
-    /// `[n_components, n_features]`; rows of length 1, at right angles, by falling variance; the entry of greatest
+    /// `[n_components, n_features]`; orthonormal rows, by decreasing variance; the entry of greatest
     /// magnitude of each (the first, if several) is positive.
     components: Vec<f64>,
     variances: Vec<f64>,
@@ -94,7 +94,7 @@ pub struct Linear {
 }
 
 impl Pca {
-    /// The `n_components` directions of greatest variance; fewer if samples have fewer numbers.
+    /// The `n_components` directions of greatest variance; fewer if samples have fewer features.
     pub fn fit(samples: &Covariance, n_components: usize) -> Self {
         let n = samples.n_features;
         let (mean, matrix) = samples.moments();
@@ -118,7 +118,7 @@ impl Pca {
         &self.variances
     }
 
-    /// The share of all variance that the components hold, 0 to 1.
+    /// The fraction of the total variance that the components explain, 0 to 1.
     pub fn explained(&self) -> f64 {
         if self.total_variance > 0.0 { self.variances.iter().sum::<f64>() / self.total_variance } else { 1.0 }
     }

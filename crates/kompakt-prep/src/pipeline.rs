@@ -1,4 +1,4 @@
-//! A list of steps, checked as a whole.
+//! A list of steps, validated as a unit.
 
 use crate::{
     colour, error::PrepError, filter, geometry, gradients, hash, limits::MAX_STEPS, middle, resize,
@@ -19,7 +19,7 @@ pub struct Pipeline {
     shapes: Vec<Shape>,
 }
 
-/// Memory that [`Pipeline::apply`] keeps from image to image.
+/// Buffers that [`Pipeline::apply`] reuses between images.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
     from: Vec<f32>,
@@ -27,10 +27,10 @@ pub struct Scratch {
 }
 
 impl Pipeline {
-    /// Checks that every step can work on what the one before it makes.
+    /// Checks that each step supports the output shape of the one before.
     ///
     /// Shapes: `input` is `[channels, height, width]` or `[n]`.
-    /// Errors: the first step that does not fit, or a bound that is passed.
+    /// Errors: the first step that does not fit, or a bound that is exceeded.
     pub fn new(input: &[usize], steps: Vec<Step>) -> Result<Self, PrepError> {
         if steps.len() > MAX_STEPS {
             return Err(PrepError::TooManySteps(steps.len()));
@@ -58,7 +58,7 @@ impl Pipeline {
         self.shapes[0]
     }
 
-    /// The shape that the network reads.
+    /// The shape of the network's input.
     pub fn output_shape(&self) -> Shape {
         self.shapes[self.steps.len()]
     }
@@ -68,12 +68,12 @@ impl Pipeline {
         self.shapes[1..].iter().copied()
     }
 
-    /// Whether there is nothing to do.
+    /// Whether the pipeline has no steps.
     pub fn is_identity(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Eight bytes that two pipelines share when their input shapes and steps are the same. Rule P-3.
+    /// Eight bytes, equal for pipelines with the same input shape and steps. Rule P-3.
     pub fn hash(&self) -> [u8; 8] {
         hash::of(self)
     }
@@ -106,7 +106,7 @@ impl Pipeline {
         run(last, self.shapes[before.len()], from, self.output_shape(), output);
     }
 
-    /// [`Pipeline::apply`] into fresh memory.
+    /// [`Pipeline::apply`] into newly allocated memory.
     ///
     /// Panics: if `input` has another length than [`Pipeline::input_shape`].
     pub fn apply_to(&self, input: &[f32]) -> Vec<f32> {

@@ -1,4 +1,4 @@
-//! Pipelines that have a name.
+//! Named pipelines.
 
 use crate::{
     error::PrepError,
@@ -13,11 +13,11 @@ pub const PRESETS: [&str; 4] = ["none", "normalize", "deskew", "features"];
 
 /// The pipeline called `name` for raw inputs of shape `input`.
 ///
-/// `none` changes nothing; `normalize` subtracts `mean` and divides by `std` (one of each, or one a plane, of the
-/// training images); `deskew` centres and straightens; `features` computes gradient directions on 7 by 7 and 4 by 4
-/// cells and 14 by 14 pixels of the deskewed image, 716 numbers.
+/// `none` changes nothing; `normalize` subtracts `mean` and divides by `std` (one of each, or one per plane,
+/// of the training images); `deskew` centres and straightens; `features` computes gradient directions on 7 by
+/// 7 and 4 by 4 cells and 14 by 14 pixels of the deskewed image, 716 values.
 ///
-/// Errors: an unknown name, or a shape that the steps cannot work on.
+/// Errors: an unknown name, or a shape that the steps do not support.
 pub fn preset(name: &str, input: &[usize], mean: &[f32], std: &[f32]) -> Result<Pipeline, PrepError> {
     let shape = Shape::from_dims(input)?;
     let deskew = Step::Deskew { max_shear: 1.0 };
@@ -38,7 +38,7 @@ pub fn preset(name: &str, input: &[usize], mean: &[f32], std: &[f32]) -> Result<
     Pipeline::new(input, steps)
 }
 
-/// What makes one plane of at least 14 by 14 pixels, which the features need.
+/// Steps to one plane of at least 14 by 14 pixels, which the features need.
 fn one_plane(shape: Shape) -> Vec<Step> {
     let Shape::Image { channels, height, width } = shape else { return vec![] };
     let mut steps = vec![];

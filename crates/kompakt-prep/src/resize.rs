@@ -1,4 +1,4 @@
-//! An image at another size.
+//! Image resizing.
 
 use crate::step::Filter;
 
@@ -10,7 +10,7 @@ pub(crate) fn resize(filter: Filter, x: &[f32], from: [usize; 2], to: [usize; 2]
     }
 }
 
-/// The two nearest positions of `n` and the share of the second, for position `i` of `m`.
+/// The two nearest positions of `n` and the weight of the second, for position `i` of `m`.
 fn neighbours(i: usize, m: usize, n: usize) -> (usize, usize, f64) {
     let last = (n - 1) as f64;
     let at = ((i as f64 + 0.5) * (n as f64 / m as f64) - 0.5).clamp(0.0, last);
@@ -33,7 +33,8 @@ fn bilinear(x: &[f32], from: [usize; 2], to: [usize; 2], y: &mut [f32]) {
     }
 }
 
-/// The positions that cell `i` of `m` covers, of `n`: first, one past the last, and both ends as numbers.
+/// The positions that cell `i` of `m` covers, of `n`: first, one past the last, and both ends as real
+/// numbers.
 fn span(i: usize, m: usize, n: usize) -> (usize, usize, f64, f64) {
     let scale = n as f64 / m as f64;
     let (start, end) = (i as f64 * scale, ((i + 1) as f64 * scale).min(n as f64));

@@ -1,4 +1,4 @@
-//! The shape of what flows between steps.
+//! The shape of values between steps.
 
 use crate::{
     error::PrepError,
@@ -11,7 +11,7 @@ use alloc::{format, vec, vec::Vec};
 pub enum Shape {
     /// `[channels, height, width]`, row-major.
     Image {
-        /// Planes of colour.
+        /// Colour planes.
         channels: usize,
         /// Rows.
         height: usize,
@@ -25,7 +25,7 @@ pub enum Shape {
 impl Shape {
     /// A shape of one or three dimensions, none of them zero.
     ///
-    /// Errors: [`PrepError::Input`] for another rank, a zero, or more than [`MAX_SIDE`] a side or
+    /// Errors: [`PrepError::Input`] for another rank, a zero, more than [`MAX_SIDE`] per side or
     /// [`MAX_ELEMENTS`] in all.
     pub fn from_dims(dims: &[usize]) -> Result<Self, PrepError> {
         let shape = match *dims {
@@ -37,7 +37,7 @@ impl Shape {
         Ok(shape)
     }
 
-    /// What is wrong with the sizes, if anything.
+    /// The problem with the sizes, if any.
     pub(crate) fn check(&self) -> Result<(), &'static str> {
         let dims = self.dims();
         if dims.contains(&0) {
@@ -60,7 +60,7 @@ impl Shape {
         }
     }
 
-    /// How many elements.
+    /// Number of elements.
     pub fn len(&self) -> usize {
         match *self {
             Self::Image { channels, height, width } => channels * height * width,

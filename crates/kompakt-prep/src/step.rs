@@ -1,4 +1,4 @@
-//! One step: its settings, and the shape it makes.
+//! One step: its settings, and its output shape.
 
 use crate::{
     limits::{MAX_CELLS, MAX_ORIENTATIONS, MAX_SIDE},
@@ -7,11 +7,11 @@ use crate::{
 use alloc::{format, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
-/// How a resized image takes its values from the old one.
+/// How a resized image is sampled from the old one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
-    /// Between the four nearest pixels: to enlarge.
+    /// Bilinear, between the four nearest pixels: to enlarge.
     Bilinear,
     /// The mean over the area that a pixel covers: to shrink.
     Area,
@@ -33,7 +33,7 @@ pub enum Step {
         /// Which planes, in which order.
         order: Vec<usize>,
     },
-    /// `y = (x - mean) / std`, with one pair for all planes or one a plane. Rule P-13.
+    /// `y = (x - mean) / std`, with one pair for all planes or one per plane. Rule P-13.
     Normalize {
         /// Subtracted.
         mean: Vec<f32>,
@@ -47,13 +47,13 @@ pub enum Step {
         /// The least value that stays.
         level: f32,
     },
-    /// The image at another size. Rule P-16.
+    /// Resizes the image. Rule P-16.
     Resize {
         /// Rows afterwards.
         height: usize,
         /// Columns afterwards.
         width: usize,
-        /// How values are taken.
+        /// The resampling method.
         filter: Filter,
     },
     /// The smallest box with all pixels above `threshold`, fitted into the middle of a new image. Rule P-17.
@@ -71,30 +71,30 @@ pub enum Step {
     Center,
     /// Shifts the centre of mass to the middle and undoes the slant, found by second moments. Rule P-19.
     Deskew {
-        /// The most columns a row that the shear may move (1 is 45 degrees).
+        /// The largest shear, in columns per row (1 is 45 degrees).
         max_shear: f32,
     },
-    /// Histograms of gradient directions on grids of cells, and the image made small. Rule P-20.
+    /// Histograms of gradient directions on grids of cells, and the image reduced in size. Rule P-20.
     Gradients {
-        /// Directions, spread over the whole circle; at least 3.
+        /// Number of directions, spread over the full circle; at least 3.
         orientations: usize,
         /// Sides of the grids: `[7, 4]` is one of 7 by 7 and one of 4 by 4 cells.
         cells: Vec<usize>,
         /// Side of the small image that follows the histograms; 0 for none.
         pixels: usize,
-        /// What contrast is evened out by: 0 the whole grid's, 1 each cell's, between them a mixture.
+        /// What contrast is normalised by: 0 the entire grid's, 1 each cell's, in between a mixture.
         locality: f32,
-        /// Whether square roots are taken of the histograms at the end.
+        /// Whether the histograms are replaced by their square roots at the end.
         roots: bool,
     },
-    /// The middle of the image. Rule P-21.
+    /// A central crop. Rule P-21.
     CenterCrop {
         /// Rows afterwards.
         height: usize,
         /// Columns afterwards.
         width: usize,
     },
-    /// A mean image is subtracted, which is stored small and enlarged. Rule P-22.
+    /// Subtracts a mean image, which is stored small and enlarged. Rule P-22.
     Subtract {
         /// Rows of the small image.
         height: usize,
@@ -144,7 +144,7 @@ impl Step {
         }
     }
 
-    /// The shape after the step, or what is wrong with its settings or with the shape before it.
+    /// The shape after the step, or the error in its settings or in the shape before it.
     pub(crate) fn output(&self, input: Shape) -> Result<Shape, String> {
         match self {
             Self::Invert | Self::Threshold { .. } | Self::Normalize { .. } => self.elementwise(input),

@@ -1,4 +1,4 @@
-//! How a pipeline looks in JSON.
+//! The JSON form of a pipeline.
 
 use crate::{error::PrepError, pipeline::Pipeline, step::Step};
 use alloc::vec::Vec;

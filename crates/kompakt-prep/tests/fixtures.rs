@@ -1,4 +1,4 @@
-//! `fixtures/prep/`: a file for every step, with what goes in and what comes out, bit for bit.
+//! `fixtures/prep/`: one file per step, with input and expected output, bit for bit.
 //!
 //! The files are checked by the Python reference too, which was written from the spec. After a step is added:
 //! `KOMPAKT_WRITE_FIXTURES=1 cargo test -p kompakt-prep --test fixtures`.
@@ -12,7 +12,7 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/prep")
 }
 
-/// Two strokes of a slanted seven, with soft edges, on `channels` planes of falling brightness.
+/// Two strokes of a slanted seven, with soft edges, on `channels` planes of decreasing brightness.
 fn seven(channels: usize, height: usize, width: usize) -> Vec<f32> {
     let (h, w) = (height as f32, width as f32);
     let stroke = |y: f32, x: f32| {

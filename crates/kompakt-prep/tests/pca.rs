@@ -25,7 +25,7 @@ fn a_line_has_one_component() {
     assert!((pca.explained() - 1.0).abs() < 1e-6);
 }
 
-/// Outputs of the layer are uncorrelated over the samples, have the variances that are reported, in falling order,
+/// Outputs of the layer are uncorrelated over the samples, have the reported variances, in decreasing order,
 /// and rows of the weight are orthonormal: what defines principal components.
 #[test]
 fn outputs_are_uncorrelated_with_falling_variance() {
@@ -71,7 +71,7 @@ fn outputs_are_uncorrelated_with_falling_variance() {
     assert!((total - pca.variances().iter().sum::<f64>()).abs() < 1e-6 * total);
 }
 
-/// Constant pixels, equal variances, a single feature: nothing is divided by nought.
+/// Constant pixels, equal variances, a single feature: nothing is divided by zero.
 #[test]
 fn degenerate_samples_are_finite() {
     for (d, samples) in

@@ -1,4 +1,4 @@
-//! `spec/preprocessing.md` says what the code does: codes, names, limits and rules.
+//! `spec/preprocessing.md` agrees with the code: codes, names, limits and rules.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use kompakt_prep::{

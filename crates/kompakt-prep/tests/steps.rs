@@ -92,7 +92,7 @@ fn gradients_point_uphill() {
     }
     // The hill falls to 0 to its right, more steeply than it rises: the steepest way is to the left.
     assert_eq!(inner(&histogram(&hill)), 4);
-    // Whole normalisation: the root mean square is 1.
+    // Full normalisation: the root mean square is 1.
     let squares: f32 = histogram(&hill).iter().map(|v| v * v).sum();
     assert!((squares / 8.0 - 1.0).abs() < 1e-5);
     assert_eq!(histogram(&[0.5; 81])[0], histogram(&[0.5; 81])[4], "a flat image is symmetric");
@@ -146,7 +146,7 @@ fn the_hash_tells_steps_and_shapes_apart() {
     assert_eq!(hash(&[1, 28, 28], 1.0), hash(&[1, 28, 28], 1.0));
     assert_ne!(hash(&[1, 28, 28], 1.0), hash(&[1, 28, 28], 0.5));
     assert_ne!(hash(&[1, 28, 28], 1.0), hash(&[1, 28, 29], 1.0));
-    // An integer stands where a float is meant and gives the same step, so the same hash.
+    // An integer in place of a float gives the same step, so the same hash.
     let step = Step::from_numbers(10, &[Number::Int(1)]).unwrap();
     assert_eq!(Pipeline::new(&[1, 28, 28], vec![step]).unwrap().hash(), hash(&[1, 28, 28], 1.0));
 }

@@ -1,4 +1,4 @@
-//! Operators on a whole vector or channel by channel.
+//! Operators on an entire vector or channel by channel.
 
 use crate::Value;
 

@@ -1,8 +1,8 @@
-//! Operators that put elements in other places: broadcasting, slices, pads, transposes, interpolation.
+//! Operators that move elements: broadcasting, slices, pads, transposes, interpolation.
 
 use crate::Value;
 
-/// `f` of the elements of two values, each repeated where it has 1 and the other has not.
+/// `f` of the elements of two values, broadcast.
 pub(crate) fn pairwise(a: &Value, b: &Value, shape: &[usize], f: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     let spread = |x: &Value| elements(shape, &x.shape, |index, d| index[d].min(x.shape[d] - 1), &x.data);
     spread(a).into_iter().zip(spread(b)).map(|(a, b)| f(a, b)).collect()
@@ -27,7 +27,7 @@ pub(crate) fn elements(
 
 pub(crate) fn resize(x: &Value, size: [usize; 2], step: [f32; 2], offset: [f32; 2]) -> Vec<f64> {
     let &[_, h, w] = &x.shape[..] else { return Vec::new() };
-    // Two neighbours and the share of the second.
+    // Two neighbours and the weight of the second.
     let place = |i: usize, d: usize, n: usize| {
         let p = (i as f64 * f64::from(step[d]) + f64::from(offset[d])).clamp(0.0, (n - 1) as f64);
         let low = p.floor() as usize;

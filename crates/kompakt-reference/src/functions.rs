@@ -1,9 +1,9 @@
-//! Functions of one element, of two, and of all along some dimensions.
+//! Elementwise functions of one value and of two, and reductions.
 
 use crate::Value;
 use kompakt_graph::{BinaryFunction, Reduction, UnaryFunction};
 
-/// A truth as a number.
+/// A boolean as a number.
 fn truth(is_true: bool) -> f64 {
     f64::from(u8::from(is_true))
 }
@@ -59,7 +59,7 @@ pub(crate) fn binary(function: BinaryFunction, a: f64, b: f64) -> f64 {
     }
 }
 
-/// The greater of two; NaN where either is.
+/// The maximum of two; NaN if either is NaN.
 pub(crate) fn greater(a: f64, b: f64) -> f64 {
     if a.is_nan() || a > b { a } else { b }
 }

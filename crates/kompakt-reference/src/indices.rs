@@ -1,9 +1,9 @@
-//! Operators that read or write where a value says, and products of two values.
+//! Operators that read or write at computed indices, and products of two values.
 
 use crate::Value;
 use kompakt_graph::Update;
 
-/// The row that an index names among `n`.
+/// The row, among `n`, that an index names.
 pub(crate) fn row(index: f64, n: usize) -> usize {
     let whole = index.trunc();
     let from_front = if whole < 0.0 { whole + n as f64 } else { whole };
@@ -11,7 +11,7 @@ pub(crate) fn row(index: f64, n: usize) -> usize {
     from_front.clamp(0.0, (n - 1) as f64) as usize
 }
 
-/// Along `axis` of `x` what is at `indices`.
+/// Gathers along `axis` of `x` at `indices`.
 pub(crate) fn take(x: &[f64], shape: &[usize], axis: usize, indices: &[f64]) -> Vec<f64> {
     let (n, inner) = (shape[axis], shape[axis + 1..].iter().product::<usize>());
     let part = |outer: &[f64]| -> Vec<f64> {
@@ -38,7 +38,7 @@ pub(crate) fn scatter(update: Update, x: &Value, indices: &Value, updates: &Valu
     y
 }
 
-/// The greatest or least `k` along `axis`, or where they are.
+/// The greatest or least `k` along `axis`, or their indices.
 pub(crate) fn top_k(x: &Value, axis: usize, k: usize, largest: bool, indices: bool) -> Vec<f64> {
     let (n, inner) = (x.shape[axis], x.shape[axis + 1..].iter().product::<usize>());
     let mut y = vec![0.0; x.data.len() / n * k];
@@ -57,12 +57,12 @@ pub(crate) fn top_k(x: &Value, axis: usize, k: usize, largest: bool, indices: bo
     y
 }
 
-/// Products of matrices in the last two dimensions.
+/// Matrix products in the last two dimensions.
 pub(crate) fn mat_mul(a: &Value, b: &Value, shape: &[usize]) -> Vec<f64> {
     let rank = shape.len();
     let (m, n, k) = (shape[rank - 2], shape[rank - 1], a.shape[rank - 1]);
     let n_matrices: usize = shape[..rank - 2].iter().product();
-    // Where the matrix of that number begins.
+    // The offset of the matrix with that index.
     let start = |x: &Value, number: usize| {
         let (mut rest, mut at, mut stride) = (number, 0, x.shape[rank - 2] * x.shape[rank - 1]);
         for d in (0..rank - 2).rev() {

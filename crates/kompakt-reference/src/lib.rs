@@ -1,10 +1,10 @@
-//! Runs a network slowly and plainly, in double precision: what self-tests expect, and what tests compare with.
+//! Runs a network slowly and plainly, in double precision: the expected results of self-tests and tests.
 //!
 //! ```text
 //! graph, inputs, parameters ──► value by value, each operator as the text of the interchange defines it ──► outputs
 //! ```
 //!
-//! It shares no code with the loader, so that it is a second opinion. What is not here: speed.
+//! It shares no code with the loader, so that it is an independent check. What is not here: speed.
 
 mod channels;
 mod elements;
@@ -27,9 +27,9 @@ pub struct Value {
     pub data: Vec<f64>,
 }
 
-/// The outputs of `graph` on `inputs`, each as the graph wants it.
+/// The outputs of `graph` on `inputs`, which have the graph's input shapes.
 ///
-/// `parameter` gives the parameter of that number, row-major, zeros included.
+/// `parameter` returns the parameter of that index, row-major, zeros included.
 /// Panics: if inputs or parameters have other lengths than the graph says.
 pub fn evaluate<'p>(
     graph: &Graph,

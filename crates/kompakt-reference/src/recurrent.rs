@@ -7,7 +7,7 @@ fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// The states at all times, in the order of time.
+/// The states at all time steps, in order.
 pub(crate) fn states(
     cell: Cell,
     hidden: usize,

@@ -1,4 +1,4 @@
-//! Operators against figures that come from elsewhere.
+//! Operators against independent figures.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_graph::{Graph, Op, Padding, Pair};

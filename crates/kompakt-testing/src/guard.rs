@@ -1,4 +1,4 @@
-//! Memory that ends where the next page may not be touched: a read or write past the end kills the test.
+//! Memory that ends at an inaccessible page: a read or write past the end kills the test.
 //!
 //! ```text
 //! Page:       | .......... the last n bytes | no access |
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`Page`] is for slices that a test hands to the code under test. [`Allocator`] guards what that code allocates by
-//! itself. Where there is no `mmap`, both are plain memory and prove nothing.
+//! itself. Where there is no `mmap`, both are plain memory and detect nothing.
 #![expect(unsafe_code, reason = "a page without access rights cannot be had otherwise")]
 
 use core::{
@@ -19,7 +19,7 @@ use std::alloc::System;
 /// At least as long as a page of any machine that tests run on, and a multiple of it.
 const GUARD: usize = 1 << 16;
 
-/// Memory whose end is followed by a page that may not be touched.
+/// Memory whose end is followed by an inaccessible page.
 #[derive(Debug)]
 pub struct Page {
     /// `len` bytes, then `GUARD` without access. Floats may begin wherever a multiple of four bytes is left.
@@ -64,8 +64,8 @@ impl Drop for Page {
     }
 }
 
-/// An allocator that puts a guard after every allocation made within [`guarded`], and takes all access to it away when
-/// it is freed. Declare it in a test program:
+/// An allocator that puts a guard after each allocation made within [`guarded`], and makes its memory
+/// inaccessible once it is freed. Declare it in a test program:
 ///
 /// ```ignore
 /// #[global_allocator]
@@ -75,11 +75,11 @@ impl Drop for Page {
 pub struct Allocator {
     /// The first byte of the reserved addresses; 0 until they are reserved.
     start: AtomicUsize,
-    /// How many of them are given out. They are never given out again.
+    /// How many of them are in use. They are never reused.
     used: AtomicUsize,
 }
 
-/// Addresses that an [`Allocator`] gives out in its life.
+/// Addresses that an [`Allocator`] can hand out in its lifetime.
 const RESERVED: usize = if cfg!(target_pointer_width = "64") { 1 << 35 } else { 1 << 28 };
 
 std::thread_local! {
@@ -99,7 +99,7 @@ pub fn guarded<T>(f: impl FnOnce() -> T) -> T {
 }
 
 impl Allocator {
-    /// One that guards nothing yet.
+    /// An allocator that guards nothing yet.
     #[expect(clippy::new_without_default, reason = "made once, in a static")]
     pub const fn new() -> Self {
         Self { start: AtomicUsize::new(0), used: AtomicUsize::new(0) }
@@ -111,7 +111,7 @@ impl Allocator {
         start != 0 && (at as usize).wrapping_sub(start) < RESERVED
     }
 
-    /// The first of the reserved addresses; null if there are none to be had.
+    /// The first of the reserved addresses; null if the reservation failed.
     fn start(&self) -> *mut u8 {
         let start = self.start.load(Ordering::Acquire);
         if start != 0 {
@@ -151,7 +151,7 @@ unsafe impl GlobalAlloc for Allocator {
         if !system::open(first, room) {
             return core::ptr::null_mut();
         }
-        // Ends at the guard, but for what the alignment takes.
+        // Ends at the guard, up to alignment.
         let skip = (room - layout.size()) & !(layout.align() - 1);
         // SAFETY: within the part that was opened.
         unsafe { first.add(skip) }
@@ -185,7 +185,7 @@ mod system {
     pub(super) fn map(len: usize, guard: usize) -> *mut u8 {
         let start = map_with(len + guard, PROT_READ | PROT_WRITE, 0);
         assert!(!start.is_null(), "no memory");
-        // SAFETY: within the mapping, and a whole number of pages.
+        // SAFETY: within the mapping, and a multiple of the page size.
         let failed = unsafe { libc::mprotect(start.add(len).cast(), guard, PROT_NONE) };
         assert_eq!(failed, 0);
         start

@@ -1,4 +1,4 @@
-//! A network of inverted residuals: every way in which convolutions are run, in one.
+//! A network of inverted residuals that covers all ways in which convolutions are run.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair};
@@ -29,7 +29,7 @@ impl Nodes {
         self.push(Op::Relu, vec![x])
     }
 
-    /// Expansion, one channel each, projection.
+    /// Expansion, depthwise convolution, projection.
     fn block(&mut self, x: usize, hidden: usize, out: usize, kernel: usize, stride: usize) -> usize {
         let x = self.conv(x, hidden, 1, 1, 1);
         let x = self.relu(x);
@@ -47,7 +47,7 @@ pub fn inverted_residuals(size: usize) -> Graph {
     let x = nodes.block(first, 24, 8, 3, 1);
     let sum = nodes.push(Op::Add, vec![x, first]);
     let x = nodes.block(sum, 40, 16, 5, 2);
-    // A hidden value that somebody else reads, and two channels out of each.
+    // A hidden value with a second reader, and two channels out of each.
     let wide = nodes.conv(x, 20, 1, 1, 1);
     let twice = nodes.conv(wide, 40, 3, 1, 20);
     let x = nodes.push(Op::Concat, vec![twice, wide]);

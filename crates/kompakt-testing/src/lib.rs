@@ -1,8 +1,9 @@
-//! What the tests of several crates share. A development dependency: nothing that is shipped uses it.
+//! Shared test utilities. A development dependency: nothing that is shipped uses it.
 //!
 //! - [`guard`] and [`matrix`]: memory that ends at a page without access rights, and sparse matrices, for kernels.
-//! - feature `networks`: random networks of every operator, models with random weights in every tier, what they should
-//!   answer by the reference in f64 (`kompakt_reference`), and property tests whose cases are the same at every run.
+//! - feature `networks`: random networks of all operators, models with random weights in each tier, their
+//!   expected answers by the reference in f64 (`kompakt_reference`), and property tests whose cases are the
+//!   same in each run.
 
 #[cfg(feature = "networks")]
 pub mod cases;
@@ -15,7 +16,7 @@ pub mod models;
 #[cfg(feature = "networks")]
 pub mod random_network;
 
-/// Numbers in -1..1, the same for the same seed on every machine, from a generator that does not run dry.
+/// Values in -1..1, the same for the same seed on every machine, from a generator that never runs out.
 pub fn numbers(seed: u64, n: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {

@@ -18,14 +18,14 @@ pub struct SparseMatrix {
 pub struct SparseRow {
     /// Ascending.
     pub cols: Vec<u32>,
-    /// One a column; empty where the matrix has no codebook.
+    /// One per column; empty if the matrix has no codebook.
     pub codes: Vec<u8>,
-    /// One a column.
+    /// One per column.
     pub values: Vec<f32>,
 }
 
 impl SparseMatrix {
-    /// Random weights of that density (0..1), of a codebook of `n_levels` levels (1 to 256).
+    /// Random weights of that density (0..1), from a codebook of `n_levels` levels (1 to 256).
     pub fn random(seed: u64, [n_rows, n_cols]: [usize; 2], density: f32, n_levels: usize) -> Self {
         let book = Codebook::new(&numbers(seed, n_levels));
         let dice = numbers(seed ^ 1, n_rows * n_cols * 2);
@@ -41,7 +41,7 @@ impl SparseMatrix {
         Self { n_cols, book, is_coded: true, rows }
     }
 
-    /// The weights of a dense matrix that are not zero. Shapes: `dense` `[rows, n_cols]`.
+    /// The nonzero weights of a dense matrix. Shapes: `dense` `[rows, n_cols]`.
     pub fn of_dense(dense: &[f32], n_cols: usize) -> Self {
         let row = |row: &[f32]| {
             let kept = row.iter().enumerate().filter(|(_, v)| **v != 0.0);
@@ -52,7 +52,7 @@ impl SparseMatrix {
         Self { n_cols, book: Codebook::new(&[]), is_coded: false, rows }
     }
 
-    /// The same matrix, whose rows are given as values.
+    /// The same matrix, with rows given as values.
     pub fn as_values(mut self) -> Self {
         self.is_coded = false;
         self
@@ -70,7 +70,7 @@ impl SparseMatrix {
 }
 
 impl SparseRow {
-    /// The sum of the row's products with `x` at its columns, and the sum of their sizes.
+    /// The sum of the row's products with `x` at its columns, and the sum of their absolute values.
     pub fn product(&self, x: impl Fn(usize) -> f32) -> (f64, f64) {
         let products =
             self.cols.iter().zip(&self.values).map(|(&c, &w)| f64::from(w) * f64::from(x(c as usize)));

@@ -1,4 +1,4 @@
-//! Models with random weights, packed, and what they should answer.
+//! Packed models with random weights, and their expected answers.
 #![allow(clippy::unwrap_used)]
 
 use crate::numbers;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// The three tiers.
 pub const TIERS: [Tier; 3] = [Tier::Smallest, Tier::Stream, Tier::Direct];
 
-/// Shared weights of that density: `n_levels` levels, or numbers of their own for 0.
+/// Shared weights of that density: `n_levels` levels, or individual values for 0.
 pub fn weight(seed: u64, shape: &[usize], density: f32, n_levels: usize) -> Parameter {
     let n: usize = shape.iter().product();
     let fan_in = (n / shape[0]) as f32 * density.max(1.0 / n as f32);
@@ -67,7 +67,7 @@ pub fn pack(model: &Checkpoint, tier: Tier) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// What a network should answer.
+/// The expected answer of a network.
 pub struct Expected {
     /// The outputs in f64, `[batch, len]` each.
     pub values: Vec<Vec<f64>>,
@@ -76,7 +76,7 @@ pub struct Expected {
     pub magnitudes: Vec<f64>,
 }
 
-/// The outputs for `batch` inputs, in f64, from the weights as the container has them.
+/// The outputs for `batch` inputs, in f64, from the weights stored in the container.
 pub fn expected(bytes: &[u8], inputs: &[Vec<f32>], batch: usize) -> Expected {
     let container = kompakt_format::Container::parse(bytes).unwrap();
     let graph = container.graph();
@@ -86,7 +86,7 @@ pub fn expected(bytes: &[u8], inputs: &[Vec<f32>], batch: usize) -> Expected {
         .iter()
         .map(|d| d.to_f32().iter().map(|&v| f64::from(v)).collect())
         .collect();
-    // What is subtracted and scaled is added: |x - mean| <= |x| + |mean|.
+    // Subtraction and scaling become addition: |x - mean| <= |x| + |mean|.
     let absolute: Vec<Vec<f64>> = (graph.params().iter().zip(&params))
         .map(|(param, values)| {
             let sign = if param.name.ends_with("running_mean") { -1.0 } else { 1.0 };
@@ -116,7 +116,8 @@ pub fn expected(bytes: &[u8], inputs: &[Vec<f32>], batch: usize) -> Expected {
     Expected { values, magnitudes }
 }
 
-/// The same graph on sizes: what subtracts adds, what divides by something above 2 multiplies.
+/// The same graph on absolute values: subtraction becomes addition, division by something above 2
+/// multiplication.
 fn graph_of_sizes(graph: &Graph) -> Graph {
     rebuilt(graph, |op| {
         if op == Op::Sub {
@@ -140,7 +141,7 @@ fn graph_of_sizes(graph: &Graph) -> Graph {
     })
 }
 
-/// The same, with nothing in place of what makes an error smaller.
+/// The same, without operators that reduce an error.
 fn without_saturation(graph: &Graph) -> Graph {
     rebuilt(&graph_of_sizes(graph), |op| {
         let saturates = matches!(

@@ -1,4 +1,4 @@
-//! Random networks of every operator.
+//! Random networks of all operators.
 #![allow(clippy::unwrap_used)]
 
 use arbtest::arbitrary::{Result, Unstructured};
@@ -16,7 +16,7 @@ struct Growing<'u, 'b> {
 }
 
 impl Growing<'_, '_> {
-    /// Adds a node if the graph takes it; says whether it did.
+    /// Adds a node if the graph accepts it; returns whether it did.
     fn push(&mut self, op: Op, inputs: Vec<usize>) -> bool {
         let node = Node { name: format!("n{}", self.nodes.len()), op, inputs };
         self.nodes.push(node);
@@ -116,7 +116,7 @@ impl Growing<'_, '_> {
             }
             18 => (Op::Add, vec![x, *self.u.choose(&others)?]),
             19 => (Op::Sub, vec![x, *self.u.choose(&others)?]),
-            // Products of products grow without end.
+            // Products of products grow without bound.
             20 if self.n_products < 2 => {
                 self.n_products += 1;
                 (Op::Mul, vec![x, *self.u.choose(&others)?])
@@ -189,7 +189,7 @@ impl Growing<'_, '_> {
                 }
                 (Op::Reduce { function: *self.u.choose(&all)?, axes }, vec![x])
             }
-            // A matrix and the same one turned; a vector is a row first.
+            // A matrix and its transpose; a vector is made a row first.
             38 if self.n_products < 2 => {
                 let mut x = x;
                 if let &[n] = &shape[..] {
@@ -238,7 +238,7 @@ impl Growing<'_, '_> {
                 if time == 0 {
                     return Ok(());
                 }
-                // Nothing grows in it: what it reads is between 0 and 1.
+                // Its values do not grow: what it reads is between 0 and 1.
                 self.push(Op::Sigmoid, vec![x]);
                 self.push(Op::Flatten, vec![self.nodes.len()]);
                 let part = Op::Slice { start: vec![0], end: vec![time * width], step: vec![1] };

@@ -12,12 +12,12 @@ pub enum HanError {
         "{found} bytes where the network's layers take {expected}: the file is damaged, or of another network (give --graph)"
     )]
     Length {
-        /// Bytes that the network's layers take, as far as that is known.
+        /// Bytes that the network's layers require, as far as that is known.
         expected: u64,
-        /// Bytes that are there.
+        /// Bytes in the file.
         found: u64,
     },
-    /// A layer's content is not what it can be.
+    /// A layer's content is invalid.
     #[error("layer {layer:?}: {problem}")]
     Layer {
         /// The node's name.
@@ -28,10 +28,10 @@ pub enum HanError {
     /// The network has layers that such a file does not hold.
     #[error("the network cannot be that of such a file: {0}")]
     Network(String),
-    /// What was read is no consistent model.
+    /// The content is not a consistent model.
     #[error(transparent)]
     Model(#[from] CheckpointError),
-    /// The network is none.
+    /// The network is not a valid graph.
     #[error(transparent)]
     Graph(#[from] GraphError),
 }

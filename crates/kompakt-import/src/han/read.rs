@@ -1,4 +1,4 @@
-//! From bytes to a model with shared weights.
+//! Reads a file into a model with shared weights.
 
 use crate::han::error::HanError;
 use kompakt_graph::{Graph, Op};
@@ -15,9 +15,10 @@ struct WeightLayer {
 
 /// Reads a file for a network whose weight layers are those of the file, in its order. Every layer has a bias.
 ///
-/// Weights of value zero are pruned, the others keep their codebook: entries that no weight has go, equal ones become one.
-/// Errors: bytes that are too few or too many for the network, positions beyond a weight's end, numbers that are not finite,
-/// a network with parameters that such a file does not hold.
+/// Weights of value zero are pruned, the others keep their codebook: unused entries are removed, equal ones
+/// merged.
+/// Errors: too few or too many bytes for the network, positions beyond a weight's end, values that are not
+/// finite, a network with parameters that such a file does not hold.
 pub fn read(bytes: &[u8], graph: Graph) -> Result<Model, HanError> {
     let layers = layers(&graph)?;
     let mut rest = Bytes { bytes, taken: 0 };
@@ -92,7 +93,7 @@ fn place(layer: &WeightLayer, n: u64, codes: &[u8], gaps: &[u8]) -> Result<Vec<u
     Ok(placed)
 }
 
-/// What has not been read yet.
+/// The bytes not yet read.
 struct Bytes<'b> {
     bytes: &'b [u8],
     taken: u64,

@@ -1,4 +1,5 @@
-//! The network of the published SqueezeNet: version 1.0 for ImageNet, with the layers' names of its description.
+//! The network of the published SqueezeNet: version 1.0 for ImageNet, with the layer names of its
+//! description.
 
 use crate::han::error::HanError;
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair};
@@ -6,10 +7,11 @@ use serde_json::{Value, json};
 
 /// Channels that a fire module squeezes to; each of its two expanding layers has four times as many.
 const SQUEEZED: [usize; 8] = [16, 16, 32, 32, 48, 48, 64, 64];
-/// Mean of ImageNet's blue, green and red, of 255.
+/// Mean of ImageNet's blue, green and red, out of 255.
 const MEAN: [f64; 3] = [104.0, 117.0, 123.0];
 
-/// The graph, and what is done to an RGB image of 227 by 227 first: channels turned round, values 0 to 255, mean taken off.
+/// The graph, and the preprocessing of an RGB image of 227 by 227: channels reversed, values 0 to 255, mean
+/// subtracted.
 ///
 /// Source: Iandola et al. 2016, "SqueezeNet", table 1.
 pub fn squeezenet() -> Result<(Graph, Value), HanError> {

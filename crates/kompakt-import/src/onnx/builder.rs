@@ -1,14 +1,14 @@
-//! The network being made: nodes with their shapes and parameters.
+//! The network under construction: nodes with their shapes and parameters.
 
 use crate::onnx::error::OnnxError;
 use kompakt_graph::{Graph, Input, Node, Op, default_names, output_shape};
 use kompakt_model::{Model, Parameter};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The number of a value: inputs first, then one a node.
+/// The index of a value: inputs first, then one per node.
 pub(crate) type Value = usize;
 
-/// Names of parameters as suffixes, with their numbers.
+/// Names of parameters as suffixes, with their values.
 pub(crate) type Params = Vec<(&'static str, Vec<f32>)>;
 
 /// A node with its parameters.
@@ -26,7 +26,7 @@ pub(crate) struct Built {
 pub(crate) struct Builder {
     pub(crate) inputs: Vec<Input>,
     pub(crate) nodes: Vec<Built>,
-    /// One a value.
+    /// One per value.
     shapes: Vec<Vec<usize>>,
 }
 
@@ -43,8 +43,8 @@ impl Builder {
         &self.shapes[value]
     }
 
-    /// Stands for a value that could not be made, so that what works on it can be looked at; a network with one is never
-    /// finished.
+    /// Stands for a value that could not be made, so that its readers can be checked; a network with one is
+    /// never finished.
     pub(crate) fn placeholder(&mut self, shape: Vec<usize>) -> Value {
         self.shapes.push(shape);
         self.nodes.push(Built { name: None, op: Op::Identity, inputs: vec![], params: vec![] });
@@ -73,9 +73,9 @@ impl Builder {
         Ok(self.shapes.len() - 1)
     }
 
-    /// The same elements under another shape; nothing where it has that shape already.
+    /// The same elements under another shape; a no-op if it has that shape already.
     pub(crate) fn reshape(&mut self, x: Value, shape: Vec<usize>) -> Result<Value, String> {
-        // Of several reshapes only the last counts.
+        // Of several consecutive reshapes only the last matters.
         let mut x = x;
         while self.shapes[x] != shape
             && let Some(node) = x.checked_sub(self.inputs.len()).and_then(|i| self.nodes.get(i))
@@ -90,7 +90,7 @@ impl Builder {
         self.op(None, op, vec![x])
     }
 
-    /// Dimensions in another order; nothing where it is the order that they have.
+    /// Permutes dimensions; a no-op if they are in that order already.
     pub(crate) fn transpose(&mut self, x: Value, axes: Vec<usize>) -> Result<Value, String> {
         if axes.iter().copied().eq(0..axes.len()) {
             return Ok(x);
@@ -104,7 +104,7 @@ impl Builder {
         self.op(None, Op::Transpose { axes }, vec![x])
     }
 
-    /// Brings dimension `axis` to the front; gives the order that undoes it too.
+    /// Brings dimension `axis` to the front; also returns the order that undoes it.
     pub(crate) fn front(&mut self, x: Value, axis: usize) -> Result<(Value, Vec<usize>), String> {
         let n = self.shapes[x].len();
         let mut axes: Vec<usize> = (0..n).collect();
@@ -115,8 +115,8 @@ impl Builder {
         Ok((self.transpose(x, axes)?, back))
     }
 
-    /// Gives the nodes that make the outputs the outputs' names, which users know. Of a network of one output a layer keeps its
-    /// own: its parameters are called after it.
+    /// Names the nodes that make the outputs after them, as users know these names. In a network of one
+    /// output a layer keeps its own name: its parameters are named after it.
     pub(crate) fn name_outputs<'n>(&mut self, outputs: &[Value], names: impl Iterator<Item = &'n str>) {
         let mut named = Vec::new();
         for (&value, name) in outputs.iter().zip(names) {
@@ -158,7 +158,7 @@ impl Builder {
     }
 }
 
-/// A name that a graph takes: no control characters, not too long.
+/// A valid name for a graph: no control characters, not too long.
 fn clean(name: &str) -> String {
     let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
     while name.len() > 200 {

@@ -1,18 +1,19 @@
-//! An import held against the file that it came from.
+//! Checks an import against its source file.
 //!
 //! ```text
-//! model.onnx ─┬─► import ──► Model ──► whoever runs it ─┐
+//! model.onnx ─┬─► import ──► Model ──► caller runs it ──┐
 //!             │                                         ├──► largest difference
 //!             └─► evaluate (node by node, no rewriting) ┘
 //! ```
 //!
-//! Two synthetic inputs are enough to tell one function from another. Where the answers differ, both sides show their
-//! values in between, and the first node of the file whose value differs is named.
+//! Two synthetic inputs are enough to distinguish functions. Where the answers differ, both sides report
+//! their intermediate values, and the first node of the file whose value differs is named.
 //!
-//! Work is bounded: smaller pictures are compared where the file leaves their size open and those that are asked for take long;
-//! of a large network of fixed size one input is; of one too large nothing is, and the reason is given.
+//! Work is bounded: smaller images are compared where the file leaves their size open and the requested ones
+//! take long; a large network of fixed size is compared on one input; one that is too large is not compared,
+//! and the reason is given.
 //!
-//! What is not here: running the imported network; the caller gives the means.
+//! What is not here: running the imported network; the caller provides that.
 
 use crate::onnx::{
     error::OnnxError,
@@ -26,7 +27,7 @@ use kompakt_graph::Graph;
 use kompakt_model::Model;
 use std::path::Path;
 
-/// The largest difference, as a part of a value's largest number.
+/// The largest difference, relative to a value's largest element.
 pub const TOLERANCE: f32 = 1e-4;
 
 /// Multiplications of one image beyond which nothing is compared: less than a second of them.
@@ -35,19 +36,19 @@ const WORK: u64 = 16_000_000_000;
 /// Multiplications of all images beyond which one image is compared where two could be.
 const MODERATE: u64 = 1_000_000_000;
 
-/// Multiplications of all images beyond which smaller pictures are compared, where the file leaves their size open.
+/// Multiplications of all images beyond which smaller images are compared, if the file permits it.
 const LITTLE: u64 = 200_000_000;
 
-/// Synthetic inputs.
+/// Number of synthetic inputs.
 const N_INPUTS: usize = 2;
 
-/// The smallest side of a picture that stands for a larger one.
+/// The smallest side of an image that stands for a larger one.
 const LEAST_SIDE: usize = 32;
 
-/// What a check has found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Checked {
-    /// The network answers as the file does; the largest difference as a part of the largest number.
+    /// The network answers as the file does; the largest difference, relative to the largest element.
     Equal {
         /// At most [`TOLERANCE`].
         difference: f32,
@@ -56,17 +57,18 @@ pub enum Checked {
     LeftOut(String),
 }
 
-/// Runs a model: gets the model, its inputs with the batch first, and the number of images; gives all outputs.
+/// Runs a model: takes the model, its inputs with the batch first, and the number of images; returns all
+/// outputs.
 pub type Run<'r> = dyn FnMut(&Model, &[Vec<f32>], usize) -> Result<Vec<Vec<f32>>, String> + 'r;
 
-/// Hears what is being done, and which part of it is done (0 to 1).
+/// Receives progress: the current activity, and the fraction of it that is done (0 to 1).
 pub type Progress<'p> = dyn Fn(&str, f64) + 'p;
 
-/// What reading is called, and checking.
+/// Names of the activities: reading and checking.
 const READING: &str = "reading";
 const CHECKING: &str = "checking the import";
 
-/// The part of a check that the evaluation of the file takes.
+/// The fraction of a check that the evaluation of the file takes.
 const EVALUATION: f64 = 0.6;
 
 /// Reads an ONNX file as [`import`](crate::onnx::import()) does, and checks that the network, run by `run`, answers as the
@@ -92,8 +94,8 @@ pub fn import_checked(
     Ok((imported.model, checked))
 }
 
-/// The network on smaller pictures, where it is much work as it is and the file leaves their size open; an error says why
-/// nothing is compared.
+/// The network on smaller images, where it is expensive as it is and the file leaves their size open; an
+/// error says why nothing is compared.
 fn smaller(
     source: &Source,
     options: &ImportOptions,
@@ -104,7 +106,7 @@ fn smaller(
     while work.saturating_mul(N_INPUTS as u64) > LITTLE {
         let Some(shapes) = source.smaller_shapes(&options, LEAST_SIDE) else { break };
         options.input_shapes = shapes;
-        // A network may need pictures of some size.
+        // A network may require images of a certain size.
         let Ok(smaller) = source.import(&options, &|_| ()) else { break };
         work = self::work(&smaller);
         smallest = Some(smaller);
@@ -116,7 +118,7 @@ fn smaller(
     Ok(smallest)
 }
 
-/// Multiplications of one run of the file: an image, or as many as the file fixes.
+/// Multiplications of one run of the file: of one image, or as many as the file fixes.
 fn work(imported: &Imported) -> u64 {
     let graph = &imported.model.graph;
     let of = |param: &kompakt_graph::Param| {
@@ -143,7 +145,7 @@ fn check(
     let n = batch * wanted.div_ceil(batch);
     let inputs = synthetic(imported, n);
     let evaluator = Evaluator::new(source.graph(), source.opset(), source.folder());
-    // A file with an open batch may say of itself that it is for one image: by a shape that it writes out, say.
+    // A file with an open batch may still fix it to one image, for example in an explicit shape.
     let tell = |share: f64| progress(CHECKING, EVALUATION * share);
     let all = match evaluated(&evaluator, imported, &inputs, n, batch, &tell) {
         Err(Failure::Node(_)) if imported.batch.is_none() && batch > 1 => {
@@ -226,7 +228,7 @@ fn fed<'i>(
     imported.inputs.iter().zip(inputs).map(one).collect()
 }
 
-/// Numbers from -2 to 2 for the first image, from -0.5 to 1.5 for the next, and so on: always the same.
+/// Values from -2 to 2 for the first image, from -0.5 to 1.5 for the next, and so on; deterministic.
 fn synthetic(imported: &Imported, n: usize) -> Vec<Vec<f32>> {
     let mut state = 0x5dee_ce66u64;
     let mut next = || {
@@ -237,7 +239,7 @@ fn synthetic(imported: &Imported, n: usize) -> Vec<Vec<f32>> {
     for (input, port) in imported.model.graph.inputs().iter().zip(&imported.inputs) {
         let len: usize = input.shape.iter().product();
         if port.is_whole() {
-            // Truths, or indices into anything that has two elements.
+            // Booleans, or indices into anything that has two elements.
             all.push((0..n * len).map(|_| if next() < 0.7 { 1.0 } else { 0.0 }).collect());
             continue;
         }
@@ -251,7 +253,7 @@ fn synthetic(imported: &Imported, n: usize) -> Vec<Vec<f32>> {
     all
 }
 
-/// The largest difference as a part of the largest number; infinite where there are not as many numbers.
+/// The largest difference, relative to the largest element; infinite if the numbers of elements differ.
 fn difference(found: &[f32], expected: &[f32]) -> f32 {
     if found.len() != expected.len() {
         return f32::INFINITY;

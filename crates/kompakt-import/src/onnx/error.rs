@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// The operator of a [`Problem`] with an input of the model.
 pub(crate) const INPUT: &str = "input";
 
-/// One thing about a model that stands in the way.
+/// One obstacle to importing or exporting a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The node's name, or that of its first output where it has none.
@@ -38,10 +38,10 @@ pub enum OnnxError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// The bytes are no ONNX model.
+    /// The bytes are not an ONNX model.
     #[error("not an ONNX model: {0}")]
     NotOnnx(String),
-    /// A tensor is inconsistent, or its data cannot be had.
+    /// A tensor is inconsistent, or its data cannot be read.
     #[error("tensor {name:?}: {problem}")]
     Tensor {
         /// Its name.
@@ -49,10 +49,10 @@ pub enum OnnxError {
         /// What is wrong.
         problem: String,
     },
-    /// An input or output of the network cannot be taken as it is.
+    /// An input or output of the network is not supported as it is.
     #[error("{0}")]
     Port(String),
-    /// The model asks for what is not supported: everything of it, inputs first, in the order of its nodes.
+    /// The model uses unsupported features: all of them, inputs first, in the order of its nodes.
     #[error("{}", list(.0))]
     Unsupported(Vec<Problem>),
     /// The imported network does not compute what the file says.
@@ -65,13 +65,13 @@ pub enum OnnxError {
         node: String,
         /// Its operator.
         operator: String,
-        /// The largest difference as a part of the largest number.
+        /// The largest difference, relative to the largest element.
         difference: f32,
     },
     /// The imported network could not be run for the check.
     #[error("the imported network cannot be run: {0}")]
     NotRun(String),
-    /// What was imported is no consistent model.
+    /// The imported model is inconsistent.
     #[error(transparent)]
     Model(#[from] CheckpointError),
 }
@@ -82,7 +82,7 @@ impl OnnxError {
     }
 }
 
-/// How many nodes of which operators there are, then a line for each problem with all nodes that have it.
+/// The number of nodes and their operators, then one line per problem with all nodes that have it.
 fn list(problems: &[Problem]) -> String {
     let (inputs, nodes): (Vec<&Problem>, Vec<&Problem>) = problems.iter().partition(|p| p.operator == INPUT);
     let mut text = String::new();
@@ -109,7 +109,7 @@ fn list(problems: &[Problem]) -> String {
     text
 }
 
-/// Every item once, with how often it comes, in the order in which they come first.
+/// Each distinct item with its count, in order of first appearance.
 fn counted<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<(T, usize)> {
     let mut counts: Vec<(T, usize)> = Vec::new();
     for item in items {

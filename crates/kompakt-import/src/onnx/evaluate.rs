@@ -1,11 +1,12 @@
-//! ONNX graphs, evaluated node by node as the ONNX text defines each operator: what an import is checked against.
+//! Evaluates ONNX graphs node by node as the ONNX specification defines each operator: the reference for
+//! checking imports.
 //!
-//! Nothing here knows the network that import makes: no node is rewritten, left out or put together with another, the batch
-//! is a dimension like any other, and shapes are computed by every operator for itself. Only the reading of the file
-//! (messages, attributes, stored tensors) is shared. Plain loops throughout; products of matrices are the one place that is
-//! written for speed.
+//! Nothing here knows the network that import makes: no node is rewritten, removed or fused with another, the
+//! batch is a dimension like any other, and shapes are computed by every operator for itself. Only the
+//! reading of the file (messages, attributes, stored tensors) is shared. Plain loops throughout; only matrix
+//! products are optimised for speed.
 //!
-//! Floats of any width are f32 here, whole numbers and booleans i64. Sums are in f64, except those of matrices.
+//! Floats of any width are f32 here, integers and booleans i64. Sums are in f64, except those of matrices.
 //!
 //! What is not here: the comparison with the imported network ([`check`](crate::onnx::check)).
 
@@ -40,9 +41,9 @@ use std::{
 /// Why a graph was not evaluated.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// It takes more work than is allowed.
+    /// It takes more work than allowed.
     Work,
-    /// A node that is not known here, or does not fit its inputs.
+    /// A node is not supported here, or does not fit its inputs.
     Node(Problem),
 }
 
@@ -51,7 +52,7 @@ pub(crate) struct Evaluator<'a> {
     graph: &'a GraphProto,
     opset: i64,
     folder: Option<&'a Path>,
-    /// The nodes that an output needs.
+    /// The nodes that the outputs depend on.
     needed: Vec<bool>,
 }
 
@@ -72,8 +73,9 @@ impl<'a> Evaluator<'a> {
         self.graph.node.len()
     }
 
-    /// Gives the outputs for the given inputs, in the order of the file. `work` is how many multiplications, or as much of
-    /// other work, may be done; `visit` sees every value that a node makes, with the number of its node.
+    /// Returns the outputs for the given inputs, in the order of the file. `work` is how many
+    /// multiplications, or equivalent other work, may be done; `visit` sees each value that a node makes,
+    /// with the index of its node.
     pub(crate) fn run(
         &self,
         inputs: &[(&'a str, Tensor)],

@@ -1,4 +1,4 @@
-//! A model as ONNX: dense, every weight as the number that it stands for.
+//! Exports a model as dense ONNX, with all weights as floats.
 
 mod general;
 mod recurrent;
@@ -15,19 +15,19 @@ use kompakt_graph::{Graph, Node, Op, Padding, Pair};
 use kompakt_model::Model;
 use prost::Message;
 
-/// The operator set that is written, and the version of the file that goes with it.
+/// The operator set that is written, and the matching version of the file format.
 const OPSET: i64 = 19;
 const IR_VERSION: i64 = 9;
-/// Truth values, as a type.
+/// The boolean type.
 const BOOL: i64 = 9;
-/// Beyond this no other program opens the file.
+/// Beyond this size no other program opens the file.
 const MAX_BYTES: usize = 2_000_000_000;
 
 /// Writes a model as an ONNX file of operator set 19, in bytes.
 ///
-/// Shapes are `[n, ...]`, `n` any number of images. Preprocessing is not part of the network: it is left as JSON in the
-/// file's metadata, as are names of classes; import finds both again.
-/// Errors: an operator that ONNX has no form of; a model beyond 2 GB.
+/// Shapes are `[n, ...]`, `n` any number of images. Preprocessing is not part of the network: it is stored as
+/// JSON in the file's metadata, as are names of classes; import reads both back.
+/// Errors: an operator that ONNX cannot express; a model beyond 2 GB.
 pub fn export(model: &Model) -> Result<Vec<u8>, OnnxError> {
     let graph = &model.graph;
     let mut writer = Writer { model, nodes: Vec::new(), initial: Vec::new(), n_made: 0 };
@@ -126,7 +126,7 @@ struct Writer<'m> {
     model: &'m Model,
     nodes: Vec<NodeProto>,
     initial: Vec<TensorProto>,
-    /// Values that were given a name here.
+    /// Names given to values here.
     n_made: usize,
 }
 
@@ -147,13 +147,13 @@ impl Writer<'_> {
         self.nodes.push(NodeProto { input, output, name, op_type, attribute, domain: String::new() });
     }
 
-    /// A name for something between, which no node has.
+    /// A name for an intermediate value, which no node has.
     fn fresh(&mut self, node: &Node) -> String {
         self.n_made += 1;
         format!("{}:{}", node.name, self.n_made)
     }
 
-    /// A node in between; gives the name of its result.
+    /// An intermediate node; returns the name of its result.
     fn between(
         &mut self,
         node: &Node,
@@ -303,7 +303,7 @@ impl Writer<'_> {
             Op::Flatten => simple("Flatten", vec![int("axis", 1)]),
             Op::Dropout { .. } | Op::Identity => simple("Identity", vec![]),
             Op::Reshape { shape } => {
-                // 0 leaves the batch as it is.
+                // 0 copies the batch dimension.
                 let target = std::iter::once(0).chain(sizes(shape)).collect();
                 input.push(self.int_list(node, target));
                 simple("Reshape", vec![])
@@ -350,7 +350,7 @@ impl Writer<'_> {
             Op::Reduce { function, axes } => return self.reduce(node, input, *function, axes, &from),
             Op::MatMul => simple("MatMul", vec![]),
             Op::Constant { shape } => {
-                // As often as there are images.
+                // Repeated for each image.
                 let value = self.parameter(node, "value", None)?;
                 let dims = self.between(node, "Shape", inputs.clone(), vec![int("end", 1)]);
                 let rest = self.int_list(node, sizes(shape));
@@ -381,7 +381,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A resize where its coordinates are among those that ONNX names, else sums of neighbours.
+    /// A resize if its coordinates are among those that ONNX defines, else weighted sums of neighbours.
     fn resize(
         &mut self,
         node: &Node,
@@ -404,7 +404,7 @@ impl Writer<'_> {
             None
         };
         if let Some(mode) = mode {
-            // The batch keeps its size by a scale of 1, so scales it is.
+            // Only a scale of 1 keeps the open batch size, so scales are used.
             let scales: Vec<f32> = (0..2).map(|d| to[d + 1] as f32 / from[d + 1] as f32).collect();
             let fits = (0..2).all(|d| (from[d + 1] as f32 * scales[d]).floor() as usize == to[d + 1]);
             if fits {

@@ -1,4 +1,4 @@
-//! Tensor data in files beside the model.
+//! Tensor data in files next to the model.
 
 use crate::onnx::{error::OnnxError, proto::TensorProto};
 use bytes::Bytes;
@@ -8,9 +8,10 @@ use std::{
     path::{Component, Path},
 };
 
-/// The bytes of a tensor that are in another file.
+/// The bytes of a tensor stored in another file.
 ///
-/// `folder` is the model's. Errors: a path that leaves it, by its text or by a link; a part beyond the file's end.
+/// `folder` is the model's. Errors: a path that leaves it, by its text or by a link; a range beyond the
+/// file's end.
 pub(crate) fn read(tensor: &TensorProto, folder: Option<&Path>) -> Result<Bytes, OnnxError> {
     let fail = |problem: String| OnnxError::tensor(&tensor.name, problem);
     let entry = |key: &str| tensor.external_data.iter().find(|e| e.key == key).map(|e| e.value.as_str());

@@ -1,4 +1,4 @@
-//! Arithmetic on constants: what exporters leave of shapes, and weights that are turned before they are used.
+//! Constant folding: shape arithmetic left by exporters, and weights that are transformed before use.
 
 use crate::onnx::{
     proto::{NodeProto, data_type},
@@ -6,7 +6,7 @@ use crate::onnx::{
     tensor::{Data, Tensor, is_sane},
 };
 
-/// Takes a result's elements off what may still be made.
+/// Deducts a result's elements from the budget.
 fn take(n: Option<usize>, budget: &mut usize) -> Result<(), String> {
     match n.and_then(|n| budget.checked_sub(n)) {
         Some(left) => {
@@ -17,15 +17,15 @@ fn take(n: Option<usize>, budget: &mut usize) -> Result<(), String> {
     }
 }
 
-/// How many elements a shape has, if it is one.
+/// The number of elements of a shape, if it is valid.
 fn count(dims: &[usize]) -> Option<usize> {
     is_sane(dims).then(|| dims.iter().product())
 }
 
 /// Computes a node whose inputs are all constant; an input that is left out is `None`.
 ///
-/// `budget` is how many elements may still be made; it goes down by the result's.
-/// Gives `None` for an operator that is not known here. Errors: inputs that do not fit, a result that is too large.
+/// `budget` is how many elements may still be made; it is reduced by the result's.
+/// Returns `None` for an unsupported operator. Errors: inputs that do not fit, a result that is too large.
 pub(crate) fn fold(
     node: &NodeProto,
     inputs: &[Option<&Tensor>],
@@ -201,7 +201,7 @@ fn choose<T>(condition: &[f32], a: Vec<T>, b: Vec<T>) -> Vec<T> {
     condition.iter().zip(a.into_iter().zip(b)).map(|(&c, (a, b))| if c != 0.0 { a } else { b }).collect()
 }
 
-/// The dimensions that a `Shape` node gives, as a list.
+/// The dimensions that a `Shape` node returns, as a list.
 pub(crate) fn shape_of(node: &NodeProto, dims: &[usize]) -> Tensor {
     let rank = dims.len() as i64;
     let bound = |v: i64| (if v < 0 { v.saturating_add(rank) } else { v }).clamp(0, rank) as usize;
@@ -242,7 +242,7 @@ pub(crate) fn permutation(node: &NodeProto, rank: usize) -> Result<Vec<usize>, S
     }
 }
 
-/// Whole numbers as sizes.
+/// Integers as sizes.
 pub(crate) fn sizes(t: &Tensor) -> Result<Vec<usize>, String> {
     let ints = t.as_ints().ok_or("a shape that is no whole numbers")?;
     ints.iter()
@@ -256,7 +256,7 @@ pub(crate) fn indices(t: &Tensor, size: usize) -> Result<Vec<usize>, String> {
     ints.iter().map(|&i| rules::axis(i, size).map_err(|_| format!("index {i} is outside {size}"))).collect()
 }
 
-/// The parts of a tensor at `indices` of dimension `axis`.
+/// The slices of a tensor at `indices` of dimension `axis`.
 fn along(t: &Tensor, axis: usize, indices: &[usize]) -> Tensor {
     let inner: usize = t.dims[axis + 1..].iter().product();
     let (outer, size) = (t.dims[..axis].iter().product::<usize>(), t.dims[axis]);
@@ -408,13 +408,13 @@ fn float_range(limits: [&Tensor; 3], budget: &mut usize) -> Result<Vec<f32>, Str
     if !n.is_finite() {
         return Err(format!("a range from {start} to {end} in steps of {step}"));
     }
-    // Too large a number saturates, and is more than may be made.
+    // Too large a number saturates, and exceeds the budget.
     let n = n.max(0.0) as usize;
     take(Some(n), budget)?;
     Ok((0..n).map(|i| start + i as f32 * step).collect())
 }
 
-/// `(x - zero) scale`, with one of each or one an index of `axis`.
+/// `(x - zero) scale`, with one of each for all, or one per index of `axis`.
 fn dequantised(x: &Tensor, scale: &Tensor, zero: Option<&Tensor>, axis: usize) -> Result<Tensor, String> {
     let inner: usize = x.dims.get(axis + 1..).unwrap_or_default().iter().product();
     let size = x.dims.get(axis).copied().unwrap_or(1);

@@ -1,4 +1,4 @@
-//! From a file to a model.
+//! Reads a file as a model.
 
 use crate::onnx::{
     error::{OnnxError, Problem},
@@ -14,23 +14,24 @@ use kompakt_model::{Model, StageRecord};
 use prost::Message;
 use std::path::{Path, PathBuf};
 
-/// The oldest and newest operator sets that are understood.
+/// The oldest and newest supported operator sets.
 const OPSETS: std::ops::RangeInclusive<i64> = 7..=25;
 
-/// Keys of the metadata for what ONNX has no place for; [`export`](crate::onnx::export()) writes them, import reads them.
+/// Metadata keys for data without a place in ONNX; [`export`](crate::onnx::export()) writes them, import
+/// reads them.
 pub(crate) const PREPROCESSING: &str = "kompakt.preprocessing";
 pub(crate) const LABELS: &str = "kompakt.labels";
 
 /// Reads an ONNX file as a model of the interchange: batch norms folded, names as in the file, one record of history.
-/// Nothing is checked against the file; [`import_checked`](crate::onnx::import_checked) does that.
+/// The result is not checked against the file; [`import_checked`](crate::onnx::import_checked) does that.
 ///
-/// Errors: a file that cannot be read or is no ONNX model; inputs whose shape is not known; everything that the model
-/// asks for and that is not supported, in one list.
+/// Errors: a file that cannot be read or is not an ONNX model; inputs of unknown shape; all unsupported
+/// features of the model, in one list.
 pub fn import(path: &Path, options: &ImportOptions) -> Result<Model, OnnxError> {
     Ok(Source::open(path)?.import(options, &|_| ())?.model)
 }
 
-/// The files beside an ONNX file that hold its weights; none of a file that cannot be read.
+/// The files next to an ONNX file that hold its weights; none if the file cannot be read.
 pub fn external_files(path: &Path) -> Vec<PathBuf> {
     let Ok(source) = Source::open(path) else { return Vec::new() };
     let entries = source.graph.initializer.iter().flat_map(|tensor| &tensor.external_data);
@@ -41,7 +42,7 @@ pub fn external_files(path: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// An ONNX file, its messages read.
+/// An ONNX file, with its messages parsed.
 pub(crate) struct Source {
     proto: ModelProto,
     graph: GraphProto,
@@ -50,21 +51,21 @@ pub(crate) struct Source {
     n_bytes: usize,
 }
 
-/// A value of the file that the network has too.
+/// A value that exists both in the file and in the network.
 pub(crate) struct Named {
-    /// The number of the node in the file.
+    /// The index of the node in the file.
     pub(crate) node: usize,
     pub(crate) name: String,
     /// The network's value.
     pub(crate) value: usize,
 }
 
-/// A network with what it is called in the file.
+/// A network with its names in the file.
 pub(crate) struct Imported {
     pub(crate) model: Model,
-    /// How many images a run of the file takes; `None` for any number.
+    /// How many images one run of the file takes; `None` for any number.
     pub(crate) batch: Option<usize>,
-    /// Whether inputs of the file have the batch in front, which the network's have not.
+    /// Whether inputs of the file have a leading batch, which the network's do not.
     pub(crate) has_batch: bool,
     pub(crate) inputs: Vec<Port>,
     /// In the order of the file's nodes.
@@ -72,14 +73,14 @@ pub(crate) struct Imported {
 }
 
 impl Imported {
-    /// Something about a value of the network.
+    /// A property of a value of the network.
     pub(crate) fn problem(&self, value: usize, problem: String) -> Problem {
         Problem { node: self.model.graph.value_name(value).to_string(), operator: "output".into(), problem }
     }
 }
 
 impl Source {
-    /// Reads a file. Errors: it cannot be read, is no ONNX model, or is of an operator set that is not understood.
+    /// Reads a file. Errors: it cannot be read, is not an ONNX model, or has an unsupported operator set.
     pub(crate) fn open(path: &Path) -> Result<Self, OnnxError> {
         let io = |source| OnnxError::Io { path: path.to_path_buf(), source };
         let bytes: Bytes = std::fs::read(path).map_err(io)?.into();
@@ -111,7 +112,7 @@ impl Source {
     }
 
     /// Shapes of inputs with half the height and width (the last two dimensions), as far as the file leaves them open; `None`
-    /// where nothing can become smaller.
+    /// if nothing can become smaller.
     pub(crate) fn smaller_shapes(
         &self,
         options: &ImportOptions,
@@ -140,8 +141,8 @@ impl Source {
         is_smaller.then_some(shapes)
     }
 
-    /// Makes the network: one that maps over the batch, or else one of whole values. `tell` hears which part of the nodes is read
-    /// (0 to 1).
+    /// Makes the network: one that maps over the batch, or else one without a batch. `tell` receives the
+    /// fraction of nodes read (0 to 1).
     pub(crate) fn import(&self, options: &ImportOptions, tell: &dyn Fn(f64)) -> Result<Imported, OnnxError> {
         let first = match self.import_as(options, 1, tell) {
             Ok(imported) => return Ok(imported),
@@ -151,7 +152,7 @@ impl Source {
             Ok(imported) => return Ok(imported),
             Err(error) => error,
         };
-        // What stands in the way of either; the shorter list says more.
+        // The problems of both attempts; the shorter list is more informative.
         match (&first, &second) {
             (OnnxError::Unsupported(with), OnnxError::Unsupported(without)) if without.len() < with.len() => {
                 Err(second)
@@ -160,7 +161,7 @@ impl Source {
         }
     }
 
-    /// Makes the network, with so many dimensions of the file in front of its values.
+    /// Makes the network, with this many leading dimensions of the file that its values lack.
     fn import_as(
         &self,
         options: &ImportOptions,
@@ -211,7 +212,7 @@ impl Source {
     }
 }
 
-/// The values that nodes of the file make: the node's number, the name, and the value.
+/// The values that nodes of the file make: the node's index, the name, and the value.
 fn acts(graph: &GraphProto, lowering: &Lowering<'_>) -> Vec<(usize, String, usize)> {
     let mut all = Vec::new();
     for (index, node) in graph.node.iter().enumerate() {

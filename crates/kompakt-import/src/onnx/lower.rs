@@ -1,4 +1,4 @@
-//! Nodes of a file, one after the other, as operators of the interchange.
+//! Lowers the nodes of a file, in order, to operators of the interchange.
 
 mod dilated;
 mod elementwise;
@@ -23,18 +23,18 @@ pub(crate) use general::{is_number, is_whole};
 use std::{borrow::Cow, collections::BTreeMap, path::Path};
 use turned::Turned;
 
-/// Elements of constants that may be computed beside what the file holds.
+/// Elements of constants that may be computed in addition to those in the file.
 const SPARE_ELEMENTS: usize = 1 << 26;
 
 /// A value that depends on the input.
 #[derive(Debug, Clone)]
 pub(crate) struct Act {
     pub(crate) value: Value,
-    /// The shape as the file has it: the batch, then the rest. A value without a rest is a vector of one here.
+    /// The shape in the file: the batch, then the rest. A value without a rest is a vector of one here.
     pub(crate) dims: Vec<usize>,
 }
 
-/// What a name in the file stands for.
+/// What a name in the file refers to.
 #[derive(Debug, Clone)]
 pub(crate) enum Slot<'a> {
     /// An initialiser, read when it is needed.
@@ -42,9 +42,9 @@ pub(crate) enum Slot<'a> {
     /// A constant that was computed.
     Const(std::rc::Rc<Tensor>),
     Act(Act),
-    /// A value whose batch the file does not have in front.
+    /// A value without a leading batch in the file.
     Turned(Turned),
-    /// The result of a node that could not be lowered, or of one behind it.
+    /// The result of a node that could not be lowered, or of one that depends on it.
     Unknown {
         is_constant: bool,
     },
@@ -53,15 +53,15 @@ pub(crate) enum Slot<'a> {
 /// See the [module page](self).
 pub(crate) struct Lowering<'a> {
     pub(crate) builder: Builder,
-    /// Dimensions of the file in front of a value that are not dimensions here: 1 where that is the batch, 0 where there is
+    /// Leading dimensions of the file that a value does not have here: 1 if that is the batch, 0 if there is
     /// none.
     pub(crate) lead: usize,
-    /// Types of elements by name, as far as they are known.
+    /// Element types by name, as far as they are known.
     pub(crate) kinds: BTreeMap<&'a str, i32>,
     pub(crate) batch: usize,
     /// Whether the file leaves the batch open; it counts as 1 then.
     pub(crate) batch_is_open: bool,
-    /// Numbers of all parameters, as the file has them.
+    /// Number of elements of all parameters in the file.
     pub(crate) n_parameters: u64,
     graph: &'a GraphProto,
     opset: i64,
@@ -71,10 +71,10 @@ pub(crate) struct Lowering<'a> {
     budget: usize,
 }
 
-/// One node while it is lowered.
+/// The node being lowered.
 pub(crate) struct Call<'n> {
     node: &'n NodeProto,
-    /// One an input; `None` where it is left out.
+    /// One per input; `None` where it is left out.
     inputs: Vec<Option<Operand<'n>>>,
 }
 
@@ -119,7 +119,7 @@ impl<'n> Call<'n> {
             .collect()
     }
 
-    /// What the layer whose weight is input `index` is called.
+    /// The name of the layer whose weight is input `index`.
     fn layer_name(&self, index: usize) -> &str {
         match self.node.input.get(index).and_then(|n| n.strip_suffix(".weight")) {
             Some(name) if !name.is_empty() => name,
@@ -176,8 +176,8 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Lowers one node; gives what stands in the way. Nodes behind it are looked at all the same, as far as the shapes of
-    /// what they work on are known.
+    /// Lowers one node; returns any problem. Nodes after it are checked all the same, as far as the shapes of
+    /// their operands are known.
     pub(crate) fn node(&mut self, node: &'a NodeProto) -> Option<Problem> {
         let result = self.try_node(node);
         let made = match &result {
@@ -194,7 +194,7 @@ impl<'a> Lowering<'a> {
         Some(Problem { node: node.title().to_string(), operator: node.op_type.clone(), problem })
     }
 
-    /// What stands for output `name` of a node that could not be lowered.
+    /// The entry for output `name` of a node that could not be lowered.
     fn unknown(&mut self, node: &NodeProto, name: &str) -> Slot<'a> {
         let is_constant = |name: &String| match self.slots.get(name.as_str()) {
             Some(Slot::Act(_) | Slot::Turned(_) | Slot::Unknown { is_constant: false }) => false,
@@ -212,7 +212,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// The shape that the file writes down for a value of floats.
+    /// The shape that the file states for a float value.
     fn declared(&self, name: &str) -> Option<Vec<usize>> {
         let info = self.graph.value_info.iter().find(|v| v.name == name)?;
         let tensor = info.r#type.as_ref()?.tensor_type.as_ref().filter(|t| t.elem_type == 1)?;
@@ -226,7 +226,7 @@ impl<'a> Lowering<'a> {
         crate::onnx::tensor::is_sane(&dims).then_some(dims)
     }
 
-    /// The shape that an operator on each element makes of known shapes.
+    /// The output shape of an elementwise operator on known shapes.
     fn shape_of_elementwise(&self, node: &NodeProto) -> Option<Vec<usize>> {
         const ELEMENTWISE: &[&str] = &[
             "And",
@@ -385,7 +385,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Lowers a node that depends on the network's input; gives its outputs.
+    /// Lowers a node that depends on the network's input; returns its outputs.
     fn lower(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
         let n_parameters = self.n_parameters;
         if self.lead == 0 {
@@ -401,7 +401,7 @@ impl<'a> Lowering<'a> {
                 None => self.one_by_one(call),
             };
         }
-        // Quotients of whole numbers are whole.
+        // Integer division truncates.
         if call.node.op_type == "Div"
             && self.is_whole_number(call)
             && let Some(made) = self.general(call)?
@@ -422,7 +422,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Lowers a node of values that have the batch in front.
+    /// Lowers a node whose values have a leading batch.
     fn lower_with_batch(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
         let one = match call.node.op_type.as_str() {
             "Conv" => self.convolution(call)?,
@@ -486,7 +486,7 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// What is wrong with an operator on a value, if it is supported on constants only.
+/// The error for an operator on a value, if it is supported on constants only.
 fn constants_only(op: &str) -> Option<String> {
     const ALL: &[&str] = &["ConstantOfShape", "Range"];
     ALL.contains(&op).then(|| "it is supported on constants only".to_string())

@@ -1,4 +1,4 @@
-//! What to know beside the file.
+//! Import options.
 
 /// How to import a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

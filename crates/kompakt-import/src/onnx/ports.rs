@@ -1,4 +1,4 @@
-//! Inputs and outputs of a file: which there are, and what shapes they have.
+//! Inputs and outputs of a file, with their shapes.
 
 use crate::onnx::{
     error::{INPUT, OnnxError, Problem},
@@ -8,21 +8,21 @@ use crate::onnx::{
 };
 use std::collections::BTreeSet;
 
-/// The side of a picture in an example of a shape, and the length of anything else.
+/// The image side in an example of a shape, and the length of anything else.
 const EXAMPLE_SIDE: usize = 224;
 const EXAMPLE_LENGTH: usize = 128;
 
 /// An input of the file.
 pub(crate) struct Port {
     pub(crate) name: String,
-    /// Its dimensions as the file has them, the batch left out where there is one; none for a single number.
+    /// Its dimensions in the file, the batch left out if there is one; empty for a scalar.
     pub(crate) rest: Vec<usize>,
     /// The type of its elements.
     pub(crate) kind: i32,
 }
 
 impl Port {
-    /// Whether its elements are whole numbers or truths.
+    /// Whether its elements are integers or booleans.
     pub(crate) fn is_whole(&self) -> bool {
         is_whole(self.kind)
     }
@@ -34,9 +34,9 @@ pub(crate) fn network_inputs(graph: &GraphProto) -> Vec<&ValueInfo> {
     graph.input.iter().filter(|i| !initial.contains(i.name.as_str())).collect()
 }
 
-/// Declares the inputs. Gives them, and what stands in the way of some of them; those count as unknown from there on.
+/// Declares the inputs. Returns them, and the problems of some of them; those count as unknown from there on.
 ///
-/// Errors: no inputs, shapes for inputs that are not there.
+/// Errors: no inputs, shapes for inputs that do not exist.
 pub(crate) fn declare<'a>(
     graph: &'a GraphProto,
     options: &ImportOptions,
@@ -118,7 +118,8 @@ fn kind(input: &ValueInfo) -> i32 {
     tensor.map_or(data_type::FLOAT, |t| t.elem_type)
 }
 
-/// The dimensions of an input, the batch first, which may be open. Errors: what is wrong, and what would be enough.
+/// The dimensions of an input, the batch first, which may be open. Errors: the problem, and a shape that
+/// would work.
 fn input_dims(
     graph: &GraphProto,
     input: &ValueInfo,
@@ -182,7 +183,7 @@ fn shown(dims: &[Option<usize>]) -> String {
     format!("[{}]", dims.iter().map(one).collect::<Vec<_>>().join(", "))
 }
 
-/// What could be written for an input of these dimensions.
+/// An example of a shape for an input of these dimensions.
 fn example(graph: &GraphProto, input: &ValueInfo, declared: &[Option<usize>]) -> String {
     let is_picture = declared.len() == 4;
     let size = |(d, known): (usize, &Option<usize>)| {
@@ -199,7 +200,7 @@ fn example(graph: &GraphProto, input: &ValueInfo, declared: &[Option<usize>]) ->
     format!("--input-shape {}={}", input.name, sizes.join(","))
 }
 
-/// The channels that the first convolution of an input takes.
+/// The channels that an input's first convolution expects.
 fn channels(graph: &GraphProto, name: &str) -> Option<usize> {
     let conv =
         graph.node.iter().find(|n| n.op_type == "Conv" && n.input.first().is_some_and(|i| i == name))?;
@@ -208,7 +209,7 @@ fn channels(graph: &GraphProto, name: &str) -> Option<usize> {
     usize::try_from(channels).ok().filter(|&c| c > 0)
 }
 
-/// The values that leave the network.
+/// The outputs of the network.
 pub(crate) fn outputs(graph: &GraphProto, lowering: &mut Lowering<'_>) -> Result<Vec<usize>, OnnxError> {
     if graph.output.is_empty() {
         return Err(OnnxError::Port("the model has no output".into()));

@@ -1,10 +1,10 @@
-//! The messages of an ONNX file, as far as they are used. Field numbers are those of `onnx.proto`; what is not listed is
-//! skipped when read.
+//! The messages of an ONNX file, as far as they are used. Field numbers are those of `onnx.proto`; unlisted
+//! fields are skipped when read.
 
 use bytes::Bytes;
 use prost::Message;
 
-/// Types of elements.
+/// Element types.
 pub(crate) mod data_type {
     pub(crate) const FLOAT: i32 = 1;
     pub(crate) const UINT8: i32 = 2;
@@ -21,7 +21,7 @@ pub(crate) mod data_type {
     pub(crate) const BFLOAT16: i32 = 16;
 }
 
-/// Types of attributes.
+/// Attribute types.
 pub(crate) mod attribute_type {
     pub(crate) const FLOAT: i32 = 1;
     pub(crate) const INT: i32 = 2;
@@ -137,7 +137,7 @@ pub(crate) struct TensorProto {
     pub(crate) data_location: i32,
 }
 
-/// [`TensorProto::data_location`] of data in another file.
+/// The [`TensorProto::data_location`] of data in another file.
 pub(crate) const EXTERNAL: i32 = 1;
 
 #[derive(Clone, PartialEq, Message)]

@@ -1,4 +1,4 @@
-//! Rules about shapes that constants and activations share.
+//! Shape rules shared by constants and activations.
 
 use crate::onnx::{
     proto::NodeProto,
@@ -32,7 +32,7 @@ pub(crate) fn axes(
     Ok(Some(all))
 }
 
-/// What a reshape to `target` makes of `dims`: 0 copies a dimension, -1 takes the rest.
+/// The shape after a reshape of `dims` to `target`: 0 copies a dimension, -1 is inferred from the rest.
 pub(crate) fn reshape(target: &[i64], dims: &[usize], keep_zeros: bool) -> Result<Vec<usize>, String> {
     let fail = || format!("{dims:?} cannot become {target:?}");
     let total: usize = dims.iter().product();
@@ -74,7 +74,7 @@ impl Run {
         (0..self.n as i64).map(move |i| (first + i * self.step) as usize)
     }
 
-    /// Whether it is all of a dimension, in order.
+    /// Whether it is an entire dimension, in order.
     pub(crate) fn is_all(self, size: usize) -> bool {
         self.first == 0 && self.n == size && (self.step == 1 || size == 1)
     }
@@ -127,7 +127,7 @@ pub(crate) fn slices(
     Ok(all)
 }
 
-/// The shape of an operator on two shapes, the shorter one filled up with ones in front.
+/// The broadcast shape of two shapes, the shorter one padded with leading ones.
 pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
     let rank = a.len().max(b.len());
     let (a, b) = (aligned(a, rank), aligned(b, rank));
@@ -141,15 +141,15 @@ pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> 
         .collect()
 }
 
-/// A shape with ones in front until it has `rank` dimensions.
+/// A shape padded with leading ones to `rank` dimensions.
 pub(crate) fn aligned(dims: &[usize], rank: usize) -> Vec<usize> {
     let mut all = vec![1; rank.saturating_sub(dims.len())];
     all.extend_from_slice(dims);
     all
 }
 
-/// For every element of a tensor of shape `to`, the place of its source in one of shape `from` (as many dimensions, 1 where
-/// it is repeated).
+/// For each element of a tensor of shape `to`, the position of its source in one of shape `from` (same rank,
+/// 1 where it is repeated).
 pub(crate) fn repeated(from: &[usize], to: &[usize]) -> impl Iterator<Item = usize> + use<> {
     let mut strides = vec![0; to.len()];
     let mut step = 1;
@@ -160,7 +160,7 @@ pub(crate) fn repeated(from: &[usize], to: &[usize]) -> impl Iterator<Item = usi
     walk(to.to_vec(), strides)
 }
 
-/// The places of elements in row-major order of `dims`, where dimension `d` is `strides[d]` apart.
+/// The positions of elements in row-major order of `dims`, where dimension `d` has stride `strides[d]`.
 pub(crate) fn walk(dims: Vec<usize>, strides: Vec<usize>) -> impl Iterator<Item = usize> {
     let total: usize = dims.iter().product();
     let mut index = vec![0; dims.len()];
@@ -180,7 +180,7 @@ pub(crate) fn walk(dims: Vec<usize>, strides: Vec<usize>) -> impl Iterator<Item 
     })
 }
 
-/// Row-major distances.
+/// Row-major strides.
 pub(crate) fn strides(dims: &[usize]) -> Vec<usize> {
     (0..dims.len()).map(|d| dims[d + 1..].iter().product()).collect()
 }

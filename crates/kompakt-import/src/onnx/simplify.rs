@@ -1,8 +1,8 @@
-//! Fewer nodes for the same function: activations put together again, scales and biases folded into layers, padding
-//! into convolutions, and nothing left that nobody reads.
+//! Fewer nodes for the same function: decomposed activations are fused again, scales and biases folded into
+//! layers, padding into convolutions, and unused nodes removed.
 //!
-//! Every pass sees only nodes that an output needs, with exact numbers of readers: both are worked out anew before each
-//! pass. A rewrite that would change the shape of a value is not done.
+//! Each pass sees only nodes that an output needs, with exact numbers of readers: both are recomputed before
+//! each pass. A rewrite that would change the shape of a value is not done.
 
 use crate::onnx::builder::{Builder, Built, Value};
 use kompakt_graph::{Node, Op, Padding, output_shape};
@@ -10,9 +10,9 @@ use kompakt_graph::{Node, Op, Padding, output_shape};
 /// A simplified network.
 pub(crate) struct Simplified {
     pub(crate) builder: Builder,
-    /// The values that leave it.
+    /// The outputs.
     pub(crate) outputs: Vec<Value>,
-    /// For every value of the network as it came in, the value that holds the same numbers, if one is left.
+    /// For each value of the original network, the value that holds the same elements, if one is left.
     pub(crate) standing: Vec<Option<Value>>,
 }
 
@@ -34,9 +34,9 @@ struct Net {
     builder: Builder,
     nodes: Vec<Built>,
     outputs: Vec<Value>,
-    /// For every value the one that is read in its place.
+    /// For each value, the one that replaces it.
     alias: Vec<Value>,
-    /// For every value as it came in, the one that holds its numbers; a layer that absorbs a scale holds others then.
+    /// For each original value, the one that holds its elements; a layer that absorbs a scale then holds others.
     standing: Vec<Option<Value>>,
     /// How often each value is read by nodes that are read themselves; an output counts twice.
     uses: Vec<usize>,
@@ -50,7 +50,7 @@ impl Net {
         Self { builder, nodes, outputs, alias: (0..n_values).collect(), standing, uses: vec![0; n_values] }
     }
 
-    /// Counts readers, from the outputs backwards: what no output needs has none and is none.
+    /// Counts readers, from the outputs backwards: a node that no output needs has none and reads nothing.
     fn count(&mut self) {
         self.uses.fill(0);
         for &output in &self.outputs {
@@ -74,7 +74,7 @@ impl Net {
         self.builder.inputs.len() + index
     }
 
-    /// Input `i` of a node, as what stands for it now.
+    /// Input `i` of a node, after replacement.
     fn input(&self, index: usize, i: usize) -> Value {
         self.alias[self.nodes[index].inputs[i]]
     }
@@ -90,8 +90,8 @@ impl Net {
         self.maker(value).filter(|_| self.uses[value] == 1)
     }
 
-    /// Makes a node another operator on other values, if that gives the same shape; what it no longer reads loses a
-    /// reader.
+    /// Replaces a node's operator and inputs, if the shape stays the same; values that it no longer reads
+    /// lose a reader.
     fn reroute(&mut self, index: usize, op: Op, inputs: Vec<Value>) {
         let node = Node { name: String::new(), op, inputs };
         let operands: Vec<&[usize]> = node.inputs.iter().map(|&v| self.builder.shape(v)).collect();
@@ -106,7 +106,7 @@ impl Net {
         self.nodes[index].inputs = node.inputs;
     }
 
-    /// Takes a reader from a value, and if it was the last, from what made it.
+    /// Removes a reader from a value, and if it was the last, recursively from the inputs of its node.
     fn release(&mut self, value: Value) {
         self.uses[value] = self.uses[value].saturating_sub(1);
         if self.uses[value] == 0
@@ -118,7 +118,7 @@ impl Net {
         }
     }
 
-    /// Puts activations together that exporters take apart.
+    /// Fuses activations that exporters decompose.
     fn recognise(&mut self, index: usize) {
         if self.nodes[index].op == Op::Mul {
             for (gate, x) in [(0, 1), (1, 0)] {
@@ -157,7 +157,7 @@ impl Net {
         }
     }
 
-    /// `clip(slope x + offset, 0, high)`: gives x, slope, offset and high.
+    /// `clip(slope x + offset, 0, high)`: returns x, slope, offset and high.
     fn ramp(&self, clip: usize) -> Option<(Value, f32, f32, f32)> {
         let Op::Clip { low: 0.0, high } = self.nodes[clip].op else { return None };
         let maker = self.own_maker(clip, 0)?;
@@ -186,8 +186,8 @@ impl Net {
         self.reroute(index, op, vec![x]);
     }
 
-    /// A scale and a bias go into the layer, or the scale and bias, that only they read. What stays of a batch norm is a
-    /// scale and a bias.
+    /// A scale and a bias are folded into the layer, or the scale and bias, that only they read. The rest of
+    /// a batch norm is a scale and a bias.
     fn absorb_affine(&mut self, index: usize) {
         let Some((scale, shift)) = self.affine(index) else { return };
         let layer =
@@ -198,7 +198,7 @@ impl Net {
                 let (from, to) = (self.value(index), self.value(layer));
                 self.uses[to] = std::mem::take(&mut self.uses[from]);
                 self.alias.iter_mut().filter(|a| **a == from).for_each(|a| *a = to);
-                // The layer's own numbers are gone; those of the scale are the layer's now.
+                // The layer's original values are gone; the layer now holds those of the scale.
                 self.standing.iter_mut().filter(|s| **s == Some(to)).for_each(|s| *s = None);
                 self.standing.iter_mut().filter(|s| **s == Some(from)).for_each(|s| *s = Some(to));
             }
@@ -213,7 +213,7 @@ impl Net {
         }
     }
 
-    /// Scale and shift of each channel, for a node that is nothing else.
+    /// Scale and shift of each channel, for a node that does only that.
     fn affine(&self, index: usize) -> Option<(Vec<f64>, Vec<f64>)> {
         let node = &self.nodes[index];
         let get = |i: usize| node.params.get(i).map(|(_, v)| v.iter().map(|&x| f64::from(x)));
@@ -239,7 +239,7 @@ impl Net {
         }
     }
 
-    /// Leaves out what no output needs, and renumbers.
+    /// Removes nodes that no output needs, and renumbers.
     fn finish(mut self) -> Simplified {
         self.count();
         let n_inputs = self.builder.inputs.len();
@@ -266,8 +266,8 @@ impl Net {
     }
 }
 
-/// A layer with `weight[o, …] *= scale[o]`, `bias[o] = bias[o] * scale[o] + shift[o]`; `None` for what is no layer, has
-/// another number of channels, or would hold what is not a number.
+/// A layer with `weight[o, …] *= scale[o]`, `bias[o] = bias[o] * scale[o] + shift[o]`; `None` if it is not a
+/// layer, has another number of channels, or would hold NaN or infinity.
 fn multiplied(layer: &Built, scale: &[f64], shift: &[f64]) -> Option<Built> {
     let mut layer = layer.clone();
     let n = scale.len();

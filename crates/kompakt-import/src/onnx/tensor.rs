@@ -1,4 +1,4 @@
-//! Constants: what initialisers hold and shape arithmetic computes.
+//! Constants: initialisers and the results of shape arithmetic.
 
 use crate::onnx::{
     error::OnnxError,
@@ -60,7 +60,7 @@ impl Tensor {
         }
     }
 
-    /// All elements as f32, where they are that without a copy.
+    /// All elements as f32, without a copy if they are f32 already.
     pub(crate) fn as_floats(&self) -> Cow<'_, [f32]> {
         match &self.data {
             Data::Floats(v) => Cow::Borrowed(v),
@@ -68,7 +68,7 @@ impl Tensor {
         }
     }
 
-    /// All elements as whole numbers, or `None` where they are floats.
+    /// All elements as integers, or `None` if they are floats.
     pub(crate) fn as_ints(&self) -> Option<&[i64]> {
         match &self.data {
             Data::Ints(v) => Some(v),
@@ -81,12 +81,12 @@ impl Tensor {
         if self.len() == 1 { self.to_floats().first().copied() } else { None }
     }
 
-    /// The same elements under another shape. Panics never; the caller checks the count.
+    /// The same elements under another shape. Never panics; the caller checks the count.
     pub(crate) fn reshaped(&self, dims: Vec<usize>) -> Self {
         Self { dims, data: self.data.clone() }
     }
 
-    /// The elements at the given places of the row-major list.
+    /// The elements at the given positions of the row-major list.
     pub(crate) fn pick(&self, dims: Vec<usize>, places: impl Iterator<Item = usize>) -> Self {
         let data = match &self.data {
             Data::Floats(v) => Data::Floats(places.map(|i| v[i]).collect()),
@@ -95,7 +95,7 @@ impl Tensor {
         Self { dims, data }
     }
 
-    /// Reads a tensor. `folder` is where files beside the model are looked for.
+    /// Reads a tensor. `folder` is searched for files next to the model.
     ///
     /// Errors: dimensions that do not fit the data, element types without numbers, data that cannot be read.
     pub(crate) fn read(proto: &TensorProto, folder: Option<&Path>) -> Result<Self, OnnxError> {
@@ -137,7 +137,7 @@ impl Tensor {
         }
         let (values, indices) = (Self::read(values, folder)?, Self::read(indices, folder)?);
         let at = indices.as_ints().ok_or_else(|| fail("its indices are no whole numbers".into()))?;
-        // Either one number each, into the row-major list, or one a dimension.
+        // Either one index each, into the row-major list, or one per dimension.
         let each = if indices.dims.len() == 2 { to.len().max(1) } else { 1 };
         if at.len() != values.len() * each {
             return Err(fail(format!("{} indices for {} values", at.len(), values.len())));
@@ -153,7 +153,7 @@ impl Tensor {
     }
 }
 
-/// The place in the row-major list.
+/// The position in the row-major list.
 fn flat(index: &[i64], dims: &[usize]) -> Option<usize> {
     index.iter().zip(dims).try_fold(0usize, |at, (&i, &d)| {
         let i = usize::try_from(i).ok().filter(|&i| i < d)?;

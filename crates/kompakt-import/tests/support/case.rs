@@ -1,4 +1,4 @@
-//! A case of the operator suite: a model with inputs and the outputs that ONNX Runtime gives. See
+//! A case of the operator suite: a model with inputs and the outputs of ONNX Runtime. See
 //! `fixtures/onnx/make_cases.py`.
 
 use kompakt_format::Tier;
@@ -16,7 +16,7 @@ pub(crate) struct Case {
     pub(crate) with_constants: Option<Vec<u8>>,
     pub(crate) inputs: Vec<Vec<f32>>,
     pub(crate) outputs: Vec<Vec<f32>>,
-    /// The largest difference that is allowed at least: of answers in a type of fewer digits.
+    /// The minimum tolerance: for answers in a type of fewer digits.
     pub(crate) tolerance: f32,
     /// Images.
     pub(crate) batch: usize,
@@ -64,7 +64,7 @@ impl Case {
         }
     }
 
-    /// The largest difference from the expected answers, as a part of the largest number.
+    /// The largest difference from the expected answers, relative to the largest element.
     pub(crate) fn difference(&self, found: &[Vec<f32>]) -> f32 {
         let of = |(found, expected): (&Vec<f32>, &Vec<f32>)| {
             let largest = expected.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
@@ -73,7 +73,7 @@ impl Case {
         found.iter().zip(&self.outputs).map(of).fold(0f32, f32::max)
     }
 
-    /// Compares answers. Errors: the first that is too far off.
+    /// Compares answers. Errors: the first one beyond the tolerance.
     pub(crate) fn compare(&self, found: &[Vec<f32>], tolerance: f32) -> Result<(), String> {
         let tolerance = tolerance.max(self.tolerance);
         if found.len() != self.outputs.len() {
@@ -100,7 +100,7 @@ impl Case {
 
 /// Packs a model and runs it on the inputs of a case.
 pub(crate) fn run(model: &Model, tier: Tier, max_batch: usize, case: &Case) -> Result<Vec<Vec<f32>>, String> {
-    // Networks of whole values take all of an input for one.
+    // Networks without a batch take an entire input as one image.
     let len: usize = model.graph.inputs()[0].shape.iter().product();
     let batch = case.inputs[0].len() / len.max(1);
     run_on(model, tier, max_batch, &case.inputs[..model.graph.inputs().len()], batch)

@@ -10,7 +10,7 @@ pub(crate) enum Attribute<'a> {
     Text(&'a str, &'a str),
 }
 
-/// A model under construction; every method that adds something gives its name.
+/// A model under construction; each method that adds something returns its name.
 pub(crate) struct Net {
     opset: i64,
     nodes: Vec<u8>,
@@ -47,7 +47,7 @@ impl Net {
         Self { opset, nodes: Vec::new(), initial: Vec::new(), n: 0, state: seed.wrapping_mul(2) + 1 }
     }
 
-    /// A number from 0 to 1, always the same ones for a seed.
+    /// A number from 0 to 1, deterministic for a seed.
     pub(crate) fn number(&mut self) -> f32 {
         self.state = self.state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (self.state >> 40) as f32 / (1 << 24) as f32

@@ -6,13 +6,13 @@ use std::{cell::Cell, path::Path, rc::Rc};
 /// The most elements that a value may have.
 pub(super) const MAX_ELEMENTS: usize = 1 << 27;
 
-/// What an element costs, in multiplications of a product of matrices.
+/// The cost of an element, in multiplications of a matrix product.
 const ELEMENT: u64 = 8;
 
 /// See the [module page](self).
 pub(super) struct Call<'c> {
     pub(super) node: &'c NodeProto,
-    /// One an input; `None` where it is left out.
+    /// One per input; `None` where it is left out.
     pub(super) inputs: Vec<Option<Rc<Tensor>>>,
     pub(super) opset: i64,
     pub(super) folder: Option<&'c Path>,
@@ -36,7 +36,7 @@ impl Call<'_> {
         self.x(index).map(Tensor::to_floats)
     }
 
-    /// Whole numbers in attribute `name`, or in input `index`; an empty input counts as none.
+    /// Integers in attribute `name`, or in input `index`; an empty input counts as none.
     pub(super) fn list(&self, name: &str, index: usize) -> Result<Option<Vec<i64>>, String> {
         if let Some(list) = self.node.ints(name) {
             return Ok(Some(list.to_vec()));
@@ -50,7 +50,7 @@ impl Call<'_> {
         }
     }
 
-    /// Pays for work. Errors: more than is left.
+    /// Charges for work. Errors: the budget is exceeded.
     pub(super) fn pay(&self, multiplications: u64) -> Result<(), String> {
         match self.budget.get().checked_sub(multiplications) {
             Some(left) if left > 0 => {
@@ -64,7 +64,7 @@ impl Call<'_> {
         }
     }
 
-    /// How many elements a result of this shape has, paid for. Errors: too many.
+    /// Number of elements of a result of this shape, charged to the budget. Errors: too many.
     pub(super) fn count(&self, dims: &[usize]) -> Result<usize, String> {
         let n = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
         let n = n.filter(|&n| n <= MAX_ELEMENTS).ok_or_else(|| format!("{dims:?} is too large"))?;
@@ -87,7 +87,7 @@ pub(super) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>, String> {
     list.iter().map(|&a| axis(a, rank)).collect()
 }
 
-/// Whole numbers of at least 0.
+/// Integers of at least 0.
 pub(super) fn sizes(list: &[i64]) -> Result<Vec<usize>, String> {
     list.iter().map(|&v| usize::try_from(v).map_err(|_| format!("a size of {v}"))).collect()
 }

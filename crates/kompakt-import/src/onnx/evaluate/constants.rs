@@ -95,7 +95,7 @@ pub(super) fn cast(call: &Call<'_>) -> Result<Tensor, String> {
     Ok(Tensor { dims: x.dims.clone(), data })
 }
 
-/// `(x - zero point) scale`, with one of each, or one along `axis`.
+/// `(x - zero point) scale`, with one of each for all, or one per index of `axis`.
 pub(super) fn dequantise(call: &Call<'_>) -> Result<Tensor, String> {
     let (x, scale) = (call.x(0)?, call.x(1)?);
     call.count(&x.dims)?;

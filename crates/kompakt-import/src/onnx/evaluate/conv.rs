@@ -8,13 +8,13 @@ use super::{
 };
 use crate::onnx::tensor::Tensor;
 
-/// The most numbers of the input, repeated for every tap, that are laid out at once.
+/// The most elements of the input, repeated for every tap, that are laid out in one block.
 const PATCH: usize = 1 << 18;
 
-/// Up to so many outputs a group are cheaper tap by tap than as products of matrices.
+/// Up to this many outputs per group, going tap by tap is cheaper than matrix products.
 const FEW: usize = 3;
 
-/// The place of what falls outside the result; a value has fewer elements.
+/// Marks positions outside the result; a value has fewer elements.
 const NOWHERE: u32 = u32::MAX;
 
 /// The number of groups of channels.
@@ -22,7 +22,8 @@ fn groups(call: &Call<'_>) -> Result<usize, String> {
     usize::try_from(call.node.int("group", 1)).ok().filter(|&g| g > 0).ok_or_else(|| "its groups".to_string())
 }
 
-/// `y[n, m, o] = b[m] + sum over c, t of w[m, c, t] x[n, c, o stride + t dilation - before]`, by groups of channels.
+/// `y[n, m, o] = b[m] + sum over c, t of w[m, c, t] x[n, c, o stride + t dilation - before]`, by channel
+/// groups.
 pub(super) fn convolution(call: &Call<'_>) -> Result<Tensor, String> {
     let (x, w) = (call.x(0)?, call.x(1)?);
     if x.dims.len() < 3 || w.dims.len() != x.dims.len() {
@@ -66,14 +67,14 @@ pub(super) fn convolution(call: &Call<'_>) -> Result<Tensor, String> {
     Ok(Tensor::floats(dims, y))
 }
 
-/// A group of an image as products of its weights with what every tap sees.
+/// One group of an image, as products of its weights with the input that each tap reads.
 fn as_products(left: &Left, x: &[f32], y: &mut [f32], directions: &[Direction], channels: usize) {
     let places: usize = directions.iter().map(|d| d.n).product();
     if directions.iter().all(Direction::is_one_to_one) {
         left.add_product(x, places, y, 0, places);
         return;
     }
-    // Some windows at a time: as many rows of the last direction as fit.
+    // In blocks of windows: as many rows of the last direction as fit.
     let taps: usize = directions.iter().map(|d| d.kernel).product();
     let last = directions.last().map_or(1, |d| d.n);
     let rows = places / last.max(1);
@@ -86,7 +87,7 @@ fn as_products(left: &Left, x: &[f32], y: &mut [f32], directions: &[Direction], 
     }
 }
 
-/// A group of an image, for each tap the input that it sees times its weight.
+/// One group of an image: for each tap, the input that it reads times its weight.
 fn tap_by_tap(w: &[f32], x: &[f32], y: &mut [f32], directions: &[Direction], channels: usize) {
     let cells: usize = directions.iter().map(|d| d.size).product();
     let places: usize = directions.iter().map(|d| d.n).product();
@@ -120,7 +121,7 @@ fn tap_by_tap(w: &[f32], x: &[f32], y: &mut [f32], directions: &[Direction], cha
     }
 }
 
-/// Where the row of the input begins that a tap of a row of windows sees, if there is one; rows have `size` cells.
+/// Where the input row begins that a tap of a row of windows reads, if there is one; rows have `size` cells.
 fn row_under(outer: &[Direction], row: usize, tap: &[usize], size: usize) -> Option<usize> {
     let (mut rest, mut at, mut step) = (row, 0, size);
     for (direction, &t) in outer.iter().zip(tap).rev() {
@@ -131,7 +132,7 @@ fn row_under(outer: &[Direction], row: usize, tap: &[usize], size: usize) -> Opt
     Some(at)
 }
 
-/// What every tap of every channel sees, a row each, for `n_rows` rows of windows from `first` on.
+/// The input that each tap of each channel reads, one row each, for `n_rows` rows of windows from `first` on.
 fn lay_out(
     x: &[f32],
     directions: &[Direction],
@@ -218,11 +219,11 @@ pub(super) fn transposed(call: &Call<'_>) -> Result<Tensor, String> {
     let (values, weights) = (x.as_floats(), w.as_floats());
     let (cells, places) = (x.dims[2..].iter().product::<usize>(), dims[2..].iter().product::<usize>());
     let taps: usize = w.dims[2..].iter().product();
-    // The list of places takes time and memory too.
+    // The list of positions takes time and memory too.
     call.pay(((n * channels * each) as u64).saturating_add(256).saturating_mul((cells * taps) as u64))?;
     let (per_group, width) = (channels / groups, each * taps);
     let steps = walk::strides(&dims[2..]);
-    // Where each tap and cell goes, the same for all channels.
+    // The destination of each tap and cell, the same for all channels.
     let mut places_of = Vec::with_capacity(cells * taps);
     walk::each(&w.dims[2..], |tap| {
         walk::each(&x.dims[2..], |cell| {

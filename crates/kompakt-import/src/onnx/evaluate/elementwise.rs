@@ -1,13 +1,13 @@
-//! Operators that work on each element, or on each pair of elements, alone.
+//! Elementwise operators of one value or of several.
 
 use super::{call::Call, walk};
 use crate::onnx::tensor::{Data, Tensor};
 use std::borrow::Cow;
 
-/// Changes all elements.
+/// Maps all elements.
 type Function = Box<dyn Fn(&mut [f32])>;
 
-/// A function of each element, in f64; what is not a number stays so, which a minimum or maximum would not do.
+/// A function of each element, in f64; NaN stays NaN, unlike in a minimum or maximum.
 fn each(f: impl Fn(f64) -> f64 + 'static) -> Function {
     Box::new(move |values| {
         for v in values.iter_mut() {
@@ -16,7 +16,7 @@ fn each(f: impl Fn(f64) -> f64 + 'static) -> Function {
     })
 }
 
-/// The function of a unary operator of floats, with its attributes.
+/// The function of a unary float operator, with its attributes.
 fn function(call: &Call<'_>) -> Option<Function> {
     let number = |name: &str, default: f32| f64::from(call.node.float(name, default));
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -162,7 +162,7 @@ pub(super) fn is_variadic(op: &str) -> bool {
     ALL.contains(&op)
 }
 
-/// Operators on two values, or on any number, from left to right.
+/// Operators on two or more values, from left to right.
 pub(super) fn variadic(call: &Call<'_>) -> Result<Tensor, String> {
     let op = match call.node.op_type.as_str() {
         "Sum" | "Mean" => "Add",
@@ -220,7 +220,7 @@ fn paired(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> Vec<f32> {
     a.iter().zip(b).map(|(&a, &b)| f(a, b)).collect()
 }
 
-/// The function of an operator on two whole numbers; it gives `None` for a division by 0.
+/// The function of an operator on two integers; it returns `None` for a division by 0.
 fn whole(op: &str, keeps_sign: bool) -> Option<fn(i64, i64) -> Option<i64>> {
     Some(match op {
         "Add" => |a, b| Some(a.wrapping_add(b)),
@@ -287,7 +287,7 @@ pub(super) fn choose(call: &Call<'_>) -> Result<Tensor, String> {
     Ok(Tensor { dims, data })
 }
 
-/// The slope is repeated to the shape of `x`.
+/// The slope is broadcast to the shape of `x`.
 pub(super) fn prelu(call: &Call<'_>) -> Result<Tensor, String> {
     let (x, slope) = (call.x(0)?, call.x(1)?);
     call.count(&x.dims)?;

@@ -15,7 +15,7 @@ fn with_dims(x: &Tensor, dims: Vec<usize>) -> Result<Tensor, String> {
     Ok(Tensor { dims, data: x.data.clone() })
 }
 
-/// 0 copies a dimension, unless `allowzero`; -1 takes what is left.
+/// 0 copies a dimension, unless `allowzero`; -1 is inferred from the rest.
 pub(super) fn reshape(call: &Call<'_>) -> Result<Tensor, String> {
     let x = call.x(0)?;
     call.count(&x.dims)?;

@@ -1,24 +1,24 @@
-//! Products of matrices.
+//! Matrix products.
 
 use super::{call::Call, walk};
 use crate::onnx::tensor::Tensor;
 use pulp::NullaryFnOnce;
 use std::borrow::Cow;
 
-/// Columns that are summed at once.
+/// Columns of a tile.
 const COLUMNS: usize = 16;
-/// Rows that are summed at once.
+/// Rows of a tile.
 const ROWS: usize = 6;
-/// Products of a sum that are made at once: so many rows of a panel stay in the nearest cache.
+/// Depth of a panel, chosen so that its rows stay in the nearest cache.
 const DEPTH: usize = 256;
-/// Up to so many rows are cheaper one by one than in tiles.
+/// Up to this many rows, row by row is cheaper than tiles.
 const FEW: usize = 2;
 
-/// The left matrix of products, `[m, k]`, laid out for them.
+/// The left matrix of products, `[m, k]`, packed for them.
 pub(super) struct Left {
     m: usize,
     k: usize,
-    /// Tile by tile, `[k, ROWS]` each, the last filled up with zeros; the matrix itself where it has few rows.
+    /// Tile by tile, `[k, ROWS]` each, the last padded with zeros; the matrix itself if it has few rows.
     tiles: Vec<f32>,
 }
 
@@ -50,7 +50,7 @@ impl Left {
             let columns = COLUMNS.min(n - first);
             for above in (0..self.k).step_by(DEPTH) {
                 let depth = DEPTH.min(self.k - above);
-                // The columns side by side, filled up with zeros.
+                // The columns side by side, padded with zeros.
                 panel.clear();
                 for p in above..above + depth {
                     panel.extend_from_slice(&b[p * n + first..][..columns]);
@@ -87,7 +87,7 @@ pub(super) fn add_scaled(y: &mut [f32], a: f32, x: &[f32]) {
     vectorised(Scaled(y, a, x));
 }
 
-/// Sums for [`ROWS`] rows and [`COLUMNS`] columns, each product and sum rounded once if `FUSED`.
+/// Accumulators for [`ROWS`] rows and [`COLUMNS`] columns, each product and sum rounded once if `FUSED`.
 struct Sums<'s, const FUSED: bool> {
     /// `[depth, ROWS]`
     tile: &'s [f32],
@@ -125,7 +125,7 @@ fn sums(tile: &[f32], panel: &[f32]) -> [[f32; COLUMNS]; ROWS] {
     Sums::<false> { tile, panel }.call()
 }
 
-/// Runs `work` compiled for the vectors of this machine.
+/// Runs `work` compiled for the vector instructions of this machine.
 fn vectorised<W: NullaryFnOnce>(work: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
     {
@@ -136,7 +136,7 @@ fn vectorised<W: NullaryFnOnce>(work: W) -> W::Output {
     work.call()
 }
 
-/// As NumPy multiplies: vectors become matrices, leading dimensions are broadcast.
+/// With NumPy's rules: vectors become matrices, leading dimensions are broadcast.
 pub(super) fn matmul(call: &Call<'_>) -> Result<Tensor, String> {
     let (a, b) = (call.x(0)?, call.x(1)?);
     if a.dims.is_empty() || b.dims.is_empty() {
@@ -219,7 +219,7 @@ pub(super) fn gemm(call: &Call<'_>) -> Result<Tensor, String> {
     Ok(Tensor::floats(vec![m, n], y))
 }
 
-/// The transpose of `x` `[rows, columns]`, some rows at a time.
+/// The transpose of `x` `[rows, columns]`, a block of rows at a time.
 pub(super) fn turned(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     let mut y = vec![0.0; x.len()];
     for (band, from) in x.chunks(COLUMNS * columns.max(1)).enumerate() {
@@ -231,7 +231,7 @@ pub(super) fn turned(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     y
 }
 
-/// A product of two lists, in as many sums as [`COLUMNS`].
+/// A dot product, in [`COLUMNS`] partial sums.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     struct Dot<'d>(&'d [f32], &'d [f32]);
     impl NullaryFnOnce for Dot<'_> {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::onnx::tensor::Tensor;
 
-/// Numbers of a channel each.
+/// One value per channel each.
 fn by_channel(call: &Call<'_>, index: usize, channels: usize) -> Result<Vec<f32>, String> {
     let values = call.floats(index)?;
     if values.len() == channels {
@@ -52,7 +52,7 @@ fn normalise(row: &mut [f32], epsilon: f64, is_centred: bool) {
     row.iter_mut().for_each(|v| *v = ((f64::from(*v) - mean) / deviation) as f32);
 }
 
-/// Each channel of each image by itself.
+/// Each channel of each image independently.
 pub(super) fn instance(call: &Call<'_>) -> Result<Tensor, String> {
     let x = call.x(0)?;
     call.count(&x.dims)?;
@@ -91,7 +91,7 @@ pub(super) fn group(call: &Call<'_>) -> Result<Tensor, String> {
     Ok(Tensor::floats(x.dims.clone(), y))
 }
 
-/// `LayerNormalization` and `RMSNormalization`, over `axis` and all behind it.
+/// `LayerNormalization` and `RMSNormalization`, over `axis` and all dimensions after it.
 pub(super) fn layer(call: &Call<'_>) -> Result<Tensor, String> {
     let x = call.x(0)?;
     call.count(&x.dims)?;

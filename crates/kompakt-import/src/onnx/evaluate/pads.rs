@@ -34,7 +34,7 @@ pub(super) fn pad(call: &Call<'_>) -> Result<Tensor, String> {
         mode => mode,
     };
     let steps = strides(&x.dims);
-    // Where an element comes from, or nowhere.
+    // The source of each element, if it has one.
     let mut places = Vec::with_capacity(n);
     walk::each(&dims, |index| {
         let place = (0..rank).try_fold(0, |at, d| {
@@ -50,7 +50,7 @@ pub(super) fn pad(call: &Call<'_>) -> Result<Tensor, String> {
     Ok(Tensor { dims, data })
 }
 
-/// The element that stands at place `i` of a dimension of `size`.
+/// The source index for position `i` of a dimension of `size`.
 fn source(i: i64, size: i64, mode: &str) -> Option<usize> {
     if size == 0 {
         return None;

@@ -37,7 +37,7 @@ pub(super) fn pool(call: &Call<'_>) -> Result<Tensor, String> {
                 for (d, direction) in directions.iter().enumerate() {
                     let cell = direction.cell(window[d], tap[d]);
                     at = at.zip(cell).map(|(at, cell)| at + cell * steps[d]);
-                    // Beyond the padding nothing counts.
+                    // Cells beyond the padding do not count.
                     let place = (window[d] * direction.stride + tap[d] * direction.dilation) as i64;
                     is_padded &= place < direction.before + direction.size as i64 + direction.after;
                 }

@@ -1,4 +1,4 @@
-//! LSTM, GRU and RNN, as the text spells them: one sequence, one time and one unit after the other.
+//! LSTM, GRU and RNN, as the specification defines them: sequence by sequence, step by step and unit by unit.
 
 use super::call::Call;
 use crate::onnx::tensor::Tensor;
@@ -7,7 +7,7 @@ fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// All outputs: every state, the last ones, and of an LSTM the last memory.
+/// All outputs: every state, the last ones, and for an LSTM the last cell state.
 pub(super) fn recurrent(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
     let kind = call.node.op_type.as_str();
     let is_batch_first = call.node.int("layout", 0) != 0;

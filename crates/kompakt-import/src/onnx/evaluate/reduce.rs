@@ -66,7 +66,7 @@ pub(super) fn reduce(call: &Call<'_>) -> Result<Tensor, String> {
     })
 }
 
-/// `ArgMax` and `ArgMin`: the first place of the largest, or the last.
+/// `ArgMax` and `ArgMin`: the first index of the extreme value, or the last.
 pub(super) fn position(call: &Call<'_>) -> Result<Tensor, String> {
     let x = call.x(0)?;
     call.count(&x.dims)?;

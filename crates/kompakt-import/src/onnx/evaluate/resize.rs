@@ -17,7 +17,8 @@ struct Line<'m> {
 }
 
 impl Line<'_> {
-    /// Where element `i` of the result lies in the input. In f32, as it decides between neighbours that are equally near.
+    /// The position of the result's element `i` in the input. In f32, as it decides between equally near
+    /// neighbours.
     fn place(&self, i: usize) -> Result<f32, String> {
         let (i, scale) = (i as f32, self.scale);
         let (from, to) = (self.from as f32, self.to as f32);
@@ -54,7 +55,7 @@ impl Line<'_> {
         })
     }
 
-    /// The elements that go into element `i` of the result, with their weights.
+    /// The elements that contribute to element `i` of the result, with their weights.
     fn terms(
         &self,
         call: &Call<'_>,
@@ -161,7 +162,7 @@ pub(super) fn resize(call: &Call<'_>) -> Result<Tensor, String> {
         }
     }
     if outside.contains(&true) {
-        // The dimensions that were resized are the last ones here or have 1 element each.
+        // The resized dimensions are the last ones here or have 1 element each.
         let flags = Tensor::ints(outside_dims, outside.iter().map(|&o| i64::from(o)).collect());
         let flags = super::walk::spread(&flags, &dims).to_floats();
         let value = node.float("extrapolation_value", 0.0);

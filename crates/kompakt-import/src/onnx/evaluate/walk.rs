@@ -3,7 +3,7 @@
 use crate::onnx::tensor::{Data, Tensor};
 use std::borrow::Cow;
 
-/// How far neighbours along each dimension are apart.
+/// Row-major strides.
 pub(super) fn strides(dims: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; dims.len()];
     for d in (1..dims.len()).rev() {
@@ -46,7 +46,7 @@ pub(super) fn rearranged(x: &Tensor, dims: Vec<usize>, source: impl Fn(&[usize])
     Tensor { dims, data }
 }
 
-/// The shape of an operator on several shapes: aligned at their last dimensions, those of 1 repeated.
+/// The broadcast shape of several shapes: aligned at their last dimensions, those of 1 repeated.
 pub(super) fn broadcast(shapes: &[&[usize]]) -> Result<Vec<usize>, String> {
     let rank = shapes.iter().map(|s| s.len()).max().unwrap_or(0);
     let mut dims = vec![1; rank];
@@ -67,7 +67,7 @@ pub(super) fn broadcast(shapes: &[&[usize]]) -> Result<Vec<usize>, String> {
 pub(super) fn strided(x: &Tensor, dims: Vec<usize>, steps: &[usize]) -> Tensor {
     fn gathered<T: Copy>(from: &[T], dims: &[usize], steps: &[usize]) -> Vec<T> {
         let mut out = Vec::with_capacity(dims.iter().product());
-        // Dimensions through which one walks at an even pace are one.
+        // Adjacent dimensions with a uniform stride are merged.
         let mut runs: Vec<(usize, usize)> = Vec::new();
         for (&n, &step) in dims.iter().zip(steps).filter(|(n, _)| **n != 1) {
             match runs.last_mut() {
@@ -97,7 +97,7 @@ pub(super) fn strided(x: &Tensor, dims: Vec<usize>, steps: &[usize]) -> Tensor {
     Tensor { dims, data }
 }
 
-/// `x` repeated to `dims`, which its shape broadcasts to.
+/// `x` broadcast to `dims`.
 pub(super) fn spread<'x>(x: &'x Tensor, dims: &[usize]) -> Cow<'x, Tensor> {
     if x.dims == dims {
         return Cow::Borrowed(x);

@@ -13,24 +13,24 @@ pub(super) struct Direction {
     /// Cells added before and after the input.
     pub(super) before: i64,
     pub(super) after: i64,
-    /// How many windows there are.
+    /// Number of windows.
     pub(super) n: usize,
 }
 
 impl Direction {
-    /// Cells from the first to the last of a window.
+    /// Extent of a window in cells, from the first to the last.
     pub(super) fn reach(&self) -> usize {
         (self.kernel - 1) * self.dilation + 1
     }
 
-    /// Whether every window is one cell of the input, in order.
+    /// Whether each window is one cell of the input, in order.
     pub(super) fn is_one_to_one(&self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.before == 0 && self.n == self.size
     }
 
-    /// The windows, from and to, whose cell under `tap` is inside the input.
+    /// The range of windows whose cell under `tap` is inside the input.
     pub(super) fn inside(&self, tap: usize) -> (usize, usize) {
-        // Of window 0.
+        // For window 0.
         let cell = (tap * self.dilation) as i64 - self.before;
         let up_to = |limit: i64| (limit - cell + self.stride as i64 - 1).max(0) as usize / self.stride;
         let to = up_to(self.size as i64).min(self.n);
@@ -85,7 +85,7 @@ pub(super) fn directions(
         let room = size as i64 + direction.before + direction.after - direction.reach() as i64;
         let room = usize::try_from(room).map_err(|_| "a window beyond its input".to_string())?;
         direction.n = if is_ceil { room.div_ceil(stride) } else { room / stride } + 1;
-        // A window that would start in the padding behind the input does not count.
+        // A window that would start in the padding after the input does not count.
         if is_ceil && (direction.n - 1) as i64 * stride as i64 >= size as i64 + direction.before {
             direction.n -= 1;
         }

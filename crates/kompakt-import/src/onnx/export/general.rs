@@ -1,4 +1,5 @@
-//! Functions, reductions and look-ups as ONNX has them: truths and indices, which are floats here, are cast there and back.
+//! Functions, reductions and look-ups in ONNX: booleans and indices, which are floats here, are cast there
+//! and back.
 
 use super::{BOOL, Writer, int, sizes};
 use crate::onnx::proto::{AttributeProto, NodeProto, data_type};
@@ -8,22 +9,22 @@ const FLOAT: i64 = data_type::FLOAT as i64;
 const INT64: i64 = data_type::INT64 as i64;
 
 impl Writer<'_> {
-    /// The last node of several that stand for one.
+    /// The last of several nodes that implement one.
     fn last(&mut self, node: &Node, op: &str, input: Vec<String>, attributes: Vec<AttributeProto>) {
         self.push(op, node.name.clone(), input, node.name.clone(), attributes);
     }
 
-    /// A value as truths.
+    /// A value cast to booleans.
     fn truths(&mut self, node: &Node, x: String) -> String {
         self.between(node, "Cast", vec![x], vec![int("to", BOOL)])
     }
 
-    /// A value as whole numbers.
+    /// A value cast to integers.
     pub(super) fn whole(&mut self, node: &Node, x: &str) -> String {
         self.between(node, "Cast", vec![x.to_string()], vec![int("to", INT64)])
     }
 
-    /// A node whose result is not of floats.
+    /// A node whose result is not floats.
     fn cast(
         &mut self,
         node: &Node,
@@ -73,7 +74,7 @@ impl Writer<'_> {
                 return Ok(());
             }
             UnaryFunction::Gelu => {
-                // Gelu is an operator only of later sets than the one that is written.
+                // Gelu exists only in operator sets later than the exported one.
                 let x = input[0].clone();
                 let root = self.floats(node, &[], &[std::f32::consts::FRAC_1_SQRT_2]);
                 let inner = self.between(node, "Mul", vec![x.clone(), root], vec![]);
@@ -154,7 +155,7 @@ impl Writer<'_> {
             }
             Reduction::ArgMax | Reduction::ArgMin => {
                 let &[axis] = axes else {
-                    // Dimensions that lie side by side are one.
+                    // Adjacent dimensions are merged.
                     return Err(format!("a place among dimensions {axes:?} of {from:?}"));
                 };
                 let op = if function == Reduction::ArgMax { "ArgMax" } else { "ArgMin" };
@@ -170,7 +171,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Along an axis, image by image: all images are laid end to end, and indices moved to theirs.
+    /// Along an axis, image by image: all images are concatenated, and indices offset accordingly.
     pub(super) fn take(
         &mut self,
         node: &Node,

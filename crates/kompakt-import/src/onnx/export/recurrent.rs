@@ -1,10 +1,10 @@
-//! Recurrent layers as ONNX has them.
+//! Recurrent layers in ONNX.
 
 use super::{Writer, int, text};
 use kompakt_graph::{Cell, Node};
 
 impl Writer<'_> {
-    /// An operator with a matrix of ones in place of the input's: the gates' inputs are there already.
+    /// An operator with a matrix of ones for its input weights: the gates' inputs are already computed.
     pub(super) fn recurrent(
         &mut self,
         node: &Node,
@@ -50,7 +50,7 @@ impl Writer<'_> {
         }
         let op = match cell {
             Cell::Lstm => {
-                // All c are asked for, of which the operator gives the last alone.
+                // All c are needed, but the operator returns only the last.
                 return Err("an LSTM whose memory at all times may be asked for".into());
             }
             Cell::Gru => {

@@ -1,4 +1,4 @@
-//! Pools with dilation: pixels are gathered so that each window's lie side by side, and pooled without dilation.
+//! Dilated pools: pixels are gathered so that each window's are contiguous, and pooled without dilation.
 
 use super::{
     Act, Call, Lowering,
@@ -30,7 +30,7 @@ impl Direction {
         let room = (size + before + after).checked_sub(reach);
         let room = room.ok_or_else(|| format!("a window that reaches over {reach} of {size} pixels"))?;
         let mut n_windows = if ceil_mode { room.div_ceil(stride) } else { room / stride } + 1;
-        // One that starts in the padding behind the image does not count.
+        // A window that starts in the padding after the image does not count.
         if ceil_mode && (n_windows - 1) * stride >= size + before {
             n_windows -= 1;
         }
@@ -41,7 +41,7 @@ impl Direction {
         Ok(Self { size, kernel, stride, dilation, before, after, n_windows })
     }
 
-    /// Places of a window's pixels, counted from the first of the padding.
+    /// Positions of a window's pixels, counted from the start of the padding.
     fn places(self, window: usize) -> impl Iterator<Item = usize> {
         (0..self.kernel).map(move |tap| window * self.stride + tap * self.dilation)
     }
@@ -50,7 +50,8 @@ impl Direction {
         place >= self.before && place < self.before + self.size
     }
 
-    /// For each window its pixels; one outside the image is replaced by one inside, which changes no largest value.
+    /// The pixels of each window; one outside the image is replaced by one inside, which does not change the
+    /// maximum.
     fn of_image(self) -> Result<Vec<usize>, String> {
         let mut all = Vec::new();
         for window in 0..self.n_windows {
@@ -62,13 +63,13 @@ impl Direction {
         Ok(all)
     }
 
-    /// Zeros behind the image, so that every window has all its pixels.
+    /// Zeros after the image, so that each window has all its pixels.
     fn zeros_behind(self) -> usize {
         let end = (self.n_windows - 1) * self.stride + (self.kernel - 1) * self.dilation + 1;
         end.saturating_sub(self.before + self.size)
     }
 
-    /// What the mean of a window's pixels, zeros outside the image, is multiplied by.
+    /// The factor for the mean of a window's pixels, zeros outside the image.
     fn divisor(self, window: usize, with_padding: bool) -> f32 {
         let counts = |&place: &usize| match with_padding {
             true => place < self.before + self.size + self.after,
@@ -120,7 +121,7 @@ impl Lowering<'_> {
         self.like_image(x, y.value)
     }
 
-    /// Means over fewer pixels than a whole window, at the image's edges.
+    /// Means over fewer pixels than a full window, at the image's edges.
     fn divided(&mut self, call: &Call<'_>, y: &Act, directions: [Direction; 2]) -> Result<Act, String> {
         let with_padding = call.node.int("count_include_pad", 0) != 0;
         let factors = |d: Direction| (0..d.n_windows).map(move |w| d.divisor(w, with_padding));
@@ -135,7 +136,7 @@ impl Lowering<'_> {
         let n_parameters = self.n_parameters;
         let factors = Tensor::floats(vec![1, 1, vertical.n_windows, horizontal.n_windows], all);
         let y = self.with_constant(call, "Mul", y, &factors)?;
-        // They are no weights of the network that came in.
+        // Not weights of the original network.
         self.n_parameters = n_parameters;
         Ok(y)
     }

@@ -4,7 +4,7 @@ use super::{Act, Call, Lowering, Operand};
 use crate::onnx::{rules, tensor::Tensor};
 use kompakt_graph::Op;
 
-/// The most numbers that a constant is repeated to.
+/// The most elements that a constant is broadcast to.
 const MAX_REPEATED: usize = 1 << 24;
 
 impl Lowering<'_> {
@@ -64,7 +64,7 @@ impl Lowering<'_> {
             if !is_per_channel && (rules::broadcast(&shape, from)? != shape || n > MAX_REPEATED) {
                 return Err(wrong());
             }
-            // One a channel, or one an element.
+            // One per channel, or one per element.
             let (numbers, seen) = match is_per_channel {
                 true => (slope.to_floats(), x.value),
                 false => {
@@ -79,7 +79,7 @@ impl Lowering<'_> {
         Ok(Act { value, ..x.clone() })
     }
 
-    /// Sums, products and the like of two or more inputs, from left to right.
+    /// Sums, products and similar operators of two or more inputs, from left to right.
     pub(super) fn arithmetic(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let op = match call.node.op_type.as_str() {
             "Sum" | "Mean" => "Add",
@@ -149,7 +149,7 @@ impl Lowering<'_> {
         Ok(y)
     }
 
-    /// A value and a constant: a number for all, one a channel, or one an element.
+    /// A value and a constant: one number for all, one per channel, or one per element.
     pub(super) fn with_constant(
         &mut self,
         call: &Call<'_>,
@@ -288,7 +288,7 @@ fn clip(call: &Call<'_>) -> Result<Option<Op>, String> {
     if low.is_nan() || high.is_nan() {
         return Err("bounds that are no numbers".into());
     }
-    // Where they cross, the upper one counts.
+    // Where they cross, the upper one takes precedence.
     let low = low.min(high);
     if (low, high) == (f32::MIN, f32::MAX) {
         return Ok(None);

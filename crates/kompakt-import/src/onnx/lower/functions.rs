@@ -1,6 +1,6 @@
-//! Functions of each element that the graph has no operator of, made of those that it has.
+//! Elementwise functions without an operator in the graph, composed of existing ones.
 //!
-//! | function | made of |
+//! | function | composition |
 //! |---|---|
 //! | `1 / x` | a division of a constant |
 //! | `sqrt x` | local response norm of one channel: `x / (x^2)^(1/4)` |
@@ -14,7 +14,7 @@ use crate::onnx::builder::Value;
 use kompakt_graph::{Op, UnaryFunction};
 
 impl Lowering<'_> {
-    /// An operator on each element of one value.
+    /// An elementwise operator of one value.
     pub(super) fn function(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let number = |name: &str, default: f32| call.node.float(name, default);
@@ -130,7 +130,7 @@ impl Lowering<'_> {
         if exponent < 0.0 { self.reciprocal(value) } else { Ok(value) }
     }
 
-    /// The greater, or the lesser, of two values of the same number of dimensions: `a + max(b - a, 0)`.
+    /// The maximum, or the minimum, of two values of the same number of dimensions: `a + max(b - a, 0)`.
     pub(super) fn greater(&mut self, a: Value, b: Value, is_max: bool) -> Result<Value, String> {
         let (x, y) = if is_max { (b, a) } else { (a, b) };
         let above = self.builder.op(None, Op::Sub, vec![x, y])?;
@@ -138,7 +138,7 @@ impl Lowering<'_> {
         self.builder.op(None, if is_max { Op::Add } else { Op::Sub }, vec![a, above])
     }
 
-    /// A product of two values, each a matrix an image, or many.
+    /// A product of two values, each with one or many matrices per image.
     pub(super) fn product_of_values(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let (a, b) = (call.act(0)?.clone(), call.act(1)?.clone());
         let wrong = || format!("{:?} times {:?}", a.dims, b.dims);

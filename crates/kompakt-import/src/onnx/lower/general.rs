@@ -1,11 +1,11 @@
 //! Operators on values of any shape.
 //!
 //! ```text
-//! the batch in front of every value     [n, 3, 8]  is [3, 8] here      axis 1 of the file is axis 0 here
-//! no batch: whole values                [2, 3, 8]  is [2, 3, 8] here   axes are those of the file
+//! leading batch in every value         [n, 3, 8]  is [3, 8] here      axis 1 of the file is axis 0 here
+//! no batch: complete values            [2, 3, 8]  is [2, 3, 8] here   axes are those of the file
 //! ```
 //!
-//! Which of both it is, the whole file shares ([`Lowering::lead`]): dimensions of the file that are not dimensions here.
+//! The mode holds for the entire file ([`Lowering::lead`]): dimensions of the file that do not exist here.
 
 mod arithmetic;
 mod attention;
@@ -23,18 +23,18 @@ use crate::onnx::{builder::Value, proto::NodeProto, rules, tensor::Tensor};
 use kompakt_graph::{Op, UnaryFunction};
 pub(crate) use numbers::{is_number, is_whole};
 
-/// The most numbers of a constant that is computed for one node.
+/// The most elements of a constant that is computed for one node.
 const MAX_CONSTANT: usize = 1 << 24;
-/// Values of a file's first dimension that are taken apart, where an operator works on one at a time.
+/// The most elements of a file's first dimension that are split, where an operator works on one at a time.
 const MAX_PARTS: usize = 16;
 
 impl Lowering<'_> {
-    /// Whether a node works on whole numbers.
+    /// Whether a node works on integers.
     pub(super) fn is_whole_number(&self, call: &Call<'_>) -> bool {
         self.is_whole(call, 0)
     }
 
-    /// The type of output `index` of a node, by those of its inputs.
+    /// The type of output `index` of a node, from those of its inputs.
     pub(super) fn kind_of_output(&self, node: &NodeProto, index: usize) -> i32 {
         use crate::onnx::proto::data_type::{BOOL, FLOAT, INT32, INT64, UINT8};
         let of = |i: usize| {
@@ -68,7 +68,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// Lowers a node; nothing for an operator that is not known here.
+    /// Lowers a node; does nothing for an operator that is not supported here.
     pub(super) fn general(&mut self, call: &Call<'_>) -> Result<Option<Vec<Act>>, String> {
         let one = match call.node.op_type.as_str() {
             "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Max" | "Min" | "Sum" | "Mean" | "Equal"
@@ -134,7 +134,7 @@ impl Lowering<'_> {
         if rest.is_empty() { vec![1] } else { rest.to_vec() }
     }
 
-    /// An axis of the file as one here.
+    /// An axis of the file converted to one here.
     fn here(&self, axis: usize) -> Result<usize, String> {
         axis.checked_sub(self.lead).ok_or_else(|| "it works along the batch".to_string())
     }
@@ -161,13 +161,13 @@ impl Lowering<'_> {
         Ok(Act { value, dims })
     }
 
-    /// A constant of that shape.
+    /// A constant of this shape.
     fn constant(&mut self, tensor: &Tensor, shape: Vec<usize>) -> Result<Value, String> {
         self.n_parameters += tensor.len() as u64;
         self.computed(tensor.to_floats(), shape)
     }
 
-    /// Numbers that the file does not have as such.
+    /// Constants that are not in the file as such.
     pub(super) fn computed(&mut self, numbers: Vec<f32>, shape: Vec<usize>) -> Result<Value, String> {
         let shape = if shape.is_empty() { vec![1] } else { shape };
         if numbers.is_empty() || numbers.len() > MAX_CONSTANT {
@@ -179,7 +179,7 @@ impl Lowering<'_> {
         let finite = numbers.iter().map(|&v| if v.is_finite() { v } else { 0.0 }).collect();
         let op = Op::Constant { shape: shape.clone() };
         let mut value = self.builder.push(None, op.clone(), vec![0], vec![("value", finite)])?;
-        // A file holds no infinity: it is the logarithm of 0.
+        // A file cannot store infinity: it is computed as the logarithm of 0.
         for (infinity, add) in [(f32::NEG_INFINITY, Op::Add), (f32::INFINITY, Op::Sub)] {
             if numbers.contains(&infinity) {
                 let ones = numbers.iter().map(|&v| if v == infinity { 0.0 } else { 1.0 }).collect();
@@ -237,7 +237,7 @@ impl Lowering<'_> {
         call.inputs.get(index).and_then(Option::as_ref).ok_or_else(|| format!("input {index} is missing"))
     }
 
-    /// Input `index` as a value, constants made one; with the dimensions of the file.
+    /// Input `index` as a value, constants included; with the dimensions of the file.
     fn value_of(&mut self, call: &Call<'_>, index: usize) -> Result<Act, String> {
         match self.input(call, index)? {
             Operand::Act(act) => Ok(act.clone()),
@@ -257,7 +257,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// Works on one element of the first dimension at a time, as all values with a batch are worked on.
+    /// Works on one element of the first dimension at a time, in the way that all values with a batch are
+    /// handled.
     pub(super) fn one_by_one(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
         let first = call.act(0)?.clone();
         let n = *first.dims.first().ok_or("a single number")?;
@@ -304,7 +305,7 @@ impl Lowering<'_> {
     }
 }
 
-/// Operators that are lowered here alone, beside those of [`unary_function`].
+/// Operators that are lowered only here, in addition to those of [`unary_function`].
 pub(super) fn is_known(op: &str) -> bool {
     const ALL: &[&str] = &[
         "Xor",
@@ -346,7 +347,8 @@ pub(super) fn is_known(op: &str) -> bool {
     ALL.contains(&op) || unary_function(op).is_some()
 }
 
-/// Whether a node of one image may become part of the layer before it, where it has scales or biases of channels.
+/// Whether a node of one image may be folded into the layer before it, if that has scales or biases of
+/// channels.
 pub(super) fn goes_with_a_layer(call: &Call<'_>) -> bool {
     let by_constant = || matches!(call.inputs.get(1), Some(Some(Operand::Const(c))) if c.dims.len() > 2);
     match call.node.op_type.as_str() {
@@ -356,7 +358,7 @@ pub(super) fn goes_with_a_layer(call: &Call<'_>) -> bool {
     }
 }
 
-/// The functions of each element that need no more than their name.
+/// The elementwise functions identified by their name alone.
 fn unary_function(op: &str) -> Option<UnaryFunction> {
     Some(match op {
         "Abs" => UnaryFunction::Abs,

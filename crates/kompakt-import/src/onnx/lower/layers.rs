@@ -4,10 +4,10 @@ use super::{Act, Call, Lowering, Operand};
 use crate::onnx::{rules, tensor::Tensor};
 use kompakt_graph::{Op, Padding, Pair};
 
-/// The most numbers that constant matrices are repeated to.
+/// The most elements that constant matrices are broadcast to.
 const MAX_REPEATED: usize = 1 << 24;
 
-/// The window of a convolution or pool, always of two dimensions: one of one dimension is one of height 1.
+/// The window of a convolution or pool, always of two dimensions: a one-dimensional one has height 1.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
     pub(super) size: [usize; 2],
@@ -35,12 +35,12 @@ impl Window {
         })
     }
 
-    /// How far the window reaches along one direction.
+    /// Extent of the window along one direction.
     pub(super) fn reach(&self, d: usize) -> usize {
         (self.kernel[d] - 1).saturating_mul(self.dilation[d]).saturating_add(1)
     }
 
-    /// What is added before and after each direction, as the node says in any of the ways there are.
+    /// Padding before and after each direction, from any of the attributes that specify it.
     pub(super) fn padding(&self, call: &Call<'_>, n: usize) -> Result<[[i64; 2]; 2], String> {
         let mode = call.node.text("auto_pad");
         let mut padding = [[0i64; 2]; 2];
@@ -86,7 +86,7 @@ pub(super) fn pair(v: [usize; 2]) -> Pair {
 }
 
 impl Lowering<'_> {
-    /// A value as an image of two dimensions; `back` undoes it for a result.
+    /// A value as a two-dimensional image; `back` undoes it for a result.
     pub(super) fn image(&mut self, x: &Act) -> Result<usize, String> {
         match x.dims[..] {
             [_, c, w] => self.builder.reshape(x.value, vec![c, 1, w]),
@@ -105,7 +105,7 @@ impl Lowering<'_> {
         self.reshaped(&y, dims)
     }
 
-    /// A bias of `n` numbers: given whole, or one for all.
+    /// A bias of `n` elements: given in full, or one for all.
     fn bias(&mut self, tensor: Option<&Tensor>, n: usize) -> Result<Option<Vec<f32>>, String> {
         let Some(tensor) = tensor else { return Ok(None) };
         self.n_parameters += tensor.len() as u64;
@@ -117,7 +117,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// A weight's numbers, counted.
+    /// Elements of a weight, counted.
     pub(super) fn weight(&mut self, tensor: &Tensor) -> Result<Vec<f32>, String> {
         self.n_parameters += tensor.len() as u64;
         if !tensor.is_float() {
@@ -171,7 +171,8 @@ impl Lowering<'_> {
         self.builder.push(Some(name), op, vec![x], params)
     }
 
-    /// `ConvTranspose` as zeros between pixels, padding, and a convolution with the kernel turned round.
+    /// `ConvTranspose` as zeros between pixels, padding, and a convolution with the kernel rotated by 180
+    /// degrees.
     pub(super) fn transposed_convolution(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let (x, w) = (call.act(0)?.clone(), call.needed(1)?);
         let window = Window::of(call, &x.dims, w.dims.get(2..).unwrap_or_default())?;
@@ -203,7 +204,7 @@ impl Lowering<'_> {
         self.like_image(&x, value)
     }
 
-    /// Cuts off what padding below 0 asks for.
+    /// Crops for negative padding.
     pub(super) fn cropped(&mut self, image: usize, padding: [[i64; 2]; 2]) -> Result<usize, String> {
         if padding.as_flattened().iter().all(|&p| p >= 0) {
             return Ok(image);
@@ -324,7 +325,8 @@ impl Lowering<'_> {
 }
 
 impl Lowering<'_> {
-    /// A product with many constant matrices, one for each matrix of an image: a convolution of 1x1 with a group for each.
+    /// A product with many constant matrices, one per matrix of an image: a 1x1 convolution with a group for
+    /// each.
     fn matrices(&mut self, call: &Call<'_>, x: &Act, w: &Tensor) -> Result<Act, String> {
         let rank = x.dims.len();
         let wrong = || format!("{:?} times a constant of {:?}", x.dims, w.dims);
@@ -373,12 +375,13 @@ impl Lowering<'_> {
     }
 }
 
-/// A matrix of `columns` columns, rows and columns exchanged.
+/// The transpose of a matrix of `columns` columns.
 fn turned(x: &[f32], columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|c| x.iter().skip(c).step_by(columns.max(1)).copied()).collect()
 }
 
-/// From `[channels, each, kh, kw]` to `[groups * each, channels / groups, kh, kw]`, kernels turned by half a turn.
+/// From `[channels, each, kh, kw]` to `[groups * each, channels / groups, kh, kw]`, kernels rotated by 180
+/// degrees.
 fn turned_round(w: &[f32], channels: usize, each: usize, kernel: [usize; 2], groups: usize) -> Vec<f32> {
     let (taps, per_group) = (kernel[0] * kernel[1], channels / groups);
     let mut turned = Vec::with_capacity(w.len());
@@ -391,7 +394,7 @@ fn turned_round(w: &[f32], channels: usize, each: usize, kernel: [usize; 2], gro
     turned
 }
 
-/// What the convolution that stands for a transposed one pads with.
+/// The padding of the convolution that implements a transposed one.
 fn transposed_padding(call: &Call<'_>, window: &Window, n: usize) -> Result<[[i64; 2]; 2], String> {
     let extra = call.node.sizes("output_padding", n, 0, 0)?;
     let output_shape = call.node.ints("output_shape").map(<[i64]>::to_vec);

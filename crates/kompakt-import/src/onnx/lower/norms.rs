@@ -4,7 +4,7 @@ use super::{Act, Call, Lowering};
 use crate::onnx::{rules, tensor::Tensor};
 use kompakt_graph::Op;
 
-/// Refuses variances that none can be.
+/// Refuses values that cannot be variances.
 pub(super) fn check_variances(variances: &[f32]) -> Result<(), String> {
     match variances.iter().position(|v| !(0.0..f32::INFINITY).contains(v)) {
         None => Ok(()),
@@ -40,7 +40,7 @@ impl Lowering<'_> {
         Ok(Act { value, ..x })
     }
 
-    /// `x / sqrt(mean x^2 + epsilon)` over `axes`, its mean taken off before if `is_centred`.
+    /// `x / sqrt(mean x^2 + epsilon)` over `axes`, its mean subtracted first if `is_centred`.
     fn normalised(&mut self, x: &Act, axes: &[usize], epsilon: f32, is_centred: bool) -> Result<Act, String> {
         if !(epsilon >= 0.0 && epsilon.is_finite()) {
             return Err(format!("an epsilon of {epsilon}"));
@@ -77,7 +77,7 @@ impl Lowering<'_> {
         Ok(y)
     }
 
-    /// `LayerNormalization` and `RMSNormalization`: over `axis` and all behind it.
+    /// `LayerNormalization` and `RMSNormalization`: over `axis` and all dimensions after it.
     pub(super) fn layer_norm(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let rank = x.dims.len();
@@ -94,7 +94,7 @@ impl Lowering<'_> {
         self.scaled_and_shifted(call, y, |tensor| tensor.dims.clone())
     }
 
-    /// Each channel by itself.
+    /// Each channel independently.
     pub(super) fn instance_norm(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let rank = x.dims.len();
@@ -163,7 +163,7 @@ impl Lowering<'_> {
     }
 }
 
-/// The shape of one number a channel, for a value of `rank` dimensions.
+/// The shape of one value per channel, for a value of `rank` dimensions.
 fn by_channel(channels: usize, rank: usize) -> Vec<usize> {
     (0..rank).map(|d| if d == 1 { channels } else { 1 }).collect()
 }

@@ -1,4 +1,4 @@
-//! Windows without weights, and averages over whole dimensions.
+//! Windows without weights, and averages over entire dimensions.
 
 use super::{
     Act, Call, Lowering,
@@ -107,14 +107,14 @@ impl Lowering<'_> {
         self.reshaped(&Act { value, dims: self.with_batch(value).dims }, dims)
     }
 
-    /// What is reduced behind what is kept, as `[kept, h, w]`.
+    /// Reduced dimensions after the kept ones, as `[kept, h, w]`.
     fn brought_behind(&mut self, x: &Act, axes: &[usize]) -> Result<usize, String> {
         let kept: Vec<usize> = (1..x.dims.len()).filter(|d| !axes.contains(d)).collect();
         let order: Vec<usize> = kept.iter().chain(axes).map(|d| d - 1).collect();
         let size: usize = axes.iter().map(|&d| x.dims[d]).product();
         let channels: usize = kept.iter().map(|&d| x.dims[d]).product();
         let value = self.builder.transpose(x.value, order)?;
-        // Two dimensions that were an image stay one: it makes no difference but to the eye.
+        // Two dimensions that were an image stay one, only for readability.
         let image = match axes[..] {
             [h, w] => vec![channels, x.dims[h], x.dims[w]],
             _ => vec![channels, 1, size],
@@ -122,7 +122,7 @@ impl Lowering<'_> {
         self.builder.reshape(value, image)
     }
 
-    /// `[kept, 1, 1]` as the value's own dimensions, those that were reduced 1.
+    /// `[kept, 1, 1]` with the value's own dimensions, the reduced ones 1.
     fn brought_back(&mut self, x: &Act, axes: &[usize], value: usize) -> Result<usize, String> {
         let one = |d: usize| if axes.contains(&d) { 1 } else { x.dims[d] };
         self.builder.reshape(value, (1..x.dims.len()).map(one).collect())
@@ -145,7 +145,7 @@ impl Lowering<'_> {
         self.brought_back(x, axes, largest)
     }
 
-    /// `log sum exp x` over `axes`: what log softmax takes off each element.
+    /// `log sum exp x` over `axes`: what log softmax subtracts from each element.
     fn log_sum(&mut self, x: &Act, axes: &[usize]) -> Result<usize, String> {
         let image = self.brought_behind(x, axes)?;
         let (channels, n) = {

@@ -1,7 +1,7 @@
-//! `Resize` and its older sister `Upsample`.
+//! `Resize` and its predecessor `Upsample`.
 //!
-//! Nearest neighbours are indices, so each direction becomes a gather; linear interpolation becomes a resize with the place
-//! of every pixel as `i step + offset`.
+//! Nearest neighbours are indices, so each direction becomes a gather; linear interpolation becomes a resize
+//! with the position of every pixel as `i step + offset`.
 
 use super::{Act, Call, Lowering};
 use crate::onnx::{fold, rules, tensor::Tensor};
@@ -10,13 +10,13 @@ use kompakt_graph::{Op, Pair};
 /// The most pixels along one direction.
 const MAX_PIXELS: usize = 1 << 16;
 
-/// One direction: pixels before and after, and what the file calls the scale.
+/// One direction: pixels before and after, and the scale in the file.
 #[derive(Debug, Clone, Copy)]
 struct Direction {
     from: usize,
     to: usize,
     scale: f64,
-    /// The part of the input that is resized, of its extent: for `tf_crop_and_resize`.
+    /// The part of the input that is resized, as fractions of its extent: for `tf_crop_and_resize`.
     region: [f32; 2],
 }
 
@@ -27,7 +27,7 @@ impl Direction {
 }
 
 impl Direction {
-    /// Where pixel `i` of the result lies in the input is `i step + offset`.
+    /// Pixel `i` of the result is at `i step + offset` in the input.
     fn line(self, mode: &str) -> Result<(f64, f64), String> {
         let (n, m) = (self.from as f64, self.to as f64);
         let step = 1.0 / self.scale;
@@ -59,13 +59,13 @@ impl Direction {
         self.region != [0.0, 1.0]
     }
 
-    /// Whether nothing happens along it.
+    /// Whether this direction is unchanged.
     fn is_same(self) -> bool {
         self.from == self.to && !self.is_region()
     }
 
-    /// Where pixel `i` of the result lies in the input, in the arithmetic of ONNX Runtime: single precision, in this order.
-    /// It decides which neighbour is nearest where two are equally near.
+    /// The position of the result's pixel `i` in the input, in the arithmetic of ONNX Runtime: single
+    /// precision, in this order. It decides which neighbour is nearest where two are equally near.
     fn place(self, i: usize, mode: &str) -> Result<f32, String> {
         let (i, n, m, scale) = (i as f32, self.from as f32, self.to as f32, self.scale as f32);
         Ok(match mode {
@@ -100,7 +100,7 @@ impl Lowering<'_> {
             return Err("smoothing (antialias)".into());
         }
         let directions = self.directions(call, &x.dims, is_old)?;
-        // Where the batch is open, exporters write the one that they tried.
+        // Where the batch is open, exporters write the one they traced with.
         if (directions[0].from != directions[0].to && !self.batch_is_open) || directions[0].is_region() {
             return Err("it resizes the batch".into());
         }
@@ -127,7 +127,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// Puts a number wherever a place lies outside the image.
+    /// Fills positions outside the image with a constant.
     fn with_outside(&mut self, call: &Call<'_>, y: &Act, directions: &[Direction]) -> Result<Act, String> {
         let value = call.node.float("extrapolation_value", 0.0);
         let (mut y, n_parameters) = (y.clone(), self.n_parameters);
@@ -145,7 +145,7 @@ impl Lowering<'_> {
                 y = self.with_constant(call, "Add", &y, &Tensor::floats(dims, outside))?;
             }
         }
-        // They are no weights of the network that came in.
+        // Not weights of the original network.
         self.n_parameters = n_parameters;
         Ok(y)
     }
@@ -153,7 +153,7 @@ impl Lowering<'_> {
     /// Sizes and scales of every dimension.
     fn directions(&self, call: &Call<'_>, dims: &[usize], is_old: bool) -> Result<Vec<Direction>, String> {
         let rank = dims.len();
-        // In the order given: sizes and scales go with them.
+        // In the given order: sizes and scales go with them.
         let axes = match call.node.ints("axes") {
             None => (0..rank).collect(),
             Some(list) => list.iter().map(|&a| rules::axis(a, rank)).collect::<Result<Vec<_>, _>>()?,

@@ -1,4 +1,4 @@
-//! What moves elements without changing them.
+//! Operators that move elements without changing them.
 
 use super::{Act, Call, Lowering, Operand};
 use crate::onnx::{
@@ -177,7 +177,7 @@ impl Lowering<'_> {
         self.reshaped(&y, dims)
     }
 
-    /// `Expand` and `Tile`: a dimension again and again.
+    /// `Expand` and `Tile`: repeats dimensions.
     pub(super) fn repeat(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let mut x = call.act(0)?.clone();
         let sizes = fold::sizes(call.needed(1)?)?;

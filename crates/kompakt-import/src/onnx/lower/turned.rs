@@ -1,8 +1,8 @@
-//! Values whose batch is not their first dimension, for the short way that attention needs them: queries, keys and values
-//! of all heads come as `[n, tokens, 3, heads, d]`, become `[3, n, heads, tokens, d]`, and are taken apart along the first
-//! dimension.
+//! Values whose batch is temporarily not their first dimension, as attention needs them: queries, keys and
+//! values of all heads come as `[n, tokens, 3, heads, d]`, become `[3, n, heads, tokens, d]`, and are split
+//! along the first dimension.
 //!
-//! The network keeps the batch in front all the while; only where the file has it is remembered.
+//! The network keeps the batch first throughout; only its position in the file is recorded.
 
 use super::{Act, Lowering, Operand};
 use crate::onnx::{
@@ -12,7 +12,7 @@ use crate::onnx::{
     tensor::Tensor,
 };
 
-/// A value, its dimensions with the batch in front, and where the file has the batch.
+/// A value, its dimensions with the batch first, and the position of the batch in the file.
 #[derive(Debug, Clone)]
 pub(crate) struct Turned {
     pub(crate) act: Act,
@@ -20,7 +20,7 @@ pub(crate) struct Turned {
 }
 
 impl Turned {
-    /// The dimensions as the file has them.
+    /// The dimensions in the order of the file.
     pub(crate) fn file_dims(&self) -> Vec<usize> {
         let mut dims = self.act.dims.clone();
         let batch = dims.remove(0);
@@ -28,7 +28,7 @@ impl Turned {
         dims
     }
 
-    /// Where a dimension of the file is here.
+    /// The index here of a dimension of the file.
     fn here(&self, axis: usize) -> Result<usize, String> {
         match axis {
             a if a == self.at => Err("it takes the batch apart".into()),

@@ -1,7 +1,8 @@
-//! Convolutions and pools in three dimensions, by those in two.
+//! Three-dimensional convolutions and pools, implemented by two-dimensional ones.
 //!
 //! ```text
-//! [c, d, h, w] ──► the slices that each output slice sees, as channels; output slices below each other ──► one convolution
+//! [c, d, h, w] ──► the slices that each output slice reads, as channels;
+//!                  output slices stacked in height ──► one convolution
 //! ```
 
 use super::{
@@ -14,7 +15,7 @@ use crate::onnx::{
 };
 use kompakt_graph::{Op, Padding};
 
-/// A node for some of the directions of another: lists of three become lists of those.
+/// A node for a subset of another's directions: lists of three become lists of those.
 fn of_directions(node: &NodeProto, directions: &[usize]) -> NodeProto {
     let mut part = node.clone();
     for attribute in &mut part.attribute {
@@ -41,7 +42,7 @@ fn of_directions(node: &NodeProto, directions: &[usize]) -> NodeProto {
 }
 
 impl Lowering<'_> {
-    /// A pool along height and width of every slice, then along the depth: the largest of the largest, the mean of means.
+    /// A pool along height and width of each slice, then along the depth: the maximum of maxima, mean of means.
     pub(super) fn volume_pool(&mut self, call: &Call<'_>, is_max: bool) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let &[b, c, d, h, w] = &x.dims[..] else { return Err(format!("{:?} is no volume", x.dims)) };
@@ -72,7 +73,7 @@ impl Lowering<'_> {
         if groups.checked_mul(per_group) != Some(c) {
             return Err(format!("{groups} groups of {per_group} channels where the input has {c}"));
         }
-        // Depth, and height and width, as windows of their own.
+        // Depth, and height and width, as separate windows.
         let (node, plane) = (of_directions(call.node, &[0]), of_directions(call.node, &[1, 2]));
         let (depth_call, plane_call) =
             (Call { node: &node, inputs: vec![] }, Call { node: &plane, inputs: vec![] });
@@ -88,7 +89,7 @@ impl Lowering<'_> {
             (d + front + behind).checked_sub(depth.reach(1)).ok_or("a window that does not fit")? / sd + 1;
         let rows = h + padding.top + padding.bottom;
         let n_rows = rows.checked_sub(window.reach(0)).ok_or("a window that does not fit")? / sh + 1;
-        // Slices below each other, each as high as a whole number of steps.
+        // Slices stacked in height, each padded to a multiple of the stride.
         let high = rows.next_multiple_of(sh);
         let op = Op::Pad {
             before: vec![0, front, padding.top, padding.left],

@@ -1,4 +1,4 @@
-//! Functions of each element of one, two or three values.
+//! Elementwise functions of one, two or three values.
 
 use super::super::{Act, Call, Lowering, Operand};
 use crate::onnx::{builder::Value, rules};
@@ -11,7 +11,7 @@ impl Lowering<'_> {
         Ok(Act { value, ..x })
     }
 
-    /// A function of each element of a value here.
+    /// An elementwise function of a value here.
     pub(in super::super) fn of_one(&mut self, function: UnaryFunction, x: Value) -> Result<Value, String> {
         self.builder.op(None, Op::Unary { function }, vec![x])
     }
@@ -94,7 +94,7 @@ impl Lowering<'_> {
         self.make(call, Op::Select, values, dims)
     }
 
-    /// Bounds that are values, or that cut whole numbers.
+    /// Bounds that are values, or that clip integers.
     pub(super) fn clip_node(&mut self, call: &Call<'_>) -> Result<Act, String> {
         if call.inputs.iter().skip(1).all(|i| !matches!(i, Some(Operand::Act(_)))) {
             return self.activation(call);
@@ -120,7 +120,7 @@ impl Lowering<'_> {
         self.make(call, Op::Add, vec![above, below], x.dims)
     }
 
-    /// Functions in pieces.
+    /// Piecewise functions.
     pub(super) fn piecewise(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let number = |name: &str, default: f32| call.node.float(name, default);

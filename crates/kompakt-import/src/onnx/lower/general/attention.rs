@@ -1,14 +1,14 @@
-//! Attention and rotary embeddings, as the operators of set 23 spell them.
+//! Attention and rotary embeddings, as operator set 23 defines them.
 
 use super::super::{Act, Call, Lowering, Operand};
 use crate::onnx::{builder::Value, proto::data_type, rules::Run};
 use kompakt_graph::{Op, UnaryFunction};
 
-/// What is added to a score that must not count.
+/// Added to the score of a masked position.
 const HIDDEN: f32 = -1e30;
 
 impl Lowering<'_> {
-    /// Dimensions of the file in another order.
+    /// Permutes dimensions of the file.
     fn reordered(&mut self, x: &Act, order: &[usize]) -> Result<Act, String> {
         if self.lead == 1 && order.first() != Some(&0) {
             return Err("it moves the batch".into());
@@ -30,7 +30,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// Values side by side along an axis of the file.
+    /// Concatenates values along an axis of the file.
     fn joined(&mut self, parts: &[&Act], axis: usize) -> Result<Act, String> {
         let here = self.here(axis)?;
         let (mut fronts, mut back, mut dims) = (Vec::new(), Vec::new(), parts[0].dims.clone());
@@ -122,7 +122,7 @@ impl Lowering<'_> {
         Ok(vec![y, k, v, shown])
     }
 
-    /// Takes masks into the scores; gives the truths of what may be seen, to be multiplied by.
+    /// Applies masks to the scores; returns the mask of visible positions, to be multiplied by.
     fn masked(
         &mut self,
         call: &Call<'_>,
@@ -179,7 +179,7 @@ impl Lowering<'_> {
         Ok(Act { value, dims: x.dims.clone() })
     }
 
-    /// Pairs of features turned by the angle of their token.
+    /// Rotates pairs of features by the angle of their token.
     pub(super) fn rotary(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let node = call.node;
         let whole = self.value_of(call, 0)?;
@@ -194,7 +194,7 @@ impl Lowering<'_> {
             return Err(format!("{turned} of {size} features with a batch"));
         }
         let half = turned / 2;
-        // Angles of every token: [batch or 1, 1, tokens, half].
+        // Angles of each token: [batch or 1, 1, tokens, half].
         let mut angles = Vec::new();
         for index in [1, 2] {
             let table = self.value_of(call, index)?;
@@ -232,7 +232,7 @@ impl Lowering<'_> {
         let other = self.of_two(Op::Add, bc, as_)?;
         let (real, other) = (Act { value: real, ..a.clone() }, Act { value: other, ..a });
         let mut y = if apart {
-            // Side by side again, one after the other.
+            // Concatenated again, one after the other.
             let with_one = |lowering: &mut Self, x: &Act| {
                 let dims = [&x.dims[..], &[1]].concat();
                 lowering.view(x, dims)

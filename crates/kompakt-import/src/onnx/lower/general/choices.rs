@@ -57,7 +57,7 @@ impl Lowering<'_> {
         Ok(Act { value, dims })
     }
 
-    /// Along the first dimension of a value that is the same for every image.
+    /// Along the first dimension of a value that is the same for all images.
     fn taken(&mut self, call: &Call<'_>, x: Value, from: &[usize], indices: &Act) -> Result<Act, String> {
         let dims = [&indices.dims, &from[1..]].concat();
         self.make(call, Op::Take { axis: 0 }, vec![x, indices.value], dims)
@@ -74,7 +74,7 @@ impl Lowering<'_> {
         self.of_two(Op::Binary { function: BinaryFunction::Modulo }, indices, sizes)
     }
 
-    /// Places in the row-major list of a value of shape `from`, for indices along an axis here.
+    /// Positions in the row-major list of a value of shape `from`, for indices along an axis here.
     fn places(&mut self, indices: Value, from: &[usize], axis: usize) -> Result<Value, String> {
         let to = self.builder.shape(indices).to_vec();
         if to.len() != from.len() {
@@ -114,7 +114,7 @@ impl Lowering<'_> {
         self.make(call, Op::Take { axis: 0 }, vec![table, places], dims)
     }
 
-    /// The number of the row, among rows of `inner` elements, that each list of indices names.
+    /// The index of the row, among rows of `inner` elements, that each list of indices names.
     fn nd_places(&mut self, x: &Act, indices: &Act, batch: usize) -> Result<(Value, usize), String> {
         if self.lead == 1 {
             return Err("indices of several dimensions with a batch".into());
@@ -185,7 +185,7 @@ impl Lowering<'_> {
         self.make(call, Op::Scatter { update }, vec![table, places, rows], x.dims)
     }
 
-    /// One of two numbers, by whether an index is that of the place.
+    /// One of two numbers, depending on whether the index equals the position.
     pub(super) fn one_hot(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let depth = call.needed(1)?.scalar().ok_or("its depth is no number")? as usize;

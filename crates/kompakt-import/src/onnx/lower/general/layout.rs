@@ -1,4 +1,4 @@
-//! What moves elements, leaves some out, or repeats them.
+//! Operators that move, drop or repeat elements.
 
 use super::super::{Act, Call, Lowering, Operand};
 use crate::onnx::{
@@ -270,7 +270,7 @@ impl Lowering<'_> {
         Ok(x)
     }
 
-    /// One of both halves of matrices, the other 0.
+    /// The upper or lower triangle of matrices, the rest 0.
     pub(super) fn triangle(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let k = call.constant(1)?.and_then(Tensor::scalar).unwrap_or(0.0) as i64;
@@ -290,7 +290,7 @@ impl Lowering<'_> {
         self.make(call, Op::Mul, vec![x.value, mask], x.dims)
     }
 
-    /// The elements of an axis, or of all, that a constant list of truths keeps.
+    /// The elements of an axis, or of all, that a constant boolean list keeps.
     pub(super) fn compress_node(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let mut x = call.act(0)?.clone();
         let kept: Vec<usize> = call

@@ -1,4 +1,4 @@
-//! Losses of classes: what the logarithm of the right class's probability lacks.
+//! Classification losses: the negative log-probability of the correct class.
 
 use super::super::{Act, Call, Lowering};
 use kompakt_graph::{BinaryFunction, Op, Reduction, UnaryFunction};

@@ -1,4 +1,4 @@
-//! Products of matrices, both values or one of them a layer's weight.
+//! Matrix products, of two values or of a value and a layer's weight.
 
 use super::super::{Act, Call, Lowering, Operand};
 use crate::onnx::rules;
@@ -6,7 +6,7 @@ use kompakt_graph::{Op, Reduction};
 
 impl Lowering<'_> {
     pub(super) fn matmul_node(&mut self, call: &Call<'_>) -> Result<Act, String> {
-        // A matrix of weights: a layer, for every row.
+        // A weight matrix: a layer applied to each row.
         if let (Some(Some(Operand::Act(x))), Some(Some(Operand::Const(w)))) =
             (call.inputs.first(), call.inputs.get(1))
             && let ([lead @ .., k], &[rows, n], 0) = (&x.dims[..], &w.dims[..], self.lead)
@@ -20,7 +20,7 @@ impl Lowering<'_> {
         self.multiplied(call, &a, &b)
     }
 
-    /// A product with a constant matrix, by what works on one image: all rows are its tokens.
+    /// A product with a constant matrix, through the lowering for one image: all rows are its tokens.
     fn layer_for_rows(
         &mut self,
         call: &Call<'_>,
@@ -42,7 +42,7 @@ impl Lowering<'_> {
         Ok(Act { value, dims })
     }
 
-    /// The product of two values; one of one dimension is a row on the left, a column on the right.
+    /// The matrix product of two values; a vector is a row on the left, a column on the right.
     pub(super) fn multiplied(&mut self, call: &Call<'_>, a: &Act, b: &Act) -> Result<Act, String> {
         let wrong = || format!("{:?} times {:?}", a.dims, b.dims);
         let (mut left, mut right) = (a.dims.clone(), b.dims.clone());
@@ -102,8 +102,8 @@ impl Lowering<'_> {
         Ok(y)
     }
 
-    /// Sums of products by the letters of dimensions: every value with all letters, multiplied, those that are not asked
-    /// for summed.
+    /// Einsum: every value gets all letters as dimensions, the values are multiplied, and letters that are
+    /// not in the output are summed.
     pub(super) fn einsum(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let equation: String = call.node.text("equation").chars().filter(|c| !c.is_whitespace()).collect();
         let (left, right) = match equation.split_once("->") {

@@ -1,11 +1,11 @@
-//! Norms along any axes: what is left of a value without its mean, over its deviation.
+//! Norms along any axes: a value minus its mean, divided by its standard deviation.
 
 use super::super::{Act, Call, Lowering, Operand, norms::check_variances};
 use crate::onnx::{builder::Value, rules};
 use kompakt_graph::{Op, Reduction, UnaryFunction};
 
 impl Lowering<'_> {
-    /// `(x - mean) / sqrt(variance + epsilon)` along axes here; gives the mean and `1 / sqrt(…)` too.
+    /// `(x - mean) / sqrt(variance + epsilon)` along axes here; also returns the mean and `1 / sqrt(…)`.
     fn standardised(
         &mut self,
         x: Value,
@@ -63,7 +63,7 @@ impl Lowering<'_> {
             if !is_first {
                 norm = self.of_one(UnaryFunction::Sqrt, norm)?;
             }
-            // What has no length stays 0.
+            // A vector of length 0 stays 0.
             let norm =
                 self.builder.op(None, Op::Clip { low: f32::MIN_POSITIVE, high: f32::MAX }, vec![norm])?;
             return self.make(call, Op::Div, vec![x.value, norm], x.dims);
@@ -76,7 +76,7 @@ impl Lowering<'_> {
         Ok(Act { value: y, ..x })
     }
 
-    /// `[n, channels, …]` by groups of channels: one a channel for an instance norm.
+    /// `[n, channels, …]` by groups of channels: one channel each for an instance norm.
     pub(super) fn group_norm_node(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let &[n, channels, ref rest @ ..] = &x.dims[..] else { return Err(format!("{:?}", x.dims)) };
@@ -99,7 +99,7 @@ impl Lowering<'_> {
         Ok(Act { value: y, ..x })
     }
 
-    /// A value and one number a channel, or a group of channels.
+    /// A value and one number per channel, or per group of channels.
     fn with_channels(
         &mut self,
         call: &Call<'_>,
@@ -134,7 +134,7 @@ impl Lowering<'_> {
         if let Ok(Some(variances)) = call.constant(4) {
             check_variances(&variances.to_floats())?;
         }
-        // In the order of the text: mean and variance first.
+        // In the order of the specification: mean and variance first.
         let centred = self.with_channels(call, 3, Op::Sub, x.value, &x)?;
         let variance = {
             let operand = self.value_of(call, 4)?;

@@ -1,10 +1,10 @@
-//! Kinds of numbers: casts, and integers that stand for floats.
+//! Number types: casts and quantisation.
 
 use super::super::{Act, Call, Lowering, Operand};
 use crate::onnx::{proto::data_type, tensor::Tensor};
 use kompakt_graph::{Op, UnaryFunction};
 
-/// Element types of whole numbers that are exact here as far as single precision is, and their ranges.
+/// Integer element types that are exact here as far as single precision is, and their ranges.
 fn range(kind: i32) -> Option<(f32, f32)> {
     Some(match kind {
         data_type::UINT8 => (0.0, 255.0),
@@ -15,18 +15,18 @@ fn range(kind: i32) -> Option<(f32, f32)> {
     })
 }
 
-/// Whether elements of that type are whole numbers or truths.
+/// Whether elements of this type are integers or booleans.
 pub(crate) fn is_whole(kind: i32) -> bool {
     matches!(kind, 2..=7 | 9 | 12 | 13)
 }
 
-/// Whether elements of that type are numbers of a kind that is known here.
+/// Whether elements of this type are of a supported number type.
 pub(crate) fn is_number(kind: i32) -> bool {
     matches!(kind, 1..=7 | 9..=13 | 16)
 }
 
 impl Lowering<'_> {
-    /// The element type of input `index`; floats where nothing is known.
+    /// The element type of input `index`; float if unknown.
     pub(super) fn kind_of(&self, call: &Call<'_>, index: usize) -> i32 {
         if let Some(Some(Operand::Const(tensor))) = call.inputs.get(index) {
             let stored = call.node.input.get(index).and_then(|name| self.kinds.get(name.as_str()));
@@ -37,7 +37,7 @@ impl Lowering<'_> {
         self.kinds.get(name).copied().unwrap_or(data_type::FLOAT)
     }
 
-    /// Whether input `index` is of whole numbers.
+    /// Whether input `index` holds integers.
     pub(super) fn is_whole(&self, call: &Call<'_>, index: usize) -> bool {
         is_whole(self.kind_of(call, index))
     }
@@ -62,7 +62,7 @@ impl Lowering<'_> {
         Ok(x)
     }
 
-    /// Nothing is dropped, and the mask says so.
+    /// Nothing is dropped, so the mask is all true.
     pub(super) fn dropout_node(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
         let x = call.act(0)?.clone();
         if call.constant(2)?.is_some_and(|t| t.scalar() != Some(0.0)) {
@@ -102,7 +102,7 @@ impl Lowering<'_> {
         usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).unwrap_or(0)
     }
 
-    /// `round(x / scale) + zero`, cut to the range of the zero point's type.
+    /// `round(x / scale) + zero`, clamped to the range of the zero point's type.
     pub(super) fn quantize(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let axis = self.axis_of(call, x.dims.len());
@@ -168,7 +168,7 @@ impl Lowering<'_> {
         Ok(vec![y, Act { value: scale, dims: vec![] }, Act { value: zero, dims: vec![] }])
     }
 
-    /// Products of integers, zero points taken off; quantised again where scales are given.
+    /// Integer products, zero points subtracted; requantised if scales are given.
     pub(super) fn integer_matmul(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let is_scaled = call.node.op_type == "QLinearMatMul";
         let (first, second) = if is_scaled { (0, 3) } else { (0, 1) };
@@ -178,7 +178,7 @@ impl Lowering<'_> {
             let mut x = self.value_of(call, index)?;
             if matches!(call.inputs.get(zero), Some(Some(_))) {
                 let rank = x.dims.len();
-                // One for each row of the first, each column of the second.
+                // One per row of the first, one per column of the second.
                 let axis = if index == first { rank.saturating_sub(2) } else { rank.saturating_sub(1) };
                 let zero = self.by_axis(call, zero, &x, axis)?;
                 x.value = self.of_two(Op::Sub, x.value, zero)?;

@@ -1,5 +1,5 @@
-//! Recurrent layers: what the input contributes to the gates is a linear layer over all times, the rest one operator for each
-//! direction.
+//! Recurrent layers: the input's contribution to the gates is a linear layer over all time steps, the rest
+//! one operator per direction.
 
 use super::super::{Act, Call, Lowering, Operand};
 use crate::onnx::{builder::Value, rules::Run, tensor::Tensor};
@@ -80,7 +80,7 @@ impl Lowering<'_> {
         self.outputs(&made, [time, batch, hidden], is_batch_first)
     }
 
-    /// All states, the last one of each direction, and the last memory of an LSTM.
+    /// All states, the last one of each direction, and the last cell state of an LSTM.
     fn outputs(
         &mut self,
         made: &[(Value, Cell, bool)],
@@ -130,7 +130,7 @@ impl Lowering<'_> {
         Ok(acts)
     }
 
-    /// The state before the first time of direction `d`: zeros where none is given.
+    /// The state before the first step of direction `d`: zeros if none is given.
     fn first_state(
         &mut self,
         call: &Call<'_>,
@@ -183,7 +183,7 @@ impl Lowering<'_> {
         })
     }
 
-    /// A linear layer for every row of `x` `[rows, in]`: the weight is `[out, in]`.
+    /// A linear layer applied to each row of `x` `[rows, in]`: the weight is `[out, in]`.
     fn rows_layer(
         &mut self,
         name: Option<&str>,

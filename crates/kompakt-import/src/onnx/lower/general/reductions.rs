@@ -1,11 +1,11 @@
-//! What becomes of all elements along some axes: sums, extremes, places, softmax, running sums.
+//! Reductions along some axes: sums, extremes and their indices, softmax, running sums.
 
 use super::super::{Act, Call, Lowering};
 use crate::onnx::{builder::Value, rules, tensor::Tensor};
 use kompakt_graph::{BinaryFunction, Op, Reduction, UnaryFunction};
 
 impl Lowering<'_> {
-    /// One element of all along axes here, which stay as 1.
+    /// Reduces axes here, which stay as 1.
     pub(super) fn reduced(&mut self, x: Value, function: Reduction, axes: &[usize]) -> Result<Value, String> {
         if axes.is_empty() {
             return Ok(x);
@@ -61,7 +61,7 @@ impl Lowering<'_> {
         self.without(&x, value, &axes, call.node.int("keepdims", 1) != 0)
     }
 
-    /// A value whose axes `axes` of the file have become 1, with or without them.
+    /// A value whose axes `axes` of the file were reduced to 1, with or without them.
     fn without(&mut self, x: &Act, value: Value, axes: &[usize], keeps: bool) -> Result<Act, String> {
         let dims: Vec<usize> = (0..x.dims.len())
             .filter(|d| keeps || !axes.contains(d))
@@ -97,7 +97,7 @@ impl Lowering<'_> {
         let axis = rules::axis(call.node.int("axis", if is_old { 1 } else { -1 }), rank)?;
         let here = self.here(axis)?;
         let shape = self.builder.shape(x.value).to_vec();
-        // Older sets work on all dimensions from the axis on as one.
+        // Older sets treat all dimensions from the axis on as one.
         let (value, at) = if is_old {
             let (outer, inner) = (shape[..here].iter().product(), shape[here..].iter().product());
             (self.builder.reshape(x.value, vec![outer, inner])?, 1)
@@ -124,7 +124,7 @@ impl Lowering<'_> {
         Ok(Act { value, ..x })
     }
 
-    /// Sums of all elements so far: a product with a triangle of ones.
+    /// Running sums: a product with a triangular matrix of ones.
     pub(super) fn running_sum(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let axis = call.needed(1)?.scalar().ok_or("its axis is no number")?;
