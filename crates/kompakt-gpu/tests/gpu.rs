@@ -1,6 +1,7 @@
-//! A GPU, software included, answers as the loader does: every operator, every tier, networks of the record, random networks.
+//! A GPU, or a software adapter, matches the loader: all operators and tiers, networks of the record, random
+//! networks.
 //!
-//! Without an adapter the tests say so and pass, unless the environment has `CI=true`.
+//! Without an adapter the tests print a note and pass, unless the environment has `CI=true`.
 #![allow(clippy::unwrap_used)]
 
 mod gpu {

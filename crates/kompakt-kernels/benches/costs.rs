@@ -1,5 +1,5 @@
-//! What the forms of a matrix cost, on every instruction set of the machine: the numbers of the tables in `arch`, in
-//! picoseconds a unit, least of many runs.
+//! The costs of the forms of a matrix on each instruction set of the machine: the numbers of the tables in
+//! `arch`, in picoseconds per unit, the minimum of many runs.
 //!
 //! `cargo bench -p kompakt-kernels --bench costs [-- INSTRUCTION_SET...]`
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
@@ -27,7 +27,7 @@ fn cost(n_units: usize, mut run: impl FnMut()) -> f64 {
     least * 1e12 / n_units as f64
 }
 
-/// The straight line through the costs of a unit with two numbers of vectors: at none, and for each.
+/// The line through the costs of a unit at two numbers of vectors: its intercept and slope.
 fn line([few, many]: [usize; 2], [with_few, with_many]: [f64; 2]) -> [f64; 2] {
     let each = (with_many - with_few) / (many - few) as f64;
     [(with_few - each * few as f64).max(0.0), each]
@@ -81,7 +81,7 @@ const WINDOWED_DENSITY: f32 = 0.3;
 
 /// Matrices with windows of positions.
 fn windows(isa: Isa) {
-    // Windows of sixteen floats a vector: whole ones as grids and lines have, and rows of planes.
+    // Windows of vectors of sixteen floats: full ones as in grids and lines, and rows of planes.
     let whole = |down: usize| Window { rows: down, cols: 32, x_stride: 48, y_stride: 32 };
     let planes = |rows: usize| Window { rows, cols: 32, x_stride: 34, y_stride: 32 };
     let measure = |window: Window, m: &dyn Fn(Window, &mut [f32]), n: usize| {
@@ -132,7 +132,7 @@ fn windows(isa: Isa) {
     println!("    panel_codes: [{:.0}.0, {:.0}.0],\n    panel_vector: {:.0}.0,", few[0], many[0], few[1]);
 }
 
-/// What stands around convolutions, and those of one channel.
+/// The work around convolutions, and depthwise ones.
 fn convolutions(isa: Isa) {
     let shape = ConvShape {
         channels: 16,
@@ -171,7 +171,7 @@ fn convolutions(isa: Isa) {
     println!("    depthwise_vector: {place:.0}.0,");
 }
 
-/// Winograd's method, what its products cost left out.
+/// Winograd's method, without its products.
 fn winograd(isa: Isa) {
     // Input channels, output channels, height and width.
     let run = |[channels, outputs, side]: [usize; 3]| {
@@ -206,7 +206,8 @@ fn winograd(isa: Isa) {
         })
     };
     let n_tiles = |side: usize| (side * side / 4) as f64;
-    // Many tiles with few of the other side's channels, and many kernels with few tiles: products are a small part.
+    // Many tiles with few channels on the other side, and many kernels with few tiles: products are a small
+    // part.
     let products = |[channels, outputs, side]: [usize; 3]| {
         let panels = SparseMatrix::random(1, [outputs, channels], 1.0, 31).as_values();
         let m = PanelMatrix::build(&TapLayout::linear(channels, 1 << 16), &panels);

@@ -1,4 +1,4 @@
-//! Layers of the networks that the loader is measured on, on every instruction set of the machine.
+//! Layers of the loader's benchmark networks, on each instruction set of the machine.
 //!
 //! `cargo bench -p kompakt-kernels` (throughput counts products of kept weights).
 #![allow(missing_docs, clippy::unwrap_used)]

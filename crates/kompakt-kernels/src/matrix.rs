@@ -1,4 +1,4 @@
-//! The forms of a matrix, and where they get their weights.
+//! The forms of a matrix, and their sources of weights.
 
 pub mod columns;
 pub mod dense;

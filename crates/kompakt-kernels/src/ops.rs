@@ -1,4 +1,4 @@
-//! What stands between products: activations, pools, norms, elements in other places.
+//! Operations between products: activations, pooling, normalization, data movement.
 
 pub mod activations;
 pub mod elementwise;

@@ -1,15 +1,15 @@
 //! Sparse rows against windows of positions: the multiplication of a [`TapMatrix`](crate::TapMatrix).
 //!
 //! ```text
-//! tile of R rows by V vectors      for each tap: w = weight in all lanes, then R * V times  acc += w * x[...]
+//! tile of R rows by V vectors      for each tap: w = broadcast weight, then R * V times  acc += w * x[...]
 //! ```
 //!
-//! A tile of positions stays in registers while all taps of a row go by. A window of whole vectors of sixteen is cut into
-//! tiles, and all rows go by one tile before the next ([`whole`]); any other window is cut row by row, and the last vector
-//! of each line is under a mask ([`anywhere`]).
+//! The accumulators of a tile stay in registers over all taps of a row. A window of full vectors of sixteen
+//! is cut into tiles, and all rows are applied to one tile before the next ([`whole`]); any other window is
+//! cut row by row, and the last vector of each line is masked ([`anywhere`]).
 //!
-//! A multiply-add takes 4 cycles and two can start in each, so eight sums must be under way: where a tile has fewer
-//! vectors, `U` taps are summed apart and added up at the end.
+//! A multiply-add has a latency of 4 cycles and two issue per cycle, so eight accumulators are needed: where
+//! a tile has fewer vectors, `U` taps are accumulated separately and added up at the end.
 #![expect(clippy::needless_range_loop, reason = "tiles of registers are indexed by what they are")]
 #![expect(
     unsafe_code,
@@ -30,8 +30,9 @@ use core::ops::Range;
 
 pub(crate) use whole::rows_at_once;
 
-/// One block of columns of some rows of a matrix, times a window. Made by [`TapMatrix::apply`](crate::TapMatrix::apply),
-/// which has checked that the window of every tap of the block lies in `x`, and the planes of all rows in `y`.
+/// One block of columns of some rows of a matrix, times a window. Made by
+/// [`TapMatrix::apply`](crate::TapMatrix::apply), which has checked that the windows of all taps of the block
+/// are within `x`, and the planes of all rows within `y`.
 pub(crate) struct Products<'a, W> {
     idx: &'a [u16],
     /// As many.
@@ -103,22 +104,22 @@ struct Taps<'a, W> {
     weights: W,
     /// The first of the row's entries.
     first: usize,
-    /// How many.
+    /// Their number.
     n: usize,
     scale: usize,
 }
 
-/// What happens before and after the taps of a row.
+/// The initial values and the epilogue of a row.
 #[derive(Debug, Clone, Copy)]
 struct Step {
     /// Whether `y` holds the sums so far.
     carry: bool,
-    /// Whether the epilogue does something.
+    /// Whether there is an epilogue.
     is_last: bool,
     epilogue: RowEpilogue,
 }
 
-/// A row's taps and what happens before and after them; `None` if nothing does.
+/// A row's taps, initial values and epilogue; `None` if there is nothing to do.
 #[inline(always)]
 fn row_of<'a, W: IndexedWeights>(
     idx: &'a [u16],
@@ -141,23 +142,23 @@ fn row_of<'a, W: IndexedWeights>(
     Some((Taps { idx, weights, first: taps.start, n: taps.len(), scale: part.scale }, step))
 }
 
-/// How the vectors of a tile lie.
+/// The strides of a tile's vectors.
 #[derive(Clone, Copy)]
 struct Lie<L: Vector> {
-    /// From row to row in `x`.
+    /// Row stride in `x`.
     x_stride: usize,
-    /// From row to row in `y`.
+    /// Row stride in `y`.
     y_stride: usize,
-    /// From vector to vector in both.
+    /// Stride between vectors in both.
     step: usize,
-    /// What the last vector of a row takes, where it is not all.
+    /// The mask of the last vector of a row, where it is partial.
     last: L::Mask,
 }
 
-/// One tile: `R` rows of `V` vectors, the last of each row under a mask if `MASKED`, `U` taps at a time.
+/// One tile: `R` rows of `V` vectors, the last of each row masked if `MASKED`, `U` taps at a time.
 ///
-/// Sums that wait in `y` are where a whole tile starts from, so that the order of additions is that of the taps, whatever
-/// the blocks; a masked one adds them at the end.
+/// An unmasked tile starts from the partial sums in `y`, so that the order of additions is that of the taps,
+/// whatever the blocks; a masked one adds them at the end.
 ///
 /// # Safety
 /// The features of `L`; the tile that starts at `x` for every tap, and the one at `y`, inside them.

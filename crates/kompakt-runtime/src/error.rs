@@ -1,4 +1,4 @@
-//! What can go wrong between a file and its answer.
+//! Errors of opening and running a model.
 
 use alloc::{string::String, vec::Vec};
 use kompakt_format::FormatError;
@@ -13,16 +13,16 @@ pub enum RuntimeError {
     Io {
         /// The file.
         path: std::path::PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The bytes are not a sound container.
+    /// The bytes are not a valid container.
     #[error("not a sound .kompakt file: {0}")]
     Format(#[from] FormatError),
     /// The network has nodes that cannot be run; all of them are listed.
     #[error("the network cannot be run:{}", list(.0))]
     Unsupported(Vec<String>),
-    /// A size that the network does not leave open, or that cannot be.
+    /// A size that is not open in the network, or that is impossible.
     #[error("size {name:?} cannot be {size}: sizes from 1 on can be given for {}", .known.join(", "))]
     Size {
         /// The name that was given.
@@ -35,32 +35,32 @@ pub enum RuntimeError {
     /// An executor cannot run the network, or failed to.
     #[error("{0}")]
     Executor(String),
-    /// An input has another length than the network takes.
+    /// An input does not have the length that the network expects.
     #[error("input {name:?} has {found} numbers; {batch} of shape {shape:?} are {expected}")]
     Input {
         /// The input's name.
         name: String,
-        /// Its shape, batch left out.
+        /// Its shape without the batch.
         shape: Vec<usize>,
-        /// How many inputs were announced.
+        /// The batch size.
         batch: usize,
-        /// The numbers that they have.
+        /// The expected number of elements.
         expected: usize,
-        /// The numbers given.
+        /// The given number of elements.
         found: usize,
     },
-    /// Another number of inputs than the network has.
+    /// The wrong number of inputs.
     #[error("{found} inputs given, the network has {expected}")]
     InputCount {
-        /// What it has.
+        /// The number of inputs of the network.
         expected: usize,
-        /// What was given.
+        /// The number given.
         found: usize,
     },
-    /// The network does not tell classes apart: it has several outputs, or one that is not a vector.
+    /// The network is not a classifier: it has several outputs, or one that is not a vector.
     #[error("the network does not classify: its outputs are {}; run it and read all outputs", .0.join(", "))]
     NotAClassifier(Vec<String>),
-    /// The loader answers a self-test of the file otherwise than is stored.
+    /// The output for a self-test of the file differs from the stored one.
     #[error(
         "self-test {index} on {isa} is off by {off:e}, where 1e-5 of {largest} is allowed: the file is not what was \
          packed, or the loader is wrong"
@@ -68,26 +68,26 @@ pub enum RuntimeError {
     SelfTest {
         /// Which of the file's self-tests.
         index: usize,
-        /// The instruction set that it was run on.
+        /// The instruction set used.
         isa: &'static str,
         /// The largest difference.
         off: f32,
         /// The largest magnitude of the stored output.
         largest: f32,
     },
-    /// The budget is less than the network needs even if every tile is streamed.
+    /// The budget is less than the network needs even if all tiles are streamed.
     #[error(
         "a RAM budget of {budget} bytes is too small: {least} is the least possible for batches of {max_batch}"
     )]
     Budget {
-        /// What was asked for.
+        /// The requested budget.
         budget: usize,
-        /// The least that works.
+        /// The smallest budget that works.
         least: usize,
-        /// Images that are run at once.
+        /// Images per run.
         max_batch: usize,
     },
-    /// The file does not carry the signature that was asked for.
+    /// The file does not have the requested signature.
     #[error("{0}")]
     Signature(String),
     /// A thread cannot be started.

@@ -1,4 +1,4 @@
-//! Running a program: the seam for executors, and this machine's.
+//! Running a program: the executor interface, and the executor for the processor.
 
 mod arena;
 mod combine;

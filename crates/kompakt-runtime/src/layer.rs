@@ -1,4 +1,4 @@
-//! One layer, in the form in which it is run: see the table in [`forms`](crate::schedule::forms).
+//! One layer in its execution form: see the table in [`forms`](crate::schedule::forms).
 
 mod convolution;
 mod form;
@@ -20,19 +20,19 @@ use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, WindowMatrix};
 #[derive(Debug)]
 pub(crate) struct PreparedLayer<'m> {
     pub(crate) spec: LayerSpec,
-    /// Its weights in the file, if it is run from there.
+    /// Its weights in the file, if it runs from there.
     pub(crate) weights: Option<StoredWeights<'m>>,
     pub(crate) form_kind: FormKind,
     form: Form,
     scale: Option<Vec<f32>>,
     bias: Option<Vec<f32>>,
-    /// Facts about the weights, kept when they are in memory in another form.
+    /// Properties of the weights, kept when these are in memory in another form.
     pub(crate) n_kept: usize,
     pub(crate) n_weights: usize,
     n_rows: usize,
 }
 
-/// What a thread works in.
+/// Scratch memory of a thread.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) row: RowScratch,
@@ -43,15 +43,15 @@ pub(crate) struct Scratch {
     conv: ConvScratch,
 }
 
-/// What a layer is built for.
+/// Build parameters of a layer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
-    /// The form that it gets.
+    /// The chosen form.
     pub(crate) form: FormKind,
     /// The form that it would have if memory allowed.
     pub(crate) fastest: FormKind,
     pub(crate) isa: Isa,
-    /// Images that are run at once.
+    /// Images per run.
     pub(crate) max_batch: usize,
 }
 
@@ -89,8 +89,8 @@ impl<'m> PreparedLayer<'m> {
         Epilogue { scale: self.scale.as_deref(), bias: self.bias.as_deref(), relu: self.spec.epilogue.relu }
     }
 
-    /// Rows a chunk: what is unpacked together if it comes from the file; else all of them for one thread, and for
-    /// several at least `least` and enough work to be worth waking a thread.
+    /// Rows per chunk: the rows unpacked together if they come from the file; else all of them for one
+    /// thread, and for several at least `least` and enough work to be worth waking a thread.
     fn chunk(&self, threads: &Threads, least: usize, positions: usize) -> usize {
         const WORTH: usize = 1 << 17;
         if let Some(weights) = &self.weights {

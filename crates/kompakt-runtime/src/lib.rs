@@ -14,13 +14,13 @@
 //!            └─► another executor, from another crate, by the same program and parameters
 //! ```
 //!
-//! Opening reads the directory alone. [`Session::new`] schedules the program, chooses a form for every layer,
+//! Opening reads only the directory. [`Session::new`] schedules the program, chooses a form for each layer,
 //! and plans one arena for all values. Weights never become a dense matrix of f32: kept weights stay codes into a
 //! codebook (or are expanded to one value each where that is faster), and zeros are neither stored nor multiplied.
 //!
 //! # Memory
-//! [`SessionOptions::ram_budget`] is an input: what fits is kept in the fastest form, the rest is unpacked from the
-//! mapped file at every run. [`Session::plan`] says before running what is held.
+//! [`SessionOptions::ram_budget`] is a limit: what fits is kept in the fastest form, the rest is unpacked
+//! from the mapped file at every run. [`Session::plan`] lists the memory use before running.
 //!
 //! | tier of the file | fastest form | with a budget |
 //! |---|---|---|

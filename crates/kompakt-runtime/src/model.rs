@@ -1,4 +1,4 @@
-//! A file, opened.
+//! An open file.
 
 use crate::{error::RuntimeError, program::Program, weights::Parameters};
 use alloc::{
@@ -14,10 +14,10 @@ use std::path::Path;
 
 /// A `.kompakt` file, opened but not decoded.
 ///
-/// Opening checks header and directory, which costs microseconds whatever the size of the file: afterwards graph,
-/// shapes and tables can be relied on, and payloads are read when they are needed. [`Model::verify`] checks
-/// those against their checksums and the content hash. Without it a flipped bit in a payload gives an error or other
-/// weights, never anything worse.
+/// Opening checks header and directory, which takes microseconds whatever the size of the file: afterwards
+/// graph, shapes and tables can be relied on, and payloads are read when they are needed. [`Model::verify`]
+/// checks those against their checksums and the content hash. Without it a flipped bit in a payload gives an
+/// error or other weights, never anything worse.
 ///
 /// ```no_run
 /// use kompakt_runtime::{Model, Session, SessionOptions};
@@ -36,7 +36,7 @@ pub struct Model<'a> {
     labels: Vec<String>,
 }
 
-/// Where a file's bytes are.
+/// The storage of a file's bytes.
 #[derive(Debug)]
 enum Bytes<'a> {
     #[cfg(feature = "map")]
@@ -56,11 +56,11 @@ impl Bytes<'_> {
 
 #[cfg(feature = "std")]
 impl Model<'static> {
-    /// Maps a file. Nothing but its directory is read until it is needed, and what is read may be given back by the
-    /// system: it is not counted as memory of the process.
+    /// Maps a file. Only its directory is read until more is needed, and the pages read may be reclaimed by
+    /// the system: they do not count as memory of the process.
     ///
     /// While a file is mapped it must not be changed in place: writers of this project replace files by renaming,
-    /// which a map survives. A file that another program cuts short while it is mapped ends the process with SIGBUS;
+    /// which a map survives. Truncating a file while it is mapped ends the process with SIGBUS;
     /// use [`Model::read`] where that can happen.
     ///
     /// Errors: the file cannot be opened or mapped, or header or directory are broken.
@@ -83,7 +83,7 @@ impl Model<'static> {
 }
 
 impl<'a> Model<'a> {
-    /// Takes a file's bytes from wherever they are: a part of the program, say.
+    /// Opens a file from bytes in memory, for example embedded in the program.
     ///
     /// Errors: header or directory are broken.
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, RuntimeError> {
@@ -111,14 +111,14 @@ impl<'a> Model<'a> {
         Ok(self.container()?.verify()?)
     }
 
-    /// What the network computes, for whoever runs it.
+    /// The network as a program, for executors.
     ///
     /// Errors: only if the bytes have changed their length since they were opened.
     pub fn program(&self) -> Result<Program, RuntimeError> {
         Program::new(self.container()?.graph())
     }
 
-    /// The numbers that the [program](Self::program) names, a layer at a time.
+    /// The parameters of the [program](Self::program), one layer at a time.
     ///
     /// Errors: sections that several parameters share are broken.
     pub fn parameters(&self) -> Result<Parameters<'_>, RuntimeError> {
@@ -149,7 +149,7 @@ impl<'a> Model<'a> {
         &self.labels
     }
 
-    /// The name of a class: its number where the file has no names.
+    /// The name of a class, or its number where the file has no names.
     pub fn label(&self, class: usize) -> Cow<'_, str> {
         match self.labels.get(class) {
             Some(name) => Cow::Borrowed(name),
@@ -164,7 +164,7 @@ impl<'a> Model<'a> {
 fn map_file(path: &Path) -> std::io::Result<memmap2::Mmap> {
     let file = std::fs::File::open(path)?;
     // SAFETY: the bytes must not change while they are mapped. Writers replace files by renaming them, which
-    // leaves mapped ones as they are; `Model::map` tells its callers what is left to them. Every reader of the bytes
-    // checks its bounds, so that a change gives other numbers or an error.
+    // leaves mapped ones as they are; `Model::map` documents what its callers must ensure. All readers of the
+    // bytes check bounds, so that a change leads to other numbers or an error.
     unsafe { memmap2::Mmap::map(&file) }
 }

@@ -1,15 +1,16 @@
-//! A network as operations on tensors: what is to be computed, for any machine.
+//! A network as operations on tensors, independent of the machine.
 //!
 //! ```text
-//! graph of a file ──lower──► one operation a node ──fuse──► Program ──► a schedule (this CPU), or another executor
+//! graph of a file ──lower──► one operation per node ──fuse──► Program ──► a schedule (this CPU), or another executor
 //! ```
 //!
-//! Values have explicit dimensions, the batch included as the first, and a type of elements; dimensions may be open
-//! until a session is made ([`Dim::Open`]). Operations are listed in the order in which they can run, and each makes one
-//! value. Per-channel scales and ReLUs behind a layer are part of it ([`Epilogue`]); nodes that change nothing are gone.
+//! Values have explicit dimensions, with the batch as the first, and an element type; dimensions may be open
+//! until a session is made ([`Dim::Open`]). Operations are listed in execution order, and each computes one
+//! value. Per-channel scales and ReLUs after a layer are part of it ([`Epilogue`]); identity nodes are
+//! removed.
 //!
-//! A program knows neither memory layouts nor instruction sets. Weights are named by the number of their parameter in the
-//! file; [`Parameters`](crate::Parameters) reads them, a layer at a time.
+//! A program is independent of memory layouts and instruction sets. Weights are identified by their parameter
+//! number in the file; [`Parameters`](crate::Parameters) reads them, one layer at a time.
 
 mod fuse;
 mod lower;
@@ -45,12 +46,12 @@ pub enum DataType {
     Bool,
 }
 
-/// A tensor that a program reads, makes or gives.
+/// An input, output or intermediate tensor of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
-    /// The name of the input or of the node that makes it.
+    /// The name of the input or of the node that computes it.
     pub name: String,
-    /// What its elements are.
+    /// The element type.
     pub data_type: DataType,
     /// Its dimensions, the batch first.
     pub shape: Shape,
@@ -59,13 +60,13 @@ pub struct Value {
 /// One operation with its operands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
-    /// The node that it stands for, or the first of those.
+    /// The node that it implements, or the first of several.
     pub name: String,
-    /// What it does.
+    /// The operation.
     pub kind: OperationKind,
-    /// What it reads.
+    /// The inputs.
     pub inputs: Vec<ValueId>,
-    /// What it makes.
+    /// The output.
     pub output: ValueId,
 }
 
@@ -93,27 +94,27 @@ impl Program {
         &self.symbols
     }
 
-    /// All values. Some belong to nodes that are part of another operation now, and are made by none.
+    /// All values. Those between fused nodes are not computed by any operation.
     pub fn values(&self) -> &[Value] {
         &self.values
     }
 
-    /// The operations, in the order in which they can run.
+    /// The operations, in execution order.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
     }
 
-    /// The values that come from outside.
+    /// The input values.
     pub fn inputs(&self) -> &[ValueId] {
         &self.inputs
     }
 
-    /// The values that are asked for; one may be there twice.
+    /// The output values; a value may occur twice.
     pub fn outputs(&self) -> &[ValueId] {
         &self.outputs
     }
 
-    /// The names of the outputs in the network: a node that changes nothing has no value here, but may have named one.
+    /// The names of the outputs in the network: an identity node has no value here, but may have named one.
     pub fn output_names(&self) -> &[String] {
         &self.output_names
     }
@@ -143,7 +144,7 @@ impl Program {
         Ok(Sizes::new(sizes))
     }
 
-    /// How often each value is read; one that leaves the program counts two more.
+    /// How often each value is read; an output counts two more.
     pub(crate) fn n_reads(&self) -> Vec<usize> {
         let mut n = vec![0; self.values.len()];
         self.operations.iter().flat_map(|op| &op.inputs).for_each(|&value| n[value] += 1);

@@ -1,18 +1,20 @@
-//! What this machine does with a program: a flat list of steps over buffers.
+//! A program scheduled for this machine: a flat list of steps over buffers.
 //!
 //! ```text
 //! conv1 (scale and relu in its epilogue) ─ flatten ─ fc1        step 0  conv1   buffer 0 -> 1
 //!                                                               step 1  fc1     buffer 1 -> 2
 //! ```
 //!
-//! Elements are changed in place where nobody else reads them, and shapes cost nothing where the elements lie the same.
+//! Elements are changed in place where they have no other reader, and reshapes are free where the layout
+//! stays the same.
 //!
-//! How a batch lies in a buffer is a [`Layout`]: vectors (one dimension beside the batch) lie feature by feature, so
-//! that a weight meets all images at once; anything else image by image. For one image there is no difference. Steps on
-//! images are run for a few of them at a time, from the first step to the last before a vector is made ([`Segment`]).
+//! A batch is stored in a buffer by [`Layout`]: vectors (one dimension besides the batch) feature by feature,
+//! so that each weight is applied to all images together; anything else image by image. For one image they
+//! are the same. Steps on images are run for a few of them at a time, from the first step to the last before
+//! a vector is made ([`Segment`]).
 //!
 //! Values must be f32, their first dimension the batch, and all other dimensions fixed; the program may be more general,
-//! and what is not run here is refused by name.
+//! and unsupported operations are refused by name.
 
 mod compile;
 mod convolution;
@@ -36,7 +38,7 @@ use kompakt_kernels::Convolution;
 /// A buffer's number.
 pub(crate) type BufferId = usize;
 
-/// How the images of a batch lie in a buffer.
+/// The layout of a batch of images in a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
     /// `[features, images]`: feature by feature, for all images at once.
@@ -46,13 +48,13 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
-    /// The layout of a value of that shape, batch left out.
+    /// The layout of a value of that shape, without the batch.
     pub(crate) fn of(shape: &[usize]) -> Self {
         if shape.len() == 1 { Self::FeatureMajor } else { Self::ImageMajor }
     }
 
-    /// How often the elements of one image are found one after the other among `n` images, and how many images lie side
-    /// by side at each element.
+    /// The number of contiguous groups of one image's elements among `n` images, and how many images are
+    /// stored side by side at each element.
     pub(crate) fn blocks(self, n: usize) -> (usize, usize) {
         match self {
             Self::FeatureMajor => (1, n),
@@ -60,7 +62,7 @@ impl Layout {
         }
     }
 
-    /// Elements that are `inner` apart in an image are so far apart among `n` images.
+    /// The stride among `n` images for a stride of `inner` in one image.
     pub(crate) fn distance(self, inner: usize, n: usize) -> usize {
         match self {
             Self::FeatureMajor => n,
@@ -69,17 +71,17 @@ impl Layout {
     }
 }
 
-/// Where a value lives.
+/// The storage of a value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Buffer {
-    /// Elements for each image.
+    /// Elements per image.
     pub(crate) len: usize,
     /// The first step that uses it.
     pub(crate) first: usize,
     /// The last step that uses it.
     pub(crate) last: usize,
     pub(crate) layout: Layout,
-    /// How many images have a place in it: those that a [`Segment`] runs together, or `usize::MAX` for all.
+    /// How many images it holds: those that a [`Segment`] runs together, or `usize::MAX` for all.
     pub(crate) n_images: usize,
 }
 
@@ -99,13 +101,13 @@ pub(crate) struct LayerSpec {
     pub(crate) conv: Option<Convolution>,
     /// Whether only the next layer reads it, in the same step: see [`StepKind::ExpandedDepthwise`].
     pub(crate) feeds_depthwise: bool,
-    /// Whether it is the layer after such a one, which has its rows in memory.
+    /// Whether it is the layer after such a layer, with its rows in memory.
     pub(crate) stays_in_memory: bool,
-    /// Whether zeros in its input are likely: it reads the network's input or what leaves a ReLU.
+    /// Whether zeros in its input are likely: it reads the network's input or the output of a ReLU.
     pub(crate) input_has_zeros: bool,
 }
 
-/// Numbers of a step without weights: one or two a channel, or its output.
+/// Numbers of a step without weights: one or two per channel, or its output.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum PerChannel {
     /// Scale and bias.
@@ -127,22 +129,22 @@ pub(crate) struct Schedule {
     pub(crate) tables: Vec<ParameterId>,
     /// Numbers of constants.
     pub(crate) n_constant: usize,
-    /// One an input of the program.
+    /// One per input of the program.
     pub(crate) inputs: Vec<BufferId>,
-    /// One an output of the program.
+    /// One per output of the program.
     pub(crate) outputs: Vec<BufferId>,
 }
 
 impl Schedule {
     /// Schedules a program for up to `max_batch` images at once. The forms of its layers are still open.
     ///
-    /// Errors: every operation that cannot be run here, with the reason.
+    /// Errors: all operations that cannot be run here, with the reasons.
     pub(crate) fn new(program: &Program, max_batch: usize) -> Result<Self, Vec<String>> {
         compile::compile(program, max_batch > 1)
     }
 
-    /// Takes the convolutions as the chosen forms of the layers want them, and cuts the steps into segments. Once, before
-    /// buffers get their places.
+    /// Sets the convolutions' input layouts for the chosen forms, and divides the steps into segments. Called
+    /// once, before buffers are placed.
     pub(crate) fn settle(&mut self, choices: &[Choice], max_batch: usize) {
         for (spec, choice) in self.layers.iter_mut().zip(choices) {
             spec.conv = choice.conv;

@@ -1,4 +1,4 @@
-//! A model made ready to run, by this machine's processor or by another executor.
+//! A model prepared to run, on this machine's processor or by another executor.
 
 mod options;
 mod owned;
@@ -23,30 +23,31 @@ use kompakt_kernels::{Isa, elementwise};
 use kompakt_prep::Pipeline;
 use prediction::{ends_in_softmax, likeliest};
 
-/// A model made ready to run. See [`Model`] for an example.
+/// A model prepared to run. See [`Model`] for an example.
 ///
-/// Making one decodes what its [`plan`](Self::plan) keeps in memory and allocates all else; after a first run with as
-/// many images, running allocates nothing. Results depend on the file, the instruction set and `max_batch` (which choose
-/// the order of sums); never on the RAM budget, the tier or the number of threads.
+/// Construction decodes what its [`plan`](Self::plan) keeps in memory and allocates the rest; after a first
+/// run with as many images, running allocates nothing. Results depend on the file, the instruction set and
+/// `max_batch` (which choose the order of sums); never on the RAM budget, the tier or the number of threads.
 #[derive(Debug)]
 pub struct Session<'m> {
     model: &'m Model<'m>,
     executor: Box<dyn Executor + 'm>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
-    /// Results of the last run, one an output: `[batch, len]`.
+    /// Results of the last run, one per output: `[batch, len]`.
     results: Vec<Vec<f32>>,
     pipeline: Option<Pipeline>,
     prepared: Vec<f32>,
     prep_scratch: kompakt_prep::Scratch,
     predictions: Vec<Prediction>,
-    /// Whether the first output is probabilities already.
+    /// Whether the first output already holds probabilities.
     ends_in_softmax: bool,
     isa: Isa,
 }
 
 impl<'m> Session<'m> {
-    /// Plans the network for this machine's processor, decodes what is to stay in memory, and allocates what a run needs.
+    /// Plans the network for this machine's processor, decodes what stays in memory, and allocates what a run
+    /// needs.
     ///
     /// Errors: payloads that are broken, all nodes that cannot be run, sizes that the network does not have, a RAM budget
     /// that is too small (with the least possible), a thread that cannot be started.
@@ -57,7 +58,7 @@ impl<'m> Session<'m> {
         Self::of(model, &program, &sizes, Box::new(cpu), options.isa)
     }
 
-    /// A session whose program something else runs; see [`Executor`].
+    /// A session with another executor; see [`Executor`].
     ///
     /// Errors: only if the bytes of the model have changed their length since they were opened.
     pub fn with_executor(
@@ -99,7 +100,7 @@ impl<'m> Session<'m> {
         self.model
     }
 
-    /// Forms and memory.
+    /// The plan: forms and memory.
     pub fn plan(&self) -> &Plan {
         self.executor.plan()
     }
@@ -114,45 +115,45 @@ impl<'m> Session<'m> {
         &self.outputs
     }
 
-    /// Whether the answer is a class: one output, a vector of at least two numbers. Then
-    /// [`predict`](Self::predict) and [`classify`](Self::classify) have a meaning.
+    /// Whether the network is a classifier: one output, a vector of at least two numbers. Only then
+    /// [`predict`](Self::predict) and [`classify`](Self::classify) are meaningful.
     pub fn is_classifier(&self) -> bool {
         let [output] = &self.outputs[..] else { return false };
         matches!(&output.shape[..], [n, rest @ ..] if *n > 1 && rest.iter().all(|d| *d == 1))
     }
 
-    /// Shape of the network's first input, batch left out.
+    /// Shape of the network's first input, without the batch.
     pub fn input_shape(&self) -> &[usize] {
         &self.inputs[0].shape
     }
 
-    /// Shape of the network's first output, batch left out.
+    /// Shape of the network's first output, without the batch.
     pub fn output_shape(&self) -> &[usize] {
         &self.outputs[0].shape
     }
 
-    /// Shape of a raw input: what the file's preprocessing takes, or the network where it has none.
+    /// Shape of a raw input: that of the file's preprocessing, or the network's where there is none.
     pub fn raw_shape(&self) -> Vec<usize> {
         self.pipeline.as_ref().map_or_else(|| self.inputs[0].shape.clone(), |p| p.input_shape().dims())
     }
 
-    /// What is done to a raw input first, if anything.
+    /// The preprocessing of raw inputs, if any.
     pub fn pipeline(&self) -> Option<&Pipeline> {
         self.pipeline.as_ref()
     }
 
-    /// Runs a network of one input on `batch` prepared inputs; gives the first output.
+    /// Runs a network with one input on `batch` preprocessed inputs; returns the first output.
     ///
     /// Shapes: `input` `[batch, input_shape...]`; result `[batch, output_shape...]`; row-major.
-    /// Errors: an input of another length.
+    /// Errors: an input of the wrong length.
     pub fn run(&mut self, input: &[f32], batch: usize) -> Result<&[f32], RuntimeError> {
         self.run_all(&[input], batch)?;
         Ok(self.output(0))
     }
 
-    /// Runs a network of any number of inputs; [`output`](Self::output) gives the results.
+    /// Runs a network with any number of inputs; [`output`](Self::output) returns the results.
     ///
-    /// Errors: inputs of another number or length.
+    /// Errors: the wrong number of inputs, or an input of the wrong length.
     pub fn run_all(&mut self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
         self.check(inputs, batch)?;
         self.make_room(batch);
@@ -166,8 +167,8 @@ impl<'m> Session<'m> {
 
     /// Runs the network on raw inputs: as [`run`](Self::run), after the file's preprocessing.
     ///
-    /// Shapes: `raw` `[batch, raw_shape...]`. Units: bytes of pictures divided by 255.
-    /// Errors: an input of another length.
+    /// Shapes: `raw` `[batch, raw_shape...]`. Units: bytes of images divided by 255.
+    /// Errors: an input of the wrong length.
     pub fn run_raw(&mut self, raw: &[f32], batch: usize) -> Result<&[f32], RuntimeError> {
         self.run_all_raw(&[raw], batch)?;
         Ok(self.output(0))
@@ -175,7 +176,7 @@ impl<'m> Session<'m> {
 
     /// As [`run_all`](Self::run_all), after the file's preprocessing, which only networks of one input have.
     ///
-    /// Errors: inputs of another number or length.
+    /// Errors: the wrong number of inputs, or an input of the wrong length.
     pub fn run_all_raw(&mut self, raw: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
         let pipeline = self.pipeline.take();
         let result = match (&pipeline, raw) {
@@ -226,8 +227,8 @@ impl<'m> Session<'m> {
         Ok(self.output(0))
     }
 
-    /// The likeliest classes of one raw input, likeliest first, at most `top` of them. Of equals the first class
-    /// comes first.
+    /// The most likely classes of one raw input, most likely first, at most `top` of them. Ties go to the
+    /// lower class number.
     ///
     /// Errors: an input of another length, a network that is not a [classifier](Self::is_classifier).
     pub fn classify(&mut self, raw: &[f32], top: usize) -> Result<&[Prediction], RuntimeError> {
@@ -242,9 +243,9 @@ impl<'m> Session<'m> {
         Ok(&self.predictions)
     }
 
-    /// Runs a network of one input `rounds` times and gives the median time of each step.
+    /// Runs a network with one input `rounds` times and returns the median time of each step.
     ///
-    /// Errors: an input of another length.
+    /// Errors: an input of the wrong length.
     pub fn profile(
         &mut self,
         input: &[f32],

@@ -1,4 +1,4 @@
-//! Signatures: who made a file, where checksums tell accidents alone.
+//! Signatures: they authenticate a file, where checksums only detect accidental damage.
 //!
 //! ```text
 //! net.kompakt            net.kompakt.minisig
@@ -13,20 +13,20 @@ use crate::{Model, RuntimeError};
 use alloc::{borrow::ToOwned, format, string::String};
 use std::path::{Path, PathBuf};
 
-/// What the trusted comment says of the content: this word, then the content hash in 16 hexadecimal digits.
+/// The prefix in the trusted comment, followed by the content hash in 16 hexadecimal digits.
 pub const CONTENT: &str = "content:";
 
-/// What is added to a file's name to name its signature.
+/// The suffix of signature files.
 pub const SUFFIX: &str = ".minisig";
 
-/// The key that a signature is checked with.
+/// The key for verifying signatures.
 #[derive(Debug, Clone)]
 pub struct PublicKey(minisign_verify::PublicKey);
 
 impl PublicKey {
-    /// Reads a key: the text of a `.pub` file, or its second line alone (`RW…`, 56 characters).
+    /// Reads a key: the text of a `.pub` file, or only its second line (`RW…`, 56 characters).
     ///
-    /// Errors: [`RuntimeError::Signature`] where it is neither.
+    /// Errors: [`RuntimeError::Signature`] if it is neither.
     pub fn parse(text: &str) -> Result<Self, RuntimeError> {
         let text = text.trim();
         let key = match text.contains('\n') {
@@ -42,14 +42,14 @@ impl PublicKey {
 }
 
 impl<'a> Model<'a> {
-    /// Lets the model pass only if `signature`, the text of a `.minisig` file, was made of exactly these bytes with the
-    /// secret half of `key`.
+    /// Returns the model only if `signature`, the text of a `.minisig` file, was made for exactly these bytes
+    /// with the secret half of `key`.
     ///
-    /// All bytes are read once. The signature of a mapped file holds for the bytes as they were then: where others may write
-    /// to the file, open it by [`Model::read`].
+    /// All bytes are read once. For a mapped file, the check covers the bytes at this time: where others may
+    /// write to the file, open it by [`Model::read`].
     ///
-    /// Errors: [`RuntimeError::Signature`], which says whether the signature cannot be read, is by another key, is of other
-    /// bytes, or names another content hash.
+    /// Errors: [`RuntimeError::Signature`], which says whether the signature cannot be read, is by another
+    /// key, is for other bytes, or names another content hash.
     ///
     /// ```no_run
     /// use kompakt_runtime::{Model, PublicKey};
@@ -92,16 +92,17 @@ impl<'a> Model<'a> {
 }
 
 impl Model<'static> {
-    /// Maps a file and lets it pass only with the signature beside it, `PATH.minisig`, as
+    /// Maps a file and accepts it only with a valid signature in `PATH.minisig`, as
     /// [`require_signature`](Model::require_signature) does.
     ///
-    /// Errors: as [`Model::map`] and [`Model::require_signature`]; [`RuntimeError::Signature`] where there is no signature.
+    /// Errors: as [`Model::map`] and [`Model::require_signature`]; [`RuntimeError::Signature`] if there is no
+    /// signature.
     pub fn map_signed(path: impl AsRef<Path>, key: &PublicKey) -> Result<Self, RuntimeError> {
         Self::map(&path)?.require_signature(key, &beside(path.as_ref())?)
     }
 
-    /// As [`map_signed`](Self::map_signed), with the file read into memory: what was checked is what is run, whoever writes to
-    /// the file.
+    /// As [`map_signed`](Self::map_signed), with the file read into memory: the bytes that were checked are
+    /// those that run, even if others write to the file.
     ///
     /// Errors: as [`Model::read`] and [`Model::map_signed`].
     pub fn read_signed(path: impl AsRef<Path>, key: &PublicKey) -> Result<Self, RuntimeError> {
@@ -116,7 +117,7 @@ fn beside(path: &Path) -> Result<String, RuntimeError> {
         .map_err(|error| RuntimeError::Signature(format!("no signature {}: {error}", path.display())))
 }
 
-/// Where the signature of a file lies: beside it, with `.minisig` after its name.
+/// The path of a file's signature: its own with `.minisig` appended.
 pub fn signature_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(SUFFIX);

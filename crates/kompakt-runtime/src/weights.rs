@@ -1,7 +1,7 @@
 //! The weights of one layer: where the file has them, and decoded.
 //!
 //! ```text
-//! tier direct    tiles of packed rows     ─┐ for_rows: row by row, at every run (a layer that is run from the file)
+//! tier direct    tiles of packed rows     ─┐ for_rows: row by row, at every run (a layer that runs from the file)
 //! tier stream    tiles, decoded whole     ─┤
 //!                                          └ take_rows: all rows, once ─► CompressedRows ─► any form in memory
 //! tier smallest  decoded when it is opened ──────────────────────────────┘
@@ -36,12 +36,12 @@ pub(crate) struct StoredWeights<'m> {
     pub(crate) n_kept: usize,
     /// The same, at most.
     most_kept: usize,
-    /// How many times the usual number of rows is unpacked together.
+    /// Multiplier for the number of rows unpacked together.
     pub(crate) more_at_once: usize,
-    /// Columns and codes of a row that are put together here; nothing where a tile's decoder has them.
+    /// Columns and codes of a row that are assembled here; empty where a tile's decoder has them.
     row_room: usize,
     is_full: bool,
-    /// The most that one row keeps, or more.
+    /// An upper bound for the weights that a row keeps.
     max_row_kept: usize,
     /// Bytes of the file that hold its rows.
     pub(crate) file_bytes: usize,
@@ -52,14 +52,14 @@ pub(crate) struct StoredWeights<'m> {
     decoded: Option<CompressedRows>,
 }
 
-/// Where rows come from.
+/// The source of rows.
 #[derive(Debug)]
 enum Source<'m> {
-    /// Tiles of the tier `direct`, read where they lie.
+    /// Tiles of the tier `direct`, read in place.
     Direct { rows_per_tile: usize, tiles: Vec<TileRef<'m>> },
     /// Tiles of the tier `stream`.
     Stream(StreamTiles<'m>),
-    /// They were decoded whole when the weights were opened.
+    /// Decoded completely when the weights were opened.
     Decoded,
 }
 
@@ -117,7 +117,7 @@ impl<'m> StoredWeights<'m> {
                 }
             }
             Source::Stream(tiles) => tiles.for_rows(self.n_cols, rows, scratch, visit),
-            // These are never run from the file.
+            // These never run from the file.
             Source::Decoded => {}
         }
     }
@@ -147,8 +147,8 @@ impl<'m> StoredWeights<'m> {
         self.is_coded.then_some(self.codebook.n_levels())
     }
 
-    /// Rows that are unpacked together: whole tiles where a tile is decoded as a whole, else few enough to stay in
-    /// cache.
+    /// Rows that are unpacked together: complete tiles where a tile is decoded as a unit, else few enough to
+    /// stay in cache.
     pub(crate) fn rows_at_once(&self) -> usize {
         const ENTRIES: usize = 1 << 14;
         let few = ENTRIES.div_ceil(self.max_row_kept.max(1));
@@ -168,7 +168,7 @@ impl<'m> StoredWeights<'m> {
         }
     }
 
-    /// Bytes that unpacking takes beside the rows themselves.
+    /// Bytes that unpacking needs besides the rows themselves.
     pub(crate) fn unpack_bytes(&self) -> usize {
         let row = 5 * self.row_room;
         match &self.source {

@@ -1,4 +1,4 @@
-//! A network of inverted residuals: batches in turns, tiers, budgets, threads, instruction sets.
+//! A network of inverted residuals: batches run in parts, tiers, budgets, threads, instruction sets.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_format::Tier;
@@ -17,7 +17,7 @@ fn options(isa: Isa, max_batch: usize, threads: usize) -> SessionOptions {
 fn every_tier_budget_and_instruction_set() {
     for size in [27, 96] {
         let model = checkpoint(inverted_residuals(size), 3, |name| {
-            // What is pruned of a depthwise layer is a zero like any.
+            // Pruned weights of a depthwise layer are stored as ordinary zeros.
             (if name.starts_with("n3.") { 0.5 } else { 0.3 }, 16)
         });
         let x = numbers(4, 3 * size * size * 2);
@@ -44,7 +44,7 @@ fn every_tier_budget_and_instruction_set() {
     }
 }
 
-/// Images of a batch take turns; neither their number nor what ran before them matters.
+/// A batch runs in parts; neither its size nor earlier runs change the results.
 #[test]
 fn batches_are_their_images() {
     let (size, n) = (64, 23);
@@ -65,7 +65,7 @@ fn batches_are_their_images() {
         for (a, b) in classes.iter().zip(&found_classes) {
             assert!((a - b).abs() <= 1e-4 * (1.0 + a.abs()), "{a} {b}");
         }
-        // Only inputs and results have a place for every image.
+        // Only inputs and results have memory for all images.
         assert!(bytes < bytes_of_one * max_batch, "{bytes} for {max_batch}, {bytes_of_one} for one");
     }
 }

@@ -1,4 +1,5 @@
-//! The seam for executors: a program and its weights, run by code that is not the loader's, answer the same.
+//! The executor interface: a program and its weights, run by code outside the loader, produce the same
+//! results.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/f64_executor.rs"]
@@ -36,7 +37,7 @@ fn another_executor_answers_as_the_reference() {
     });
 }
 
-/// Every golden file: together they have every operator.
+/// All golden files: together they have all operators.
 #[test]
 fn another_executor_answers_as_the_loader_on_the_golden_files() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/good");

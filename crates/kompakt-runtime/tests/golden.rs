@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Images that are run in one call.
+/// Images per call.
 const BATCH: usize = 3;
 
 fn golden_files() -> Vec<PathBuf> {

@@ -1,4 +1,4 @@
-//! What a session allocates: what its plan says, and nothing once it has run.
+//! A session allocates what its plan says, and nothing after its first run.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_format::Tier;
@@ -20,7 +20,7 @@ struct Counting;
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 static CALLS: AtomicUsize = AtomicUsize::new(0);
-/// Tests take turns: the counters are the process's.
+/// Serialises the tests, because the counters are global.
 static TURN: Mutex<()> = Mutex::new(());
 
 #[expect(unsafe_code, reason = "an allocator that counts")]
@@ -89,7 +89,8 @@ fn nothing_is_allocated_after_the_first_run() {
                     assert_eq!(calls_of(&mut session), 0, "{tier:?}, batches of {max_batch}, small {small}");
                     continue;
                 }
-                // Which thread takes which chunk is chance: each allocates until it has had the largest, then no more.
+                // Chunks are assigned to threads at random: each thread allocates until it has had the
+                // largest, then no more.
                 let mut silent = 0;
                 let stops = (0..1000).any(|_| {
                     silent = if calls_of(&mut session) == 0 { silent + 1 } else { 0 };
@@ -110,7 +111,7 @@ fn least(model: &Model<'_>, options: &SessionOptions) -> usize {
     }
 }
 
-/// Live bytes of a session that has run, beside what its plan says.
+/// Live bytes of a session that has run, and its plan's number.
 fn held(model: &Model<'_>, options: &SessionOptions) -> (usize, kompakt_runtime::Plan) {
     let before = LIVE.load(Ordering::Relaxed);
     let mut session = Session::new(model, options).unwrap();

@@ -9,7 +9,7 @@ use kompakt_testing::models::{TIERS, checkpoint, expected, pack};
 use kompakt_testing::numbers;
 use kompakt_testing::random_network::graph;
 
-/// Random networks that are tried.
+/// The number of random networks.
 const CASES: u32 = 90;
 
 fn options(isa: Isa, max_batch: usize) -> SessionOptions {
@@ -19,7 +19,7 @@ fn options(isa: Isa, max_batch: usize) -> SessionOptions {
     options
 }
 
-/// The least budget that a session runs in, as its error names it.
+/// The smallest budget that a session runs in, from its error.
 fn least_budget(model: &Model<'_>, options: &SessionOptions) -> usize {
     let mut options = options.clone();
     options.ram_budget = Some(0);

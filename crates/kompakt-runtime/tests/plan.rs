@@ -1,4 +1,4 @@
-//! Plans: what the table of costs decides, and that it decides alone.
+//! Plans: the choices follow the cost table, and nothing else.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_format::Tier;
@@ -66,7 +66,7 @@ fn tiers_have_the_same_forms() {
 
 #[test]
 fn convolutions_are_weighed_too() {
-    // Skipping zeros pays where most weights are pruned, and nowhere where none is.
+    // Skipping zeros is faster where most weights are pruned, and never where none is.
     for isa in Isa::available() {
         let [sparse, dense] = [0.05, 1.0].map(|density| {
             let graph = networks::lenet5(&[1, 28, 28], 10).unwrap();

@@ -1,4 +1,4 @@
-//! What is wrong is said, not crashed over.
+//! Invalid input leads to errors, not to crashes.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_format::Tier;

@@ -1,4 +1,4 @@
-//! The loader runs the self-tests of a file, and sees what is off.
+//! The loader runs the self-tests of a file, and detects wrong results.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_format::Tier;

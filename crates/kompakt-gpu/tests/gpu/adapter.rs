@@ -1,4 +1,4 @@
-//! The GPU that is tested, and what its answers are compared with.
+//! The GPU under test, and the comparison with the loader's results.
 
 use kompakt_gpu::{Gpu, GpuExecutor, GpuOptions};
 use kompakt_runtime::{Model, Session, SessionOptions};
@@ -8,7 +8,8 @@ use std::{
     sync::OnceLock,
 };
 
-/// The GPU of this machine, software included; `None`, said aloud, where there is none and none is demanded.
+/// The GPU of this machine, or a software adapter; `None`, with a note, where there is none and none is
+/// required.
 #[expect(clippy::print_stderr, reason = "what is not tested is said")]
 pub(crate) fn gpu() -> Option<Gpu> {
     static GPU: OnceLock<Option<Gpu>> = OnceLock::new();

@@ -37,7 +37,7 @@ fn fits_half(gpu: &Gpu, model: &Model<'_>, options: &GpuOptions) -> bool {
     }
 }
 
-/// Every operator that files can name: the golden files have all of them, in every tier.
+/// All operators of the format: the golden files have all of them, in each tier.
 #[test]
 fn golden_files() {
     let Some(gpu) = gpu() else { return };
@@ -116,7 +116,7 @@ fn a_device_is_chosen_by_name() {
     assert!(open("cpu").unwrap().session.plan().device.is_none());
     let error = open("gpu:no such thing").unwrap_err().to_string();
     assert!(error.contains(&gpu.summary().name), "says what there is: {error}");
-    // Falls back where the GPU is software, and says so; the choice is said in any case.
+    // Falls back where the GPU is a software adapter, and reports it; the choice is reported in any case.
     assert!(open("auto").unwrap().note.is_some());
     assert!(!kompakt_gpu::adapters().unwrap().is_empty());
 }

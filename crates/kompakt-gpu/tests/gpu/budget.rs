@@ -1,4 +1,4 @@
-//! Budgets for video memory: layers that do not fit are brought at every run, and the answers stay the same.
+//! Budgets for video memory: layers that do not fit are streamed at every run, and the results stay the same.
 
 use super::adapter::{compare, files, gpu, session};
 use kompakt_gpu::{GpuError, GpuExecutor, GpuOptions};
@@ -54,7 +54,7 @@ fn golden_files_in_the_least_memory() {
         let model = Model::map(&path).unwrap();
         let GpuError::Budget { least, .. } = (match GpuExecutor::new(&gpu, &model, 2, &with_budget(0)) {
             Err(error) => error,
-            // Networks without layers have nothing that can be left out.
+            // Networks without layers have nothing to stream.
             Ok(_) => continue,
         }) else {
             panic!("{}", path.display())

@@ -1,4 +1,4 @@
-//! What a device cannot hold is split or refused by name; a device that goes away is an error.
+//! What exceeds a device's limits is split or refused by name; a lost device is an error.
 
 use super::adapter::{compare, gpu, session};
 use kompakt_format::Tier;
@@ -15,7 +15,7 @@ fn layers_and_batches_over_a_limit_are_split() {
     for tier in TIERS {
         let bytes = pack(&model, tier);
         let opened = Model::from_bytes(&bytes).unwrap();
-        // conv1 makes 46 kB an image; fc1 has 400,000 weights.
+        // conv1 writes 46 kB per image; fc1 has 400,000 weights.
         let small = gpu.clone().with_max_binding_bytes(100_000);
         let mut session = session(&small, &opened, 64, &GpuOptions::default());
         assert_eq!(session.plan().max_batch, 2);
@@ -41,7 +41,7 @@ fn what_cannot_be_split_is_refused_by_name() {
 
 #[test]
 fn a_device_that_is_lost_is_an_error() {
-    // A device of its own.
+    // A separate device.
     if gpu().is_none() {
         return;
     }

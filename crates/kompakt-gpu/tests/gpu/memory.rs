@@ -1,4 +1,4 @@
-//! The plan says what is in video memory, and a run takes no more.
+//! The plan states the use of video memory, and a run does not exceed it.
 
 use super::adapter::{files, gpu, inputs, session};
 use kompakt_format::Tier;

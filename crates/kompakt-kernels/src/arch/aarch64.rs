@@ -8,14 +8,14 @@ use crate::{
 };
 use core::arch::aarch64::*;
 
-/// Every 64-bit Arm of the application profile has it.
+/// All 64-bit Arm processors of the application profile have it.
 pub(crate) struct Neon;
 
 impl Arch for Neon {
     type Narrow = F32x4;
     type Wide = F32x4;
     /// Not measured on a machine: the portable table.
-    // Windows: derived from AVX2, whose vectors are twice as long and of which as many can start in a cycle. Fewer loads
+    // Windows: derived from AVX2, with vectors twice as long and the same issue rate. Fewer loads
     // cross a cache line.
     const COSTS: Costs = Costs {
         tap: 404.0,

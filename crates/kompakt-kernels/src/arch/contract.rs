@@ -1,4 +1,4 @@
-//! What every instruction set must do, method by method, against plain loops: the list for whoever adds one.
+//! Conformance tests for instruction sets, method by method, against plain loops.
 #![allow(clippy::undocumented_unsafe_blocks, reason = "each call is within the arrays beside it")]
 
 use super::Arch;
@@ -62,7 +62,7 @@ unsafe fn vector<V: Vector>() {
         each(a, &|i| x[i]);
         each(V::splat(2.5), &|_| 2.5);
         each(a.add(b), &|i| x[i] + y[3 + i]);
-        // Rounded once or twice, as it says: (1 + 2^-12)^2 - 1 keeps its last bit in one rounding alone.
+        // Rounded once or twice, as declared: (1 + 2^-12)^2 - 1 keeps its last bit only if rounded once.
         let (close, minus_one) = (1.0 + 2f32.powi(-12), V::splat(-1.0));
         let exact = 2f32.powi(-11) + if V::FUSED { 2f32.powi(-24) } else { 0.0 };
         each(V::splat(close).mul_add(V::splat(close), minus_one), &|_| exact);

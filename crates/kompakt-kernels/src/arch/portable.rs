@@ -1,4 +1,4 @@
-//! Vectors of four floats as plain arrays, on any machine: what the compiler makes of them is up to it.
+//! Vectors of four floats as plain arrays, on any machine; vectorizing is left to the compiler.
 #![expect(unsafe_code, reason = "the trait's loads and stores are through pointers")]
 
 use super::Arch;
@@ -36,7 +36,7 @@ impl Arch for Portable {
         depthwise_vector: 2980.0,
     };
 
-    // As a function of its own: callers have the versions of other instruction sets beside it.
+    // A separate function, because callers contain the versions for other instruction sets too.
     #[inline(never)]
     unsafe fn run<J: Job>(job: J) -> J::Output {
         // SAFETY: it needs no features.
@@ -156,11 +156,11 @@ impl FourLanes {
         self.from == 0 && self.end == 4
     }
 
-    /// The floats of these lanes, zero in the others, which are not read.
+    /// Loads these lanes; the others are zero and not read.
     ///
     /// # Safety
     /// A float at each of these lanes.
-    // Not inlined: kernels have a load under a mask in every tile, and most masks are of all lanes.
+    // Not inlined: kernels have a masked load in each tile, and most masks include all lanes.
     #[inline(never)]
     pub(super) unsafe fn load(self, at: *const f32) -> [f32; 4] {
         let mut lanes = [0.0; 4];

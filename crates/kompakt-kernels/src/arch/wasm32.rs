@@ -8,14 +8,15 @@ use crate::{
 };
 use core::arch::wasm32::*;
 
-/// A module with such instructions is refused by a machine without them, so the whole build has them or none.
+/// Machines without these instructions reject a module that has them, so they are enabled for the entire
+/// build or not.
 pub(crate) struct Simd128;
 
 impl Arch for Simd128 {
     type Narrow = F32x4;
     type Wide = F32x4;
     /// Not measured: the portable table.
-    // What `portable` compiles to on x86-64 is the same: 128-bit multiplications and additions.
+    // `portable` on x86-64 compiles to the same: 128-bit multiplications and additions.
     const COSTS: Costs = super::portable::Portable::COSTS;
 
     #[inline(always)]

@@ -1,15 +1,15 @@
-//! A convolution: how its input lies when it is multiplied, what that takes in memory, and how it is run.
+//! A convolution: the layout of its input, its memory, and its execution.
 //!
 //! | input | when | results |
 //! |---|---|---|
-//! | lines: planes as they are, copied to whole vectors where they are not | kernels of one place | in place, else copied |
+//! | lines: planes as they are, copied to full vectors where they are not | 1 x 1 kernels | in place, else copied |
 //! | planes as they are | each output channel reads one input channel: [`Depthwise`] | in place |
-//! | padded, and apart by phases of the stride: [`Planes`] | where that costs less than the next | in place |
+//! | padded, and split by phases of the stride: [`Planes`] | where that costs less than the next | in place |
 //! | tile by tile: [`Grid`] | all others | tile by tile |
 //! | tiles transformed: [`Winograd`] | kernels 3 x 3 whose weights are in panels, where that costs less | tile by tile |
 //!
 //! The weights are a [`WindowMatrix`](crate::WindowMatrix) over [`columns`](Convolution::columns); some of its rows are run
-//! by [`ConvRows`](super::rows::ConvRows). The input lies as it is best for weights in the form of
+//! by [`ConvRows`](super::rows::ConvRows). The input layout is the best for weights in the form of
 //! [`TapMatrix`](crate::TapMatrix); for the other form, see [`for_form`](Convolution::for_form).
 
 use super::{
@@ -23,19 +23,19 @@ use super::{
 };
 use crate::{Isa, PanelMatrix, WindowForm, matrix::layout::TapLayout};
 
-/// Floats of sums that wait for each other in a grid's tile, or in lines.
+/// Floats of partial sums in a grid's tile, or in lines.
 const SUMS: usize = 1 << 14;
-/// Floats between a layer and the depthwise one after it: a part of an L2.
+/// Floats between a layer and the depthwise one after it: a part of an L2 cache.
 const HIDDEN: usize = 1 << 16;
-/// What [`Grid::store`] wants after the last sum.
+/// The padding that [`Grid::store`] requires after the last sum.
 const GRID_SLACK: usize = 4 * LANES;
-/// How far a block of columns reaches: as far as a u16, in floats of planes, in vectors of lines.
+/// The span of a block of columns: the range of a u16, in floats for planes, in vectors for lines.
 const PLANE_BLOCK: usize = 1 << 16;
-/// Floats of `x` that a block of a grid's columns reaches over: most of an L1.
+/// Floats of `x` spanned by a block of a grid's columns: most of an L1 cache.
 const GRID_BLOCK: usize = 7 << 10;
-/// Weights that a row should keep in a block.
+/// The target number of kept weights of a row in a block.
 const GRID_KEPT: f32 = 24.0;
-/// Floats of `x` that a block reaches over where a tile has few sums.
+/// Floats of `x` spanned by a block where a tile has few sums.
 const GRID_FEW: usize = 1 << 16;
 
 /// A convolution of one shape: chooses how its input is laid out, says what that takes in memory, and runs.
@@ -49,7 +49,7 @@ pub struct Convolution {
     pub(super) input: Input,
 }
 
-/// How the input lies.
+/// The layout of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Input {
     Lines,
@@ -60,7 +60,7 @@ pub(super) enum Input {
 }
 
 impl Convolution {
-    /// The convolution of `groups` groups of that shape, with so many zeros below and to the right.
+    /// The convolution of `groups` groups of that shape, with that much padding below and to the right.
     pub fn new(shape: ConvShape, groups: usize, after: [usize; 2]) -> Self {
         let ConvShape { channels, before, stride, kernel, .. } = shape;
         let is_plain = before == [0; 2] && after == [0; 2] && stride == [1; 2];
@@ -82,7 +82,7 @@ impl Convolution {
         Self { shape, groups, after, input }
     }
 
-    /// The forms that its weights can have.
+    /// The possible forms of its weights.
     pub fn forms(&self) -> &'static [WindowForm] {
         let has_whole_groups = self.groups == 1 || self.shape.outputs.is_multiple_of(PanelMatrix::ROWS);
         match self.input {
@@ -94,7 +94,7 @@ impl Convolution {
         }
     }
 
-    /// The same with its input as it is best for weights in one of its [forms](Self::forms).
+    /// The same with the best input layout for weights in one of its [forms](Self::forms).
     pub fn for_form(&self, form: WindowForm, isa: Isa) -> Self {
         match (form, self.input) {
             (WindowForm::Panels, Input::Planes(_) | Input::Grid(_) | Input::Winograd(_)) => {
@@ -109,7 +109,7 @@ impl Convolution {
         }
     }
 
-    /// The same by Winograd's method, if it can be: for weights in panels.
+    /// The same by Winograd's method, where it applies: for weights in panels.
     pub fn by_winograd(&self) -> Option<Self> {
         let has_whole_groups = self.groups == 1 || self.shape.outputs.is_multiple_of(PanelMatrix::ROWS);
         let method = Winograd::new(&self.shape, self.groups).filter(|_| has_whole_groups);
@@ -126,7 +126,7 @@ impl Convolution {
         self.shape.output[0] * self.shape.output[1]
     }
 
-    /// Floats of an image's input as [`lay_out`](Self::lay_out) leaves it; `None` if it is taken as it is.
+    /// Floats of an image's input as [`lay_out`](Self::lay_out) leaves it; `None` if it is used unchanged.
     pub fn laid_out_len(&self) -> Option<usize> {
         self.laid_out().map(Planes::len)
     }
@@ -149,8 +149,8 @@ impl Convolution {
         }
     }
 
-    /// Where the columns of its weights `[outputs, channels, kernel h, kernel w]` lie, and how they are cut into blocks for
-    /// weights of that density.
+    /// The offsets of the columns of its weights `[outputs, channels, kernel h, kernel w]`, and their
+    /// division into blocks for weights of that density.
     pub fn columns(&self, density: f32) -> TapLayout {
         let shape = &self.shape;
         match &self.input {
@@ -163,12 +163,12 @@ impl Convolution {
                 TapLayout::planar(planes.offsets(shape.channels, shape.kernel, shape.dilation), PLANE_BLOCK)
             }
             Input::Grid(grid) => TapLayout::planar(grid.offsets(), grid_block(grid, density)),
-            // Channels of what is transformed follow each other.
+            // Channels of the transformed input are contiguous.
             Input::Winograd(_) => TapLayout::linear(self.n_cols(), PLANE_BLOCK),
         }
     }
 
-    /// Bytes of [`ConvScratch`] that each thread works in, with weights in that form of `n_rows` rows at a time;
+    /// Bytes of [`ConvScratch`] per thread, with weights in that form of `n_rows` rows at a time;
     /// `feeds_depthwise` if it is the first of an [`ExpandedDepthwise`](super::expanded::ExpandedDepthwise).
     pub fn scratch_bytes(
         &self,
@@ -188,8 +188,8 @@ impl Convolution {
         tile + panels
     }
 
-    /// Whether a plane is cut into tiles, each of which is laid out anew for each part of the rows: then a part should
-    /// have many.
+    /// Whether a plane is cut into tiles, each of which is laid out again for each part of the rows: then
+    /// parts should be large.
     pub fn is_cut(&self) -> bool {
         matches!(self.input, Input::Grid(grid) if grid.n_tiles() > 1)
     }
@@ -209,7 +209,7 @@ impl Convolution {
         }
     }
 
-    /// Floats from a channel to the next where planes are lines of whole vectors.
+    /// Channel stride in floats where planes are lines of full vectors.
     pub(super) fn pitch(&self) -> usize {
         self.plane().next_multiple_of(LANES)
     }
@@ -227,17 +227,17 @@ fn rows_of(floats: usize, len: usize) -> usize {
     (floats / len.max(1)).max(1)
 }
 
-/// Output channels whose sums wait for each other.
+/// Output channels whose partial sums are kept together.
 pub(super) fn grid_rows(grid: &Grid) -> usize {
     rows_of(SUMS, grid.tile_len())
 }
 
-/// Vectors of a tile's input that a block reaches over: what stays in an L1, but enough channels for each row to have
-/// some kept weights among them, for sums are loaded and stored for every block.
+/// Vectors of a tile's input spanned by a block: what fits an L1 cache, but enough channels for each row to
+/// have some kept weights among them, since sums are loaded and stored for each block.
 fn grid_block(grid: &Grid, density: f32) -> usize {
     let [down, across] = grid.block();
     if down * across < 4 {
-        // So few sums are added in an order that depends on the blocks, which may not depend on an estimate.
+        // Such tiles are summed in an order that depends on the blocks, which must not depend on an estimate.
         return GRID_FEW / LANES;
     }
     let channel = grid.channel_len() / LANES;

@@ -1,23 +1,24 @@
-//! What kernels ask of vectors of f32: the list of what a new instruction set must implement, beside [`Arch`](crate::arch::Arch).
+//! The vector interface of the kernels, which new instruction sets must implement along with
+//! [`Arch`](crate::arch::Arch).
 //!
 //! Kernels are written once over [`Vector`] and compiled for each instruction set by the function that enables its
-//! features. All implementations are `inline(always)`, so that the instructions land in those functions.
-//! `arch/contract.rs` tests every method of every vector of the machine against plain loops.
+//! features. All implementations are `inline(always)`, so that the instructions end up in those functions.
+//! `arch/contract.rs` tests all methods of all vectors of the machine against plain loops.
 #![expect(unsafe_code, reason = "vector loads and stores through pointers; the callers hold the bounds")]
 
 /// A vector of f32.
 ///
 /// # Safety
 /// Every method needs the instruction set of its type; loads and stores need as many valid floats at the pointer as
-/// the vector has lanes, or valid floats at the lanes of the mask alone.
+/// the vector has lanes, or valid floats at the lanes of the mask only.
 pub(crate) trait Vector: Copy {
-    /// How many lanes: 4, 8 or 16.
+    /// The number of lanes: 4, 8 or 16.
     const N: usize;
-    /// Sums that stay in registers beside what a multiplication needs.
+    /// Accumulators that fit in registers along with the operands of a multiplication.
     const SUMS: usize;
     /// Whether [`mul_add`](Self::mul_add) rounds once.
     const FUSED: bool;
-    /// Which lanes take part.
+    /// A mask of lanes.
     type Mask: Copy;
     /// The first 32 levels of a codebook, ready to be looked up.
     type Levels: Copy;
@@ -28,7 +29,7 @@ pub(crate) trait Vector: Copy {
     unsafe fn between(from: usize, end: usize) -> Self::Mask;
     unsafe fn splat(value: f32) -> Self;
     unsafe fn load(at: *const f32) -> Self;
-    /// Zero in the lanes that do not take part, which are not read: the pointer may begin anywhere.
+    /// Zero in the masked-out lanes, which are not read: the pointer may be unaligned.
     unsafe fn load_masked(at: *const f32, mask: Self::Mask) -> Self;
     unsafe fn store(self, at: *mut f32);
     unsafe fn store_masked(self, at: *mut f32, mask: Self::Mask);
@@ -41,8 +42,9 @@ pub(crate) trait Vector: Copy {
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2];
     /// `x` at the `N` columns at `idx`.
     unsafe fn gather(idx: *const u16, x: *const f32) -> Self;
-    /// Of a codebook's table.
+    /// Loads a codebook's table.
     unsafe fn levels(table: &[f32; 256]) -> Self::Levels;
-    /// The levels of `N` codes, each below 32, or [`FILLER`](crate::matrix::sliced::FILLER) if `FILLERS`, which gives 0.
+    /// The levels of `N` codes, each below 32, or [`FILLER`](crate::matrix::sliced::FILLER) if `FILLERS`,
+    /// which yields 0.
     unsafe fn look_up<const FILLERS: bool>(codes: *const u8, levels: Self::Levels) -> Self;
 }

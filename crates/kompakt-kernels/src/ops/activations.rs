@@ -1,4 +1,4 @@
-//! Activations beyond the first few: each changes one element on its own, in place.
+//! Further activations, elementwise and in place.
 
 use crate::isa::per_isa;
 
@@ -63,13 +63,13 @@ fn silu_body(x: &mut [f32]) {
     }
 }
 
-/// `exp(x)` without a branch, so that loops of it become vectors; arguments beyond ±87 count as that.
+/// Branchless `exp(x)`, so that loops over it vectorize; arguments are clamped to ±87.
 ///
 /// `x = n ln 2 + r` with `|r| <= ln 2 / 2`, `exp(x) = 2^n (1 + r + r^2 / 2 + ...)`, six terms.
-/// Accuracy: 3 units of the last place.
+/// Accuracy: 3 ulp.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    /// `1.5 * 2^23`: added and subtracted, it rounds to the nearest whole number.
+    /// `1.5 * 2^23`: added and subtracted, it rounds to the nearest integer.
     const ROUND: f32 = 12_582_912.0;
     let x = if x < -87.0 { -87.0 } else { x };
     let x = if x > 87.0 { 87.0 } else { x };
@@ -81,7 +81,7 @@ pub(super) fn exp(x: f32) -> f32 {
     for coefficient in [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         p = p * r + coefficient;
     }
-    // n is a whole number of at most 126 either way.
+    // n is an integer of magnitude at most 126.
     let power = f32::from_bits((((n as i32) + 127) as u32) << 23);
     p * power
 }

@@ -1,4 +1,4 @@
-//! What changes each element on its own, and the softmax.
+//! Elementwise operations, and the softmax.
 
 use crate::isa::per_isa;
 
@@ -23,8 +23,8 @@ per_isa! {
     pub fn affine(scale: f32, bias: f32, relu: bool, x: &mut [f32]) = affine_body;
 }
 per_isa! {
-    /// `exp(x) / sum exp(x)` over the first dimension, in place. Shapes: `x` `[n, inner]`; each of the `inner` on
-    /// its own. Panics: if `inner` does not divide the length.
+    /// `exp(x) / sum exp(x)` over the first dimension, in place. Shapes: `x` `[n, inner]`; each of the
+    /// `inner` columns separately. Panics: if `inner` does not divide the length.
     pub fn softmax(inner: usize, x: &mut [f32]) = softmax_body;
 }
 

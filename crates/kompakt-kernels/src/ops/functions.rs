@@ -1,10 +1,10 @@
-//! Functions of one element that networks use much, in place.
+//! Common unary functions, in place.
 
 use super::activations::exp;
 use crate::isa::per_isa;
 
 per_isa! {
-    /// `e^x`, 0 or the largest powers where it leaves the range of the numbers; NaN stays.
+    /// `e^x`, clamped to 0 or the largest powers outside the range of f32; NaN stays.
     pub fn exponential(x: &mut [f32]) = exponential_body;
 }
 per_isa! {
@@ -16,11 +16,11 @@ per_isa! {
     pub fn reciprocal(x: &mut [f32]) = reciprocal_body;
 }
 per_isa! {
-    /// The error function, off by at most 5e-7.
+    /// The error function. Accuracy: 5e-7.
     pub fn erf(x: &mut [f32]) = erf_body;
 }
 per_isa! {
-    /// `x (1 + erf(x / sqrt 2)) / 2`, off by at most 5e-7 of `x`.
+    /// `x (1 + erf(x / sqrt 2)) / 2`, with an error of at most 5e-7 of `x`.
     pub fn gelu(x: &mut [f32]) = gelu_body;
 }
 
@@ -28,7 +28,7 @@ per_isa! {
 fn exponential_body(x: &mut [f32]) {
     for x in x {
         let y = exp(*x);
-        // Beyond what `exp` reaches.
+        // Beyond the range of `exp`.
         let y = if *x > 88.722_84 { f32::INFINITY } else { y };
         let y = if *x > 87.0 && *x <= 88.722_84 { exp(*x - 4.0) * 54.598_15 } else { y };
         let y = if *x < -87.0 { exp(*x + 30.0) * 9.357_623e-14 } else { y };
@@ -65,7 +65,7 @@ fn gelu_body(x: &mut [f32]) {
     }
 }
 
-/// Without a branch: Abramowitz and Stegun, 7.1.26, off by at most 1.5e-7 beside rounding. NaN stays.
+/// Branchless: Abramowitz and Stegun, 7.1.26, with an error of at most 1.5e-7 besides rounding. NaN stays.
 #[inline(always)]
 fn error_function(x: f32) -> f32 {
     let size = x.abs();
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn every_instruction_set_agrees_with_the_library() {
-        // The error that is allowed, as a part of the value and of the argument, or of 1.
+        // The allowed error, relative to the value and to the argument, or to 1.
         type Case = (fn(Isa, &mut [f32]), fn(f64) -> f64, [f32; 2]);
         let cases: [Case; 5] = [
             (exponential, libm::exp, [1e-5, 0.0]),

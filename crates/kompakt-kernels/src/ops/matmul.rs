@@ -1,8 +1,8 @@
-//! Products of two matrices that are both values of a network.
+//! Matrix products of two activations.
 
 use crate::isa::per_isa;
 
-/// Columns of `y` whose sums are kept in registers together.
+/// Columns of `y` whose accumulators are kept in registers together.
 const COLUMNS: usize = 16;
 /// Rows of `y`, likewise.
 const ROWS: usize = 4;

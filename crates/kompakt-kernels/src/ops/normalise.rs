@@ -1,29 +1,29 @@
-//! Norms over channels.
+//! Normalization over channels.
 
 use crate::isa::per_isa;
 
 per_isa! {
-    /// `x - log sum exp(x)` over the first dimension, in place. Shapes: `x` `[n, inner]`; each of the `inner` on its
-    /// own. Panics: if `inner` does not divide the length.
+    /// `x - log sum exp(x)` over the first dimension, in place. Shapes: `x` `[n, inner]`; each of the `inner`
+    /// columns separately. Panics: if `inner` does not divide the length.
     pub fn log_softmax(inner: usize, x: &mut [f32]) = log_softmax_body;
 }
 
-/// The numbers of a local response norm.
+/// The parameters of a local response normalization.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ResponseNorm {
     /// Channels in a sum.
     pub size: usize,
-    /// What their squares are multiplied by, over `size`; at least 0.
+    /// The factor of the squares, times `size`; at least 0.
     pub alpha: f32,
-    /// The power.
+    /// The exponent.
     pub beta: f32,
-    /// What is added to the sum; above 0.
+    /// The term added to the sum; above 0.
     pub bias: f32,
 }
 
 per_isa! {
-    /// `y = x / (bias + alpha / size * sum x^2)^beta`, the sum over the channels from `(size - 1) / 2` before to `size / 2`
-    /// after, as far as they are there. Shapes: `x`, `y` `[channels, plane]`. Panics: if they disagree.
+    /// `y = x / (bias + alpha / size * sum x^2)^beta`, the sum over the existing channels from `(size - 1) /
+    /// 2` before to `size / 2` after. Shapes: `x`, `y` `[channels, plane]`. Panics: if they disagree.
     pub fn response_norm(norm: &ResponseNorm, plane: usize, x: &[f32], y: &mut [f32]) = response_norm_body;
 }
 

@@ -1,12 +1,12 @@
-//! One value into another, element by element.
+//! Binary operations, element by element.
 //!
 //! ```text
-//! y [2, 3]   x [2, 1]      y[i, j] = y[i, j] * x[i, 0]       where x has 1 and y more, x is repeated
+//! y [2, 3]   x [2, 1]      y[i, j] = y[i, j] * x[i, 0]       x is broadcast where it has size 1
 //! ```
 
 use crate::{Isa, isa::per_isa};
 
-/// What is done with an element of each.
+/// The operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pairwise {
     /// `y + x`
@@ -17,15 +17,15 @@ pub enum Pairwise {
     Sub,
     /// `y / x`
     Div,
-    /// The greater; NaN where either is.
+    /// The maximum; NaN where either is.
     Max,
-    /// The lesser; NaN where either is.
+    /// The minimum; NaN where either is.
     Min,
     /// `x`
     Set,
 }
 
-/// The most dimensions of [`pairwise`].
+/// The maximum rank for [`pairwise`].
 pub const MAX_DIMS: usize = 8;
 
 /// `y = y op x`. Shapes: equally many dimensions, at most [`MAX_DIMS`]; those of `x` are those of `y` or 1.
@@ -54,11 +54,11 @@ pub fn pairwise(isa: Isa, op: Pairwise, x: (&[f32], &[usize]), y: (&mut [f32], &
     }
 }
 
-/// Dimensions with neighbours of the same kind (`x` is repeated, or not) made one.
+/// Merges adjacent dimensions of the same kind (`x` is broadcast, or not).
 struct Merged {
     n: usize,
     size: [usize; MAX_DIMS],
-    /// Elements of `x` from one index to the next; 0 where it is repeated.
+    /// Stride in `x`; 0 where it is broadcast.
     step: [usize; MAX_DIMS],
 }
 
@@ -67,7 +67,7 @@ impl Merged {
         assert!(x.len() == y.len() && x.len() <= MAX_DIMS, "shapes {x:?} and {y:?}");
         let mut merged = Self { n: 0, size: [1; MAX_DIMS], step: [0; MAX_DIMS] };
         let mut step = 1;
-        // From the last dimension to the first, then turned round.
+        // From the last dimension to the first, then reversed.
         for (&x, &y) in x.iter().zip(y).rev() {
             assert!(x == y || x == 1, "a dimension of {x} cannot be repeated to {y}");
             if y == 1 {
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
-    /// Every shape of three dimensions of 1 to 3 against the definition.
+    /// All shapes of three dimensions of 1 to 3 against the definition.
     #[test]
     fn small_shapes_by_brute_force() {
         let shapes: Vec<[usize; 3]> = (0..27).map(|i| [i % 3 + 1, i / 3 % 3 + 1, i / 9 + 1]).collect();

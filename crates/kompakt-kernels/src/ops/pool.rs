@@ -11,7 +11,7 @@ pub struct PoolWindow {
     pub output: [usize; 2],
     /// The window.
     pub kernel: [usize; 2],
-    /// Its step.
+    /// Its stride.
     pub stride: [usize; 2],
     /// Padding above and to the left.
     pub before: [usize; 2],
@@ -20,8 +20,8 @@ pub struct PoolWindow {
 }
 
 impl PoolWindow {
-    /// First and one past the last input index of output `i` along `axis`, padding left out; and how many indices
-    /// the window has with padding (but not past it).
+    /// First and one past the last input index of output `i` along `axis`, without padding; and how many
+    /// indices the window has with padding (but not past it).
     #[inline(always)]
     fn span(&self, axis: usize, i: usize) -> (usize, usize, usize) {
         let start = i * self.stride[axis];
@@ -39,7 +39,8 @@ impl PoolWindow {
     }
 }
 
-/// The largest element under each window. Padding never wins; windows with NaN may give NaN or the largest number.
+/// The maximum over each window. Padding is never the maximum; windows with NaN may yield NaN or the largest
+/// number.
 ///
 /// Shapes: `x` `[planes, h, w]`, `y` `[planes, oh, ow]`. Panics: if they disagree.
 pub fn max_pool(isa: Isa, window: &PoolWindow, x: &[f32], y: &mut [f32]) {
@@ -51,7 +52,7 @@ pub fn max_pool(isa: Isa, window: &PoolWindow, x: &[f32], y: &mut [f32]) {
     }
 }
 
-/// The mean under each window; the divisor counts padding if `count_pad`.
+/// The mean over each window; the divisor includes padding if `count_pad`.
 ///
 /// Shapes: as [`max_pool`]. Panics: if they disagree.
 pub fn avg_pool(isa: Isa, window: &PoolWindow, count_pad: bool, x: &[f32], y: &mut [f32]) {
@@ -75,7 +76,7 @@ per_isa! { fn max_any(window: &PoolWindow, x: &[f32], y: &mut [f32]) = max_any_b
 per_isa! { fn avg_any(window: &PoolWindow, count_pad: bool, x: &[f32], y: &mut [f32]) = avg_any_body; }
 per_isa! { fn global_avg(x: &[f32], y: &mut [f32]) = global_avg_body; }
 
-/// The larger of what there is so far and the next: one instruction. NaN is never larger.
+/// The larger of the maximum so far and the next: one instruction. NaN is never larger.
 #[inline(always)]
 fn larger(best: f32, next: f32) -> f32 {
     if next > best { next } else { best }
@@ -101,7 +102,7 @@ const PART: usize = 256;
 #[inline(always)]
 fn max_any_body(window: &PoolWindow, x: &[f32], y: &mut [f32]) {
     let ([h, w], [oh, ow], [_, step]) = (window.size, window.output, window.stride);
-    // Outputs of one part, so that their windows lie in it.
+    // Outputs of one part, so that it contains their windows.
     let part = PART.saturating_sub(window.kernel[1]) / step;
     for (x, y) in x.chunks_exact(h * w).zip(y.chunks_exact_mut(oh * ow)) {
         for (oy, y) in y.chunks_exact_mut(ow).enumerate() {
@@ -130,7 +131,7 @@ fn max_any_body(window: &PoolWindow, x: &[f32], y: &mut [f32]) {
 #[inline(always)]
 fn across(window: &PoolWindow, first: usize, left: usize, down: &[f32], y: &mut [f32]) {
     let (kernel, step) = (window.kernel[1], window.stride[1]);
-    // Windows that padding cuts, at either end, one by one.
+    // Windows that overlap the padding, at either end, one by one.
     let whole = |i: usize| {
         let start = (first + i) * step;
         start >= window.before[1] && start - window.before[1] + kernel <= left + down.len()
@@ -158,7 +159,7 @@ fn across(window: &PoolWindow, first: usize, left: usize, down: &[f32], y: &mut 
     }
 }
 
-/// `y` becomes the larger of itself and of every `S`th element.
+/// `y` becomes the maximum of itself and each `S`th element.
 #[inline(always)]
 fn every<const S: usize>(x: &[f32], y: &mut [f32]) {
     let (groups, rest) = x.as_chunks::<S>();

@@ -1,16 +1,16 @@
-//! Elements in other places: transposed, picked, spread out, interpolated.
+//! Data movement: transpose, gather, spread, interpolation.
 
 use crate::isa::per_isa;
 use alloc::vec::Vec;
 
-/// Dimensions in another order: dimension `i` of `y` is dimension `axes[i]` of `x`.
+/// Permutes dimensions: dimension `i` of `y` is dimension `axes[i]` of `x`.
 ///
-/// Panics: if `axes` is no order of the dimensions of `from`, or a length is not that of `from`.
+/// Panics: if `axes` is not a permutation of the dimensions of `from`, or a length is not that of `from`.
 pub fn transpose(x: &[f32], from: &[usize], axes: &[usize], y: &mut [f32]) {
     let n: usize = from.iter().product();
     assert!(x.len() == n && y.len() == n && axes.len() == from.len(), "lengths and dimensions");
     let stride = |axis: usize| from[axis + 1..].iter().product::<usize>();
-    // Size and distance in x of each dimension of y; the last one is walked innermost.
+    // Size and stride in x of each dimension of y; the last one is innermost.
     let mut dims: Vec<(usize, usize)> = axes.iter().map(|&axis| (from[axis], stride(axis))).collect();
     let Some((len, step)) = dims.pop() else {
         y.copy_from_slice(x);
@@ -67,15 +67,16 @@ pub fn spread(x: &[f32], size: [usize; 2], step: [usize; 2], y: &mut [f32]) {
     }
 }
 
-/// Where the pixels of a bilinear interpolation come from, along one direction.
+/// The sources of a bilinear interpolation along one direction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Places {
-    /// First neighbour, second neighbour, share of the second; one a pixel of the output.
+    /// First neighbour, second neighbour, weight of the second; one per pixel of the output.
     taps: Vec<(usize, usize, f32)>,
 }
 
 impl Places {
-    /// Pixel `i` of `n_out` lies at `i step + offset` of `n_in` pixels, clamped to the first and last of them.
+    /// Pixel `i` of `n_out` samples `n_in` pixels at `i step + offset`, clamped to the first and last of
+    /// them.
     pub fn new(n_in: usize, n_out: usize, step: f32, offset: f32) -> Self {
         let tap = |i: usize| {
             let p = (i as f64 * f64::from(step) + f64::from(offset)).clamp(0.0, (n_in - 1) as f64);

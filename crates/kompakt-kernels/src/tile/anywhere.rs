@@ -1,4 +1,4 @@
-//! Windows that begin and end anywhere: row by row, the last vector of each line under a mask.
+//! Unaligned windows: row by row, the last vector of each line masked.
 #![expect(
     unsafe_code,
     reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
@@ -10,7 +10,7 @@ use crate::{
     matrix::{taps::IndexedWeights, window::Window},
 };
 
-/// Row after row, so that what is the same for all stays in registers.
+/// Row after row, so that common values stay in registers.
 ///
 /// # Safety
 /// The features of `L`; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
@@ -28,7 +28,7 @@ pub(super) unsafe fn run<L: Vector, W: IndexedWeights>(job: Products<'_, W>) {
     }
 }
 
-/// Cuts the window into tiles that fit the registers.
+/// Divides the window into tiles that fit the registers.
 ///
 /// # Safety
 /// The features of `L`; every tap's window inside `x`, the window inside `y`.
@@ -81,7 +81,7 @@ unsafe fn column<L: Vector, W: IndexedWeights, const V: usize, const MAX: usize>
     unsafe {
         let last = L::first(cols - (V - 1) * L::N);
         let lie = Lie { x_stride: window.x_stride, y_stride: window.y_stride, step: L::N, last };
-        // Conditions are `const`, so that no code is made for tiles that this vector does not have.
+        // Conditions are `const`, so that no code is generated for tiles that this vector does not have.
         macro_rules! tiles {
             ($r:literal) => {
                 if const { $r <= MAX } {
@@ -109,7 +109,8 @@ unsafe fn column<L: Vector, W: IndexedWeights, const V: usize, const MAX: usize>
     cols
 }
 
-/// How many taps a tile of `n` vectors sums apart where `sums` vectors stay in registers: 1, 2, 4 or 8.
+/// How many taps a tile of `n` vectors accumulates separately where `sums` vectors fit in registers: 1, 2, 4
+/// or 8.
 const fn taps_at_once(n: usize, sums: usize) -> usize {
     match n {
         0 | 1 => 8,

@@ -2,9 +2,9 @@
 //! [`PanelMatrix`](crate::PanelMatrix).
 //!
 //! ```text
-//! window of 20 positions, vectors of 8      0..8   8..16   12..20      the last of a line begins earlier, and its first
+//! window of 20 positions, vectors of 8      0..8   8..16   12..20      the last of a line starts earlier, and its first
 //!                                                                      positions are computed twice with the same result
-//! window of 5                               0..5                       under a mask
+//! window of 5                               0..5                       masked
 //! ```
 #![expect(clippy::needless_range_loop, reason = "tiles of registers are indexed by what they are")]
 #![expect(
@@ -24,16 +24,16 @@ use core::ops::Range;
 pub(crate) const GROUP: usize = 4;
 
 /// Some groups of rows, times a window. Made by [`PanelMatrix::apply`](crate::PanelMatrix::apply), which has checked that
-/// the window of every column lies in `x`, and the planes of all rows in `y`.
+/// the windows of all columns are within `x`, and the planes of all rows within `y`.
 pub(crate) struct Panels<'a> {
     /// `[groups][columns]`.
     pub(crate) panels: &'a [[f32; GROUP]],
-    /// One a column, in steps of `scale` floats.
+    /// One per column, in units of `scale` floats.
     pub(crate) offsets: &'a [u32],
     pub(crate) scale: usize,
-    /// The row that is the first of the first group.
+    /// The first row of the first group.
     pub(crate) first_row: usize,
-    /// The rows that are wanted, all of these groups.
+    /// The rows to compute, all within these groups.
     pub(crate) rows: Range<usize>,
     pub(crate) x: &'a [f32],
     pub(crate) window: &'a Window,
@@ -77,7 +77,7 @@ impl Job for Panels<'_> {
     }
 }
 
-/// Cuts the window into tiles of vectors, each for all rows.
+/// Divides the window into tiles of vectors, each for all rows.
 ///
 /// # Safety
 /// The features of `L`; every column's window inside `x`, and one window a row inside `y`; lines are shorter than a vector
@@ -183,7 +183,7 @@ unsafe fn tile<L: Vector, const V: usize, const MASKED: bool>(
     }
 }
 
-/// Codes to weights.
+/// Codebook lookup.
 pub(crate) struct LookUp<'a> {
     pub(crate) codes: &'a [u8],
     pub(crate) book: &'a Codebook,
@@ -201,7 +201,7 @@ impl Job for LookUp<'_> {
 
     #[inline(always)]
     unsafe fn run<A: Arch>(self) {
-        // One more than the levels is for what is pruned.
+        // One code past the levels stands for pruned weights.
         if self.book.n_levels() >= 32 {
             return self.define();
         }

@@ -1,8 +1,8 @@
-//! Windows of whole vectors: of sixteen positions each, nothing masked, all sums in registers.
+//! Windows of full vectors of sixteen positions, unmasked, with all accumulators in registers.
 //!
-//! The window is cut into tiles, and all rows go by one tile before the next: what it reads of `x` stays in cache, and
-//! what the tile's shape decides is decided once. Where vectors are shorter than sixteen, each quarter or half of the whole
-//! vectors is a window of its own.
+//! The window is cut into tiles, and all rows are applied to one tile before the next: its part of `x` stays
+//! in cache, and dispatch on the tile's shape happens once. Where vectors are shorter than sixteen, each
+//! quarter or half of the full vectors is a separate window.
 #![expect(
     unsafe_code,
     reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
@@ -18,14 +18,14 @@ use crate::{
     },
 };
 
-/// Floats of a whole vector.
+/// Floats of a full vector.
 const WHOLE: usize = 16;
-/// The most vectors of a tile that has one or two across.
+/// The maximum number of vectors of a tile that is one or two vectors wide.
 const MAX_DOWN: usize = 14;
-/// The most vectors of sums of any instruction set.
+/// The maximum number of accumulator vectors of any instruction set.
 const MAX_SUMS: usize = 28;
 
-/// Rows of that many vectors whose sums stay in registers.
+/// Rows of that many vectors whose accumulators fit in registers.
 pub(crate) const fn rows_at_once(across: usize) -> usize {
     let rows = MAX_SUMS / across;
     if rows > MAX_DOWN {
@@ -37,7 +37,7 @@ pub(crate) const fn rows_at_once(across: usize) -> usize {
     }
 }
 
-/// Whether the window consists of whole vectors of sixteen.
+/// Whether the window consists of full vectors of sixteen.
 pub(super) fn is_whole(window: &Window) -> bool {
     let rows_are = [window.x_stride, window.y_stride].iter().all(|s| s.is_multiple_of(WHOLE));
     window.cols.is_multiple_of(WHOLE) && (window.rows == 1 || rows_are)
@@ -74,7 +74,7 @@ pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
 unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) {
     let window = &job.part.window;
     if window.rows == 1 {
-        // A line is as good as rows that follow each other.
+        // Contiguous rows are treated as a single line.
         let mut col = 0;
         while col < window.cols {
             let [down, across] = piece(A::Wide::SUMS, (window.cols - col) / WHOLE);
@@ -104,7 +104,8 @@ unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) 
     }
 }
 
-/// The first tile of a line of that many vectors: as large as registers allow, and no small one left over.
+/// The first tile of a line of that many vectors: as large as registers allow, without leaving a small
+/// remainder.
 fn piece(max: usize, n: usize) -> [usize; 2] {
     let single = max.min(MAX_DOWN);
     if n <= single {
@@ -138,8 +139,8 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
         ($(($($r:literal)*) x $v:literal)*) => {
             match shape {
                 $($(
-                    // The condition is `const`, so that no code is made for tiles that these vectors do not have.
-                    // SAFETY: passed on.
+                    // The condition is `const`, so that no code is generated for tiles that these vectors do
+                    // not have. SAFETY: passed on.
                     [$r, $v] if const { $r * $v <= A::Wide::SUMS || $r == 1 } => unsafe {
                         match const { $r * $v } {
                             1 => out_of_line::<A, _>(Rows::<W, $r, $v, 4> { job, at, strides }),
@@ -167,7 +168,7 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
 /// One tile, for every row of the matrix: `R` rows of `V` vectors, `U` taps at a time.
 struct Rows<'a, W, const R: usize, const V: usize, const U: usize> {
     job: Window16<'a, W>,
-    /// Where the tile begins in `x` and in a plane of `y`: it lies in the window.
+    /// The tile's offsets in `x` and in a plane of `y`: it is within the window.
     at: [usize; 2],
     strides: [usize; 2],
 }
@@ -176,7 +177,7 @@ impl<W: IndexedWeights, const R: usize, const V: usize, const U: usize> SubJob f
     #[inline(always)]
     unsafe fn run<A: Arch>(self) {
         let Self { job, at, strides: [x_stride, y_stride] } = self;
-        // A copy: what is stored in `y` cannot change it, so it stays in registers.
+        // A copy: stores to `y` cannot alias it, so it stays in registers.
         let part = &{ *job.part };
         // SAFETY: the tile lies in the window, which lies in `x` for every tap and in the plane of every row of `y`.
         let (x, mut y) = unsafe { (part.x.as_ptr().add(at[0]), job.y.add(at[1])) };

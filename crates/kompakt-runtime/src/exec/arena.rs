@@ -10,7 +10,7 @@ pub(crate) struct Arena {
     /// Floats before the first cache line.
     skip: usize,
     places: Places,
-    /// The first of the images that are run now.
+    /// The first image of the current segment.
     pub(crate) first: usize,
 }
 
@@ -36,7 +36,7 @@ impl Arena {
         &mut self.floats()[range]
     }
 
-    /// One buffer to be read and one to be written, both alive and so apart.
+    /// One buffer to be read and one to be written; both are live, so they do not overlap.
     pub(crate) fn pair(&mut self, read: usize, write: usize, n: usize) -> (&[f32], &mut [f32]) {
         let (r, w) = (self.places.range(read, self.first, n), self.places.range(write, self.first, n));
         let floats = self.floats();

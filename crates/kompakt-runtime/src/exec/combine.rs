@@ -1,4 +1,4 @@
-//! Steps that combine two buffers, or put several side by side.
+//! Steps that combine two buffers, or concatenate several.
 
 use crate::schedule::{Combine, Layout};
 use kompakt_graph::MAX_RANK;
@@ -29,7 +29,7 @@ fn with_images(shape: &[usize], layout: Layout, n: usize) -> [usize; MAX_RANK + 
     all
 }
 
-/// Puts `x`, of `len` elements an image, into each image of `y`, of `total`, from element `before` on.
+/// Copies `x`, `len` elements per image, into each image of `y`, of `total` elements, at element `before`.
 pub(super) fn put_side_by_side(
     x: &[f32],
     len: usize,

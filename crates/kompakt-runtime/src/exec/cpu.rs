@@ -1,4 +1,5 @@
-//! This machine's processor: a schedule, its layers in their forms, and all the memory that a run needs.
+//! The executor for the processor: a schedule, its layers in their forms, and all the memory that a run
+//! needs.
 
 use super::{
     Executor, StepTime, Threads, arena::Arena, in_place::ChannelNumbers, movement::transpose, run::Run,
@@ -40,7 +41,7 @@ pub(crate) struct Cpu<'m> {
 }
 
 impl<'m> Cpu<'m> {
-    /// Plans a program for at most such sizes, decodes what is to stay in memory, and allocates what a run needs.
+    /// Plans a program for sizes up to these, decodes what stays in memory, and allocates what a run needs.
     ///
     /// Errors: payloads that are broken, all nodes that cannot be run, a RAM budget that is too small (with the least
     /// possible), a thread that cannot be started.
@@ -60,7 +61,7 @@ impl<'m> Cpu<'m> {
         for spec in &schedule.layers {
             epilogues.push(parameters.epilogue(&spec.epilogue)?);
         }
-        // Within a budget nothing is kept that is not planned for.
+        // Under a budget, only planned memory is kept.
         let keep_counted = options.ram_budget.is_none() && !options.from_file;
         let mut weights = Vec::new();
         for spec in &schedule.layers {
@@ -122,7 +123,7 @@ impl<'m> Cpu<'m> {
         })
     }
 
-    /// Runs the schedule for a batch, at most so many images at once as it was made for.
+    /// Runs the schedule for a batch, in parts of at most the number of images that it was made for.
     fn run_timed(
         &mut self,
         inputs: &[&[f32]],
@@ -215,7 +216,7 @@ impl Executor for Cpu<'_> {
     }
 }
 
-/// Scale and bias, or slopes, of the steps that have them and no weights.
+/// Scale and bias, or slopes, of the steps without weights.
 fn per_channel(
     schedule: &Schedule,
     parameters: &mut Parameters<'_>,
@@ -236,7 +237,7 @@ fn embeddings<'m>(
     schedule.tables.iter().map(open).collect()
 }
 
-/// Scale and bias of a layer, each there or not.
+/// The optional scale and bias of a layer.
 type Epilogues = Vec<(Option<Vec<f32>>, Option<Vec<f32>>)>;
 
 /// Builds all layers and adds them to the plan.

@@ -1,16 +1,16 @@
-//! The seam behind which a program is run.
+//! The interface for running a program.
 
 use crate::{error::RuntimeError, schedule::plan::Plan};
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
-/// Something that runs the [program](crate::program::Program) of one model: this machine's processor, or what another
-/// crate brings.
+/// Runs the [program](crate::program::Program) of one model: on this machine's processor, or on a device that
+/// another crate supports.
 ///
 /// An executor is made from [`Model::program`](crate::Model::program) and
 /// [`Model::parameters`](crate::Model::parameters), and handed to
-/// [`Session::with_executor`](crate::Session::with_executor); the session checks inputs, prepares raw ones and finds
-/// classes, whatever runs the program.
+/// [`Session::with_executor`](crate::Session::with_executor); the session checks inputs, preprocesses raw
+/// ones and finds classes, whatever runs the program.
 ///
 /// ```
 /// # use kompakt_runtime::{Executor, Model, Plan, RuntimeError, Session, program::{OperationKind, Program, Unary}};
@@ -40,20 +40,21 @@ use core::time::Duration;
 /// }
 /// ```
 pub trait Executor: core::fmt::Debug + Send + Sync {
-    /// How the program is run, and the memory that it takes.
+    /// How the program is run, and its memory use.
     fn plan(&self) -> &Plan;
 
     /// Runs the program.
     ///
     /// Shapes: an input, in the order of [`Program::inputs`](crate::program::Program::inputs), is its value's dimensions
     /// with `batch` for the batch, row-major; so is an output, whose vector has that length when this is called. Lengths
-    /// have been checked; `batch` is any number, 0 included, and may be another at every call.
+    /// have been checked; `batch` is any number, including 0, and may differ between calls.
     ///
-    /// Errors: broken payloads, where they are read at every run; [`RuntimeError::Executor`] for what goes wrong with a
+    /// Errors: broken payloads, where they are read at every run; [`RuntimeError::Executor`] for errors of a
     /// device.
     fn run(&mut self, inputs: &[&[f32]], batch: usize, outputs: &mut [Vec<f32>]) -> Result<(), RuntimeError>;
 
-    /// Runs the program `rounds` times and gives the median time of each step; nothing where steps cannot be timed.
+    /// Runs the program `rounds` times and returns the median time of each step; empty where steps cannot be
+    /// timed.
     ///
     /// Errors: as [`run`](Self::run).
     fn profile(
@@ -70,15 +71,15 @@ pub trait Executor: core::fmt::Debug + Send + Sync {
     }
 }
 
-/// What one step of a run took.
+/// The time of one step of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StepTime {
-    /// The node, or the first of those that the step does.
+    /// The node, or the first of the nodes that the step computes.
     pub name: String,
-    /// What the step does: `linear`, `conv`, `max_pool`, …
+    /// The kind of step: `linear`, `conv`, `max_pool`, …
     pub kind: &'static str,
     /// The median over the rounds.
     pub time: Duration,
-    /// The least of the rounds: what it takes where nothing else runs.
+    /// The minimum over the rounds: the time on an idle machine.
     pub least: Duration,
 }

@@ -1,10 +1,10 @@
-//! Functions of one element and of two, in single precision. Those that a processor has no instruction for are `libm`'s: the
-//! same bits on every machine.
+//! Unary and binary functions in single precision. Those without a processor instruction come from `libm`,
+//! with the same bits on every machine.
 
 use kompakt_graph::{BinaryFunction, UnaryFunction};
 use kompakt_kernels::{Isa, functions};
 
-/// Changes every element.
+/// Applies a function to each element.
 pub(super) fn unary(isa: Isa, function: UnaryFunction, x: &mut [f32]) {
     let mut each = |f: fn(f32) -> f32| x.iter_mut().for_each(|x| *x = f(*x));
     match function {
@@ -47,7 +47,7 @@ fn truth(is_true: bool) -> f32 {
     f32::from(u8::from(is_true))
 }
 
-/// A function of an element of each of two values.
+/// A binary function.
 pub(super) fn binary(function: BinaryFunction) -> fn(f32, f32) -> f32 {
     match function {
         BinaryFunction::Pow => |a, b| wide(a, |a| libm::pow(a, f64::from(b))),

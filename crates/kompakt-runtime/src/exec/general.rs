@@ -1,4 +1,4 @@
-//! Steps that read up to three buffers and write another, image by image.
+//! Out-of-place steps with up to three inputs, image by image.
 
 use super::{functions, in_place::ChannelNumbers};
 use crate::{
@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use kompakt_graph::{MAX_RANK, Reduction, Update};
 use kompakt_kernels::{Isa, matmul};
 
-/// What such a step works with.
+/// The context of such a step.
 pub(super) struct Work<'r, 'm> {
     pub(super) isa: Isa,
     pub(super) numbers: &'r [ChannelNumbers],
@@ -107,7 +107,7 @@ impl General {
     }
 }
 
-/// The row that an index names among `n`.
+/// The row of an index among `n`.
 fn row(index: f32, n: usize) -> usize {
     let whole = f64::from(libm::truncf(index));
     let from_front = if whole < 0.0 { whole + n as f64 } else { whole };
@@ -115,8 +115,8 @@ fn row(index: f32, n: usize) -> usize {
     from_front.clamp(0.0, (n - 1) as f64) as usize
 }
 
-/// How far apart in a value of shape `from` the elements are that follow each other in each dimension of `to`; 0 where they
-/// are the same one.
+/// The stride in a value of shape `from` for each dimension of `to`; 0 where it is
+/// broadcast.
 fn steps(from: &[usize], to: &[usize]) -> [usize; MAX_RANK] {
     let (mut steps, mut step) = ([0; MAX_RANK], 1);
     for d in (0..to.len()).rev() {
@@ -126,7 +126,7 @@ fn steps(from: &[usize], to: &[usize]) -> [usize; MAX_RANK] {
     steps
 }
 
-/// Visits every index of `shape` in row-major order, with the places that belong to it in `N` other values.
+/// Visits all indices of `shape` in row-major order, with the matching offsets in `N` other values.
 fn walk<const N: usize>(
     shape: &[usize],
     steps: &[[usize; MAX_RANK]; N],
@@ -147,9 +147,9 @@ fn walk<const N: usize>(
     }
 }
 
-/// One element of all along the dimensions `axes` of `x`.
+/// Reduces `x` along the dimensions `axes`.
 fn reduce(function: Reduction, from: &[usize], axes: &[usize], x: &[f32], y: &mut [f32]) {
-    // Results first, then what each is made of.
+    // Dimensions of the result first, then the reduced ones.
     let (mut kept, mut gone) = ([0; MAX_RANK], [0; MAX_RANK]);
     let (mut n_kept, mut n_gone) = (0, 0);
     let (mut kept_steps, mut gone_steps) = ([0; MAX_RANK], [0; MAX_RANK]);
@@ -172,7 +172,7 @@ fn reduce(function: Reduction, from: &[usize], axes: &[usize], x: &[f32], y: &mu
     });
 }
 
-/// Sums are kept in double precision; they come out as the nearest number in any order.
+/// Sums are accumulated in double precision and rounded once, so that their order does not matter.
 fn reduced(function: Reduction, all: impl Fn(&mut dyn FnMut(usize, f32))) -> f32 {
     let (mut sum, mut n) = (0.0f64, 0usize);
     let mut best = (0, f32::NAN);

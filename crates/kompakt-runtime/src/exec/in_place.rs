@@ -1,11 +1,11 @@
-//! Steps that change elements where they are.
+//! In-place steps.
 
 use super::functions;
 use crate::schedule::{Channels, InPlace};
 use alloc::vec::Vec;
 use kompakt_kernels::{Isa, activations, elementwise};
 
-/// Two numbers a channel: scale and bias; or slopes, and nothing.
+/// Two vectors with a number per channel: scale and bias; or slopes, and an empty one.
 pub(crate) type ChannelNumbers = (Vec<f32>, Vec<f32>);
 
 impl InPlace {

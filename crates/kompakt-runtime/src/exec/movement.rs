@@ -1,4 +1,4 @@
-//! Moving elements: transposes, and boxes in boxes.
+//! Data movement: transposes and strided boxes.
 
 /// `y` is `x` with rows and columns exchanged; `x` `[rows, cols]`.
 pub(crate) fn transpose(x: &[f32], rows: usize, cols: usize, y: &mut [f32]) {
@@ -19,16 +19,16 @@ pub(crate) fn transpose(x: &[f32], rows: usize, cols: usize, y: &mut [f32]) {
     }
 }
 
-/// Elements of a box and of the one that it lies in, one after the other.
+/// A line of elements of a box, and the matching ones of the box around it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Line {
-    /// Number of the first in the inner box, where they follow each other.
+    /// Index of the first in the inner box, where they are contiguous.
     pub(super) inner: usize,
-    /// Number of the first in the outer box.
+    /// Index of the first in the outer box.
     pub(super) outer: usize,
     /// How many.
     pub(super) len: usize,
-    /// From one to the next in the outer box.
+    /// Stride in the outer box.
     pub(super) step: usize,
 }
 
@@ -41,7 +41,8 @@ pub(super) fn for_each_line(
     step: &[usize],
     visit: &mut dyn FnMut(Line),
 ) {
-    // Axes that are taken whole are one line, with the axis before them if nothing is left out there.
+    // Trailing axes that are covered completely form one line, together with the axis before them if its step
+    // is 1.
     let is_whole = |axis: &usize| inner[*axis] == outer[*axis] && step[*axis] == 1;
     let mut n_axes = inner.len() - (0..inner.len()).rev().take_while(is_whole).count();
     let whole: usize = inner[n_axes..].iter().product();

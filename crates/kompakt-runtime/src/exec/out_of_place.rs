@@ -1,4 +1,4 @@
-//! Steps that make one buffer of another.
+//! Out-of-place steps with one input.
 
 use super::movement::{Line, for_each_line, transpose};
 use crate::schedule::{Layout, OutOfPlace};
@@ -67,7 +67,7 @@ impl OutOfPlace {
     }
 }
 
-/// A line of elements, `width` images each, to where they follow each other.
+/// Gathers a strided line of elements, `width` images each, into contiguous memory.
 fn copy_out(x: &[f32], line: Line, width: usize, y: &mut [f32]) {
     let Line { len, step, .. } = line;
     match (step, width) {

@@ -14,7 +14,7 @@ use std::{
     thread::{Builder, JoinHandle},
 };
 
-/// Threads that wait for work. With one thread there are none, and work is done where it is asked for.
+/// Threads that wait for work. With one thread there are none, and work is done on the caller's thread.
 #[derive(Debug)]
 pub(super) struct Pool {
     shared: Arc<Shared>,
@@ -26,13 +26,13 @@ struct Shared {
     state: Mutex<State>,
     start: Condvar,
     done: Condvar,
-    /// The next chunk that nobody has taken.
+    /// The next unclaimed chunk.
     next: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts the jobs, so that a worker takes each once.
+    /// Counts the jobs, so that a worker runs each once.
     round: u64,
     job: Option<Posted>,
     /// Workers that have not finished with the job.
@@ -41,7 +41,7 @@ struct State {
     stop: bool,
 }
 
-/// A job whose lifetime is the caller's word: it waits until `n_busy` is 0.
+/// A job with its lifetime erased: the caller waits until `n_busy` is 0.
 #[derive(Clone, Copy)]
 struct Posted {
     job: *const (dyn Fn(usize, usize) + Sync + 'static),
@@ -58,7 +58,7 @@ impl fmt::Debug for Posted {
 unsafe impl Send for Posted {}
 
 impl Pool {
-    /// A pool of `n` threads, the caller's among them.
+    /// A pool of `n` threads, including the caller's.
     pub(super) fn new(n: usize) -> Result<Self, RuntimeError> {
         let shared = Arc::new(Shared {
             state: Mutex::new(State::default()),
@@ -78,7 +78,7 @@ impl Pool {
         Ok(pool)
     }
 
-    /// How many threads, the caller's among them.
+    /// The number of threads, including the caller's.
     pub(super) fn len(&self) -> usize {
         self.workers.len() + 1
     }
@@ -125,7 +125,7 @@ impl Shared {
         }
     }
 
-    /// The life of a worker.
+    /// The main loop of a worker.
     fn work(&self, thread: usize) {
         let mut round = 0;
         loop {
@@ -173,7 +173,7 @@ impl Drop for Pool {
         self.shared.lock().stop = true;
         self.shared.start.notify_all();
         for worker in self.workers.drain(..) {
-            // A worker catches panics; there is nothing to be learnt here.
+            // Workers catch panics, so the result carries no information.
             let _ = worker.join();
         }
     }

@@ -1,4 +1,4 @@
-//! Recurrent layers: one state after the other.
+//! Recurrent layers, one time step after another.
 
 use alloc::vec::Vec;
 use kompakt_graph::Cell;
@@ -6,14 +6,14 @@ use kompakt_graph::Cell;
 /// A layer's cell and sizes.
 pub(super) struct Recurrent {
     pub(super) cell: Cell,
-    /// Whether from the last time to the first.
+    /// Whether time runs backwards.
     pub(super) reverse: bool,
-    /// Times, sequences, numbers of a state.
+    /// Time steps, sequences, size of the state.
     pub(super) sizes: [usize; 3],
 }
 
 impl Recurrent {
-    /// Runs it for `n` images. `multiply` makes the recurrent part `R h + b` of all gates of one state.
+    /// Runs it for `n` images. `multiply` computes the recurrent part `R h + b` of all gates for one state.
     pub(super) fn run(
         &self,
         [x, h0, c0]: [&[f32]; 3],
@@ -54,8 +54,8 @@ impl Recurrent {
         }
     }
 
-    /// One state: `g` is what the input contributes to the gates, `r` the state before, `late` the state before where the
-    /// reset comes first.
+    /// One state: `g` is the input's part of the gates, `r` the previous state's, `late` the previous state's
+    /// where the reset comes first.
     fn step(&self, g: &[f32], r: &[f32], late: &[f32], h: &mut [f32], c: &mut [f32]) {
         let hidden = h.len();
         let gate = |k: usize, i: usize| g[k * hidden + i] + r[k * hidden + i];

@@ -13,18 +13,18 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use kompakt_kernels::{Convolution, Isa};
 
-/// All that a run works with.
+/// The context of a run.
 pub(super) struct Run<'r, 'm> {
     pub(super) isa: Isa,
     pub(super) threads: &'r Threads,
     pub(super) schedule: &'r Schedule,
     pub(super) layers: &'r [PreparedLayer<'m>],
-    /// Numbers of the steps with channels and without weights.
+    /// Per-channel numbers of the steps without weights.
     pub(super) per_channel: &'r [ChannelNumbers],
     pub(super) tables: &'r [Table<'m>],
-    /// What sorting works in.
+    /// Scratch for sorting.
     pub(super) order: &'r mut Vec<u32>,
-    /// What a recurrent layer works in.
+    /// Scratch for recurrent layers.
     pub(super) state: &'r mut Vec<f32>,
     pub(super) arena: &'r mut Arena,
     pub(super) scratch: &'r mut [Scratch],
@@ -33,7 +33,7 @@ pub(super) struct Run<'r, 'm> {
 }
 
 impl Run<'_, '_> {
-    /// Runs all steps; with `times`, adds what each took.
+    /// Runs all steps; with `times`, adds the time of each.
     pub(super) fn run(mut self, mut times: Option<&mut [Duration]>) {
         let n_images = self.n;
         for segment in &self.schedule.segments {
@@ -130,7 +130,7 @@ impl Run<'_, '_> {
     }
 }
 
-/// What something takes; nothing where there is no clock.
+/// Measures a duration; `None` where there is no clock.
 fn timed(run: impl FnOnce()) -> Duration {
     #[cfg(feature = "std")]
     let start = std::time::Instant::now();

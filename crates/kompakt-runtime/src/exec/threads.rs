@@ -1,7 +1,7 @@
-//! Rows shared out to threads.
+//! Distributes rows over threads.
 //!
-//! Work is cut into chunks that do not depend on the number of threads; which thread runs which chunk does not
-//! matter, for chunks write different rows. So results are the same for any number of threads.
+//! Work is split into chunks that do not depend on the number of threads; which thread runs which chunk does
+//! not matter, since chunks write different rows. So results are the same for any number of threads.
 #![expect(unsafe_code, reason = "chunks write different rows of the same memory")]
 
 #[cfg(feature = "threads")]
@@ -12,7 +12,7 @@ use core::{marker::PhantomData, ops::Range, slice};
 /// A call of `job(chunk, thread)` for every chunk.
 pub(super) type Job<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
 
-/// What runs chunks: the caller's thread, and with the feature `threads` others beside it.
+/// Runs chunks on the caller's thread and, with the feature `threads`, on others.
 #[derive(Debug)]
 pub(crate) struct Threads {
     #[cfg(feature = "threads")]
@@ -21,14 +21,14 @@ pub(crate) struct Threads {
 
 #[cfg(feature = "threads")]
 impl Threads {
-    /// So many threads, the caller's among them.
+    /// That many threads, including the caller's.
     ///
-    /// Errors: one cannot be started.
+    /// Errors: a thread cannot be started.
     pub(crate) fn new(n: usize) -> Result<Self, RuntimeError> {
         Ok(Self { pool: Pool::new(n)? })
     }
 
-    /// How many threads, the caller's among them.
+    /// The number of threads, including the caller's.
     pub(crate) fn len(&self) -> usize {
         self.pool.len()
     }
@@ -40,7 +40,7 @@ impl Threads {
 
 #[cfg(not(feature = "threads"))]
 impl Threads {
-    /// The caller's thread, however many are asked for.
+    /// The caller's thread only, whatever number is requested.
     pub(crate) fn new(_: usize) -> Result<Self, RuntimeError> {
         Ok(Self {})
     }
@@ -56,10 +56,10 @@ impl Threads {
 }
 
 impl Threads {
-    /// Cuts rows into chunks and calls `work` on each.
+    /// Splits rows into chunks and calls `work` on each.
     ///
     /// `data` is `[images, image_len]`, the first `rows` times `row_len` of each image being its rows; a chunk is
-    /// the same `chunk_rows` rows of all images. `scratch` has one entry a thread.
+    /// the same `chunk_rows` rows of all images. `scratch` has one entry per thread.
     pub(crate) fn for_rows<S: Send>(
         &self,
         data: &mut [f32],
@@ -89,7 +89,7 @@ impl Threads {
     }
 }
 
-/// How the rows of several images lie; see [`Threads::for_rows`].
+/// The layout of the rows of several images; see [`Threads::for_rows`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RowLayout {
     pub(crate) n_images: usize,
@@ -104,7 +104,7 @@ pub(crate) struct RowsMut<'a> {
     base: *mut f32,
     n_images: usize,
     image_len: usize,
-    /// Within each image; no other chunk has any of it.
+    /// The range within each image; chunks are disjoint.
     span: Range<usize>,
     lifetime: PhantomData<&'a mut [f32]>,
 }
@@ -122,7 +122,7 @@ impl RowsMut<'_> {
     }
 }
 
-/// A pointer that may go to other threads: they use different parts of what it points to.
+/// A pointer that may be sent to other threads: they access disjoint parts of its target.
 struct Raw<T>(*mut T);
 impl<T> Raw<T> {
     fn get(&self) -> *mut T {

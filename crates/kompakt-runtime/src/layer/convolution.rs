@@ -1,4 +1,4 @@
-//! Convolutions, on their own and one after another.
+//! Convolutions, single and fused in pairs.
 
 use super::{
     PreparedLayer, Scratch,
@@ -26,7 +26,7 @@ impl PreparedLayer<'_> {
         n: usize,
     ) {
         let plane = conv.plane();
-        // Every chunk lays out the tiles for itself.
+        // Each chunk lays out the tiles for itself.
         let chunk_rows = if conv.is_cut() && self.weights.is_none() {
             self.n_rows.div_ceil(threads.len())
         } else {
@@ -44,8 +44,8 @@ impl PreparedLayer<'_> {
         });
     }
 
-    /// This layer, whose output channels read one input channel each, after the layer that makes those: some channels at
-    /// a time, so that what is between them stays in cache.
+    /// This depthwise layer, fused with the layer before it: some channels at
+    /// a time, so that the intermediate values stay in cache.
     ///
     /// Shapes: `x` `[n, in, h, w]`, `y` `[n, out, oh, ow]`.
     #[expect(clippy::too_many_arguments, reason = "two layers' operands")]

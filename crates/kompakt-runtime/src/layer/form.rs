@@ -1,4 +1,4 @@
-//! The forms of a layer's weights, and how those in memory are made.
+//! The forms of a layer's weights, and the construction of those in memory.
 
 use super::{Target, from_file::FromFile};
 use crate::{
@@ -12,11 +12,11 @@ use crate::{
 use alloc::{sync::Arc, vec, vec::Vec};
 use kompakt_kernels::{Codebook, ColumnMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix};
 
-/// The weights of a layer, in the form in which they are multiplied.
+/// The weights of a layer in their execution form.
 #[derive(Debug)]
 pub(super) enum Form {
     Sliced(SlicedMatrix),
-    /// And below which part of the input columns pay.
+    /// With the fraction of nonzero inputs below which columns are faster.
     SlicedAndColumns(SlicedMatrix, ColumnMatrix, f32),
     DenseCodes(Vec<u8>, Codebook, usize),
     DenseValues(Vec<f32>, usize),
@@ -25,7 +25,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Makes a form of the rows of a layer.
+    /// Builds a form from the rows of a layer.
     pub(super) fn in_memory(
         spec: &LayerSpec,
         weights: &StoredWeights<'_>,
@@ -74,7 +74,7 @@ pub(super) fn with_zero(weights: &StoredWeights<'_>) -> Codebook {
     Codebook::new(&table)
 }
 
-/// One code a weight; where some are pruned, zero is the last level.
+/// One code per weight; where some are pruned, zero is the last level.
 fn dense_codes(rows: &CompressedRows, codebook: Codebook) -> Form {
     let n_cols = rows.n_cols();
     let mut codes = vec![(codebook.n_levels() - 1) as u8; rows.n_rows() * n_cols];
@@ -88,7 +88,7 @@ fn dense_codes(rows: &CompressedRows, codebook: Codebook) -> Form {
     Form::DenseCodes(codes, codebook, n_cols)
 }
 
-/// The numbers of a layer without a codebook and with nothing pruned.
+/// The values of a layer without a codebook and with nothing pruned.
 fn dense_values(rows: &CompressedRows) -> Form {
     let mut values = Vec::with_capacity(rows.n_rows() * rows.n_cols());
     rows.for_each(&mut |_, _, entries| {

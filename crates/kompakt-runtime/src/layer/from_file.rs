@@ -1,4 +1,4 @@
-//! Layers that are run from the file: rows are unpacked, multiplied and forgotten.
+//! Layers that run from the file: rows are unpacked, multiplied and discarded.
 
 use super::{Scratch, Target, form::with_zero};
 use crate::{
@@ -12,12 +12,13 @@ use alloc::sync::Arc;
 use core::ops::Range;
 use kompakt_kernels::{Codebook, Epilogue, Isa, RowWeights, TapLayout, WindowForm, WindowMatrix, dense};
 
-/// How rows from the file are multiplied: as the form would that the layer has when memory allows, with the same bits.
+/// How rows from the file are multiplied: as in the form that the layer has when memory allows, with the same
+/// bits.
 #[derive(Debug)]
 pub(super) enum FromFile {
-    /// Row by row as they come: putting them side by side costs more than multiplying them once.
+    /// Row by row as decoded: interleaving them costs more than multiplying them once.
     Rows,
-    /// Codes of all weights, the codebook with a zero for what is pruned.
+    /// Codes of all weights; the codebook has a zero for pruned ones.
     Dense(Codebook),
     Windows(WindowForm, Arc<TapLayout>),
 }

@@ -9,7 +9,7 @@ use crate::exec::{RowLayout, Threads};
 use kompakt_kernels::{Isa, Window, columns, dense, sliced};
 
 impl PreparedLayer<'_> {
-    /// `y = W x` for `n` images of features side by side: `x` `[in, n]`, `y` `[out, n]`.
+    /// `y = W x` for `n` images, feature by feature: `x` `[in, n]`, `y` `[out, n]`.
     pub(crate) fn linear(
         &self,
         isa: Isa,

@@ -1,4 +1,5 @@
-//! Puts scales, biases and ReLUs into the operation before them where nobody else reads what is between.
+//! Fuses scales, biases and ReLUs into the operation before them where nothing else reads the intermediate
+//! value.
 //!
 //! ```text
 //! conv1 ─ scale1 ─ relu1 ─ fc1        conv1 (scale and relu in its epilogue) ─ fc1
@@ -25,7 +26,7 @@ pub(super) fn fuse(mut program: Program) -> Program {
     program
 }
 
-/// Who reads what, and which operations are part of another by now.
+/// The readers of values, and which operations have been fused so far.
 struct Chains {
     n_reads: Vec<usize>,
     /// The last operation that reads a value.
@@ -34,7 +35,7 @@ struct Chains {
 }
 
 impl Chains {
-    /// Takes what follows operation `index` into it, as far as it can.
+    /// Fuses the operations after operation `index` into it, as far as possible.
     fn extend(&mut self, operations: &mut [Operation], index: usize, values: &[super::Value]) {
         let Operation { kind, inputs, output, .. } = &operations[index];
         let (mut kind, mut output) = (kind.clone(), *output);
@@ -106,7 +107,7 @@ mod tests {
         assert!(epilogue.relu && epilogue.bias.is_some());
         assert_eq!(epilogue.affine, Some(Affine::ScaleBias { weight: 2, bias: 3 }));
         assert_eq!(fused.operations()[1].inputs, [fused.operations()[0].output]);
-        // A scale behind the ReLU, and a second scale, are operations of their own.
+        // A scale after the ReLU, and a second scale, stay separate operations.
         for ops in [vec![linear(), Op::Relu, Op::ScaleBias], vec![linear(), Op::ScaleBias, Op::ScaleBias]] {
             assert_eq!(program(ops).operations().len(), 2);
         }

@@ -1,4 +1,4 @@
-//! From the graph of a file to operations on tensors, one a node. Nothing is lost but nodes that change nothing.
+//! Lowers the graph of a file to operations on tensors, one per node. Only identity nodes are dropped.
 
 use super::{
     Affine, Binary, ConvolutionWindow, DataType, Epilogue, Operation, OperationKind as Kind, PoolingWindow,
@@ -21,7 +21,7 @@ pub(super) fn lower(graph: &Graph) -> Result<Program, RuntimeError> {
     for (i, param) in graph.params().iter().enumerate() {
         first_param[param.node] = first_param[param.node].min(i);
     }
-    // What a value is the same as: nodes that change nothing have no operation.
+    // The value that each value is equal to: identity nodes have no operation.
     let mut same_as: Vec<usize> = (0..n_values).collect();
     let mut operations = Vec::new();
     for (index, node) in graph.nodes().iter().enumerate() {
@@ -44,11 +44,11 @@ pub(super) fn lower(graph: &Graph) -> Result<Program, RuntimeError> {
     })
 }
 
-/// The operation of a node whose first parameter has the number `weight`, or none if it changes nothing. Ranks of the
-/// first input and of the output leave out the batch.
+/// The operation of a node whose first parameter has the number `weight`, or none if it is an identity. Ranks
+/// of the first input and of the output leave out the batch.
 fn kind(op: &Op, weight: usize, rank: usize, output_rank: usize) -> Option<Kind> {
     let epilogue = |bias: bool| Epilogue { bias: bias.then_some(weight + 1), ..Epilogue::default() };
-    // The batch is axis 0: nothing happens along it.
+    // The batch is axis 0: no operation acts along it.
     let with_batch = |batch: usize, axes: &[usize]| -> Vec<usize> {
         core::iter::once(batch).chain(axes.iter().copied()).collect()
     };

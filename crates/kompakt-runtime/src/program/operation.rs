@@ -1,4 +1,4 @@
-//! What a program's operations do. Axes count from the batch, which is axis 0.
+//! The operations of a program. Axes count from the batch, which is axis 0.
 
 use alloc::vec::Vec;
 use kompakt_graph::{BinaryFunction, Cell, Padding, Pair, Reduction, UnaryFunction, Update};
@@ -13,21 +13,21 @@ pub enum OperationKind {
     Linear {
         /// `W`.
         weight: ParameterId,
-        /// What is done to the sums.
+        /// The epilogue of the sums.
         epilogue: Epilogue,
     },
     /// Cross-correlation, then the epilogue; `x` `[batch, in, h, w]`, weight `[out, in / groups, kh, kw]`.
     Convolution {
         /// The weight.
         weight: ParameterId,
-        /// How the window moves.
+        /// The window.
         window: ConvolutionWindow,
-        /// What is done to the sums.
+        /// The epilogue of the sums.
         epilogue: Epilogue,
     },
-    /// Largest value under the window; `x` `[batch, channels, h, w]`.
+    /// Maximum over the window; `x` `[batch, channels, h, w]`.
     MaxPool(PoolingWindow),
-    /// Mean under the window; `x` `[batch, channels, h, w]`.
+    /// Mean over the window; `x` `[batch, channels, h, w]`.
     AveragePool {
         /// The window.
         window: PoolingWindow,
@@ -48,7 +48,7 @@ pub enum OperationKind {
         /// The slopes.
         slopes: ParameterId,
     },
-    /// Changes each element on its own.
+    /// A function of each element.
     Unary(Unary),
     /// `exp(x) / sum exp(x)` along an axis.
     Softmax {
@@ -60,9 +60,9 @@ pub enum OperationKind {
         /// The axis.
         axis: usize,
     },
-    /// Two values of equal rank, element by element, then a ReLU if `relu`; dimensions of 1 are repeated.
+    /// Two values of equal rank, element by element, then a ReLU if `relu`; dimensions of 1 are broadcast.
     Binary {
-        /// What is done.
+        /// The function.
         operator: Binary,
         /// Whether negative results become 0.
         relu: bool,
@@ -74,16 +74,16 @@ pub enum OperationKind {
     },
     /// The same elements in row-major order under the shape of `y`.
     Reshape,
-    /// Elements `start`, `start + step`, … along every axis, as many as `y` has.
+    /// Elements `start`, `start + step`, … along each axis, as many as `y` has.
     Slice {
-        /// First index, one an axis.
+        /// First index, one per axis.
         start: Vec<usize>,
-        /// Distance, one an axis.
+        /// Step, one per axis.
         step: Vec<usize>,
     },
     /// Zeros around `x`.
     Pad {
-        /// How many come before, one an axis; what is missing of `y`'s shape comes after.
+        /// Zeros before, one number per axis; the rest of `y`'s shape is padded after.
         before: Vec<usize>,
     },
     /// Axis `i` of `y` is axis `axes[i]` of `x`.
@@ -95,20 +95,20 @@ pub enum OperationKind {
     Gather {
         /// The axis.
         axis: usize,
-        /// One an element of `y`.
+        /// One per element of `y` along the axis.
         indices: Vec<usize>,
     },
-    /// Bilinear interpolation of axes 2 and 3: pixel `i` of `y` is taken at `i step + offset` of `x`, clamped to its first
-    /// and last pixel.
+    /// Bilinear interpolation of axes 2 and 3: pixel `i` of `y` samples `x` at `i step + offset`, clamped to
+    /// its first and last pixel.
     Resize {
-        /// Vertical and horizontal distance in `x` of neighbours in `y`.
+        /// Vertical and horizontal step in `x` per pixel of `y`.
         step: [f32; 2],
-        /// Where in `x` the first pixel of `y` lies.
+        /// The position in `x` of the first pixel of `y`.
         offset: [f32; 2],
     },
-    /// Pixels of axes 2 and 3 moved apart, zeros between.
+    /// Pixels of axes 2 and 3 spread out, with zeros between them.
     Spread {
-        /// Distance of neighbours.
+        /// The step between pixels of `x` in `y`.
         step: Pair,
     },
     /// `x / (bias + alpha / size * sum x^2)^beta`, the sum over `size` neighbours along axis 1.
@@ -122,30 +122,31 @@ pub enum OperationKind {
         /// Added before the power.
         bias: f32,
     },
-    /// The second input where the first is not 0, else the third; dimensions of 1 are repeated.
+    /// The second input where the first is not 0, else the third; dimensions of 1 are broadcast.
     Select,
-    /// Makes one element of all along some axes, which are 1 in `y`.
+    /// Reduces some axes, which are 1 in `y`.
     Reduce {
-        /// What it makes.
+        /// The reduction.
         function: Reduction,
         /// The axes, ascending.
         axes: Vec<usize>,
     },
-    /// Products of matrices in the last two axes of two values; other axes of 1 are repeated.
+    /// Matrix products over the last two axes of two values; other axes of 1 are broadcast.
     MatMul,
     /// The numbers of a parameter, for each image; the input is not read.
     Constant {
         /// The parameter.
         value: ParameterId,
     },
-    /// A row of a matrix for each element, which is its index: `x` `[batch, …]`, `y` `[batch, …, features]`. An index is cut
-    /// to a whole number; below 0 it counts from the end; beyond an end it is that end.
+    /// A row of a matrix for each element, which is its index: `x` `[batch, …]`, `y` `[batch, …, features]`.
+    /// An index is truncated to an integer; negative ones count from the end; the result is clamped to the
+    /// range.
     Embedding {
         /// The matrix.
         weight: ParameterId,
     },
-    /// Along an axis of the first input, image by image, what is at the indices that the second holds; the axis is replaced
-    /// by theirs, batch left out. Indices as for [`OperationKind::Embedding`].
+    /// Gathers along an axis of the first input, image by image, at the indices of the second; the axis is
+    /// replaced by theirs, without the batch. Indices as for [`OperationKind::Embedding`].
     Take {
         /// The axis.
         axis: usize,
@@ -153,35 +154,35 @@ pub enum OperationKind {
     /// Writes rows of the third input `[batch, k, m]` to those rows of the first `[batch, n, m]` that the second
     /// `[batch, k]` names, first to last. Indices as for [`OperationKind::Embedding`].
     Scatter {
-        /// What a row does to the one that is there.
+        /// How a row is combined with the existing one.
         update: Update,
     },
-    /// The greatest or least elements along an axis, as many as `y` has; of equals the first comes first.
+    /// The largest or smallest elements along an axis, as many as `y` has; ties keep their order.
     TopK {
         /// The axis.
         axis: usize,
-        /// Whether the greatest.
+        /// Whether the largest.
         largest: bool,
-        /// Whether where they are is asked for, rather than what they are.
+        /// Whether `y` holds their indices instead of their values.
         indices: bool,
     },
     /// A recurrent layer; shapes as for [`kompakt_graph::Op::Recurrent`], with the batch of the program before them.
     Recurrent {
-        /// How a state is made of the one before.
+        /// The cell.
         cell: Cell,
         /// `[gates hidden, hidden]`.
         weight: ParameterId,
         /// `[gates hidden]`.
         bias: ParameterId,
-        /// Whether from the last time to the first.
+        /// Whether time runs backwards.
         reverse: bool,
     },
 }
 
-/// What a layer does to its sums: `y = relu((sum + bias) * scale + shift)`, without what is not there.
+/// The operations on a layer's sums: `y = relu((sum + bias) * scale + shift)`; absent parts are skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Epilogue {
-    /// One number an output channel.
+    /// One number per output channel.
     pub bias: Option<ParameterId>,
     /// Scale and shift.
     pub affine: Option<Affine>,
@@ -189,7 +190,7 @@ pub struct Epilogue {
     pub relu: bool,
 }
 
-/// A scale and a bias for each channel, by the numbers of their parameters.
+/// A scale and a bias for each channel, as parameter numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Affine {
     /// `x * scale + bias`.
@@ -208,7 +209,7 @@ pub enum Affine {
     },
 }
 
-/// How the window of a convolution moves.
+/// The window of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvolutionWindow {
     /// Height and width of the kernel.
@@ -217,13 +218,13 @@ pub struct ConvolutionWindow {
     pub stride: Pair,
     /// Zeros around `x`.
     pub padding: Padding,
-    /// Distance between neighbours of the kernel.
+    /// Dilation.
     pub dilation: Pair,
     /// Groups of channels that do not mix.
     pub groups: usize,
 }
 
-/// How the window of a pooling moves.
+/// The window of a pooling operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolingWindow {
     /// Height and width.
@@ -234,7 +235,7 @@ pub struct PoolingWindow {
     pub padding: Padding,
 }
 
-/// What changes each element on its own.
+/// A unary function.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Unary {
     /// `max(x, 0)`.
@@ -245,9 +246,9 @@ pub enum Unary {
     Tanh,
     /// `factor x + offset`.
     Scale {
-        /// What every element is multiplied by.
+        /// The factor.
         factor: f32,
-        /// What is then added.
+        /// The offset.
         offset: f32,
     },
     /// `min(max(x, low), high)`.
@@ -277,7 +278,7 @@ pub enum Unary {
     Function(UnaryFunction),
 }
 
-/// What is done with two values.
+/// A binary function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binary {
     /// `a + b`.

@@ -1,4 +1,4 @@
-//! Dimensions, which may be open until a session is made, and the sizes that close them.
+//! Dimensions, which may be open until a session is made, and the sizes that resolve them.
 
 use crate::error::RuntimeError;
 use alloc::{format, vec, vec::Vec};
@@ -18,7 +18,7 @@ pub const BATCH: Symbol = Symbol(0);
 pub enum Dim {
     /// Known from the file.
     Fixed(usize),
-    /// Known when a session is made, or a run is asked for.
+    /// Known when a session is made, or at each run.
     Open(Symbol),
 }
 
@@ -67,12 +67,12 @@ impl Shape {
     }
 }
 
-/// A number for every open size of a program.
+/// A number for each open size of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sizes(Vec<usize>);
 
 impl Sizes {
-    /// Sizes in the order of [`Program::symbols`](super::Program::symbols); those that are missing are 1.
+    /// Sizes in the order of [`Program::symbols`](super::Program::symbols); missing ones are 1.
     pub fn new(sizes: Vec<usize>) -> Self {
         Self(sizes)
     }

@@ -1,4 +1,5 @@
-//! From operations to steps: which buffer a value lives in, what is done in place, what is copied first.
+//! Compiles operations to steps: assigns buffers to values, and decides what runs in place and what is copied
+//! first.
 
 use super::general::General;
 use super::supported::{along_the_batch, shapes};
@@ -23,10 +24,10 @@ use kompakt_kernels::{
     Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,
 };
 
-/// The steps of a program; `is_batched` where more images than one are run at once, so that vectors lie otherwise than
-/// images.
+/// The steps of a program; `is_batched` where more than one image is run at once, so that vectors have
+/// another layout than images.
 ///
-/// Errors: every operation that cannot be run here, with the reason.
+/// Errors: all operations that cannot be run here, with the reasons.
 pub(super) fn compile(program: &Program, is_batched: bool) -> Result<Schedule, Vec<String>> {
     let shapes = shapes(program)?;
     let n_values = program.values.len();
@@ -44,17 +45,17 @@ pub(super) fn compile(program: &Program, is_batched: bool) -> Result<Schedule, V
     Ok(compiler.schedule)
 }
 
-/// Writes a [`Schedule`].
+/// Builds a [`Schedule`].
 struct Compiler<'p> {
     program: &'p Program,
-    /// Of each value, batch left out.
+    /// Of each value, without the batch.
     shapes: Vec<Vec<usize>>,
     n_reads: Vec<usize>,
     schedule: Schedule,
     is_batched: bool,
-    /// For each value its buffer, once it is made.
+    /// For each value its buffer, once assigned.
     buffers: Vec<Option<BufferId>>,
-    /// Whether nobody but its one reader reads the buffer of a value.
+    /// Whether the buffer of a value has a single reader.
     is_exclusive: Vec<bool>,
     /// Whether a value may hold many zeros.
     has_zeros: Vec<bool>,
@@ -234,7 +235,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// A new buffer, as yet unused.
+    /// A new, unused buffer.
     fn buffer(&mut self, len: usize, layout: Layout) -> BufferId {
         let at = self.schedule.steps.len();
         self.schedule.buffers.push(Buffer { len, first: at, last: at, layout, n_images: usize::MAX });
@@ -280,7 +281,7 @@ impl Compiler<'_> {
         self.define(op.output, writes, true);
     }
 
-    /// A step in place, on a copy if somebody else reads the value.
+    /// A step in place, on a copy if the value has other readers.
     fn in_place(&mut self, op: &Operation, kind: InPlace) {
         let buffer = self.own(op, op.inputs[0]);
         self.push(&op.name, StepKind::InPlace(kind), vec![], buffer);
@@ -308,7 +309,8 @@ impl Compiler<'_> {
         self.has_zeros[op.output] = relu;
     }
 
-    /// One value into the other, which is copied first where somebody else reads it or it has to be repeated.
+    /// Combines one value into the other, which is copied first where it has other readers or must be
+    /// broadcast.
     fn pairwise(&mut self, op: &Operation, (kernel, commutes): (Pairwise, bool), relu: bool) {
         let y = self.shapes[op.output].clone();
         let (mut a, mut b) = (op.inputs[0], op.inputs[1]);
@@ -357,10 +359,11 @@ impl Compiler<'_> {
         }
     }
 
-    /// A step that reads and writes image by image; vectors of a batch are laid out so first, and back afterwards.
+    /// A step that reads and writes image by image; vectors of a batch are transposed first, and back
+    /// afterwards.
     fn general(&mut self, op: &Operation, kind: General) {
         let reads: Vec<BufferId> = match kind {
-            // What it is made for is not read.
+            // Its input is not read.
             General::Constant { .. } => Vec::new(),
             _ => op.inputs.iter().map(|&value| self.by_image(op, value)).collect(),
         };

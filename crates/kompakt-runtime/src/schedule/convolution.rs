@@ -1,10 +1,10 @@
-//! The program's convolutions as kernels take them.
+//! Converts the program's convolutions to those of the kernels.
 
 use crate::program::ConvolutionWindow;
 use kompakt_graph::Pair;
 use kompakt_kernels::{ConvShape, Convolution};
 
-/// The convolution of an image `[channels, h, w]` to one of another such shape.
+/// The convolution from an image `[channels, h, w]` to another.
 pub(crate) fn convolution(window: &ConvolutionWindow, from: &[usize], to: &[usize]) -> Convolution {
     let ConvolutionWindow { kernel, stride, padding, dilation, groups } = *window;
     let shape = ConvShape {
@@ -20,7 +20,7 @@ pub(crate) fn convolution(window: &ConvolutionWindow, from: &[usize], to: &[usiz
     Convolution::new(shape, groups, [padding.bottom, padding.right])
 }
 
-/// Height and width as kernels take them.
+/// Height and width in the kernels' types.
 pub(crate) fn pair(p: Pair) -> [usize; 2] {
     [p.h, p.w]
 }

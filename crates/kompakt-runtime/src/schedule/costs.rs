@@ -1,18 +1,18 @@
-//! The choice between the forms of a linear layer, by what they cost ([`Costs`]) and how many bytes they take.
+//! Chooses between the forms of a linear layer by cost ([`Costs`]) and size in bytes.
 
 use super::forms::FormKind;
 pub(crate) use kompakt_kernels::Costs;
 
-/// A form that a layer could have.
+/// A candidate form.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidate {
     pub(crate) form: FormKind,
     pub(crate) bytes: usize,
-    /// Nanoseconds a run.
+    /// Nanoseconds per run.
     pub(crate) ns: f64,
 }
 
-/// The candidate with the least cost, or a smaller one that is hardly slower.
+/// The candidate with the lowest cost, or a smaller one that is only slightly slower.
 pub(crate) fn best(candidates: &[Candidate]) -> Option<Candidate> {
     let least = candidates.iter().map(|c| c.ns).fold(f64::INFINITY, f64::min);
     candidates.iter().filter(|c| c.ns <= Costs::WORTH_BYTES * least).min_by_key(|c| c.bytes).copied()

@@ -1,4 +1,4 @@
-//! In which form each layer could be run, what that takes in memory, and which form is the fastest.
+//! The forms in which a layer can run, their memory, and the choice of the fastest.
 //!
 //! | form | where the weights are | when |
 //! |---|---|---|
@@ -6,8 +6,8 @@
 //! | `sliced+columns` | memory, twice | the same, small, and zeros are likely in the input: then they are skipped |
 //! | `dense codes`, `dense values` | memory | nothing (or little) is pruned, one image at a time |
 //! | `taps` | memory | convolutions; batches |
-//! | `panels` | memory | the same where most weights are kept: skipping the others would be a loss |
-//! | `from the file` | the file | the RAM budget leaves no room: rows are unpacked (`direct`) or tiles decoded (`stream`) at every run, and forgotten |
+//! | `panels` | memory | the same where most weights are kept: skipping the others would be slower |
+//! | `from the file` | the file | the RAM budget is too small: rows are unpacked (`direct`) or tiles decoded (`stream`) at every run, and discarded |
 
 use super::{
     LayerSpec,
@@ -21,7 +21,8 @@ use kompakt_kernels::{
 
 /// The largest column form that is kept beside the row form.
 const MAX_COLUMNS_BYTES: usize = 1 << 19;
-/// Floats of `x` that a block of columns of a batch reaches over: a part of an L2 that leaves room for the weights.
+/// Floats of `x` spanned by a block of columns of a batch: a part of an L2 cache that leaves room for the
+/// weights.
 const BATCH_BLOCK: usize = 1 << 15;
 /// The name of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl FormKind {
     }
 }
 
-/// A layer's choice of form: what it would hold, and what a run would cost.
+/// A form for a layer, with its memory and the cost of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Choice {
     pub(crate) form: FormKind,
@@ -76,9 +77,9 @@ pub(crate) struct Choice {
     pub(crate) ns: f64,
     /// The same if nothing were pruned, and weights were values.
     pub(crate) dense_ns: f64,
-    /// A convolution's, with its input as it is best for the form.
+    /// For a convolution: the one with the best input layout for the form.
     pub(crate) conv: Option<Convolution>,
-    /// The forms that it was chosen from, and nanoseconds of a run by the table; none where there is no other.
+    /// The candidate forms, and nanoseconds of a run by the table; empty where there is no alternative.
     pub(crate) costs: Vec<(FormKind, f64)>,
 }
 
@@ -95,12 +96,12 @@ fn layout_of(conv: Option<&Convolution>, weights: &StoredWeights<'_>, max_batch:
     }
 }
 
-/// What running a layer from the file takes.
+/// The memory needed to run a layer from the file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FromFile {
     /// Bytes that the layer holds.
     pub(crate) held: usize,
-    /// Bytes that each thread works in.
+    /// Scratch bytes per thread.
     pub(crate) scratch: usize,
 }
 
@@ -133,7 +134,7 @@ pub(crate) fn from_file_bytes(
     }
 }
 
-/// Bytes that multiplying so many rows takes in a form for windows.
+/// Bytes needed to multiply that many rows in a form for windows.
 fn window_scratch(spec: &LayerSpec, weights: &StoredWeights<'_>, form: WindowForm, n_rows: usize) -> usize {
     match (spec.conv, form) {
         (Some(conv), _) => conv.scratch_bytes(form, n_rows, weights.is_coded(), spec.feeds_depthwise),
@@ -142,7 +143,7 @@ fn window_scratch(spec: &LayerSpec, weights: &StoredWeights<'_>, form: WindowFor
     }
 }
 
-/// Bytes that each thread works in for a layer of that form.
+/// Scratch bytes per thread for a layer of that form.
 pub(crate) fn scratch_bytes(
     spec: &LayerSpec,
     weights: &StoredWeights<'_>,
@@ -159,7 +160,7 @@ pub(crate) fn scratch_bytes(
     }
 }
 
-/// The fastest form of a layer, and its size. `max_batch` is how many images are run at once.
+/// The fastest form of a layer, and its size. `max_batch` is the number of images per run.
 pub(crate) fn fastest(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_batch: usize) -> Choice {
     let (n_rows, n_cols, n_kept) = (weights.n_rows, weights.n_cols, weights.n_kept);
     if spec.conv.is_some() || max_batch > 1 {
@@ -177,7 +178,7 @@ pub(crate) fn fastest(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, m
         };
         candidates.push(Candidate { form, bytes, ns: costs.sliced(n_kept, levels) });
     }
-    // A pruned weight takes one more code.
+    // Pruned weights need one more code.
     let all_levels = levels.map(|n| n + usize::from(!weights.is_full()));
     match all_levels {
         Some(n) if n <= 256 => candidates.push(Candidate {
@@ -277,16 +278,16 @@ fn window_candidate(
     Candidate { form: FormKind::of_windows(form), bytes, ns }
 }
 
-/// How many times the usual number of rows is unpacked together: where a plane is cut into tiles, every tile is laid out
-/// anew for each part of the rows.
+/// Multiplier for the number of rows unpacked together: where a plane is cut into tiles, each tile is laid
+/// out anew for each part of the rows.
 pub(crate) fn more_at_once(spec: &LayerSpec) -> usize {
     if spec.conv.is_some_and(|conv| conv.is_cut()) { 8 } else { 1 }
 }
 
-/// From which density on a layer's form depends on how many weights are kept.
+/// The density from which a layer's form depends on the number of kept weights.
 pub(crate) fn exact_from(spec: &LayerSpec, isa: Isa, max_batch: usize, n_levels: usize) -> f64 {
     let costs = Costs::of(isa);
-    // Of taps with nothing kept, of taps with everything, of panels.
+    // The costs of taps with nothing kept, of taps with everything kept, and of panels.
     let [none, all, panels] = match spec.conv {
         None if max_batch == 1 => return costs.dense_from(n_levels),
         None => {

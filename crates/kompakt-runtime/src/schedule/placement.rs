@@ -1,27 +1,27 @@
-//! Places in one piece of memory for all buffers.
+//! Assigns all buffers offsets in one allocation.
 //!
 //! ```text
 //! step      0 1 2 3 4            offset
 //! buffer A  # #                  0
 //! buffer B    # # #              len(A)
-//! buffer C        # #            0        (A is gone by then)
+//! buffer C        # #            0        (A is dead by then)
 //! ```
 //!
-//! Buffers are placed largest first, each at the lowest place that is free for as long as it lives.
+//! Buffers are placed largest first, each at the lowest offset that is free for its lifetime.
 
 use super::Buffer;
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
 
-/// Floats of a cache line: where buffers begin.
+/// Floats per cache line: the alignment of buffers.
 pub(crate) const ALIGN: usize = 16;
 
-/// Where each buffer lies, for up to `max_batch` images.
+/// The offset of each buffer, for up to `max_batch` images.
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
     /// In floats.
     offsets: Vec<usize>,
-    /// Elements an image.
+    /// Elements per image.
     lens: Vec<usize>,
     /// Whether all images have a place.
     has_all_images: Vec<bool>,
@@ -35,7 +35,7 @@ impl Places {
         let mut order: Vec<usize> = (0..buffers.len()).collect();
         order.sort_by_key(|&i| (core::cmp::Reverse(size(&buffers[i])), i));
         let mut offsets = vec![0; buffers.len()];
-        // Those placed already, by offset.
+        // Buffers already placed, by offset.
         let mut placed: Vec<usize> = Vec::new();
         let mut len = 0;
         for i in order {
@@ -60,7 +60,7 @@ impl Places {
         Self { offsets, lens, has_all_images, len }
     }
 
-    /// Where a buffer lies when it holds `n` images, from image `first` on.
+    /// The range of a buffer that holds `n` images, from image `first` on.
     pub(crate) fn range(&self, buffer: usize, first: usize, n: usize) -> Range<usize> {
         let len = self.lens[buffer];
         let start = self.offsets[buffer] + if self.has_all_images[buffer] { first * len } else { 0 };

@@ -1,11 +1,12 @@
-//! How a network will be run, known before it is.
+//! The plan of a session: forms and memory, known before running.
 
 use alloc::{string::String, vec::Vec};
 
-/// How a network will be run, known before it is: forms and bytes.
+/// The plan for running a network, known in advance: forms and memory.
 ///
-/// Anonymous bytes are memory of the process: activations, decoded weights, scratch. File-backed bytes are parts of the
-/// mapped file that every run reads; the system may take them back at any time. Neither counts the program itself.
+/// Anonymous bytes are memory of the process: activations, decoded weights, scratch. File-backed bytes are
+/// parts of the mapped file that every run reads; the system may reclaim them at any time. Neither includes
+/// the program itself.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Plan {
@@ -13,44 +14,44 @@ pub struct Plan {
     pub isa: &'static str,
     /// Threads.
     pub threads: usize,
-    /// Images that are run at once.
+    /// Images per run.
     pub max_batch: usize,
-    /// One a layer with weights, in the order they run.
+    /// One per layer with weights, in execution order.
     pub layers: Vec<LayerPlan>,
     /// Bytes of the arena that all values share.
     pub activation_bytes: usize,
-    /// The same, if every value had memory of its own.
+    /// The same if each value had its own memory.
     pub activation_bytes_unshared: usize,
     /// All memory of the session, activations and decoded weights included; with a model that was read instead of
     /// mapped, its file too.
     pub anonymous_bytes: usize,
     /// Bytes of the mapped file that every run reads.
     pub file_bytes: usize,
-    /// What runs it, if that is not this machine's processor.
+    /// The device that runs it, if that is not this machine's processor.
     pub device: Option<DevicePlan>,
 }
 
-/// A device that runs a network in memory of its own.
+/// A device with its own memory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DevicePlan {
     /// Its name.
     pub name: String,
-    /// Bytes in its memory of weights and other numbers of the file.
+    /// Bytes of its memory for weights and other numbers of the file.
     pub weight_bytes: u64,
-    /// Bytes in its memory of values between steps.
+    /// Bytes of its memory for values between steps.
     pub activation_bytes: u64,
-    /// Bytes of inputs, results and weights on their way.
+    /// Bytes of staging memory for inputs, results and weights.
     pub staging_bytes: u64,
 }
 
 impl DevicePlan {
-    /// All of it.
+    /// The total.
     pub fn total_bytes(&self) -> u64 {
         self.weight_bytes + self.activation_bytes + self.staging_bytes
     }
 }
 
-/// How one layer will be run.
+/// The plan for one layer.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct LayerPlan {
@@ -58,19 +59,20 @@ pub struct LayerPlan {
     pub name: String,
     /// The form of its weights: see the table of the crate's page.
     pub form: &'static str,
-    /// Weights that are kept; of a layer of tier `stream` that nothing had to count, about so many.
+    /// The number of kept weights; an estimate for layers of tier `stream` that did not have to be counted.
     pub n_kept: usize,
-    /// All weights.
+    /// The number of weights.
     pub n_weights: usize,
-    /// Memory that the form takes.
+    /// Bytes of the form.
     pub anonymous_bytes: usize,
     /// Bytes of the file that every run reads.
     pub file_bytes: usize,
-    /// The forms that it could have had in memory, and nanoseconds of a run by the table of costs of the instruction
-    /// set, which decided; empty where there is but one.
+    /// The candidate forms in memory, and nanoseconds of a run by the cost table of the instruction
+    /// set, which decides; empty where there is only one.
     pub costs: Vec<(&'static str, f64)>,
-    /// Nanoseconds of a run of [`max_batch`](Plan::max_batch) images by the table of costs, with the inputs in cache: of the
-    /// form that it has or, if it is run from the file, would have in memory (decoding is not counted).
+    /// Nanoseconds of a run of [`max_batch`](Plan::max_batch) images by the cost table, with the inputs in
+    /// cache: of its form or, if it runs from the file, the form that it would have in memory (decoding is
+    /// not counted).
     pub ns: f64,
     /// The same if nothing were pruned and the weights were f32 in cache: dense arithmetic with the kernels used here.
     pub dense_ns: f64,

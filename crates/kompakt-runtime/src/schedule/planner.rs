@@ -1,4 +1,4 @@
-//! Which layers stay in memory, and which are run from the file, so that all fits into the RAM budget.
+//! Decides which layers stay in memory and which run from the file, to stay within the RAM budget.
 
 use super::{
     LayerSpec, Schedule, Step,
@@ -8,26 +8,26 @@ use crate::{error::RuntimeError, weights::StoredWeights};
 use alloc::{vec, vec::Vec};
 use kompakt_kernels::Convolution;
 
-/// Fixed memory of a session that is not worth counting piece by piece.
+/// Estimate for the fixed memory of a session that is not counted individually.
 const FIXED_BYTES: usize = 16 << 10;
 /// Names and short lists of a layer or a step.
 const NAMES_BYTES: usize = 256;
 
-/// What the planner decides with.
+/// The planner's inputs.
 pub(crate) struct Planner<'a> {
     pub(crate) schedule: &'a Schedule,
     pub(crate) threads: usize,
     pub(crate) max_batch: usize,
     pub(crate) ram_budget: Option<usize>,
-    /// Whether layers are run from the file even where they fit.
+    /// Whether layers run from the file even where they fit.
     pub(crate) prefer_file: bool,
-    /// Bytes that are taken whatever is chosen: activations, the file if it was read, numbers of epilogues.
+    /// Bytes needed in any case: activations, the file if it was read, numbers of epilogues.
     pub(crate) fixed: usize,
-    /// Bytes that are taken as soon as one layer is run from the file.
+    /// Bytes needed as soon as one layer runs from the file.
     pub(crate) tables: usize,
 }
 
-/// The form of a layer, and that which it would have if memory allowed.
+/// The form of a layer, and the one that it would have if memory allowed.
 #[derive(Debug, Clone)]
 pub(crate) struct Chosen {
     pub(crate) form: FormKind,
@@ -43,15 +43,17 @@ pub(crate) struct Chosen {
 impl Planner<'_> {
     /// The bytes that are fixed before any layer's form is chosen.
     pub(crate) fn fixed_bytes(activation_bytes: usize, file_in_memory: usize, schedule: &Schedule) -> usize {
-        // A layer is there twice, with its name; a step has a name and lists of buffers, perhaps two convolutions.
+        // A layer is stored twice, with its name; a step has a name and lists of buffers, perhaps two
+        // convolutions.
         let layers = schedule.layers.len() * (2 * size_of::<LayerSpec>() + NAMES_BYTES);
         let steps = schedule.steps.len() * (size_of::<Step>() + 2 * size_of::<Convolution>() + NAMES_BYTES);
         FIXED_BYTES + activation_bytes + file_in_memory + layers + steps
     }
 
-    /// A form for each layer, of which `fastest` are known: those for all if memory allows, else for as many weights as fit.
+    /// A form for each layer, given the `fastest`: these for all if memory allows, else for as many weights
+    /// as fit.
     ///
-    /// Errors: [`RuntimeError::Budget`] if no choice takes as little as the budget.
+    /// Errors: [`RuntimeError::Budget`] if no choice fits the budget.
     pub(crate) fn choose(
         &self,
         weights: &[StoredWeights<'_>],
@@ -89,7 +91,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Which layers are run from the file so that all fits into the budget and the most weights stay in memory.
+    /// Chooses the layers that run from the file so that the budget holds and the most weights stay in
+    /// memory.
     ///
     /// All threads work in scratch of the largest size that any layer needs, so layers that need more of it than some
     /// limit are kept in memory first, for every limit that makes a difference.
@@ -98,7 +101,7 @@ impl Planner<'_> {
         limits.push(0);
         limits.sort_unstable();
         limits.dedup();
-        // A network of very many layers: not every limit is tried.
+        // With very many layers, not all limits are tried.
         let stride = limits.len().div_ceil(MAX_LIMITS);
         let (mut least, mut best) = (usize::MAX, None);
         for &limit in limits.iter().rev().step_by(stride) {
@@ -110,7 +113,8 @@ impl Planner<'_> {
                 continue;
             }
             let mut order: Vec<usize> = (0..options.len()).filter(|&i| from_file[i]).collect();
-            // Unpacking costs the same for every kept weight: the fewer bytes each takes in memory, the better.
+            // Unpacking costs the same for each kept weight: the fewer bytes each takes in memory, the
+            // better.
             order.sort_by_key(|&i| (options[i].fastest.bytes * 256 / options[i].n_kept.max(1), i));
             for i in order {
                 from_file[i] = false;
@@ -150,15 +154,15 @@ impl Planner<'_> {
     }
 }
 
-/// The most limits that are tried.
+/// The maximum number of limits tried.
 const MAX_LIMITS: usize = 64;
 
 /// The two ways to run a layer.
 struct Options {
     fastest: Choice,
-    /// Bytes that each thread works in for that form.
+    /// Scratch bytes per thread for that form.
     scratch: usize,
-    /// What running it from the file takes, if it can be.
+    /// The memory needed to run it from the file, if it can be.
     file: Option<forms::FromFile>,
     n_kept: usize,
     /// Bytes of scale and bias.

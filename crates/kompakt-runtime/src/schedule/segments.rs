@@ -1,13 +1,14 @@
-//! Cuts the steps into segments.
+//! Divides the steps into segments.
 
 use super::{BufferId, Layout, Schedule, Segment, Step};
 use alloc::vec::Vec;
 
-/// Floats that the steps of a segment read and write at most, unless one image needs more: half of an L2.
+/// Floats that the steps of a segment read and write at most, unless one image needs more: half of an L2
+/// cache.
 const SEGMENT_FLOATS: usize = 1 << 17;
 
-/// Steps that work on images take a few at a time, so that what they write is in cache when the next step reads it, and
-/// so that only a few have a place in memory.
+/// Steps on images run a few images at a time, so that the output of one is in cache when the next reads it,
+/// and buffers hold only those few.
 pub(super) fn cut(schedule: &mut Schedule, max_batch: usize) {
     let Schedule { steps, buffers, segments, inputs, outputs, .. } = schedule;
     let used = |step: &Step| {
@@ -32,7 +33,7 @@ pub(super) fn cut(schedule: &mut Schedule, max_batch: usize) {
             if is_inside && !inputs.contains(&b) && !outputs.contains(&b) {
                 buffer.n_images = segment.n_images;
             } else if buffer.first <= last && first <= buffer.last {
-                // The segment starts over for the next images.
+                // The segment restarts for the next images.
                 (buffer.first, buffer.last) = (buffer.first.min(first), buffer.last.max(last));
             }
         }

@@ -1,4 +1,4 @@
-//! Steps: what is done to buffers, one after the other.
+//! Steps: operations on buffers, in execution order.
 
 use super::{BufferId, Layout, general::General};
 use alloc::{boxed::Box, string::String, vec::Vec};
@@ -11,17 +11,17 @@ use kompakt_kernels::{
 /// One step: reads buffers, writes one.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
-    /// The node that it runs, or the first of those.
+    /// The node that it runs, or the first of several.
     pub(crate) name: String,
     pub(crate) kind: StepKind,
-    /// Never the one that is written; none for steps in place.
+    /// The buffers read, never the one written; none for in-place steps.
     pub(crate) reads: Vec<BufferId>,
     pub(crate) writes: BufferId,
-    /// Needed by this step alone.
+    /// Scratch for this step only.
     pub(crate) scratch: Option<BufferId>,
 }
 
-/// Steps that follow each other and are run together for some images, then for the next.
+/// Consecutive steps that are run together for some images, then for the next.
 #[derive(Debug, Clone)]
 pub(crate) struct Segment {
     pub(crate) steps: Range<usize>,
@@ -29,7 +29,7 @@ pub(crate) struct Segment {
     pub(crate) n_images: usize,
 }
 
-/// What a step does.
+/// The kind of a step.
 #[derive(Debug, Clone)]
 pub(crate) enum StepKind {
     Linear {
@@ -39,36 +39,36 @@ pub(crate) enum StepKind {
         layer: usize,
         conv: Convolution,
     },
-    /// A convolution of one place, and one whose output channels read one of its channels each.
+    /// A 1 x 1 convolution followed by a depthwise one.
     ExpandedDepthwise {
         expand: usize,
         layer: usize,
         convs: Box<ExpandedDepthwise>,
     },
-    /// Changes what is written.
+    /// An in-place operation on the output.
     InPlace(InPlace),
-    /// Combines what is read with what is written.
+    /// Combines the input into the output.
     Combine(Combine),
-    /// Makes what is written of what is read.
+    /// Computes the output from the input.
     OutOfPlace(OutOfPlace),
-    /// Puts what is read side by side along the first dimension after the batch.
+    /// Concatenates the inputs along the first dimension after the batch.
     Concat {
         lengths: Vec<usize>,
         layout: Layout,
     },
-    /// Makes what is written of what is read, image by image.
+    /// Computes the output from the inputs, image by image.
     General(General),
-    /// States of `hidden` numbers at `time` times for `batch` sequences, one after the other.
+    /// A recurrent layer: `hidden` numbers of state, `time` steps, `batch` sequences.
     Recurrent {
         layer: usize,
         cell: Cell,
         reverse: bool,
-        /// Times, sequences, numbers of a state.
+        /// Time steps, sequences, size of the state.
         sizes: [usize; 3],
     },
 }
 
-/// What changes elements where they are.
+/// An in-place operation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum InPlace {
     /// A scale and a bias for each channel, perhaps with a ReLU.
@@ -102,14 +102,14 @@ pub(crate) enum InPlace {
     HardSwish,
     Silu,
     Function(UnaryFunction),
-    /// Over elements `inner` apart.
+    /// Over elements of stride `inner`.
     Softmax {
         inner: usize,
         layout: Layout,
     },
 }
 
-/// Channels of a buffer: how many, and elements of each in an image.
+/// Channels of a buffer: how many, and elements per channel in an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Channels {
     pub(crate) n: usize,
@@ -117,16 +117,16 @@ pub(crate) struct Channels {
     pub(crate) layout: Layout,
 }
 
-/// What combines two buffers in the second.
+/// An operation that combines two buffers into the second.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Combine {
     /// Adds a buffer of the same shape, perhaps with a ReLU.
     Add { relu: bool },
-    /// Any of two shapes, batch left out; what has one element along a dimension is repeated.
+    /// Any two shapes, without the batch; dimensions of one element are broadcast.
     Pairwise { op: Pairwise, x: Vec<usize>, y: Vec<usize>, layout: Layout },
 }
 
-/// What makes one buffer of another. Shapes are those of the input, batch left out, where nothing else is said.
+/// An out-of-place operation. Shapes are those of the input, without the batch, unless stated otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum OutOfPlace {
     MaxPool(PoolWindow),
@@ -144,7 +144,7 @@ pub(crate) enum OutOfPlace {
         to: Vec<usize>,
         layout: Layout,
     },
-    /// Zeros around what is read.
+    /// Zeros around the input.
     Pad {
         from: Vec<usize>,
         before: Vec<usize>,
@@ -155,7 +155,7 @@ pub(crate) enum OutOfPlace {
         from: Vec<usize>,
         axes: Vec<usize>,
     },
-    /// Along an axis of `len` elements, `inner` after it.
+    /// Along an axis of `len` elements with stride `inner`.
     Gather {
         len: usize,
         inner: usize,
@@ -183,7 +183,7 @@ pub(crate) enum OutOfPlace {
 }
 
 impl StepKind {
-    /// What it does, in a word.
+    /// Its name.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Linear { .. } => "linear",

@@ -1,9 +1,10 @@
-//! What of a program can be run here: f32 values whose first dimension is the batch, nothing along it.
+//! Checks that a program can run here: f32 values whose first dimension is the batch, and no operation along
+//! it.
 
 use crate::program::{DataType, OperationKind as Kind, Program};
 use alloc::{format, string::String, vec::Vec};
 
-/// The shape of every value, batch left out.
+/// The shape of each value, without the batch.
 pub(super) fn shapes(program: &Program) -> Result<Vec<Vec<usize>>, Vec<String>> {
     let mut problems = Vec::new();
     let mut shapes = Vec::new();
@@ -21,8 +22,8 @@ pub(super) fn shapes(program: &Program) -> Result<Vec<Vec<usize>>, Vec<String>> 
     if problems.is_empty() { Ok(shapes) } else { Err(problems) }
 }
 
-/// Why an operation cannot be run here, if it changes anything along the batch, or does along another axis what is done
-/// along the first after it.
+/// Why an operation cannot run here, if it acts along the batch, or does along another axis what is supported
+/// only along the first after it.
 pub(super) fn along_the_batch(kind: &Kind) -> Option<&'static str> {
     let is_fine = match kind {
         Kind::Softmax { axis } | Kind::LogSoftmax { axis } | Kind::Concat { axis } => *axis == 1,

@@ -1,4 +1,4 @@
-//! How to run a model.
+//! Options for running a model.
 
 use crate::{
     error::RuntimeError,
@@ -7,25 +7,25 @@ use crate::{
 use alloc::{string::String, vec::Vec};
 use kompakt_kernels::Isa;
 
-/// How to run a model.
+/// Options for running a model.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SessionOptions {
-    /// Threads; results do not depend on it. Default 1. Without the feature `threads`, one whatever this says.
+    /// Threads; results do not depend on it. Default 1. Without the feature `threads`, always one.
     pub threads: usize,
     /// The most memory in bytes that the session may hold (not the program, not what is mapped of the file). Layers
     /// that do not fit are unpacked from the file at every run. Default: no limit.
     pub ram_budget: Option<usize>,
-    /// Run every layer from the file that can be, whatever the budget: the shortest start and nearly the least memory,
-    /// for more time a run. Default: no.
+    /// Run all layers from the file that can be, whatever the budget: the fastest start and nearly the least
+    /// memory, but slower runs. Default: no.
     pub from_file: bool,
-    /// Images that are run at once: more make better use of each weight that is loaded, and take more memory. The batch
-    /// may be another at every run; longer ones are run in parts, so any number works. Default 1.
+    /// Images per run: more of them make better use of each loaded weight, and need more memory. The batch
+    /// size may vary between runs; larger batches are run in parts, so any number works. Default 1.
     pub max_batch: usize,
-    /// The largest numbers for other sizes that the program leaves open, by their names: see
-    /// [`Program::symbols`](crate::program::Program::symbols). Files of version 1 leave none open but the batch.
+    /// The largest values of other open sizes of the program, by name: see
+    /// [`Program::symbols`](crate::program::Program::symbols). In files of version 1, only the batch is open.
     pub max_sizes: Vec<(String, usize)>,
-    /// The instruction set. Default: the best of the machine.
+    /// The instruction set. Default: the fastest of the machine.
     pub isa: Isa,
 }
 
@@ -43,7 +43,7 @@ impl Default for SessionOptions {
 }
 
 impl SessionOptions {
-    /// The largest number for every open size of a program.
+    /// The largest number for each open size of a program.
     ///
     /// Errors: a name that the program does not have, or a size of 0.
     pub(super) fn sizes(&self, program: &Program) -> Result<Sizes, RuntimeError> {

@@ -1,4 +1,4 @@
-//! A session that owns its model: one thing to hold where borrowing is in the way, as in bindings to other languages.
+//! A session that owns its model, for code that cannot borrow, such as bindings to other languages.
 
 use super::{Session, SessionOptions};
 use crate::{error::RuntimeError, model::Model};
@@ -24,12 +24,12 @@ self_cell::self_cell! {
 pub struct OwnedSession(Cell);
 
 impl OwnedSession {
-    /// As [`Session::new`], taking the model along.
+    /// As [`Session::new`], taking ownership of the model.
     pub fn new(model: Model<'static>, options: &SessionOptions) -> Result<Self, RuntimeError> {
         Self::with_session(model, |model| Session::new(model, options))
     }
 
-    /// A session that `make` makes of the model: one with another executor, say.
+    /// The session that `make` creates from the model, for example one with another executor.
     ///
     /// Errors: those of `make`.
     pub fn with_session<E>(
@@ -44,12 +44,12 @@ impl OwnedSession {
         self.0.borrow_owner()
     }
 
-    /// Looks at the session.
+    /// Calls a function with a shared reference to the session.
     pub fn look<T>(&self, f: impl FnOnce(&Session<'_>) -> T) -> T {
         self.0.with_dependent(|_, session| f(session))
     }
 
-    /// Uses the session.
+    /// Calls a function with a mutable reference to the session.
     pub fn with<T>(&mut self, f: impl FnOnce(&mut Session<'_>) -> T) -> T {
         self.0.with_dependent_mut(|_, session| f(session))
     }

@@ -1,4 +1,4 @@
-//! What a network takes and gives.
+//! The inputs and outputs of a network.
 
 use crate::program::{Program, Sizes, ValueId};
 use alloc::{
@@ -10,11 +10,11 @@ use alloc::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Port {
-    /// The name of the value in the network: an input's, or that of the node that makes it.
+    /// The name of the value in the network: an input's, or that of the node that computes it.
     pub name: String,
-    /// Its shape, batch left out.
+    /// Its shape without the batch.
     pub shape: Vec<usize>,
-    /// Numbers of one: the product of the shape.
+    /// Elements per image: the product of the shape.
     pub len: usize,
 }
 

@@ -3,7 +3,7 @@
 use crate::program::{OperationKind, Program};
 use alloc::vec::Vec;
 
-/// One class and how likely the network finds it.
+/// A class and its probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {
     /// The class; [`Model::label`](crate::Model::label) names it.
@@ -12,7 +12,7 @@ pub struct Prediction {
     pub probability: f32,
 }
 
-/// The likeliest classes, likeliest first; of equals the first class.
+/// The most likely classes, most likely first; ties go to the lower class.
 pub(super) fn likeliest(probabilities: &[f32], top: usize, predictions: &mut Vec<Prediction>) {
     predictions.clear();
     predictions.extend(
@@ -22,7 +22,7 @@ pub(super) fn likeliest(probabilities: &[f32], top: usize, predictions: &mut Vec
     predictions.truncate(top);
 }
 
-/// Whether the first output comes from a softmax, shapes aside.
+/// Whether the first output comes from a softmax, ignoring reshapes.
 pub(super) fn ends_in_softmax(program: &Program) -> bool {
     let mut value = program.outputs().first().copied();
     while let Some(operation) = program.operations().iter().find(|op| Some(op.output) == value) {

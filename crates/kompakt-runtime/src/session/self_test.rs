@@ -1,16 +1,16 @@
-//! The self-tests of a file, run by the loader: inputs that follow from a number, and the outputs that are stored.
+//! The self-tests of a file, run by the loader: inputs generated from a seed, and stored outputs.
 
 use super::{Session, SessionOptions};
 use crate::{error::RuntimeError, model::Model};
 use kompakt_format::{SelfTest, self_test_input};
 
-/// How far an output may be from the stored one, times the largest magnitude of that (rule of spec/format.md).
+/// The tolerance, relative to the largest magnitude of the stored output (rule of spec/format.md).
 const TOLERANCE: f32 = 1e-5;
 
 impl Model<'_> {
-    /// Runs all self-tests of the file in a session with these options; says how many there are.
+    /// Runs all self-tests of the file in a session with these options; returns how many there are.
     ///
-    /// Errors: as [`Session::new`]; [`RuntimeError::SelfTest`] for the first whose answer is another.
+    /// Errors: as [`Session::new`]; [`RuntimeError::SelfTest`] for the first whose output differs.
     pub fn self_test(&self, options: &SessionOptions) -> Result<usize, RuntimeError> {
         let tests = self.container()?.self_tests()?;
         if tests.is_empty() {

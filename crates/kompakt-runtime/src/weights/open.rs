@@ -1,4 +1,4 @@
-//! Finding the weights of a layer in the file, and the facts that a plan is made from.
+//! Locates the weights of a layer in the file, and collects the properties that planning needs.
 
 use super::{CompressedRows, RowView, SharedTables, Source, StoredWeights, stream::StreamTiles};
 use crate::{error::RuntimeError, program::ParameterId};
@@ -8,10 +8,10 @@ use kompakt_format::{Container, Numbers, Pool, SectionKind, Tile, rows_and_cols}
 use kompakt_kernels::Codebook;
 
 impl<'m> StoredWeights<'m> {
-    /// Finds parameter `index` in the file. Tiles stay where they are; anything else is decoded.
+    /// Locates parameter `index` in the file. Tiles stay in the file; anything else is decoded.
     ///
-    /// `exact_from`: the density from which on the number of kept weights has to be exact, by how many levels there are;
-    /// where that takes decoding, the rows are kept if `keep_counted`.
+    /// `exact_from`: the density from which the number of kept weights must be exact, given the number of
+    /// levels; where that requires decoding, the rows are kept if `keep_counted`.
     ///
     /// Errors: its sections are broken.
     pub(super) fn open(
@@ -89,7 +89,7 @@ impl<'m> StoredWeights<'m> {
         Ok(())
     }
 
-    /// Reads what tiles say of themselves. Nothing is decoded: opening costs the same whatever is in them.
+    /// Reads the headers of tiles. Nothing is decoded, so the cost does not depend on their contents.
     fn open_stream(
         &mut self,
         rows_per_tile: usize,
@@ -117,7 +117,7 @@ impl<'m> StoredWeights<'m> {
         Ok(())
     }
 
-    /// Decodes all to count what is kept.
+    /// Decodes all tiles to count the kept weights.
     fn count(&mut self, keep: bool) -> Result<(), RuntimeError> {
         let n_kept = if keep {
             let rows = self.decode()?;
@@ -159,7 +159,7 @@ fn tiles<'m>(container: &Container<'m>, index: usize) -> Option<TilesOf<'m>> {
         _ => return None,
     };
     let tiles = container.tiles(index)?;
-    // What a view of the directory gives lives as long as the view; the file's bytes live longer.
+    // Slices from a view of the directory live as long as the view; the file's bytes live longer.
     let longer = |tile: Tile<'_>| {
         let bytes = container.bytes().get(tile.offset..tile.offset.checked_add(tile.bytes.len())?)?;
         Some(Tile { first_row: tile.first_row, shape: tile.shape, bytes, offset: tile.offset })

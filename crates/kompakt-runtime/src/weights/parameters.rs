@@ -1,4 +1,4 @@
-//! The parameters of a file for whoever runs its program: one layer at a time, decoded or as they lie.
+//! The parameters of a file, for executors: one layer at a time, decoded or as stored.
 
 use super::{CompressedRows, SharedTables, StoredWeights};
 use crate::{
@@ -10,11 +10,11 @@ use alloc::vec::Vec;
 use kompakt_format::{Container, Pool};
 use kompakt_kernels::Isa;
 
-/// Reads the parameters of a model, by the numbers that its [program](crate::program) names.
+/// Reads the parameters of a model by their numbers in its [program](crate::program).
 ///
-/// What several parameters share (codebooks, and the tier `smallest`'s packed sections) is decoded when this is made;
-/// everything else when it is asked for, and not kept. [`container`](Self::container) has the sections as they lie in the
-/// file, for executors that take compressed tiles.
+/// Sections shared by several parameters (codebooks, and the tier `smallest`'s packed ones) are decoded on
+/// construction; everything else on demand, and not kept. [`container`](Self::container) has the sections as
+/// stored in the file, for executors that take compressed tiles.
 pub struct Parameters<'m> {
     container: Container<'m>,
     pool: Pool,
@@ -45,7 +45,7 @@ impl<'m> Parameters<'m> {
         self.open(weight, &|_| f64::INFINITY, false)?.take_rows()
     }
 
-    /// The codebook of a parameter whose codes lie in tiles; none where it has no tiles.
+    /// The codebook of a parameter whose codes are stored in tiles; `None` where it has no tiles.
     pub fn codebook(&self, parameter: ParameterId) -> Option<Vec<f32>> {
         self.pool.codebook(parameter).map(|levels| levels.to_f32())
     }
@@ -60,7 +60,8 @@ impl<'m> Parameters<'m> {
         }
     }
 
-    /// Scale and bias of an affine, one number a channel each; statistics of a batch norm are folded in double precision.
+    /// Scale and bias of an affine operation, one number per channel each; statistics of a batch norm are
+    /// folded in double precision.
     ///
     /// Errors: sections that are broken.
     pub fn affine(&mut self, affine: Affine) -> Result<ScaleAndBias, RuntimeError> {
@@ -113,7 +114,7 @@ impl<'m> Parameters<'m> {
         )
     }
 
-    /// Bytes of the tables that all layers share which are run from the file.
+    /// Bytes of the tables shared by all layers that run from the file.
     pub(crate) fn shared_table_bytes(&self) -> usize {
         self.tables.n_bytes()
     }

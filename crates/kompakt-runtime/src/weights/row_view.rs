@@ -13,7 +13,7 @@ pub(crate) enum RowView<'a> {
     Sparse(&'a [u32], RowWeights<'a>),
 }
 
-/// What reading a row needs.
+/// Scratch for reading a row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RowScratch {
     pub(super) cols: Vec<u32>,

@@ -1,4 +1,4 @@
-//! The kept weights of one matrix in memory, row by row: what all forms in memory are made from.
+//! The kept weights of one matrix in memory, row by row: the source of all forms in memory.
 //!
 //! ```text
 //!      0 7 0 5        starts   0     2  3        row r has entries starts[r] .. starts[r + 1]
@@ -18,19 +18,19 @@ use kompakt_kernels::{Codebook, RowSource, RowWeights};
 pub struct CompressedRows {
     n_rows: usize,
     n_cols: usize,
-    /// Where the entries of each row begin, and where the last end.
+    /// The start of each row's entries, then the end of the last.
     starts: Vec<usize>,
     columns: Columns,
     weights: Kept,
     codebook: Codebook,
-    /// Entries that are expected.
+    /// Expected number of entries.
     room: usize,
 }
 
 /// The column of every entry, ascending in each row.
 #[derive(Debug)]
 enum Columns {
-    /// Every row has all of them.
+    /// All rows have all columns.
     All,
     Short(Vec<u16>),
     Long(Vec<u32>),
@@ -43,7 +43,7 @@ enum Kept {
 }
 
 impl CompressedRows {
-    /// A matrix without rows as yet; `is_coded` says whether they carry codes.
+    /// A matrix without rows; `is_coded`: whether rows hold codes.
     pub(super) fn new(n_cols: usize, codebook: Codebook, is_coded: bool) -> Self {
         let weights = if is_coded { Kept::Codes(Vec::new()) } else { Kept::Values(Vec::new()) };
         Self { n_rows: 0, n_cols, starts: vec![0], columns: Columns::All, weights, codebook, room: 0 }
@@ -94,7 +94,7 @@ impl CompressedRows {
         self.n_rows += 1;
     }
 
-    /// The columns of rows with nothing pruned, so many as there are.
+    /// The columns of rows with nothing pruned.
     fn all_columns(&self) -> Columns {
         let n = self.n_cols as u32;
         let all = (0..self.n_rows).flat_map(|_| 0..n);
@@ -140,7 +140,7 @@ impl CompressedRows {
                 kept_codes.extend(columns.iter().map(|&col| codes[col as usize]));
                 this.push(&columns, RowWeights::Codes(&kept_codes));
             } else {
-                // Values are there for kept weights alone.
+                // Values are stored for kept weights only.
                 let values = &values[next_value..next_value + columns.len()];
                 next_value += columns.len();
                 this.push(&columns, RowWeights::Values(values));

@@ -1,4 +1,4 @@
-//! Rows of the tier `stream`, whose tiles are decoded whole when one of their rows is asked for.
+//! Rows of the tier `stream`, whose tiles are decoded as a unit when one of their rows is needed.
 
 use super::row_view::{RowScratch, RowView};
 use crate::error::RuntimeError;
@@ -16,7 +16,7 @@ pub(super) struct StreamTiles<'m> {
     pub(super) tables: Arc<stream::Tables>,
     /// Levels below zero.
     pub(super) n_negative: usize,
-    /// The most that a tile keeps.
+    /// The largest number of kept weights of a tile.
     pub(super) max_kept: usize,
     /// Bytes of a decoder that has decoded all of them.
     pub(super) decoder_bytes: usize,
@@ -27,7 +27,7 @@ pub(super) struct StreamTiles<'m> {
 pub(crate) struct SharedTables(Option<Arc<stream::Tables>>);
 
 impl SharedTables {
-    /// The bytes they hold; they are kept as long as a layer is run from the file.
+    /// The bytes they hold; they are kept as long as a layer runs from the file.
     pub(crate) fn n_bytes(&self) -> usize {
         self.0.as_ref().map_or(0, |tables| tables.n_bytes())
     }
@@ -88,7 +88,7 @@ impl StreamTiles<'_> {
     }
 }
 
-/// Symbol `c + 1` is code `c`, 0 is a pruned weight: writes columns and codes of the rest. Says how many.
+/// Symbol `c + 1` is code `c`, 0 is a pruned weight: writes columns and codes of the rest. Returns how many.
 fn nonzero(symbols: &[u8], cols: &mut [u32], codes: &mut [u8]) -> usize {
     let mut n = 0;
     for (col, &symbol) in symbols.iter().enumerate().filter(|(_, s)| **s > 0) {

@@ -1,4 +1,4 @@
-//! The matrix of an embedding: rows are decoded when they are asked for, one by one.
+//! The matrix of an embedding: rows are decoded on demand, one by one.
 
 use super::{CompressedRows, RowScratch, RowView, StoredWeights};
 use crate::error::RuntimeError;
@@ -7,7 +7,7 @@ use crate::error::RuntimeError;
 #[derive(Debug)]
 pub(crate) struct Table<'m> {
     weights: StoredWeights<'m>,
-    /// All rows, where the file has none that can be read alone.
+    /// All rows, where the file's rows cannot be read individually.
     rows: Option<CompressedRows>,
 }
 

@@ -1,6 +1,6 @@
-//! An executor from outside the crate: a program in double precision, by nothing but the public seam.
+//! An executor outside the crate: runs a program in double precision through the public interface only.
 //!
-//! It is written for its brevity: every operation visits the elements of its output by their indices.
+//! It is written for brevity: each operation visits the elements of its output by their indices.
 
 use kompakt_graph::{BinaryFunction, Cell, Reduction, UnaryFunction, Update};
 use kompakt_runtime::{
@@ -269,7 +269,7 @@ impl<'m> F64Executor<'m> {
         Ok(Tensor { dims, data })
     }
 
-    /// What is done to the sum of a channel.
+    /// The epilogue of a channel's sum.
     fn epilogue(&mut self, epilogue: &Epilogue) -> Result<impl Fn(usize, f64) -> f64 + use<>, RuntimeError> {
         let bias = epilogue.bias.map(|bias| self.parameters.numbers(bias)).transpose()?;
         let affine: Option<Affine> = epilogue.affine;
@@ -316,13 +316,13 @@ impl Tensor {
         self.data[place]
     }
 
-    /// The element for an index of a larger shape: dimensions of 1 are repeated.
+    /// The element for an index of a larger shape: dimensions of 1 are broadcast.
     fn repeated(&self, index: &[usize]) -> f64 {
         self.at(&index.iter().zip(&self.dims).map(|(i, dim)| (*i).min(dim - 1)).collect::<Vec<_>>())
     }
 }
 
-/// A number for every index of a shape, in row-major order.
+/// A number for each index of a shape, in row-major order.
 fn each(dims: &[usize], mut element: impl FnMut(&[usize]) -> f64) -> Vec<f64> {
     let mut index = vec![0; dims.len()];
     let next = |number: usize| {
@@ -423,7 +423,7 @@ fn recurrent(
     y
 }
 
-/// The place that an index names among `n`.
+/// The position of an index among `n`.
 fn index(index: f64, n: usize) -> usize {
     let whole = index.trunc();
     (if whole < 0.0 { whole + n as f64 } else { whole }).clamp(0.0, (n - 1) as f64) as usize

@@ -1,4 +1,4 @@
-//! Codes to weights in registers, AVX-512.
+//! Codebook lookup in registers, AVX-512.
 #![expect(unsafe_code, reason = "vector loads through pointers; the lengths were compared by the caller")]
 
 use crate::{
@@ -104,7 +104,7 @@ unsafe fn weights<const T: usize>(table: &[__m512; T], code: __m512i) -> __m512 
             1 => _mm512_permutexvar_ps(code, table[0]),
             2 => _mm512_permutex2var_ps(table[0], code, table[1]),
             _ => {
-                // The low five bits choose in each pair of registers, the others between pairs.
+                // The low five bits select within each pair of registers, the others between pairs.
                 let mut found = [_mm512_setzero_ps(); T];
                 for i in 0..T / 2 {
                     found[i] = _mm512_permutex2var_ps(table[2 * i], code, table[2 * i + 1]);

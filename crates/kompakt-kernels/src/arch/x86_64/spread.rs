@@ -1,4 +1,4 @@
-//! From rows to lanes with 512-bit vectors: all sixteen lanes are filled at a time.
+//! Transposes rows to lanes with 512-bit vectors: all sixteen lanes are filled together.
 #![expect(unsafe_code, reason = "loads and stores of vectors; sixteen bounds checks cost more than they do")]
 
 use crate::conv::{fill::check_spread, grid::LANES};
@@ -26,7 +26,7 @@ pub(super) unsafe fn sixteen(
             let b = four(from.add(step), fours);
             let c = four(from.add(2 * step), fours);
             let d = four(from.add(3 * step), fours);
-            // Each quarter is four rows of four elements, to be exchanged.
+            // Each quarter is four rows of four elements, to be transposed.
             let (ab_low, ab_high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
             let (cd_low, cd_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
             let to = out.as_mut_ptr().add(t * LANES);

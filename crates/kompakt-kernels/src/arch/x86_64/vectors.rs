@@ -282,8 +282,8 @@ impl Vector for Avx512x16 {
     }
 }
 
-/// `x` at four columns. Loads are what kernels that gather run out of: the columns are one load of eight bytes, and on the
-/// machines measured inserts are nearly twice as fast as the gather instruction.
+/// `x` at four columns. Gathering kernels are limited by loads: the columns are one load of eight bytes, and
+/// on the machines measured inserts are nearly twice as fast as the gather instruction.
 ///
 /// # Safety
 /// Four readable columns, each a valid index at `x`; AVX.
@@ -308,7 +308,7 @@ unsafe fn gather_8(idx: *const u16, x: *const f32) -> __m256 {
     unsafe { _mm256_insertf128_ps(_mm256_castps128_ps256(gather_4(idx, x)), gather_4(idx.add(4), x), 1) }
 }
 
-/// Eight levels of codes below 32; a filler gives zero if `FILLERS`.
+/// Eight levels of codes below 32; fillers yield zero if `FILLERS`.
 ///
 /// # Safety
 /// Eight readable codes; AVX2.
@@ -317,7 +317,7 @@ unsafe fn look_up_8<const FILLERS: bool>(codes: *const u8, table: [__m256; 4]) -
     // SAFETY: promised by the caller.
     unsafe {
         let code = _mm256_cvtepu8_epi32(_mm_loadl_epi64(codes.cast()));
-        // Bits 3 and 4 of a code choose one of four tables of eight; blends look at the sign bit.
+        // Bits 3 and 4 of a code select one of four tables of eight; blends use the sign bit.
         let bit3 = _mm256_castsi256_ps(_mm256_slli_epi32(code, 28));
         let bit4 = _mm256_castsi256_ps(_mm256_slli_epi32(code, 27));
         let pick = |t| _mm256_permutevar8x32_ps(t, code);
