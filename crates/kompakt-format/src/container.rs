@@ -12,7 +12,7 @@ use kompakt_entropy::Isa;
 use kompakt_graph::Graph;
 use kompakt_prep::Pipeline;
 
-/// A `.kompakt` file whose header and directory have been checked. See the [crate] page for what that promises.
+/// A `.kompakt` file whose header and directory have been checked. See the [crate] page for the guarantees.
 #[derive(Debug, Clone)]
 pub struct Container<'a> {
     /// Exactly `directory.total` bytes.

@@ -8,7 +8,7 @@
 //!   16 B     graph, tables   each section ends in its own CRC-32
 //! ```
 //!
-//! Reading has two steps, and what each promises is different:
+//! Reading has two steps with different guarantees:
 //!
 //! - [`Container::parse`] checks header and directory (they have a checksum of their own) and where each
 //!   section is stored. It reads nothing else, so it costs microseconds whatever the size of the file.

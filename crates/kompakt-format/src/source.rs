@@ -1,4 +1,4 @@
-//! Where the bytes of a file come from, for a caller that does not hold all of them at once.
+//! Where the bytes of a file come from, for a caller that does not hold them all in memory.
 
 use crate::error::{FormatError, broken};
 

@@ -65,7 +65,7 @@ impl Param {
     }
 }
 
-/// A checked network. See the [crate] page for what is promised.
+/// A checked network. See the [crate] page for its guarantees.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Graph {
     inputs: Vec<Input>,

@@ -227,7 +227,7 @@ pub enum Op {
     Sigmoid,
     /// `tanh(x)`.
     Tanh,
-    /// `exp(x) / sum exp(x)` over the first dimension (channels, or the whole vector).
+    /// `exp(x) / sum exp(x)` over the first dimension (channels, or the entire vector).
     Softmax,
     /// `y = a + b`. Shapes have the same rank; where they differ, one of the two is 1 and is broadcast.
     Add,

@@ -1,10 +1,10 @@
 //! One value per weight layer, as users write it: `5`, `8,8,5,5`, `conv=8,fc=5`, `5,fc2=6`.
 //!
 //! ```text
-//! 5            every layer
+//! 5            all layers
 //! 8,8,5,5      the layers in execution order
 //! conv=8,fc=5  by kind: the stem of default names, whatever the nodes are called
-//! 5,fc2=6      every layer, with an exception by name (of the node, or of its weight: fc2.weight)
+//! 5,fc2=6      all layers, with an exception by name (of the node, or of its weight: fc2.weight)
 //! ```
 //!
 //! A name takes precedence over a kind, and a kind over a value with neither.
@@ -34,7 +34,7 @@ pub struct PerLayer<T> {
 }
 
 impl<T: Clone> PerLayer<T> {
-    /// The same value for every layer.
+    /// The same value for all layers.
     pub fn all(value: T) -> Self {
         Self { plain: Vec::from([value]), named: Vec::new() }
     }

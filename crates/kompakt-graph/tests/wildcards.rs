@@ -1,4 +1,5 @@
-//! No operator is forgotten: in the whole workspace, a `match` over operators has no wildcard arm that does something.
+//! No operator is forgotten: across the workspace, a `match` over operators has no wildcard arm that does
+//! something.
 //!
 //! A wildcard may refuse (`None`, `break`, an error, …): a new operator is then refused or not optimised
 //! until it is handled. Anything else would silently be applied to operators that it was not written for.

@@ -23,7 +23,7 @@ impl Bounds {
         Self { rows: [0, height], columns: [0, width] }
     }
 
-    /// Whether a row and a column lie inside.
+    /// Whether a row and a column are inside.
     fn hold(&self, row: i64, column: i64) -> bool {
         let within = |at: i64, ends: [usize; 2]| at >= ends[0] as i64 && at < ends[1] as i64;
         within(row, self.rows) && within(column, self.columns)

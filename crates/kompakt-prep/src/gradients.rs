@@ -132,7 +132,8 @@ impl Grid {
         }
     }
 
-    /// Sums over a root mean square, part of the cell's and part of the grid's, and their square roots if asked.
+    /// Sums over a root mean square, part of the cell's and part of the grid's, and optionally their square
+    /// roots.
     fn finish(&self, settings: &Settings, to: &mut [f32]) {
         let cells = self.side * self.side;
         let square = |i: usize| self.sums[i] * self.sums[i];

@@ -1,8 +1,9 @@
 //! Preprocessing as a typed list of steps: one definition, shared by training and by the loader.
 //!
 //! A [`Pipeline`] turns a raw image into a network's input. It is validated when it is made, so that
-//! the shape after every step is known, and it can be written three ways: as JSON, as numbers for the container
-//! ([`Step::to_numbers`]), and as an eight-byte [`hash`](Pipeline::hash) that a prepared data set carries.
+//! the shape after each step is known, and it can be written three ways: as JSON, as numbers for the
+//! container ([`Step::to_numbers`]), and as an eight-byte [`hash`](Pipeline::hash) that a prepared data set
+//! carries.
 //!
 //! ```text
 //! bytes ──/255──► [1,28,28] ──deskew──► [1,28,28] ──gradients──► [716] ──► network

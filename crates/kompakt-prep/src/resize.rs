@@ -2,7 +2,8 @@
 
 use crate::step::Filter;
 
-/// One plane of `[height, width]` as another. Pixel centres lie at halves, so corners map to corners. Rule P-16.
+/// One plane of `[height, width]` as another. Pixel centres are at halves, so corners map to corners. Rule
+/// P-16.
 pub(crate) fn resize(filter: Filter, x: &[f32], from: [usize; 2], to: [usize; 2], y: &mut [f32]) {
     match filter {
         Filter::Bilinear => bilinear(x, from, to, y),
@@ -41,7 +42,7 @@ fn span(i: usize, m: usize, n: usize) -> (usize, usize, f64, f64) {
     (libm::floor(start) as usize, (libm::ceil(end) as usize).min(n), start, end)
 }
 
-/// How much of position `p` lies between `start` and `end`.
+/// The part of position `p` between `start` and `end`.
 fn covered(p: usize, start: f64, end: f64) -> f64 {
     (end.min((p + 1) as f64) - start.max(p as f64)).max(0.0)
 }

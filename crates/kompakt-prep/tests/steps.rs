@@ -74,7 +74,7 @@ fn a_crop_fills_what_the_margin_leaves() {
     assert_eq!(left_to_right[0], 0.0);
 }
 
-/// A ramp to the right has all its gradient along direction 0, a ramp down along a quarter turn.
+/// A ramp to the right has all its gradient along direction 0, a ramp down at 90 degrees to it.
 #[test]
 fn gradients_point_uphill() {
     let histogram = |x: &[f32]| {

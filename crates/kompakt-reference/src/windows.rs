@@ -39,7 +39,7 @@ pub(crate) fn convolution(
     y
 }
 
-/// `f` gets the cells of a window that lie in the image, and how many lie in the padded image.
+/// `f` receives the cells of a window inside the image, and how many are inside the padded image.
 pub(crate) fn pool(
     x: &Value,
     shape: &[usize],

@@ -75,7 +75,7 @@ impl Drop for Page {
 pub struct Allocator {
     /// The first byte of the reserved addresses; 0 until they are reserved.
     start: AtomicUsize,
-    /// How many of them are in use. They are never reused.
+    /// How many of them are handed out. They are never reused.
     used: AtomicUsize,
 }
 
@@ -132,7 +132,7 @@ impl Allocator {
     }
 }
 
-// SAFETY: every allocation is made of addresses that were never given out before, or is the system's.
+// SAFETY: each allocation uses addresses that were never handed out before, or is the system's.
 unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let is_guarded = GUARDED.try_with(Cell::get).unwrap_or(false) && layout.align() <= GUARD;

@@ -122,7 +122,7 @@ impl Growing<'_, '_> {
                 (Op::Mul, vec![x, *self.u.choose(&others)?])
             }
             21 => {
-                // By what is between 2 and 3.
+                // Divides by values between 2 and 3.
                 let y = *self.u.choose(&others)?;
                 if !self.push(Op::Sigmoid, vec![y]) {
                     return Ok(());

@@ -15,7 +15,7 @@ struct WeightLayer {
 
 /// Reads a file for a network whose weight layers are those of the file, in its order. Every layer has a bias.
 ///
-/// Weights of value zero are pruned, the others keep their codebook: unused entries are removed, equal ones
+/// Weights of value zero are pruned, the others keep their codebook: unused entries are dropped, equal ones
 /// merged.
 /// Errors: too few or too many bytes for the network, positions beyond a weight's end, values that are not
 /// finite, a network with parameters that such a file does not hold.

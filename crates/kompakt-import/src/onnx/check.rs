@@ -94,7 +94,7 @@ pub fn import_checked(
     Ok((imported.model, checked))
 }
 
-/// The network on smaller images, where it is expensive as it is and the file leaves their size open; an
+/// The network on smaller images, where it is expensive and the file leaves their size open; an
 /// error says why nothing is compared.
 fn smaller(
     source: &Source,

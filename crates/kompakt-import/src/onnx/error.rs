@@ -49,7 +49,7 @@ pub enum OnnxError {
         /// What is wrong.
         problem: String,
     },
-    /// An input or output of the network is not supported as it is.
+    /// An input or output of the network is not supported.
     #[error("{0}")]
     Port(String),
     /// The model uses unsupported features: all of them, inputs first, in the order of its nodes.
@@ -82,7 +82,7 @@ impl OnnxError {
     }
 }
 
-/// The number of nodes and their operators, then one line per problem with all nodes that have it.
+/// The number of nodes per operator, then one line per problem with all nodes that have it.
 fn list(problems: &[Problem]) -> String {
     let (inputs, nodes): (Vec<&Problem>, Vec<&Problem>) = problems.iter().partition(|p| p.operator == INPUT);
     let mut text = String::new();

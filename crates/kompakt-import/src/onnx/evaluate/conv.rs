@@ -8,7 +8,7 @@ use super::{
 };
 use crate::onnx::tensor::Tensor;
 
-/// The most elements of the input, repeated for every tap, that are laid out in one block.
+/// The most input elements, repeated for each tap, in one block.
 const PATCH: usize = 1 << 18;
 
 /// Up to this many outputs per group, going tap by tap is cheaper than matrix products.

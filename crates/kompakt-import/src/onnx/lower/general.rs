@@ -347,8 +347,7 @@ pub(super) fn is_known(op: &str) -> bool {
     ALL.contains(&op) || unary_function(op).is_some()
 }
 
-/// Whether a node of one image may be folded into the layer before it, if that has scales or biases of
-/// channels.
+/// Whether a node of one image may hold per-channel scales or biases to fold into the layer before it.
 pub(super) fn goes_with_a_layer(call: &Call<'_>) -> bool {
     let by_constant = || matches!(call.inputs.get(1), Some(Some(Operand::Const(c))) if c.dims.len() > 2);
     match call.node.op_type.as_str() {
