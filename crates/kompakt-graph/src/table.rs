@@ -137,8 +137,7 @@ impl Attribute {
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Operator {
-    /// Its number in a container; `None` if it has no effect at inference; a packer drops it.
-    /// Rule F-11.
+    /// Its number in a container; `None` if it has no effect at inference: a packer drops it. Rule F-11.
     pub code: Option<u64>,
     /// Its name in JSON.
     pub name: &'static str,

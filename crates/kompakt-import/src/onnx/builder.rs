@@ -115,8 +115,8 @@ impl Builder {
         Ok((self.transpose(x, axes)?, back))
     }
 
-    /// Names the nodes that make the outputs after them, as users know these names. In a network of one
-    /// output a layer keeps its own name: its parameters are named after it.
+    /// Gives the nodes that make the outputs the names of these outputs, which users know. In a network of
+    /// one output a layer keeps its own name: its parameters are named after it.
     pub(crate) fn name_outputs<'n>(&mut self, outputs: &[Value], names: impl Iterator<Item = &'n str>) {
         let mut named = Vec::new();
         for (&value, name) in outputs.iter().zip(names) {

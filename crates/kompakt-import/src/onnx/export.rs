@@ -126,7 +126,7 @@ struct Writer<'m> {
     model: &'m Model,
     nodes: Vec<NodeProto>,
     initial: Vec<TensorProto>,
-    /// Names given to values here.
+    /// Number of names made by `fresh`.
     n_made: usize,
 }
 

@@ -42,7 +42,7 @@ pub(crate) enum Slot<'a> {
     /// A constant that was computed.
     Const(std::rc::Rc<Tensor>),
     Act(Act),
-    /// A value without a leading batch in the file.
+    /// A value whose batch is not the first dimension in the file.
     Turned(Turned),
     /// The result of a node that could not be lowered, or of one that depends on it.
     Unknown {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::onnx::tensor::Tensor;
 
-/// One value per channel each.
+/// An input with one value per channel.
 fn by_channel(call: &Call<'_>, index: usize, channels: usize) -> Result<Vec<f32>, String> {
     let values = call.floats(index)?;
     if values.len() == channels {
