@@ -1,4 +1,4 @@
-//! The temporary files and folders that there are now.
+//! The temporary files and folders that exist now.
 
 use std::{
     fs, io,
@@ -9,14 +9,14 @@ use std::{
 /// Files are made, renamed and removed with this lock held, so that [`remove_all`] misses none.
 static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// How often a folder is emptied again that another thread is still writing into.
+/// How often a folder is emptied again while another thread is still writing into it.
 const TRIES: usize = 100;
 
 fn lock() -> MutexGuard<'static, Vec<PathBuf>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes something temporary and remembers its absolute path.
+/// Creates something temporary and records its absolute path.
 pub(crate) fn make<T>(
     make: impl FnOnce() -> io::Result<T>,
     path: impl Fn(&T) -> &Path,
@@ -28,7 +28,7 @@ pub(crate) fn make<T>(
     Ok((made, path))
 }
 
-/// Removes or renames something temporary, and forgets it.
+/// Removes or renames something temporary, and drops its record.
 pub(crate) fn end<T>(path: &Path, end: impl FnOnce() -> T) -> T {
     let mut live = lock();
     let result = end();
@@ -44,7 +44,7 @@ pub fn remove_all() {
         if path.is_dir() {
             let _ = (0..TRIES).find(|_| fs::remove_dir_all(path).is_ok() || !path.exists());
         } else {
-            // There is nothing left to do about one that cannot be removed.
+            // Nothing can be done about one that cannot be removed.
             let _ = fs::remove_file(path);
         }
     }

@@ -8,12 +8,12 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// A temporary folder. Removed with all that is in it when dropped.
+/// A temporary folder. Removed with its content when dropped.
 #[derive(Debug)]
 pub struct Scratch {
     /// Taken only on drop.
     folder: Option<TempDir>,
-    /// Where it lies.
+    /// Its path.
     path: PathBuf,
 }
 
@@ -36,16 +36,16 @@ impl Scratch {
         Ok(Self { folder: Some(made), path })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Moves the file of this name to `place`, whole and on the disk.
+    /// Moves the file of this name to `place`, complete and flushed to disk.
     pub fn persist(&self, name: &str, place: &Path) -> io::Result<()> {
         let from = self.path.join(name);
         File::open(&from)?.sync_all()?;
-        // The lock of the end of a process is asked for, so that no file takes its place after it.
+        // The lock of the end of a process is taken, so that no file is moved into place after it.
         live::end(Path::new(""), || fs::rename(&from, place))
     }
 }

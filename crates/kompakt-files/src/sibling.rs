@@ -1,4 +1,4 @@
-//! A file on its way to its place.
+//! A file under construction, renamed into place at the end.
 
 use crate::{PREFIX, SUFFIX, folder_of, live};
 use std::{
@@ -8,14 +8,14 @@ use std::{
 };
 use tempfile::NamedTempFile;
 
-/// A temporary file in the folder of the one that it becomes. Removed when dropped.
+/// A temporary file in the folder of its final path. Removed when dropped.
 #[derive(Debug)]
 pub struct Sibling {
     /// Taken only by [`Sibling::persist`] and on drop.
     file: Option<NamedTempFile>,
-    /// Where it lies.
+    /// Its current path.
     path: PathBuf,
-    /// What it becomes.
+    /// Its final path.
     place: PathBuf,
 }
 
@@ -42,7 +42,7 @@ impl Sibling {
         }
     }
 
-    /// Brings what is written to the disk, then puts the file in its place, instead of one that may be there.
+    /// Flushes the content to disk, then renames the file to its final path, replacing an existing file.
     pub fn persist(mut self) -> io::Result<()> {
         self.as_file_mut()?.sync_all()?;
         let Some(file) = self.file.take() else { return Ok(()) };

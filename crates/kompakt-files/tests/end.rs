@@ -1,4 +1,4 @@
-//! What a process leaves when a signal ends it: nothing. In a process of its own, because nothing temporary can be
+//! Files left when a signal ends a process: none. In a process of its own, because nothing temporary can be
 //! made after it.
 #![allow(clippy::unwrap_used)]
 
@@ -15,6 +15,6 @@ fn all_that_is_temporary_is_removed() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     remove_all();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    // Their destructors wait for a lock that is never given back.
+    // Their destructors wait for a lock that is never released.
     std::mem::forget((sibling, scratch));
 }

@@ -1,4 +1,4 @@
-//! Files appear whole or not at all.
+//! Files appear completely or not at all.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_files::{Scratch, Sibling};

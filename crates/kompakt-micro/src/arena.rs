@@ -1,8 +1,8 @@
-//! Places in the arena: first fit, in the order of the calls.
+//! Memory planning of the arena: first fit, in the order of the calls.
 
 use crate::step::{Place, Steps};
 
-/// Gives every buffer without a place one in the arena; the length of the arena in floats.
+/// Places every buffer that has no place yet in the arena; returns the length of the arena in floats.
 ///
 /// A buffer's memory is free again after the last call that reads it. A call that may write in place does so where its
 /// operand is not read afterwards.

@@ -1,4 +1,4 @@
-//! Tables in the source: every one has a name, and its bytes are counted.
+//! Tables in the source: each has a name, and its bytes are counted.
 
 use crate::MicroError;
 use std::{collections::BTreeSet, fmt::Write};
@@ -8,16 +8,16 @@ use std::{collections::BTreeSet, fmt::Write};
 pub(crate) struct Constants {
     /// Their definitions.
     pub(crate) text: String,
-    /// What they take.
+    /// Their size in bytes.
     pub(crate) n_bytes: usize,
     names: BTreeSet<String>,
 }
 
-/// Numbers a line.
+/// Values per line.
 const A_LINE: usize = 24;
 
 impl Constants {
-    /// A name in C that no other table has, for something called `name`.
+    /// A unique name in C for the table of `name`.
     pub(crate) fn name(&mut self, name: &str) -> String {
         let mut plain: String = name
             .chars()
@@ -26,7 +26,7 @@ impl Constants {
         if !plain.starts_with(|c: char| c.is_ascii_alphabetic()) {
             plain.insert_str(0, "t_");
         }
-        // A letter case or a sign more or less is no other name here; and no name is one of the functions'.
+        // Names that differ only in case or punctuation clash here; and no name is one of the functions'.
         let mut unique = format!("{plain}_");
         let mut n = 2;
         while !self.names.insert(unique.clone()) {
@@ -36,7 +36,7 @@ impl Constants {
         unique
     }
 
-    /// A table of bytes; its name.
+    /// Adds a table of bytes; returns its name.
     pub(crate) fn bytes(&mut self, name: &str, bytes: &[u8]) -> String {
         self.table("uint8_t", name, bytes.len(), bytes.iter().map(u8::to_string))
     }
@@ -62,7 +62,7 @@ impl Constants {
         self.table("double", name, 8 * doubles.len(), doubles.iter().map(|d| format!("{d:?}")))
     }
 
-    /// Something else of that many bytes, as `TYPE NAME = {…}`; its name.
+    /// Any other constant of that many bytes, as `TYPE NAME = {…}`; returns its name.
     pub(crate) fn object(&mut self, kind: &str, name: &str, members: &str, n_bytes: usize) -> String {
         let name = self.name(name);
         let _ = writeln!(self.text, "static const {kind} {name} = {{{members}}};\n");
@@ -91,7 +91,7 @@ impl Constants {
     }
 }
 
-/// A float as C reads it back to the bit.
+/// A float literal that C parses back to the same bits.
 pub(crate) fn float(value: f32) -> String {
     format!("{value:?}f")
 }

@@ -1,4 +1,4 @@
-//! A packed network as C source: for machines without an operating system, and for whoever wants no library.
+//! A packed network as C source: for machines without an operating system, and for use without a library.
 //!
 //! ```text
 //! container ─► steps ─────► arena ─────────────► text ─► NAME.c, NAME.h
@@ -7,11 +7,12 @@
 //!              a call       one is no longer read  NAME_run: the calls
 //! ```
 //!
-//! What is made is C11 with no headers but `stdint.h` and `string.h`, no heap, no recursion, no state: all memory is an arena
-//! of known length that the caller gives. Weights stay compressed: kept weights are codes into a codebook, pruned ones cost a
-//! flag or a part of a distance, whichever is less for the layer, and both are read where they lie.
+//! The output is C11 with no headers but `stdint.h` and `string.h`, no heap, no recursion, no state: all
+//! memory is an arena of known length that the caller provides. Weights stay compressed: kept weights are
+//! codes into a codebook, pruned ones cost a flag or a part of a distance, whichever is less for the layer,
+//! and both are read in place.
 //!
-//! What is not here: files, the command line (`kompakt export --c`).
+//! Not here: files, the command line (`kompakt export --c`).
 
 mod arena;
 mod constants;
@@ -30,7 +31,7 @@ pub struct Source {
     pub code: String,
     /// `NAME.h`.
     pub header: String,
-    /// Floats of the arena that the caller gives.
+    /// Length in floats of the arena that the caller provides.
     pub arena_len: usize,
     /// Bytes of constants: weights, codebooks, biases, tables.
     pub constant_bytes: usize,
@@ -43,10 +44,10 @@ pub enum MicroError {
     /// The container is broken.
     #[error(transparent)]
     Format(#[from] FormatError),
-    /// The name cannot name things in C.
+    /// The name is not valid in C.
     #[error("{0:?} cannot name a function in C: letters, digits and _, a letter first")]
     Name(String),
-    /// Nodes whose operators have no function in C: all of them.
+    /// All nodes whose operators have no function in C.
     #[error("C source is not made of: {}", .0.join(", "))]
     Unsupported(Vec<String>),
     /// A value or a layer is too large.
@@ -59,7 +60,7 @@ pub enum MicroError {
         /// The limit.
         limit: usize,
     },
-    /// A parameter holds a number that is not finite.
+    /// A parameter holds a value that is not finite.
     #[error("{0} holds a number that is not finite")]
     NotFinite(String),
 }
@@ -69,7 +70,8 @@ pub const MAX_LEN: usize = 1 << 28;
 
 /// The network of a container as C, with names that begin with `name`.
 ///
-/// Errors: a broken payload, a name that C does not take, a value or layer of more than [`MAX_LEN`] elements.
+/// Errors: a broken payload, a name that is not valid in C, a value or layer of more than [`MAX_LEN`]
+/// elements.
 pub fn c_source(container: &Container<'_>, name: &str) -> Result<Source, MicroError> {
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

@@ -14,19 +14,19 @@ use std::collections::BTreeMap;
 /// The network's values as buffers, its nodes as steps.
 pub(crate) struct Nodes<'a> {
     pub(crate) graph: &'a Graph,
-    /// One a parameter of the graph.
+    /// One per parameter of the graph.
     pub(crate) parameters: &'a [Decoded],
     pub(crate) steps: &'a mut Steps,
     pub(crate) constants: &'a mut Constants,
     pub(crate) functions: &'a mut Functions,
     /// The buffer of every value so far.
     pub(crate) buffers: BTreeMap<usize, Buffer>,
-    /// Nodes that have no function in C.
+    /// Nodes without a function in C.
     pub(crate) refused: Vec<String>,
 }
 
 impl Nodes<'_> {
-    /// Adds all nodes. Values that leave the graph go to `outputs`, which are parameters of the function.
+    /// Adds all nodes. Outputs of the graph go to `outputs`, which are parameters of the function.
     pub(crate) fn add(&mut self, outputs: &[Buffer]) -> Result<(), MicroError> {
         let source = |mut value: usize| {
             while let Some(node) = self.graph.producer(value).map(|node| &self.graph.nodes()[node]) {
@@ -37,7 +37,7 @@ impl Nodes<'_> {
             }
             value
         };
-        // A value that leaves the graph once is written where it is wanted.
+        // A value that is an output once is written directly to it.
         let mut claimed: BTreeMap<usize, Buffer> = BTreeMap::new();
         let mut copies = Vec::new();
         for (&value, &buffer) in self.graph.outputs().iter().zip(outputs) {
@@ -85,7 +85,7 @@ impl Nodes<'_> {
         self.steps.steps.push(Step { statement, reads, writes, in_place, what: what.into() });
     }
 
-    /// The parameters of a node, in the graph's order: their numbers.
+    /// The parameters of a node, in the graph's order: their indices.
     fn parameters_of(&self, node: usize) -> Vec<usize> {
         let all = self.graph.params().iter().enumerate();
         all.filter(|(_, p)| p.node == node).map(|(i, _)| i).collect()
@@ -311,7 +311,7 @@ impl Nodes<'_> {
         self.step(what, format!("zero({n}, {{y}});"), vec![], y, None);
     }
 
-    /// A box of elements, from that place of the operand to that place of the result.
+    /// A box of elements, copied from one offset of the operand to another of the result.
     #[expect(clippy::too_many_arguments, reason = "both sides of a copy")]
     fn copy(
         &mut self,
@@ -354,12 +354,12 @@ impl Nodes<'_> {
     }
 }
 
-/// Whether the value is its operand's, element by element, in the same place.
+/// Whether the value equals its operand, element by element, at the same offsets.
 fn is_view(op: &Op) -> bool {
     matches!(op, Op::Flatten | Op::Reshape { .. } | Op::Dropout { .. } | Op::Identity)
 }
 
-/// From neighbour to neighbour along each dimension of a row-major value.
+/// The stride of each dimension of a row-major value.
 fn strides(shape: &[usize]) -> Vec<usize> {
     (0..shape.len()).map(|d| shape[d + 1..].iter().product()).collect()
 }

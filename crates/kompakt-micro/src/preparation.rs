@@ -1,4 +1,4 @@
-//! Preprocessing as calls, a step each.
+//! Preprocessing as calls, one per step.
 
 use crate::{
     MAX_LEN, MicroError,
@@ -8,7 +8,7 @@ use crate::{
 };
 use kompakt_prep::{Filter, Pipeline, Shape, Step as PrepStep};
 
-/// Adds all steps of a pipeline that works on the buffer `raw`; the buffer of what the network reads.
+/// Adds all steps of a pipeline on the buffer `raw`; returns the buffer that the network reads.
 pub(crate) fn add(
     pipeline: &Pipeline,
     raw: Buffer,

@@ -13,7 +13,7 @@ use std::{
     fmt::Write,
 };
 
-/// The functions in C, in the order in which they stand in a file: what a function calls stands before it.
+/// The functions in C, in the order of their definitions: callees before callers.
 const FUNCTIONS: &[(&str, &[&str], &str)] = &[
     ("weights", &[], include_str!("c/weights.c")),
     ("linear", &["weights"], include_str!("c/linear.c")),
@@ -83,14 +83,14 @@ impl Functions {
 
 /// A parameter of the function that runs the network.
 struct Port {
-    /// As it stands in C.
+    /// Its declaration in C.
     name: String,
-    /// For the macro with its length.
+    /// The suffix of the macro with its length.
     upper: String,
     shape: Vec<usize>,
 }
 
-/// What goes in or comes out, with names that C takes; one alone is called as `alone`.
+/// The inputs or outputs, with names that are valid in C; a single one is called `alone`.
 fn ports<'n>(values: impl ExactSizeIterator<Item = (&'n str, Vec<usize>)>, alone: &str) -> Vec<Port> {
     let is_alone = values.len() == 1;
     let port = |(i, (_, shape)): (usize, (&str, Vec<usize>))| {
@@ -202,7 +202,7 @@ fn code(name: &str, signature: &str, steps: &Steps, constants: &Constants, funct
     for step in &steps.steps {
         if step.what != what {
             what = &step.what;
-            // A name may hold anything but what ends a comment.
+            // A name may hold anything except the end of a comment.
             let _ = writeln!(text, "    /* {} */", what.replace("*/", "* /").replace("/*", "/ *"));
         }
         let _ = writeln!(text, "    {}", steps.statement(step));

@@ -1,32 +1,32 @@
-//! What is computed, call by call, on buffers that have no place yet.
+//! The computation, call by call, on buffers that have no place yet.
 
-/// A buffer's number.
+/// A buffer's index.
 pub(crate) type Buffer = usize;
 
-/// Where a buffer lies.
+/// Where a buffer is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// It is a parameter of the function, of that name.
+    /// In a parameter of the function, of that name.
     Parameter(String),
-    /// It has yet to be given a place in the arena.
+    /// Not placed in the arena yet.
     Unknown,
-    /// From that float of the arena on.
+    /// At that float of the arena.
     Arena(usize),
 }
 
 /// One call.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
-    /// The statement, with `{0}`, `{1}`, … for what is read and `{y}` for what is written.
+    /// The statement, with `{0}`, `{1}`, … for the operands and `{y}` for the result.
     pub(crate) statement: String,
-    /// What is read.
+    /// The operands.
     pub(crate) reads: Vec<Buffer>,
-    /// What is written.
+    /// The result.
     pub(crate) writes: Buffer,
-    /// Whether what is written may take the place of the operand of that number: element `i` is written after it was read, and is
-    /// not read again.
+    /// Whether the result may be written in place of the operand of that index: element `i` is written after
+    /// it was read, and is not read again.
     pub(crate) in_place: Option<usize>,
-    /// What it is, for the comment beside it.
+    /// A description, for the comment beside it.
     pub(crate) what: String,
 }
 

@@ -1,9 +1,9 @@
-//! A layer's weights as tables: where the kept ones lie, and what they are.
+//! A layer's weights as tables: the positions of the kept ones, and their values.
 
 use crate::{MAX_LEN, MicroError, constants::Constants};
 use kompakt_format::Decoded;
 
-/// Bits, from the lowest of the first byte on.
+/// Packs bits, from the lowest of the first byte on.
 #[derive(Debug, Default)]
 struct Bits {
     bytes: Vec<u8>,
@@ -24,17 +24,17 @@ impl Bits {
     }
 }
 
-/// Where kept weights lie.
+/// The positions of kept weights.
 enum Places {
     All,
     /// A bit for each weight.
     Flags(Bits),
-    /// Distances of so many bits; how many there are.
+    /// Distances of this many bits; how many there are.
     Gaps(Bits, u32, usize),
 }
 
 impl Places {
-    /// The smallest way to write a mask.
+    /// The smallest encoding of a mask.
     fn of(mask: Option<&[bool]>) -> Self {
         let Some(mask) = mask.filter(|mask| mask.contains(&false)) else { return Self::All };
         let gaps = gaps(mask);
@@ -62,7 +62,7 @@ impl Places {
     }
 }
 
-/// How many pruned weights lie before each kept one.
+/// How many pruned weights precede each kept one.
 fn gaps(mask: &[bool]) -> Vec<usize> {
     let mut since = 0;
     let mut gaps = Vec::new();
@@ -77,9 +77,9 @@ fn gaps(mask: &[bool]) -> Vec<usize> {
     gaps
 }
 
-/// Writes the weights of a layer as tables and a `weights` object; the name of the object.
+/// Writes the weights of a layer as tables and a `weights` object; returns the name of the object.
 ///
-/// Errors: more than [`MAX_LEN`] weights, a number that is not finite.
+/// Errors: more than [`MAX_LEN`] weights, a value that is not finite.
 pub(crate) fn write(
     constants: &mut Constants,
     name: &str,
@@ -131,7 +131,7 @@ mod tests {
     fn distances_pass_over_long_gaps() {
         let mask: Vec<bool> = (0..100).map(|i| i == 3 || i == 99).collect();
         let Places::Gaps(_, bits, n) = Places::of(Some(&mask)) else { panic!("flags") };
-        // 3 and 95 with the number of bits that is the least in sum.
+        // 3 and 95 with the number of bits that minimises the sum.
         let cost = |bits: u32| (3 / ((1 << bits) - 1) + 1 + 95 / ((1 << bits) - 1) + 1) * bits as usize;
         assert_eq!(n * bits as usize, (1..=8).map(cost).min().unwrap());
     }

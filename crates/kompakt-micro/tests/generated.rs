@@ -1,4 +1,5 @@
-//! What is generated compiles without a warning, runs without an undefined step, and answers as the loader does.
+//! The generated source compiles without a warning, runs without undefined behaviour, and answers as the
+//! loader does.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_format::{Container, Tier};
@@ -19,11 +20,11 @@ use std::{
 
 const NAME: &str = "net";
 
-/// Differs from the loader by at most this part of the largest sum of products behind an output.
+/// Tolerance, relative to the largest sum of products behind an output.
 const TOLERANCE: f64 = 1e-6;
 
 /// A program that reads the inputs from stdin and writes the outputs to stdout. Memory is exactly as long as the header
-/// says, and the sanitizers look after it.
+/// says, and the sanitizers check it.
 fn program(folder: &Path, source: &Source, n_inputs: usize, n_outputs: usize) -> PathBuf {
     let port = |kind: &str, n: usize, i: usize| if n == 1 { kind.to_string() } else { format!("{kind}_{i}") };
     let (mut body, mut arguments, mut after) = (String::new(), Vec::new(), String::new());
@@ -63,7 +64,7 @@ fn program(folder: &Path, source: &Source, n_inputs: usize, n_outputs: usize) ->
     program
 }
 
-/// The outputs of the program, end to end.
+/// The outputs of the program, concatenated.
 fn run(program: &Path, inputs: &[Vec<f32>]) -> Vec<f32> {
     let mut child = Command::new(program)
         .stdin(Stdio::piped())
@@ -78,7 +79,7 @@ fn run(program: &Path, inputs: &[Vec<f32>]) -> Vec<f32> {
     output.stdout.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
 
-/// Generates, compiles, runs and compares with the loader; says whether the network can become C.
+/// Generates, compiles, runs and compares with the loader; returns whether the network can become C.
 fn check(what: &str, bytes: &[u8]) -> bool {
     let container = Container::parse(bytes).unwrap();
     let source = match c_source(&container, NAME) {
@@ -95,7 +96,7 @@ fn check(what: &str, bytes: &[u8]) -> bool {
         Some(pipeline) => vec![pipeline.input_shape().len()],
         None => session.inputs().iter().map(|port| port.len).collect(),
     };
-    // Pixels are 0 to 1; other numbers may be below 0.
+    // Pixels are 0 to 1; other inputs may be negative.
     let shift = |v: f32| if container.pipeline().is_some() { (v + 1.0) / 2.0 } else { v };
     let raw: Vec<Vec<f32>> = (lengths.iter().enumerate())
         .map(|(i, &n)| numbers(7 + i as u64, n).into_iter().map(shift).collect())

@@ -1,20 +1,20 @@
-//! What each connection costs in the file, by a model of the coder: how full its row and its column are.
+//! The cost of each connection in the file, by a model of the coder: how full its row and its column are.
 //!
 //! ```text
 //! p(row, column) = others in the row x others in the column / all
 //! bits           = log2 (1 - p) / p  +  sign  +  level  +  its part of the row's bias
 //! ```
 //!
-//! A connection does not count for itself: one alone in its column is dear, one among many is cheap. So rows and
-//! columns that are nearly empty die first, and whole units and inputs with them. The model leaves out most of what
-//! the real coder knows; the caller measures real files now and then and scales.
+//! A connection does not count for itself: one alone in its column is expensive, one among many is cheap. So
+//! rows and columns that are nearly empty die first, and with them complete units and inputs. The model
+//! ignores most of what the real coder exploits; the caller measures real files now and then and rescales.
 
 use crate::{
     layer::{Geometry, SparseLayer},
     net::Net,
 };
 
-/// Bits of a bias, about.
+/// Bits per bias, about.
 const BIAS_BITS: f32 = 6.0;
 
 /// The bits of each connection, layer by layer.
@@ -26,7 +26,7 @@ pub(crate) struct CodeLengths {
 }
 
 impl CodeLengths {
-    /// `level_bits` is what the level of a weight that is not shared yet will cost.
+    /// `level_bits` is the estimated cost of the level of a weight that is not shared yet.
     pub(crate) fn of(net: &Net, level_bits: f32) -> Self {
         let layers = net.geometry.iter().zip(&net.layers);
         let of_connections: Vec<Vec<f32>> = layers
@@ -47,13 +47,13 @@ impl CodeLengths {
             .collect();
         let n = net.n_connections() as f64;
         let connections: f64 = of_connections.iter().flatten().map(|&b| f64::from(b)).sum();
-        // The empty places cost 1 / ln 2 bits a connection, where they are many.
+        // The empty positions cost 1 / ln 2 bits per connection, where they are many.
         let total = connections + n * std::f64::consts::LOG2_E;
         Self { of_connections, total }
     }
 }
 
-/// Bits of each level, by how often it is used; empty before weights are shared.
+/// Bits of each level, by its frequency; empty before weights are shared.
 pub(crate) fn of_levels(layer: &SparseLayer) -> Vec<f32> {
     let mut counts = vec![1.0f32; layer.level_value.len()];
     layer.code.iter().for_each(|&code| counts[usize::from(code)] += 1.0);
@@ -61,11 +61,11 @@ pub(crate) fn of_levels(layer: &SparseLayer) -> Vec<f32> {
     counts.iter().map(|c| (total / c).log2()).collect()
 }
 
-/// How full rows and columns are.
+/// Counts of rows and columns.
 pub(crate) struct Counts {
     rows: Vec<f32>,
     columns: Vec<f32>,
-    /// The mean count of a column's neighbours in the picture; empty if there is none.
+    /// The mean count of a column's neighbours in the image; empty if there is none.
     around: Vec<f32>,
     all: f32,
 }
@@ -79,7 +79,7 @@ impl Counts {
         Self { rows, columns, around, all: layer.len().max(1) as f32 }
     }
 
-    /// Bits to say that there is a connection; `is_in`: it is one of those that were counted.
+    /// Bits to signal that there is a connection; `is_in`: it is one of those counted.
     pub(crate) fn bits(&self, row: usize, column: usize, is_in: bool) -> f32 {
         let own = f32::from(u8::from(is_in));
         let in_row = self.rows[row] - own + 0.4;
@@ -94,7 +94,7 @@ impl Counts {
     }
 }
 
-/// The mean of the up to four neighbours of each number of each picture.
+/// The mean of the up to four neighbours of each value of each image.
 fn around(columns: &[f32], (height, width): (usize, usize)) -> Vec<f32> {
     let plane = height * width;
     if plane <= 1 || !columns.len().is_multiple_of(plane) {

@@ -14,10 +14,10 @@ pub enum RateError {
         node: String,
         /// Its operator.
         op: &'static str,
-        /// What it has that is not known here.
+        /// The unsupported feature.
         problem: String,
     },
-    /// An option that cannot be.
+    /// An invalid option.
     #[error("{name}: {problem}")]
     Option {
         /// Its name.
@@ -28,7 +28,7 @@ pub enum RateError {
     /// Training data that do not fit the network.
     #[error("the training data do not fit: {0}")]
     Data(String),
-    /// The training went where no number is.
+    /// The training diverged to values that are not finite.
     #[error("training diverged at step {step}: the loss is not a number; try a smaller --lr")]
     Diverged {
         /// The step.
@@ -51,7 +51,7 @@ pub enum RateError {
     Io {
         /// Which file, and what was tried.
         what: String,
-        /// The system's answer.
+        /// The system's error.
         source: std::io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! From connections back to a model: units that are dead go, shared values become codebooks.
+//! From connections back to a model: dead units are removed, shared values become codebooks.
 
 use crate::{
     error::RateError,
@@ -9,7 +9,7 @@ use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_pack::{InMemory, Options, write_to};
 use kompakt_prune::{Removed, remove_dead_units};
 
-/// The model that a network with shared values is, on `template`'s graph, and the units that it lost.
+/// The model of a network with shared values, on `template`'s graph, and the units that it lost.
 ///
 /// `bias_steps` are the grids of each layer's biases.
 pub(crate) fn export(
@@ -58,7 +58,7 @@ fn dense(geometry: &Geometry, layer: &SparseLayer) -> Parameter {
     Parameter::Dense { shape: geometry.shape.clone(), values: Numbers::F32(values), mask: Some(mask) }
 }
 
-/// A dense parameter whose kept numbers are all levels, with codes into those that are used.
+/// A dense parameter whose kept values are all levels, with codes into the used ones.
 fn share(parameter: &Parameter, levels: &[f32]) -> Parameter {
     let values = parameter.to_f32();
     let mut used: Vec<f32> = levels.iter().copied().filter(|l| values.contains(l)).collect();

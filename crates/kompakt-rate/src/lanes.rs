@@ -1,18 +1,18 @@
-//! Examples side by side: one number of a network for `8 K` examples at once.
+//! Examples side by side (SIMD lanes): one value of a network for `8 K` examples.
 //!
 //! ```text
 //! acc[lane] = x[lane] * w + acc[lane]          one weight, all examples
 //! ```
 //!
-//! Sums over lanes are taken in one fixed order and products are fused everywhere, so the numbers do not depend on
-//! the machine. [`vectorized`] compiles what it is given for 256-bit vectors as well and picks at run time.
+//! Sums over lanes are taken in one fixed order and products are fused everywhere, so results do not depend
+//! on the machine. [`vectorized`] also compiles its argument for 256-bit vectors and dispatches at run time.
 
 use pulp::NullaryFnOnce;
 
-/// One number for `8 K` examples.
+/// One value for `8 K` examples.
 pub(crate) type Lanes<const K: usize> = [[f32; 8]; K];
 
-/// Nothing yet.
+/// All zero.
 #[inline(always)]
 pub(crate) fn zero<const K: usize>() -> Lanes<K> {
     [[0.0; 8]; K]
@@ -21,7 +21,7 @@ pub(crate) fn zero<const K: usize>() -> Lanes<K> {
 /// `acc += x w`.
 #[inline(always)]
 pub(crate) fn add_scaled<const K: usize>(acc: &mut Lanes<K>, x: &Lanes<K>, w: f32) {
-    // In copies, so that the compiler need not ask whether the two overlap.
+    // In copies, so that the compiler need not check for aliasing.
     let (mut sum, x) = (*acc, *x);
     for k in 0..K {
         for l in 0..8 {
@@ -51,7 +51,7 @@ pub(crate) fn add<const K: usize>(acc: &mut Lanes<K>, x: &Lanes<K>) {
     }
 }
 
-/// The sum of all lanes: eights first, then halves.
+/// The sum of all lanes: blocks of eight first, then halves.
 #[inline(always)]
 pub(crate) fn sum<const K: usize>(lanes: &Lanes<K>) -> f32 {
     let mut x = [0.0; 8];
@@ -65,7 +65,7 @@ pub(crate) fn sum<const K: usize>(lanes: &Lanes<K>) -> f32 {
     two[0] + two[1]
 }
 
-/// `e^x` from -87 to 88, to `2e-7 (1 + |x|)` of itself; the same bits everywhere.
+/// `e^x` from -87 to 88, within `2e-7 (1 + |x|)` relative error; bit-identical everywhere.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let t = x.clamp(-87.0, 88.0) * std::f32::consts::LOG2_E;
@@ -79,8 +79,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     p * f32::from_bits(((whole as i32 + 127) as u32) << 23)
 }
 
-/// Runs `work`, compiled for wide vectors where the machine has them. Its `call` and everything in it are to be
-/// `inline(always)`: a closure is not, and would be left as it is.
+/// Runs `work`, compiled for wide vectors where the machine has them. Its `call` and everything in it must be
+/// `inline(always)`: a closure is not, and would not be vectorised.
 pub(crate) fn vectorized<W: NullaryFnOnce>(work: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
     {

@@ -4,24 +4,24 @@
 //! y[row, position] = bias[row] + sum over the row's connections of value * x[base[position] + tap[column]]
 //! ```
 //!
-//! A linear layer has one position and `tap[column] = column`; a convolution has one position an output pixel, and a
-//! column is an input channel and a place in the kernel. Only connections that are kept exist.
+//! A linear layer has one position and `tap[column] = column`; a convolution has one position per output
+//! pixel, and a column is an input channel and a tap of the kernel. Only kept connections are stored.
 
 use crate::lanes::{Lanes, add, add_product, add_scaled, sum, zero};
 use serde::{Deserialize, Serialize};
 
-/// Where a layer's inputs and outputs lie.
+/// Memory layout of a layer's inputs and outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Geometry {
     /// The node's name.
     pub(crate) name: String,
     /// The weight's shape.
     pub(crate) shape: Vec<usize>,
-    /// Where a column reads, from a position's base on.
+    /// Offset at which a column reads, from a position's base.
     pub(crate) tap: Vec<u32>,
-    /// Where each output position begins to read.
+    /// Base offset of each output position.
     pub(crate) base: Vec<u32>,
-    /// Height and width of the picture that a row's columns form, channel by channel: `(1, 1)` for none.
+    /// Height and width of the image that a row's columns form, channel by channel: `(1, 1)` for none.
     pub(crate) grid: (usize, usize),
 }
 
@@ -34,7 +34,7 @@ impl Geometry {
     }
 }
 
-/// A number that is trained: itself, and the optimiser's two moments of its gradient.
+/// A trained parameter: its value, and the optimiser's two moments of its gradient.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Trained {
     pub(crate) latent: Vec<f32>,
@@ -50,7 +50,7 @@ impl Trained {
         Self { latent, first: vec![0.0; n], second: vec![0.0; n], gradient: vec![0.0; n] }
     }
 
-    /// One step of Adam; gradients are used up. `rate` has the bias corrections in it.
+    /// One step of Adam; gradients are reset. `rate` includes the bias corrections.
     #[inline(always)]
     pub(crate) fn step(&mut self, rate: f32, correction: f32) {
         let moments = self.first.iter_mut().zip(self.second.iter_mut());
@@ -66,7 +66,7 @@ impl Trained {
     }
 }
 
-/// All that belongs to one connection.
+/// The state of one connection.
 #[derive(Default)]
 struct Connection {
     row: u32,
@@ -84,34 +84,34 @@ struct Connection {
 pub(crate) struct SparseLayer {
     /// Row `r` has connections `starts[r]..starts[r + 1]`.
     pub(crate) starts: Vec<u32>,
-    /// Column of each connection, rising within a row.
+    /// Column of each connection, ascending within a row.
     pub(crate) column: Vec<u32>,
-    /// Weights as they are trained.
+    /// Trained weights.
     pub(crate) weight: Trained,
-    /// Weights as they are used.
+    /// Effective weights.
     pub(crate) value: Vec<f32>,
-    /// Biases as they are trained.
+    /// Trained biases.
     pub(crate) bias: Trained,
-    /// Biases as they are used.
+    /// Effective biases.
     pub(crate) bias_value: Vec<f32>,
     /// Shared values, ascending; empty before weights are shared.
     pub(crate) level: Trained,
-    /// Shared values as they are used.
+    /// Effective shared values.
     pub(crate) level_value: Vec<f32>,
-    /// Which level each connection has.
+    /// The level of each connection.
     pub(crate) code: Vec<u8>,
-    /// Connections whose level does not change any more.
+    /// Connections whose level is fixed.
     pub(crate) is_settled: Vec<bool>,
     /// Rows that are computed.
     #[serde(skip)]
     pub(crate) live: Vec<u32>,
-    /// Where each connection reads.
+    /// Input offset of each connection.
     #[serde(skip)]
     pub(crate) reads: Vec<u32>,
 }
 
 impl SparseLayer {
-    /// From a dense matrix; what is exactly zero is no connection.
+    /// From a dense matrix; exact zeros are not connections.
     pub(crate) fn new(geometry: &Geometry, weights: &[f32], bias: Vec<f32>) -> Self {
         let mut layer = Self { starts: vec![0], ..Self::default() };
         let mut latent = Vec::new();
@@ -147,7 +147,7 @@ impl SparseLayer {
         (0..self.rows()).flat_map(|r| std::iter::repeat_n(r as u32, self.row(r).len())).collect()
     }
 
-    /// Works out again what follows from the connections. `is_last`: every row is an answer.
+    /// Recomputes what derives from the connections. `is_last`: every row is an output.
     pub(crate) fn refresh(&mut self, geometry: &Geometry, is_last: bool) {
         self.live =
             (0..self.rows() as u32).filter(|&r| is_last || !self.row(r as usize).is_empty()).collect();
@@ -157,8 +157,8 @@ impl SparseLayer {
         self.level.gradient.resize(self.level.latent.len(), 0.0);
     }
 
-    /// Keeps the connections for which `keep` says so and adds `new` ones: row, column, and what they begin with.
-    /// New ones are taken to be as curved as the layer's mean.
+    /// Keeps the connections selected by `keep` and adds `new` ones: row, column, and initial value.
+    /// New ones get the layer's mean curvature.
     pub(crate) fn rewire(&mut self, keep: &[bool], new: &[(u32, u32, f32)]) {
         let rows = self.row_of();
         let curvature = self.weight.second.iter().sum::<f32>() / self.len().max(1) as f32;
@@ -205,7 +205,7 @@ impl SparseLayer {
 
     /// `y = W x + b` for the live rows.
     ///
-    /// Shapes: `x` as the geometry reads it, `y` `[rows, positions]`.
+    /// Shapes: `x` in the geometry's layout, `y` `[rows, positions]`.
     #[inline(always)]
     pub(crate) fn forward<const K: usize>(&self, base: &[u32], x: &[Lanes<K>], y: &mut [Lanes<K>]) {
         for &row in &self.live {
@@ -222,9 +222,9 @@ impl SparseLayer {
         }
     }
 
-    /// Adds to the gradients of weights and biases, and, if asked, to that of the inputs.
+    /// Accumulates the gradients of weights and biases, and optionally that of the inputs.
     ///
-    /// Shapes: `x`, `dx` as the geometry reads them, `dy` `[rows, positions]`.
+    /// Shapes: `x`, `dx` in the geometry's layout, `dy` `[rows, positions]`.
     #[inline(always)]
     pub(crate) fn backward<const K: usize>(
         &mut self,
@@ -264,8 +264,8 @@ impl SparseLayer {
         }
     }
 
-    /// Adds to the gradient of every weight that could be, connected or not: `[rows, columns]`; rows that are not
-    /// computed have none. Also the mean squares of what flows: of `x` by column, of `dy` by row.
+    /// Accumulates the gradient of every possible weight, connected or not: `[rows, columns]`; rows that are
+    /// not computed have none. Also the mean squares: of `x` by column, of `dy` by row.
     #[inline(always)]
     pub(crate) fn probe<const K: usize>(
         &self,
@@ -303,7 +303,7 @@ impl SparseLayer {
     }
 }
 
-/// What the loss says of every weight of a layer, connected or not.
+/// Gradient statistics of every weight of a layer, connected or not.
 #[derive(Debug, Clone)]
 pub(crate) struct Probe {
     pub(crate) gradient: Vec<f32>,
@@ -318,7 +318,7 @@ impl Probe {
     }
 }
 
-/// Clears the rows of a layer's output that are computed.
+/// Clears the computed rows of a layer's output.
 #[inline(always)]
 pub(crate) fn clear<const K: usize>(live: &[u32], positions: usize, y: &mut [Lanes<K>]) {
     for &row in live {

@@ -1,4 +1,4 @@
-//! Shared values: how they begin, which weight has which, and on which grid they lie.
+//! Shared values: their initialisation, the assignment of weights, and the grid they are on.
 //!
 //! ```text
 //! cost of level c for weight w = curvature / 2 (w - c)^2 + price x bits(c)
@@ -14,7 +14,8 @@ use crate::{
 /// Rounds of k-means at the start.
 const ROUNDS: usize = 40;
 
-/// The power of two whose multiples, up to `2^(bits-1) - 1` of them either way, reach the largest value.
+/// The power of two whose multiples, up to `2^(bits-1) - 1` of them in either direction, reach the largest
+/// value.
 pub(crate) fn grid(values: &[f32], bits: u32) -> f32 {
     let largest = values.iter().fold(0.0f32, |m, v| m.max(v.abs()));
     let most = ((1i32 << (bits - 1)) - 1) as f32;
@@ -34,9 +35,10 @@ pub(crate) fn on_grid(values: &[f32], step: f32, to: &mut [f32]) {
     }
 }
 
-/// Gives a layer levels: weighted k-means on each side of zero, sides having levels in proportion to their weights.
+/// Gives a layer levels: weighted k-means on each side of zero, with levels in proportion to the side's
+/// weights.
 ///
-/// `curvature` is one number a connection.
+/// `curvature` has one value per connection.
 pub(crate) fn begin(layer: &mut SparseLayer, n_levels: usize, curvature: &[f32], bits: u32) {
     let side = |is_negative: bool| {
         let mut found: Vec<(f32, f32)> = layer
@@ -67,10 +69,10 @@ pub(crate) fn begin(layer: &mut SparseLayer, n_levels: usize, curvature: &[f32],
     assign(layer, &[], 0.0);
 }
 
-/// Centres of weighted numbers in ascending order, at most as many as there are numbers.
+/// Centres of weighted values in ascending order, at most as many as there are values.
 fn k_means(numbers: &[(f32, f32)], k: usize) -> Vec<f32> {
     let k = k.min(numbers.len());
-    // At first, equal shares of the numbers.
+    // Start: equal shares of the values.
     let mut centres: Vec<f32> = (0..k).map(|i| numbers[(2 * i + 1) * numbers.len() / (2 * k)].0).collect();
     for _ in 0..ROUNDS {
         let mut sums = vec![(0.0f64, 0.0f64); k];
@@ -88,7 +90,7 @@ fn k_means(numbers: &[(f32, f32)], k: usize) -> Vec<f32> {
     centres
 }
 
-/// The level of least `(x - level)^2 + extra`, and that cost; the first of several. No `extra` is none.
+/// The level of least `(x - level)^2 + extra`, and that cost; the first on a tie. An empty `extra` is zero.
 #[inline(always)]
 fn nearest(x: f32, levels: &[f32], extra: &[f32]) -> (usize, f32) {
     let mut best = (0, f32::INFINITY);
@@ -101,9 +103,9 @@ fn nearest(x: f32, levels: &[f32], extra: &[f32]) -> (usize, f32) {
     best
 }
 
-/// Gives every connection that is not settled the level of least cost. Without curvatures, the nearest.
+/// Assigns the level of least cost to every connection that is not settled. Without curvatures, the nearest.
 ///
-/// `curvature` is one number a connection; `price` what a bit is worth in loss.
+/// `curvature` has one value per connection; `price` is that of a bit, in units of the loss.
 pub(crate) fn assign(layer: &mut SparseLayer, curvature: &[f32], price: f32) {
     let bits = of_levels(layer);
     let mut extra = vec![0.0; bits.len()];
@@ -120,7 +122,7 @@ pub(crate) fn assign(layer: &mut SparseLayer, curvature: &[f32], price: f32) {
     }
 }
 
-/// What [`assign`] makes small, with the bits that levels have now.
+/// The objective of [`assign`], with the current bits of levels.
 #[cfg(test)]
 pub(crate) fn cost(layer: &SparseLayer, bits: &[f32], curvature: &[f32], price: f32) -> f32 {
     (0..layer.len())
@@ -131,7 +133,7 @@ pub(crate) fn cost(layer: &SparseLayer, bits: &[f32], curvature: &[f32], price: 
         .sum()
 }
 
-/// Values in use from values in training: shared weights, levels and biases rounded to their grids.
+/// Effective values from trained ones: shared weights, levels and biases rounded to their grids.
 #[inline(always)]
 pub(crate) fn use_shared(layer: &mut SparseLayer, level_step: f32, bias_step: f32) {
     on_grid(&layer.level.latent, level_step, &mut layer.level_value);

@@ -3,14 +3,14 @@
 //! ```text
 //! dense network ──► Supply ──► Run ────────────────────────────────────────► shared weights, packed size known
 //! teachers ─────────┘ copies    ├─ wiring       connections die and grow, by worth per coded bit
-//!                               ├─ levels       few values a layer, straight through, then fixed
+//!                               ├─ levels       few values per layer, straight through, then fixed
 //!                               └─ code_length  what a connection costs, scaled by real files
 //! ```
 //!
-//! The number of steps is what makes small networks good, and a step of a network with a thousand connections is
-//! short if only those are worked on. So this stage has a trainer of its own, for chains of linear layers,
-//! convolutions and max pools: connections as lists, 64 examples side by side, augmentation and teachers done
-//! beforehand. Everything else in the workspace trains with `kompakt-engine`.
+//! Small networks become good through the number of steps, and a step of a network with a thousand
+//! connections is short if only those are computed. So this stage has a trainer of its own, for chains of
+//! linear layers, convolutions and max pools: connections as lists, 64 examples side by side, augmentation
+//! and teachers computed beforehand. Everything else in the workspace trains with `kompakt-engine`.
 //!
 //! The result depends on model, data, options and seed alone, on one type of machine; not on threads.
 //!

@@ -1,4 +1,4 @@
-//! What training makes small: cross-entropy with the labels, and with a teacher's softened answers.
+//! The training loss: cross-entropy with the labels, and with a teacher's softened answers.
 //!
 //! ```text
 //! loss = (1 - share) CE(label, p) + share T^2 KL(teacher at T, p at T)
@@ -11,16 +11,17 @@ use crate::lanes::{Lanes, exp, zero};
 /// The parts of the loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Distillation {
-    /// How much of the loss is the teacher's, 0 to 1.
+    /// The teacher's share of the loss, 0 to 1.
     pub share: f32,
-    /// What scores are divided by before the softmax of teacher and student.
+    /// The divisor of scores before the softmax of teacher and student.
     pub temperature: f32,
 }
 
-/// Gradients of the mean loss by the scores, into `slopes` (`soft` is room for as many); the sum of the losses on labels, and the wrong answers.
+/// Gradients of the mean loss with respect to the scores, into `slopes` (`soft` is scratch space of the same
+/// size); returns the sum of the losses on labels, and the wrong answers.
 ///
-/// Shapes: `scores`, `teacher` (softened probabilities) and `slopes` `[classes]`; `labels` one a lane. `scale` is one
-/// part of the batch's number of examples.
+/// Shapes: `scores`, `teacher` (softened probabilities) and `slopes` `[classes]`; `labels` one per lane.
+/// `scale` is one over the number of examples in the batch.
 #[inline(always)]
 pub(crate) fn slopes<const K: usize>(
     how: Distillation,
@@ -57,7 +58,8 @@ pub(crate) fn slopes<const K: usize>(
     (loss, n_wrong)
 }
 
-/// Probabilities of scores times `sharpness`; the sum of `-log p` of the labels, and how often another class has more.
+/// Probabilities of scores times `sharpness`; the sum of `-log p` of the labels, and how often another class
+/// has a larger one.
 #[inline(always)]
 pub(crate) fn softmax<const K: usize>(
     scores: &[Lanes<K>],

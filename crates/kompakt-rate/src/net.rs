@@ -1,4 +1,4 @@
-//! A chain of layers that runs forwards and backwards for a block of examples.
+//! A chain of layers that runs forward and backward for a block of examples.
 //!
 //! ```text
 //! input ──► weigh ──(relu)──► pool ──► weigh ──(relu)──► weigh ──► scores
@@ -12,13 +12,13 @@ use crate::{
 use kompakt_graph::{Graph, Op, Padding};
 use kompakt_model::Model;
 
-/// What a step does.
+/// The operation of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Layer of that index.
     Weigh(usize),
-    /// Largest of a window: for every output of one channel, where its window begins; what the window reads from there;
-    /// numbers a channel before it.
+    /// Max pool: for every output of one channel, where its window begins; the window's offsets from there;
+    /// values per channel of its input.
     Pool { base: Vec<u32>, window: Vec<u32>, plane: usize },
 }
 
@@ -45,11 +45,11 @@ pub(crate) struct Net {
 
 /// Memory of one pass over `8 K` examples.
 pub(crate) struct Work<const K: usize> {
-    /// The input, then what each step makes.
+    /// The input, then the output of each step.
     pub(crate) values: Vec<Vec<Lanes<K>>>,
     /// Gradients of the same.
     pub(crate) slopes: Vec<Vec<Lanes<K>>>,
-    /// Softened answers of the network, and of its teacher.
+    /// Softened probabilities of the network, and of its teacher.
     pub(crate) soft: Vec<Lanes<K>>,
     pub(crate) teacher: Vec<Lanes<K>>,
 }
@@ -74,7 +74,7 @@ impl<const K: usize> Work<K> {
 impl Net {
     /// The network of a model, with the connections that its masks and zeros leave.
     ///
-    /// Errors: operators that this stage does not know.
+    /// Errors: operators that this stage does not support.
     pub(crate) fn of_model(model: &Model) -> Result<Self, RateError> {
         let (geometry, steps) = chain(&model.graph)?;
         let values = |name: String| model.parameters.get(&name).map(kompakt_model::Parameter::to_f32);
@@ -90,7 +90,7 @@ impl Net {
         Ok(net)
     }
 
-    /// Works out again what follows from the connections.
+    /// Recomputes what derives from the connections.
     pub(crate) fn refresh(&mut self) {
         let last = self.layers.len() - 1;
         for (i, (layer, geometry)) in self.layers.iter_mut().zip(&self.geometry).enumerate() {
@@ -110,7 +110,7 @@ impl Net {
         self.geometry.iter().any(|g| g.base.len() > 1)
     }
 
-    /// Which inputs are read.
+    /// Which inputs are used.
     pub(crate) fn inputs_read(&self) -> Vec<u32> {
         let mut is_read = vec![false; self.n_inputs];
         for base in &self.geometry[0].base {
@@ -145,7 +145,7 @@ impl Net {
     }
 
     /// From the gradient of the scores, in the last of `work.slopes`, to those of weights and biases. `probes` also
-    /// takes those of weights that are not connected.
+    /// collects those of weights that are not connected.
     #[inline(always)]
     pub(crate) fn backward<const K: usize>(&mut self, work: &mut Work<K>, mut probes: Option<&mut [Probe]>) {
         for (i, step) in self.steps.iter().enumerate().rev() {
@@ -199,7 +199,7 @@ impl<const K: usize> pulp::NullaryFnOnce for Forward<'_, K> {
     }
 }
 
-/// The largest of each window.
+/// The maximum of each window.
 #[inline(always)]
 fn pool<const K: usize>(
     live: &[u32],
@@ -225,7 +225,7 @@ fn pool<const K: usize>(
     }
 }
 
-/// Gradients go where the largest of each window was; the first of several.
+/// Gradients go to the maximum of each window; the first on a tie.
 #[inline(always)]
 fn pool_back<const K: usize>(
     live: &[u32],
@@ -247,7 +247,7 @@ fn pool_back<const K: usize>(
                 let (here, mut sum) = (x[at], dx[at]);
                 for k in 0..K {
                     for l in 0..8 {
-                        // Bits say the same as numbers here, and compare without branches.
+                        // Bit patterns are equivalent to values here, and compare without branches.
                         let is_it = here[k][l].to_bits() == most[k][l].to_bits();
                         let mask = if is_it { u32::MAX } else { 0 };
                         sum[k][l] += f32::from_bits(left[k][l].to_bits() & mask);
@@ -260,7 +260,7 @@ fn pool_back<const K: usize>(
     }
 }
 
-/// Checks that a graph is a chain that this stage knows, and lays it out.
+/// Checks that a graph is a chain that this stage supports, and lays it out.
 fn chain(graph: &Graph) -> Result<(Vec<Geometry>, Vec<Step>), RateError> {
     let (mut geometry, mut steps) = (Vec::<Geometry>::new(), Vec::<Step>::new());
     let last = graph.inputs().len() + graph.nodes().len() - 1;
@@ -337,7 +337,7 @@ fn chain(graph: &Graph) -> Result<(Vec<Geometry>, Vec<Step>), RateError> {
     }
 }
 
-/// Where the numbers of `n` planes of `h` by `w` are, planes, rows and columns so far apart.
+/// Offsets of the values of `n` planes of `h` by `w`, with the strides of planes, rows and columns.
 fn places(n: usize, h: usize, w: usize, plane: usize, row: usize, column: usize) -> Vec<u32> {
     let cells = |p| (0..h).flat_map(move |r| (0..w).map(move |c| (p * plane + r * row + c * column) as u32));
     (0..n).flat_map(cells).collect()

@@ -1,4 +1,4 @@
-//! Tests of the passes: against differences of the loss in double precision steps.
+//! Tests of the passes: gradients against finite differences of the loss.
 
 use crate::{
     lanes::Lanes,
@@ -148,7 +148,7 @@ fn connections_die_to_the_budget_and_come_back_where_the_loss_asks() {
 fn where_units_cost_the_emptiest_go_first() {
     let left = |unit_bits: f32| {
         let mut net = net();
-        // The fuller a row of the hidden layer, the smaller its weights; what else there is, is dear.
+        // The fuller a row of the hidden layer, the smaller its weights; all others are large.
         net.layers.iter_mut().for_each(|layer| layer.weight.latent.fill(10.0));
         let layer = &mut net.layers[1];
         let keep: Vec<bool> =
@@ -176,7 +176,7 @@ fn dead_units_leave_without_a_change_of_the_scores() {
     net.layers[2].rewire(&keep, &[]);
     net.layers[1].bias_value[0] = 0.7;
     net.refresh();
-    // What it says as long as it is computed.
+    // Its output as long as it is computed.
     net.layers[1].live.insert(0, 0);
     let before = loss(&net, &mut work);
     let change = rewire(&mut net, budget(f64::INFINITY), 8, None);

@@ -1,23 +1,23 @@
-//! What decides how a network is trained for a rate.
+//! Options of rate-aware training.
 
 use crate::{error::RateError, loss::Distillation, supply::BLOCK};
 
-/// How a network is trained for a rate.
+/// Options of rate-aware training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// The file to reach, packed for the smallest tier with nothing left in that is not needed.
+    /// The target size of the file, packed for the smallest tier without anything ancillary.
     pub target_bytes: u64,
-    /// Steps in all.
+    /// Total number of steps.
     pub steps: usize,
-    /// Examples a step: a multiple of 64.
+    /// Examples per step: a multiple of 64.
     pub batch: usize,
     /// Learning rate at the start; it falls along half a cosine to a hundredth.
     pub learning_rate: f32,
-    /// Part of the largest weights kept at the start, 0 to 1; one entry for all layers or one each.
+    /// Share of the weights kept at the start, the largest, 0 to 1; one entry for all layers or one each.
     pub first_density: Vec<f64>,
     /// Units that each hidden layer keeps at the start, the strongest; empty: all of them.
     pub first_units: Vec<usize>,
-    /// Levels a layer; one entry for all layers or one each.
+    /// Levels per layer; one entry for all layers or one each.
     pub levels: Vec<usize>,
     /// Bits of a level on its grid.
     pub level_bits: u32,
@@ -25,10 +25,10 @@ pub struct Options {
     pub bias_bits: u32,
     /// Steps between two changes of the connections.
     pub every: usize,
-    /// What a unit costs at the start beside its connections and its bias, in bits; nothing any more once the target
+    /// The cost of a unit at the start besides its connections and its bias, in bits; zero once the target
     /// is reached.
     pub unit_bits: f32,
-    /// Part of the connections that may come in at a change, at the start.
+    /// Share of the connections that may be added at a change, at the start.
     pub regrow: f64,
     /// The part of the steps after which the target is reached.
     pub target_at: f64,
@@ -36,14 +36,14 @@ pub struct Options {
     pub share_from: f64,
     /// The parts of the steps between which levels become fixed.
     pub settle: (f64, f64),
-    /// The teacher's part.
+    /// The teacher's share of the loss.
     pub distillation: Distillation,
-    /// All random choices.
+    /// Seed of all random choices.
     pub seed: u64,
 }
 
 impl Options {
-    /// Errors: numbers that cannot be.
+    /// Errors: values out of range.
     pub fn check(&self, n_layers: usize) -> Result<(), RateError> {
         let wrong = |name, problem: &str| Err(RateError::Option { name, problem: problem.to_string() });
         if self.batch == 0 || !self.batch.is_multiple_of(BLOCK) {
@@ -101,12 +101,12 @@ impl Options {
         self.levels[layer.min(self.levels.len() - 1)]
     }
 
-    /// Part of a layer's weights kept at the start.
+    /// Share of a layer's weights kept at the start.
     pub(crate) fn first_density_of(&self, layer: usize) -> f64 {
         self.first_density[layer.min(self.first_density.len() - 1)]
     }
 
-    /// The step after that part of them.
+    /// The step after that share of them.
     pub(crate) fn at(&self, part: f64) -> usize {
         (self.steps as f64 * part) as usize
     }

@@ -1,4 +1,4 @@
-//! Random numbers as a function of where they are used: SplitMix64 (Steele 2014), started anew at every place.
+//! Random numbers as a function of where they are used: SplitMix64 (Steele 2014), seeded anew at every place.
 
 use kompakt_numbers::{SplitMix64, mix};
 
@@ -6,7 +6,7 @@ use kompakt_numbers::{SplitMix64, mix};
 pub(crate) struct Random(SplitMix64);
 
 impl Random {
-    /// The stream that belongs to this place.
+    /// The stream of this place.
     pub(crate) fn at(place: &[u64]) -> Self {
         let mut state = 0x7261_7465_0000_0001;
         for &number in place {

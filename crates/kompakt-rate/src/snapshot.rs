@@ -1,10 +1,10 @@
-//! A run's state on disk, so that a run that was killed goes on where it was.
+//! A run's state on disk, so that a killed run resumes where it was.
 
 use crate::{error::RateError, train::State};
 use serde::{Deserialize, Serialize};
 use std::{io::Write, path::PathBuf};
 
-/// Where a run's state is kept; nowhere, if no path was given.
+/// Where a run's state is stored; nowhere, if no path was given.
 pub(crate) struct Snapshot<'a> {
     path: Option<PathBuf>,
     key: &'a str,
@@ -23,14 +23,14 @@ struct In {
 }
 
 impl<'a> Snapshot<'a> {
-    /// `key` says which run this is.
+    /// `key` identifies the run.
     pub(crate) fn new(path: Option<PathBuf>, key: &'a str) -> Self {
         Self { path, key }
     }
 
     /// The state, if there is one.
     ///
-    /// Errors: a file that is none, or of another run.
+    /// Errors: a file that is not a state, or of another run.
     pub(crate) fn read(&self) -> Result<Option<State>, RateError> {
         let Some(path) = &self.path else { return Ok(None) };
         let text = match std::fs::read(path) {
@@ -56,10 +56,10 @@ impl<'a> Snapshot<'a> {
         write().map_err(|source| self.failed("cannot write", source))
     }
 
-    /// Forgets the state: the run is done.
+    /// Removes the state: the run is done.
     pub(crate) fn remove(&self) {
         if let Some(path) = &self.path {
-            // A state that stays is found to be of a finished run.
+            // A state that stays behind is recognised as that of a finished run.
             let _ = std::fs::remove_file(path);
         }
     }

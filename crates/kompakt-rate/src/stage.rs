@@ -1,4 +1,4 @@
-//! The whole stage: examples are made, the network is trained, the model goes out.
+//! The complete stage: examples are made, the network is trained, the model is exported.
 
 use crate::{
     error::RateError,
@@ -13,39 +13,39 @@ use kompakt_prep::Pipeline;
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, path::PathBuf};
 
-/// What a network is trained on and measured by.
+/// Training and validation data.
 pub struct Data<'a> {
-    /// Training images as they are.
+    /// Training images, as stored.
     pub training: Dataset,
-    /// Validation images as they are; none: nothing is measured.
+    /// Validation images, as stored; none: nothing is measured.
     pub validation: Option<Dataset>,
-    /// How training images are moved.
+    /// How training images are augmented.
     pub augmentation: Augmentation,
-    /// How many augmented copies of the training images there are.
+    /// Number of augmented copies of the training images.
     pub copies: usize,
     /// Networks to learn from.
     pub teachers: &'a [Model],
-    /// A folder that keeps examples for other runs on the same ones.
+    /// A folder that caches examples for other runs on the same ones.
     pub cache: Option<PathBuf>,
-    /// A file that a killed run goes on from.
+    /// A file from which a killed run resumes.
     pub checkpoint: Option<PathBuf>,
 }
 
-/// What the training did.
+/// The result of the training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
-    /// The network that came in, on validation data.
+    /// The original network, on validation data.
     pub error_before: Option<f64>,
-    /// The teachers together, on validation data.
+    /// The ensemble of teachers, on validation data.
     pub error_of_teachers: Option<f64>,
-    /// The end.
+    /// The last report.
     pub report: Report,
 }
 
-/// Trains `model` for its target; it has shared weights afterwards, and its dead units are gone.
+/// Trains `model` for its target; afterwards its weights are shared and its dead units removed.
 ///
-/// `say` hears what is done before training, `tell` how training goes.
-/// Errors: networks of other operators than this stage knows, data that do not fit, options that cannot be.
+/// `say` is called with messages before training, `tell` with reports of the training.
+/// Errors: networks of operators that this stage does not know, data that do not fit, invalid options.
 pub fn run(
     model: &mut Model,
     options: &Options,
@@ -75,7 +75,7 @@ pub fn run(
     Ok(Outcome { error_before, error_of_teachers, report })
 }
 
-/// The examples: from the cache, or made.
+/// The examples: from the cache, or generated.
 fn supply(
     net: &Net,
     steps: &Pipeline,
@@ -124,7 +124,7 @@ fn feed(set: Dataset, steps: &Pipeline, augmentation: Augmentation, seed: u64) -
     Feed::new(set, steps, augmentation, seed).map_err(|e: DataError| RateError::Data(e.to_string()))
 }
 
-/// The steps of a model, or none for images as `set` has them; they make what `net` reads.
+/// The preprocessing steps of a model, or none for images as `set` has them; they produce what `net` reads.
 fn steps_of(model: &Model, set: &Dataset, net: &Net) -> Result<Pipeline, RateError> {
     let steps = match &model.preprocessing {
         Some(json) => serde_json::from_value(json.clone())
@@ -139,7 +139,7 @@ fn steps_of(model: &Model, set: &Dataset, net: &Net) -> Result<Pipeline, RateErr
     Ok(steps)
 }
 
-/// Names the examples by all that they depend on.
+/// A key for the examples, from everything that they depend on.
 fn supply_key(steps: &Pipeline, seed: u64, copies: usize, data: &Data<'_>) -> String {
     let mut text = format!("{} {seed} {copies} {}", steps.hash_hex(), data.augmentation);
     data.teachers.iter().for_each(|t| text += &format!(" {}", t.content_hash()));
@@ -147,7 +147,7 @@ fn supply_key(steps: &Pipeline, seed: u64, copies: usize, data: &Data<'_>) -> St
     digest(text.as_bytes())
 }
 
-/// Names a run by all that it depends on.
+/// A key for a run, from everything that it depends on.
 fn key(model: &Model, options: &Options, data: &Data<'_>) -> String {
     let steps = model.preprocessing.as_ref().map(ToString::to_string).unwrap_or_default();
     let mut text = format!("{} {options:?} {} {steps}", model.content_hash(), data.copies);
@@ -156,7 +156,7 @@ fn key(model: &Model, options: &Options, data: &Data<'_>) -> String {
     digest(text.as_bytes())
 }
 
-/// The numbers of a data set as bytes.
+/// The pixels of a data set as bytes.
 fn bytes_of(values: &Values) -> Cow<'_, [u8]> {
     match values {
         Values::Bytes(bytes) => Cow::Borrowed(bytes),

@@ -1,14 +1,15 @@
-//! Training examples, made once and read often: several augmented copies of the training set, in blocks of 64, with the
-//! teacher's answers.
+//! Training examples, generated once and read often: several augmented copies of the training set, in blocks
+//! of 64, with the teacher's answers.
 //!
 //! ```text
 //! image ──► moved ──► the network's steps ──► bytes     [block][input][64 examples]
 //!              └────► teachers ──────────────► scores    [block][class][64 examples]
 //! ```
 //!
-//! A copy is the whole training set in an order of its own, each image moved in its own way. Small sparse networks
-//! take less time for a step than augmentation takes for an image, so copies are made once, and training goes round
-//! them in a new order each time. Inputs are stored as bytes on one scale from the least to the largest number seen.
+//! A copy is the complete training set in an order of its own, each image augmented in its own way. For small
+//! sparse networks a step is faster than augmenting an image, so copies are made once, and training cycles
+//! through them in a new order each time. Inputs are quantised to bytes on one scale from the least to the
+//! largest value seen.
 
 use crate::{
     error::RateError,
@@ -24,7 +25,7 @@ use std::{
     path::Path,
 };
 
-/// Examples of a block.
+/// Examples per block.
 pub(crate) const BLOCK: usize = 64;
 const EIGHTS: usize = BLOCK / 8;
 
@@ -41,7 +42,7 @@ pub(crate) struct Supply {
     scores: Vec<f32>,
 }
 
-/// A teacher: a network, and the images as it reads them.
+/// A teacher: a network, and the images in its own preprocessing.
 pub(crate) struct Teacher {
     pub(crate) net: Net,
     pub(crate) feed: Feed,
@@ -71,7 +72,7 @@ impl Supply {
         &self.scores[(block * self.n_classes + class) * BLOCK..][..BLOCK]
     }
 
-    /// Makes `copies` copies. `tell` hears of copies done.
+    /// Makes `copies` copies. `tell` is called with the number of copies done.
     ///
     /// Errors: more than 256 classes, fewer than 64 examples.
     pub(crate) fn make(
@@ -144,7 +145,7 @@ impl Supply {
         });
     }
 
-    /// Writes the supply, to be read again by a run with the same `key`.
+    /// Writes the supply, to be reused by a run with the same `key`.
     pub(crate) fn write(&self, key: &str, path: &Path) -> std::io::Result<()> {
         let mut out = BufWriter::new(kompakt_files::Sibling::of(path)?);
         let sizes = [key.len(), self.n_inputs, self.n_classes, self.bytes.len(), self.labels.len()];
@@ -160,7 +161,7 @@ impl Supply {
         out.into_inner()?.persist()
     }
 
-    /// Reads a supply; `None` if it is of another key, or cut off.
+    /// Reads a supply; `None` if it has another key, or is truncated.
     pub(crate) fn read(key: &str, path: &Path) -> Option<Self> {
         let file = File::open(path).ok()?;
         let total = file.metadata().ok()?.len();

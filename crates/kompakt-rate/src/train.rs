@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! steps   0 ──────── share_from ───────── settle_from ─── settle_to ──── end
-//! bytes   fall to the target until target_at, held there by what dies and grows
+//! bytes   fall to the target until target_at, held there by pruning and regrowth
 //! weights   free        │ one of a few levels, straight │ fixed bit  │ levels and
 //!                       │ through                       │ by bit     │ biases only
 //! ```
@@ -27,31 +27,31 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// How it goes.
+/// A progress report.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Report {
     /// Steps done.
     pub step: usize,
-    /// Mean loss on labels since the report before.
+    /// Mean loss on labels since the previous report.
     pub loss: f64,
-    /// Errors on validation data, as the network is then; none without such data.
+    /// Validation errors of the network at that point; none without such data.
     pub validation_error: Option<f64>,
     /// Loss on the same.
     pub validation_loss: Option<f64>,
     /// Connections.
     pub n_connections: usize,
-    /// The file if training ended here.
+    /// Size of the file if training ended here.
     pub bytes: u64,
-    /// What a bit is worth in loss.
+    /// The price of a bit, in units of the loss.
     pub price: f64,
 }
 
-/// Everything that a run carries from step to step.
+/// The state that a run carries from step to step.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) step: usize,
     pub(crate) layers: Vec<SparseLayer>,
-    /// Real bits of one estimated bit.
+    /// Ratio of real to estimated bits.
     scale: f64,
     /// Estimated bits at the start.
     first_bits: f64,
@@ -72,9 +72,9 @@ pub(crate) struct Run<'a> {
     pub(crate) key: String,
 }
 
-/// Reports a run makes.
+/// Reports per run.
 const N_REPORTS: usize = 20;
-/// Blocks that a look at all weights takes.
+/// Blocks over which the gradients of all weights are taken.
 const PROBE_BLOCKS: usize = 8;
 
 impl Run<'_> {
@@ -141,7 +141,7 @@ impl Run<'_> {
         Ok((model, report))
     }
 
-    /// The strongest units stay, and the largest weights of each layer.
+    /// Keeps the strongest units, and the largest weights of each layer.
     fn begin(&self, net: &mut Net) -> Result<State, RateError> {
         wiring::narrow(net, &self.options.first_units);
         for (i, layer) in net.layers.iter_mut().enumerate() {
@@ -169,13 +169,13 @@ impl Run<'_> {
         })
     }
 
-    /// What the level of a weight that is not shared yet will cost, sign included.
+    /// The estimated cost of the level of a weight that is not shared yet, sign included.
     fn free_level_bits(&self) -> f32 {
         let levels = self.options.levels.iter().sum::<usize>() as f32 / self.options.levels.len() as f32;
         levels.log2().max(0.0) * 0.85
     }
 
-    /// One step of the training; the loss.
+    /// One step of the training; returns the loss.
     fn step<const K: usize>(&self, net: &mut Net, work: &mut Work<K>, inputs: &[u32], state: &State) -> f32 {
         let o = self.options;
         let n_blocks = o.batch / BLOCK;
@@ -200,11 +200,11 @@ impl Run<'_> {
         loss / o.batch as f32
     }
 
-    /// The block that is `count`-th to be seen.
+    /// The `count`-th block to be visited.
     fn block(&self, count: usize) -> usize {
         let n = self.supply.n_blocks();
         let (round, at) = (count / n, count % n);
-        // A walk over all blocks with a stride that has no divisor in common with their number.
+        // A walk over all blocks with a stride coprime to their number.
         let mut random = Random::at(&[self.options.seed, 0x626c_6f63, round as u64]);
         let (start, mut stride) = (random.below(n), 1 + random.below(n));
         while gcd(stride, n) != 1 {
@@ -233,7 +233,7 @@ impl Run<'_> {
         state.price = change.price;
     }
 
-    /// What the loss says of every weight, over some blocks.
+    /// Gradient statistics of every weight, over some blocks.
     fn probe<const K: usize>(&self, net: &mut Net, work: &mut Work<K>, step: usize) -> Vec<Probe> {
         let mut probes: Vec<Probe> = net.geometry.iter().map(Probe::new).collect();
         let all: Vec<u32> = (0..net.n_inputs as u32).collect();
@@ -249,7 +249,7 @@ impl Run<'_> {
         probes
     }
 
-    /// What happens to levels after this step.
+    /// Updates of levels after this step.
     fn share(&self, net: &mut Net, state: &mut State) {
         let o = self.options;
         if state.step == o.at(o.share_from).max(1) {
@@ -270,7 +270,7 @@ impl Run<'_> {
         }
     }
 
-    /// Measures the network as it is.
+    /// Measures the network in its current state.
     fn report(&self, net: &Net, state: &mut State) -> Result<Report, RateError> {
         let mut shared = net.clone();
         let mut bias_steps = state.bias_steps.clone();
@@ -297,15 +297,15 @@ impl Run<'_> {
     }
 }
 
-/// Forward and backward over one block; the sum of the losses on labels.
+/// Forward and backward over one block; returns the sum of the losses on labels.
 struct Pass<'a, const K: usize> {
     run: &'a Run<'a>,
     net: &'a mut Net,
     work: &'a mut Work<K>,
-    /// Inputs that are read.
+    /// Inputs that are used.
     inputs: &'a [u32],
     block: usize,
-    /// What an example counts.
+    /// The weight of an example.
     scale: f32,
     probes: Option<&'a mut [Probe]>,
 }
@@ -348,7 +348,7 @@ impl<const K: usize> pulp::NullaryFnOnce for Pass<'_, K> {
     }
 }
 
-/// One step of the optimiser, and the values that follow from it.
+/// One step of the optimiser, and the update of the effective values.
 struct Update<'a> {
     net: &'a mut Net,
     rate: f32,
@@ -380,7 +380,7 @@ impl pulp::NullaryFnOnce for Update<'_> {
     }
 }
 
-/// Gives a layer levels and its biases a grid; the two grids.
+/// Gives a layer levels and its biases a grid; returns the two grids.
 fn begin_levels(layer: &mut SparseLayer, n_levels: usize, options: &Options) -> (f32, f32) {
     let curvature = layer.weight.second.clone();
     levels::begin(layer, n_levels, &curvature, options.level_bits);
@@ -390,8 +390,8 @@ fn begin_levels(layer: &mut SparseLayer, n_levels: usize, options: &Options) -> 
     (level_step, bias_step)
 }
 
-/// Fixes the levels of a part of a layer's connections, those first that are closest to one, each at the level of
-/// least cost.
+/// Fixes the levels of a part of a layer's connections, the ones closest to a level first, each at the level
+/// of least cost.
 fn settle(layer: &mut SparseLayer, part: f64, batch: f32, price: f32) {
     let curvature: Vec<f32> = layer.weight.second.iter().map(|v| v * batch).collect();
     levels::assign(layer, &curvature, price);
@@ -411,7 +411,7 @@ fn settle(layer: &mut SparseLayer, part: f64, batch: f32, price: f32) {
     }
 }
 
-/// The part of the examples that a network gets wrong, and the mean loss.
+/// The share of the examples that a network misclassifies, and the mean loss.
 pub(crate) fn error(net: &Net, feed: &Feed) -> (f64, f64) {
     let indices: Vec<usize> = (0..feed.len()).collect();
     let found: Vec<(f32, usize)> = indices
@@ -437,9 +437,9 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// The cosine, from the same polynomial everywhere: the learning rate is to be the same bits on every machine.
+/// The cosine, from the same polynomial everywhere: the learning rate must be bit-identical on every machine.
 fn libm_cos(x: f32) -> f32 {
-    // Half a period is all that is asked for.
+    // Only half a period is needed.
     let y = f64::from(x) - std::f64::consts::FRAC_PI_2;
     let (mut term, mut sum) = (y, y);
     for n in 1..9 {

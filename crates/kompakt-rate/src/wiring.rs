@@ -1,14 +1,14 @@
-//! Connections die where they are worth less than their bits, and come back where the loss asks for them.
+//! Connections die where they are worth less than their bits, and are regrown where the gradient is largest.
 //!
 //! ```text
 //! worth of a connection       = curvature / 2 x weight^2 / bits        the least die first
 //!                               (bits: its own, and its part of its unit's)
-//! promise of one that is none = gradient^2 / (2 curvature) / bits      the most come in, at zero
+//! promise of a missing one    = gradient^2 / (2 curvature) / bits      the most promising are added, at zero
 //! ```
 //!
-//! The curvature of a connection is the mean square of its gradient (the empirical Fisher information); of one that
-//! is not there, the product of the mean squares of what flows in and what flows back. Rows that read nothing become
-//! part of the biases behind them; rows that nobody reads go.
+//! The curvature of a connection is the mean square of its gradient (the empirical Fisher information); of a
+//! missing one, the product of the mean squares of its input and of its output's gradient. Rows that read
+//! nothing become part of the biases after them; rows that nothing reads are removed.
 
 use crate::{
     code_length::{CodeLengths, Counts},
@@ -16,30 +16,31 @@ use crate::{
     net::Net,
 };
 
-/// What a change of the connections did.
+/// The outcome of a change of the connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Change {
-    /// What a bit is worth: a tenth of the connections that stay are worth less for each of theirs.
+    /// The price of a bit: a tenth of the remaining connections are worth less for each of theirs.
     pub(crate) price: f32,
     pub(crate) n_died: usize,
     pub(crate) n_grown: usize,
 }
 
-/// What connections may cost.
+/// The budget of connections, in bits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     /// All of them, by the estimate.
     pub(crate) bits: f64,
     /// The level of a weight that is not shared yet.
     pub(crate) level_bits: f32,
-    /// What a unit costs beside that, shared by the connections that it reads: only who dies first depends on it.
+    /// The cost of a unit besides that, shared by the connections that it reads: it affects only which die
+    /// first.
     pub(crate) unit_bits: f32,
 }
 
-/// Lets connections die until the estimate is within the budget, and `n_grow` others in first.
+/// Prunes connections until the estimate is within the budget, after adding `n_grow` others.
 ///
-/// `growth` is what the loss says of every weight, and how many may come in. Curvatures are those of steps of `batch`
-/// examples.
+/// `growth` holds the gradient statistics of every weight, and how many may be added. Curvatures are those of
+/// steps of `batch` examples.
 pub(crate) fn rewire(
     net: &mut Net,
     budget: Budget,
@@ -78,7 +79,7 @@ pub(crate) fn rewire(
         total -= f64::from(lengths.of_connections[layer][i]) + std::f64::consts::LOG2_E;
         change.n_died += 1;
     }
-    // The tenth part of what stays: those that came in last are among the least, whatever they will be worth.
+    // The tenth part of what remains: those just added are among the least, whatever they will be worth.
     let n_left = worth.len() - change.n_died;
     change.price = worth.get(change.n_died + n_left / 10).map_or(0.0, |w| w.0);
     for (l, keep) in keep.iter().enumerate() {
@@ -91,18 +92,18 @@ pub(crate) fn rewire(
     change
 }
 
-/// A connection that is not there.
+/// A missing connection.
 struct Candidate {
     promise: f32,
     bits: f32,
     layer: usize,
     row: u32,
     column: u32,
-    /// What it begins with: next to nothing, to the side that makes the loss smaller.
+    /// Its initial value: next to nothing, in the direction that decreases the loss.
     latent: f32,
 }
 
-/// The `n` most promising connections that are not there.
+/// The `n` most promising missing connections.
 fn candidates(net: &Net, probes: &[Probe], n: usize, level_bits: f32) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = Vec::new();
     for (l, ((layer, geometry), probe)) in net.layers.iter().zip(&net.geometry).zip(probes).enumerate() {
@@ -136,8 +137,8 @@ fn candidates(net: &Net, probes: &[Probe], n: usize, level_bits: f32) -> Vec<Can
     found
 }
 
-/// Leaves each hidden layer its `units` strongest rows, by the norm of what they read times that of what reads them;
-/// the others lose their connections for good.
+/// Leaves each hidden layer its `units` strongest rows, by the product of the norms of their input and output
+/// weights; the others lose their connections for good.
 pub(crate) fn narrow(net: &mut Net, units: &[usize]) {
     for (l, &n) in units.iter().enumerate().take(net.layers.len() - 1) {
         let strength = strengths(net, l);
@@ -152,7 +153,7 @@ pub(crate) fn narrow(net: &mut Net, units: &[usize]) {
     net.refresh();
 }
 
-/// What each row of layer `l` reads and what reads it: the product of the norms of both.
+/// The strength of each row of layer `l`: the product of the norms of its input and output weights.
 fn strengths(net: &Net, l: usize) -> Vec<f32> {
     let (layer, reader) = (&net.layers[l], &net.layers[l + 1]);
     let spread = net.geometry[l + 1].cols() / layer.rows();
@@ -166,7 +167,8 @@ fn strengths(net: &Net, l: usize) -> Vec<f32> {
     squares.into_iter().map(|(read, said)| (read * said).sqrt()).collect()
 }
 
-/// Rows that nobody reads lose their connections; what rows without connections say goes into the biases behind.
+/// Rows that nothing reads lose their connections; the output of rows without connections moves into the
+/// biases after them.
 fn settle_units(net: &mut Net) {
     loop {
         let mut has_changed = false;
@@ -196,7 +198,7 @@ fn settle_units(net: &mut Net) {
     }
 }
 
-/// Moves what constant rows of layer `l` say into the biases of the next.
+/// Moves the output of constant rows of layer `l` into the biases of the next.
 fn fold(net: &mut Net, l: usize, spread: usize, constant: &[bool], has_relu: bool) {
     let said: Vec<f32> =
         net.layers[l].bias_value.iter().map(|&b| if has_relu { b.max(0.0) } else { b }).collect();

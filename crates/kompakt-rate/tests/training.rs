@@ -1,4 +1,5 @@
-//! Training for a size, on the embedded digits: sizes are met, runs repeat, and a killed run goes on.
+//! Training for a size, on the embedded digits: sizes are met, runs are reproducible, and a killed run
+//! resumes.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_data::{Augmentation, Split, load};
@@ -7,7 +8,7 @@ use kompakt_model::{Model, Parameter};
 use kompakt_rate::{Data, Distillation, Options, Outcome, RateError, Report, run};
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// A network with weights that are random enough, of the size that the common initialisations have.
+/// A network with random weights, of the size that the common initialisations have.
 fn network(graph: Graph) -> Model {
     let mut state = 1u64;
     let mut random = || {

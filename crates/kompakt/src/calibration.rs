@@ -1,4 +1,4 @@
-//! Images on the command line: those that a network is looked at with, and those that judge what became of it.
+//! Images on the command line: for calibration, and for validation of the result.
 
 #[cfg(feature = "train")]
 use crate::training::{FineTuning, Plan};
@@ -42,18 +42,18 @@ pub(crate) struct Calibration {
     prep: Option<String>,
 }
 
-/// Images of the kind that a network is for, as it takes them.
+/// Images of the kind that a network is for, prepared as its input.
 pub struct Pictures {
-    /// To look at.
+    /// Calibration images.
     pub seen: Images,
-    /// To judge by.
+    /// Validation images.
     pub validation: Images,
-    /// Where the validation images come from.
+    /// The source of the validation images.
     pub source: String,
 }
 
 impl Calibration {
-    /// What the options of the command line would say.
+    /// The values that the command line's options would have.
     pub(crate) fn new(
         data: String,
         judge: Option<String>,
@@ -69,18 +69,18 @@ impl Calibration {
         self.data.iter().chain(&self.judge).chain(&self.prep).map(Path::new)
     }
 
-    /// Refuses, before anything else is done, data that is not there.
+    /// Refuses, before anything else is done, data that is missing.
     pub(crate) fn present(&self) -> Result<()> {
         self.data.iter().chain(&self.judge).try_for_each(|source| kompakt_data::find(source).map_err(coded))
     }
 
-    /// Whether labels are left aside.
+    /// Whether labels are ignored.
     #[cfg(feature = "train")]
     pub(crate) fn ignores_labels(&self) -> bool {
         self.ignore_labels
     }
 
-    /// What a network is trained on after compression; call it after [`Calibration::read`].
+    /// The training data after compression; call it after [`Calibration::read`].
     #[cfg(feature = "train")]
     pub(crate) fn fine_tuning(&self, model: &Model, plan: Plan) -> Result<Option<FineTuning>> {
         let Some(source) = &self.data else { return Ok(None) };
@@ -92,7 +92,7 @@ impl Calibration {
         FineTuning::new(plan, model, train, of_network(validation, model).map_err(coded)?).map(Some)
     }
 
-    /// The validation images, and where they come from.
+    /// The validation images, and their source.
     fn validation(&self, source: &str, dims: Option<[usize; 3]>) -> Result<(Dataset, String)> {
         let (from, split) = match &self.judge {
             Some(judge) => (judge.as_str(), Split::Whole),
@@ -105,7 +105,7 @@ impl Calibration {
         Ok((load_sample(from, split, dims, self.n_validation).map_err(coded)?, about))
     }
 
-    /// Calibration images and validation images; the model gets the preprocessing that it needs.
+    /// Calibration images and validation images; the model gets its preprocessing.
     pub(crate) fn read(&self, model: &mut Model) -> Result<Option<Pictures>> {
         let Some(source) = &self.data else { return Ok(None) };
         let shape = input_shape(model)?;
@@ -120,7 +120,7 @@ impl Calibration {
 }
 
 impl Pictures {
-    /// Two data sets as the network takes them, with where they come from; the model gets the preprocessing.
+    /// Two data sets as the network takes them, with their source; the model gets the preprocessing.
     pub(crate) fn of(
         model: &mut Model,
         steps: Option<&Pipeline>,
@@ -145,7 +145,8 @@ impl Pictures {
     }
 }
 
-/// The images with the network's class numbers as labels; without labels, if the network's output is no list of classes.
+/// The images with the network's class numbers as labels; without labels, if the network's output is not a
+/// list of classes.
 fn of_network(data: Dataset, model: &Model) -> Result<Dataset, DataError> {
     match n_classes(model) {
         Some(n) => data.for_network(&model.labels, n),

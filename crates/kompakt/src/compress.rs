@@ -1,4 +1,4 @@
-//! `kompakt compress`: a trained network into a small file, without training.
+//! `kompakt compress`: compresses a trained network into a small file, without training.
 
 use crate::{
     ByteCount,
@@ -85,7 +85,7 @@ enum TierName {
     Direct,
 }
 
-/// What the look at the original is called.
+/// Progress label of the first measurement of the original.
 const ORIGINAL: &str = "running the original";
 
 /// Of a network without training after it, which comes as often as it takes.
@@ -167,16 +167,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// A network, what it is looked at with, and what is known of it.
+/// A network, its images, and what is known of it.
 pub(crate) struct Work {
     pub(crate) model: Model,
-    /// To look at, and to judge by.
+    /// Calibration and validation images.
     pub(crate) images: Option<(Images, Images)>,
     scan: Option<Scan>,
 }
 
 impl Work {
-    /// Compresses to a target; what was found out about the layers is kept for the next.
+    /// Compresses to a target; the scan of the layers is kept for the next.
     pub(crate) fn compress(&mut self, options: &Options) -> Result<Compressed> {
         let (seen, validation) = (self.images.as_ref().map(|i| &i.0), self.images.as_ref().map(|i| &i.1));
         let scan = self.scan.take();
@@ -261,7 +261,7 @@ pub(crate) fn write_scan(path: &Path, scan: &Scan) -> Result<()> {
     output.write_with(|path| std::fs::write(path, &text).context("writing the scan"))
 }
 
-/// What a person wants to know in the end.
+/// The summary printed at the end.
 fn say(made: &Compressed, original: &Model, is_labelled: bool, speed: &str) {
     let (outcome, dense_bytes) = (&made.outcome, original.dense_bytes());
     let n_weights: usize = made.layers.iter().map(|l| l.n_weights).sum();

@@ -1,4 +1,4 @@
-//! `kompakt diff`: what two packed files have in common.
+//! `kompakt diff`: compares two packed files.
 
 use crate::{
     input::present,
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     bail!(Failure { code: exit::FAILURE, message: "the files hold different content".to_string() })
 }
 
-/// A line for each thing in which two files differ.
+/// One line for each difference between two files.
 pub(crate) fn differences(a: &Container<'_>, b: &Container<'_>) -> Result<Vec<String>, FormatError> {
     let mut lines = Vec::new();
     let mut compare = |what: &str, same: bool| {
@@ -81,7 +81,7 @@ fn names(graph: &Graph) -> Vec<&str> {
         .collect()
 }
 
-/// Names aside.
+/// Ignoring names.
 fn is_same_network(a: &Graph, b: &Graph) -> bool {
     let inputs = |g: &Graph| g.inputs().iter().map(|i| i.shape.clone()).collect::<Vec<_>>();
     let nodes = |g: &Graph| g.nodes().iter().map(|n| (n.op.clone(), n.inputs.clone())).collect::<Vec<_>>();

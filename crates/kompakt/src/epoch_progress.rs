@@ -1,15 +1,16 @@
-//! How training goes: a line an epoch, and between them what every long command says of its [progress](crate::progress).
+//! Progress of training: one line per epoch, and between them the [progress](crate::progress) of every long
+//! command.
 
 use crate::progress::{self, Shown};
 use kompakt_engine::{EpochReport, Evaluation, Hooks, Step};
 use kompakt_training::Progress;
 use std::time::Instant;
 
-/// Shows training; a [`Progress`] to be given to it.
+/// Shows training; its callback is a [`Progress`].
 pub(crate) struct EpochProgress {
     name: &'static str,
     epochs: usize,
-    /// Epochs that a checkpoint brought.
+    /// Epochs restored from a checkpoint.
     epochs_before: usize,
     start: Instant,
     quiet: bool,

@@ -1,4 +1,4 @@
-//! `kompakt eval`: how a model answers on a data set, and how far that is from the original's answers.
+//! `kompakt eval`: the accuracy of a model on a data set, and how far its answers are from the original's.
 
 use crate::{
     input::present,
@@ -15,13 +15,15 @@ use kompakt_prep::{Pipeline, Scratch};
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
 use std::{io::Write, path::PathBuf, str::FromStr};
 
-/// Images that are run together.
+/// Batch size.
 const BATCH: usize = 16;
-/// Classes up to which the whole confusion matrix is printed; beyond them the most frequent confusions are.
+/// Up to this many classes the full confusion matrix is printed; beyond them the most frequent confusions
+/// are.
 const MOST_CLASSES: usize = 20;
 /// How many of those.
 const CONFUSIONS: usize = 20;
-/// Classes up to which JSON has the whole matrix; beyond them it lists `[label, answer, count]` of what there is.
+/// Up to this many classes JSON has the full matrix; beyond them a list of the non-zero
+/// `[label, answer, count]`.
 const MOST_ROWS: usize = 1000;
 
 /// Measure a model on images: top-1, top-5, confusion matrix, and how far it is from the original
@@ -183,7 +185,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Says what is probably wrong where answers are no better than chance.
+/// Reports the probable cause where answers are no better than chance.
 #[expect(clippy::print_stderr, reason = "talk of a command")]
 fn hint(found: &Evaluation, has_steps: bool) {
     if found.is_chance() {
@@ -204,7 +206,7 @@ fn session_of<'m>(model: &'m Model<'m>) -> Result<Session<'m>> {
     Session::new(model, &options).map_err(broken)
 }
 
-/// Images of a data set as a network reads them, some at a time.
+/// Images of a data set as a network reads them, a batch at a time.
 struct Reader<'d> {
     data: &'d Dataset,
     steps: Option<&'d Pipeline>,
@@ -243,7 +245,8 @@ impl<'d> Reader<'d> {
     }
 }
 
-/// The network's class of every image, if there are labels and the output is a list of classes; and what classes are called.
+/// The network's class of every image, if there are labels and the output is a list of classes; and the names
+/// of the classes.
 fn labels(
     data: &Dataset,
     named: &[String],

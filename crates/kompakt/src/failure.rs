@@ -1,4 +1,4 @@
-//! The exit codes that errors of the libraries stand for.
+//! Exit codes of the libraries' errors.
 
 use crate::process::{Failure, exit};
 use kompakt_cluster::ClusterError;

@@ -1,4 +1,5 @@
-//! Files of other programs that are no models kompakt reads: told by their bytes, with the way from there to here.
+//! Model files of other programs that kompakt does not read: recognised by their bytes, with instructions for
+//! converting them.
 
 use crate::process::Failure;
 use anyhow::{Context, Result, bail};
@@ -8,7 +9,7 @@ use std::{
     path::Path,
 };
 
-/// Bytes at the start, and at the end, that are looked at.
+/// Number of bytes inspected at the start, and at the end.
 const LOOK: usize = 1 << 16;
 
 /// A kind of file.
@@ -26,7 +27,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// What it is.
+    /// Its description.
     fn what(self) -> &'static str {
         match self {
             Self::TorchScript => "a TorchScript archive of PyTorch",
@@ -41,7 +42,7 @@ impl Kind {
         }
     }
 
-    /// How to get an ONNX file of it.
+    /// How to convert it to ONNX.
     fn way(self, file: &str) -> String {
         let onnx = "model.onnx";
         match self {
@@ -71,9 +72,9 @@ impl Kind {
     }
 }
 
-/// Refuses a file of another program with one line that says what it is and how to get from there to here.
+/// Refuses a file of another program with one line that says what it is and how to convert it.
 ///
-/// Errors: such a file, a folder, a file that cannot be read. A file that is not recognised is no error.
+/// Errors: such a file, a folder, a file that cannot be read. A file that is not recognised is not an error.
 pub(crate) fn refuse(path: &Path) -> Result<()> {
     if path == Path::new("-") {
         return Ok(());
@@ -99,7 +100,7 @@ pub(crate) fn refuse(path: &Path) -> Result<()> {
     }
 }
 
-/// The first and the last bytes of a file; nothing of what is no regular file.
+/// The first and the last bytes of a file; empty if it is not a regular file.
 fn ends(path: &Path) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
     let mut file = File::open(path)?;
     let n_bytes = file.metadata()?.len();
@@ -119,7 +120,7 @@ fn recognise(start: &[u8], end: &[u8]) -> Option<Kind> {
         [b'P', b'K', 3, 4, ..] if holds(b"data.pkl") && holds(b"/code/") => Some(Kind::TorchScript),
         [b'P', b'K', 3, 4, ..] if holds(b"data.pkl") => Some(Kind::PyTorch),
         [b'P', b'K', 3, 4, ..] if holds(b"model.weights.h5") => Some(Kind::KerasArchive),
-        // The number that torch.save wrote first, before its files were archives.
+        // The magic number that torch.save wrote first, before its files were archives.
         [0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, ..] => Some(Kind::PyTorch),
         [0x80, 2..=5, ..] => Some(Kind::Pickle),
         [0x89, b'H', b'D', b'F', 13, 10, 26, 10, ..] => Some(Kind::Keras),
@@ -148,19 +149,19 @@ fn is_text(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|b| (0x20..0x7f).contains(b))
 }
 
-/// The content of a message whose length comes first, as far as it is there.
+/// The content of a length-delimited message, as far as it is available.
 fn message(bytes: &[u8]) -> Option<&[u8]> {
     let (n, rest) = length(bytes)?;
     Some(&rest[..n.min(rest.len())])
 }
 
-/// The whole content of a field whose length comes first, and what follows.
+/// The complete content of a length-delimited field, and the bytes after it.
 fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (n, rest) = length(bytes)?;
     rest.split_at_checked(n)
 }
 
-/// A length of seven bits a byte, the lowest first.
+/// A length as a varint (LEB128): seven bits per byte, the lowest first.
 fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut n = 0usize;
     for (i, byte) in bytes.iter().enumerate().take(4) {

@@ -1,6 +1,6 @@
-//! `kompakt`: the front door for people.
+//! `kompakt`: the main program.
 //!
-//! The stages are the stages' own command lines; every other subcommand is a file of this crate.
+//! The stages are their own command lines; every other subcommand is a module of this crate.
 
 use crate::{
     completions, compress, data, devices, diff, eval, export, import, inspect, keygen, man, prep, process,
@@ -61,13 +61,13 @@ pub fn front_door() -> ExitCode {
 
 /// The same within another program: `arguments` are those of the command line, the program's name first.
 ///
-/// Gives the exit code; the caller is expected to end the process with it. SIGINT, SIGTERM and SIGHUP end the process from
-/// now on.
+/// Returns the exit code; the caller is expected to end the process with it. SIGINT, SIGTERM and SIGHUP end
+/// the process from now on.
 pub fn front_door_of(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let code = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => run(arguments),
         Err(error) => {
-            // A stream that is gone leaves nobody to tell.
+            // A closed stream leaves nowhere to report to.
             let _ = error.print();
             u8::try_from(error.exit_code()).unwrap_or(process::exit::USAGE)
         }

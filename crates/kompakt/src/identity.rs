@@ -1,4 +1,5 @@
-//! Whether two names are one file, through symbolic and hard links too. No file is opened: a pipe would notice.
+//! Whether two names are one file, also through symbolic and hard links. No file is opened, which a pipe
+//! would notice.
 
 use crate::input::is_dash;
 use std::{
@@ -6,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file that is there.
+/// An existing file.
 pub(crate) struct Identity {
     file: Key,
     /// Its path without symbolic links; none for a standard stream.
@@ -37,13 +38,13 @@ impl Identity {
     }
 }
 
-/// Device and number of a file.
+/// Device and inode number of a file.
 #[cfg(unix)]
 type Key = (u64, u64);
 #[cfg(not(unix))]
 type Key = PathBuf;
 
-/// What tells regular files apart; `None` for anything else.
+/// The identity of a regular file; `None` for anything else.
 #[cfg(unix)]
 fn key(metadata: Metadata, _: Option<&Path>) -> Option<Key> {
     use std::os::unix::fs::MetadataExt;

@@ -112,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.write(&model)
 }
 
-/// Reads an ONNX file, and checks what was read unless told not to; where nothing can be checked, stderr says so.
+/// Reads an ONNX file, and checks the result unless told not to; where it cannot be checked, stderr says so.
 pub(crate) fn read_onnx(path: &Path, arguments: &OnnxArguments) -> Result<Model> {
     let input_shapes = arguments.input_shape.iter().map(|s| (s.0.clone(), s.1.clone())).collect();
     let options = ImportOptions { input_shapes };
@@ -130,7 +130,7 @@ pub(crate) fn read_onnx(path: &Path, arguments: &OnnxArguments) -> Result<Model>
     Ok(model)
 }
 
-/// What the loader answers.
+/// The loader's answers.
 fn answers(model: &Model, inputs: &[Vec<f32>], n: usize) -> std::result::Result<Vec<Vec<f32>>, String> {
     let bytes = kompakt_compress::runnable(model).map_err(|e| e.to_string())?;
     let packed = kompakt_runtime::Model::from_bytes(&bytes).map_err(|e| e.to_string())?;

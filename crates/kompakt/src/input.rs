@@ -1,4 +1,4 @@
-//! Where a stage gets its model: a file, or stdin.
+//! The source of a stage's model: a file, or stdin.
 
 use crate::process::{Failure, exit};
 use anyhow::{Context, Result, bail};
@@ -27,7 +27,7 @@ impl Input {
         [Some(&self.model), self.graph.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect()
     }
 
-    /// Reads the whole model.
+    /// Reads the complete model.
     pub fn read(&self) -> Result<Model> {
         self.open()?.into_model().with_context(|| self.describe())
     }
@@ -48,10 +48,10 @@ impl Input {
     }
 }
 
-/// Refuses, before anything else is done, files that are not there or cannot be opened; `-` is stdin.
+/// Refuses, before anything else is done, files that are missing or cannot be opened; `-` is stdin.
 pub(crate) fn present(files: &[&Path]) -> Result<()> {
     for file in files.iter().filter(|file| !is_dash(file)) {
-        // A named pipe is opened once.
+        // A named pipe can be opened only once.
         if !std::fs::metadata(file).with_context(|| format!("cannot open {}", file.display()))?.is_file() {
             continue;
         }

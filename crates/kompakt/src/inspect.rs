@@ -1,4 +1,4 @@
-//! `kompakt inspect`: what is in a packed file, and where its bytes are.
+//! `kompakt inspect`: the content of a packed file, and where its bytes go.
 
 use crate::{
     failure::IntoAnyhow,
@@ -110,7 +110,7 @@ fn summary(container: &Container<'_>, decode_ms: f64) -> Result<String> {
     Ok(lines.join("\n"))
 }
 
-/// Everything that is known of a file without running it.
+/// Everything known of a file without running it.
 pub(crate) fn json(container: &Container<'_>, account: &Account, decode_ms: f64) -> Result<Value> {
     let provenance: Value = match container.provenance()? {
         Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),

@@ -3,18 +3,18 @@
 use crate::progress;
 use kompakt_data::Progress;
 
-/// Tells the command's [progress](crate::progress) what a job says of its own.
+/// Forwards a job's own reports to the command's [progress](crate::progress).
 #[derive(Debug, Default)]
 pub(crate) struct JobProgress {
     what: String,
     done: u64,
-    /// 0 where nobody knows.
+    /// 0 where it is unknown.
     total: u64,
 }
 
 impl JobProgress {
     fn tell(&self) {
-        // Nothing of nothing is not a number.
+        // 0 of 0 is not a number.
         progress::tell(
             &self.what,
             if self.total == 0 { f64::NAN } else { self.done as f64 / self.total as f64 },

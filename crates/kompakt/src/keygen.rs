@@ -1,4 +1,4 @@
-//! `kompakt keygen`: a pair of keys for signatures.
+//! `kompakt keygen`: a key pair for signatures.
 
 use crate::{
     password,
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Writes one half; the secret one for its owner's eyes only.
+/// Writes one half; the secret one readable by its owner only.
 fn write(path: &Path, text: &str, is_secret: bool) -> Result<()> {
     let what = || format!("cannot write {}", path.display());
     let mut file = Sibling::of(path).with_context(what)?;

@@ -1,6 +1,6 @@
 //! All command lines of kompakt: `kompakt` with its subcommands, and the stages as programs of their own.
 //!
-//! The libraries know no command line, no standard streams and no progress bars; those are here.
+//! The libraries know nothing of command lines, standard streams and progress bars; those are here.
 
 mod byte_count;
 mod calibration;
@@ -54,7 +54,7 @@ pub use front_door::{front_door, front_door_of};
 pub use input::{Input, read_graph};
 pub use output::Output;
 
-/// An allocator for programs that train: it keeps the pages of tensors that come and go with every step, where the
-/// system's gives them back and fetches them again (a third of the time of LeNet-300-100).
+/// The allocator of programs that train: it retains the pages of tensors that are reallocated at every step,
+/// where the system's returns and refetches them (a third of the time of LeNet-300-100).
 #[cfg(feature = "train")]
 pub use mimalloc::MiMalloc as Allocator;

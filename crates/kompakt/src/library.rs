@@ -1,6 +1,6 @@
-//! The commands' parts for programs that call them without a command line, as the Python package does.
+//! The commands' functions for programs that call them without a command line, such as the Python package.
 //!
-//! Errors are those of the commands: [`exit_code`](crate::process::exit_code) tells of which kind they are.
+//! Errors are those of the commands: [`exit_code`](crate::process::exit_code) tells their kind.
 
 pub use crate::calibration::Pictures;
 
@@ -31,7 +31,7 @@ use std::{
 /// Reads a network: an ONNX file, or a model as the stages write it (`graph`: the network of one that does not carry it).
 ///
 /// `shapes` are those of inputs that an ONNX file leaves open, by name; the empty name is the only input.
-/// `is_checked`: whether what is imported is held against an evaluation of the file.
+/// `is_checked`: whether the import is compared with an evaluation of the file.
 pub fn network(
     path: PathBuf,
     graph: Option<PathBuf>,
@@ -41,27 +41,28 @@ pub fn network(
     Source::new(path, graph, OnnxArguments::new(shapes, is_checked)).read()
 }
 
-/// Where the images come from that a network is looked at with and judged by.
+/// The source of a network's calibration and validation images.
 pub enum Data {
-    /// By name, as `--data` and `--judge` say it.
+    /// By name, as in `--data` and `--judge`.
     Named {
         /// A known name or a path.
         source: String,
-        /// Where the validation images come from, if not from there.
+        /// The source of the validation images, if different.
         judge: Option<String>,
     },
-    /// Images that lie in memory.
+    /// Images in memory.
     Here {
-        /// To look at.
+        /// Calibration images.
         seen: Box<Dataset>,
-        /// To judge by.
+        /// Validation images.
         validation: Box<Dataset>,
     },
 }
 
 /// The images as the network takes them; the model gets the preprocessing `prep`.
 ///
-/// At most `n_validation` images judge, of those that are named. `ignores_labels`: what the original says counts as right.
+/// At most `n_validation` images are used for validation, of those that are named. `ignores_labels`: the
+/// original's answers count as labels.
 pub fn pictures(
     model: &mut Model,
     data: Data,
@@ -82,17 +83,17 @@ pub fn pictures(
     }
 }
 
-/// The error of the compressor in the form that tells its kind.
+/// The compressor's error in the form that tells its kind.
 pub fn compress_error(error: CompressError) -> anyhow::Error {
     failed(error)
 }
 
-/// Refuses a place that a result cannot be written to, or that would take the place of an input.
+/// Refuses a path that a result cannot be written to, or that would replace an input.
 pub fn check_output(output: &Path, inputs: &[&Path]) -> Result<()> {
     Output { output: output.to_path_buf() }.check(inputs)
 }
 
-/// Writes a file that appears whole or not at all.
+/// Writes a file that appears completely or not at all.
 pub fn write_whole(output: &Path, bytes: &[u8]) -> Result<()> {
     Output { output: output.to_path_buf() }.write_with(|path| Ok(std::fs::write(path, bytes)?))
 }
@@ -113,7 +114,7 @@ pub fn plan(plan: &Plan, model: &kompakt_runtime::Model<'_>) -> Value {
     report::plan_json(plan, model)
 }
 
-/// What `kompakt diff` says of two files: a line for each thing in which they differ.
+/// The output of `kompakt diff` for two files: one line for each difference.
 pub fn differences(a: &Container<'_>, b: &Container<'_>) -> Result<Vec<String>> {
     Ok(diff::differences(a, b)?)
 }

@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &Arguments, command: Command) -> Result<()> {
     pages(&command, folder)
 }
 
-/// The page of a command and those of its subcommands, each of which appears whole.
+/// The page of a command and those of its subcommands, each of which appears completely or not at all.
 fn pages(command: &Command, folder: &Path) -> Result<()> {
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         pages(below, folder)?;

@@ -17,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Weights beyond this are refused: their squares are beyond what f32 holds.
+/// Larger weights are refused: their squares overflow f32.
 const LARGEST: f32 = 1e19;
 
 /// Where the network comes from.
@@ -37,7 +37,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// A file, and what the options of the command line would say of it.
+    /// A file, and the values that the command line's options would have.
     pub(crate) fn new(model: PathBuf, graph: Option<PathBuf>, onnx: OnnxArguments) -> Self {
         Self { model, graph, onnx, labels: None }
     }
@@ -53,7 +53,7 @@ impl Source {
         [self.path()].into_iter().chain(others).collect()
     }
 
-    /// Another file, with nothing else known of it but what is known of this one.
+    /// Another file, with the same options.
     pub(crate) fn of(&self, path: &Path) -> Self {
         let (graph, onnx) = (self.graph.clone(), self.onnx.clone());
         Self { model: path.to_path_buf(), graph, onnx, labels: None }
@@ -61,7 +61,7 @@ impl Source {
 
     /// Reads the network, its batch norms folded.
     ///
-    /// Errors: a file of another program, which is named; parameters that nothing can be computed with.
+    /// Errors: a file of another program, which is named; parameters that cannot be computed with.
     pub(crate) fn read(&self) -> Result<Model> {
         foreign::refuse(&self.model)?;
         tell("reading", f64::NAN);
@@ -82,7 +82,7 @@ impl Source {
     }
 }
 
-/// Refuses weights that no trained network has, by name.
+/// Refuses weights out of the range of trained networks, by name.
 pub(crate) fn sane(model: &Model) -> Result<()> {
     for (name, parameter) in model.in_order() {
         let values = match parameter {

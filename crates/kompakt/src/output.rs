@@ -1,4 +1,4 @@
-//! Where a command puts its result: a file that appears whole or not at all, or stdout.
+//! The destination of a command's result: a file that appears completely or not at all, or stdout.
 
 use crate::{
     identity::Identity,
@@ -23,10 +23,10 @@ pub struct Output {
 }
 
 impl Output {
-    /// Refuses early what would fail late or destroy something: a terminal, a folder that is not there, a folder in
-    /// the file's place, one of the files that the command reads. Call it before long work.
+    /// Refuses early what would fail late or destroy something: a terminal, a missing folder, a folder at
+    /// the file's path, one of the files that the command reads. Call it before long work.
     ///
-    /// `inputs` are all files and folders that are read; `-` is stdin, and what does not exist is passed over.
+    /// `inputs` are all files and folders that are read; `-` is stdin, and missing files are ignored.
     pub fn check(&self, inputs: &[&Path]) -> Result<()> {
         self.check_writable()?;
         let Some(own) = Identity::of_output(&self.output) else { return Ok(()) };
@@ -65,12 +65,12 @@ impl Output {
         self.write_with(|path| Ok(model.write(path)?))
     }
 
-    /// Lets `fill` write a file in a temporary folder, then moves it to its place or copies it to stdout.
+    /// Lets `fill` write a file in a temporary folder, then moves it into place or copies it to stdout.
     pub fn write_with(&self, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         self.check_writable()?;
         let what = || format!("cannot write {}", self.output.display());
         if !is_dash(&self.output) && !is_special(&self.output) {
-            // What `fill` leaves beside the file goes with the folder.
+            // Anything that `fill` leaves beside the file is removed with the folder.
             let scratch = Scratch::beside(&self.output).with_context(|| self.no_folder())?;
             fill(&scratch.path().join(RESULT)).with_context(what)?;
             return scratch.persist(RESULT, &self.output).with_context(what);
@@ -97,7 +97,8 @@ impl Output {
 /// The result's name in its temporary folder.
 const RESULT: &str = "result";
 
-/// Files that are read with this one without being named: the labels of images, the weights of an ONNX file.
+/// Files that are read along with this one without being named: the labels of images, the weights of an ONNX
+/// file.
 fn companions(input: &Path) -> Vec<PathBuf> {
     let name = input.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if name.contains("images-idx3") {
@@ -111,7 +112,7 @@ fn companions(input: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// A device or a named pipe: written to, never replaced by a file of its name.
+/// A device or a named pipe: written to, never replaced by a regular file.
 fn is_special(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir())
 }

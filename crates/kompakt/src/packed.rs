@@ -1,4 +1,4 @@
-//! A container on the command line: read whole, with errors that name the file.
+//! A container on the command line: read into memory, with errors that name the file.
 
 use crate::{
     process::{Failure, exit},
@@ -9,7 +9,7 @@ use kompakt_format::{Container, FormatError};
 use kompakt_pack::Checking;
 use std::{ops::Range, path::Path};
 
-/// What the progress of [`checked`] is called.
+/// Progress label of [`checked`].
 pub(crate) const CHECKING: &str = "checking";
 
 /// The bytes of a file.
@@ -22,7 +22,7 @@ pub(crate) fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<Container<'a>> {
     Container::parse(bytes).map_err(|e| broken(path, &e))
 }
 
-/// Checks every byte of a file, which is this part of all that the command checks (0 to 1).
+/// Checks every byte of a file, which is this share of all that the command checks (0 to 1).
 pub(crate) fn checked(path: &Path, container: &Container<'_>, part: Range<f64>) -> Result<()> {
     let bytes = container.bytes();
     let tell = |share: f64| progress::tell(CHECKING, part.start + share * (part.end - part.start));
@@ -35,7 +35,7 @@ pub(crate) fn broken(path: &Path, error: &FormatError) -> anyhow::Error {
     Failure { code: exit::INPUT, message: format!("{}: {error}", path.display()) }.into()
 }
 
-/// Eight bytes as 16 digits.
+/// Eight bytes as 16 hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

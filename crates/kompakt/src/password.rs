@@ -1,10 +1,10 @@
-//! The password of a secret key: from the environment, else from the terminal, where it is not shown.
+//! The password of a secret key: from the environment, else from the terminal, without echo.
 
 use crate::process::Failure;
 use anyhow::Result;
 use std::io::{IsTerminal, stdin};
 
-/// The environment variable that is looked at first.
+/// The environment variable that takes precedence.
 const VARIABLE: &str = "KOMPAKT_PASSWORD";
 
 /// The password of a key that exists.

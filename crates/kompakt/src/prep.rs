@@ -1,4 +1,4 @@
-//! `kompakt prep`: what can be done to a raw image before a network.
+//! `kompakt prep`: the available preprocessing of raw images.
 
 use anyhow::Result;
 use kompakt_data::NAMED;

@@ -1,4 +1,4 @@
-//! What `--prep` says is done to a raw image, and the size that pictures are brought to for it.
+//! The preprocessing of raw images that `--prep` selects, and the size that images are resized to for it.
 
 use crate::network::{coded, usage};
 use anyhow::{Context, Result};
@@ -7,19 +7,19 @@ use kompakt_model::Model;
 use kompakt_prep::Pipeline;
 use std::path::Path;
 
-/// What the model says is done to an image.
+/// The preprocessing recorded in the model.
 pub(crate) fn recorded(model: &Model) -> Result<Option<Pipeline>> {
     let Some(json) = &model.preprocessing else { return Ok(None) };
     Ok(Some(serde_json::from_value(json.clone()).context("the model's preprocessing")?))
 }
 
-/// The size that pictures are brought to: what the steps take, or else what the network does.
+/// The size that images are resized to: the input of the steps, or else of the network.
 pub(crate) fn picture_dims(steps: Option<&Pipeline>, shape: &[usize]) -> Option<[usize; 3]> {
     let dims = steps.map_or_else(|| shape.to_vec(), |steps| steps.input_shape().dims());
     <[usize; 3]>::try_from(dims.as_slice()).ok().filter(|d| d[0] == 1 || d[0] == 3)
 }
 
-/// What `--prep` says, or else what the model has recorded, for a network with inputs of `shape`.
+/// The steps of `--prep`, or else those recorded in the model, for a network with inputs of `shape`.
 pub(crate) fn steps(
     prep: Option<&str>,
     model: &Model,

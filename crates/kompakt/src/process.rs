@@ -1,7 +1,7 @@
 //! How a command behaves as a process.
 //!
 //! A stage reads one model and writes one model: `a < in | b > out`, or `a in -o out`, with `-` for the standard
-//! streams (see [`Input`](crate::Input), [`Output`](crate::Output)). stdout carries data and stderr talk.
+//! streams (see [`Input`](crate::Input), [`Output`](crate::Output)). stdout carries data and stderr messages.
 //!
 //! | exit code | meaning |
 //! |---|---|
@@ -77,7 +77,7 @@ pub(crate) fn code_of(program: &str, stage: impl FnOnce() -> Result<()>) -> u8 {
     code
 }
 
-/// An error and its causes; a cause that the words before it say already is not said again.
+/// An error and its causes; a cause that is already contained in the text before it is not repeated.
 pub fn in_one_line(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -90,7 +90,7 @@ pub fn in_one_line(error: &anyhow::Error) -> String {
     line
 }
 
-/// The exit code that an error stands for.
+/// The exit code of an error.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         if let Some(failure) = cause.downcast_ref::<Failure>() {

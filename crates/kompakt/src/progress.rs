@@ -1,14 +1,14 @@
-//! What a long command says of its progress, on stderr: on a terminal a bar with the time left, elsewhere a line every ten
-//! seconds. Work of less than two seconds says nothing.
+//! Progress of a long command on stderr: on a terminal a bar with the time left, elsewhere a line every ten
+//! seconds. Work of less than two seconds prints nothing.
 //!
 //! ```text
 //! begin(quiet, STEPS) ──► a thread that draws        tell("packing", 0.4)   from anywhere, any thread
-//!        └── the guard: the bar goes with it         say("a line")          between two pictures of the bar
+//!        └── the guard: drop removes the bar         say("a line")          between two redraws of the bar
 //! ```
 //!
-//! A process is one command with one terminal, so there is one bar, and whoever works need not carry it along. Libraries know
-//! a callback only: what is being done, and which part of it is done (0 to 1; not a number where nobody knows). Where a
-//! command lists its steps with the time that each takes beside the others, the time left is that of the whole command.
+//! A process is one command with one terminal, so there is one bar, held globally. Libraries see only a
+//! callback: the current step, and the share of it that is done (0 to 1; not a number where it is unknown).
+//! Where a command lists its steps with their relative times, the time left is that of the complete command.
 
 use std::{
     io::{IsTerminal, Write},
@@ -17,26 +17,26 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Nothing is said before.
+/// Nothing is printed before.
 const SILENT: Duration = Duration::from_secs(2);
-/// Between two pictures of the bar.
+/// Between two redraws of the bar.
 const FRAME: Duration = Duration::from_millis(200);
 /// Between two lines where there is no terminal.
 const LINE: Duration = Duration::from_secs(10);
-/// Characters of the bar.
+/// Width of the bar in characters.
 const WIDTH: usize = 24;
-/// Less of a step than this does not tell how long it will take.
+/// A smaller share of a step does not predict how long it will take.
 const ENOUGH: f64 = 0.02;
 
 /// The callback that a library calls.
 pub(crate) type Tell<'p> = dyn Fn(&str, f64) + Sync + 'p;
 
-/// The steps of a command in their order: the names that it tells, and how long each takes beside the others, about.
+/// The steps of a command in order: the names that it reports, and their approximate relative times.
 pub(crate) type Steps = &'static [(&'static str, f64)];
 
-/// What is being done now; `None` where nobody wants to hear of it.
+/// The current progress; `None` where it is not shown.
 static NOW: Mutex<Option<State>> = Mutex::new(None);
-/// When the state changes in a way that the thread must see at once.
+/// Signals changes of the state that the thread must see immediately.
 static CHANGED: Condvar = Condvar::new();
 
 fn now() -> MutexGuard<'static, Option<State>> {
@@ -45,14 +45,14 @@ fn now() -> MutexGuard<'static, Option<State>> {
 
 struct State {
     steps: Steps,
-    /// The place of what is done in the steps.
+    /// The index of the current step.
     step: Option<usize>,
-    /// Whether a step came again: then nobody knows how often it will.
+    /// Whether a step was repeated: then the number of repetitions is unknown.
     is_repeated: bool,
-    /// Time that the steps before have taken, and what they were said to take.
+    /// Time that the previous steps have taken, and their expected relative times.
     before: (Duration, f64),
     what: String,
-    /// More about it.
+    /// A detail shown after the name.
     detail: String,
     share: f64,
     /// When this step began.
@@ -123,7 +123,7 @@ impl State {
         (self.share >= ENOUGH).then(|| spent * (1.0 - self.share) / self.share)
     }
 
-    /// Seconds: of this step by its own pace, of those after it by the pace of all so far.
+    /// Seconds: for this step by its own pace, for those after it by the pace of all so far.
     fn left_of_all(&self) -> Option<f64> {
         let step = self.step.filter(|_| self.steps.len() > 1 && !self.is_repeated)?;
         let after: f64 = self.steps[step + 1..].iter().map(|(_, weight)| weight).sum();
@@ -145,7 +145,7 @@ impl State {
         format!("{}{} {}", "#".repeat(n_done), "-".repeat(WIDTH - n_done), self.text())
     }
 
-    /// Takes the bar away, for something else to be said.
+    /// Erases the bar, so that something else can be printed.
     fn clear(&mut self, out: &mut dyn Write) {
         if std::mem::take(&mut self.is_drawn) {
             let _ = write!(out, "\r\x1b[K");
@@ -167,8 +167,8 @@ fn time(seconds: f64) -> String {
 #[must_use = "the bar goes with it"]
 pub(crate) struct Shown(Option<JoinHandle<()>>);
 
-/// Shows progress from now on, unless all is to be quiet, or it is shown already. Without `steps` time left is told of what is
-/// being done.
+/// Shows progress from now on, unless it is to be quiet or is shown already. Without `steps` the time left is
+/// that of the current step.
 pub(crate) fn begin(quiet: bool, steps: Steps) -> Shown {
     let mut now = now();
     if quiet || now.is_some() {
@@ -190,19 +190,19 @@ impl Drop for Shown {
     }
 }
 
-/// Says what is being done, and which part of it is done.
+/// Reports the current step, and the share of it that is done.
 pub(crate) fn tell(what: &str, share: f64) {
     tell_more(what, share, "");
 }
 
-/// The same with something more about it.
+/// The same with a detail.
 pub(crate) fn tell_more(what: &str, share: f64, detail: &str) {
     if let Some(state) = now().as_mut() {
         state.tell(what, share, detail);
     }
 }
 
-/// Says a line, where a bar may be. Talk that nobody can hear is no reason to stop.
+/// Prints a line, where a bar may be shown. A closed stderr is not a reason to stop.
 pub(crate) fn say(text: &str) {
     let mut now = now();
     let mut out = std::io::stderr().lock();
@@ -212,7 +212,7 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(out, "{text}");
 }
 
-/// Runs `work`, and says how far it is unless all is to be quiet.
+/// Runs `work`, and shows its progress unless it is to be quiet.
 pub(crate) fn with_progress<T>(quiet: bool, work: impl FnOnce(&Tell<'_>) -> T) -> T {
     let _shown = begin(quiet, &[]);
     work(&tell)
@@ -267,14 +267,14 @@ mod tests {
         state.tell("reading", f64::NAN, "");
         state.began = ago(10);
         assert_eq!(state.text(), "step 1 of 3, reading: 20 s spent");
-        // The first step took 10 s, half of the second as long: 10 s of it are left, and 45 for the last.
+        // The first step took 10 s, half of the second the same: 10 s of it are left, and 45 for the last.
         state.tell("looking", 0.5, "at 7");
         (state.before.0, state.began) = (Duration::from_secs(10), ago(10));
         assert_eq!(state.text(), "step 2 of 3, looking, at 7: 50 %, 20 s spent, about 50 s left");
         state.tell("searching", f64::NAN, "");
         (state.before.0, state.began) = (Duration::from_secs(30), ago(5));
         assert_eq!(state.text(), "step 3 of 3, searching: 20 s spent, about 40 s left");
-        // A step that comes again.
+        // A step that is repeated.
         state.tell("looking", 0.5, "");
         state.began = ago(10);
         assert_eq!(state.text(), "step 2 of 3, looking: 50 %, 20 s spent, about 10 s left of this step");

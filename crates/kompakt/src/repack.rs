@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     })
 }
 
-/// Tells how many weights of how many are packed. The file is read back after the last.
+/// Reports the number of weights packed and their total. The file is read back after the last.
 pub(crate) fn packing(done: u64, total: u64) {
     match done < total {
         true => tell("packing", done as f64 / total as f64),

@@ -42,8 +42,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.write_with(|path| std::fs::write(path, &page).context("writing the page"))
 }
 
-/// The rows of `kompakt inspect` as the report draws them: a row a parameter, one for the directory, one for what
-/// `--minimal` leaves out. They add up to the file.
+/// The rows of `kompakt inspect` as the report draws them: one row per parameter, one for the directory, one
+/// for the sections that `--minimal` leaves out. They add up to the file.
 fn layer_bytes(account: &Account) -> Vec<LayerBytes> {
     let mut layers: Vec<LayerBytes> = account.parameters.iter().map(parameter_bytes).collect();
     for (name, is_ancillary) in [("directory", false), ("ancillary", true)] {

@@ -14,14 +14,14 @@ use std::{io::Read, path::Path};
 pub(crate) struct Runnable {
     /// A container.
     pub(crate) bytes: Vec<u8>,
-    /// What it says is done to a raw image first.
+    /// Its preprocessing of raw images.
     pub(crate) steps: Option<Pipeline>,
     /// Names of its classes.
     pub(crate) labels: Vec<String>,
 }
 
 impl Runnable {
-    /// Opens a model; a packed one is checked whole.
+    /// Opens a model; a packed one is checked completely.
     pub(crate) fn open(source: &Source) -> Result<Self> {
         let path = source.path();
         foreign::refuse(path)?;

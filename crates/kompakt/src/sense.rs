@@ -1,4 +1,4 @@
-//! `kompakt sense`: what errors in each layer would do.
+//! `kompakt sense`: the sensitivity of each layer.
 
 use crate::{
     calibration::Calibration,

@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for (file, output) in arguments.files.iter().zip(&outputs) {
         let bytes = packed::read(file)?;
         let container = packed::parse(file, &bytes)?;
-        // Nobody should sign what is broken already.
+        // A broken file should not be signed.
         {
             let _shown = begin(false, &[]);
             packed::checked(file, &container, 0.0..1.0)?;
@@ -65,13 +65,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Bytes of a secret key.
 const LENGTH: usize = 158;
-/// Where it says how it is encrypted.
+/// Offset of its encryption method.
 const KIND_OF_ENCRYPTION: std::ops::Range<usize> = 2..4;
 
 fn secret_key(path: &Path) -> Result<SecretKey> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let refused = |why: &str| Failure::input(format!("{}: {why}", path.display()));
-    // A comment, then the key in base64. One that is not encrypted has no kind of encryption; minisign gives it no checksum.
+    // A comment, then the key in base64. An unencrypted one has no encryption method; minisign gives it no
+    // checksum.
     let key = text.lines().nth(1).and_then(|line| Base64::decode_to_vec(line.trim(), None).ok());
     let Some(key) = key.filter(|key| key.len() == LENGTH) else {
         bail!(refused("not a secret key: `kompakt keygen NAME` makes NAME.key"));

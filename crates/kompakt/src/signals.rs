@@ -1,4 +1,4 @@
-//! What a signal leaves: nothing. Temporary files are removed, then the process ends by the signal.
+//! Clean-up on signals: temporary files are removed, then the process ends by the signal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +15,7 @@ pub(crate) fn watch() {
         low_level::emulate_default_handler,
     };
     let wanted = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|&signal| !is_ignored(signal));
-    // Where signals cannot be watched they end the process as ever.
+    // Where signals cannot be watched they end the process as usual.
     let Ok(mut signals) = Signals::new(wanted) else { return };
     let wait = move || {
         if let Some(signal) = signals.forever().next() {
@@ -40,7 +40,8 @@ fn is_ignored(signal: i32) -> bool {
         .is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
-/// If a signal is ending the process, waits for that end: an error now is that of a file which was taken away.
+/// If a signal is ending the process, waits for that end: an error now would be about a removed temporary
+/// file.
 pub(crate) fn wait_if_ending() {
     while ENDING.load(Ordering::SeqCst) {
         std::thread::sleep(std::time::Duration::from_millis(20));

@@ -1,7 +1,8 @@
-//! How much arithmetic a compressed network needs beside the original, and how long that takes here.
+//! The arithmetic of a compressed network compared with the original, and its time on this machine.
 //!
-//! Multiplications are counted: a weight of a convolution is used once a position. Time is that of the loader's table of costs
-//! for the instruction set of this machine: all layers with weights, of one image, with one thread.
+//! Multiplications are counted: a weight of a convolution is used once per position. Time is from the
+//! loader's table of costs for the instruction set of this machine: all layers with weights, for one image,
+//! on one thread.
 
 use crate::network::failed;
 use anyhow::Result;
@@ -9,7 +10,7 @@ use kompakt_compress::CompressError;
 use kompakt_graph::Graph;
 use kompakt_runtime::{Model, Plan, RuntimeError, Session, SessionOptions};
 
-/// One line about a packed network, beside the same network without anything left out.
+/// One line about a packed network, compared with the same network unpruned.
 pub(crate) fn line(packed: &[u8]) -> Result<String> {
     let broken = |error: RuntimeError| failed(CompressError::Run(error));
     let model = Model::from_bytes(packed).map_err(broken)?;

@@ -1,7 +1,7 @@
-//! The stages as programs: their options, what they read and write, what they say.
+//! The stages as programs: their options, inputs, outputs and messages.
 //!
-//! Every stage is a subcommand of `kompakt` and a binary of its own, `kompakt-STAGE`, with the same options. What a
-//! stage computes is a library; here is only its command line.
+//! Every stage is a subcommand of `kompakt` and a binary of its own, `kompakt-STAGE`, with the same options.
+//! The computation of a stage is in a library; here is only its command line.
 
 pub mod cluster;
 #[cfg(feature = "train")]
@@ -23,11 +23,11 @@ pub trait Stage: clap::Parser {
     /// The name of its binary.
     const PROGRAM: &str;
 
-    /// Does what the command line says. Errors carry their exit code.
+    /// Runs the command. Errors carry their exit code.
     fn run(&self) -> Result<()>;
 }
 
-/// The whole of a stage's binary.
+/// The entire `main` of a stage's binary.
 pub fn main<S: Stage>() -> ExitCode {
     let arguments = S::parse();
     process::run(S::PROGRAM, || arguments.run())

@@ -20,12 +20,12 @@ use kompakt_training::{
 };
 use std::sync::Arc;
 
-/// How much the teacher counts, beside the labels.
+/// Weight of the teacher, relative to the labels.
 const SHARE: f32 = 0.7;
-/// At which temperature.
+/// The teacher's temperature.
 const TEMPERATURE: f32 = 2.0;
 
-/// What is trained on.
+/// The training data.
 pub(crate) struct FineTuning {
     /// Epochs.
     epochs: usize,
@@ -37,7 +37,7 @@ pub(crate) struct FineTuning {
     teacher: Vec<f32>,
 }
 
-/// What the command line says of it.
+/// The command line's description of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) epochs: usize,
@@ -46,16 +46,17 @@ pub(crate) struct Plan {
 }
 
 impl FineTuning {
-    /// Tells the person, unless all is to be quiet.
+    /// Prints a message, unless it is to be quiet.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
             progress::say(&format!("kompakt: {text}"));
         }
     }
 
-    /// Takes the images, and asks the original about them. `original` is the dense network; `validation` choose the epoch.
+    /// Takes the images, and computes the original's answers to them. `original` is the dense network;
+    /// `validation` selects the epoch.
     ///
-    /// Errors: a network that the training engine does not run, all operators of it that it does not.
+    /// Errors: a network that the training engine does not support; all such operators are listed.
     pub(crate) fn new(plan: Plan, original: &Model, train: Dataset, validation: Dataset) -> Result<Self> {
         if train.labelling() == Labelling::Unlabelled || validation.labelling() == Labelling::Unlabelled {
             bail!(Failure::usage("--finetune trains with labels, and the data has none"));
@@ -136,7 +137,7 @@ impl FineTuning {
         Ok(tuned)
     }
 
-    /// The record that training leaves, as long as it will be.
+    /// A placeholder for the record of training, of the final length.
     pub(crate) fn with_record(&self, compressed: &Model) -> Model {
         let mut model = compressed.clone();
         let figure = 0.012_345_678_901_234_568;
@@ -156,7 +157,7 @@ impl FineTuning {
     }
 }
 
-/// The network without a last softmax: what the loss and the teacher are about.
+/// The network without a final softmax: the logits that loss and teacher use.
 fn logits(model: &Model) -> Result<Model> {
     let graph = &model.graph;
     let [output] = graph.outputs() else {

@@ -1,12 +1,12 @@
-//! Compression with training after it: what is promised holds for the trained network.
+//! Compression followed by training: the guarantees hold for the trained network.
 
 use crate::{compress::Work, network::failed, training::FineTuning};
 use anyhow::Result;
 use kompakt_compress::{Compressed, Options, Target, answers, packed};
 
-/// How often a size is tried again with a little less, because training has made the file a little larger.
+/// How often a size is retried with a little less, because training has made the file a little larger.
 const AGAIN: usize = 3;
-/// Of two sizes tried one after the other, the part that the second is of the first, while accuracy allows.
+/// The ratio of one tried size to the one before, while accuracy allows.
 const SMALLER: f64 = 0.8;
 /// How many smaller sizes are tried.
 const TRIALS: usize = 6;
@@ -19,7 +19,7 @@ pub(crate) struct Tuning<'t> {
 }
 
 impl Tuning<'_> {
-    /// Compresses and trains until the target is met, or as near as it comes.
+    /// Compresses and trains until the target is met, or as close as it gets.
     pub(crate) fn run(mut self) -> Result<Compressed> {
         match self.options.target {
             Target::Bytes(bytes) => self.within(bytes),
@@ -31,13 +31,13 @@ impl Tuning<'_> {
         }
     }
 
-    /// The best network of at most so many bytes.
+    /// The best network of at most this many bytes.
     fn within(&mut self, bytes: u64) -> Result<Compressed> {
         let mut aim = bytes;
         let mut last = None;
         for _ in 0..AGAIN {
             let made = self.work.compress(&Options { target: Target::Bytes(aim), ..self.options.clone() })?;
-            // Training is worth its time only if what it adds to the history fits too.
+            // Training is worth its time only if its history record fits too.
             let will_be = packed(&self.fine_tuning.with_record(&made.model), self.options.tier)
                 .map_err(failed)?
                 .len() as u64;
@@ -65,7 +65,8 @@ impl Tuning<'_> {
         }
     }
 
-    /// The smallest network that loses at most `drop`: from what needs no training to smaller and smaller ones.
+    /// The smallest network that loses at most `drop`: from one that needs no training to smaller and smaller
+    /// ones.
     fn keeping(&mut self, drop: f64) -> Result<Compressed> {
         let made = self.work.compress(self.options)?;
         let met = made.outcome.met;
@@ -103,7 +104,8 @@ impl Tuning<'_> {
         tuned.outcome.paired.is_some_and(|paired| paired.bound() <= drop + 1e-12)
     }
 
-    /// Trains, and measures anew. What training has made worse on the images that judge stays as it was.
+    /// Trains, and measures anew. A network that training made worse on the validation images is kept
+    /// untrained.
     fn tuned(&self, untrained: Compressed) -> Result<Compressed> {
         let mut made = untrained.clone();
         made.model = self.fine_tuning.tune(&made.model)?;

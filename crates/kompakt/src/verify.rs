@@ -1,4 +1,4 @@
-//! `kompakt verify`: every byte of a file is checked.
+//! `kompakt verify`: checks every byte of a file.
 
 use crate::{
     input::present,
@@ -82,7 +82,7 @@ fn signature(path: &Path, bytes: &[u8], key: &PublicKey, beside: &Path) -> Resul
     Ok(())
 }
 
-/// Runs the stored self-tests by the loader, then by the reference; how many there are.
+/// Runs the stored self-tests by the loader, then by the reference; returns their number.
 fn self_tests(path: &Path, bytes: &[u8], container: &Container<'_>) -> Result<usize> {
     let model = Model::from_bytes(bytes)?;
     for from_file in [false, true] {

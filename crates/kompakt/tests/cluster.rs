@@ -1,4 +1,4 @@
-//! The command line: options reach the layers, mistakes their exit codes.
+//! The command line: options reach the layers, mistakes get their exit codes.
 #![allow(clippy::unwrap_used)]
 
 use clap::Parser;
@@ -68,7 +68,7 @@ fn a_budget_chooses_the_levels() {
     let folder = tempfile::tempdir().unwrap();
     write_model(&folder.path().join("in.safetensors"));
     let levels = |budget: &str| n_levels(&run(folder.path(), &format!("--budget {budget}")).unwrap());
-    // 600 and 120 weights: a bit for each is 90 bytes, and codebooks come on top.
+    // 600 and 120 weights: one bit each is 90 bytes, and codebooks come on top.
     let (few, many) = (levels("150"), levels("400"));
     assert!(few.iter().zip(&many).all(|(f, m)| f <= m) && few != many, "{few:?} {many:?}");
     let error = run(folder.path(), "--budget 20").unwrap_err();

@@ -1,6 +1,7 @@
-//! The option --device and the command `devices`: what is chosen, and what is said where there is no such device.
+//! The option --device and the command `devices`: the choice of device, and the message where there is no
+//! such device.
 //!
-//! Built with the feature `gpu`, and with an adapter, answers are compared too; else that is said not to be tested.
+//! With the feature `gpu` and an adapter, answers are compared too; else the test says that they are not.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/program.rs"]

@@ -1,4 +1,4 @@
-//! `kompakt compress` is never wrong without a word: labels, few images, ruined networks, damaged input.
+//! `kompakt compress` never fails silently: labels, few images, ruined networks, damaged input.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/program.rs"]
@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 const CLASSES: usize = 7;
 const SIDE: usize = 4;
 
-/// Always the same bytes.
+/// Deterministic bytes.
 fn noise(i: usize) -> u8 {
     let x = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     ((x ^ x >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 56) as u8
@@ -31,7 +31,7 @@ fn model() -> Model {
         parameters.insert(param.name.clone(), Parameter::dense(param.shape.clone(), values));
     }
     let mut model = Model::new(graph, parameters).unwrap();
-    // Classes are equally likely: their mean answers are taken off.
+    // Classes are equally likely: their mean answers are subtracted.
     let answers: Vec<Vec<f64>> = (0..500).map(|image| answer(&model, image)).collect();
     let mean = |c: usize| answers.iter().map(|a| a[c]).sum::<f64>() / answers.len() as f64;
     let name = model.graph.params().last().unwrap().name.clone();
@@ -41,7 +41,7 @@ fn model() -> Model {
     model
 }
 
-/// What the network says, in double precision.
+/// The network's answers, in double precision.
 fn answer(model: &Model, image: usize) -> Vec<f64> {
     answer_to(model, pixels(image).into_iter().map(|b| f64::from(f32::from(b) / 255.0)).collect())
 }
@@ -56,7 +56,7 @@ fn answer_to(model: &Model, x: Vec<f64>) -> Vec<f64> {
     kompakt_pack::reference::evaluate(&model.graph, vec![x], &|i| &values[i])[0].data.clone()
 }
 
-/// The class that the network gives: the label of every image here.
+/// The class that the network predicts: the label of every image here.
 fn class(model: &Model, image: usize) -> usize {
     likeliest(&answer(model, image))
 }
@@ -162,7 +162,7 @@ fn some_of_the_classes_are_enough() {
         assert_eq!(code, Some(0), "{said}");
         assert!(said.contains("accuracy before: 100.00 %"), "{said}");
         assert!(top1(folder, data) > 0.9, "{data}");
-        // What a person wants to know in the end.
+        // The summary printed at the end.
         for word in
             ["density", "% after", "the same answer as the original", "multiplications are left", "us"]
         {
@@ -226,7 +226,7 @@ fn a_few_images_cannot_keep_a_promise_and_others_may_judge() {
     assert!(top1(folder, "photos") > 0.93);
 }
 
-/// Without labels the original judges.
+/// Without labels the original's answers are the reference.
 #[test]
 fn agreement_needs_no_labels() {
     let folder = tempfile::tempdir().unwrap();
@@ -293,7 +293,7 @@ fn what_is_damaged_is_refused_by_name() {
     fs::write(folder.join("x.npy"), npy("100, 4, 4", &[f32::NAN; 1600])).unwrap();
     let (code, said) = compress(folder, &["--data", "x.npy"]);
     assert!(code == Some(3) && said.contains("x.npy") && said.contains("NaN"), "{said}");
-    // A network of which nothing is left.
+    // A network that is ruined.
     let (code, said) = compress(folder, &["--target-size", "10"]);
     assert!(code == Some(5) && said.contains("summed error"), "{said}");
     assert!(!folder.join("m.kompakt").exists() && !folder.join("x.kompakt").exists());
@@ -307,7 +307,7 @@ fn npy(shape: &str, numbers: &[f32]) -> Vec<u8> {
     [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &bytes].concat()
 }
 
-/// A network for numbers around 0 gets them, and its file says how: by words, and by a mean image.
+/// A network for values around 0 gets them, and its file says how: by words, and by a mean image.
 #[test]
 fn preprocessing_is_written_in_words_and_goes_into_the_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -337,7 +337,7 @@ fn preprocessing_is_written_in_words_and_goes_into_the_file() {
     assert!(code == Some(0) && ["imagenet", "caffe", "resize=SIDE"].iter().all(|w| out.contains(w)), "{out}");
 }
 
-/// What can be known at the start fails at the start.
+/// Errors that can be detected at the start are.
 #[test]
 fn wrong_outputs_missing_pictures_and_foreign_files() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! `kompakt eval` over every kind of data set that has no colours, held against an evaluation in double precision.
+//! `kompakt eval` over every kind of grayscale data set, compared with an evaluation in double precision.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/program.rs"]
@@ -14,7 +14,7 @@ const N: usize = 60;
 const CLASSES: usize = 7;
 const SIDE: usize = 4;
 
-/// Always the same bytes.
+/// Deterministic bytes.
 fn noise(i: usize) -> u8 {
     let x = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     ((x ^ x >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 56) as u8
@@ -40,7 +40,7 @@ fn model() -> Model {
     Model::new(graph, parameters).unwrap()
 }
 
-/// Right, right among five, and confusion, by the definition in double precision, of the test images.
+/// Top-1, top-5 and confusion counts, by the definition in double precision, of the test images.
 fn by_definition(model: &Model) -> (usize, usize, usize, Vec<Vec<usize>>) {
     let values: Vec<Vec<f64>> = model
         .graph
@@ -74,7 +74,7 @@ fn npy(kind: &str, dims: &str, content: &[u8]) -> Vec<u8> {
     [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), content].concat()
 }
 
-/// Writes the images in every form; gives the sources.
+/// Writes the images in every form; returns the sources.
 fn sources(folder: &Path) -> Vec<String> {
     let (mut all, mut labels, mut list) = (Vec::new(), Vec::new(), String::new());
     for image in 0..N {
@@ -128,7 +128,7 @@ fn every_source_gives_the_figures_of_the_definition() {
     }
 }
 
-/// Classes that the model names are found by name, in whatever order the folders are.
+/// Classes that the model names are matched by name, in whatever order the folders are.
 #[test]
 fn classes_are_matched_by_name() {
     let folder = tempfile::tempdir().unwrap();

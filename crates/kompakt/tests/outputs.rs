@@ -88,7 +88,7 @@ fn a_folder_is_no_output() {
     }
 }
 
-/// An output that cannot be is refused before anything is read: here there are no inputs.
+/// An invalid output is refused before anything is read: here there are no inputs.
 #[test]
 fn a_folder_is_refused_before_anything_is_read() {
     let folder = tempfile::tempdir().unwrap();
@@ -109,7 +109,7 @@ fn a_folder_is_refused_before_anything_is_read() {
     }
 }
 
-/// An input that is not there is named before another is read: here the others are nothing that could be read.
+/// A missing input is reported before another is read: here the others are not readable.
 #[test]
 fn a_missing_input_is_named_before_another_is_read() {
     let folder = tempfile::tempdir().unwrap();

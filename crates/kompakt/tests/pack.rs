@@ -1,4 +1,4 @@
-//! `kompakt-pack` as a process: pipes, exit codes, and what is left behind.
+//! `kompakt-pack` as a process: pipes, exit codes, and the files left behind.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/program.rs"]
@@ -99,7 +99,7 @@ fn a_full_disk_is_said() {
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
 }
 
-/// Whenever the packer is killed, the old file is there or the new one.
+/// Whenever the packer is killed, either the old file or the new one is there.
 #[test]
 #[cfg(unix)]
 fn a_kill_leaves_the_old_file_or_the_new() {

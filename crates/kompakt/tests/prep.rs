@@ -1,4 +1,4 @@
-//! `kompakt-prep` as a process: what it writes and reports, and its exit codes.
+//! `kompakt-prep` as a process: its files and reports, and its exit codes.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/program.rs"]

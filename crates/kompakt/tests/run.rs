@@ -1,4 +1,4 @@
-//! `kompakt-run` as a process: what it prints, and its exit codes.
+//! `kompakt-run` as a process: its output, and its exit codes.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/program.rs"]

@@ -1,4 +1,4 @@
-//! A command that a signal ends leaves nothing but what was there, or its whole result.
+//! A command ended by a signal leaves either the previous files or its complete result.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
@@ -70,7 +70,7 @@ fn nothing_is_left_by_a_signal_at_any_moment() {
         for moment in 0..MOMENTS {
             let (name, number) = SIGNALS[moment as usize % SIGNALS.len()];
             let mut child = start(&call, folder, temporary).spawn().unwrap();
-            // A process that has not begun to watch for signals has made no file either.
+            // A process that does not watch for signals yet has not made any file either.
             std::thread::sleep(took * moment / (MOMENTS - 1));
             Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
             let status = child.wait().unwrap();
@@ -80,7 +80,7 @@ fn nothing_is_left_by_a_signal_at_any_moment() {
             } else {
                 assert_eq!(status.signal(), Some(number), "{what} at {moment}: {status}");
                 n_interrupted += 1;
-                // The result may have taken its place just before the signal.
+                // The result may have been moved into place just before the signal.
                 if is_whole(&fs::read(&output).unwrap()) {
                     fs::write(&output, "old").unwrap();
                 }
@@ -96,7 +96,8 @@ fn nothing_is_left_by_a_signal_at_any_moment() {
     assert!(n_interrupted > every_command().len(), "only {n_interrupted} commands were interrupted");
 }
 
-/// Interrupts a command at many moments; `check` looks at what it has left in the folder, given whether it was interrupted.
+/// Interrupts a command at many moments; `check` inspects the folder afterwards, given whether it was
+/// interrupted.
 fn interrupted(what: &str, mut start: impl FnMut() -> Command, mut check: impl FnMut(bool)) {
     let began = Instant::now();
     assert!(start().status().unwrap().success(), "{what}");
@@ -116,7 +117,7 @@ fn interrupted(what: &str, mut start: impl FnMut() -> Command, mut check: impl F
     assert!(n_interrupted > 0, "{what} was never interrupted");
 }
 
-/// Every manual page that is there is whole.
+/// Every manual page that exists is complete.
 #[test]
 fn manual_pages_are_whole() {
     let folder = tempfile::tempdir().unwrap();
@@ -138,7 +139,8 @@ fn manual_pages_are_whole() {
     });
 }
 
-/// Files of a data set that are there are whole, wherever fetching is interrupted. The package client is a script here.
+/// Existing files of a data set are complete, wherever fetching is interrupted. The package client is a
+/// script here.
 #[test]
 fn fetched_files_are_whole() {
     let name = "train-labels-idx1-ubyte";
@@ -175,7 +177,7 @@ fn fetched_files_are_whole() {
     });
 }
 
-/// `nohup` and the background of a script have a process ignore signals, and it must.
+/// `nohup` and the background of a script make a process ignore signals, and it must.
 #[test]
 #[cfg(target_os = "linux")]
 fn an_ignored_signal_stays_ignored() {

@@ -30,7 +30,7 @@ fn refused(folder: &Path, words: &str, code: i32) -> String {
     said
 }
 
-/// A folder with a packed file and two pairs of keys.
+/// A folder with a packed file and two key pairs.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/good/perceptron-stream.kompakt");

@@ -1,4 +1,4 @@
-//! The program as a process: what it writes, how it goes on after a kill, how it refuses.
+//! The program as a process: its output, resuming after a kill, its refusals.
 #![expect(clippy::unwrap_used, reason = "a failure here is a failed test")]
 
 #[path = "support/program.rs"]
@@ -74,7 +74,7 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     killed.wait().unwrap();
     assert!(state.exists());
     assert!(trained(&with_state) == whole);
-    // A finished run is there at once, and another run does not take its state.
+    // A finished run returns immediately, and another run does not use its state.
     assert!(trained(&with_state) == whole);
     let other = run(&format!("{with_state} --lr 0.1"));
     assert_eq!(other.status.code(), Some(4));

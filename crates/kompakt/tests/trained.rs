@@ -1,4 +1,4 @@
-//! Networks that are trained already, at the command line: in from ONNX, compressed, run, out again.
+//! Pretrained networks on the command line: imported from ONNX, compressed, run, exported.
 #![allow(clippy::unwrap_used)]
 
 #[path = "support/program.rs"]
@@ -58,7 +58,7 @@ fn a_missed_target_is_said_and_rubble_is_not_written() {
     let folder = folder.path();
     model(folder, "net_lenet5");
     let small = ["compress", "model.onnx", "-o", "small.kompakt", "--target-size", "200", "-q"];
-    // What nothing is left of is not written.
+    // A network that is no better than chance is not written.
     let output = kompakt(folder, &small);
     assert_eq!(output.status.code(), Some(5));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -100,7 +100,7 @@ fn a_published_file_keeps_its_shared_weights() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("--graph"));
 }
 
-/// What export leaves beside the network comes back.
+/// Additional data that export writes beside the network is imported again.
 #[test]
 fn preprocessing_and_classes_survive_a_trip_to_onnx() {
     let folder = tempfile::tempdir().unwrap();
@@ -145,7 +145,7 @@ fn training_after_compression_gains_accuracy_and_keeps_the_size() {
     assert!(std::fs::metadata(folder.join("tuned.kompakt")).unwrap().len() <= 2000);
     let output = kompakt(folder, &["compress", "dense.onnx", "--finetune", "1", "-o", "x.kompakt"]);
     assert_eq!(output.status.code(), Some(2));
-    // A missed target: what came nearest is written, and the exit code says so.
+    // A missed target: the closest result is written, and the exit code says so.
     let near =
         ["compress", "dense.onnx", "--data", "digits", "--min-agreement", "90", "-q", "-o", "near.kompakt"];
     let output = kompakt(folder, &[&near[..], &["--target-size", "200"]].concat());

@@ -1,4 +1,4 @@
-/* Where padding counts, the divisor is the part of the window that lies in the padded image. */
+/* If padding counts, the divisor is the part of the window inside the padded image. */
 static void average_pool(const window *p, uint32_t count_padding, const float *x, float *y) {
     uint32_t c, r, s, i, j, i0, j0;
     for (c = 0; c < p->channels; c++, x += (size_t)p->height * p->width) {

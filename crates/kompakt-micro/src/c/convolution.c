@@ -5,7 +5,7 @@ typedef struct {
     uint32_t groups;
 } geometry;
 
-/* The outputs, of n, at which a tap lies inside an input of `size`: from *first to before the result. */
+/* The outputs, of n, at which a tap is inside an input of `size`: from *first up to the result, exclusive. */
 static uint32_t reach(uint32_t tap, uint32_t before, uint32_t stride, uint32_t size, uint32_t n, uint32_t *first) {
     uint32_t end;
     *first = tap < before ? (before - tap + stride - 1u) / stride : 0;
@@ -16,7 +16,7 @@ static uint32_t reach(uint32_t tap, uint32_t before, uint32_t stride, uint32_t s
     return end < n ? end : n;
 }
 
-/* Every kept weight is multiplied with the part of its input channel that it sees, and added to its output channel. */
+/* Each kept weight times the part of its input channel that it sees is added to its output channel. */
 static void convolution(const geometry *g, const weights *of, const float *bias, const float *x, float *y) {
     walk w = walk_along(of);
     uint32_t per_group = g->channels / g->groups, area = g->rows * g->columns;

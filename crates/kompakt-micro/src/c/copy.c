@@ -1,4 +1,4 @@
-/* A box of elements from x to y, each with its own distance between neighbours along each dimension. */
+/* A box of elements from x to y, each with its own strides. */
 static void copy(uint32_t rank, const uint32_t *dims, const uint32_t *x_step, const uint32_t *y_step, const float *x, float *y) {
     uint32_t index[8] = {0};
     for (;;) {

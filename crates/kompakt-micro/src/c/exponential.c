@@ -18,7 +18,7 @@ static float exponential(float x) {
     p = 1.0f / 720.0f + r * (1.0f / 5040.0f);
     p = 1.0f / 24.0f + r * (1.0f / 120.0f + r * p);
     p = 1.0f + r * (1.0f + r * (0.5f + r * (1.0f / 6.0f + r * p)));
-    /* In two steps: 2^128 is no number. */
+    /* In two steps: 2^128 is not a float. */
     bits_of_power = (uint32_t)(k - k / 2 + 127) << 23;
     memcpy(&r, &bits_of_power, sizeof r);
     p *= r;

@@ -1,4 +1,4 @@
-/* Pixel centres lie at halves. */
+/* Pixel centres are at half-integers. */
 static void prep_neighbours(uint32_t i, uint32_t m, uint32_t n, uint32_t *first, uint32_t *second, double *share) {
     double last = (double)(n - 1u), at = ((double)i + 0.5) * ((double)n / (double)m) - 0.5;
     at = at < 0.0 ? 0.0 : at > last ? last : at;

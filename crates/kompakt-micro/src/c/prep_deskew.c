@@ -8,7 +8,7 @@ static double prep_mass(const float *x, uint32_t channels, uint32_t plane, uint3
     return sum > 0.0 ? sum : 0.0;
 }
 
-/* Shifts the centre of mass to the middle and undoes the slant, by at most max_shear columns a row. */
+/* Shifts the centre of mass to the middle and undoes the slant, by at most max_shear columns per row. */
 static void prep_deskew(float max_shear, uint32_t channels, uint32_t height, uint32_t width, const float *x, float *y) {
     uint32_t plane = height * width, r, s, c;
     double m = 0.0, row = 0.0, column = 0.0, both = 0.0, vertical = 0.0;

@@ -30,8 +30,8 @@ static void prep_shares(uint32_t i, uint32_t n, uint32_t side, uint32_t cell[2],
     }
 }
 
-/* One grid of histograms of gradient directions, its contrast evened out. `circle`: cosine and sine of each direction, then of
- * the first again; `sine`: of the angle between neighbours. */
+/* One grid of histograms of gradient directions, contrast-normalised. `circle`: cosine and sine of each direction, then of
+ * the first again; `sine`: of the angle between adjacent directions. */
 static void prep_gradients(uint32_t directions, const double *circle, double sine, uint32_t side, float locality, uint32_t roots,
                            uint32_t height, uint32_t width, const float *x, float *y) {
     uint32_t r, s, i, j, k, cells = side * side;

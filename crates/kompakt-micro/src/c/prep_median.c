@@ -1,4 +1,4 @@
-/* The fifth of the nine values around each pixel; outside the image the nearest pixel counts. */
+/* The fifth of the nine values around each pixel; outside the image the nearest pixel is used. */
 static void prep_median(uint32_t channels, uint32_t height, uint32_t width, const float *x, float *y) {
     uint32_t c, r, s, i, j;
     for (c = 0; c < channels; c++, x += (size_t)height * width) {

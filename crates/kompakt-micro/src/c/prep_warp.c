@@ -1,4 +1,4 @@
-/* Where a new image takes its pixels, and the box outside of which everything is 0. */
+/* Source positions of a new image's pixels, and the box outside of which everything is 0. */
 typedef struct {
     double top, left, step, shear, middle;
     uint32_t rows[2], columns[2];
@@ -12,7 +12,7 @@ static double prep_pixel(const float *x, uint32_t width, const prep_map *map, do
     return (double)x[(uint32_t)row * width + (uint32_t)column];
 }
 
-/* The largest whole number up to x, for |x| < 2^31. */
+/* The largest integer up to x, for |x| < 2^31. */
 static double prep_floor(double x) {
     double whole = (double)(int32_t)x;
     return whole > x ? whole - 1.0 : whole;

@@ -1,10 +1,10 @@
-/* The kept weights of a layer, in row-major order. Where they lie is a flag for each weight (gap_bits 0), the distance from
- * one to the next in gap_bits bits, or nothing where all are kept. A distance of all ones passes over as many weights and keeps
- * none. What they are is a code into the levels, or a number each. */
+/* The kept weights of a layer, in row-major order. Their positions are a flag for each weight (gap_bits 0), the distance from
+ * one to the next in gap_bits bits, or nothing where all are kept. A distance of all ones skips that many weights and keeps
+ * none. Their values are codes into the levels, or a float each. */
 typedef struct {
     const uint8_t *places;  /* flags or distances; null where all are kept */
-    const uint8_t *codes;   /* null where each has a number of its own */
-    const float *levels;    /* by code, or one a kept weight */
+    const uint8_t *codes;   /* null where each has a value of its own */
+    const float *levels;    /* by code, or one per kept weight */
     uint32_t n;             /* weights, pruned ones included */
     uint32_t n_entries;     /* distances */
     uint8_t gap_bits;
@@ -36,10 +36,10 @@ typedef struct {
     bits codes;
     uint32_t entry; /* distances taken */
     uint32_t kept;  /* weights taken */
-    uint32_t at;    /* where the next kept weight lies; n after the last */
+    uint32_t at;    /* position of the next kept weight; n after the last */
 } walk;
 
-/* Goes on to the next kept weight from where `at` stands. */
+/* Advances to the next kept weight from `at` on. */
 static void seek(walk *w) {
     const weights *of = w->of;
     if (of->places == 0) {
@@ -72,7 +72,7 @@ static walk walk_along(const weights *of) {
     return w;
 }
 
-/* The weight at `at`; goes on to the next. */
+/* The weight at `at`; advances to the next. */
 static float next_weight(walk *w) {
     const weights *of = w->of;
     uint32_t level = of->codes != 0 ? take(&w->codes, of->code_bits) : w->kept;

@@ -40,7 +40,7 @@ impl Feeds {
 }
 
 impl DataArgs {
-    /// Refuses, before anything else is done, data that is not there.
+    /// Refuses, before anything else is done, data that is missing.
     pub fn present(&self) -> Result<(), Failure> {
         kompakt_data::find(&self.data).map_err(data_failure)
     }
@@ -50,7 +50,7 @@ impl DataArgs {
         Path::new(&self.data)
     }
 
-    /// Writes into a stage's record which examples are trained on. A path is no part of a record.
+    /// Records in a stage's history which examples are trained on. A path is not part of a record.
     pub fn record(&self, record: StageRecord) -> StageRecord {
         let is_known = kompakt_data::NAMES.contains(&self.data.as_str());
         let record =
@@ -61,7 +61,7 @@ impl DataArgs {
         }
     }
 
-    /// The training images as they are.
+    /// The training images, unprocessed.
     pub fn load_train(&self) -> Result<Dataset, Failure> {
         let split = if self.all { Split::TrainAndValidation } else { Split::Train };
         let data = load(&self.data, split).map_err(data_failure)?;
@@ -72,9 +72,9 @@ impl DataArgs {
     }
 
     /// Training images (`train`, from [`DataArgs::load_train`]) and validation images for a network with these steps;
-    /// `None` for one that takes images as they are.
+    /// `None` for one without preprocessing.
     ///
-    /// Errors: a data set that is not there, or that the steps do not fit.
+    /// Errors: a missing data set, or one that the steps do not fit.
     pub fn feeds(
         &self,
         train: Dataset,
@@ -96,7 +96,7 @@ impl DataArgs {
 
     /// Training and validation images for a model of the interchange, with the steps that it carries.
     ///
-    /// Errors: as [`DataArgs::feeds`], and steps that are not readable.
+    /// Errors: as [`DataArgs::feeds`], and steps that cannot be parsed.
     pub fn feeds_for(&self, model: &Model, augmentation: Augmentation, seed: u64) -> Result<Feeds, Failure> {
         let steps = model.preprocessing.as_ref().map(|json| {
             serde_json::from_value::<Pipeline>(json.clone())

@@ -1,4 +1,4 @@
-//! How to train: what the command line changes of a stage's defaults.
+//! Training options: how the command line overrides a stage's defaults.
 #![allow(rustdoc::broken_intra_doc_links, reason = "help texts have optional parts in brackets")]
 
 use kompakt_data::Augmentation;
@@ -48,9 +48,9 @@ pub struct RecipeArgs {
 }
 
 impl RecipeArgs {
-    /// The defaults with what was asked for in their place.
+    /// The defaults, overridden by the options given.
     ///
-    /// Errors: numbers that cannot be.
+    /// Errors: values out of range.
     pub fn recipe(&self, defaults: Recipe) -> Result<Recipe, EngineError> {
         let d = defaults.options;
         let options = TrainOptions {
@@ -74,7 +74,7 @@ impl RecipeArgs {
         Ok(Recipe { options, label_smoothing, augmentation })
     }
 
-    /// Whether anything is asked for that only training has a use for (a seed and threads may be given anyway).
+    /// Whether any option is given that only training uses (a seed and threads are always allowed).
     pub fn is_used(&self) -> bool {
         self.epochs.is_some()
             || self.batch.is_some()

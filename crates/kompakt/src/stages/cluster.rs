@@ -151,7 +151,7 @@ impl Args {
     fn n_levels(&self, graph: &Graph) -> Result<Vec<usize>, GraphError> {
         match &self.levels {
             Some(levels) => levels.resolve(graph),
-            // Too many bits are refused as too many levels.
+            // Too many bits are refused like too many levels.
             None => Ok(self.bits.resolve(graph)?.into_iter().map(|b| 1 << b.min(20)).collect()),
         }
     }

@@ -69,7 +69,7 @@ pub enum SelectName {
     Best,
 }
 
-/// Sets this stage's random numbers apart from those of the stages before, which had the same seed.
+/// Separates this stage's random numbers from those of the stages before, which had the same seed.
 const STREAM: u64 = 0x6669_6e65_0000_0000;
 
 impl Stage for Args {

@@ -1,4 +1,4 @@
-//! The command line of `kompakt-prep`: prepares a data set once, and says what that does to it.
+//! The command line of `kompakt-prep`: prepares a data set once, and reports the effect.
 #![expect(clippy::print_stdout, reason = "a command-line program")]
 
 use super::Stage;

@@ -63,7 +63,7 @@ pub struct Args {
     pub output: Output,
 }
 
-/// What `--density` takes.
+/// The values of `--density`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DensityArg {
     /// The paper's densities.
@@ -111,7 +111,7 @@ impl Stage for Args {
 }
 
 impl Args {
-    /// What it retrains on, where that is a file or a folder.
+    /// The data it retrains on, where that is a file or a folder.
     fn data(&self) -> Option<&std::path::Path> {
         #[cfg(feature = "train")]
         return self.retrain.data.as_deref().map(std::path::Path::new);
@@ -126,7 +126,7 @@ impl Args {
         Ok(record)
     }
 
-    /// Takes dead units out unless told not to, and says so.
+    /// Removes dead units unless told not to, and reports them.
     fn drop_dead_units(&self, model: &mut Model) -> Result<()> {
         if self.keep_dead_units {
             return Ok(());
@@ -160,7 +160,7 @@ impl Args {
         Ok(target)
     }
 
-    /// What this stage is, with the options that decide the masks.
+    /// The description of this stage, with the options that decide the masks.
     fn record(&self, model: &Model, target: &Target) -> StageRecord {
         let record = StageRecord::new("kompakt-prune", env!("CARGO_PKG_VERSION"))
             .option("keep_dead_units", self.keep_dead_units);

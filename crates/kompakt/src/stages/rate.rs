@@ -247,7 +247,7 @@ impl Args {
 
     fn say(&self, text: &str) {
         if !self.quiet {
-            // Talk that nobody can hear is no reason to stop.
+            // A closed stderr is not a reason to stop.
             let _ = writeln!(std::io::stderr().lock(), "kompakt-rate: {text}");
         }
     }
@@ -286,7 +286,7 @@ fn measured(record: StageRecord, outcome: &Outcome) -> StageRecord {
     record
 }
 
-/// What the latest stage that trained the model did to images, if one did.
+/// The augmentation of the latest stage that trained the model, if any did.
 fn augmentation_of(model: &Model) -> Option<Augmentation> {
     model.provenance.iter().rev().find_map(|record| record.options.get("augment")?.parse().ok())
 }

@@ -127,13 +127,13 @@ impl Stage for Args {
 }
 
 impl Args {
-    /// The command that only prints how a file would be run, with all options as they are by default.
+    /// The command that only prints how a file would be run, with all options at their defaults.
     pub fn plan_of(model: PathBuf, json: bool) -> Result<Self> {
         let this = <Self as clap::Parser>::try_parse_from(["kompakt-run", "MODEL", "--plan"])?;
         Ok(Self { model, json, ..this })
     }
 
-    /// Does what the command line says; results go to `out`.
+    /// Runs the command; results go to `out`.
     pub fn run_to(&self, out: &mut dyn Write) -> Result<()> {
         if self.images.is_empty() && self.data.is_none() && !self.bench && !self.plan {
             return Err(usage("nothing to do: give images, --data NAME, --bench or --plan"));
@@ -141,7 +141,8 @@ impl Args {
         if let Some(data) = &self.data {
             kompakt_data::find(data).map_err(coded_data)?;
         }
-        // Results that come one by one on the same terminal are progress enough; what is measured is not disturbed.
+        // Results printed one by one on the same terminal are progress enough; measurements are not
+        // disturbed.
         let is_seen = io::stdout().is_terminal() && self.data.is_none() && !self.bench && !self.plan;
         let _shown = begin(is_seen || self.stats, &[]);
         tell("reading", f64::NAN);

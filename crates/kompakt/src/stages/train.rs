@@ -150,7 +150,7 @@ impl Args {
     }
 }
 
-/// A known name as it is; anything else is a path, which is no part of a record.
+/// A known name unchanged; anything else is a path, which is not part of a record.
 fn recorded_name(name: &str, known: &[&str]) -> String {
     if known.contains(&name) || !Path::new(name).exists() { name.to_string() } else { "file".to_string() }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Call {
     pub(crate) arguments: Vec<&'static str>,
     /// The option of the output, and its name.
     pub(crate) output: (&'static str, &'static str),
-    /// The files that are read, of which the output may be none.
+    /// The files that are read, none of which may be the output.
     pub(crate) inputs: Vec<&'static str>,
 }
 

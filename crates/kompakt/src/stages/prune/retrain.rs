@@ -1,4 +1,4 @@
-//! The part of the command line that is about retraining.
+//! The options of retraining.
 
 use super::Args;
 use crate::{
@@ -67,17 +67,17 @@ impl fmt::Display for Pruning {
     }
 }
 
-/// How often an epoch masks are looked at.
+/// Mask updates per epoch.
 const UPDATES_PER_EPOCH: usize = 8;
 
 /// The part of the training after which no connection comes back.
 const REGROW_UNTIL: f64 = 0.75;
 
-/// Sets this stage's random numbers apart from those of the stage before, which had the same seed.
+/// Separates this stage's random numbers from those of the stage before, which had the same seed.
 const STREAM: u64 = 0x7072_756e_6500_0000;
 
 impl RetrainArgs {
-    /// Options of retraining are refused where there is none.
+    /// Refuses options of retraining where there is none.
     pub(super) fn check_unused(&self) -> Result<()> {
         if self.regrow.is_some() || self.recipe.is_used() {
             let message = "without --data nothing is retrained, and the options of retraining have no use";
@@ -86,9 +86,9 @@ impl RetrainArgs {
         Ok(())
     }
 
-    /// Prunes and retrains; the record of it.
+    /// Prunes and retrains; returns its record.
     pub(super) fn run(&self, args: &Args, model: &mut Model, target: &Target) -> Result<StageRecord> {
-        // Longer where there are no convolutions, because an epoch is cheap then.
+        // More epochs without convolutions, because an epoch is cheap then.
         let mut recipe = self.recipe.recipe(Recipe::of_trained(model, 15, 40)).map_err(failure)?;
         let schedule = match self.pruning {
             Pruning::OneShot => Schedule::OneShot,

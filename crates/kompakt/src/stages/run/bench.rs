@@ -11,11 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Runs of one measured round, so that the clock costs nothing.
+/// Runs per measured round, so that the clock's overhead is negligible.
 const ROUND: Duration = Duration::from_micros(200);
 
-/// Measures runs of the network, preprocessing aside: median, least and most of all rounds, then the share of each
-/// step.
+/// Measures runs of the network, without preprocessing: median, minimum and maximum of all rounds, then the
+/// share of each step.
 pub(super) fn bench(session: &mut Session<'_>, args: &Args, out: &mut dyn Write) -> Result<()> {
     let raw = images::sample(session, &args.images)?;
     let one = match session.pipeline() {

@@ -1,4 +1,4 @@
-//! What a network is run on.
+//! The device that a network is run on.
 
 use super::coded;
 use crate::{
@@ -26,7 +26,7 @@ pub struct DeviceOptions {
 }
 
 impl DeviceOptions {
-    /// A session on the device. What `auto` chose goes to stderr.
+    /// A session on the device. The choice of `auto` goes to stderr.
     #[expect(clippy::print_stderr, reason = "talk of a binary")]
     pub(super) fn session<'m>(&self, model: &'m Model<'m>, options: &SessionOptions) -> Result<Session<'m>> {
         let mut gpu = GpuOptions::default();

@@ -8,13 +8,13 @@ use kompakt_prep::Pipeline;
 use kompakt_runtime::{RuntimeError, Session};
 use std::io::Write;
 
-/// Images that are in memory at once, where the data set can be read in parts.
+/// Images in memory at a time, where the data set can be read in parts.
 const PART: usize = 1024;
-/// Images that are run together.
+/// Batch size.
 const BATCH: usize = 64;
 
-/// Counts the images whose likeliest class is not their label, which is matched with the network's outputs as `kompakt eval`
-/// does. Images are unpacked a batch at a time.
+/// Counts the images whose likeliest class is not their label; labels are matched with the network's outputs
+/// as `kompakt eval` does. Images are decoded a batch at a time.
 pub(super) fn evaluate(
     session: &mut Session<'_>,
     source: &str,

@@ -11,7 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Runs the network on every image and prints the answers: classes where the network tells classes, else all outputs.
+/// Runs the network on every image and prints the answers: classes where the output is a list of classes,
+/// else all outputs.
 ///
 /// With `--npy` the outputs go to files, and the images' names to stdout.
 pub(super) fn answer(
@@ -72,7 +73,7 @@ pub(super) fn read(session: &Session<'_>, path: &Path) -> Result<Images> {
     Ok(images)
 }
 
-/// The first image that is given, or noise of the right shape: something to measure with.
+/// The first image given, or noise of the right shape: an input to measure with.
 pub(super) fn sample(session: &Session<'_>, paths: &[PathBuf]) -> Result<Vec<f32>> {
     let len = session.raw_shape().iter().product();
     let mut raw = vec![0.0; len];
@@ -89,7 +90,7 @@ pub(super) fn sample(session: &Session<'_>, paths: &[PathBuf]) -> Result<Vec<f32
     Ok(raw)
 }
 
-/// Folders become the pictures in them, by name.
+/// Expands folders to the images in them, by name.
 fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for path in paths {

@@ -1,4 +1,4 @@
-//! Outputs as NumPy files, one a name: `FOLDER/NAME.npy`, f32, `[images, ...]`.
+//! Outputs as NumPy files, one per name: `FOLDER/NAME.npy`, f32, `[images, ...]`.
 
 use super::{io_failure, usage};
 use anyhow::Result;
@@ -10,10 +10,10 @@ use std::{
 };
 use tempfile::NamedTempFile;
 
-/// Bytes before the numbers: magic, version, length, and a header that is long enough for every shape.
+/// Bytes before the values: magic, version, length, and a header that is long enough for every shape.
 const HEADER_BYTES: usize = 256;
 
-/// Files under construction: numbers are appended image by image, and the files appear in their places at the end.
+/// Files under construction: values are appended image by image, and the files appear in place at the end.
 pub(super) struct NpyFiles {
     files: Vec<(BufWriter<NamedTempFile>, PathBuf)>,
     n_images: usize,
@@ -21,7 +21,7 @@ pub(super) struct NpyFiles {
 }
 
 impl NpyFiles {
-    /// One file an output in a folder, which is made if it is not there.
+    /// One file per output in a folder, which is created if it is missing.
     pub(super) fn create(folder: &Path, outputs: &[Port]) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|e| io_failure(folder, &e))?;
         let mut names = BTreeSet::new();
@@ -49,7 +49,7 @@ impl NpyFiles {
         Ok(())
     }
 
-    /// Writes the headers and puts the files in their places.
+    /// Writes the headers and moves the files into place.
     pub(super) fn finish(self) -> Result<()> {
         for ((mut file, path), shape) in self.files.into_iter().zip(&self.shapes) {
             let header = header(self.n_images, shape);
@@ -90,7 +90,7 @@ fn header(n_images: usize, shape: &[usize]) -> Vec<u8> {
     header
 }
 
-/// A file's name for an output: what a path cannot hold becomes `_`, and equal names get a number.
+/// A file name for an output: characters that a path cannot hold become `_`, and duplicates get a number.
 fn file_name(name: &str, taken: &mut BTreeSet<String>) -> String {
     let is_safe = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
     let name: String = name.chars().take(100).map(|c| if is_safe(c) { c } else { '_' }).collect();

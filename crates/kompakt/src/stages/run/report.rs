@@ -1,4 +1,4 @@
-//! What is printed.
+//! Printed results.
 
 use anyhow::Result;
 use kompakt_runtime::{Model, Plan, Port, Prediction, Session};
@@ -27,7 +27,8 @@ pub(super) fn predictions(
     Ok(())
 }
 
-/// All outputs for one image: a line each with the image, the output's name, its shape and its values.
+/// All outputs for one image: one line per output with the image, the output's name, its shape and its
+/// values.
 pub(super) fn outputs(image: &str, session: &Session<'_>, json: bool, out: &mut dyn Write) -> Result<()> {
     let all = || session.outputs().iter().enumerate().map(|(i, port)| (port, session.output(i)));
     if json {

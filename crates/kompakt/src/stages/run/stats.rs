@@ -1,4 +1,4 @@
-//! What starting and running took, for `--stats`.
+//! Startup and run time, for `--stats`.
 
 use anyhow::Result;
 use serde_json::json;
@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Times from the moment before the file was opened.
+/// Times measured from before the file was opened.
 #[derive(Debug)]
 pub(super) struct Stats {
     start: Instant,
-    /// The largest resident set before that.
+    /// Peak resident set before that.
     base_bytes: Option<u64>,
     ready: Duration,
     first: Option<Duration>,
@@ -23,12 +23,12 @@ impl Stats {
         Self { start: Instant::now(), base_bytes, ready: Duration::ZERO, first: None }
     }
 
-    /// The network could be run now.
+    /// The network is ready to run.
     pub(super) fn is_ready(&mut self) {
         self.ready = self.start.elapsed();
     }
 
-    /// There is a result; the first counts.
+    /// There is a result; only the first is recorded.
     pub(super) fn has_result(&mut self) {
         self.first.get_or_insert_with(|| self.start.elapsed());
     }
@@ -44,7 +44,7 @@ impl Stats {
     }
 }
 
-/// The largest resident set so far, where the system tells.
+/// Peak resident set so far, where the system reports it.
 fn peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

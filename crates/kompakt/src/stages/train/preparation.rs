@@ -1,4 +1,4 @@
-//! The steps that `--prep` asks for.
+//! The steps that `--prep` selects.
 
 use crate::process::Failure;
 use anyhow::{Context, Result};
@@ -6,9 +6,10 @@ use kompakt_data::{Dataset, parse_steps};
 use kompakt_prep::Pipeline;
 use std::path::Path;
 
-/// The steps that `asked` stands for (a preset, a JSON list of steps, or a file with one), for these training images.
+/// The steps that `asked` denotes (a preset, a JSON list of steps, or a file with one), for these training
+/// images.
 ///
-/// Without a wish: the steps that the images were prepared by, if any.
+/// If none is given: the steps that the images were prepared by, if any.
 pub(super) fn preparation(asked: Option<&str>, data: &Dataset) -> Result<Option<Pipeline>> {
     let Some(asked) = asked else { return Ok(data.prepared().cloned()) };
     let file = Path::new(asked);

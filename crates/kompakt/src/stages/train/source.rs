@@ -1,11 +1,11 @@
-//! The network that is asked for: a name or a graph file.
+//! The network to train: a name or a graph file.
 
 use crate::{input::read_graph, process::Failure};
 use anyhow::{Context, Result, bail};
 use kompakt_graph::{Graph, networks};
 use std::path::Path;
 
-/// Refuses, before anything else is done, what is neither the name of a network nor a file.
+/// Refuses, before anything else is done, anything that is neither the name of a network nor a file.
 pub(super) fn is_there(net: &str) -> Result<(), Failure> {
     if networks::NAMES.contains(&net) || Path::new(net).exists() {
         return Ok(());
@@ -18,7 +18,7 @@ pub(super) fn is_there(net: &str) -> Result<(), Failure> {
 ///
 /// `hidden` replaces the widths of the hidden layers of `mlp` and `lenet-300-100`.
 ///
-/// Errors: an unknown name, a file that is no graph, a graph that does not fit the data.
+/// Errors: an unknown name, a file that is not a graph, a graph that does not fit the data.
 pub(super) fn graph_of(net: &str, hidden: &[usize], input: &[usize], classes: usize) -> Result<Graph> {
     if !hidden.is_empty() {
         if !matches!(net, "mlp" | "lenet-300-100") {
