@@ -1,7 +1,7 @@
 """A PyTorch state dict as safetensors: `python3 tools/state_dict.py model.pth -o model.safetensors`.
 
-Needs nothing but Python: the file is read without PyTorch and without running anything that is in it. What comes out goes
-on with a graph that calls its nodes as the state dict does (`{"name": "features.0", "op": "conv2d", …}` for
+Needs nothing but Python: the file is read without PyTorch and without running code in it. The result is used with a graph
+that names its nodes as the state dict does (`{"name": "features.0", "op": "conv2d", …}` for
 `features.0.weight`), as spec/interchange.md describes it:
 
     python3 tools/state_dict.py model.pth -o model.safetensors
@@ -19,7 +19,7 @@ import struct
 import sys
 import zipfile
 
-# PyTorch's name of a storage: type in safetensors, bytes an element.
+# PyTorch's name of a storage: type in safetensors, bytes per element.
 STORAGES = {
     "FloatStorage": ("F32", 4),
     "DoubleStorage": ("F64", 8),
@@ -35,7 +35,7 @@ STORAGES = {
 
 
 class Tensor:
-    """A part of a storage: its number in the archive, first element, shape, distances."""
+    """A part of a storage: its number in the archive, first element, shape, strides."""
 
     def __init__(self, storage, offset, shape, strides, *_):
         self.kind, self.width, self.key = storage

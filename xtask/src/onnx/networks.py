@@ -1,7 +1,7 @@
-"""Networks as people bring them, small and with random weights: `python networks.py OUT`, with fixtures/onnx on PYTHONPATH.
+"""Typical networks, small and with random weights: `python networks.py OUT`, with fixtures/onnx on PYTHONPATH.
 
-Each becomes cases OUT/network--NAME-N.safetensors, one a length or size, beside those of spellings.py; what ONNX Runtime answers is in
-each. Inputs of whole numbers are written as floats, as the loader takes them.
+Each becomes cases OUT/network--NAME-N.safetensors, one per length or size, beside those of spellings.py; what ONNX Runtime answers is in
+each. Integer inputs are written as floats, as the loader takes them.
 """
 
 import sys
@@ -19,7 +19,7 @@ TABLE = []
 
 
 def network(name, *sizes, opset=17):
-    """Registers `f(net, size)`, which builds a network for each size and gives its outputs."""
+    """Registers `f(net, size)`, which builds a network for each size and returns its outputs."""
 
     def register(f):
         TABLE.append((name, sizes or (0,), opset, f))
@@ -29,7 +29,7 @@ def network(name, *sizes, opset=17):
 
 
 class Net:
-    """Nodes, constants and inputs with what they are given; every method gives the name of a value."""
+    """Nodes, constants and inputs with what they are given; every method returns the name of a value."""
 
     def __init__(self):
         self.nodes, self.initial, self.inputs, self.arrays = [], [], [], []

@@ -1,7 +1,7 @@
 """What exporters write for the same functions: `python spellings.py OUT`, with fixtures/onnx on PYTHONPATH.
 
 Every spelling becomes two cases of the operator suite (see fixtures/onnx/make_cases.py), OUT/FUNCTION--SPELLING-N.safetensors:
-the function by itself, and between layers that take up scales and biases. What ONNX Runtime answers is in each.
+the function by itself, and between layers that absorb scales and biases. What ONNX Runtime answers is in each.
 """
 
 import sys
@@ -17,7 +17,7 @@ TABLE = []
 
 
 def spelling(function, name, opset=17, shape=(8, 6, 6)):
-    """Registers `f(net, x)`, which gives the value that it makes of `x` of shape `[n, *shape]`."""
+    """Registers `f(net, x)`, which returns its value for `x` of shape `[n, *shape]`."""
 
     def register(f):
         TABLE.append((function, name, opset, shape, f))

@@ -49,7 +49,7 @@ def encode(arrays: Mapping[str, ArrayLike], *, tier: str = "smallest") -> bytes:
 def decode(data: bytes | bytearray | memoryview) -> dict[str, NDArray[Any]]:
     """Read the arrays of `encode` back: equal in every bit, little-endian, in C order, and writable.
 
-    Errors: ``ValueError`` for bytes that are not sound, or that hold a network.
+    Errors: ``ValueError`` for bytes that are invalid, or that hold a network.
     """
     import numpy as np
 

@@ -56,7 +56,7 @@ def compress(
         ``onnx.ModelProto``; a ``torch.nn.Module``, with `example`; or a dictionary from parameter names to arrays (a state
         dict), with `graph`.
     out
-        Where the file goes, whole or not at all. ``None``: it stays in memory, see `Compressed`.
+        The path of the file, written completely or not at all. ``None``: it stays in memory, see `Compressed`.
     data
         Images of the kind that the network is for: an array ``[n, ...]``, an iterable of batches (arrays, tensors, or
         pairs of them and labels, as a ``DataLoader`` gives), the path of a folder of pictures or of another data set, or
@@ -161,7 +161,7 @@ class Compressed:
     layers : list of dict
         Weights, kept weights, levels, bits a weight, error and sensitivity of each layer.
     notes : list of str
-        What else there is to say.
+        Further remarks.
     """
 
     def __init__(self, made: dict[str, Any]) -> None:
@@ -178,14 +178,14 @@ class Compressed:
         self.notes: list[str] = made["notes"]
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file, completely or not at all."""
         target = os.path.abspath(os.fspath(path))
         _native.check_output(target, [])
         _native.write_whole(target, self.packed)
         self.path = target
 
     def open(self) -> File:
-        """Look into the file."""
+        """Open the file for inspection."""
         from kompakt._file import File
 
         return File.from_bytes(self.packed) if self.path is None else File(self.path)

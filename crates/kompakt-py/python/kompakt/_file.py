@@ -150,7 +150,7 @@ class File:
         return values
 
     def export(self, path: str | PathLike[str]) -> None:
-        """Write the network as a dense ONNX model, whole or not at all."""
+        """Write the network as a dense ONNX model, completely or not at all."""
         _write(path, self._file.onnx(), self.path)
 
     def repack(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from kompakt._compress import Compressed
     from kompakt._file import File
 
-# Of a palette that colour-blind people tell apart.
+# From a palette that colour-blind people can distinguish.
 _COLOURS = {"map": "#56b4e9", "codes": "#0072b2", "numbers": "#e69f00", "overhead": "#999999"}
 _WIDTH = 320
 _MOST_LAYERS = 60

@@ -35,7 +35,7 @@ def load(
     threads
         Threads of a run. Results do not depend on it.
     max_batch
-        Inputs that are run at once: more make better use of each weight, and take more memory. Longer batches are
+        Inputs per pass: more make better use of each weight, and take more memory. Longer batches are
         run in parts, so any number works.
     ram
         The most bytes of memory that weights and activations may take. Layers that do not fit are unpacked from the
@@ -45,7 +45,7 @@ def load(
     verify
         Check every checksum and the content hash first.
     device
-        ``"cpu"``, ``"gpu"``, ``"gpu:NAME"`` (a part of a name that `devices` gives), or ``"auto"``: a GPU where there is
+        ``"cpu"``, ``"gpu"``, ``"gpu:NAME"`` (a part of a name that `devices` returns), or ``"auto"``: a GPU where there is
         one that is not software, else the processor. Of the options above a GPU takes `max_batch`, `in_memory` and `verify`.
     vram
         On a GPU: the most bytes of video memory. Layers that do not fit are brought from the file at every run.
@@ -54,7 +54,7 @@ def load(
 
     Notes
     -----
-    Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is not sound, that cannot be run, or
+    Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is invalid, that cannot be run, or
     that does not fit into `ram` (the message says what is the least), ``RuntimeError`` for a device that is not there or
     too small (the message says what there is), ``ImportError`` for ``hf://`` without
     ``huggingface_hub``.

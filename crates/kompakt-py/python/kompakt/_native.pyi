@@ -60,12 +60,12 @@ class Model:
         """Where the file is, a `pathlib.Path`."""
 
     def run(self, x: ArrayLike, out: NDArray[float32] | None = None) -> NDArray[float32]:
-        """Run the network on raw inputs and give its first output.
+        """Run the network on raw inputs and return its first output.
 
         Shapes: `x` ``[batch, *input_shape]`` or ``input_shape``; the result ``[batch, *output_shape]`` or
-        ``output_shape``. A float32 array in C order is read where it lies, any other becomes one. `out` is written to and
-        given back: float32, C order, of just the result's shape. Units: uint8 arrays are pictures, divided by 255.
-        Errors: ``ValueError`` for another shape, ``TypeError`` for what are no real numbers.
+        ``output_shape``. A float32 array in C order is read in place, any other is converted. `out` is written to and
+        returned: float32, C order, of exactly the result's shape. Units: uint8 arrays are images, divided by 255.
+        Errors: ``ValueError`` for another shape, ``TypeError`` for elements that are not real numbers.
         """
 
     def predict(self, x: ArrayLike, out: NDArray[float32] | None = None) -> NDArray[float32]:
@@ -76,7 +76,7 @@ class Model:
         x: ArrayLike | Mapping[str, ArrayLike],
         out: Mapping[str, NDArray[float32]] | None = None,
     ) -> dict[str, NDArray[float32]]:
-        """Run the network and give all outputs by name.
+        """Run the network and return all outputs by name.
 
         `x` is as for `run`, or a dictionary of all inputs, all with the same batch or none. `out` has arrays for some or
         all of the outputs.

@@ -1,4 +1,4 @@
-"""What people have (paths, modules, loaders, arrays) as what the native half takes."""
+"""Conversion of paths, modules, loaders and arrays to the arguments of the native half."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Images that are looked at.
+# Calibration images.
 _SEEN = 512
 
 
 def network(model: Any, graph: Any, example: Any, folder: str) -> tuple[str, str | None]:
-    """The path of a network, and of its graph where it does not carry it. What has no path is written to `folder`."""
+    """The path of a network, and of its graph where it does not carry it. A model without a path is written to `folder`."""
     path = os.path.join(folder, "model.onnx")
     if isinstance(model, (str, os.PathLike)):
         return os.fspath(model), _graph(graph, folder)
@@ -75,7 +75,7 @@ def _safetensors(arrays: Any, folder: str) -> str:
 
 
 def data(images: Any, labels: Any, judge: Any, n_judges: int) -> Any:
-    """Names of sources, or images to look at and images that judge."""
+    """Names of sources, or images for calibration and for validation."""
     if images is None:
         if labels is not None or judge is not None:
             raise ValueError("labels and judge need data")

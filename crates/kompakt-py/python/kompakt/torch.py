@@ -36,7 +36,7 @@ __all__ = ["Mask", "Pruner", "Shared", "export", "layers", "pack", "prune", "sha
 
 
 class Mask(nn.Module):
-    """A weight of which some are zero and stay so. Parametrisation of a weight."""
+    """A weight with pruned elements, which stay zero. Parametrisation of a weight."""
 
     mask: torch.Tensor
 
@@ -50,7 +50,7 @@ class Mask(nn.Module):
 
 
 class Shared(nn.Module):
-    """A weight whose elements are places in a codebook. Parametrisation of a weight; its original is the codebook ``[k]``.
+    """A weight whose elements are indices into a codebook. Parametrisation of a weight; its original is the codebook ``[k]``.
 
     The gradient of a centroid is the sum of the gradients of all weights that share it.
     """
@@ -108,7 +108,7 @@ class Pruner:
         return sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
 
     def step(self) -> float:
-        """Go one of `steps` steps towards the density, and give the density that is reached.
+        """Advance one of `steps` steps towards the density, and return the density reached.
 
         After ``t`` of ``n`` steps a share of ``d + (1 - d) (1 - t / n)^3`` is kept: many weights go early, few late.
         What is pruned does not come back. Source: Zhu, Gupta 2017, "To prune, or not to prune".
@@ -154,11 +154,11 @@ def prune(
     rule
         Which layers keep more where one density is given, as for ``kompakt prune --rule``.
     steps
-        0: prune now. Else in so many calls of `Pruner.step`.
+        0: prune now. Otherwise over this many calls of `Pruner.step`.
 
     Notes
     -----
-    Errors: ``ValueError`` for a density or a rule that is none, a layer that is not there, weights that are shared.
+    Errors: ``ValueError`` for an invalid density or an unknown rule, a missing layer, weights that are shared.
     """
     given = {str(name): float(share) for name, share in density.items()} if hasattr(density, "items") else float(density)
     return Pruner(model, given, rule, steps)
@@ -172,10 +172,10 @@ def share(
     codebook: str = "f32",
     seed: int = 0,
 ) -> None:
-    """Replace the weights of each layer by places in a codebook of at most ``2 ** bits`` values.
+    """Replace the weights of each layer by indices into a codebook of at most ``2 ** bits`` values.
 
-    The codebooks are the parameters that train afterwards: give the optimizer ``model.parameters()`` anew. What is zero
-    stays zero, and costs no place.
+    The codebooks are the parameters that train afterwards: give the optimizer ``model.parameters()`` anew. Zeros stay
+    zero, and take no entry.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def share(
 
     Notes
     -----
-    Errors: ``ValueError`` for bits, a method or a format that is none, weights that are shared or not finite.
+    Errors: ``ValueError`` for invalid bits, an unknown method or format, weights that are shared or not finite.
     """
     found = dict(layers(model))
     wanted = {str(name): int(n) for name, n in bits.items()} if hasattr(bits, "items") else dict.fromkeys(found, int(bits))
@@ -234,11 +234,11 @@ def pack(
     Parameters
     ----------
     model
-        Stays as it is.
+        Not changed.
     example
         An input, or a tuple of all inputs, batch first: what torch's exporter traces the module with.
     out
-        Where the file goes, whole or not at all. ``None``: it stays in memory.
+        The path of the file, written completely or not at all. ``None``: it stays in memory.
     check
         Check that the file answers as the exported module does.
 

@@ -1,4 +1,4 @@
-"""Codes whole numbers with NNCodec, without loss, under several settings: the smallest counts.
+"""Codes integers with NNCodec, without loss, under several settings: the smallest counts.
 
 nncodec_bench.py FILE SHAPES: little-endian i16, tensor after tensor; shapes as a JSON list.
 """
@@ -12,7 +12,7 @@ import time
 import numpy as np
 from nncodec.nn import decode, encode
 
-# Parameter optimisation (of the contexts' windows) is on by default; quantisation has nothing to do with whole numbers.
+# Parameter optimisation (of the contexts' windows) is on by default; quantisation does not affect integers.
 SETTINGS = [
     {},
     {"row_skipping": False},
@@ -44,7 +44,7 @@ def main():
     settings = SETTINGS if at < 1 << 22 else SETTINGS[:2]
     attempts = [result for result in (attempt(tensors, s) for s in settings) if result["same"]]
     best = min(attempts, key=lambda result: result["bytes"])
-    # Of small networks, the quickest of some runs.
+    # For small networks, the fastest of several runs.
     if at < 1 << 22:
         chosen = settings[[s["settings"] for s in attempts].index(best["settings"])]
         for _ in range(4):

@@ -25,7 +25,7 @@ def pairs(node, name, default):
 
 
 def network_of(torch, graph):
-    """The graph as a PyTorch module with random weights: one functional call a node."""
+    """The graph as a PyTorch module with random weights: one functional call per node."""
     functional = torch.nn.functional
 
     class Network(torch.nn.Module):

@@ -3,7 +3,7 @@ no converter (and no TensorFlow) is needed.
 
 Activations are NHWC; a flattened one keeps that order and the weights after it are put into it. A ReLU goes into the
 layer before it, padding that `SAME` does not mean into a PAD. With `dynamic`, weights of convolutions and linear layers
-are int8, a scale an output channel, and LiteRT quantizes activations as it goes.
+are int8, one scale per output channel, and LiteRT quantizes activations as it goes.
 """
 
 import json

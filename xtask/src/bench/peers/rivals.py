@@ -1,4 +1,4 @@
-"""The rivals of `cargo xtask bench peers`, one process an engine.
+"""The other engines of `cargo xtask bench peers`, one process per engine.
 
     rivals.py make FOLDER                       model.json and weights.f32 to ONNX (f32, int8) and OpenVINO IR
     rivals.py litert FOLDER                     model.json and model.onnx to .tflite (f32, dynamic int8)
@@ -148,7 +148,7 @@ def load_openvino(folder, threads, x, file="model.xml"):
 def load_litert(folder, threads, x, file="model.tflite"):
     from ai_edge_litert.interpreter import Interpreter
 
-    # XNNPACK is on by default. Its layout is NHWC: the input is turned once, as the others' are made once.
+    # XNNPACK is on by default. Its layout is NHWC: the input is transposed once, as the others' are made once.
     x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if x.ndim == 4 else x
     model = Interpreter(str(folder / file), num_threads=threads)
     port = model.get_input_details()[0]["index"]

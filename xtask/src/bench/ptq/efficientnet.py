@@ -93,7 +93,7 @@ def main():
     print("\n| squared difference of logits | nncodec | kompakt, no data | part |\n|---|---|---|---|")
 
     def bytes_at(start, level):
-        """Between two measured points the logarithms go in a straight line."""
+        """Linear interpolation of the logarithms between two measured points."""
         points = sorted((d, s) for who, s, _, d in rows if who.startswith(start))
         for (d0, s0), (d1, s1) in zip(points, points[1:]):
             if d0 <= level <= d1:

@@ -1,4 +1,4 @@
-"""What the networks of `cargo xtask bench ptq` have in common: how they are run, and how each compressor is called."""
+"""Shared by the networks of `cargo xtask bench ptq`: how they are run, and how each compressor is called."""
 
 import contextlib
 import io
@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 
 def answers(model, images, at_once):
-    """The logits of an ONNX model, `at_once` images a run."""
+    """The logits of an ONNX model, `at_once` images per run."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
