@@ -15,7 +15,7 @@ use kompakt_model::{Model, Numbers, Parameter};
 use std::ops::Range;
 
 /// The model with every layer's rows in that many groups, in the order of [`Graph::weights`]; a layer of one group
-/// stays as it is.
+/// is unchanged.
 ///
 /// Errors: not one number per layer; 0, or more groups than rows; grouped convolutions, and layers whose
 /// results are not a list of rows; weights that are shared already.

@@ -1,4 +1,4 @@
-//! One price for the whole network, and the point of every layer that follows from it.
+//! One price for the entire network, and the resulting point of each layer.
 
 use crate::curve::Curve;
 

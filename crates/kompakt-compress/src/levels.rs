@@ -11,7 +11,7 @@ const PLACED_FROM: f64 = 1e-2;
 const STARTS: [(i32, f64); 6] = [(1, 1.2), (1, 2.0), (2, 2.0), (2, 3.0), (3, 3.0), (4, 3.5)];
 /// Rounds of improvement with zero held.
 const ROUNDS: usize = 12;
-/// The most levels beside zero.
+/// The most levels besides zero.
 const MAX_LEVELS: usize = 255;
 /// The most steps from zero to the outermost weight.
 const FINEST: f64 = 4096.0;

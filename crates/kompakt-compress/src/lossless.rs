@@ -61,7 +61,7 @@ impl Lossless<'_> {
     }
 }
 
-/// The network as it is, weights of at most 256 values besides zero as codes.
+/// The unchanged network, weights of at most 256 distinct values besides zero as codes.
 pub fn without_loss(model: &Model) -> Model {
     shared(model).0
 }

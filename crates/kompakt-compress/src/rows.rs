@@ -38,7 +38,7 @@ pub(crate) struct Balanced {
 }
 
 impl Balanced {
-    /// A model as it is.
+    /// A model without scales.
     pub(crate) fn plain(model: &Model) -> Self {
         Self { model: model.clone(), scales: vec![None; model.graph.weights().count()] }
     }

@@ -99,7 +99,7 @@ fn a_target_that_is_met_without_loss_is_met_so() {
     }
     let again = compress(&made.model, &target(40_000), None, None, None, &quiet).unwrap();
     assert!(again.outcome.met && again.outcome.noise == 0.0);
-    // With less room something is lost; and a network of many values is not stored as it is.
+    // In a smaller file something is lost; and a network of many distinct values is not stored losslessly.
     let smaller = compress(&few, &target(made.outcome.bytes / 2), None, None, None, &quiet).unwrap();
     assert!(smaller.outcome.met && smaller.outcome.noise > 0.0);
     assert!(compress(&dense, &target(40_000), None, None, None, &quiet).unwrap().outcome.noise > 0.0);

@@ -1,4 +1,4 @@
-//! A folder for as long as it is needed.
+//! A temporary folder, removed when it is no longer needed.
 
 use crate::{PREFIX, SUFFIX, folder_of, live};
 use std::{

@@ -1,4 +1,4 @@
-//! What is packed comes out as it went in, in every tier.
+//! Packing and unpacking restores the content, in every tier.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_format::{Container, Tier};

@@ -124,8 +124,9 @@ fn verdict(file: &[u8]) -> String {
     read.map_or_else(|error| error.rule.to_string(), String::from)
 }
 
-/// Both accept, or both refuse. By the same rule, unless the file breaks two: one reader checks a whole document for
-/// well-formedness (F-6) before it looks at what it says, and within a payload the order of checks is a reader's own.
+/// Both accept, or both refuse. By the same rule, unless the file breaks two: one reader checks a complete
+/// document for well-formedness (F-6) before its content, and within a payload the order of checks is a
+/// reader's own.
 fn agree(ours: &str, theirs: &str) -> bool {
     let accepts = |verdict: &str| verdict == "fine" || verdict == PARSED;
     let is_payload =

@@ -20,7 +20,7 @@ pub(crate) fn readers(graph: &Graph, node: usize) -> Option<Vec<Reader>> {
 }
 
 /// The constant that a unit with the constant `value` becomes along `path`, or `None` if it is not constant
-/// afterwards. `channel` gives the parameters of a batch norm or scale node for the unit, by suffix.
+/// afterwards. `channel` returns the parameters of a batch norm or scale node for the unit, by suffix.
 pub(crate) fn constant(
     graph: &Graph,
     path: &[(usize, usize)],

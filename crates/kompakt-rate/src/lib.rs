@@ -7,7 +7,7 @@
 //!                               └─ code_length  what a connection costs, scaled by real files
 //! ```
 //!
-//! Small networks become good through the number of steps, and a step of a network with a thousand
+//! The accuracy of small networks depends on the number of steps, and a step of a network with a thousand
 //! connections is short if only those are computed. So this stage has a trainer of its own, for chains of
 //! linear layers, convolutions and max pools: connections as lists, 64 examples side by side, augmentation
 //! and teachers computed beforehand. Everything else in the workspace trains with `kompakt-engine`.

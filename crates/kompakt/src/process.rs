@@ -11,7 +11,7 @@
 //! | 3 | the input is not what the command can work on: not a model, cut off, of the wrong kind |
 //! | 4 | something could not be read or written: missing file or data, full disk, no permission |
 //! | 5 | the work was done but its target was missed |
-//! | 141 | whoever reads our output went away (a broken pipe); nothing is said |
+//! | 141 | the reader of our output went away (a broken pipe); nothing is printed |
 //!
 //! SIGINT, SIGTERM and SIGHUP end a command by that signal (a shell shows 130, 143, 129) after its temporary files are
 //! removed.
@@ -43,7 +43,7 @@ pub mod exit {
 pub struct Failure {
     /// One of [`exit`].
     pub code: u8,
-    /// What to say.
+    /// The message.
     pub message: String,
 }
 
