@@ -36,7 +36,7 @@ pub enum CompressError {
     /// The original answers no better than chance, so that its answers are no reference.
     #[error("{0}")]
     NotJudged(String),
-    /// The result answers no better than chance, or worse than the target allows.
+    /// The result agrees with the original no better than chance, or less than the target allows.
     #[error("{0}")]
     Ruined(String),
     /// The written file is not valid.

@@ -19,7 +19,7 @@ use kompakt_model::{CheckpointError, Model, Numbers, Parameter};
 const FAR_APART: f64 = 4.0;
 /// A row of less energy than this part of the mean has no effect.
 const DEAD: f64 = 1e-8;
-/// The upper limit on a row's weight.
+/// The upper limit on a row's contribution.
 const MOST: f64 = 1e3;
 /// Bits per weight that scales must save.
 const WORTH: f64 = 0.04;

@@ -82,8 +82,8 @@ fn enough(n: usize, drop: f64, n_classes: Option<usize>) -> Result<(), CompressE
     Ok(())
 }
 
-/// Refuses a result that is no better than chance, or that disagrees with the original more often than the
-/// target allows.
+/// Refuses a result that agrees with the original no better than chance or less often than the target allows;
+/// without images, one whose summed error is too large.
 ///
 /// Errors: [`CompressError::Ruined`].
 pub fn check_after(outcome: &Outcome, target: Target) -> Result<(), CompressError> {

@@ -58,7 +58,7 @@ fn a_missed_target_is_said_and_rubble_is_not_written() {
     let folder = folder.path();
     model(folder, "net_lenet5");
     let small = ["compress", "model.onnx", "-o", "small.kompakt", "--target-size", "200", "-q"];
-    // A network that is no better than chance is not written.
+    // A ruined network is not written.
     let output = kompakt(folder, &small);
     assert_eq!(output.status.code(), Some(5));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
