@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// An array of numbers.
+/// An array of values.
 struct Array {
     dims: Vec<usize>,
     values: Values,
@@ -79,7 +79,7 @@ pub(crate) fn read_npy(path: &Path) -> Result<Pile<Dataset>, DataError> {
     Ok(Pile::Whole(data.map_err(|problem| DataError::file(path, problem))?))
 }
 
-/// The dimensions and numbers of a `.npy` file.
+/// The dimensions and values of a `.npy` file.
 pub(crate) fn read_plain(path: &Path) -> Result<(Vec<usize>, Values), DataError> {
     let array = array_file(path)?;
     Ok((array.dims, array.values))

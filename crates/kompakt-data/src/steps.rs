@@ -28,8 +28,8 @@ pub fn parse_steps(text: &str, train: &Dataset) -> Result<Pipeline, DataError> {
 /// The pipeline that `text` stands for, for a network whose inputs have the shape `network` and for the images of `source`.
 /// Pictures are scaled to the shape that the steps take; arrays keep theirs.
 ///
-/// As [`parse_steps`]; beside that, a JSON object with the shape that goes in: `{"input": [3, 256, 256], "steps": [...]}`.
-/// `raw` is the shape that goes in where nothing else tells, if it is not that of the network.
+/// As [`parse_steps`]; in addition, a JSON object with the shape that goes in: `{"input": [3, 256, 256], "steps": [...]}`.
+/// `raw` is the input shape where nothing else sets it, if it is not that of the network.
 /// Errors: as [`parse_steps`] and [`crate::load`].
 pub fn parse_steps_for(
     text: &str,

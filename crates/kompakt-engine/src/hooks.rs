@@ -46,7 +46,7 @@ pub trait Hooks {
         let _ = (step, network, gradients);
     }
 
-    /// A term of the loss that depends on the weights: adds its gradient to `gradients` (by latent numbers)
+    /// A term of the loss that depends on the weights: adds its gradient to `gradients` (by latent values)
     /// and returns its value.
     fn penalty(&mut self, step: &Step, network: &Network, gradients: &mut Gradients) -> f64 {
         let _ = (step, network, gradients);

@@ -4,12 +4,12 @@
 //!             Examples ──► Batch ──┐                  Hooks: masks, penalties
 //! Network ──► effective weights ──►│ forward, Loss, backward │──► gradients by weight
 //!    ▲                                                              │ pull_back
-//!    └────────────── optimiser ◄── gradients by latent numbers ◄────┘
+//!    └────────────── optimiser ◄── gradients by latent values ◄─────┘
 //! ```
 //!
-//! A [`Network`] is a graph with weights; each parameter says how its weights come from the numbers that are
+//! A [`Network`] is a graph with weights; each parameter says how its weights come from the values that are
 //! trained ([`Trainable`]: dense, masked, shared, or a [`Parameterization`] of the caller's). A [`Trainer`] moves
-//! those numbers, an [`Engine`] only runs the network. Dense training, pruning with masks held, and fine-tuning of
+//! those values, an [`Engine`] only runs the network. Dense training, pruning with masks held, and fine-tuning of
 //! codebooks are the same loop over differently parameterised networks.
 //!
 //! The same network, data, options and seed give the same bits on one CPU type, on any number of threads.

@@ -1,8 +1,8 @@
-//! One step of an optimiser over the latent numbers of one parameter.
+//! One step of an optimiser over the latent values of one parameter.
 
 use crate::options::Optimizer;
 
-/// Running means of gradients, as long as the latent numbers; empty until first used.
+/// Running means of gradients, as long as the latent values; empty until first used.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Moments {
     /// Momentum, or the mean of gradients.

@@ -1,20 +1,20 @@
-//! How the numbers of one parameter come from the numbers that are trained.
+//! How the weights of one parameter come from the values that are trained.
 //!
 //! ```text
-//! latent numbers ── effective() ──► weights that the network computes with
+//! latent values ─── effective() ──► weights that the network computes with
 //! latent gradient ◄── pull_back() ── gradient by those weights
 //! ```
 //!
-//! A dense weight is its own latent number. A masked one is, too, but pruned places stay zero. A shared one has one
-//! latent number per codebook entry, whose gradient is the sum (Han 2015, equation 3) or the mean of the
+//! A dense weight is its own latent value. A masked one is, too, but pruned places stay zero. A shared one has one
+//! latent value per codebook entry, whose gradient is the sum (Han 2015, equation 3) or the mean of the
 //! gradients of the weights that carry its code. Anything else (a straight-through quantiser, a low-rank
 //! product) is a [`Parameterization`].
 
 use std::fmt::Debug;
 
-/// A way to compute weights from latent numbers; see [`Trainable::Custom`].
+/// A way to compute weights from latent values; see [`Trainable::Custom`].
 pub trait Parameterization: Debug + Send + Sync {
-    /// The numbers that are trained.
+    /// The trained values.
     fn latent(&self) -> &[f32];
     /// The same, mutable for the optimiser. Their count must not change.
     fn latent_mut(&mut self) -> &mut [f32];
@@ -37,7 +37,7 @@ pub enum CentroidGradient {
     Mean,
 }
 
-/// The numbers of one parameter that are trained, and how its weights come from them.
+/// The trained values of one parameter, and how its weights come from them.
 #[derive(Debug)]
 pub enum Trainable {
     /// Every weight is trained on its own.
@@ -81,7 +81,7 @@ impl Clone for Trainable {
 }
 
 impl Trainable {
-    /// The numbers that are trained.
+    /// The trained values.
     pub fn latent(&self) -> &[f32] {
         match self {
             Self::Dense(values) | Self::Masked { values, .. } => values,
@@ -139,7 +139,7 @@ impl Trainable {
         }
     }
 
-    /// Turns a gradient by the weights into one by the latent numbers.
+    /// Turns a gradient by the weights into one by the latent values.
     pub fn pull_back(&self, mut by_weight: Vec<f32>) -> Vec<f32> {
         match self {
             Self::Dense(_) => by_weight,

@@ -1,10 +1,10 @@
-//! The container: whole files, and directories alone.
+//! The container: complete files, and directories alone.
 
 use crate::Fixtures;
 use kompakt_format::{Container, Decoded, MAGIC, VERSION};
 
-/// Networks with more weights than this are parsed, but not decoded: it takes long, and their payloads refuse in the
-/// end.
+/// Networks with more weights than this are parsed, but not decoded: it takes long, and their payloads are
+/// refused in the end.
 const DECODED_ELEMENTS: usize = 1 << 18;
 
 /// A file as it is, and once more with valid checksums.

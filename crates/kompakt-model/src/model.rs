@@ -72,7 +72,7 @@ impl Model {
         self.parameters.values().map(|p| p.n_kept() as u64).sum()
     }
 
-    /// Bytes of the network as it entered the pipeline, at 4 bytes a parameter.
+    /// Bytes of the network as it entered the pipeline, at 4 bytes per parameter.
     pub fn dense_bytes(&self) -> u64 {
         self.dense_parameters * 4
     }
@@ -82,12 +82,12 @@ impl Model {
         self.parameters.values().any(|p| matches!(p, Parameter::Shared { .. }))
     }
 
-    /// The seed of the latest stage that used one: what later stages go on with unless told otherwise.
+    /// The seed of the latest stage that used one: the default of later stages.
     pub fn seed(&self) -> Option<u64> {
         self.provenance.iter().rev().find_map(|record| record.seed)
     }
 
-    /// SHA-256 over the canonical content: graph, preprocessing, labels, then shape, mask and numbers of every
+    /// SHA-256 over the canonical content: graph, preprocessing, labels, then shape, mask and values of each
     /// parameter in the graph's order. History does not count, so equal networks have equal hashes.
     pub fn content_hash(&self) -> String {
         let mut hash = Sha256::new();

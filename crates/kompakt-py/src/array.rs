@@ -148,7 +148,7 @@ impl Room {
     pub(crate) fn fill(&self, values: &[f32]) {
         assert_eq!(values.len(), self.len, "results for the room there is");
         if self.len > 0 {
-            // SAFETY: `new` has checked that so many floats lie here, one after the other, aligned (by `PyBuffer`) and
+            // SAFETY: `new` has checked that this many floats are stored here, contiguous, aligned (by `PyBuffer`) and
             // writable; the buffer keeps them there. `values` are the session's own memory, which no array shares.
             unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), self.at, self.len) }
         }

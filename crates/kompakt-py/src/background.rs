@@ -1,4 +1,4 @@
-//! Long work off Python's threads: the interpreter goes on, a callback is told how far it is, and Ctrl-C is heard.
+//! Long work off Python's threads: the interpreter goes on, a callback receives the progress, and Ctrl-C works.
 
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
 use std::{
@@ -17,12 +17,12 @@ const TICK: Duration = Duration::from_millis(100);
 /// What unwinds work that nobody waits for any more.
 struct Cancelled;
 
-/// What is being done, and how much of it (0 to 1).
+/// The current step, and how much of it is done (0 to 1).
 type Share = Mutex<Option<(String, f64)>>;
 
 /// Runs `work` in a thread of its own and returns its result.
 ///
-/// `tell` is called with what is being done and how much of it is done (0 to 1). An exception of it, or a signal's, such
+/// `tell` is called with the current step and how much of it is done (0 to 1). An exception of it, or a signal's, such
 /// as `KeyboardInterrupt`, is raised immediately; the work ends when it next says how far it is, and its
 /// result is dropped.
 pub(crate) fn run<T: Send + 'static>(

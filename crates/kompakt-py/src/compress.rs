@@ -37,7 +37,7 @@ pub(crate) enum Source {
 /// Images, the most of them that judge, whether labels are left aside, preprocessing.
 type Judged = (Source, usize, bool, Option<String>);
 
-/// What was made, and what was asked for.
+/// The result, and the request.
 struct Made {
     compressed: Compressed,
     dense_bytes: u64,
@@ -45,7 +45,7 @@ struct Made {
     missed: Option<String>,
 }
 
-/// What is asked for: a loss (0 to 1), bytes, a ratio, a summed error; checked by the caller.
+/// The target: a loss (0 to 1), bytes, a ratio, a summed error; checked by the caller.
 #[derive(FromPyObject)]
 pub(crate) struct Wish {
     drop: Option<f64>,
@@ -102,7 +102,7 @@ pub(crate) fn check_output(output: PathBuf, inputs: Vec<PathBuf>) -> PyResult<()
     library::check_output(&output, &inputs).map_err(|e| error::of_command(&e))
 }
 
-/// Writes a file that appears whole or not at all.
+/// Writes a file that appears complete or not at all.
 #[pyfunction]
 pub(crate) fn write_whole(py: Python<'_>, output: PathBuf, bytes: &[u8]) -> PyResult<()> {
     py.detach(|| library::write_whole(&output, bytes)).map_err(|e| error::of_command(&e))

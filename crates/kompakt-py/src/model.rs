@@ -139,7 +139,7 @@ impl Model {
     }
 
     /// Runs raw inputs `[batch, *input_shape]`, or one without the batch: the file's preprocessing, then the
-    /// network. Returns the first output, in `out` if it is there; `run_all` gives all.
+    /// network. Returns the first output, in `out` if it is there; `run_all` returns all.
     #[pyo3(signature = (x, out = None))]
     fn run(
         &self,

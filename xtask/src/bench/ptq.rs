@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .with_context(|| format!("cannot write {}", arguments.output.display()))
 }
 
-/// What a program prints.
+/// The output of a program.
 fn printed(command: &mut Command) -> Result<String> {
     let made = command.output().with_context(|| format!("cannot start {command:?}"))?;
     if !made.status.success() {
@@ -83,7 +83,7 @@ fn call(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What is written by hand, kept apart so that it is not lost when the page is made again.
+/// Text written by hand, in a file of its own so that it is not lost when the page is made again.
 const NOTES: &str = include_str!("ptq/notes.md");
 
 const HEAD: &str = "# Compression without training

@@ -20,7 +20,7 @@ pub(crate) struct Choice {
 /// Makes the wanted data set available.
 ///
 /// A full run fetches it. A quick run works offline: what is not in the cache already is replaced by the embedded
-/// digits. So is the default data set where no source answers; one that was asked for by name (`explicit`) is an
+/// digits. So is the default data set where no source answers; one requested by name (`explicit`) is an
 /// error then.
 pub(crate) fn choose(wanted: Option<&str>, explicit: bool, quick: bool) -> Result<Choice> {
     let name = wanted.unwrap_or(DEFAULT);

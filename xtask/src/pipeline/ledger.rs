@@ -1,6 +1,6 @@
 //! Which results of stages are there already.
 //!
-//! A note beside a result says what command made it and what that took. A result is taken as it is if its note is of
+//! A note beside a result records the command that made it and its cost. A result is taken as it is if its note is of
 //! the same command, and either it was made since this program began or the run is one that is taken up again.
 
 use super::process::{Cost, Stage};

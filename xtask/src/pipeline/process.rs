@@ -77,7 +77,7 @@ impl Stage {
     }
 }
 
-/// Builds the stages in the release profile: the whole workspace, as the tests do, because building a part of it
+/// Builds the stages in the release profile: the entire workspace, as the tests do, because building a part of it
 /// would choose other features for what the parts share and build the training engine twice.
 pub(crate) fn build_all() -> Result<()> {
     crate::say("building the stages (the first build takes some minutes: it includes the training engine)");

@@ -71,7 +71,7 @@ impl Recipe {
         toml::from_str(&text).with_context(|| path.display().to_string())
     }
 
-    /// The recipe that fits a network when none is asked for: the paper's, or every stage's own defaults.
+    /// The recipe that fits a network when none is named: the paper's, or every stage's own defaults.
     pub(crate) fn for_net(root: &Path, net: &str, quick: bool) -> Result<(String, Self)> {
         let name = if quick { "quick".to_string() } else { format!("deep-compression-{net}") };
         if root.join("recipes").join(format!("{name}.toml")).exists() {

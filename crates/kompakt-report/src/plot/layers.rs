@@ -57,7 +57,7 @@ pub fn layer_needs(layers: &[LayerNeed], errors: &[f64]) -> Result<String, Repor
             };
             bar(left, f64::from(half), FAINT)?;
             bar(left, share(layer) / most * f64::from(half), PALETTE[1])?;
-            // The longest bar first: fewer bits lie over it.
+            // The longest bar first: shorter ones are drawn over it.
             for (i, b) in layer.bits.iter().enumerate() {
                 bar(right, b / bits * f64::from(half), shade(i, layer.bits.len()))?;
             }

@@ -1,4 +1,4 @@
-//! How each network is trained if nothing else is asked for.
+//! How each network is trained by default.
 
 use crate::Recipe;
 use kompakt_data::Augmentation;

@@ -1,4 +1,4 @@
-//! The tensors of a network that are coded: masks and codes, and what the graph tells about them.
+//! The tensors of a network that are coded: masks and codes, and what the graph says about them.
 
 use anyhow::{Context, Result};
 use kompakt_entropy::MaskedCodesBuf;

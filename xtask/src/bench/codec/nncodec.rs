@@ -54,7 +54,7 @@ struct Answer {
 }
 
 impl Python {
-    /// The smallest of several settings that gives back what it was given.
+    /// The smallest of several settings whose output decodes to its input.
     pub(crate) fn measure(&self, network: &Network, folder: &Path) -> Result<Measured> {
         let data = folder.join("signed.i16");
         let mut bytes = Vec::with_capacity(2 * network.n_weights());

@@ -32,7 +32,7 @@ fn streams(network: &Network) -> (bool, Vec<Vec<&WeightTensor>>) {
 fn smallest(network: &Network) -> Result<Measured> {
     let (has_pool, streams) = streams(network);
     let is_pool = |index: usize| has_pool && index == 0;
-    // A producer in another section tells nothing.
+    // A producer in another section gives no context.
     let counts = |layer: &WeightTensor| {
         if streams.len() == 1 { layer.producer_counts(&network.layers) } else { None }
     };

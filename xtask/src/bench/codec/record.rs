@@ -97,7 +97,7 @@ pub(crate) fn timed<T>(mut run: impl FnMut() -> Result<T>) -> Result<(f64, T)> {
     })
 }
 
-/// The same for what tells its seconds itself.
+/// The same for a function that measures its seconds itself.
 pub(crate) fn timed_by<T>(mut run: impl FnMut() -> Result<(f64, T)>) -> Result<(f64, T)> {
     let (mut fewest, mut n_runs, start) = (f64::INFINITY, 0, Instant::now());
     loop {

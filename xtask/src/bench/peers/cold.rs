@@ -1,7 +1,7 @@
 //! From the start of a process to its first result, and the memory it takes: batch 1, one thread.
 //!
 //! Files are in the page cache. Engines in Python are charged for opening the file on, their libraries loaded
-//! already; ours for its whole process too.
+//! already; ours for its entire process too.
 
 use super::{
     Arguments,
@@ -77,7 +77,7 @@ pub(crate) fn all(files: &Files, python: &Python, runner: &Path, arguments: &Arg
 }
 
 fn median(engine: &str, command: &mut Command) -> Result<Cold> {
-    // The first brings files into the cache; where it takes seconds, that is nothing beside them.
+    // The first brings files into the cache; where it takes seconds, that is negligible.
     let first = once(engine, command)?;
     if first.start_to_first_ms > 4_000.0 {
         return Ok(first);

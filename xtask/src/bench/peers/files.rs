@@ -115,7 +115,7 @@ pub(crate) fn write_npy(path: &Path, shape: &[usize], data: &[f32]) -> Result<()
     Ok(std::fs::write(path, bytes)?)
 }
 
-/// The numbers of a `.npy` file of f32.
+/// The values of a `.npy` file of f32.
 pub(crate) fn read_npy(path: &Path) -> Result<Vec<f32>> {
     let bytes = std::fs::read(path)?;
     ensure!(bytes.len() > 10 && bytes.starts_with(b"\x93NUMPY\x01"), "{} is no .npy file", path.display());
