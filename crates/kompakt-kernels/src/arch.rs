@@ -1,14 +1,14 @@
 //! The instruction sets: one folder each, and one row each in the table below.
 //!
 //! # Adding one
-//! 1. A row in `kompakt-isa`: its name, and when a machine has it.
+//! 1. A row in `kompakt-isa`: its name, and how to detect it.
 //! 2. A row in the table below, and a module `arch/<name>` with a type that implements [`Arch`], over one or two types that
 //!    implement [`Vector`]. `portable` is the shortest example: plain arrays of four.
 //! 3. Its cost table, [`Arch::COSTS`], measured by the benchmark `costs`.
 //!
-//! What it must implement is what the two traits leave open; `contract.rs` tests each method of each, and all tests of
-//! kernels run on all instruction sets that the machine has. [`Arch`]'s provided methods are generic; an instruction set
-//! that knows better replaces them.
+//! It must implement the required methods of the two traits; `contract.rs` tests each method of each, and all
+//! tests of kernels run on all instruction sets that the machine has. [`Arch`]'s provided methods are
+//! generic; an instruction set may override them.
 #![expect(unsafe_code, reason = "the features are there: an Isa of a level proves it")]
 
 #[cfg(target_arch = "aarch64")]
@@ -32,11 +32,11 @@ pub(crate) use portable::{Four, Portable};
 
 /// An instruction set with vectors.
 pub(crate) trait Arch: Sized {
-    /// For windows of positions that begin and end anywhere.
+    /// For unaligned windows of positions.
     type Narrow: Vector;
-    /// For windows of whole vectors of sixteen, strips of planes, and slices of sixteen rows.
+    /// For windows of full vectors of sixteen, strips of planes, and slices of sixteen rows.
     type Wide: Vector;
-    /// What the forms of a matrix cost.
+    /// The costs of the forms of a matrix.
     const COSTS: Costs;
 
     /// Runs a job compiled with the features: a function with `#[target_feature]` that calls [`Job::run`].
@@ -55,7 +55,7 @@ pub(crate) trait Arch: Sized {
         unsafe { fill::transpose(x, x_step, y, y_step) }
     }
 
-    /// From rows to lanes, as [`fill::spread`].
+    /// Transposes rows to lanes, as [`fill::spread`].
     ///
     /// # Safety
     /// The features.
@@ -83,8 +83,8 @@ pub(crate) trait Arch: Sized {
         dense::looked_up_sparse(<Self::Wide as Vector>::FUSED, cols, codes, book.table(), x)
     }
 
-    /// Writes the indices of the elements that are not zero to the front of `active`, which holds 16 more than `x`, and says
-    /// how many.
+    /// Writes the indices of the nonzero elements to the front of `active`, which holds 16 more than `x`, and
+    /// returns their number.
     ///
     /// # Safety
     /// The features.
@@ -109,7 +109,7 @@ macro_rules! instruction_sets {
             }
         }
 
-        /// What the forms of a matrix cost on an instruction set.
+        /// The costs of the forms of a matrix on an instruction set.
         pub(crate) fn costs(isa: Isa) -> &'static Costs {
             match isa.level() {
                 Level::Scalar => &crate::costs::SCALAR,

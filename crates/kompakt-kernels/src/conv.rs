@@ -1,5 +1,5 @@
-//! Convolutions: [`Convolution`](convolution::Convolution) plans one, says its bytes and runs it; the rest is how its
-//! input lies.
+//! Convolutions: [`Convolution`](convolution::Convolution) plans one, computes its memory and runs it; the
+//! rest are input layouts.
 
 pub(crate) mod aligned;
 pub(crate) mod convolution;

@@ -1,9 +1,9 @@
-//! What the forms of a layer cost: the tables that a planner chooses by, one for each instruction set, beside its vectors
-//! (`arch`).
+//! The costs of the forms of a layer: tables for the planner's choice, one for each instruction set, next to
+//! its vectors (`arch`).
 //!
 //! `cargo bench -p kompakt-kernels --bench costs` measures and prints them. They are part of the program, and nothing is
 //! timed when a model is opened: the same file, options and instruction set always give the same plan, and so the same
-//! bits, on any machine. A choice is between numbers of one group, which come from one machine:
+//! bits, on any machine. Choices compare numbers of one group, which come from one machine:
 //!
 //! | group | x86-64, `portable` | `neon`, `simd128` |
 //! |---|---|---|
@@ -12,7 +12,7 @@
 
 use crate::{Isa, WindowForm, arch};
 
-/// Picoseconds a unit, for an instruction set.
+/// Picoseconds per unit, for an instruction set.
 #[derive(Debug, Clone, Copy)]
 pub struct Costs {
     /// Side by side, a codebook of up to 32 levels in registers: a kept weight.
@@ -21,21 +21,21 @@ pub struct Costs {
     pub(crate) sliced_values: f64,
     /// By columns: a kept weight of a column that is read.
     pub(crate) column_weight: f64,
-    /// Finding out which columns are read: an input.
+    /// Finding the nonzero inputs: an input.
     pub(crate) column_input: f64,
     /// All weights, looked up: a weight, with up to 16, 32, 64, 128, 256 levels.
     pub(crate) dense_codes: [f64; 5],
     /// All weights as values: a weight.
     pub(crate) dense_values: f64,
-    /// Floats of a vector for windows that begin anywhere.
+    /// Floats of a vector for unaligned windows.
     pub(crate) narrow: usize,
     /// Floats of a vector for all else.
     pub(crate) wide: usize,
-    /// Taps over whole vectors: a kept weight, each time that it is loaded.
+    /// Taps over full vectors: a kept weight, each time that it is loaded.
     pub(crate) tap: f64,
     /// A kept weight and sixteen positions.
     pub(crate) tap_vector: f64,
-    /// Taps over windows that begin anywhere: the same.
+    /// Taps over unaligned windows: the same.
     pub(crate) plane_vector: f64,
     /// Panels: looking up a weight, with fewer than 32 levels and with more.
     pub(crate) panel_codes: [f64; 2],
@@ -53,11 +53,11 @@ pub struct Costs {
     pub(crate) winograd_output: f64,
     /// Transforming a kernel.
     pub(crate) winograd_kernel: f64,
-    /// A depthwise convolution: a place of the kernel and sixteen positions.
+    /// A depthwise convolution: a kernel position and sixteen output positions.
     pub(crate) depthwise_vector: f64,
 }
 
-/// Vectors of sixteen whose sums stay in registers.
+/// Vectors of sixteen accumulators that fit in registers.
 const SUMS: usize = 12;
 
 /// A matrix against windows of positions.
@@ -66,15 +66,15 @@ pub(crate) struct Work {
     pub(crate) n_weights: usize,
     /// `None` levels are values.
     pub(crate) n_levels: Option<usize>,
-    /// How many windows.
+    /// The number of windows.
     pub(crate) n_runs: usize,
     /// Their rows and columns.
     pub(crate) window: [usize; 2],
-    /// Whether they begin at whole vectors.
+    /// Whether they consist of full vectors.
     pub(crate) is_whole: bool,
 }
 
-/// Those of the definition.
+/// The costs of the scalar definition.
 pub(crate) static SCALAR: Costs = Costs {
     sliced_codes: 1142.0,
     sliced_values: 516.0,
@@ -99,7 +99,7 @@ pub(crate) static SCALAR: Costs = Costs {
 };
 
 impl Costs {
-    /// A form may cost so much more than the fastest if it takes fewer bytes.
+    /// The cost relative to the fastest form that is accepted for fewer bytes.
     pub const WORTH_BYTES: f64 = 1.1;
 
     /// The table of an instruction set.
@@ -116,7 +116,7 @@ impl Costs {
         n_kept as f64 * self.kept_weight(n_levels) * 1e-3
     }
 
-    /// Nanoseconds of a run over all weights, with so many levels, a zero for what is pruned among them.
+    /// Nanoseconds of a run over all weights, with that many levels, including a zero for pruned weights.
     pub fn dense_codes(&self, n_weights: usize, n_levels: usize) -> f64 {
         let class = n_levels.next_power_of_two().clamp(16, 256).ilog2() - 4;
         n_weights as f64 * self.dense_codes[class as usize] * 1e-3
@@ -158,19 +158,19 @@ impl Costs {
         once * n_runs as f64
     }
 
-    /// Vectors of sixteen that so many positions take, in vectors of `lanes`.
+    /// Vectors of sixteen needed for that many positions, in vectors of `lanes`.
     pub(crate) fn vectors(&self, cols: usize, lanes: usize) -> f64 {
         (cols.div_ceil(lanes) * lanes) as f64 / 16.0
     }
 
-    /// Which part of the inputs may be other than zero for columns to pay.
+    /// The fraction of nonzero inputs below which columns are faster.
     pub fn columns_below(&self, n_cols: usize, n_kept: usize, n_levels: Option<usize>) -> f32 {
-        // Inputs are looked at twice: to decide, and to find the columns.
+        // Inputs are scanned twice: to decide, and to find the columns.
         let rows = self.kept_weight(n_levels) * n_kept as f64 - 2.0 * self.column_input * n_cols as f64;
         (rows / (self.column_weight * n_kept.max(1) as f64)).clamp(0.0, 1.0) as f32
     }
 
-    /// The least density at which all weights of a pruned layer may be multiplied.
+    /// The minimum density at which all weights of a pruned layer may be multiplied.
     pub fn dense_from(&self, n_levels: usize) -> f64 {
         let dense = self.dense_codes(1, (n_levels + 1).min(256));
         dense / (Self::WORTH_BYTES * self.sliced(1, Some(n_levels)))

@@ -1,16 +1,16 @@
-//! What happens to a sum before it is stored.
+//! The epilogue: operations on a sum before it is stored.
 
 /// `y = max(sum * scale + bias, floor)`, with one scale and one bias for each row (output unit or channel).
 ///
-/// This is where a layer's bias, a per-channel scale that was left of a batch norm, and a ReLU end up, so that none of
+/// It includes a layer's bias, the per-channel scale of a folded batch norm, and a ReLU, so that none of
 /// them costs a pass over the output.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Epilogue<'a> {
-    /// One a row; `None` is 1.
+    /// One per row; `None` is 1.
     pub scale: Option<&'a [f32]>,
-    /// One a row; `None` is 0.
+    /// One per row; `None` is 0.
     pub bias: Option<&'a [f32]>,
-    /// Whether what is below zero becomes zero.
+    /// Whether negative results become zero.
     pub relu: bool,
 }
 
@@ -35,7 +35,7 @@ impl RowEpilogue {
 }
 
 impl<'a> Epilogue<'a> {
-    /// What `row` gets. Panics if there is no such row.
+    /// The epilogue of `row`. Panics if there is no such row.
     #[inline(always)]
     pub(crate) fn row(&self, row: usize) -> RowEpilogue {
         RowEpilogue {
@@ -45,7 +45,7 @@ impl<'a> Epilogue<'a> {
         }
     }
 
-    /// What becomes of the sum of `row`. Panics if there is no such row.
+    /// Applies it to the sum of `row`. Panics if there is no such row.
     pub fn apply(&self, row: usize, sum: f32) -> f32 {
         self.row(row).apply(sum)
     }

@@ -13,9 +13,9 @@ use crate::arch::{self, Arch};
 pub(crate) use kompakt_isa::{Isa, Level};
 pub(crate) use vector::Vector;
 
-/// Something to be computed on an instruction set.
+/// A computation to be run on an instruction set.
 pub(crate) trait Job: Sized {
-    /// What comes of it.
+    /// The result.
     type Output;
 
     /// The definition, in plain Rust.
@@ -28,8 +28,8 @@ pub(crate) trait Job: Sized {
     unsafe fn run<A: Arch>(self) -> Self::Output;
 }
 
-/// A part of a job over vectors that is compiled as a function of its own. Jobs that have many loops of many vectors are
-/// made of such parts: the compiler's time grows with the square of a function's loops.
+/// A part of a job over vectors that is compiled as a separate function. Jobs that have many loops of many
+/// vectors are split into such parts: compile time grows with the square of a function's loops.
 pub(crate) trait SubJob: Sized {
     /// As [`Job::run`].
     ///
@@ -69,8 +69,8 @@ pub(crate) fn run<J: Job>(isa: Isa, job: J) -> J::Output {
     }
 }
 
-/// Calls a function whose body is plain Rust, compiled once for each instruction set: loops that the compiler turns into
-/// vectors. `per_isa! { fn name(args) -> ret = body_function; }` makes `name(isa, args)`.
+/// Calls a function whose body is plain Rust, compiled once for each instruction set, for loops that the
+/// compiler vectorizes. `per_isa! { fn name(args) -> ret = body_function; }` makes `name(isa, args)`.
 macro_rules! per_isa {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:expr;) => {
         $(#[$meta])*

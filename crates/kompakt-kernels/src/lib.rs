@@ -1,18 +1,18 @@
-//! The hot loops of the loader: products of pruned, weight-shared matrices, and what stands between them.
+//! The hot loops of the loader: products of pruned, weight-shared matrices, and the operations between them.
 //!
-//! A layer's kept weights come from a [`RowSource`]; what is fastest to compute with depends on how many inputs are
-//! multiplied at once, so there are several forms of one matrix:
+//! A layer's kept weights come from a [`RowSource`]; the fastest form depends on how many inputs are
+//! multiplied together, so a matrix has several forms:
 //!
-//! | form | for | bytes a kept weight |
+//! | form | for | bytes per kept weight |
 //! |---|---|---|
 //! | [`SlicedMatrix`] | a matrix and one vector | 3 (codebook of up to 32 entries), else 6 |
 //! | [`ColumnMatrix`] | a matrix and one vector that is mostly zeros | 6 |
 //! | [`TapMatrix`] | convolutions; a matrix and a batch of vectors | 3 |
-//! | [`PanelMatrix`] | the same where most weights are kept | 1 a weight |
-//! | [`dense`] | matrices with nothing pruned; rows that were just unpacked | 1 a weight |
+//! | [`PanelMatrix`] | the same where most weights are kept | 1 per weight |
+//! | [`dense`] | matrices with nothing pruned; rows that were just unpacked | 1 per weight |
 //!
-//! None of them holds weights with a codebook as a dense matrix of f32: panels look some rows up at a time. Where zeros are stored
-//! and multiplied, as in the last two, that is less work than to skip them.
+//! None of them holds weights with a codebook as a dense matrix of f32: panels expand some rows at a time.
+//! Where zeros are stored and multiplied, as in the last two, that is less work than skipping them.
 //!
 //! # Instruction sets
 //! Every kernel takes an [`Isa`]. [`Isa::SCALAR`] is the definition, in plain Rust; the others are detected at run time and
@@ -21,7 +21,7 @@
 //! `|y - y_scalar| <= 4 n 2^-24 sum |w| |x|` for sums of `n` products.
 //!
 //! # Panics
-//! Kernels panic if the shapes they are given disagree: shapes are the caller's, who checks input. No other input makes
+//! Kernels panic if the given shapes disagree: checking them is up to the caller. No other input makes
 //! them panic, and lengths are checked before anything is read without a check.
 //!
 //! What is not here: networks, files, threads (work is cut into rows and bands for them), allocation in the hot loops.

@@ -1,5 +1,5 @@
-//! Every kernel with unchecked loads or stores, on every instruction set, with all that it reads and writes right before
-//! memory that may not be touched: the operands and what the forms of a matrix hold. A step past an end kills the test.
+//! All kernels with unchecked loads or stores, on all instruction sets, with their operands flush against
+//! guard pages, including the arrays of the matrix forms. An access past an end kills the test.
 #![allow(clippy::unwrap_used)]
 
 use kompakt_kernels::{
@@ -25,7 +25,7 @@ fn pages() -> [Page; 2] {
     [0; 2].map(|_| Page::new(1 << 20))
 }
 
-/// Matrices whose rows end everywhere within vectors of sixteen, as codes and as values.
+/// Matrices whose rows end at all positions within vectors of sixteen, as codes and as values.
 fn matrices() -> impl Iterator<Item = SparseMatrix> {
     let sizes = [[1, 1], [3, 5], [16, 16], [17, 33], [33, 63], [300, 70]];
     let densities = [0.0, 0.1, 0.6, 1.0];
@@ -156,7 +156,7 @@ fn convolutions() {
                 guarded(|| part.run(input, 0, &mut ConvScratch::default(), y));
             }
         }
-        // The same input as one channel a group, where there is such a kernel.
+        // The same input with one channel per group, where there is such a kernel.
         let shape = ConvShape { channels: 1, outputs: 1, ..shape };
         let Some(depthwise) = Depthwise::new(&shape) else { continue };
         let n_places = depthwise.n_places();
@@ -169,10 +169,10 @@ fn convolutions() {
     }
 }
 
-/// A source that breaks its promises.
+/// A source that violates its contract.
 struct Liar {
     n_cols: usize,
-    /// What each visit says of the one row.
+    /// The row that each visit reports.
     visits: [&'static [u32]; 2],
     visit: std::cell::Cell<usize>,
     book: Codebook,
@@ -210,7 +210,7 @@ fn panics<T>(f: impl FnOnce() -> T) -> bool {
     catch_unwind(AssertUnwindSafe(f)).is_err()
 }
 
-/// Columns that an unchecked load would follow out of `x` are refused where the form is made.
+/// Columns that would make an unchecked load read outside `x` are refused when the form is built.
 #[test]
 fn no_form_holds_columns_out_of_range() {
     let linear = |n_cols, block| Arc::new(TapLayout::linear(n_cols, block));
@@ -230,7 +230,7 @@ fn no_form_holds_columns_out_of_range() {
         assert!(panics(|| SlicedMatrix::build(&Liar::new(6, [cols, cols]))));
         assert!(panics(|| ColumnMatrix::build(&Liar::new(6, [cols, cols]))));
     }
-    // Counted, then something else.
+    // Counted first, then different.
     assert!(panics(|| SlicedMatrix::build(&Liar::new(0, [&[0], &[]]))));
     assert!(panics(|| SlicedMatrix::build(&Liar::new(6, [&[0], &[0, 1]]))));
     assert!(panics(|| ColumnMatrix::build(&Liar::new(6, [&[0], &[0, 1, 2, 3, 4, 5, 0]]))));

@@ -1,4 +1,4 @@
-//! Every form of a matrix, on every instruction set, against products in f64 of the dense matrix.
+//! All forms of a matrix, on all instruction sets, against products in f64 of the dense matrix.
 #![allow(clippy::unwrap_used)]
 
 use arbtest::arbitrary::{Result, Unstructured};

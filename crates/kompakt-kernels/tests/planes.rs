@@ -1,4 +1,4 @@
-//! Convolutions and pools on every instruction set, against direct sums in f64.
+//! Convolutions and pooling on all instruction sets, against direct sums in f64.
 #![allow(clippy::unwrap_used)]
 
 use arbtest::arbitrary::{Result, Unstructured};
@@ -52,7 +52,7 @@ fn conv(u: &mut Unstructured<'_>) -> Result<Conv> {
     })
 }
 
-/// One output in f64 and the sum of the sizes of its products.
+/// One output in f64 and the sum of its absolute products.
 fn expected(c: &Conv, weights: &[f32], x: &[f32], row: usize, oy: usize, ox: usize) -> (f64, f64) {
     let (mut sum, mut size) = (0.0, 0.0);
     let group = row / c.out;
@@ -301,7 +301,7 @@ fn convolutions_of_one_channel_each() {
         let depthwise = Depthwise::new(&shape(&c)).unwrap();
         let taps = m.taps(TapLayout::linear(m.n_cols, m.n_cols));
         let (plane, len) = (c.output[0] * c.output[1], c.planes.size[0] * c.planes.size[1]);
-        // What lies between the planes is never read.
+        // The gaps between the planes are never read.
         let at = PlanesAt { first: 0, x_plane: len + u.int_in_range(0..=3)?, y_plane: plane + 2 };
         let mut x = vec![f32::NAN; (c.groups - 1) * at.x_plane + len];
         for (from, to) in dense.chunks_exact(len).zip(x.chunks_mut(at.x_plane)) {
@@ -340,7 +340,7 @@ fn lines_of_any_number_of_vectors() {
             numbers(n as u64, n_rows * n_cols).into_iter().map(|v| if v < -0.2 { 0.0 } else { v }).collect();
         let m = DenseMatrix { n_rows, n_cols, values };
         let x = numbers(7, n_cols * pitch);
-        // Where few columns are a block, sums wait between them.
+        // With few columns per block, partial sums are stored between blocks.
         for footprint in [7 * n, 1 << 16] {
             let offsets = (0..n_cols as u32).map(|c| c * n as u32).collect();
             let taps = m.taps(TapLayout::planar(offsets, footprint));

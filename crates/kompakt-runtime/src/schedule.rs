@@ -53,8 +53,8 @@ impl Layout {
         if shape.len() == 1 { Self::FeatureMajor } else { Self::ImageMajor }
     }
 
-    /// The number of contiguous groups of one image's elements among `n` images, and how many images are
-    /// stored side by side at each element.
+    /// For `n` images: how many are stored one after another, and how many are
+    /// interleaved at each element.
     pub(crate) fn blocks(self, n: usize) -> (usize, usize) {
         match self {
             Self::FeatureMajor => (1, n),

@@ -1,15 +1,15 @@
-//! What a convolution costs by the table of an instruction set.
+//! The cost of a convolution by the table of an instruction set.
 
 use super::convolution::{Convolution, Input};
 use crate::{Costs, Grid, Isa, WindowForm, costs::Work};
 
-/// A strided copy, element by element, takes so many times as long.
+/// The slowdown of a strided copy, element by element.
 const STRIDED: f64 = 3.0;
 
 impl Convolution {
     /// Nanoseconds of one image with weights of which `n_kept` are kept, in a form; `None` levels are values.
     ///
-    /// What it reads and writes is taken to be in cache.
+    /// Inputs and outputs are assumed to be in cache.
     pub fn cost(&self, isa: Isa, form: WindowForm, n_kept: usize, n_levels: Option<usize>) -> f64 {
         let (costs, shape) = (Costs::of(isa), &self.shape);
         let n_weights = self.n_weights();

@@ -1,18 +1,20 @@
-//! Convolutions whose output channels read one input channel each, on planes as they are.
+//! Depthwise convolutions (each output channel reads one input channel), on planes in their original layout.
 //!
 //! ```text
-//! 3 x 3, step 1     rows of x    a     y0 += a b c        each row of x is loaded once for each horizontal place of
-//!                                b     y1 += b c d        the kernel, and goes into all rows of y that read it, which
+//! 3 x 3, step 1     rows of x    a     y0 += a b c        each row of x is loaded once for each column of
+//!                                b     y1 += b c d        the kernel, and added to all rows of y that read it, which
 //!                                c     y2 += c d e        stay in registers: seven at a time
 //! ```
 //!
-//! Nothing is padded and nothing laid out: what lies outside a row is loaded as zeros, under a mask, and rows outside
-//! the plane are left out. With step 2 a row is loaded in pairs of vectors, whose even and odd elements are taken apart.
+//! Nothing is padded or copied: elements outside a row are loaded as zeros, under a mask, and rows outside
+//! the plane are skipped. With step 2 a row is loaded in pairs of vectors, whose even and odd elements are
+//! deinterleaved.
 //!
-//! The weights are a [`TapMatrix`] whose columns are the places of the kernel. They are spread into registers row by row,
-//! pruned ones as zeros.
+//! The weights are a [`TapMatrix`] whose columns are the kernel positions. They are expanded into registers
+//! row by row, pruned ones as zeros.
 //!
-//! Other kernels than those of [`Depthwise::new`] run as any convolution does, over [`Planes`](crate::Planes).
+//! Kernels other than those of [`Depthwise::new`] run as ordinary convolutions, over
+//! [`Planes`](crate::Planes).
 
 #![expect(unsafe_code, reason = "what runs over vectors is behind their features")]
 
@@ -25,12 +27,13 @@ use crate::{
 };
 use core::ops::Range;
 
-/// The most places of a kernel.
+/// The maximum number of kernel positions.
 pub(super) const MAX_PLACES: usize = 25;
 
 /// See the [module page](self).
 ///
-/// `kernel` and `stride` are of the few that kernels know; sizes may be any, [`apply`](Self::apply) checks them.
+/// `kernel` and `stride` are among those supported; sizes are arbitrary and checked by
+/// [`apply`](Self::apply).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Depthwise {
     /// Output channels that read the same input channel.
@@ -44,14 +47,14 @@ pub struct Depthwise {
     pub(super) stride: usize,
 }
 
-/// Where the planes of a run are.
+/// The location of the planes of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanesAt {
     /// The input channel that is first in `x`.
     pub first: usize,
-    /// Floats from an input channel to the next.
+    /// Stride of input channels, in floats.
     pub x_plane: usize,
-    /// Floats from an output channel to the next.
+    /// Stride of output channels, in floats.
     pub y_plane: usize,
 }
 
@@ -72,12 +75,12 @@ impl Depthwise {
         })
     }
 
-    /// Places of the kernel: columns of the weights.
+    /// Kernel positions: columns of the weights.
     pub fn n_places(&self) -> usize {
         self.kernel * self.kernel
     }
 
-    /// The part of the plane that some rows of the output read, and this convolution on that part alone.
+    /// The part of the plane that some rows of the output read, and this convolution on that part only.
     pub fn band(&self, rows: Range<usize>) -> (Range<usize>, Self) {
         let first = (rows.start * self.stride).saturating_sub(self.before[0]);
         let end = ((rows.end - 1) * self.stride + self.kernel).saturating_sub(self.before[0]);
@@ -124,17 +127,17 @@ impl Depthwise {
     }
 }
 
-/// What [`Depthwise::apply`] has checked.
+/// A job whose sizes [`Depthwise::apply`] has checked.
 pub(super) struct Channels<'a> {
     pub(super) shape: &'a Depthwise,
     taps: &'a TapMatrix,
     pub(super) rows: Range<usize>,
     first_row: usize,
-    /// All planes that the rows read lie in it.
+    /// It contains all planes that the rows read.
     x: &'a [f32],
     pub(super) at: PlanesAt,
     epilogue: Epilogue<'a>,
-    /// A plane for each row lies in it.
+    /// It contains a plane for each row.
     pub(super) y: &'a mut [f32],
 }
 

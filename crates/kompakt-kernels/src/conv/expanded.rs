@@ -1,5 +1,5 @@
-//! A convolution of one place and the depthwise one that reads it, some channels at a time, so that what is between them
-//! stays in cache and is never written to memory as a whole.
+//! A 1 x 1 convolution fused with the depthwise one after it, some channels at a time, so that the
+//! intermediate values stay in cache and are never stored in full.
 
 use super::{
     convolution::{Convolution, Input},
@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{Epilogue, WindowMatrix};
 
-/// Floats of a pointwise convolution's input from which on it is worth cutting into bands.
+/// The input size of a pointwise convolution, in floats, from which it is cut into bands.
 const BAND_INPUT: usize = 1 << 14;
-/// Rows of a band: twice what the depthwise kernel makes at once. Bands overlap by what its kernel reaches.
+/// Rows of a band: twice the depthwise kernel's tile height. Bands overlap by its halo.
 const BAND_ROWS: usize = 14;
 
 /// A pointwise convolution and the depthwise one that reads it, run together so that the values between them stay in cache.
@@ -22,13 +22,13 @@ pub struct ExpandedDepthwise {
     depthwise: Depthwise,
     /// Elements of an output channel.
     plane: usize,
-    /// Rows of the output that are made at a time.
+    /// Rows of the output per band.
     band_rows: usize,
 }
 
 impl ExpandedDepthwise {
-    /// The two, if the first is a convolution of one place and one group, and each output channel of the second reads one
-    /// channel of it, and no two the same.
+    /// The pair, if the first is a 1 x 1 convolution of one group, and each output channel of the second
+    /// reads one channel of it, all of them different.
     pub fn new(expand: &Convolution, to: &Convolution) -> Option<Self> {
         let is_pointwise = matches!(expand.input, Input::Lines) && expand.groups == 1;
         match to.input {
@@ -80,13 +80,13 @@ impl ExpandedDepthwise {
     }
 }
 
-/// Rows of the output of a depthwise layer that are made at a time from the layer before it, `expand`: all, unless the
-/// input of that is large, whose part for a band then stays in cache while all channels go by.
+/// Rows per band of the output of a depthwise layer that is fused with the layer before it, `expand`: all,
+/// unless the latter's input is large; its part for a band then stays in cache over all channels.
 fn band_rows(expand: &Convolution, to: &Convolution) -> usize {
     let ([h, w], [oh, _]) = (to.shape.size, to.shape.output);
     let is_large = expand.shape.channels * expand.plane() > BAND_INPUT && w.is_multiple_of(LANES);
     let (before, stride, kernel) = (to.shape.before[0], to.shape.stride[0], to.shape.kernel[0]);
-    // Every row of the output reads a row of the input.
+    // Each row of the output reads a row of the input.
     let reads = before < kernel && oh > 0 && (oh - 1) * stride < h + before;
     if is_large && reads { BAND_ROWS.min(oh) } else { oh.max(1) }
 }

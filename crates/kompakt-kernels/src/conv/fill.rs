@@ -1,4 +1,4 @@
-//! A tile's input into the lanes of a [`Grid`], and its sums back into planes.
+//! Packs a tile's input into the lanes of a [`Grid`], and unpacks its sums into planes.
 #![expect(unsafe_code, reason = "loads and stores of four; sixteen bounds checks cost more than they do")]
 
 use super::{
@@ -13,7 +13,7 @@ use crate::{
 use alloc::vec::Vec;
 
 impl Grid {
-    /// Lays out a tile's input. `pad` is memory to work in.
+    /// Lays out a tile's input. `pad` is scratch memory.
     ///
     /// Shapes: `x` `[channels, h, w]`, `out` [`room`](Self::room). Panics: if they are shorter.
     pub fn fill(&self, isa: Isa, x: &[f32], tile: usize, pad: &mut Vec<f32>, out: &mut [f32]) {
@@ -36,7 +36,7 @@ impl Grid {
         let [n_rows, width] = self.reach();
         let len = width + SLACK;
         let phases_x = s.phases(1);
-        // Where nothing is padded and nothing skipped, rows are used where they are.
+        // Without padding and stride, rows are used in place.
         let inside = |i: usize, n: usize| {
             let start = [top, left][i].checked_sub(s.before[i]).filter(|_| s.stride[i] == 1)?;
             (start + n <= s.size[i]).then_some(start)
@@ -84,7 +84,7 @@ impl Grid {
         out: &mut [f32],
     ) {
         let [down, across] = self.phase();
-        // Where the first of each four lanes begins.
+        // The offset of the first of each four lanes.
         let mut fours = [0; LANES / 4];
         for (four, from) in fours.iter_mut().enumerate() {
             let (part, lane) = (four * 4 / self.lanes[1], four * 4 % self.lanes[1]);
@@ -107,7 +107,7 @@ impl Grid {
     #[inline(always)]
     fn take(&self, row: &[f32], left: usize, phase: usize, line: &mut [f32]) {
         let (step, before) = (self.shape.stride[1], self.shape.before[1]);
-        // Element t is `row[(left + t) * step + phase - before]`. Divisions by one are not for the processor.
+        // Element t is `row[(left + t) * step + phase - before]`. Avoids divisions by one.
         let divided = |n: usize| if step == 1 { n } else { n.div_ceil(step) };
         let first = left * step + phase;
         let skip = divided(before.saturating_sub(first)).min(line.len());
@@ -124,7 +124,7 @@ impl Grid {
         zeros(rest);
     }
 
-    /// Writes one channel of a tile where it belongs in the plane.
+    /// Writes one channel of a tile to its position in the plane.
     ///
     /// Shapes: `sums` the tile and four vectors more, `y` `[oh, ow]`. Panics: if they are shorter.
     pub fn store(&self, isa: Isa, sums: &[f32], tile: usize, y: &mut [f32]) {
@@ -161,7 +161,7 @@ impl Grid {
     }
 }
 
-/// Zeros, of which there are mostly few: then a call would cost more than they do.
+/// Writes zeros, mostly few: a call would cost more than they do.
 #[inline(always)]
 fn zeros(line: &mut [f32]) {
     match line {
@@ -184,7 +184,7 @@ pub(crate) fn every<const N: usize>(x: &[f32], to: &mut [f32]) {
     }
 }
 
-/// Laying out a tile's input: copies alone, so the definition is what the plainest vectors do.
+/// Laying out a tile's input: only copies, so the simplest vectors serve as the definition.
 struct Fill<'a> {
     grid: &'a Grid,
     x: &'a [f32],
@@ -227,7 +227,7 @@ impl Job for Store<'_> {
     }
 }
 
-/// What [`Arch::spread`] reads and writes, up to four vectors at once. Panics: if that is not there.
+/// What [`Arch::spread`] reads and writes, up to four vectors together. Panics: if slices are too short.
 #[inline(always)]
 pub(crate) fn check_spread(rows: &[f32], fours: [usize; LANES / 4], step: usize, n: usize, out: &[f32]) {
     let last = fours[0].max(fours[1]).max(fours[2]).max(fours[3]);
@@ -261,7 +261,7 @@ pub(crate) unsafe fn spread<A: Arch>(
     }
 }
 
-/// The other way round: `n` elements from each lane, end to end. Up to four more are written.
+/// The inverse: `n` elements from each lane, end to end. Up to four more are written.
 ///
 /// # Safety
 /// The features of `A`.
@@ -280,7 +280,7 @@ unsafe fn collect<A: Arch>(sums: &[f32], n: usize, lanes: usize, lane: usize, li
             if t + 4 >= n {
                 break;
             }
-            // The last four begin earlier rather than end later: what follows them is written already.
+            // The last four start earlier rather than end later: the elements after them are already written.
             t = (t + 4).min(n - 4);
         }
     }

@@ -1,18 +1,21 @@
-//! How a convolution's input lies for [`TapMatrix`](crate::TapMatrix): sixteen parts of the plane side by side.
+//! An input layout of convolutions for [`TapMatrix`](crate::TapMatrix): sixteen parts of the plane,
+//! interleaved.
 //!
 //! ```text
 //! plane of outputs          vectors of a tile            lane (i, j) of vector (r, s) is
 //! +----+----+----+----+     (0,0) (0,1) .. (0,bw-1)      output row  i * bh + r
 //! |0,0 |0,1 |0,2 |0,3 |     (1,0)  ..                    output col  j * bw + s
 //! +----+----+----+----+      ..
-//! |1,0 | ..           |     (bh-1,0)  ..                 and of the input the same, with what the kernel reaches
+//! |1,0 | ..           |     (bh-1,0)  ..                 likewise for the input, plus the kernel's halo
 //! ```
 //!
-//! A kernel's step to the right is then the next *vector*, not the next element: every load is a whole cache line, with
-//! nothing copied for each place of the kernel. (At any place of a row, a 64-byte load crosses a cache line, which halves
-//! the rate: 30 G products a second for 47.) The lanes' parts overlap by the kernel's reach, which is what this costs.
+//! A kernel's step to the right is then the next *vector*, not the next element: each load is a full cache
+//! line, with no copies per kernel position. (At arbitrary positions in a row, a 64-byte load crosses a cache
+//! line, which halves the rate: 30 G products per second instead of 47.) The cost is that the lanes' parts
+//! overlap by the kernel's halo.
 //!
-//! With a stride, each phase of the input lies apart, so that neighbours in the output are neighbours here too:
+//! With a stride, each phase of the input is stored separately, so that neighbours in the output are
+//! neighbours here too:
 //!
 //! ```text
 //! stride 2     a b c d e        phase 0   a c e        output p reads phase 0 at p (tap 0),
@@ -20,16 +23,16 @@
 //! ```
 //!
 //! Large planes are cut into tiles, so that the tile's input of all channels stays in cache. Padding, stride and dilation
-//! are a matter of this layout and of the taps' offsets alone.
+//! only affect this layout and the taps' offsets.
 
 use super::shape::ConvShape;
 use alloc::vec::Vec;
 
 /// Parts of the plane: the floats of a vector.
 pub const LANES: usize = 16;
-/// The most vectors across a tile: more would not stay in registers.
+/// The maximum width of a tile in vectors: more would not fit in registers.
 pub(super) const MAX_ACROSS: usize = 8;
-/// The most vectors down a tile.
+/// The maximum height of a tile in vectors.
 const MAX_DOWN: usize = 16;
 /// Elements that four-wide copies may write or read past the end.
 pub(super) const SLACK: usize = 4;
@@ -44,14 +47,14 @@ pub struct Grid {
     pub(super) block: [usize; 2],
 }
 
-/// Cycles of a kept weight beside its products, of a copied element, of a stored element. Measured on Zen 4; they choose
-/// between grids that compute the same.
+/// Cycles per kept weight besides its products, per copied element, per stored element. Measured on Zen 4;
+/// they choose between grids that compute the same.
 const TAP_CYCLES: f64 = 1.3;
 const FILL_CYCLES: f64 = 1.5;
 const STORE_CYCLES: f64 = 1.0;
 /// The density that grids are chosen for.
 const DENSITY: f64 = 0.3;
-/// Bytes of a tile's input that stay in an L2.
+/// Bytes of a tile's input that fit an L2 cache.
 const TILE_BYTES: usize = 640 << 10;
 
 impl Grid {
@@ -72,7 +75,7 @@ impl Grid {
         best.1
     }
 
-    /// Estimated cycles of the whole plane, for one input channel.
+    /// Estimated cycles of the entire plane, for one input channel.
     pub fn cost(&self) -> f64 {
         let s = &self.shape;
         let per_output = s.outputs as f64 / s.channels as f64;
@@ -88,7 +91,7 @@ impl Grid {
         self.n_tiles() as f64 * (fill + store + compute)
     }
 
-    /// The same where the input is only padded, or used where it is, and vectors begin anywhere.
+    /// The same where the input is only padded, or used in place, and vectors are unaligned.
     pub fn cost_without(shape: &ConvShape, is_padded: bool) -> f64 {
         let taps = (shape.outputs * shape.kernel[0] * shape.kernel[1]) as f64 * DENSITY;
         let [rows, across] = [shape.output[0], shape.output[1].div_ceil(LANES / 2)].map(|n| n as f64);
@@ -97,7 +100,7 @@ impl Grid {
         taps * (rows * across * 0.8 + across * rows / 12.0 * TAP_CYCLES) + copied
     }
 
-    /// What it lays out.
+    /// The shape of the input.
     pub fn shape(&self) -> &ConvShape {
         &self.shape
     }
@@ -129,7 +132,7 @@ impl Grid {
         })
     }
 
-    /// Vectors from a row of a phase to the next.
+    /// Row stride of a phase, in vectors.
     pub fn row_vectors(&self) -> usize {
         self.phase()[1] * self.shape.phases(1)
     }
@@ -154,7 +157,7 @@ impl Grid {
         self.len() == 0
     }
 
-    /// Where the taps lie, in vectors: `[channels, kernel h, kernel w]`.
+    /// The offsets of the taps, in vectors: `[channels, kernel h, kernel w]`.
     pub fn offsets(&self) -> Vec<u32> {
         let (s, [rows, _], row) = (&self.shape, self.phase(), self.row_vectors());
         let mut offsets = Vec::with_capacity(s.channels * s.kernel[0] * s.kernel[1]);
@@ -176,12 +179,12 @@ impl Grid {
         [tile / across * self.lanes[0] * self.block[0], tile % across * self.lanes[1] * self.block[1]]
     }
 
-    /// What all lanes read of one phase: rows, and elements of a row.
+    /// The extent of one phase over all lanes: rows, and elements per row.
     pub(super) fn reach(&self) -> [usize; 2] {
         [0, 1].map(|i| (self.lanes[i] - 1) * self.block[i] + self.phase()[i])
     }
 
-    /// Floats that [`fill`](Self::fill) works in.
+    /// Scratch floats for [`fill`](Self::fill).
     pub fn pad(&self) -> usize {
         let [n_rows, width] = self.reach();
         self.shape.phases(0) * n_rows * self.shape.phases(1) * (width + SLACK)

@@ -1,12 +1,13 @@
-//! How a convolution's input lies for [`TapMatrix`](crate::TapMatrix): padded, and one plane a phase of the stride.
+//! An input layout of convolutions for [`TapMatrix`](crate::TapMatrix): padded, with one plane per phase of
+//! the stride.
 //!
 //! ```text
 //! stride 2     a b c d e        phase 0   a c e        output p reads phase 0 at p (tap 0),
 //!                               phase 1   b d          phase 1 at p (tap 1), phase 0 at p + 1 (tap 2)
 //! ```
 //!
-//! A strided convolution reads every second element; taken apart by phase, each tap reads neighbours again, and runs
-//! as one of stride 1 does. With stride 1 and no padding the input is used where it is.
+//! A strided convolution reads every second element; split by phase, each tap reads contiguous elements
+//! again, and runs like one of stride 1. With stride 1 and no padding the input is used in place.
 
 use super::fill::every;
 use alloc::vec::Vec;
@@ -24,8 +25,8 @@ pub struct Planes {
     pub after: [usize; 2],
     /// Step of the convolution.
     pub stride: [usize; 2],
-    /// Rows begin at multiples of this many elements; 1: they follow each other. Vectors that are read at any place of
-    /// a row then cross fewer cache lines.
+    /// Rows start at multiples of this many elements; 1: they are contiguous. Vectors that are read at any
+    /// position of a row then cross fewer cache lines.
     pub row_align: usize,
 }
 
@@ -33,8 +34,8 @@ pub struct Planes {
 const LINE: usize = 16;
 
 impl Planes {
-    /// Rows as they should begin for a kernel of that size: at cache lines, unless that would be a waste or the kernel
-    /// is one place, whose window is a single line of positions.
+    /// The row alignment for a kernel of that size: cache lines, unless that wastes too much memory or the
+    /// kernel is 1 x 1, whose window is a single line of positions.
     pub fn aligned_for(mut self, kernel: [usize; 2]) -> Self {
         self.row_align = 1;
         let width = self.row_stride();
@@ -44,13 +45,13 @@ impl Planes {
         self
     }
 
-    /// Whether the input can be used where it is.
+    /// Whether the input can be used in place.
     pub fn is_identity(&self) -> bool {
         let is_plain = self.before == [0; 2] && self.after == [0; 2] && self.stride == [1; 2];
         is_plain && self.row_stride() == self.size[1]
     }
 
-    /// Height of a phase, and from a row of it to the next.
+    /// Height of a phase, and its row stride.
     fn phase(&self) -> [usize; 2] {
         let [h, w] = [0, 1].map(|i| (self.size[i] + self.before[i] + self.after[i]).div_ceil(self.stride[i]));
         [h, w.next_multiple_of(self.row_align.max(1))]
@@ -72,7 +73,7 @@ impl Planes {
         self.len() == 0
     }
 
-    /// From a row to the next.
+    /// The row stride.
     pub fn row_stride(&self) -> usize {
         self.phase()[1]
     }
@@ -121,7 +122,7 @@ impl Planes {
         above.fill(0.0);
         let mut rows = rest.chunks_exact_mut(width);
         for (x, out) in x.chunks_exact(w).zip(rows.by_ref()) {
-            // What follows, up to the next row, is never read.
+            // The rest, up to the next row, is never read.
             let out = &mut out[..left + w + right];
             zero_ends(out, left, right);
             copy(x, &mut out[left..left + w]);
@@ -137,7 +138,7 @@ impl Planes {
             let y = y + top;
             let row = (y % sh) * sw * ph * pw + y / sh * pw;
             for phase in 0..sw {
-                // The first element of this phase, and where it goes.
+                // The first element of this phase, and its destination.
                 let first = (phase + sw - left % sw) % sw;
                 let to = row + phase * ph * pw + (first + left) / sw;
                 let from = x.get(first..).unwrap_or(&[]);
@@ -152,7 +153,7 @@ impl Planes {
     }
 }
 
-/// Zeros at both ends of a row. What is between may be overwritten too.
+/// Writes zeros at both ends of a row. The elements between may be overwritten too.
 #[inline(always)]
 fn zero_ends(row: &mut [f32], left: usize, right: usize) {
     const FEW: usize = 4;
@@ -167,7 +168,7 @@ fn zero_ends(row: &mut [f32], left: usize, right: usize) {
     }
 }
 
-/// Copies a row: short ones without a call, the last part over the one before it.
+/// Copies a row: short ones without a call, the last part overlapping the one before it.
 #[inline(always)]
 pub(crate) fn copy(x: &[f32], to: &mut [f32]) {
     let n = x.len();

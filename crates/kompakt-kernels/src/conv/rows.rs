@@ -1,4 +1,4 @@
-//! Some rows of a convolution, in memory that stays in cache.
+//! Execution of some rows of a convolution, with its data in cache.
 
 use super::{
     convolution::{Convolution, Input, grid_rows},
@@ -10,7 +10,7 @@ use super::{
 use crate::{Epilogue, Isa, PanelScratch, Window, WindowMatrix};
 use core::ops::Range;
 
-/// Floats of `x` that a band of a convolution's rows reaches over: half of an L2.
+/// Floats of `x` spanned by a band of a convolution's rows: half of an L2 cache.
 const BAND_FLOATS: usize = 1 << 17;
 
 /// Some rows of a [`Convolution`]: output channels, counted over all groups.
@@ -22,7 +22,7 @@ pub struct ConvRows<'a> {
     pub conv: &'a Convolution,
     /// Its rows from `first` on, over [`Convolution::columns`].
     pub weights: &'a WindowMatrix,
-    /// The row that is the matrix's first.
+    /// The row number of the matrix's first row.
     pub first: usize,
     /// The rows to run.
     pub rows: Range<usize>,
@@ -54,11 +54,11 @@ impl ConvRows<'_> {
         })
     }
 
-    /// One image whose input lies in planes with that many elements from row to row.
+    /// One image whose input is stored in planes of that row stride.
     fn planes(&self, x: &[f32], stride: usize, scratch: &mut ConvScratch, y: &mut [f32]) {
         let ([oh, ow], plane) = (self.conv.shape.output, self.conv.plane());
         let group_len = x.len() / self.conv.groups;
-        // Bands of output rows whose part of x stays in cache while all output channels go by.
+        // Bands of output rows whose part of x stays in cache over all output channels.
         let band = (BAND_FLOATS / (self.conv.shape.channels * stride).max(1)).clamp(4, oh.max(4));
         for (group, rows) in self.groups() {
             let x = &x[group * group_len..(group + 1) * group_len];
@@ -71,7 +71,7 @@ impl ConvRows<'_> {
         }
     }
 
-    /// One image of a kernel of one place: planes are lines.
+    /// One image of a 1 x 1 kernel: planes are lines.
     fn lines(&self, x: &[f32], image: usize, scratch: &mut ConvScratch, y: &mut [f32]) {
         let (plane, pitch, channels) = (self.conv.plane(), self.conv.pitch(), self.conv.shape.channels);
         let [_, sums_len] = self.conv.scratch_floats(false, self.rows.len());
@@ -95,8 +95,8 @@ impl ConvRows<'_> {
         }
     }
 
-    /// The same of one group and of some positions, whole vectors or all, a few rows at a time, for somebody who takes
-    /// them where they are: rows, planes, and floats from a plane to the next.
+    /// The same for one group and for some positions, full vectors or all, a few rows at a time, for a caller
+    /// that uses them in place: rows, planes, and the plane stride in floats.
     pub(super) fn hidden(
         &self,
         x: &[f32],
@@ -116,7 +116,7 @@ impl ConvRows<'_> {
         }
     }
 
-    /// One image whose output channels read one input channel each.
+    /// One image of a depthwise convolution.
     fn depthwise(&self, depthwise: &Depthwise, x: &[f32], y: &mut [f32]) {
         let WindowMatrix::Taps(taps) = self.weights else { panic!("a depthwise convolution of panels") };
         let [h, w] = self.conv.shape.size;

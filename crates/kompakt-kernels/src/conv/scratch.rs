@@ -1,4 +1,4 @@
-//! What a thread works in while it runs a convolution.
+//! Scratch memory of a thread that runs a convolution.
 
 use super::{aligned::Aligned, grid::LANES};
 use crate::PanelScratch;
@@ -10,22 +10,22 @@ pub struct ConvScratch {
     memory: Aligned,
     /// See [`Grid::pad`](crate::Grid::pad).
     line: Vec<f32>,
-    /// The image, group and tile whose input lies there.
+    /// The image, group and tile whose input it holds.
     laid_out: Option<[usize; 3]>,
     panels: PanelScratch,
 }
 
-/// What a tile works in.
+/// Scratch of a tile.
 pub(super) struct Tile<'a> {
     pub(super) input: &'a mut [f32],
     pub(super) sums: &'a mut [f32],
     pub(super) line: &'a mut Vec<f32>,
-    /// Whether its input lies there already.
+    /// Whether it already holds the tile's input.
     pub(super) is_laid_out: bool,
     pub(super) panels: &'a mut PanelScratch,
 }
 
-/// What lines work in.
+/// Scratch of lines.
 pub(super) struct Lines<'a> {
     pub(super) x: &'a [f32],
     pub(super) sums: &'a mut [f32],
@@ -33,12 +33,12 @@ pub(super) struct Lines<'a> {
 }
 
 impl ConvScratch {
-    /// The next layer's input is another: called before each layer.
+    /// Invalidates the stored input: called before each layer.
     pub fn forget(&mut self) {
         self.laid_out = None;
     }
 
-    /// What a [`PanelMatrix`](crate::PanelMatrix) works in.
+    /// Scratch of a [`PanelMatrix`](crate::PanelMatrix).
     pub fn panels(&mut self) -> &mut PanelScratch {
         &mut self.panels
     }
@@ -48,14 +48,14 @@ impl ConvScratch {
         input.next_multiple_of(LANES) + sums
     }
 
-    /// The input and the sums, both from a cache line on.
+    /// The input and the sums, both aligned to cache lines.
     fn split(memory: &mut Aligned, input: usize, sums: usize) -> (&mut [f32], &mut [f32]) {
         let all = memory.room(Self::len(input, sums));
         let (input, sums) = all.split_at_mut(input.next_multiple_of(LANES));
         (input, sums)
     }
 
-    /// Memory for a tile, which the caller lays out if it is not.
+    /// Memory for a tile, which the caller lays out if needed.
     pub(super) fn tile(&mut self, of: [usize; 3], [input, sums]: [usize; 2]) -> Tile<'_> {
         let is_kept = self.memory.has_room(Self::len(input, sums));
         let is_laid_out = self.laid_out.replace(of) == Some(of) && is_kept;
@@ -63,7 +63,7 @@ impl ConvScratch {
         Tile { input, sums, line: &mut self.line, is_laid_out, panels: &mut self.panels }
     }
 
-    /// Planes that begin `pitch` apart, `x` itself where they do already; and room for sums.
+    /// Planes that begin `pitch` apart, `x` itself where it already has that pitch; and room for sums.
     pub(super) fn lines<'a>(
         &'a mut self,
         x: &'a [f32],

@@ -1,4 +1,4 @@
-//! Convolutions of one input channel with vectors: strips of the output one vector wide.
+//! Vectorized convolutions of one input channel: strips of the output one vector wide.
 #![expect(clippy::needless_range_loop, reason = "registers are indexed by what they are")]
 #![expect(
     unsafe_code,
@@ -11,7 +11,7 @@ use crate::{
     isa::{SubJob, Vector, out_of_line},
 };
 
-/// The most loads of a row: a mask for each.
+/// The maximum number of loads per row: a mask for each.
 const MAX_LOADS: usize = 6;
 
 /// # Safety
@@ -40,7 +40,7 @@ impl<const K: usize, const S: usize> SubJob for Of<'_, K, S> {
     }
 }
 
-/// Strips whose masks are made once for all channels.
+/// Strips whose masks are computed once for all channels.
 const STRIPS: usize = 8;
 
 /// # Safety
@@ -71,11 +71,11 @@ unsafe fn channels<L: Vector, const K: usize, const S: usize>(job: Channels<'_>)
 struct Strip<L: Vector> {
     /// First column of the input, perhaps before the plane.
     first: isize,
-    /// What each load of a row takes.
+    /// The mask of each load of a row.
     loads: [L::Mask; MAX_LOADS],
     /// First column of the output.
     to: usize,
-    /// What is stored.
+    /// The mask of the stores.
     store: L::Mask,
 }
 
@@ -134,7 +134,7 @@ unsafe fn plane<L: Vector, const K: usize, const S: usize>(
     }
 }
 
-/// Where load `i` of a row begins: each place of the kernel, or pairs of vectors for each second place.
+/// The offset of load `i` of a row: one per kernel column, or pairs of vectors for each second column.
 const fn at<L: Vector, const S: usize>(i: usize) -> usize {
     if S == 1 { i } else { i / 2 * 2 + i % 2 * L::N }
 }
@@ -178,10 +178,10 @@ unsafe fn tile<L: Vector, const K: usize, const S: usize, const R: usize>(
     }
 }
 
-/// Row `I` of a tile's input into all rows of the output that read it.
+/// Adds row `I` of a tile's input to all rows of the output that read it.
 ///
 /// # Safety
-/// As [`tile`]; the masks take only what is there.
+/// As [`tile`]; the masks cover only existing elements.
 #[inline(always)]
 unsafe fn input_row<L: Vector, const K: usize, const S: usize, const R: usize, const I: usize>(
     x: *const f32,

@@ -1,7 +1,8 @@
-//! Convolutions 3 x 3 by Winograd's method F(2 x 2, 3 x 3): four outputs of a channel by 16 products instead of 36.
+//! 3 x 3 convolutions by Winograd's method F(2 x 2, 3 x 3): four outputs of a channel with 16 products
+//! instead of 36.
 //!
 //! ```text
-//! tile    4 x 4 of the input, 2 x 2 of the output, tiles two apart
+//! tile    4 x 4 of the input, 2 x 2 of the output, tiles at a stride of two
 //!
 //! V[k] = (Bt d B)[k]    of each input channel and tile      16 numbers k        adds alone
 //! U[k] = (G g Gt)[k]    of each pair of channels            16 numbers k        looked up and transformed for some rows
@@ -9,9 +10,9 @@
 //! y    = At M A         of each output channel and tile     2 x 2               adds, then the epilogue
 //! ```
 //!
-//! The input lies in [`Planes`] by the phases of a step of two, so that neighbouring tiles read neighbours. Sums are of other
-//! numbers than those of the direct method, and off by a few times as much: about `2^-22` of the sum of the products' sizes.
-//! An input that is not finite spoils all four outputs of its tiles.
+//! The input is stored in [`Planes`] by the phases of a step of two, so that neighbouring tiles read
+//! neighbours. Sums differ from those of the direct method, and their error is a few times larger: about
+//! `2^-22` of the sum of absolute products. A non-finite input affects all four outputs of its tiles.
 //!
 //! Source: Lavin and Gray 2015, "Fast Algorithms for Convolutional Neural Networks".
 
@@ -34,9 +35,9 @@ use core::{array::from_fn, ops::Range};
 
 /// Numbers of a transformed tile.
 const NUMBERS: usize = 16;
-/// Floats of transformed weights, and of products, of the rows that are run together: a part of an L2.
+/// Floats of transformed weights, and of products, of the rows that are run together: a part of an L2 cache.
 const PART_FLOATS: usize = 1 << 15;
-/// The most floats of a transformed input.
+/// The maximum size of a transformed input, in floats.
 const MAX_INPUT: usize = 1 << 20;
 
 /// See the [module page](self).
@@ -50,7 +51,7 @@ pub(crate) struct Winograd {
     tiles: [usize; 2],
 }
 
-/// What a run works in, beside the transformed input.
+/// Scratch memory of a run, besides the transformed input.
 pub(super) struct Memory<'a> {
     /// [`Winograd::part_floats`].
     pub(super) part: &'a mut [f32],
@@ -78,18 +79,18 @@ impl Winograd {
         self.tiles[0] * self.tiles[1]
     }
 
-    /// Floats from a channel to the next of what is transformed.
+    /// Channel stride of transformed data, in floats.
     fn pitch(&self) -> usize {
         self.n_tiles().next_multiple_of(LANES)
     }
 
-    /// Floats from a number of the transformed input to the next: an odd number of cache lines, which would be evicted by each
-    /// other if they were a power of two apart.
+    /// Stride between the 16 parts of the transformed input, in floats: an odd number of cache lines, which
+    /// would evict each other at a power-of-two stride.
     fn number_len(&self) -> usize {
         self.apart(self.channels)
     }
 
-    /// The same for so many planes of tiles.
+    /// The same for that many planes of tiles.
     fn apart(&self, n_planes: usize) -> usize {
         odd_lines(n_planes * self.pitch())
     }
@@ -99,7 +100,7 @@ impl Winograd {
         NUMBERS * self.number_len()
     }
 
-    /// Floats of what some rows work in.
+    /// Scratch floats for some rows.
     pub(super) fn part_floats(&self, n_rows: usize) -> usize {
         let n_rows = self.rows_at_once(n_rows);
         NUMBERS * (odd_lines(n_rows * self.channels) + self.apart(n_rows))
@@ -178,7 +179,7 @@ impl Winograd {
     }
 }
 
-/// At least so many floats, in an odd number of cache lines.
+/// At least that many floats, in an odd number of cache lines.
 fn odd_lines(floats: usize) -> usize {
     (floats.div_ceil(LANES) | 1) * LANES
 }
@@ -200,7 +201,7 @@ impl Job for Transform<'_> {
 
     #[inline(always)]
     unsafe fn run<A: Arch>(self) {
-        // Longer vectors only where tiles are as many.
+        // Longer vectors only where there are enough tiles.
         // SAFETY: passed on; a vector of `A::Narrow` has four or eight floats.
         unsafe {
             if self.method.tiles[1].is_multiple_of(<A::Wide as Vector>::N) {
@@ -348,7 +349,7 @@ impl Finish<'_> {
                         let [a, b, c, d] = rows[r];
                         let (even, odd) = (a.add(b).add(c), difference(difference(b, c), d));
                         let [even, odd] = [even, odd].map(|y| y.mul_add(scale, bias).max_or_self(floor));
-                        // Side by side, then in turns.
+                        // Side by side, then interleaved.
                         let mut pair = [0.0f32; 16];
                         even.store(pair.as_mut_ptr());
                         odd.store(pair.as_mut_ptr().add(L::N));

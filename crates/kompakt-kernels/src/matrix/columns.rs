@@ -1,11 +1,12 @@
-//! A sparse matrix for one vector with many zeros: `y += x[j] W[:, j]` for every `x[j]` that is not zero.
+//! A sparse matrix for one vector with many zeros: `y += x[j] W[:, j]` for each nonzero `x[j]`.
 //!
 //! ```text
 //! column j        rows 2 5 9 -      values a b c 0        y[2] += x[j] a,  y[5] += x[j] b, ...
 //! ```
 //!
-//! An image of a digit is four fifths black, and half of what leaves a ReLU is zero: their columns are never read.
-//! Columns are padded to fours with a row that nobody asks for. Each row has `PARTS` sums, as in the other forms.
+//! An image of a digit is four fifths black, and half of a ReLU's outputs are zero: their columns are never
+//! read. Columns are padded to multiples of four with a row that is never read. Each row has `PARTS` sums, as
+//! in the other forms.
 
 #![expect(unsafe_code, reason = "sums without bounds checks: places were checked when the form was built")]
 
@@ -17,7 +18,7 @@ use crate::{
 };
 use alloc::{vec, vec::Vec};
 
-/// The most rows: the place of a row's sum is a u16, and one row is the padding's.
+/// The maximum number of rows: the index of a row's sum is a u16, and one row is for padding.
 pub const MAX_ROWS: usize = (1 << 16) / PARTS - 1;
 
 /// See the [module page](self).
@@ -27,14 +28,14 @@ pub struct ColumnMatrix {
     n_cols: usize,
     /// `n_cols + 1`: where each column starts.
     starts: Vec<u32>,
-    /// Which of the sums, `[PARTS, n_rows + 1]`: each below so many, where kernels add unchecked. `build` alone writes
-    /// here and checks rows.
+    /// Which of the sums, `[PARTS, n_rows + 1]`: each below that bound, where kernels add unchecked. Only
+    /// `build` writes here and checks rows.
     places: Vec<u16>,
     /// As many.
     values: Vec<f32>,
 }
 
-/// Memory that [`ColumnMatrix::apply`] works in, kept from call to call.
+/// Scratch memory of [`ColumnMatrix::apply`], reused between calls.
 #[derive(Debug, Clone, Default)]
 pub struct ColumnScratch {
     active: Vec<u32>,
@@ -142,7 +143,7 @@ fn add_up_body(sums: &[f32], y: &mut [f32]) {
     }
 }
 
-/// How many elements are not zero.
+/// The number of nonzero elements.
 pub fn count_nonzero(isa: Isa, x: &[f32]) -> usize {
     count(isa, x)
 }
@@ -154,7 +155,7 @@ fn count_body(x: &[f32]) -> usize {
     x.chunks(1 << 16).map(|part| part.iter().map(|&v| u32::from(v != 0.0)).sum::<u32>() as usize).sum()
 }
 
-/// Writes the indices of the elements that are not zero to the front of `active` and says how many.
+/// Writes the indices of the nonzero elements to the front of `active` and returns their number.
 struct Nonzero<'a> {
     x: &'a [f32],
     /// Holds 16 more than `x`.
@@ -184,7 +185,7 @@ pub(crate) fn nonzero_one_by_one(x: &[f32], active: &mut [u32]) -> usize {
     n
 }
 
-/// Adds up each row's parts in the order of the columns, as the other forms do, and so with the same bits.
+/// Adds up each row's parts in the order of the columns, as in the other forms, and so with the same bits.
 struct Scatter<'a> {
     m: &'a ColumnMatrix,
     active: &'a [u32],

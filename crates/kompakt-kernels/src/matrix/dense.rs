@@ -1,4 +1,4 @@
-//! Rows as they come: a code, or a value, for every weight, or for every kept one beside its column.
+//! Rows as decoded: a code, or a value, for each weight, or for each kept one along with its column.
 //!
 //! ```text
 //! codes 3 0 0 2 ...   one register holds 16 levels: one permute turns 16 codes into 16 weights

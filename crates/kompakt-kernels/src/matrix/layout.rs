@@ -1,12 +1,12 @@
-//! Where the columns of a matrix lie, in blocks within which an offset is a u16.
+//! The offsets of a matrix's columns, in blocks within which an offset is a u16.
 
 use alloc::{vec, vec::Vec};
 
-/// Where the columns of a [`TapMatrix`](crate::TapMatrix) lie in `x`, and how they are cut into blocks.
+/// The offsets of the columns of a [`TapMatrix`](crate::TapMatrix) in `x`, and their division into blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TapLayout {
     pub(super) n_cols: usize,
-    /// One a column; `None`: column `c` is at `c`.
+    /// One per column; `None`: column `c` is at `c`.
     pub(super) offsets: Option<Vec<u32>>,
     /// First column of each block, then `n_cols`.
     pub(super) bounds: Vec<u32>,
@@ -29,7 +29,7 @@ impl TapLayout {
         Self { n_cols, offsets: None, bounds, bases, max_offset: n_cols.saturating_sub(1) }
     }
 
-    /// Columns at those offsets, in blocks that reach over at most `footprint` floats where that is possible.
+    /// Columns at those offsets, in blocks that span at most `footprint` floats where possible.
     ///
     /// Panics: if there are more than 2^32 - 1 columns.
     pub fn planar(offsets: Vec<u32>, footprint: usize) -> Self {
@@ -55,12 +55,12 @@ impl TapLayout {
         Self { n_cols: offsets.len(), offsets: Some(offsets), bounds, bases, max_offset }
     }
 
-    /// How many blocks.
+    /// The number of blocks.
     pub fn n_blocks(&self) -> usize {
         self.bases.len()
     }
 
-    /// Where all columns lie.
+    /// The offsets of all columns.
     pub(super) fn all_offsets(&self) -> impl Iterator<Item = u32> {
         (0..self.n_cols as u32).map(|col| self.offsets.as_ref().map_or(col, |o| o[col as usize]))
     }
@@ -74,7 +74,7 @@ impl TapLayout {
     ///
     /// Panics: unless columns ascend and are below the layout's.
     pub(super) fn check(&self, cols: &[u32]) {
-        // Without an early end, so that the loop becomes vectors.
+        // Without an early exit, so that the loop vectorizes.
         let ascend = cols.windows(2).fold(true, |ascend, pair| ascend & (pair[0] < pair[1]));
         assert!(ascend, "columns do not ascend");
         if let Some(&last) = cols.last() {
@@ -82,7 +82,7 @@ impl TapLayout {
         }
     }
 
-    /// Columns that passed [`check`](Self::check), cut at the blocks' bounds: every block, with its part.
+    /// Columns that passed [`check`](Self::check), cut at the blocks' bounds: each block, with its part.
     pub(super) fn cut<'c>(&'c self, cols: &'c [u32]) -> impl Iterator<Item = (usize, &'c [u32])> {
         let mut rest = cols;
         self.bounds[1..].iter().enumerate().map(move |(block, &end)| {
@@ -92,7 +92,7 @@ impl TapLayout {
         })
     }
 
-    /// How far a column of a block is from its base: at most 65,535 by the choice of blocks.
+    /// The offset of a column from its block's base: at most 65,535 by the choice of blocks.
     #[inline]
     pub(super) fn index(&self, block: usize, col: u32) -> u16 {
         debug_assert!((self.bounds[block]..self.bounds[block + 1]).contains(&col));

@@ -6,9 +6,9 @@
 //! a column     V vectors of x, each loaded once, times four weights          acc[row][v] += w[row] * x[v]
 //! ```
 //!
-//! A [`TapMatrix`](crate::TapMatrix) loads `x` for every product; here a load serves four, so that multiplications are what
-//! takes the time, however the vectors of `x` lie. Every row is summed column by column in order, with the same bits
-//! whatever the window and the other rows.
+//! A [`TapMatrix`](crate::TapMatrix) loads `x` for every product; here one load serves four, so that the
+//! multiplications dominate, whatever the alignment of `x`. Each row is summed column by column in order,
+//! with the same bits whatever the window and the other rows.
 
 use crate::{
     Aligned, Codebook, Epilogue, Isa, RowSource, RowWeights, TapLayout, Window,
@@ -18,16 +18,17 @@ use crate::{
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Floats of the panels that are looked up together: a part of an L2.
+/// Floats of the panels that are expanded together: a part of an L2 cache.
 const PANEL_FLOATS: usize = 1 << 15;
 
 /// See the [module page](self).
 #[derive(Debug, Clone)]
 pub struct PanelMatrix {
     n_rows: usize,
-    /// Where each column lies in `x`.
+    /// The offset of each column in `x`.
     offsets: Vec<u32>,
-    /// The layout's largest: kernels load there unchecked once `x` is known to reach so far. `new` and `reset` alone write both.
+    /// The layout's largest: kernels load there unchecked once `x` is known to be long enough. Only `new` and
+    /// `reset` write both.
     max_offset: usize,
     weights: PanelWeights,
 }
@@ -39,14 +40,14 @@ enum PanelWeights {
     Values(Vec<f32>),
 }
 
-/// What [`PanelMatrix::apply`] works in, kept from call to call.
+/// Scratch memory of [`PanelMatrix::apply`], reused between calls.
 #[derive(Debug, Clone, Default)]
 pub struct PanelScratch {
     panel: Aligned,
 }
 
 impl PanelMatrix {
-    /// Rows that are run together: a part of the rows should begin at a multiple of so many.
+    /// Rows that are run together: a part of the rows should start at a multiple of this.
     pub const ROWS: usize = GROUP;
 
     /// No rows yet. With a codebook, rows are given as codes, else as values.
@@ -74,7 +75,7 @@ impl PanelMatrix {
         this
     }
 
-    /// Whether pruned weights have a code beside so many levels; `None` levels are values.
+    /// Whether there is a code left for pruned weights besides that many levels; `None` levels are values.
     pub fn can_hold(n_levels: Option<usize>, is_full: bool) -> bool {
         is_full || n_levels.is_none_or(|n| n < 256)
     }
@@ -88,7 +89,7 @@ impl PanelMatrix {
         }
     }
 
-    /// Forgets all rows, keeps the memory, and takes another layout and codebook.
+    /// Removes all rows, keeps the memory, and sets a new layout and codebook.
     pub fn reset(&mut self, layout: &TapLayout, codebook: Option<&Codebook>) {
         self.clear();
         self.offsets.clear();
@@ -102,7 +103,7 @@ impl PanelMatrix {
         }
     }
 
-    /// Forgets all rows, keeps the memory.
+    /// Removes all rows, keeps the memory.
     pub fn clear(&mut self) {
         self.n_rows = 0;
         match &mut self.weights {
@@ -151,12 +152,12 @@ impl PanelMatrix {
         }
     }
 
-    /// A row of zeros more; its place in its group.
+    /// Appends a row of zeros; returns its position in its group.
     fn start_row(&mut self) -> usize {
         let (lane, more) = (self.n_rows % GROUP, self.offsets.len() * GROUP);
         if lane == 0 {
             match &mut self.weights {
-                // What is past the levels is zero.
+                // Entries past the levels are zero.
                 PanelWeights::Codes(codes, book) => codes.resize(codes.len() + more, book.n_levels() as u8),
                 PanelWeights::Values(values) => values.resize(values.len() + more, 0.0),
             }
@@ -186,7 +187,7 @@ impl PanelMatrix {
         if is_coded { Aligned::estimate_bytes(n) } else { 0 }
     }
 
-    /// Where the columns lie.
+    /// The offsets of the columns.
     pub(crate) fn offsets(&self) -> &[u32] {
         &self.offsets
     }

@@ -1,9 +1,10 @@
-//! Where the forms get their weights: the kept weights of a matrix, row by row.
+//! The source of weights for the forms: the kept weights of a matrix, row by row.
 
 use alloc::boxed::Box;
 
-/// A row's products with one vector are added up in so many parts: product `i` goes to part `i % 4`, and the sum is
-/// `(part 0 + part 1) + (part 2 + part 3)`, in every form, so that they all have the same bits on an instruction set.
+/// A row's products with one vector are added up in this many parts: product `i` goes to part `i % 4`, and
+/// the sum is `(part 0 + part 1) + (part 2 + part 3)`, in every form, so that they all have the same bits on
+/// an instruction set.
 pub(crate) const PARTS: usize = 4;
 
 /// The sum of the parts.
@@ -24,7 +25,7 @@ pub(crate) fn add_product(fused: bool, a: f32, b: f32, sum: f32) -> f32 {
     return libm::fmaf(a, b, sum);
 }
 
-/// The values behind codes: up to 256 of them, the rest zero, so that every byte is a valid code.
+/// The values of codes: up to 256 of them, the rest zero, so that each byte is a valid code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Codebook {
     table: Box<[f32; 256]>,
@@ -57,7 +58,7 @@ impl Codebook {
         &self.table
     }
 
-    /// How many levels were given.
+    /// The number of levels given.
     pub fn n_levels(&self) -> usize {
         self.n_levels
     }
@@ -96,7 +97,7 @@ impl RowWeights<'_> {
     }
 }
 
-/// A sparse matrix that can be read row by row, as often as needed; every time the same.
+/// A sparse matrix that can be read row by row, any number of times, with the same result.
 pub trait RowSource {
     /// Rows.
     fn n_rows(&self) -> usize;

@@ -8,12 +8,13 @@
 //!   ...                                     ...            (- is a filler: weight zero)
 //! ```
 //!
-//! Each row has its own lane, so nothing is summed across lanes and all sixteen rows end together: their lengths are
-//! nearly equal because the rows of a band are sorted. Bands are contiguous rows, so that threads may share them out.
+//! Each row has its own lane, so there are no horizontal sums, and all sixteen rows end together: their
+//! lengths are nearly equal because the rows of a band are sorted. Bands are contiguous rows, so that they
+//! can be distributed over threads.
 //!
-//! The sixteen `x` of a step are loaded one by one and put together with inserts: on the machines measured that is
-//! nearly twice as fast as the gather instruction. A codebook of up to 32 entries stays in two registers, and a step
-//! takes 16 codes of one byte; a larger one is stored as values.
+//! The sixteen `x` of a step are loaded one by one and combined with inserts: on the machines measured that
+//! is nearly twice as fast as the gather instruction. A codebook of up to 32 entries stays in two registers,
+//! and a step takes 16 codes of one byte; a larger one is stored as values.
 //!
 //! Source: Kreutzer 2014, "A unified sparse matrix data format", SELL-C-sigma.
 
@@ -37,7 +38,7 @@ pub(crate) const LANES: usize = 16;
 pub const BAND_ROWS: usize = 256;
 /// The code of a filler.
 pub(crate) const FILLER: u8 = 0xff;
-/// The most columns: a column is a u16.
+/// The maximum number of columns: a column is a u16.
 pub const MAX_COLS: usize = 1 << 16;
 /// The largest codebook that is kept as codes.
 const MAX_LEVELS: usize = 32;
@@ -50,8 +51,8 @@ pub struct SlicedMatrix {
     n_kept: usize,
     /// Sixteen rows each, in the order of the bands.
     slices: Vec<Slice>,
-    /// `[steps, LANES]`; each below `n_cols`, which is above 0 if there are any: kernels load `x` there unchecked. `build`
-    /// alone writes here and checks it.
+    /// `[steps, LANES]`; each below `n_cols`, which is above 0 if there are any: kernels load `x` there
+    /// unchecked. Only `build` writes here, and checks it.
     idx: Vec<u16>,
     weights: SlicedWeights,
 }
@@ -61,7 +62,7 @@ pub struct SlicedMatrix {
 pub(crate) struct Slice {
     /// Its steps.
     pub(crate) steps: Range<usize>,
-    /// Of which so many, from the first, have no filler.
+    /// The number of leading steps without fillers.
     pub(crate) full: usize,
     /// The row of each lane, counted from the band's first; the first `n_lanes` count.
     pub(crate) rows: [u16; LANES],
@@ -108,7 +109,7 @@ impl SlicedMatrix {
                 }
             }
         });
-        // A filler is column 0, and so is a row that was counted and then left out.
+        // Fillers have column 0, and so does a row that was counted and then left out.
         assert!(idx.is_empty() || n_cols > 0, "kept weights without columns");
         Some(Self { n_rows, n_cols, n_kept: counts.iter().sum(), slices, idx, weights })
     }
@@ -133,7 +134,7 @@ impl SlicedMatrix {
         self.n_kept
     }
 
-    /// How many bands there are: the unit of sharing out work.
+    /// The number of bands, the unit of work distribution.
     pub fn n_bands(&self) -> usize {
         self.n_rows.div_ceil(BAND_ROWS)
     }
@@ -153,7 +154,7 @@ impl SlicedMatrix {
         }
     }
 
-    /// [`apply`](Self::apply) for the rows of one band; `y` holds those alone, `epilogue` is that of all rows.
+    /// [`apply`](Self::apply) for the rows of one band; `y` holds only those, `epilogue` is that of all rows.
     pub fn apply_band(&self, isa: Isa, band: usize, x: &[f32], epilogue: Epilogue<'_>, y: &mut [f32]) {
         let rows = self.band_rows(band);
         assert!(x.len() >= self.n_cols, "x has {} elements of {}", x.len(), self.n_cols);
@@ -258,7 +259,7 @@ trait StepWeights<V>: Copy {
     unsafe fn get(self, at: usize) -> V;
 }
 
-/// Codes; there may be fillers among them if `FILLERS`.
+/// Codes, possibly with fillers if `FILLERS`.
 #[derive(Clone, Copy)]
 struct Coded<V: Vector, const FILLERS: bool> {
     codes: *const u8,

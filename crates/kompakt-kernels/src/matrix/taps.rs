@@ -1,4 +1,4 @@
-//! A sparse matrix whose columns are places in a plane: convolutions, and linear layers over a batch.
+//! A sparse matrix whose columns are offsets in a plane: convolutions, and linear layers over a batch.
 //!
 //! ```text
 //! y[row][p] = epilogue( sum over kept weights  w * x[offset(column) * scale + p] )        p = the positions of a window
@@ -7,12 +7,12 @@
 //! batch        column = input feature       offset = column, scale = images                 window [1, images]
 //! ```
 //!
-//! A kept weight is loaded once and multiplied with a whole window of positions; pruned weights cost nothing. Any
-//! stride, dilation and padding is a matter of how `x` lies (see [`crate::planes`]) and of the offsets, so one kernel
-//! runs all of them. Nothing is unrolled into columns of patches.
+//! A kept weight is loaded once and multiplied with an entire window of positions; pruned weights cost
+//! nothing. Any stride, dilation and padding is handled by the layout of `x` (see [`crate::planes`]) and the
+//! offsets, so one kernel runs all of them. There is no im2col.
 //!
 //! Columns are cut into blocks whose part of `x` stays in cache, and within a block an offset is a u16. Blocks are
-//! run one after the other over all rows, sums waiting in `y` meanwhile.
+//! run one after the other over all rows, with partial sums in `y`.
 #![expect(
     unsafe_code,
     reason = "weights without bounds checks: entries were counted when the form was built"
@@ -35,9 +35,9 @@ pub struct TapMatrix {
     by_block: bool,
     /// Where each block of each row starts, in that order, then the end.
     starts: Vec<u32>,
-    /// Offset of each kept weight from its block's base. The base plus the offset is one of the layout's offsets, so at
-    /// most its `max_offset`: kernels load there unchecked once `x` is known to reach so far. `build`, `push_row` and
-    /// `push_full_row` alone write here, after [`TapLayout::check`].
+    /// Offset of each kept weight from its block's base. The base plus the offset is one of the layout's
+    /// offsets, so at most its `max_offset`: kernels load there unchecked once `x` is known to be long
+    /// enough. Only `build`, `push_row` and `push_full_row` write here, after [`TapLayout::check`].
     idx: Vec<u16>,
     weights: TapWeights,
 }
@@ -118,7 +118,7 @@ impl TapMatrix {
         }
     }
 
-    /// Forgets all rows, keeps the memory.
+    /// Removes all rows, keeps the memory.
     pub fn clear(&mut self) {
         (self.n_rows, self.by_block) = (0, false);
         self.starts.truncate(1);
@@ -129,7 +129,7 @@ impl TapMatrix {
         }
     }
 
-    /// Forgets all rows, keeps the memory, and takes another layout and codebook.
+    /// Removes all rows, keeps the memory, and sets a new layout and codebook.
     pub fn reset(&mut self, layout: &Arc<TapLayout>, codebook: Option<&Codebook>) {
         self.clear();
         if !Arc::ptr_eq(&self.layout, layout) {
@@ -185,13 +185,13 @@ impl TapMatrix {
         self.n_rows += 1;
     }
 
-    /// The bytes that [`build`](Self::build) would take, the layout aside.
+    /// The bytes that [`build`](Self::build) would need, without the layout.
     pub fn estimate_bytes(layout: &TapLayout, n_rows: usize, n_kept: usize, is_coded: bool) -> usize {
         let weights = if is_coded { n_kept * 3 + 1024 } else { n_kept * 6 };
         weights + (n_rows * layout.n_blocks() + 1) * 4
     }
 
-    /// The bytes it holds, the layout aside.
+    /// The bytes it holds, without the layout.
     pub fn n_bytes(&self) -> usize {
         let weights = match &self.weights {
             TapWeights::Codes(codes, _) => codes.capacity() + 1024,
@@ -263,7 +263,7 @@ impl TapMatrix {
         assert!(rows.len() == 1 || y_reach <= y_plane, "planes of y overlap");
         assert!(y.len() >= y_end, "y is too short for its window");
         let n_blocks = self.layout.n_blocks();
-        // From a row to the next, and from a block to the next, in `starts`.
+        // Strides of rows and of blocks in `starts`.
         let (row_step, block_step) = if self.by_block { (1, self.n_rows) } else { (n_blocks, 1) };
         for block in 0..n_blocks {
             let part = Part {
@@ -288,8 +288,8 @@ impl TapMatrix {
     }
 }
 
-/// One block of columns, and all that is the same for its rows. Checked by [`TapMatrix::apply`]: the window of every
-/// tap of the block lies in `x`.
+/// One block of columns, with the data common to its rows. Checked by [`TapMatrix::apply`]: the windows of
+/// all taps of the block are within `x`.
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a> {
     /// Row `r` has the entries `starts[r * row_step] .. starts[r * row_step + 1]`.
@@ -300,7 +300,7 @@ pub(crate) struct Part<'a> {
     pub(crate) window: Window,
     /// Whether `y` holds the sums so far.
     pub(crate) carry: bool,
-    /// What happens after the last block.
+    /// The epilogue, after the last block.
     pub(crate) epilogue: Option<Epilogue<'a>>,
     pub(crate) y_plane: usize,
 }

@@ -5,16 +5,16 @@
 pub struct Window {
     /// Rows of positions.
     pub rows: usize,
-    /// Positions in a row, side by side in `x` and `y`.
+    /// Positions in a row, contiguous in `x` and `y`.
     pub cols: usize,
-    /// From row to row in `x`.
+    /// Row stride in `x`.
     pub x_stride: usize,
-    /// From row to row in `y`.
+    /// Row stride in `y`.
     pub y_stride: usize,
 }
 
 impl Window {
-    /// `n` positions side by side.
+    /// `n` contiguous positions.
     pub fn line(n: usize) -> Self {
         Self { rows: 1, cols: n, x_stride: n, y_stride: n }
     }

@@ -6,10 +6,10 @@ use crate::{
 use alloc::sync::Arc;
 use core::ops::Range;
 
-/// Which form a [`WindowMatrix`] has.
+/// The form of a [`WindowMatrix`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WindowForm {
-    /// Kept weights alone: [`TapMatrix`].
+    /// Only kept weights: [`TapMatrix`].
     Taps,
     /// All weights: [`PanelMatrix`].
     Panels,
@@ -18,7 +18,7 @@ pub enum WindowForm {
 /// The weights of a convolution, or of a linear layer over a batch.
 #[derive(Debug, Clone)]
 pub enum WindowMatrix {
-    /// Kept weights alone.
+    /// Only kept weights.
     Taps(TapMatrix),
     /// All weights.
     Panels(PanelMatrix),
@@ -49,8 +49,8 @@ impl WindowMatrix {
         }
     }
 
-    /// Forgets all rows, takes another form, layout and codebook, and keeps the memory if the form is the same; with room
-    /// for so many rows and kept weights in all.
+    /// Removes all rows, sets a new form, layout and codebook, and keeps the memory if the form is the same;
+    /// with room for that many rows and kept weights in all.
     pub fn reset(
         &mut self,
         form: WindowForm,
@@ -90,7 +90,7 @@ impl WindowMatrix {
         }
     }
 
-    /// The bytes it holds, the layout aside.
+    /// The bytes it holds, without the layout.
     pub fn n_bytes(&self) -> usize {
         match self {
             Self::Taps(m) => m.n_bytes(),
