@@ -1,4 +1,4 @@
-//! Weights a second through the tiers `direct` and `stream`: check, decode, encode, by density and levels.
+//! Weights per second through the tiers `direct` and `stream`: check, decode, encode, by density and levels.
 //!
 //! ```text
 //! cargo bench -p kompakt-entropy --bench direct
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const SIDE: usize = 1024;
 
-/// Weights of which `density` of 100 are kept, with codes of a bell-like frequency; always the same.
+/// Weights of which `density` of 100 are kept, with codes of a bell-shaped distribution; deterministic.
 fn layer(density: u64, n_levels: usize) -> MaskedCodesBuf {
     let mut weights = MaskedCodesBuf::new([SIDE, SIDE, 1], true, n_levels, n_levels / 2).expect("a layer");
     let mut state = 0x9e37_79b9_7f4a_7c15u64;

@@ -1,4 +1,5 @@
-//! Symbols a second of the rANS decoders, by instruction set, alphabet, entropy and ways; of the encoder, by alphabet.
+//! Throughput of the rANS decoders, by instruction set, alphabet, entropy and ways; of the encoder, by
+//! alphabet.
 //!
 //! ```text
 //! cargo bench -p kompakt-entropy --bench rans

@@ -1,4 +1,4 @@
-//! Weights a second through the tier `smallest`, encoded and decoded, by density, levels and entropy.
+//! Weights per second through the tier `smallest`, encoded and decoded, by density, levels and entropy.
 //!
 //! ```text
 //! cargo bench -p kompakt-entropy --bench smallest

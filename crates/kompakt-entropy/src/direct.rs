@@ -1,17 +1,17 @@
-//! The tier `direct`: tiles of bit-packed codes that kernels run from as they lie in the file.
+//! The tier `direct`: tiles of bit-packed codes that kernels read in place.
 //!
 //! A tile is a block of consecutive rows of one weight matrix (rows = output units, columns = all else). It is
-//! decodable by itself, and has one of three layouts, whichever suits it:
+//! decodable by itself, and has one of three layouts:
 //!
 //! ```text
 //! row      . 3 . . 1 . . 2          (dots are pruned; 4 levels, 2 bits a code)
-//! dense    0 4 0 0 2 0 0 3          every weight a field: here 0 is "pruned", c + 1 is code c, so 3 bits
-//! bitmap   0 1 0 0 1 0 0 1 | 3 1 2  a bit for every weight, then the codes of those that are kept
+//! dense    0 4 0 0 2 0 0 3          a field for each weight: here 0 is "pruned", c + 1 is code c, so 3 bits
+//! bitmap   0 1 0 0 1 0 0 1 | 3 1 2  a bit for each weight, then the codes of the kept ones
 //! gaps     1 2 2 | 3 1 2            pruned weights before each kept one, then its code
 //! ```
 //!
 //! Every row starts on a whole byte in each part of the tile, and a count for each row (one byte for most
-//! networks) says where. The exact bytes are in `spec/format-direct.md`, rules D-1 and up.
+//! networks) determines where. The exact bytes are in `spec/format-direct.md`, rules D-1 and up.
 //!
 //! [`TileRef::parse`] reads every byte once. A `TileRef` is the proof: its rows cannot fail, their columns are
 //! below `cols` and their codes below `n_levels`.

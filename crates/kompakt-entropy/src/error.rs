@@ -1,4 +1,4 @@
-//! What can be wrong with the input of a coder or with a coded stream.
+//! Errors of coders' inputs and of coded streams.
 
 /// Why something cannot be coded, or why bytes are not a coded stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -7,13 +7,13 @@ pub enum EntropyError {
     /// A tensor that cannot be coded: lengths or codes out of range.
     #[error("weights: {problem}")]
     Weights {
-        /// What does not fit.
+        /// What is out of range.
         problem: &'static str,
     },
-    /// A stream that ends before everything in it is read, or holds more than was asked for.
+    /// A stream that ends before everything in it is read, or holds more than was read.
     #[error("coded stream, byte {offset}: {problem} (rule {rule})")]
     Stream {
-        /// Where the reader stood.
+        /// The reader's offset.
         offset: usize,
         /// The rule of the specification that is broken.
         rule: &'static str,

@@ -1,4 +1,4 @@
-//! Entropy coders, encoder beside decoder, and the bit-packed direct form.
+//! Entropy coders, with encoder and decoder, and the bit-packed direct form.
 #![no_std]
 
 extern crate alloc;

@@ -1,8 +1,8 @@
-//! How alike two units are, as the gain of coding one after the other.
+//! The similarity of two units, as the gain of coding one after the other.
 //!
 //! If the kept weights of two units had nothing to do with each other, `e` of them would fall together; `s` do.
-//! What that says is worth `s ln (s / e) - (s - e)`, the logarithm of a likelihood ratio. To this come signs that
-//! agree (or disagree throughout), and units of the same density.
+//! The gain is `s ln (s / e) - (s - e)`, the logarithm of a likelihood ratio, plus terms for signs that
+//! agree (or disagree throughout), and for equal density.
 
 use crate::{MaskedCodes, smallest::log};
 use alloc::{vec, vec::Vec};
@@ -105,7 +105,7 @@ impl Likeness {
         self.incoming.sizes[unit]
     }
 
-    /// What is gained by coding `b` right after `a`, in 1/256 of a nat.
+    /// The gain of coding `b` right after `a`, in 1/256 of a nat.
     pub(crate) fn between(&self, a: usize, b: usize) -> i64 {
         let sizes = self.n_kept(a) + self.n_kept(b);
         let steepness = (256 * sizes).isqrt().min(128) as i64;

@@ -1,10 +1,10 @@
-//! The order of hidden units that codes best.
+//! The order of hidden units that compresses best.
 //!
-//! A network computes the same whatever the order of its hidden units, so the order may be chosen: it is not
-//! stored, and what it could have said is saved. A coder that looks at the row before gains most if alike units
-//! stand together, so this is a search for the path through all units with the largest sum of likenesses:
-//! greedily from the densest unit, then improved by moving short pieces and by turning pieces around. Units that
-//! keep nothing come last.
+//! A network computes the same for any order of its hidden units, so the order is free: it is not stored, and
+//! its information is saved. A coder that uses the row before gains most if similar units are adjacent, so
+//! this searches for the path through all units with the largest sum of similarities: greedily from the
+//! densest unit, then improved by moving short segments and by reversing segments. Units that keep nothing
+//! come last.
 //!
 //! Integer arithmetic throughout: the same order on every machine.
 
@@ -15,9 +15,9 @@ use alloc::{vec, vec::Vec};
 const MAX_ALL_PAIRS: usize = 1024;
 /// How many units are then looked at for the next place.
 const N_CANDIDATES: usize = 64;
-/// How often the path is improved at most.
+/// The maximum number of improvement passes.
 const N_SWEEPS: usize = 20;
-/// The longest piece that is moved.
+/// The longest segment that is moved.
 const MAX_PIECE: usize = 3;
 
 /// The best order of the rows of `weights`: entry `i` is the row that should come `i`-th.
@@ -94,7 +94,7 @@ impl Table {
         path
     }
 
-    /// Moves every piece of up to [`MAX_PIECE`] units to where it fits best. Says whether anything moved.
+    /// Moves each segment of up to [`MAX_PIECE`] units to its best position. Returns whether anything moved.
     fn move_pieces(&self, path: &mut Vec<usize>) -> bool {
         let mut moved = false;
         for len in 1..=MAX_PIECE {
@@ -108,7 +108,7 @@ impl Table {
         moved
     }
 
-    /// Where in `path` a piece fits best; `from` if nowhere better than there.
+    /// The best position of a segment in `path`; `from` if no other is better.
     fn place(&self, path: &[usize], piece: &[usize], from: usize) -> usize {
         let gain = |at: usize| {
             let (before, after) = (at.checked_sub(1).and_then(|i| path.get(i)), path.get(at));
@@ -123,11 +123,11 @@ impl Table {
         to
     }
 
-    /// Turns around every piece that fits better the other way. Says whether any did.
+    /// Reverses each segment that fits better reversed. Returns whether any did.
     fn turn_pieces(&self, path: &mut [usize]) -> bool {
         let mut turned = false;
         for from in 0..path.len() {
-            // Along the piece as it stands, and turned around.
+            // Along the segment as it is, and reversed.
             let (mut forth, mut back) = (0, 0);
             for to in from + 1..path.len() {
                 forth += self.gain(Some(&path[to - 1]), Some(&path[to]));

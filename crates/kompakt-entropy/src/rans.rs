@@ -1,7 +1,7 @@
-//! The coder of the tier `stream`: range asymmetric numeral systems (rANS), many ways side by side.
+//! The coder of the tier `stream`: range asymmetric numeral systems (rANS), with many interleaved ways.
 //!
 //! A number `x` is a stack of symbols. To push a symbol that has `freq` of the 4096 slots, split `x` by `freq` and
-//! put the remainder among the symbol's slots; to pop, look which symbol the slot `x mod 4096` belongs to:
+//! put the remainder among the symbol's slots; to pop, look up the symbol of the slot `x mod 4096`:
 //!
 //! ```text
 //! push   x  ->  (x / freq) * 4096 + slot(symbol, x mod freq)
@@ -9,16 +9,16 @@
 //! ```
 //!
 //! A likely symbol makes `x` grow by few bits, an unlikely one by many: `log2(4096 / freq)`, its share of the
-//! entropy. `x` stays within `2^16 .. 2^32`: what is too much is written as a 16-bit word, what is missing is
+//! entropy. `x` stays within `2^16 .. 2^32`: excess is written as a 16-bit word, and missing bits are
 //! read.
 //!
-//! One such number is slow, for every pop waits for the last. So symbol `i` goes to way `i mod ways`, each way has
-//! a number of its own, and vector registers hold 16 ways each; the words of all ways are one sequence, in the
-//! order in which a decoder wants them. A way costs about 3 bytes, so short streams have few.
+//! One such number is slow, since each pop depends on the last. So symbol `i` goes to way `i mod ways`, each
+//! way has its own number, and vector registers hold 16 ways each; the words of all ways are one sequence, in
+//! the order in which a decoder reads them. A way costs about 3 bytes, so short streams have few.
 //!
 //! An alphabet of at most 16 symbols has its slots laid out by the alias method, so that the table fits registers;
 //! larger ones, up to 256, have it in memory, slot by slot. [`Decoder::decode`] may be called with a different
-//! [`Table`] for every run of symbols; ways and words just go on.
+//! [`Table`] for each run of symbols; ways and words continue.
 //!
 //! The scalar decoder is the definition (`spec/format-stream.md`, rules R-1 and up); [`Isa`](crate::Isa) names the others,
 //! which give the same result on any bytes. What is not here: which symbols are coded with which table
@@ -63,9 +63,9 @@ pub use table::Table;
 const SLOT_BITS: u32 = 12;
 /// The slots of all symbols together.
 const SLOTS: usize = 1 << SLOT_BITS;
-/// The smallest state. A decoder ends with every way at it.
+/// The smallest state. A decoder ends with all ways in it.
 const LOWEST: u32 = 1 << 16;
-/// The most ways, as a power of 2.
+/// The maximum number of ways, as a power of 2.
 pub const MAX_LOG2_WAYS: u32 = 6;
-/// The most ways.
+/// The maximum number of ways.
 const MAX_WAYS: usize = 1 << MAX_LOG2_WAYS;

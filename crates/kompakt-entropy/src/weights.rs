@@ -1,4 +1,4 @@
-//! The weights of one layer as the coders see them: a mask and a code for every weight that is kept.
+//! The weights of one layer as the coders see them: a mask and a code for each kept weight.
 //!
 //! ```text
 //! row-major [rows, channels, taps]        taps = kernel height x width, 1 for a linear layer
@@ -6,8 +6,8 @@
 //!   codes  0 3 0 1 2 0                    index into an ascending codebook; 0 and ignored where masked
 //! ```
 //!
-//! The numbers behind the codes are not here: a coder needs to know how many there are and how many of them
-//! are negative, nothing else.
+//! The codebook's values are not here: a coder only needs to know how many there are and how many of them
+//! are negative.
 
 use crate::EntropyError;
 use alloc::{vec, vec::Vec};
@@ -32,7 +32,7 @@ pub struct MaskedCodes<'a> {
 }
 
 impl MaskedCodes<'_> {
-    /// Checks lengths and ranges: everything that the coders rely on.
+    /// Checks lengths and ranges: all that the coders rely on.
     ///
     /// Errors: [`EntropyError::Weights`] with what is wrong.
     pub fn validate(&self) -> Result<(), EntropyError> {
@@ -82,7 +82,7 @@ impl MaskedCodes<'_> {
     }
 }
 
-/// The same, owned: what a decoder fills in.
+/// The same, owned: the output of a decoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaskedCodesBuf {
     /// As in [`MaskedCodes`].

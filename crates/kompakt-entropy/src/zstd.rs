@@ -1,13 +1,13 @@
-//! Zstandard (RFC 8878), decoding only: blocks to bytes, and nothing else than the text allows. What packs is elsewhere.
+//! Zstandard (RFC 8878), decoding only: blocks to bytes, strictly by the text. The compressor is elsewhere.
 //!
 //! ```text
 //! block:  literals (raw, one byte repeated, or Huffman codes)  +  sequences (FSE codes)
-//! a sequence: so many literals, then so many bytes again from so far back
+//! a sequence: a number of literals, then a match: length and offset
 //! ```
 //!
-//! The decoder is strict: every stream of bits is read to exactly its first bit, every table fills its cells. Two strict
-//! readers accept the same bytes, which is why there is one here: a decoder that passes what the text calls corrupt
-//! makes a file good for one reader and bad for another.
+//! The decoder is strict: each bit stream is read to exactly its first bit, and each table fills its cells.
+//! Two strict readers accept the same bytes, which is why there is one here: a decoder that passes what the
+//! text calls corrupt makes a file good for one reader and bad for another.
 //!
 //! What is not here: frame headers (each container has its own rule for them), dictionaries, checksums. Section numbers in
 //! comments are those of the RFC.
@@ -22,10 +22,10 @@ use alloc::vec::Vec;
 /// The most bytes of a block (3.1.1.2.4).
 const BLOCK_MAX: usize = 1 << 17;
 
-/// The blocks of a frame, which follow its header and unpack to `length` bytes; `None` for anything else, bytes behind the
-/// last block included. Sections 3.1.1.2 and 3.1.1.3.
+/// The blocks of a frame, which follow its header and unpack to `length` bytes; `None` for anything else,
+/// bytes after the last block included. Sections 3.1.1.2 and 3.1.1.3.
 ///
-/// Memory: `length`, and the literals of one block. Time: in proportion to both lengths.
+/// Memory: `length`, and the literals of one block. Time: proportional to both lengths.
 pub fn unpack(mut data: &[u8], length: usize) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(length);
     let mut state = block::State::new();

@@ -1,11 +1,11 @@
-//! A row of a bitmap tile: a bit for every weight, then the codes of those that are kept.
+//! A row of a bitmap tile: a bit for each weight, then the codes of the kept ones.
 
 use super::dense_row::check_codes;
 use super::layout::TileShape;
 use super::row::Wrong;
 use crate::bits;
 
-/// A row with a bit for every weight.
+/// A row with a bit for each weight.
 #[derive(Debug, Clone, Copy)]
 pub struct BitmapRow<'a> {
     pub(super) map: &'a [u8],
@@ -30,7 +30,7 @@ impl<'a> BitmapRow<'a> {
         self.shape.code_bits()
     }
 
-    /// How many weights are kept: the ones in the map.
+    /// The number of kept weights: the ones in the map.
     pub fn n_kept(&self) -> usize {
         self.n_kept
     }

@@ -1,10 +1,10 @@
-//! A row of a dense tile: a field for every weight.
+//! A row of a dense tile: a field for each weight.
 
 use super::layout::TileShape;
 use super::row::Wrong;
 use crate::bits;
 
-/// A row with a field for every weight.
+/// A row with a field for each weight.
 #[derive(Debug, Clone, Copy)]
 pub struct DenseRow<'a> {
     pub(super) fields: &'a [u8],
@@ -46,7 +46,7 @@ impl<'a> DenseRow<'a> {
         self.count(|field| field != 0)
     }
 
-    /// How many fields are so.
+    /// The number of such fields.
     pub(super) fn count(&self, so: impl Fn(u8) -> bool) -> usize {
         let mut n = 0;
         blocks(self.fields, self.field_bits, self.shape.cols, |_, fields| {
@@ -64,7 +64,7 @@ impl<'a> DenseRow<'a> {
         }
         let mut n = 0;
         blocks(self.fields, self.field_bits, self.shape.cols, |first, fields| {
-            // Written in any case, counted only if it is kept: a branch would be missed too often.
+            // Always written, but counted only if kept: a branch would be mispredicted too often.
             for (&field, col_here) in fields.iter().zip(first as u32..) {
                 if let (Some(col), Some(code)) = (cols.get_mut(n), codes.get_mut(n)) {
                     (*col, *code) = (col_here, field.wrapping_sub(1));

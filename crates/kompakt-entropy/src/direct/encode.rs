@@ -4,22 +4,22 @@ use super::layout::{Kept, Layout, TileShape, count_bytes, filler, sizes};
 use crate::{EntropyError, MaskedCodes, bits};
 use alloc::vec::Vec;
 
-/// Who picks the layout of a tile.
+/// How the layout of a tile is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
     /// The layout that takes the fewest bytes.
     Smallest,
-    /// The layout that kernels get through soonest: dense from a third kept, bitmap from a sixteenth,
+    /// The layout that is fastest for kernels: dense from a third kept, bitmap from a sixteenth,
     /// else gaps without fillers where that costs at most a quarter more.
     Fastest,
-    /// That one.
+    /// The given layout.
     Only(Layout),
 }
 
 /// Writes all of `weights` as one tile.
 ///
-/// Errors: [`EntropyError::Weights`] where [`MaskedCodes::validate`] says so, where a side is 0 or above 2^28, or
-/// where the layout asked for is dense and "pruned" and the codes do not fit a byte together.
+/// Errors: [`EntropyError::Weights`] where [`MaskedCodes::validate`] fails, where a side is 0 or above 2^28,
+/// or where the given layout is dense and "pruned" and the codes do not fit a byte together.
 /// Source: `spec/format-direct.md`.
 pub fn encode_tile(weights: &MaskedCodes<'_>, choice: Choice) -> Result<Vec<u8>, EntropyError> {
     weights.validate()?;

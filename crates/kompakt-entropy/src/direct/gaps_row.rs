@@ -1,11 +1,11 @@
-//! A row of a gaps tile: how far each kept weight is from the one before it, then their codes.
+//! A row of a gaps tile: the distance of each kept weight from the one before it, then their codes.
 
 use super::dense_row::{blocks, check_codes};
 use super::layout::{TileShape, filler};
 use super::row::Wrong;
 use crate::bits;
 
-/// A row with a gap for every kept weight.
+/// A row with a gap for each kept weight.
 #[derive(Debug, Clone, Copy)]
 pub struct GapsRow<'a> {
     pub(super) gaps: &'a [u8],
@@ -38,12 +38,12 @@ impl<'a> GapsRow<'a> {
         self.shape.code_bits()
     }
 
-    /// How many weights are kept.
+    /// The number of kept weights.
     pub fn n_kept(&self) -> usize {
         self.n_kept
     }
 
-    /// How many of the gaps are fillers. None: gaps and codes go in step.
+    /// The number of fillers among the gaps. If zero, gaps and codes correspond one to one.
     pub fn n_fillers(&self) -> usize {
         self.n_fillers
     }
@@ -62,7 +62,7 @@ impl<'a> GapsRow<'a> {
             return Err((self.gaps, "D-5", "the bits after a row's last gap are not zero"));
         }
         let filler = filler(self.gap_bits);
-        // `past`: columns spoken for. Each field adds at most 2^16 to it, and a row has less than 2^33 fields.
+        // `past`: columns covered. Each field adds at most 2^16 to it, and a row has less than 2^33 fields.
         let (mut past, mut n_fillers, mut last_is_filler) = (0u64, 0, false);
         self.each_gap(|gap| {
             last_is_filler = gap == filler;
@@ -81,7 +81,8 @@ impl<'a> GapsRow<'a> {
     pub(super) fn columns_into(&self, cols: &mut [u32]) {
         let filler = filler(self.gap_bits);
         let (mut past, mut n) = (0, 0);
-        // A filler writes too, where the kept weight after it writes again: a branch would be missed too often.
+        // A filler writes too, and the kept weight after it overwrites that: a branch would be mispredicted
+        // too often.
         self.each_gap(|gap| {
             past += gap;
             cols[n] = past;

@@ -1,4 +1,4 @@
-//! The three layouts: what each takes, and the tag byte that names one.
+//! The three layouts: their sizes, and the tag byte.
 //!
 //! ```text
 //! tag    bits 0-1  layout: 0 dense, 1 bitmap, 2 gaps
@@ -13,15 +13,15 @@ use alloc::vec::Vec;
 
 /// The widest gap field.
 pub(crate) const MAX_GAP_BITS: u32 = 16;
-/// The most rows or columns of a tile.
+/// The maximum number of rows or columns of a tile.
 pub(crate) const MAX_SIDE: usize = 1 << 28;
 
-/// How the weights of a tile lie. See the [module page](crate::direct) for a picture.
+/// The layout of a tile's weights. See the [module page](crate::direct) for a diagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// Every weight a field; pruned ones, if there are any, are field 0.
+    /// A field for each weight; pruned ones, if any, are field 0.
     Dense,
-    /// A bit for every weight, and the codes of those that are kept.
+    /// A bit for each weight, and the codes of the kept ones.
     Bitmap,
     /// The distance to the previous kept weight, and its code.
     Gaps,
@@ -38,7 +38,7 @@ impl Layout {
     }
 }
 
-/// What a reader knows of a tile before it opens it.
+/// The shape of a tile, which a reader knows before parsing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TileShape {
     /// Rows in the tile, 1 to 2^28.
@@ -73,17 +73,17 @@ impl TileShape {
     }
 }
 
-/// The bits that tell `n_values` values apart, at least 1.
+/// The bits needed to distinguish `n_values` values, at least 1.
 pub(crate) fn field_bits(n_values: usize) -> u32 {
     (usize::BITS - n_values.saturating_sub(1).leading_zeros()).max(1)
 }
 
-/// The bytes that a tile takes in each layout. Exact, tag included.
+/// The size of a tile in each layout, in bytes. Exact, including the tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     /// `None` where some weights are pruned and "pruned" and the codes do not fit a byte together.
     pub dense: Option<usize>,
-    /// A bit for every weight.
+    /// A bit for each weight.
     pub bitmap: usize,
     /// With the best width of a gap.
     pub gaps: usize,
@@ -91,7 +91,7 @@ pub struct Sizes {
     pub gap_bits: u32,
 }
 
-/// What each layout would take for a tile that holds all of `weights`.
+/// The size in each layout of a tile that holds all of `weights`.
 pub fn sizes(weights: &MaskedCodes<'_>) -> Sizes {
     let kept = Kept::of(weights);
     let (gaps, gap_bits) = (1..=MAX_GAP_BITS)
@@ -108,7 +108,7 @@ pub(crate) struct Kept {
     pub(crate) gaps: Vec<u32>,
     /// The code of each.
     pub(crate) codes: Vec<u8>,
-    /// How many each row keeps.
+    /// The number of kept weights of each row.
     pub(crate) counts: Vec<usize>,
 }
 
@@ -170,7 +170,7 @@ impl Kept {
         bytes + self.shape.rows * count_bytes(max) * (1 + usize::from(any))
     }
 
-    /// How many fillers each row needs when a gap has `gap_bits` bits.
+    /// The number of fillers that each row needs when a gap has `gap_bits` bits.
     pub(crate) fn fillers(&self, gap_bits: u32) -> Vec<usize> {
         let filler = filler(gap_bits);
         let mut gaps = self.gaps.iter();

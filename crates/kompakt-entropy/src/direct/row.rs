@@ -7,7 +7,7 @@ use super::layout::filler;
 use crate::bits;
 
 /// One row of a tile: an iterator over `(column, code)` of its kept weights, columns ascending, or its packed
-/// bytes for those who have their own way with them.
+/// bytes for callers with their own decoder.
 #[derive(Debug, Clone, Copy)]
 pub enum Row<'a> {
     /// Of a dense tile.
@@ -18,7 +18,7 @@ pub enum Row<'a> {
     Gaps(GapsRow<'a>),
 }
 
-/// A piece of the tile that is wrong, the rule that it breaks, and how.
+/// An invalid part of the tile, the rule that it breaks, and how.
 pub(super) type Wrong<'a> = (&'a [u8], &'static str, &'static str);
 
 impl<'a> Row<'a> {
@@ -72,7 +72,7 @@ pub struct RowIter<'a> {
     place: usize,
     /// Kept weights so far.
     n_done: usize,
-    /// Columns that the gaps so far speak for.
+    /// Columns covered by the gaps so far.
     past: u32,
 }
 

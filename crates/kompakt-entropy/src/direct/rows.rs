@@ -1,4 +1,4 @@
-//! The rows of a validated tile, one after the other.
+//! The rows of a validated tile, in order.
 
 use super::bitmap_row::BitmapRow;
 use super::dense_row::DenseRow;
@@ -99,7 +99,7 @@ impl<'a> Iterator for Rows<'a> {
 
 impl ExactSizeIterator for Rows<'_> {}
 
-/// The parts' lengths were checked when the tile was parsed, so it is always there.
+/// The parts' lengths were checked when the tile was parsed, so it always exists.
 #[inline]
 fn part(bytes: &[u8], at: usize, n: usize) -> &[u8] {
     bytes.get(at..at + n).unwrap_or(&[])

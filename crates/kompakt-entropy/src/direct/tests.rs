@@ -1,4 +1,4 @@
-//! Tiles by hand, tiles at random, and bytes that are no tiles.
+//! Handwritten tiles, random tiles, and bytes that are not tiles.
 
 use super::*;
 use crate::{EntropyError, MaskedCodes};
@@ -198,7 +198,7 @@ fn what_is_written_is_read_and_is_as_long_as_foretold() {
     });
 }
 
-/// Any bytes: an error or a tile that can be read, never a panic. Half of them start from a tile that is right.
+/// Any bytes: an error or a tile that can be read, never a panic. Half of them start from a valid tile.
 #[test]
 fn any_bytes_are_survived() {
     arbtest::arbtest(|u| {

@@ -1,4 +1,4 @@
-//! A tile whose bytes have been checked.
+//! A validated tile.
 
 use super::layout::{Layout, MAX_GAP_BITS, TileShape, field_bits};
 use super::row::Row;
@@ -7,15 +7,15 @@ use crate::{EntropyError, bits};
 
 /// A validated tile, borrowed from the bytes that it was parsed from.
 ///
-/// Rows are read one after the other with [`rows`](Self::rows), or from any one on with
+/// Rows are read in order with [`rows`](Self::rows), or starting at any row with
 /// [`rows_from`](Self::rows_from), which sums the counts of those before it. Nothing is copied, nothing is
-/// allocated, and nothing that is read from a `TileRef` can fail: see [`parse`](Self::parse) for what holds.
+/// allocated, and reading from a `TileRef` cannot fail: see [`parse`](Self::parse) for its guarantees.
 #[derive(Debug, Clone, Copy)]
 pub struct TileRef<'a> {
     shape: TileShape,
     n_kept: usize,
     max_row_kept: usize,
-    /// Checked against `shape`: everything that [`TileRef::parse`] promises.
+    /// Checked against `shape`: all guarantees of [`TileRef::parse`] hold.
     pub(super) parts: Parts<'a>,
 }
 
@@ -52,10 +52,10 @@ impl Counts<'_> {
 }
 
 impl<'a> TileRef<'a> {
-    /// Checks a whole tile: time and reading in proportion to its bytes, no allocation.
+    /// Checks an entire tile, in time proportional to its size, without allocation.
     ///
-    /// Afterwards every row has the parts that its counts say, every column is below `shape.cols`, columns
-    /// ascend within a row, and every code is below `shape.n_levels`.
+    /// Afterwards all rows have the parts that their counts require, all columns are below `shape.cols`,
+    /// columns ascend within a row, and every code is below `shape.n_levels`.
     ///
     /// Errors: [`EntropyError::Stream`] with the offset in `bytes` and the rule, on any bytes that are not
     /// exactly one tile of that shape. Never panics.
@@ -79,7 +79,7 @@ impl<'a> TileRef<'a> {
         self.shape
     }
 
-    /// How its weights lie.
+    /// The layout of its weights.
     pub fn layout(&self) -> Layout {
         match self.parts {
             Parts::Dense { .. } => Layout::Dense,
@@ -88,12 +88,12 @@ impl<'a> TileRef<'a> {
         }
     }
 
-    /// How many weights are kept.
+    /// The number of kept weights.
     pub fn n_kept(&self) -> usize {
         self.n_kept
     }
 
-    /// The most that one row keeps: what the scratch of [`Row::decode_into`] must hold.
+    /// The maximum number of kept weights of a row: the scratch size for [`Row::decode_into`].
     pub fn max_row_kept(&self) -> usize {
         self.max_row_kept
     }
@@ -103,14 +103,14 @@ impl<'a> TileRef<'a> {
         Rows::new(*self)
     }
 
-    /// The rows from `row` on; none if there are not so many. Takes time in proportion to `row`.
+    /// The rows from `row` on; none if there are fewer. Takes time proportional to `row`.
     pub fn rows_from(&self, row: usize) -> Rows<'a> {
         let mut rows = self.rows();
         rows.skip_to(row);
         rows
     }
 
-    /// Checks what only the rows' bytes can tell, and counts the kept weights.
+    /// Checks the rows' bytes, and counts the kept weights.
     fn check_rows(&mut self, bytes: &[u8]) -> Result<(), EntropyError> {
         for row in self.rows() {
             row.check().map_err(|(part, rule, problem)| broken(offset_of(bytes, part), rule, problem))?;
@@ -170,7 +170,7 @@ fn sum(bytes: impl Iterator<Item = usize>) -> usize {
     bytes.fold(0, usize::saturating_add)
 }
 
-/// Takes a tile apart, front to back.
+/// Splits a tile into its parts, front to back.
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
         Ok(part)
     }
 
-    /// The last part: `n` bytes and no more.
+    /// The last part: exactly `n` bytes.
     fn rest(&mut self, n: usize) -> Result<&'a [u8], EntropyError> {
         let part = self.take(n)?;
         if self.at == self.bytes.len() {

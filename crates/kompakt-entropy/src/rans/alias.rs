@@ -1,7 +1,7 @@
-//! Which slot stands for which symbol when an alphabet has at most 16: the alias method, in whole numbers.
+//! The assignment of slots to symbols for alphabets of at most 16: the alias method, in integers.
 //!
 //! The 4096 slots are 16 buckets of 256. Bucket `b` belongs to symbol `b` up to its divider and to one other
-//! symbol from there on, so 16 dividers and 32 entries say everything, and they fit vector registers:
+//! symbol from there on, so 16 dividers and 32 entries suffice, and they fit vector registers:
 //!
 //! ```text
 //! frequencies  0: 700   1: 100   2: 3296          (of 4096; symbols 3 to 15 have none)
@@ -11,8 +11,8 @@
 //! bucket 3   | 2 2 2 2 …                          symbol 3 has none of its own
 //! ```
 //!
-//! A symbol's slots are numbered, its `rank`s, 0 to its frequency - 1. The lowest lie in its own bucket; a lender
-//! gives away its highest.
+//! A symbol's slots are numbered, its `rank`s, 0 to its frequency - 1. The lowest are in its own bucket; a
+//! lender gives away its highest.
 
 use super::SLOTS;
 
@@ -24,7 +24,7 @@ pub(super) const BUCKET_SLOTS: usize = SLOTS / BUCKETS;
 /// The slots of an alphabet of at most 16 symbols.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Alias {
-    /// Slots of bucket `b` from this one on (0 to 255) are `other[b]`'s. A bucket that is all its own has
+    /// Slots of bucket `b` from this one on (0 to 255) are `other[b]`'s. A bucket of a single symbol has
     /// divider 0 and is its own other.
     pub(super) dividers: [u8; BUCKETS],
     /// The second symbol of each bucket.
@@ -64,7 +64,7 @@ impl Alias {
         alias
     }
 
-    /// The symbol and rank that a slot stands for.
+    /// The symbol and rank of a slot.
     pub(super) fn lookup(&self, slot: usize) -> (u8, u16) {
         let (bucket, place) = (slot / BUCKET_SLOTS % BUCKETS, slot % BUCKET_SLOTS);
         let divider = usize::from(self.dividers[bucket]);

@@ -1,4 +1,4 @@
-//! The decoder on AVX2: 8 ways a register.
+//! The decoder on AVX2: 8 ways per register.
 //!
 //! As on AVX-512, but a table of 16 is two registers with a choice between them, and words are spread out by a
 //! permutation looked up by mask.

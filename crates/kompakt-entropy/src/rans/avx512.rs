@@ -1,4 +1,4 @@
-//! The decoder on AVX-512: 16 ways a register.
+//! The decoder on AVX-512: 16 ways per register.
 //!
 //! ```text
 //! bucket  = (state >> 8) mod 16                        vpermd reads its index so
@@ -22,7 +22,7 @@ pub(crate) struct Avx512 {
     words: Option<Words>,
 }
 
-/// Proof that it has AVX-512 BW and VBMI2 as well: lanes of 16 bits, and those under a mask pushed together.
+/// Proof that it has AVX-512 BW and VBMI2 as well: 16-bit lanes, and their compress and expand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Words(());
 
@@ -102,8 +102,8 @@ fn large_rounds<const V: usize>(
     each_round::<V>(lookup, states, words, at, out)
 }
 
-/// Sixteen entries, looked up one by one and put together: on the machines measured that is faster than the gather
-/// instruction.
+/// Sixteen entries, looked up one by one and combined: on the machines measured that is faster than the
+/// gather instruction.
 ///
 /// # Safety
 /// Every slot is that of an entry.

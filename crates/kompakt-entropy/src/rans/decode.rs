@@ -1,4 +1,4 @@
-//! The decoder: takes the stream apart and hands rounds to an instruction set.
+//! The decoder: parses the stream and dispatches rounds to an instruction set.
 
 use super::{LOWEST, MAX_LOG2_WAYS, MAX_WAYS, Table, scalar};
 use crate::{EntropyError, Isa};
@@ -61,8 +61,8 @@ impl<'a> Decoder<'a> {
         if n_done == symbols.len() {
             return Ok(());
         }
-        // Fewer than two bytes are left for each way. Zeros after them spare the vector code the difference; if
-        // any were used, there is too little.
+        // Fewer than two bytes are left for each way. Zero padding lets the vector code read them uniformly;
+        // if any of it is used, words are missing.
         let mut end = [0; 4 * MAX_WAYS];
         let rest = &self.bytes[self.at..];
         end[..rest.len()].copy_from_slice(rest);
@@ -98,7 +98,7 @@ impl<'a> Decoder<'a> {
         #[cfg(target_arch = "x86_64")]
         let n_done = {
             use super::{avx2::Avx2, avx512::Avx512};
-            // Eight ways fill half a register of sixteen: the narrower one is faster then.
+            // Eight ways fill half a register of sixteen: the narrower registers are faster then.
             match (Avx512::of(*isa).filter(|_| ways >= 16), Avx2::of(*isa)) {
                 (Some(avx512), _) => avx512.rounds(table, states, ways, words, at, symbols),
                 (None, Some(avx2)) => avx2.rounds(table, states, ways, words, at, symbols),

@@ -1,10 +1,10 @@
-//! The encoder: scalar, and backwards, for a stack gives back last what was put in first.
+//! The encoder: scalar, and backwards, because rANS is last in, first out.
 
 use super::alias::{Alias, BUCKETS};
 use super::{Histogram, LOWEST, MAX_LOG2_WAYS, SLOT_BITS, SLOTS};
 use alloc::{vec, vec::Vec};
 
-/// A histogram made ready for encoding: where each symbol's slots are.
+/// A histogram prepared for encoding: the slots of each symbol.
 #[derive(Debug, Clone)]
 pub struct Slots {
     freqs: Vec<u16>,
@@ -47,7 +47,7 @@ impl Encoder {
         Self { states: vec![LOWEST; 1 << log2_ways.min(MAX_LOG2_WAYS)], words: Vec::new() }
     }
 
-    /// Puts a run of symbols before all that were pushed so far.
+    /// Prepends a run of symbols to those pushed so far.
     ///
     /// Panics: if a symbol has no slot in the histogram that `slots` was made from.
     pub fn push(&mut self, slots: &Slots, symbols: &[u8]) {

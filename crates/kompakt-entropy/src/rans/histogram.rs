@@ -1,6 +1,6 @@
-//! How often each symbol comes, as whole parts of 4096.
+//! Symbol frequencies, normalized to a sum of 4096.
 //!
-//! Everything here is integers, so that the same counts give the same parts on every machine.
+//! All arithmetic is on integers, so that the same counts give the same frequencies on all machines.
 
 use super::{SLOT_BITS, SLOTS};
 use alloc::{vec, vec::Vec};
@@ -52,13 +52,13 @@ impl Histogram {
         &self.freqs
     }
 
-    /// The only symbol that has slots, if it is so.
+    /// The only symbol with slots, if there is only one.
     pub fn one_symbol(&self) -> Option<u8> {
         let last = self.freqs.len() - 1;
         (usize::from(self.freqs[last]) == SLOTS).then_some(last as u8)
     }
 
-    /// What symbols of these `counts` take, in units of 2^-16 bit. `None` if one that occurs has no slot.
+    /// The cost of symbols of these `counts`, in units of 2^-16 bit. `None` if one that occurs has no slot.
     pub fn cost(&self, counts: &[u64]) -> Option<u64> {
         let mut cost = 0;
         for (symbol, &n) in counts.iter().enumerate().filter(|&(_, &n)| n > 0) {
@@ -107,7 +107,7 @@ pub fn log2(n: u64) -> u32 {
     let Some(whole) = n.checked_ilog2() else {
         return 0;
     };
-    // One bit a squaring: 1 <= m < 2, in units of 2^-31.
+    // One bit per squaring: 1 <= m < 2, in units of 2^-31.
     let mut m = (n << (63 - whole)) >> 32;
     let mut log = whole;
     for _ in 0..16 {

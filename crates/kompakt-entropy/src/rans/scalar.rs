@@ -1,4 +1,4 @@
-//! The decoder that defines the others: one way after the other.
+//! The reference decoder: one way after the other.
 
 use super::table::{Kind, Table};
 use super::{LOWEST, SLOT_BITS, SLOTS};
@@ -41,7 +41,7 @@ fn each_round(
             *symbol = entry as u8;
             let rank = state.wrapping_add(entry >> (32 - SLOT_BITS)) % SLOTS as u32;
             let next = (entry >> 8) % SLOTS as u32 * (*state >> SLOT_BITS) + rank;
-            // Read in any case: a choice between two numbers is cheaper than a branch.
+            // Always read: a select is cheaper than a branch.
             let word = match window.get(n_used..n_used + 2) {
                 Some(&[low, high]) => u32::from(u16::from_le_bytes([low, high])),
                 _ => 0,

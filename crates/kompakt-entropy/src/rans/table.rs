@@ -1,11 +1,11 @@
-//! What a decoder looks symbols up in.
+//! Decoding tables.
 
 use super::alias::{Alias, BUCKETS};
 use super::{Histogram, SLOT_BITS, SLOTS};
 use crate::Isa;
 use alloc::boxed::Box;
 
-/// A histogram made ready for decoding. Any instruction set decodes with any table.
+/// A histogram prepared for decoding. Any instruction set decodes with any table.
 ///
 /// On the heap: nothing for one symbol; 192 bytes for up to 16 where the instruction set has vectors, else 16 kB.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub struct Table(pub(super) Kind);
 
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    /// One symbol with all slots. It takes no bits and no look-up.
+    /// One symbol with all slots. It needs no bits and no lookup.
     One(u8),
     /// At most 16 symbols, by bucket.
     Small(Box<Small>),
@@ -31,7 +31,7 @@ pub(super) struct Small {
     pub(super) entries: [u32; 2 * BUCKETS],
 }
 
-/// An entry: what becomes of a state.
+/// An entry: the transition of a state.
 ///
 /// ```text
 /// bits 0-7    symbol
@@ -44,7 +44,7 @@ pub(super) fn entry(symbol: u8, freq: u16, bias: u32) -> u32 {
 }
 
 impl Table {
-    /// The bytes of memory that it holds beside itself.
+    /// The bytes of heap memory that it holds.
     pub fn n_bytes(&self) -> usize {
         match &self.0 {
             Kind::One(_) => 0,
@@ -80,7 +80,7 @@ impl Table {
         }
     }
 
-    /// The only symbol there is, if it is so.
+    /// The only symbol, if there is only one.
     pub fn one_symbol(&self) -> Option<u8> {
         match self.0 {
             Kind::One(symbol) => Some(symbol),

@@ -1,4 +1,5 @@
-//! Every instruction set on the same cases: right streams, wrong streams, and streams that end where the memory ends.
+//! All instruction sets on the same cases: valid streams, invalid streams, and streams flush against a guard
+//! page.
 
 use super::*;
 use crate::Isa;
@@ -161,7 +162,7 @@ fn any_bytes_are_survived() {
     });
 }
 
-/// Within 1 % of the entropy of the histogram, and 3 bytes a way.
+/// Within 1 % of the entropy of the histogram, and 3 bytes per way.
 #[test]
 fn streams_are_as_short_as_they_should_be() {
     let mut seed = 7;
@@ -179,7 +180,7 @@ fn streams_are_as_short_as_they_should_be() {
     }
 }
 
-/// The stream and its symbols lie right before memory that must not be touched.
+/// The stream and its symbols are placed directly before a guard page.
 #[test]
 fn nothing_past_the_ends_is_touched() {
     let [mut input, mut output] = [0; 2].map(|_| Page::new(1 << 16));

@@ -19,11 +19,11 @@ pub(crate) struct LayerContext {
     pub(crate) n_negative: usize,
     /// Sign and magnitude of every code.
     parts: [Part; 256],
-    /// One a weight of a row.
+    /// One per weight of a row.
     columns: Vec<Column>,
 }
 
-/// A code, taken apart.
+/// A code, split into its parts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Part {
     pub(crate) is_positive: bool,

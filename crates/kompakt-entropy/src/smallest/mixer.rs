@@ -32,7 +32,7 @@ impl Rate {
     #[inline(always)]
     fn after(self, n_bits: u32) -> u32 {
         let more = self.last * self.boost * 64;
-        // Division takes long, and soon gives 0.
+        // Division is slow, and the quotient is soon 0.
         if n_bits < more { self.last + more / (64 + n_bits) } else { self.last }
     }
 }
@@ -48,7 +48,7 @@ pub(crate) struct Mixer<const N: usize, const K: usize, const S: usize> {
     rate: Rate,
 }
 
-/// What a mixer said of one bit, to be given back when the bit is known.
+/// A mixer's prediction of one bit, to be passed back when the bit is known.
 pub(crate) struct Mix<const N: usize, const K: usize> {
     sets: [usize; K],
     inputs: [i32; N],

@@ -1,6 +1,7 @@
 //! Which neighbours of a weight are kept, as bits.
 //!
-//! Few weights are kept, so each that is tells its neighbours, rather than each weight asking:
+//! Few weights are kept, so each kept one notifies its neighbours, rather than each weight looking at its
+//! own:
 //!
 //! ```text
 //! keep(column):   word of the weight on its right |= LEFT, of the one below |= UP, of the one in the next row |= ABOVE …

@@ -5,7 +5,7 @@
 //! integer  how many bits its magnitude has | sign | those below the first
 //! ```
 //!
-//! Codebooks have counters of their own: they ascend, so that the gaps between them say it all:
+//! Codebooks have separate counters: they ascend, so that the gaps between values suffice:
 //!
 //! ```text
 //! gap      how many bits, against the gap before | those below the first
@@ -22,7 +22,7 @@ const LIMIT: u32 = 60;
 /// A gap that is larger than any.
 const NOWHERE: i64 = 1 << 40;
 
-/// What a vector of numbers is.
+/// The kind of a vector of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     /// Anything.
@@ -42,7 +42,7 @@ pub(crate) const SINGLE: Float = Float { exponent: 8, significand: 23 };
 pub(crate) const HALF: Float = Float { exponent: 5, significand: 10 };
 
 impl Float {
-    /// Where a number stands among all others; `None` for minus zero, which stands where zero does.
+    /// The rank of a number among all others; `None` for minus zero, which would have the rank of zero.
     pub(crate) fn rank(self, bits: u32) -> Option<i64> {
         let magnitude = i64::from(bits & self.top_rank());
         match bits > self.top_rank() {

@@ -1,11 +1,11 @@
 //! Which instruction set the models run on. The code is the same: the compiler makes a second version of it that
-//! may use wider registers. All arithmetic is of whole numbers, so the bits are the same.
+//! may use wider registers. All arithmetic is on integers, so the bits are the same.
 
 use crate::{EntropyError, Isa};
 #[cfg(target_arch = "x86_64")]
 use kompakt_isa::Level;
 
-/// Something to be run.
+/// A job to be run.
 pub(crate) trait Job {
     /// Implementations are `inline(always)`, with all that they call in their loops.
     fn run(self) -> Result<(), EntropyError>;

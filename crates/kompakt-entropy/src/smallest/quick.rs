@@ -5,7 +5,7 @@
 //! kept        column + row ─┬─► mixed, five inputs, one set of weights
 //!             neighbours  ──┘
 //! positive    one counter, chosen by the signs of four neighbours
-//! magnitude   one counter a cut, chosen by how large row and column are; below four cuts by the cut alone
+//! magnitude   one counter per cut, chosen by how large row and column are; below four cuts by the cut alone
 //! ```
 //!
 //! What the rows tell of a column is worked out every eighth row, what the row tells of itself every sixteenth
@@ -34,7 +34,7 @@ const COLUMNS_A_SPAN: usize = 16;
 const LIMIT: u32 = 1000;
 /// Classes of how large row and column are.
 const N_SCALES: usize = 16;
-/// Cuts of a magnitude that are told apart by class: nodes below this.
+/// Cuts of a magnitude that are distinguished by class: nodes below this.
 const N_SCALED: usize = 16;
 
 /// A weight as its neighbours see it.

@@ -99,7 +99,7 @@ static STRETCH: [i16; N_STRETCH] = {
     table
 };
 
-/// A coarse logarithm for contexts: 0, 1, 2, 3, then two steps an octave, at most 23.
+/// A coarse logarithm for contexts: 0, 1, 2, 3, then two steps per octave, at most 23.
 #[inline(always)]
 pub(crate) fn coarse(n: u32) -> usize {
     if n < 4 {
@@ -109,7 +109,7 @@ pub(crate) fn coarse(n: u32) -> usize {
     ((octave * 2 + (n >> (octave - 1) & 1)) as usize).min(N_COARSE - 1)
 }
 
-/// How many values [`coarse`] has.
+/// The number of values of [`coarse`].
 pub(crate) const N_COARSE: usize = 24;
 
 #[cfg(test)]

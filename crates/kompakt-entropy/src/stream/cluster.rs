@@ -4,10 +4,10 @@ use super::wire::Coded;
 use crate::rans::log2;
 use alloc::vec::Vec;
 
-/// The most clusters of one kind.
+/// The maximum number of clusters of one kind.
 const MAX_CLUSTERS: usize = 512;
 
-/// Counts of several users, and what they take.
+/// Merged counts, and their cost.
 struct Cluster {
     counts: Vec<u64>,
     /// Of the symbols and the table, in 2^-16 bits.
@@ -47,7 +47,7 @@ impl Cluster {
     }
 }
 
-/// What `counts` take with a table of their own, in 2^-16 bits.
+/// The cost of `counts` with their own table, in 2^-16 bits.
 pub(super) fn cost(counts: &[u64]) -> u64 {
     Coded::of_counts(counts)
         .map_or(0, |coded| coded.histogram.cost(counts).unwrap_or(0) + (coded.n_bits << 16))
@@ -65,17 +65,17 @@ fn sum(a: &[u64], b: &[u64]) -> Vec<u64> {
     (0..a.len().max(b.len())).map(|i| at(a, i) + at(b, i)).collect()
 }
 
-/// What merging saves, in 2^-16 bits; below 0 if it costs.
+/// The saving of a merge, in 2^-16 bits; negative if it costs.
 fn saving(a: &Cluster, b: &Cluster) -> i64 {
     let both = sum(&a.counts, &b.counts);
     let apart = a.cost + b.cost;
-    // The entropy alone is a bound that is quick to have.
+    // The entropy alone is a cheap bound.
     let least = entropy(&both);
     let together = if least >= apart { least } else { cost(&both) };
     apart as i64 - together as i64
 }
 
-/// Merges the pair that saves most, again and again, as long as one saves anything.
+/// Merges the pair that saves most, repeatedly, as long as one saves anything.
 fn merge_pairs(clusters: Vec<Cluster>) -> Vec<Cluster> {
     let mut clusters: Vec<Option<Cluster>> = clusters.into_iter().map(Some).collect();
     let of = |clusters: &[Option<Cluster>], a: usize, b: usize| match (&clusters[a], &clusters[b]) {

@@ -8,11 +8,11 @@ use crate::direct::TileShape;
 use crate::{Isa, rans::Decoder};
 use alloc::vec::Vec;
 
-/// Decodes tiles one after the other into memory that it keeps; after the largest, nothing is allocated.
+/// Decodes tiles one after the other into reused memory; after the largest, nothing is allocated.
 #[derive(Debug, Clone)]
 pub struct TileDecoder {
     isa: Isa,
-    /// Symbols as they come.
+    /// The decoded symbols.
     symbols: Vec<u8>,
     row_classes: Vec<u8>,
     /// For each class, where its rows end among its columns.
@@ -40,7 +40,7 @@ pub enum Tile<'a> {
     },
 }
 
-/// What a tile's first bytes say of it, before it is decoded.
+/// A summary of a tile from its header, without decoding it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TileSize {
     /// Kept weights, at most; gaps that are longer than one symbol make it more than there are.
@@ -91,9 +91,9 @@ impl<'a> SparseTile<'a> {
 }
 
 impl TileSize {
-    /// Reads the front of a tile and decodes nothing.
+    /// Reads the header of a tile without decoding it.
     ///
-    /// Errors: as [`TileDecoder::decode`], as far as the front shows.
+    /// Errors: as [`TileDecoder::decode`], as far as the header shows.
     pub fn read(bytes: &[u8], shape: TileShape, tables: &Tables) -> Result<Self, EntropyError> {
         let n_weights = n_weights(shape)?;
         let mut header = Header { bytes, at: 0 };
@@ -134,7 +134,7 @@ pub(super) fn n_weights(shape: TileShape) -> Result<usize, EntropyError> {
 }
 
 impl TileDecoder {
-    /// A decoder with nothing in its memory.
+    /// A decoder without any memory allocated.
     pub fn new(isa: Isa) -> Self {
         Self {
             isa,
@@ -158,7 +158,7 @@ impl TileDecoder {
 
     /// Decodes one tile of a matrix whose first `n_negative` levels are below zero.
     ///
-    /// Memory: about 14 bytes a kept weight, 1 byte a weight if dense, kept for the next.
+    /// Memory: about 14 bytes per kept weight, 1 byte per weight if dense, kept for the next.
     /// Errors: rules S-1 (the shape), S-6 and up (the tile), R-1 and up (its symbols). Never panics.
     pub fn decode<'a>(
         &'a mut self,
@@ -314,14 +314,14 @@ struct Area {
 
 type Areas = [Area; super::MAX_CLASSES];
 
-/// The front of a tile.
+/// The header of a tile.
 pub(super) struct Header<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) at: usize,
 }
 
 impl<'a> Header<'a> {
-    /// A number below 2^28, 7 bits a byte, lowest first, the highest bit set in all but the last.
+    /// A number below 2^28, 7 bits per byte, lowest first, the highest bit set in all but the last.
     pub(super) fn varint(&mut self) -> Result<usize, EntropyError> {
         let mut value = 0;
         for shift in [0, 7, 14, 21] {

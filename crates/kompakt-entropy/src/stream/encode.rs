@@ -1,4 +1,4 @@
-//! The second round: writes tables and tiles.
+//! The second pass: writes tables and tiles.
 
 use super::cluster::cluster;
 use super::collect::{Counted, CountedSparse, Kind};
@@ -221,7 +221,7 @@ impl TileRuns {
     }
 }
 
-/// As many ways as cost about a hundredth of the bytes, at 3 bytes each.
+/// The number of ways that adds about 1 % to the bytes, at 3 bytes each.
 fn log2_ways(n_bytes: u64) -> u32 {
     (0..MAX_LOG2_WAYS).find(|&log2| n_bytes < 200 << (log2 + 1)).unwrap_or(MAX_LOG2_WAYS)
 }

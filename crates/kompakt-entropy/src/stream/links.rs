@@ -16,7 +16,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 
-/// What vector code may write past the end of a list.
+/// The number of elements that vector code may write past the end of a list.
 const SLACK: usize = 16;
 
 /// Weights due in one run. Made once, kept for the next tile.
@@ -34,7 +34,7 @@ pub(super) struct Places<'a> {
     pub(super) starts: &'a [u32],
     pub(super) firsts: &'a [u32],
     pub(super) cols: &'a [u32],
-    /// A weight is linked to the one before it in its row if that is at most so many columns away.
+    /// A weight is linked to the one before it in its row if the distance is at most this many columns.
     pub(super) reach: u32,
 }
 

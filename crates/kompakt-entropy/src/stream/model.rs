@@ -1,4 +1,4 @@
-//! Which tables serve a matrix.
+//! The tables used by a matrix.
 //!
 //! ```text
 //! a model    1 bit   1: dense, 0: sparse
@@ -12,10 +12,10 @@
 
 use super::wire::{BitReader, BitWriter};
 
-/// How a matrix is coded. Tables are numbers.
+/// How a matrix is coded. Tables are given by number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Model {
-    /// A symbol for every weight.
+    /// A symbol for each weight.
     Dense { has_zero: bool, table: usize },
     /// Gaps and codes.
     Sparse(Sparse),
@@ -28,17 +28,17 @@ pub(super) struct Sparse {
     pub(super) row_classes: Option<usize>,
     /// Class 1 first.
     pub(super) classes: alloc::vec::Vec<Class>,
-    /// A weight is linked to the one before it in its row if that is at most so many columns away.
+    /// A weight is linked to the one before it in its row if the distance is at most this many columns.
     pub(super) reach: u32,
     /// The tables of starts, of what is linked to a negative weight, to another one; the last two only if
     /// `reach` is not 0.
     pub(super) codes: [usize; 3],
 }
 
-/// Rows of like density.
+/// Rows of similar density.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Class {
-    /// The symbol that stands for so many pruned weights and no kept one.
+    /// The symbol that stands for this many pruned weights and no kept one.
     pub(super) cap: u8,
     /// The table of the gaps.
     pub(super) table: usize,

@@ -1,4 +1,4 @@
-//! From weights to runs of symbols, as the decoder wants them.
+//! Converts weights to runs of symbols, in decoding order.
 
 use crate::MaskedCodes;
 use crate::direct::layout::Kept;
@@ -52,7 +52,7 @@ fn links(kept: &Kept, reach: u32) -> Vec<bool> {
     is_linked
 }
 
-/// How often each code comes as a start, after a negative and after another weight.
+/// The counts of each code as a start, after a negative and after another weight.
 pub(super) fn code_counts(kept: &Kept, n_negative: usize, reach: u32) -> [Vec<u64>; 3] {
     let mut counts = [const { Vec::new() }; 3].map(|_: Vec<u64>| vec![0; kept.shape.n_levels]);
     let mut before = 0;

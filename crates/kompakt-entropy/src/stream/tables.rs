@@ -14,7 +14,7 @@ use alloc::{boxed::Box, vec::Vec};
 /// Tables and models, ready for decoding.
 #[derive(Debug, Clone)]
 pub struct Tables {
-    /// What they were made for.
+    /// The instruction set that they were made for.
     isa: Isa,
     tables: Vec<Table>,
     /// The alphabet of each table.
@@ -79,9 +79,9 @@ impl Tables {
         self.tables.len()
     }
 
-    /// What becomes of a state in each of the 4096 slots of a table: the symbol in bits 0 to 7, its frequency in bits 8 to
-    /// 19, and in bits 20 to 31 a bias that makes `(slot + bias) & 4095` the rank. A symbol with all slots has frequency 0
-    /// here: it leaves the state as it is.
+    /// The transition of a state in each of the 4096 slots of a table: the symbol in bits 0 to 7, its
+    /// frequency in bits 8 to 19, and in bits 20 to 31 a bias that makes `(slot + bias) & 4095` the rank. A
+    /// symbol with all slots has frequency 0 here: it leaves the state as it is.
     ///
     /// Panics: if there is no such table.
     pub fn slots(&self, number: usize) -> Box<[u32; 4096]> {

@@ -1,4 +1,4 @@
-//! Matrices of every kind there and back, on every instruction set; tiles and tables that are none.
+//! Round trips of matrices of all kinds, on all instruction sets; invalid tiles and tables.
 
 use super::*;
 use crate::Isa;
@@ -65,7 +65,7 @@ impl Matrix {
     }
 }
 
-/// The mask and codes that a decoded tile stands for.
+/// The mask and codes of a decoded tile.
 fn expand(tile: Tile<'_>, shape: TileShape) -> (Vec<bool>, Vec<u8>) {
     let n = shape.rows * shape.cols;
     match tile {

@@ -1,4 +1,4 @@
-//! Histograms as few bits.
+//! The compact encoding of histograms.
 //!
 //! ```text
 //! a histogram   8 bits   symbols - 1
@@ -81,7 +81,7 @@ impl<'a> BitReader<'a> {
         Some(1 << n | self.read(n)?)
     }
 
-    /// Whether everything was read, but for zero bits in the last byte.
+    /// Whether everything was read, except zero bits in the last byte.
     pub(super) fn is_at_end(&mut self) -> bool {
         let left = self.bytes.len() * 8 - self.at;
         left < 8 && self.read(left as u32) == Some(0)

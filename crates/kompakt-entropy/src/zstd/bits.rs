@@ -1,4 +1,4 @@
-//! Streams of bits, from the front and from the back.
+//! Bit streams, read forwards and backwards.
 
 /// Bits from the first byte's lowest upwards.
 pub(super) struct Forward<'d> {
@@ -18,7 +18,7 @@ impl<'d> Forward<'d> {
         (self.at <= 8 * self.data.len()).then(|| crate::bits::read(self.data, at, n))
     }
 
-    /// Bytes that were begun.
+    /// Bytes used, including a partial last one.
     pub(super) fn n_bytes(&self) -> usize {
         self.at.div_ceil(8)
     }
@@ -27,7 +27,7 @@ impl<'d> Forward<'d> {
 /// Bits from the last byte's highest 1 (which is not one of them) downwards. Below the first byte there are zeros.
 pub(super) struct Backward<'d> {
     data: &'d [u8],
-    /// Bits that are left; below 0 if more was read than there is.
+    /// Bits left; negative after reading past the end.
     left: i64,
 }
 

@@ -1,4 +1,4 @@
-//! A compressed block (3.1.1.3): literals, then sequences that say where they go and what is repeated.
+//! A compressed block (3.1.1.3): literals, then sequences of literal runs and matches.
 
 use super::{bits::Backward, fse::Fse, huffman::Huffman};
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ const KINDS: [Kind; 3] = [
     Kind { counts: &MATCHES, log: 6, most_log: 9, n_symbols: 53 },
 ];
 
-/// Counts that need not be written (3.1.1.3.2.2), and what written ones may be.
+/// Default distributions (3.1.1.3.2.2), and the limits of coded ones.
 struct Kind {
     counts: &'static [i16],
     log: u32,
@@ -32,7 +32,7 @@ const MATCHES: [i16; 53] = [
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1,
 ];
 
-/// What one block leaves to the next.
+/// State carried from block to block.
 pub(super) struct State {
     huffman: Option<Huffman>,
     tables: [Option<Fse>; 3],
@@ -45,7 +45,7 @@ impl State {
         Self { huffman: None, tables: [None, None, None], recent: [1, 4, 8], literals: Vec::new() }
     }
 
-    /// Appends what `block` unpacks to; `out` has `most` bytes at most in the end.
+    /// Appends the decompressed `block`; `out` may grow to at most `most` bytes.
     pub(super) fn unpack(&mut self, block: &[u8], out: &mut Vec<u8>, most: usize) -> Option<()> {
         let mut literals = core::mem::take(&mut self.literals);
         literals.clear();
@@ -55,7 +55,7 @@ impl State {
         Some(())
     }
 
-    /// The literals (3.1.1.3.1); how many bytes they take.
+    /// The literals (3.1.1.3.1), and their size in bytes.
     fn literals(&mut self, block: &[u8], out: &mut Vec<u8>) -> Option<usize> {
         let &first = block.first()?;
         let (kind, form) = (first & 3, first >> 2 & 3);
@@ -174,7 +174,7 @@ impl State {
     }
 }
 
-/// How many sequences there are, and where their tables begin (3.1.1.3.2.1).
+/// The number of sequences, and the offset of their tables (3.1.1.3.2.1).
 fn count(data: &[u8]) -> Option<(usize, usize)> {
     let byte = |i: usize| data.get(i).map(|&b| usize::from(b));
     match byte(0)? {
@@ -184,7 +184,7 @@ fn count(data: &[u8]) -> Option<(usize, usize)> {
     }
 }
 
-/// The smallest length of a code, and the bits that are added to it.
+/// The base length of a code, and its number of extra bits.
 fn literal_length(code: u8) -> Option<(usize, u32)> {
     const TABLE: [(usize, u32); 9] =
         [(16, 1), (18, 1), (20, 1), (22, 1), (24, 2), (28, 2), (32, 3), (40, 3), (48, 4)];
@@ -225,7 +225,7 @@ fn real_offset(value: usize, n_literals: usize, recent: &mut [usize; 3]) -> Opti
     (offset > 0).then_some(offset)
 }
 
-/// Repeats `n` bytes from `offset` back, those among them that are made here.
+/// Copies `n` bytes from `offset` back; the ranges may overlap.
 fn again(out: &mut Vec<u8>, offset: usize, n: usize) -> Option<()> {
     let start = out.len().checked_sub(offset)?;
     let mut left = n;
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
     use alloc::vec;
 
-    /// Codes of lengths follow each other without a gap.
+    /// The ranges of length codes are contiguous.
     #[test]
     fn lengths_are_without_a_gap() {
         let all = |of: &dyn Fn(u8) -> Option<(usize, u32)>, n: u8, mut next: usize| {

@@ -1,9 +1,9 @@
-//! Finite state entropy (4.1): a table of states, each with its symbol and the way to the next.
+//! Finite state entropy (4.1): a table of states, each with its symbol and its transition to the next state.
 
 use super::bits::{Backward, Forward};
 use alloc::{vec, vec::Vec};
 
-/// A state: its symbol, and that so many bits, added to a base, are the next state.
+/// A state: its symbol, and the number of bits that are added to a base for the next state.
 #[derive(Debug, Clone, Copy)]
 struct Row {
     symbol: u8,
@@ -19,7 +19,7 @@ pub(super) struct Fse {
 }
 
 impl Fse {
-    /// From how often each symbol comes; -1 is less than once. The counts, those taken for 1, sum to `1 << log`.
+    /// From the normalized counts; -1 is "less than 1". The counts, with -1 taken as 1, sum to `1 << log`.
     pub(super) fn new(counts: &[i16], log: u32) -> Option<Self> {
         let size = 1usize << log;
         let mut symbols = vec![0u8; size];
@@ -50,19 +50,19 @@ impl Fse {
         Some(Self { log, rows })
     }
 
-    /// One symbol, told by no bits.
+    /// A single symbol, coded in zero bits.
     pub(super) fn of_one(symbol: u8) -> Self {
         Self { log: 0, rows: vec![Row { symbol, n_bits: 0, base: 0 }] }
     }
 
-    /// A table as it is written (4.1.1), and how many bytes it takes.
+    /// Reads a table (4.1.1); returns it and its size in bytes.
     pub(super) fn read(data: &[u8], most_log: u32, n_symbols: usize) -> Option<(Self, usize)> {
         let mut bits = Forward::new(data);
         let log = bits.read(4)? + 5;
         if log > most_log {
             return None;
         }
-        // One more than what is still to be given to symbols.
+        // One more than the count still to be distributed.
         let mut left = (1 << log) + 1;
         let mut counts = Vec::new();
         while left > 1 {
@@ -78,7 +78,7 @@ impl Fse {
             let count = value as i16 - 1;
             counts.push(count);
             left = left.checked_sub(u32::from(count.unsigned_abs()))?;
-            // Behind a symbol that never comes, how many more do not.
+            // After a symbol of count zero, the number of further ones.
             let mut repeat = if count == 0 { 3 } else { 0 };
             while repeat == 3 {
                 repeat = bits.read(2)?;

@@ -5,7 +5,7 @@ use alloc::{vec, vec::Vec};
 
 /// The longest code.
 const MOST_BITS: u32 = 11;
-/// Codes that a window of bits holds whatever they are.
+/// The number of codes that always fit a window of bits.
 const AT_ONCE: usize = 5;
 
 /// For each of the next `log` bits a symbol, and the bits that it takes.
@@ -37,7 +37,7 @@ impl Huffman {
         (rows.len() == 1 << log).then_some(Self { log, rows })
     }
 
-    /// A table as it is written (4.2.1.1), and how many bytes it takes.
+    /// Reads a table (4.2.1.1); returns it and its size in bytes.
     pub(super) fn read(data: &[u8]) -> Option<(Self, usize)> {
         let (&header, rest) = data.split_first()?;
         let header = usize::from(header);
@@ -55,7 +55,8 @@ impl Huffman {
             return None;
         }
         let (mut weights, mut turn) = (Vec::new(), 0);
-        // Two states take turns, until there are no bits for the next of one: then the other has the last symbol.
+        // Two states alternate, until one has no bits left for its next state: then the other has the last
+        // symbol.
         loop {
             weights.push(fse.symbol(states[turn]));
             states[turn] = fse.next(states[turn], &mut bits);
@@ -93,7 +94,7 @@ impl Huffman {
             out.push(symbol);
             bits.skip(u32::from(n_bits));
         }
-        // Bits are only ever taken: none are left, and none below the first were.
+        // Exactly all bits were used: none are left, and none were read past the first.
         (bits.left() == 0).then_some(())
     }
 }
@@ -115,7 +116,7 @@ mod tests {
         let stream = 0b110_1001_0000_0001_u32.to_le_bytes();
         huffman.decode(&stream[..2], 5, &mut out).unwrap();
         assert_eq!(out[5..], [0, 1, 2, 4, 5]);
-        // A symbol less leaves bits, one more reads below the first.
+        // One symbol fewer leaves bits, one more reads past the first.
         assert!(huffman.decode(&stream[..2], 4, &mut out).is_none());
         assert!(huffman.decode(&stream[..2], 6, &mut out).is_none());
     }
