@@ -23,8 +23,8 @@ pub(crate) const PROBABILITY_BITS: u32 = 16;
 
 /// Codes bits: the writer and the reader of a stream share every model through it.
 pub(crate) trait Coder: Default {
-    /// Codes one bit; `p1` is the probability of a one, 1 to 65535. A writer codes `bit` and gives it back; a
-    /// reader ignores `bit` and gives back what it read.
+    /// Codes one bit; `p1` is the probability of a one, 1 to 65535. A writer codes `bit` and returns it; a
+    /// reader ignores `bit` and returns the bit that it read.
     fn code(&mut self, bit: bool, p1: u32) -> bool;
 
     /// Errors once a reader has used more bytes than there are.
@@ -52,7 +52,7 @@ impl Encoder {
         Self { low: 0, range: 1 << WINDOW, out: Vec::new() }
     }
 
-    /// The whole stream.
+    /// The complete stream.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         let (last, n_bytes) = shortest(self.low, self.range);
         self.low = last;

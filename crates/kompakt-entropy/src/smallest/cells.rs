@@ -1,4 +1,4 @@
-//! Where the model finds the weights it codes: the same questions to a tensor being read and to one being written.
+//! The model's access to weights: the same interface to a tensor being read and to one being written.
 
 use crate::{MaskedCodes, MaskedCodesBuf};
 
@@ -7,7 +7,7 @@ pub(crate) trait Cells {
     fn shape(&self) -> MaskedCodes<'_>;
     fn kept(&self, index: usize) -> bool;
     fn level(&self, index: usize) -> u8;
-    /// Takes notice that a weight is kept; targets have none at first.
+    /// Marks a weight as kept; targets have none at first.
     fn keep(&mut self, index: usize, level: u8);
 }
 

@@ -1,4 +1,4 @@
-//! What is known of every column: how many weights it has kept so far, how many of them are positive, how large
+//! Statistics of each column: how many weights it has kept so far, how many of them are positive, how large
 //! they are, and how likely the next one is.
 
 use super::{

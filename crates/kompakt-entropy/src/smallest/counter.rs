@@ -1,4 +1,5 @@
-//! The chance of a one in a context, learnt from what was coded there: fast at first, slower with every bit.
+//! The probability of a one in a context, learnt from the bits coded there: fast at first, slower with each
+//! bit.
 
 use super::tables::{LOGIT_MAX, stretch};
 

@@ -1,4 +1,4 @@
-//! What is fixed for a layer: its geometry, its levels, and what the graph says about its input channels.
+//! The constants of a layer: its geometry, its levels, and the graph's information about its input channels.
 
 use super::{
     cells::Cells,

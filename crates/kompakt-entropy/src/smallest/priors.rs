@@ -1,4 +1,4 @@
-//! Every tuned constant of the models. Start weights are in 1/1024, one row a kind of layer.
+//! All tuned constants of the models. Start weights are in 1/1024, one row per kind of layer.
 
 use super::{counter::Trust, kept, magnitude, mixer::Rate, sign};
 

@@ -179,7 +179,7 @@ impl<C: Coder, D: Cells> processor::Job for Walk<'_, C, D> {
         let mut columns = Columns::new(row_len);
         let mut rows = Rows::new(row_len, &self.layer.picture);
         let mut tensor = TensorSums::default();
-        // In a place of its own the coder's state can stay in registers.
+        // As a local copy, the coder's state can stay in registers.
         let mut coder = core::mem::take(self.coder);
         let mut so_far = Ok(());
         for row in 0..n_rows {

@@ -10,18 +10,19 @@ use super::{
 use crate::{EntropyError, Isa, MaskedCodes, MaskedCodesBuf};
 use alloc::{boxed::Box, vec::Vec};
 
-/// The most rows, and the most weights in a row.
+/// The maximum number of rows, and of weights in a row.
 pub const MAX_DIM: usize = 1 << 28;
 
 const NOT_ASCENDING: EntropyError = EntropyError::Weights { problem: "the codebook does not ascend" };
 
-/// What the graph tells about a tensor beyond its shape. Writer and reader must be given the same.
+/// Information from the graph about a tensor, beyond its shape. Writer and reader must be given the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hints<'a> {
     /// For every input channel, how many weights the unit that makes it has kept; `[channels]`.
     pub producer: Option<&'a [u32]>,
-    /// Height and width of the picture that a row is: the kernel's for a convolution (`height * width == taps`),
-    /// the image's for a linear layer that reads a flattened one (`channels` is a multiple of `height * width`).
+    /// Height and width of the image that a row represents: the kernel's for a convolution (`height * width
+    /// == taps`), the image's for a linear layer that reads a flattened one (`channels` is a multiple of
+    /// `height * width`).
     pub grid: Option<(usize, usize)>,
 }
 
@@ -45,7 +46,7 @@ impl Hints<'_> {
     }
 }
 
-/// Every model of a stream.
+/// All models of a stream.
 #[derive(Debug, Clone)]
 struct Models {
     weights: WeightModels,
@@ -83,7 +84,7 @@ impl WeightModels {
     }
 }
 
-/// Writes a stream. What is written, and in which order, a reader has to know.
+/// Writes a stream. A reader must know what was written, and in which order.
 #[derive(Debug, Clone)]
 pub struct StreamEncoder {
     coder: Encoder,
@@ -103,7 +104,7 @@ impl StreamEncoder {
     }
 
     /// An empty stream whose weights have quick models: for tensors of 100,000 weights and more about as few bytes, in
-    /// a third of the time. The reader has to know.
+    /// a third of the time. The reader must be told.
     pub fn quick() -> Self {
         Self { coder: Encoder::new(), models: Models::quick() }
     }
@@ -196,7 +197,7 @@ impl StreamEncoder {
         }
     }
 
-    /// The bytes. An empty stream is none.
+    /// The bytes. An empty stream has none.
     pub fn finish(self) -> Vec<u8> {
         self.coder.finish()
     }

@@ -1,4 +1,4 @@
-//! Walks over a layer row by row: asks the models, codes, and keeps the statistics that the models ask for.
+//! Walks over a layer row by row: queries the models, codes, and keeps the statistics that the models use.
 
 use super::{
     binary::Coder,

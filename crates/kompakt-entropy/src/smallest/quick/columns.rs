@@ -1,4 +1,4 @@
-//! What the rows so far tell of every column.
+//! Column statistics from the rows so far.
 
 use super::sums::TensorSums;
 use crate::smallest::{
@@ -15,7 +15,7 @@ pub(super) struct Counts {
     magnitude: u64,
 }
 
-/// What they tell.
+/// The estimates from them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Estimate {
     /// Of being kept.

@@ -1,4 +1,4 @@
-//! What a row, and the rows so far, have kept, what was expected of them, and how large it is.
+//! Kept weights of a row and of the rows so far, the expected numbers, and their magnitudes.
 
 use super::columns::Estimate;
 use crate::smallest::{mixer::INPUT_MAX, priors, tables::log};
