@@ -25,12 +25,12 @@
 //!
 //! ```
 //! use kompakt_entropy::stream::{Collector, Tables, Tile, TileDecoder, suggested_rows};
-//! use kompakt_entropy::{Weights, Isa, direct::TileShape};
+//! use kompakt_entropy::{Isa, MaskedCodes, direct::TileShape};
 //!
 //! let mask: Vec<bool> = (0..600).map(|i| i % 7 == 0 || i % 11 == 3).collect();
 //! let codes: Vec<u8> = (0..600).map(|i| if mask[i] { (i % 4) as u8 } else { 0 }).collect();
 //! let weights =
-//!     Weights { rows: 6, channels: 100, taps: 1, mask: Some(&mask), codes: &codes, n_levels: 4, n_negative: 2 };
+//!     MaskedCodes { rows: 6, channels: 100, taps: 1, mask: Some(&mask), codes: &codes, n_levels: 4, n_negative: 2 };
 //! let mut collector = Collector::new();
 //! let matrix = collector.add(&weights, suggested_rows(&weights))?;
 //! let plan = collector.finish();

@@ -38,6 +38,8 @@ pub(crate) fn run<T: Send + 'static>(
             if stop.load(Ordering::Relaxed) {
                 resume_unwind(Box::new(Cancelled));
             }
+            // A step that cannot tell stays at its beginning.
+            let part = if part.is_nan() { 0.0 } else { part };
             *to.lock().unwrap_or_else(PoisonError::into_inner) = Some((what.to_string(), part));
         };
         // Nobody receives a result that came too late.
