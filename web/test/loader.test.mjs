@@ -12,8 +12,9 @@ const product = (shape) => shape.reduce((a, b) => a * b, 1);
 /** The input for which `cargo xtask web` asked this machine's loader. */
 const inputOf = (n) => Float32Array.from({ length: n }, (_, i) => ((i * 37) % 101) / 101);
 
-// A guard against growth; the goal is 200,000.
-const MAX_BROTLI_BYTES = 210_000;
+// A guard against growth. The goal is 200,000, which the operators for transformers and recurrent layers have exceeded: 277,431
+// and, with vectors, 259,632 bytes.
+const MAX_BROTLI_BYTES = 285_000;
 
 for (const name of ["kompakt.wasm", "kompakt-simd.wasm"]) {
   test(`${name} imports nothing and is at most ${MAX_BROTLI_BYTES} bytes after brotli`, async (t) => {

@@ -155,8 +155,11 @@ impl<'a> Cbor<'a> {
     /// A number as f32; integers up to 2^24 are exact.
     pub(crate) fn f32(&mut self) -> Result<f32, FormatError> {
         let offset = self.offset();
-        let Scalar::Float(wide) = self.scalar()? else {
-            return broken("F-7", offset, "a float is expected");
+        let is_float = |found: Option<u8>| found.is_none_or(|major| major == major::SIMPLE);
+        // An integer is not a float, whatever its size.
+        let wide = match is_float(self.peek()).then(|| self.scalar()).transpose()? {
+            Some(Scalar::Float(wide)) => wide,
+            _ => return broken("F-7", offset, "a float is expected"),
         };
         #[expect(clippy::cast_possible_truncation, reason = "compared below")]
         let narrow = wide as f32;
