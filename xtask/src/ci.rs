@@ -8,7 +8,6 @@
 //! Formatting and lints come first, because they fail fast. What is for this machine is built in the release profile
 //! alone, so that the training engine is built once, for the pipeline and the tests alike. A row whose tools are
 //! missing is left out with a line "not tested here: …", except where the environment says `CI=true`: there it fails.
-//! The rows for 64-bit Arm and WebAssembly take ten minutes and more of compiling, and run only where they are named.
 
 mod aarch64;
 mod calls;
@@ -43,8 +42,6 @@ struct Row {
     /// For the table of rows.
     what: &'static str,
     run: fn(&mut Calls) -> Result<Outcome>,
-    /// Whether it runs where no row is named. The others take long and run only by name.
-    is_usual: bool,
 }
 
 /// How a row that did not fail ended.
@@ -57,48 +54,34 @@ enum Outcome {
 
 /// All rows, in the order in which they run.
 const ROWS: &[Row] = &[
-    Row { name: "format", what: "rustfmt", run: host::format, is_usual: true },
-    Row { name: "lints", what: "clippy, warnings denied", run: host::lints, is_usual: true },
-    Row { name: "docs", what: "rustdoc, warnings denied", run: host::documentation, is_usual: true },
+    Row { name: "format", what: "rustfmt", run: host::format },
+    Row { name: "lints", what: "clippy, warnings denied", run: host::lints },
+    Row { name: "docs", what: "rustdoc, warnings denied", run: host::documentation },
     Row {
         name: "features",
         what: "every crate without its default features",
         run: host::without_default_features,
-        is_usual: true,
     },
-    Row { name: "doctests", what: "examples in the documentation", run: host::doc_tests, is_usual: true },
-    Row { name: "binaries", what: "all programs", run: host::binaries, is_usual: true },
-    Row { name: "tests", what: "all tests", run: host::tests, is_usual: true },
-    Row {
-        name: "reader",
-        what: "tests of the second reader, in Python",
-        run: python::reader,
-        is_usual: true,
-    },
+    Row { name: "doctests", what: "examples in the documentation", run: host::doc_tests },
+    Row { name: "binaries", what: "all programs", run: host::binaries },
+    Row { name: "tests", what: "all tests", run: host::tests },
+    Row { name: "reader", what: "tests of the second reader, in Python", run: python::reader },
     Row {
         name: "wheel",
         what: "the Python wheel: built, installed, tested with the newest and the oldest NumPy",
         run: python::wheel,
-        is_usual: true,
     },
-    Row { name: "gpu", what: "the executor for GPUs, on a GPU in software", run: gpu::run, is_usual: true },
+    Row { name: "gpu", what: "the executor for GPUs, on a GPU in software", run: gpu::run },
     Row {
         name: "aarch64",
         what: "the loader built for 64-bit Arm, its tests under emulation",
         run: aarch64::run,
-        is_usual: false,
     },
-    Row {
-        name: "wasm",
-        what: "the package for JavaScript and the kernels, tested in Node",
-        run: wasm::run,
-        is_usual: false,
-    },
+    Row { name: "wasm", what: "the package for JavaScript and the kernels, tested in Node", run: wasm::run },
     Row {
         name: "cortex-m",
         what: "the crates without std built for a microcontroller, files verified on an emulated one",
         run: cortex_m::run,
-        is_usual: true,
     },
 ];
 
@@ -106,8 +89,7 @@ const ROWS: &[Row] = &[
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.list {
         for row in ROWS {
-            let when = if row.is_usual { "" } else { " (only where it is named)" };
-            println!("{:10} {}{when}", row.name, row.what);
+            println!("{:10} {}", row.name, row.what);
         }
         return Ok(());
     }
@@ -138,13 +120,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Row>> {
     if let Some(unknown) = names.iter().find(|name| ROWS.iter().all(|row| row.name != name.as_str())) {
         bail!("no row is named {unknown:?}; `cargo xtask ci --list` lists them");
     }
-    Ok(ROWS
-        .iter()
-        .filter(|row| match names {
-            [] => row.is_usual,
-            names => names.iter().any(|name| name == row.name),
-        })
-        .collect())
+    Ok(ROWS.iter().filter(|row| names.is_empty() || names.iter().any(|name| name == row.name)).collect())
 }
 
 /// The workspace's folder.
@@ -161,7 +137,7 @@ mod tests {
         for row in ROWS {
             assert_eq!(ROWS.iter().filter(|other| other.name == row.name).count(), 1, "{}", row.name);
         }
-        assert_eq!(chosen(&[]).unwrap().len(), ROWS.iter().filter(|row| row.is_usual).count());
+        assert_eq!(chosen(&[]).unwrap().len(), ROWS.len());
         assert_eq!(chosen(&["wasm".into(), "format".into()]).unwrap()[0].name, "format");
         assert!(chosen(&["wsam".into()]).is_err());
     }
