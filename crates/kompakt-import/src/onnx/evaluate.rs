@@ -54,6 +54,8 @@ pub(crate) struct Evaluator<'a> {
     folder: Option<&'a Path>,
     /// The nodes that the outputs depend on.
     needed: Vec<bool>,
+    /// The relative size of the rounding errors that every float that a node makes gets in addition; 0 for none.
+    rounding: f32,
 }
 
 impl<'a> Evaluator<'a> {
@@ -66,7 +68,13 @@ impl<'a> Evaluator<'a> {
                 read.extend(node.input.iter().map(String::as_str));
             }
         }
-        Self { graph, opset, folder, needed }
+        Self { graph, opset, folder, needed, rounding: 0.0 }
+    }
+
+    /// The same graph, where each float that a node makes is off by up to `relative` of itself: tells how much the answers
+    /// depend on rounding.
+    pub(crate) fn rounding(&self, relative: f32) -> Self {
+        Self { needed: self.needed.clone(), rounding: relative, ..*self }
     }
 
     pub(crate) fn n_nodes(&self) -> usize {
@@ -100,7 +108,10 @@ impl<'a> Evaluator<'a> {
                 Err(_) if budget.get() == 0 => return Err(Failure::Work),
                 Err(text) => return Err(problem(text)),
             };
-            for (name, tensor) in node.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
+            for (name, mut tensor) in node.output.iter().zip(made).filter(|(name, _)| !name.is_empty()) {
+                if self.rounding > 0.0 {
+                    tensor.round_off(self.rounding, index as u64);
+                }
                 visit(index, name, &tensor);
                 values.insert(name, Rc::new(tensor));
             }

@@ -77,6 +77,15 @@ impl Tensor {
     }
 
     /// The only element.
+    /// Changes each float by up to `relative` of itself, by a sequence that depends on `seed` alone.
+    pub(crate) fn round_off(&mut self, relative: f32, seed: u64) {
+        let Data::Floats(values) = &mut self.data else { return };
+        let mut random = kompakt_numbers::SplitMix64::new(seed);
+        for value in values {
+            *value += *value * relative * (random.unit() as f32 * 2.0 - 1.0);
+        }
+    }
+
     pub(crate) fn scalar(&self) -> Option<f32> {
         if self.len() == 1 { self.to_floats().first().copied() } else { None }
     }
