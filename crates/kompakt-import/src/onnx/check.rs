@@ -174,10 +174,12 @@ fn check(
         let expected: Vec<f32> = parts.iter().flat_map(|p| p[index].iter().copied()).collect();
         worst = worst.max(difference(found, &expected));
     }
-    if worst <= TOLERANCE || (worst <= LOOSEST && {
-        let rounded = evaluated(&evaluator.rounding(ROUNDING), imported, &inputs, n, batch, &|_| ());
-        rounded.is_ok_and(|rounded| worst <= ROUNDINGS * farthest(&rounded, &parts))
-    }) {
+    if worst <= TOLERANCE
+        || (worst <= LOOSEST && {
+            let rounded = evaluated(&evaluator.rounding(ROUNDING), imported, &inputs, n, batch, &|_| ());
+            rounded.is_ok_and(|rounded| worst <= ROUNDINGS * farthest(&rounded, &parts))
+        })
+    {
         return Ok(Checked::Equal { difference: worst });
     }
     Err(locate(source, imported, &evaluator, &inputs, n, batch, run, worst))
