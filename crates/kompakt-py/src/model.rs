@@ -5,7 +5,7 @@ use crate::{
     error,
 };
 use kompakt_gpu::{Device, GpuOptions};
-use kompakt_runtime::{Model as File, OwnedSession, Port, RuntimeError, Session, SessionOptions};
+use kompakt_runtime::{Model as File, OwnedSession, Port, PublicKey, RuntimeError, Session, SessionOptions};
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
     prelude::*,
@@ -36,6 +36,7 @@ struct Options {
     device: Device,
     vram: Option<u64>,
     half: bool,
+    require_signature: Option<String>,
 }
 
 #[pymethods]
@@ -44,11 +45,11 @@ impl Model {
     ///
     /// `device` is "cpu", "gpu", "gpu:NAME" (a part of a name of `devices()`) or "auto", which falls back on the processor. A
     /// GPU takes `vram`, a budget of video memory in bytes, and `half`, values between layers in 16 bits; of the other options
-    /// it takes `max_batch`.
+    /// it takes `max_batch`. `require_signature` is the text of a public key that must have signed the file.
     #[new]
     #[pyo3(signature = (
         path, *, threads = 1, max_batch = 1, ram = None, in_memory = false, verify = true, device = "cpu", vram = None,
-        half = false
+        half = false, require_signature = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python has them by name")]
     fn new(
@@ -62,12 +63,19 @@ impl Model {
         device: &str,
         vram: Option<u64>,
         half: bool,
+        require_signature: Option<String>,
     ) -> PyResult<Self> {
+        let key = require_signature.as_deref().map(PublicKey::parse).transpose().map_err(error::of_runtime)?;
         let device: Device = device.parse().map_err(PyValueError::new_err)?;
         let (threads, max_batch) = (threads.max(1), max_batch.max(1));
         let path = std::path::absolute(path)?;
         py.detach(|| {
-            let file = if in_memory { File::read(&path) } else { File::map(&path) }?;
+            let file = match (&key, in_memory) {
+                (None, true) => File::read(&path),
+                (None, false) => File::map(&path),
+                (Some(key), true) => File::read_signed(&path, key),
+                (Some(key), false) => File::map_signed(&path, key),
+            }?;
             if verify {
                 file.verify()?;
             }
@@ -81,7 +89,7 @@ impl Model {
             })?;
             let (raw_shape, inputs, outputs) =
                 session.look(|s| (s.raw_shape(), s.inputs().to_vec(), s.outputs().to_vec()));
-            let options = Options { threads, max_batch, ram, in_memory, verify, device, vram, half };
+            let options = Options { threads, max_batch, ram, in_memory, verify, device, vram, half, require_signature };
             let session = Mutex::new(session);
             Ok(Self { session, raw_shape, inputs, outputs, labels, n_bytes, path, options })
         })
@@ -227,6 +235,7 @@ impl Model {
         options.set_item("device", self.options.device.to_string())?;
         options.set_item("vram", self.options.vram)?;
         options.set_item("half", self.options.half)?;
+        options.set_item("require_signature", &self.options.require_signature)?;
         Ok(((self.path.clone(),), options))
     }
 }

@@ -32,6 +32,13 @@ def test_commands_answer_and_exit_codes_are_theirs(packed: Path, tmp_path: Path)
     assert call("diff", packed, packed).returncode == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="by a shell")
+def test_a_reader_that_leaves_ends_a_command_without_a_word(packed: Path) -> None:
+    script = f'set -o pipefail; "{sys.executable}" -m kompakt inspect "{packed}" | true'
+    found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (141, "")
+
+
 def test_the_entry_point_is_there() -> None:
     program = shutil.which("kompakt", path=str(Path(sys.executable).parent))
     if program is None:

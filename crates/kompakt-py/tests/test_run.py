@@ -162,6 +162,24 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         kompakt.load(bad)
 
 
+def test_a_signature_may_be_required(fixtures: Path, tmp_path: Path) -> None:
+    signed = fixtures.parent / "signed"
+    key = (signed / "maker.pub").read_text()
+    for given in (signed / "maker.pub", key, key.split("\n")[1]):
+        model = kompakt.load(signed / "convolutions.kompakt", require_signature=given)
+        assert pickle.loads(pickle.dumps(model)).n_bytes == model.n_bytes
+        kompakt.load(signed / "convolutions.kompakt", require_signature=given, in_memory=True)
+    with pytest.raises(ValueError, match="no signature"):
+        kompakt.load(fixtures / "convolutions-smallest.kompakt", require_signature=key)
+    other = tmp_path / "a.kompakt"
+    other.write_bytes((fixtures / "convolutions-stream.kompakt").read_bytes())
+    (tmp_path / "a.kompakt.minisig").write_bytes((signed / "convolutions.kompakt.minisig").read_bytes())
+    with pytest.raises(ValueError, match="not of these bytes"):
+        kompakt.load(other, require_signature=key)
+    with pytest.raises(ValueError, match="not a public key"):
+        kompakt.load(other, require_signature="RW" + 54 * "A")
+
+
 def test_the_hub_is_asked_where_it_is_installed(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str, str | None]] = []
 

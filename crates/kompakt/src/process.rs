@@ -19,7 +19,12 @@
 use crate::signals;
 use anyhow::Result;
 use kompakt_model::CheckpointError;
-use std::{io, process::ExitCode};
+use std::{
+    any::Any,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    process::ExitCode,
+};
 
 /// Exit codes, as in the table of this module.
 pub mod exit {
@@ -68,7 +73,11 @@ pub fn run(program: &str, stage: impl FnOnce() -> Result<()>) -> ExitCode {
 #[expect(clippy::print_stderr, reason = "this is the one place where a stage's failure is reported")]
 pub(crate) fn code_of(program: &str, stage: impl FnOnce() -> Result<()>) -> u8 {
     signals::watch();
-    let Err(error) = stage() else { return 0 };
+    let error = match until_the_reader_leaves(stage) {
+        None => return exit::BROKEN_PIPE,
+        Some(Ok(())) => return 0,
+        Some(Err(error)) => error,
+    };
     signals::wait_if_ending();
     let code = exit_code(&error);
     if code != exit::BROKEN_PIPE {
@@ -76,6 +85,32 @@ pub(crate) fn code_of(program: &str, stage: impl FnOnce() -> Result<()>) -> u8 {
     }
     code
 }
+
+/// The result of `stage`; `None` if the reader of stdout went away while `println!` wrote to it, which the standard library
+/// answers with a panic.
+fn until_the_reader_leaves<T>(stage: impl FnOnce() -> T) -> Option<T> {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !is_broken_pipe(panic.payload()) {
+            told(panic);
+        }
+    }));
+    // What a stage holds is dropped while it unwinds, temporary files included, and is not looked at afterwards.
+    match catch_unwind(AssertUnwindSafe(stage)) {
+        Ok(result) => Some(result),
+        Err(payload) if is_broken_pipe(&*payload) => None,
+        Err(payload) => resume_unwind(payload),
+    }
+}
+
+fn is_broken_pipe(payload: &(dyn Any + Send)) -> bool {
+    let broken = io::Error::from_raw_os_error(EPIPE).to_string();
+    let text = payload.downcast_ref::<String>();
+    text.is_some_and(|text| text.starts_with("failed printing to stdout") && text.ends_with(&broken))
+}
+
+/// The system's number for a pipe without a reader.
+const EPIPE: i32 = if cfg!(windows) { 232 } else { 32 };
 
 /// An error and its causes; a cause that is already contained in the text before it is not repeated.
 pub fn in_one_line(error: &anyhow::Error) -> String {

@@ -24,6 +24,7 @@ def load(
     device: str = "cpu",
     vram: int | None = None,
     half: bool = False,
+    require_signature: str | PathLike[str] | None = None,
 ) -> Model:
     """Open a ``.kompakt`` file, ready to run.
 
@@ -51,11 +52,15 @@ def load(
         On a GPU: the most bytes of video memory. Layers that do not fit are brought from the file at every run.
     half
         On a GPU: keep values between layers in 16 bits.
+    require_signature
+        A public key: the path of a ``.pub`` file, its text, or its line that begins with ``RW``. The file is opened only if
+        the signature beside it (``FILE.kompakt.minisig``, by ``kompakt sign`` or ``minisign``) is valid and by this key.
+        Where others may write to the file, use `in_memory` too: the bytes that were checked are then those that run.
 
     Notes
     -----
-    Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is invalid, that cannot be run, or
-    that does not fit into `ram` (the message says what is the least), ``RuntimeError`` for a device that is not there or
+    Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is invalid, that cannot be run, that
+    is not signed as required, or that does not fit into `ram` (the message says what is the least), ``RuntimeError`` for a device that is not there or
     too small (the message says what there is), ``ImportError`` for ``hf://`` without
     ``huggingface_hub``.
     """
@@ -72,7 +77,16 @@ def load(
         device=device,
         vram=vram,
         half=half,
+        require_signature=None if require_signature is None else _key(os.fspath(require_signature)),
     )
+
+
+def _key(given: str) -> str:
+    """The text of a public key, which may be in a file."""
+    if "\n" in given or (given.startswith("RW") and len(given) == 56):
+        return given
+    with open(given, encoding="utf-8") as file:
+        return file.read()
 
 
 def _fetched(address: str) -> str:
