@@ -65,7 +65,8 @@ impl Model {
         half: bool,
         require_signature: Option<String>,
     ) -> PyResult<Self> {
-        let key = require_signature.as_deref().map(PublicKey::parse).transpose().map_err(error::of_runtime)?;
+        let key =
+            require_signature.as_deref().map(PublicKey::parse).transpose().map_err(error::of_runtime)?;
         let device: Device = device.parse().map_err(PyValueError::new_err)?;
         let (threads, max_batch) = (threads.max(1), max_batch.max(1));
         let path = std::path::absolute(path)?;
@@ -89,7 +90,8 @@ impl Model {
             })?;
             let (raw_shape, inputs, outputs) =
                 session.look(|s| (s.raw_shape(), s.inputs().to_vec(), s.outputs().to_vec()));
-            let options = Options { threads, max_batch, ram, in_memory, verify, device, vram, half, require_signature };
+            let options =
+                Options { threads, max_batch, ram, in_memory, verify, device, vram, half, require_signature };
             let session = Mutex::new(session);
             Ok(Self { session, raw_shape, inputs, outputs, labels, n_bytes, path, options })
         })
