@@ -40,6 +40,7 @@ mod external;
 mod fold;
 mod import;
 mod lower;
+mod narrow;
 mod options;
 mod ports;
 mod proto;

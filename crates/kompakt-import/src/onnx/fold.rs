@@ -7,7 +7,7 @@ use crate::onnx::{
 };
 
 /// Deducts a result's elements from the budget.
-fn take(n: Option<usize>, budget: &mut usize) -> Result<(), String> {
+pub(crate) fn take(n: Option<usize>, budget: &mut usize) -> Result<(), String> {
     match n.and_then(|n| budget.checked_sub(n)) {
         Some(left) => {
             *budget = left;
@@ -415,7 +415,12 @@ fn float_range(limits: [&Tensor; 3], budget: &mut usize) -> Result<Vec<f32>, Str
 }
 
 /// `(x - zero) scale`, with one of each for all, or one per index of `axis`.
-fn dequantised(x: &Tensor, scale: &Tensor, zero: Option<&Tensor>, axis: usize) -> Result<Tensor, String> {
+pub(crate) fn dequantised(
+    x: &Tensor,
+    scale: &Tensor,
+    zero: Option<&Tensor>,
+    axis: usize,
+) -> Result<Tensor, String> {
     let inner: usize = x.dims.get(axis + 1..).unwrap_or_default().iter().product();
     let size = x.dims.get(axis).copied().unwrap_or(1);
     let fits = |n: usize| n == 1 || n == size;

@@ -7,6 +7,8 @@ mod general;
 mod layers;
 mod norms;
 mod pools;
+mod quantised;
+mod resample;
 mod resize;
 mod shapes;
 mod turned;
@@ -15,7 +17,7 @@ mod volumes;
 use crate::onnx::{
     builder::{Builder, Value},
     error::{OnnxError, Problem},
-    evaluate, fold, import,
+    evaluate, fold, import, narrow,
     proto::{GraphProto, NodeProto, TensorProto},
     tensor::Tensor,
 };
@@ -327,6 +329,11 @@ impl<'a> Lowering<'a> {
             let slot = |made: Turned| if made.at == 0 { Slot::Act(made.act) } else { Slot::Turned(made) };
             return Ok(made.into_iter().map(slot).collect());
         }
+        if let ("Cast" | "CastLike", Some(Some(Operand::Const(_)))) = (node.op_type.as_str(), inputs.first())
+            && narrow::Format::of(self.kind_of_output(node, 0)).is_some()
+        {
+            return Err(Some("a constant is cast to a type of few bits".into()));
+        }
         if let ("CastLike", Some(Some(Operand::Const(tensor)))) = (node.op_type.as_str(), inputs.first()) {
             return Ok(vec![Slot::Const(fold::cast(tensor, self.kind_of_output(node, 0)).into())]);
         }
@@ -346,6 +353,14 @@ impl<'a> Lowering<'a> {
                 "Size" => {
                     let n = x.dims.iter().product::<usize>() as i64;
                     return Ok(Some(vec![Tensor::ints(vec![], vec![n])]));
+                }
+                "EyeLike" => {
+                    let shape = if self.lead == 0 { &x.dims[..] } else { &[] };
+                    let &[h, w] = shape else { return Err(format!("a matrix like {:?}", x.dims)) };
+                    fold::take(h.checked_mul(w), &mut self.budget)?;
+                    let k = call.node.int("k", 0);
+                    let one = |i: usize| i64::from((i % w) as i64 - (i / w) as i64 == k);
+                    return Ok(Some(vec![Tensor::ints(vec![h, w], (0..h * w).map(one).collect())]));
                 }
                 _ => {}
             }
@@ -415,9 +430,15 @@ impl<'a> Lowering<'a> {
         self.n_parameters = n_parameters;
         match self.general(call) {
             Ok(Some(made)) => Ok(made),
-            Ok(None) | Err(_) => {
+            Ok(None) => {
                 self.n_parameters = n_parameters;
                 Err(problem)
+            }
+            Err(other) => {
+                self.n_parameters = n_parameters;
+                // Where only the general form exists, its problem is the reason.
+                let is_general = problem == format!("{} of a value", call.node.op_type);
+                Err(if is_general { other } else { problem })
             }
         }
     }
@@ -427,6 +448,8 @@ impl<'a> Lowering<'a> {
         let one = match call.node.op_type.as_str() {
             "Conv" => self.convolution(call)?,
             "ConvTranspose" => self.transposed_convolution(call)?,
+            "ConvInteger" | "QLinearConv" => self.quantised_convolution(call)?,
+            "LpPool" => self.norm_pool(call)?,
             "Gemm" => self.gemm(call)?,
             "MatMul" => self.matmul(call)?,
             "MaxPool" => self.pool(call, true)?,
@@ -508,6 +531,7 @@ fn is_known(op: &str) -> bool {
         "Constant",
         "ConstantOfShape",
         "Conv",
+        "ConvInteger",
         "ConvTranspose",
         "DepthToSpace",
         "DequantizeLinear",
@@ -518,6 +542,7 @@ fn is_known(op: &str) -> bool {
         "Erf",
         "Exp",
         "Expand",
+        "EyeLike",
         "Flatten",
         "Floor",
         "Gather",
@@ -537,6 +562,7 @@ fn is_known(op: &str) -> bool {
         "Less",
         "Log",
         "LogSoftmax",
+        "LpPool",
         "MatMul",
         "Max",
         "MaxPool",
@@ -551,6 +577,7 @@ fn is_known(op: &str) -> bool {
         "PRelu",
         "Pad",
         "Pow",
+        "QLinearConv",
         "RMSNormalization",
         "Range",
         "Reciprocal",

@@ -2,7 +2,7 @@
 
 use crate::onnx::{
     error::OnnxError,
-    external,
+    external, narrow,
     proto::{EXTERNAL, SparseTensorProto, TensorProto, data_type},
 };
 use half::{bf16, f16};
@@ -115,6 +115,14 @@ impl Tensor {
             EXTERNAL => Some(external::read(proto, folder)?),
             _ => proto.raw_data.clone(),
         };
+        if let Some(format) = narrow::Format::of(proto.data_type) {
+            let fields = || proto.int32_data.iter().map(|&b| b as u8).collect();
+            let bytes: Vec<u8> = raw.map_or_else(fields, |bytes| bytes.to_vec());
+            let data = format
+                .decode(&bytes, n)
+                .ok_or_else(|| fail(format!("{} bytes where {dims:?} needs {n} elements", bytes.len())))?;
+            return Ok(Self { dims, data });
+        }
         let data = match &raw {
             Some(bytes) => from_bytes(proto.data_type, bytes),
             None => from_fields(proto),

@@ -17,6 +17,7 @@ mod norms;
 mod numbers;
 mod recurrent;
 mod reductions;
+mod transforms;
 
 use super::{Act, Call, Lowering, Operand, Slot};
 use crate::onnx::{builder::Value, proto::NodeProto, rules, tensor::Tensor};
@@ -109,6 +110,9 @@ impl Lowering<'_> {
             "Attention" => return self.attention(call).map(Some),
             "RotaryEmbedding" => self.rotary(call)?,
             "NegativeLogLikelihoodLoss" | "SoftmaxCrossEntropyLoss" => return self.loss(call).map(Some),
+            "DFT" => self.fourier(call)?,
+            "AffineGrid" => self.affine_grid(call)?,
+            "CenterCropPad" => self.center_crop_pad(call)?,
             "OneHot" => self.one_hot(call)?,
             "Compress" => self.compress_node(call)?,
             "LayerNormalization" | "RMSNormalization" => return self.layer_norm_node(call).map(Some),
@@ -308,6 +312,9 @@ impl Lowering<'_> {
 /// Operators that are lowered only here, in addition to those of [`unary_function`].
 pub(super) fn is_known(op: &str) -> bool {
     const ALL: &[&str] = &[
+        "AffineGrid",
+        "CenterCropPad",
+        "DFT",
         "Xor",
         "LessOrEqual",
         "GreaterOrEqual",

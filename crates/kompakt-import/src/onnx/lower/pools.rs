@@ -1,10 +1,13 @@
 //! Windows without weights, and averages over entire dimensions.
 
 use super::{
-    Act, Call, Lowering,
+    Act, Call, Lowering, Operand,
     layers::{Window, explicit, pair},
 };
-use crate::onnx::rules;
+use crate::onnx::{
+    proto::{AttributeProto, NodeProto, attribute_type},
+    rules,
+};
 use kompakt_graph::{Op, Pair};
 
 impl Lowering<'_> {
@@ -35,6 +38,31 @@ impl Lowering<'_> {
         let image = self.image(&x)?;
         let value = self.builder.op(call.name(), op, vec![image])?;
         self.like_image(&x, value)
+    }
+
+    /// `(sum |x|^p)^(1 / p)` over each window: a mean times the size of the window.
+    pub(super) fn norm_pool(&mut self, call: &Call<'_>) -> Result<Act, String> {
+        let mut x = call.act(0)?.clone();
+        let p = call.node.int("p", 2);
+        if !(1..=2).contains(&p) || call.node.int("ceil_mode", 0) != 0 {
+            return Err(format!("p is {p}; 1 and 2 are supported, and windows that lie within"));
+        }
+        x.value = if p == 1 { self.absolute(x.value)? } else { self.product(x.value, x.value)? };
+        let kernel = call.node.sizes("kernel_shape", x.dims.len().saturating_sub(2), 0, 1)?;
+        let counts = AttributeProto {
+            name: "count_include_pad".into(),
+            i: 1,
+            r#type: attribute_type::INT,
+            ..AttributeProto::default()
+        };
+        let mut node = NodeProto { op_type: "AveragePool".into(), ..call.node.clone() };
+        node.attribute.push(counts);
+        let mut y = self.pool(&Call { node: &node, inputs: vec![Some(Operand::Act(x))] }, false)?;
+        y.value = self.scaled(y.value, kernel.iter().product::<usize>() as f32, 0.0)?;
+        if p == 2 {
+            y.value = self.root(y.value)?;
+        }
+        Ok(y)
     }
 
     pub(super) fn global_pool(&mut self, call: &Call<'_>, is_max: bool) -> Result<Act, String> {

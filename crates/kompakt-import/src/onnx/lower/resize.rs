@@ -1,7 +1,8 @@
 //! `Resize` and its predecessor `Upsample`.
 //!
 //! Nearest neighbours are indices, so each direction becomes a gather; linear interpolation becomes a resize
-//! with the position of every pixel as `i step + offset`.
+//! with the position of every pixel as `i step + offset`; any other is a matrix per direction
+//! ([`resample`](super::resample)).
 
 use super::{Act, Call, Lowering};
 use crate::onnx::{fold, rules, tensor::Tensor};
@@ -12,10 +13,10 @@ const MAX_PIXELS: usize = 1 << 16;
 
 /// One direction: pixels before and after, and the scale in the file.
 #[derive(Debug, Clone, Copy)]
-struct Direction {
-    from: usize,
-    to: usize,
-    scale: f64,
+pub(super) struct Direction {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) scale: f64,
     /// The part of the input that is resized, as fractions of its extent: for `tf_crop_and_resize`.
     region: [f32; 2],
 }
@@ -60,13 +61,13 @@ impl Direction {
     }
 
     /// Whether this direction is unchanged.
-    fn is_same(self) -> bool {
+    pub(super) fn is_same(self) -> bool {
         self.from == self.to && !self.is_region()
     }
 
     /// The position of the result's pixel `i` in the input, in the arithmetic of ONNX Runtime: single
     /// precision, in this order. It decides which neighbour is nearest where two are equally near.
-    fn place(self, i: usize, mode: &str) -> Result<f32, String> {
+    pub(super) fn place(self, i: usize, mode: &str) -> Result<f32, String> {
         let (i, n, m, scale) = (i as f32, self.from as f32, self.to as f32, self.scale as f32);
         Ok(match mode {
             "half_pixel" => (i + 0.5) / scale - 0.5,
@@ -91,14 +92,16 @@ impl Direction {
     }
 }
 
+/// Whether at most the last two dimensions, height and width, change.
+fn are_images(directions: &[Direction]) -> bool {
+    directions.len() > 2 && directions[1..directions.len() - 2].iter().all(|d| d.is_same())
+}
+
 impl Lowering<'_> {
     pub(super) fn resize(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let node = call.node;
         let is_old = node.op_type == "Upsample" || self.opset < 11;
-        if node.int("antialias", 0) != 0 {
-            return Err("smoothing (antialias)".into());
-        }
         let directions = self.directions(call, &x.dims, is_old)?;
         // Where the batch is open, exporters write the one they traced with.
         if (directions[0].from != directions[0].to && !self.batch_is_open) || directions[0].is_region() {
@@ -117,6 +120,10 @@ impl Lowering<'_> {
                     mode => mode,
                 };
                 self.nearest(call, &x, &directions, coordinates, rounding)?
+            }
+            "cubic" => self.resampled(call, &x, &directions, coordinates)?,
+            "linear" | "bilinear" if node.int("antialias", 0) != 0 || !are_images(&directions) => {
+                self.resampled(call, &x, &directions, coordinates)?
             }
             "linear" | "bilinear" => self.linear(call, &x, &directions, coordinates)?,
             other => return Err(format!("mode {other:?}")),
@@ -256,9 +263,6 @@ impl Lowering<'_> {
         coordinates: &str,
     ) -> Result<Act, String> {
         let n = directions.len();
-        if n < 3 || directions[1..n - 2].iter().any(|d| !d.is_same()) {
-            return Err("interpolation over other dimensions than height and width".into());
-        }
         let (h, w) = (directions[n - 2], directions[n - 1]);
         let (vertical, horizontal) = (h.line(coordinates)?, w.line(coordinates)?);
         let channels = x.dims[1..n - 2].iter().product();

@@ -31,7 +31,7 @@ impl Lowering<'_> {
     }
 
     /// Concatenates values along an axis of the file.
-    fn joined(&mut self, parts: &[&Act], axis: usize) -> Result<Act, String> {
+    pub(super) fn joined(&mut self, parts: &[&Act], axis: usize) -> Result<Act, String> {
         let here = self.here(axis)?;
         let (mut fronts, mut back, mut dims) = (Vec::new(), Vec::new(), parts[0].dims.clone());
         dims[axis] = parts.iter().map(|p| p.dims[axis]).sum();

@@ -1,8 +1,13 @@
 //! Number types: casts and quantisation.
 
 use super::super::{Act, Call, Lowering, Operand};
-use crate::onnx::{proto::data_type, tensor::Tensor};
-use kompakt_graph::{Op, UnaryFunction};
+use crate::onnx::{
+    builder::Value,
+    narrow::{Float, Format},
+    proto::data_type,
+    tensor::Tensor,
+};
+use kompakt_graph::{BinaryFunction, Op, UnaryFunction};
 
 /// Integer element types that are exact here as far as single precision is, and their ranges.
 fn range(kind: i32) -> Option<(f32, f32)> {
@@ -17,12 +22,12 @@ fn range(kind: i32) -> Option<(f32, f32)> {
 
 /// Whether elements of this type are integers or booleans.
 pub(crate) fn is_whole(kind: i32) -> bool {
-    matches!(kind, 2..=7 | 9 | 12 | 13)
+    matches!(kind, 2..=7 | 9 | 12 | 13 | 21 | 22 | 25 | 26)
 }
 
 /// Whether elements of this type are of a supported number type.
 pub(crate) fn is_number(kind: i32) -> bool {
-    matches!(kind, 1..=7 | 9..=13 | 16)
+    matches!(kind, 1..=7 | 9..=13 | 16..=23 | 25 | 26)
 }
 
 impl Lowering<'_> {
@@ -59,7 +64,61 @@ impl Lowering<'_> {
         } else if is_whole(to) && !is_whole(from) {
             x.value = self.of_one(UnaryFunction::Truncate, x.value)?;
         }
+        match Format::of(to).filter(|_| to != from) {
+            Some(Format::Float(float)) => {
+                x.value = self.narrowed(x.value, float, call.node.int("saturate", 1) != 0)?;
+            }
+            Some(Format::Integer { bits, is_signed }) => {
+                // The lowest bits stay.
+                let n = (1u32 << bits) as f32;
+                let middle = if is_signed { n / 2.0 } else { 0.0 };
+                let up = self.scaled(x.value, 1.0, middle)?;
+                let n = self.like_one(up, n)?;
+                let low = self.of_two(Op::Binary { function: BinaryFunction::Modulo }, up, n)?;
+                x.value = self.scaled(low, 1.0, -middle)?;
+            }
+            None => {}
+        }
         Ok(x)
+    }
+
+    /// A constant that is combined with every element of a value.
+    fn like_one(&mut self, x: Value, constant: f32) -> Result<Value, String> {
+        self.computed(vec![constant], vec![1; self.builder.shape(x).len()])
+    }
+
+    /// Rounds to the nearest number of a format, the even one of two.
+    fn narrowed(&mut self, x: Value, float: Float, saturates: bool) -> Result<Value, String> {
+        let (least, largest) = (float.least_exponent, float.largest);
+        let near = self.builder.op(None, Op::Clip { low: -4.0 * largest, high: 4.0 * largest }, vec![x])?;
+        let size = self.of_one(UnaryFunction::Abs, near)?;
+        let normal = Op::Clip { low: (least as f32).exp2(), high: 4.0 * largest };
+        let size = self.builder.op(None, normal, vec![size])?;
+        let logarithm = self.of_one(UnaryFunction::Log, size)?;
+        let exponent = self.scaled(logarithm, std::f32::consts::LOG2_E, -(least as f32))?;
+        let exponent = self.of_one(UnaryFunction::Floor, exponent)?;
+        let greatest = (4.0 * largest).log2().ceil() as i32;
+        let unit = |e: i32| ((e - float.mantissa_bits as i32) as f32).exp2();
+        let units: Vec<f32> = (least..=greatest).map(unit).collect();
+        let units = self.computed(units.clone(), vec![units.len()])?;
+        let unit = self.builder.op(None, Op::Take { axis: 0 }, vec![units, exponent])?;
+        let steps = self.of_two(Op::Div, near, unit)?;
+        let steps = self.of_one(UnaryFunction::Round, steps)?;
+        let rounded = self.of_two(Op::Mul, steps, unit)?;
+        let minus_one = self.like_one(x, -1.0)?;
+        let nan = self.of_one(UnaryFunction::Log, minus_one)?;
+        let zero = self.like_one(x, 0.0)?;
+        let value = if saturates {
+            self.builder.op(None, Op::Clip { low: -largest, high: largest }, vec![rounded])?
+        } else {
+            let size = self.of_one(UnaryFunction::Abs, rounded)?;
+            let bound = self.like_one(x, largest)?;
+            let is_beyond = self.of_two(Op::Binary { function: BinaryFunction::Greater }, size, bound)?;
+            let beyond = if float.has_infinity { self.of_two(Op::Div, rounded, zero)? } else { nan };
+            self.builder.op(None, Op::Select, vec![is_beyond, beyond, rounded])?
+        };
+        let is_nan = self.of_one(UnaryFunction::IsNan, x)?;
+        self.builder.op(None, Op::Select, vec![is_nan, if float.has_nan { nan } else { zero }, value])
     }
 
     /// Nothing is dropped, so the mask is all true.
@@ -95,6 +154,12 @@ impl Lowering<'_> {
             }
             Operand::Act(act) => self.shaped(act.value, self.shape_of(&dims)),
         }
+    }
+
+    /// The range of the type of input `index`.
+    pub(in super::super) fn range_of(&self, call: &Call<'_>, index: usize) -> Result<(f32, f32), String> {
+        let kind = self.kind_of(call, index);
+        range(kind).ok_or_else(|| format!("quantised to type {kind}"))
     }
 
     fn axis_of(&self, call: &Call<'_>, rank: usize) -> usize {
