@@ -12,12 +12,12 @@ pub(crate) struct Float {
     pub(crate) least_exponent: i32,
     /// The largest finite number.
     pub(crate) largest: f32,
-    /// What is beyond it where values are not saturated: infinity, or else no number.
+    /// Whether values beyond it become infinity where they are not saturated; NaN otherwise.
     pub(crate) has_infinity: bool,
-    /// Whether it can be no number at all; it is 0 then.
+    /// Whether the format has NaN; where it has none, 0 takes its place.
     pub(crate) has_nan: bool,
     bits: u32,
-    /// Whether minus zero stands for no number.
+    /// Whether the code of minus zero is NaN.
     is_unsigned_zero: bool,
 }
 

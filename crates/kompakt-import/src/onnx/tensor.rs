@@ -76,7 +76,6 @@ impl Tensor {
         }
     }
 
-    /// The only element.
     /// Changes each float by up to `relative` of itself, by a sequence that depends on `seed` alone.
     pub(crate) fn round_off(&mut self, relative: f32, seed: u64) {
         let Data::Floats(values) = &mut self.data else { return };
@@ -86,6 +85,7 @@ impl Tensor {
         }
     }
 
+    /// The only element.
     pub(crate) fn scalar(&self) -> Option<f32> {
         if self.len() == 1 { self.to_floats().first().copied() } else { None }
     }

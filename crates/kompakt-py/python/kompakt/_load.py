@@ -60,8 +60,8 @@ def load(
     Notes
     -----
     Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is invalid, that cannot be run, that
-    is not signed as required, or that does not fit into `ram` (the message says what is the least), ``RuntimeError`` for a device that is not there or
-    too small (the message says what there is), ``ImportError`` for ``hf://`` without
+    is not signed as required, or that does not fit into `ram` (the message says what is the least), ``RuntimeError``
+    for a device that is not there or too small (the message says what there is), ``ImportError`` for ``hf://`` without
     ``huggingface_hub``.
     """
     name = os.fspath(path)

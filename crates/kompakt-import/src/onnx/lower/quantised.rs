@@ -39,7 +39,11 @@ impl Lowering<'_> {
             return Ok(y);
         }
         let (low, high) = self.range_of(call, 7)?;
-        let value = self.scaled(y.value, 1.0 / number(6, 1.0)?, 0.0)?;
+        let step = number(6, 1.0)?;
+        if step <= 0.0 {
+            return Err(format!("the result's scale is {step}"));
+        }
+        let value = self.scaled(y.value, 1.0 / step, 0.0)?;
         let value = self.of_one(UnaryFunction::Round, value)?;
         let value = self.scaled(value, 1.0, number(7, 0.0)?)?;
         let value = self.builder.op(None, Op::Clip { low, high }, vec![value])?;

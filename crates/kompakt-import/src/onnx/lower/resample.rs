@@ -1,5 +1,5 @@
-//! Linear maps along one dimension, as products with a constant matrix: what cubic and smoothed resizing, and
-//! Fourier transforms, are.
+//! Linear maps along one dimension, as products with a constant matrix: cubic and antialiased resizing, and
+//! Fourier transforms.
 
 use super::{Act, Call, Lowering, resize::Direction};
 use crate::onnx::builder::Value;
@@ -35,7 +35,7 @@ impl Lowering<'_> {
         let node = call.node;
         let kernel = Kernel {
             cubic: (node.text("mode") == "cubic").then(|| f64::from(node.float("cubic_coeff_a", -0.75))),
-            is_smooth: node.int("antialias", 0) != 0,
+            is_antialiased: node.int("antialias", 0) != 0,
             excludes_outside: node.int("exclude_outside", 0) != 0,
         };
         let mut value = x.value;
@@ -57,8 +57,8 @@ impl Lowering<'_> {
 struct Kernel {
     /// The coefficient of a cubic one; `None` for linear interpolation.
     cubic: Option<f64>,
-    /// Whether it is as wide as a pixel of the result, where that is more than one of the input.
-    is_smooth: bool,
+    /// Whether the kernel is widened where the image shrinks, so that it averages all pixels (`antialias`).
+    is_antialiased: bool,
     excludes_outside: bool,
 }
 
@@ -75,7 +75,7 @@ impl Kernel {
 
     /// Adds the weights of a row's elements for the position `at`; the first and last stand for those beyond.
     fn weights(&self, at: f64, scale: f64, row: &mut [f32]) {
-        let narrow = if self.is_smooth { scale.min(1.0) } else { 1.0 };
+        let narrow = if self.is_antialiased { scale.min(1.0) } else { 1.0 };
         let reach = if self.cubic.is_some() { 2.0 } else { 1.0 } / narrow;
         let last = row.len() as f64 - 1.0;
         let neighbours = || {
@@ -83,7 +83,7 @@ impl Kernel {
             (first..=end).map(|k| k as f64).filter(|&k| !self.excludes_outside || (k >= 0.0 && k <= last))
         };
         let weight = |k: f64| self.weight((k - at) * narrow);
-        let is_normalised = self.is_smooth || self.excludes_outside;
+        let is_normalised = self.is_antialiased || self.excludes_outside;
         let total = if is_normalised { neighbours().map(weight).sum() } else { 1.0 };
         for k in neighbours() {
             row[k.clamp(0.0, last) as usize] += (weight(k) / total) as f32;

@@ -26,7 +26,7 @@ impl Lowering<'_> {
         // Of the inverse of a half spectrum all elements are real, and their number is not stored in it.
         let is_real_again = is_inverse && is_half;
         let n_in = x.dims[axis];
-        let n = wanted.unwrap_or(if is_real_again { 2 * (n_in - 1) } else { n_in });
+        let n = wanted.unwrap_or(if is_real_again { 2 * n_in.saturating_sub(1) } else { n_in });
         if n == 0 || n > 1 << 12 || n_in > 1 << 12 || (is_half && !is_inverse && parts == 2) {
             return Err(format!("a transform of {n} elements of {parts} parts"));
         }
