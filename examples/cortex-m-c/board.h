@@ -1,4 +1,4 @@
-/* What the example needs of a board: the debugger's files and console (semihosting), and a count of instructions. */
+/* What the example needs of a board: the debugger's files and console (semihosting), the count of instructions. */
 #ifndef BOARD_H
 #define BOARD_H
 
@@ -16,6 +16,8 @@ void board_exit(uint32_t status);
 void board_timer_start(void);
 /* Ticks since then. */
 uint32_t board_timer_ticks(void);
+/* Ticks of a loop of 400,000 instructions, which say how many one is worth in an emulator. */
+uint32_t board_loop_ticks(void);
 
 /* The most bytes of stack that were in use so far. */
 uint32_t board_stack_bytes(void);

@@ -1,5 +1,5 @@
 /* Digits through the C that `kompakt export --c` makes of a network: the file `digits.bin`, 28 x 28 bytes an image, in; a line
- * with the class of each out, then the ticks of one run and the most stack in use. Built and run by `cargo xtask ci cortex-m`. */
+ * with the class of each out, then the ticks of one run, those of a loop of known length, and the most stack in use. Built and run by `cargo xtask ci cortex-m-c`. */
 #include "board.h"
 #include "digits.h"
 
@@ -29,6 +29,8 @@ int main(void) {
     }
     board_print("ticks ");
     board_print_number(ticks);
+    board_print("\nloop ");
+    board_print_number(board_loop_ticks());
     board_print("\nstack ");
     board_print_number(board_stack_bytes());
     board_print("\n");

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! this machine ──► Python ──► other machines ──► table of seconds ──► xtask's own tests
-//! (host, gpu)      (python)   (aarch64, wasm, cortex_m)                the closing lines are the test runner's
+//! (host, gpu)      (python)   (aarch64, wasm, cortex_m*)               the closing lines are the test runner's
 //! ```
 //!
 //! Formatting and lints come first, because they fail fast. What is for this machine is built in the release profile
@@ -12,6 +12,7 @@
 mod aarch64;
 mod calls;
 mod cortex_m;
+mod cortex_m_c;
 mod cross;
 mod gpu;
 mod host;
@@ -20,7 +21,7 @@ mod python;
 mod wasm;
 
 pub(crate) use calls::Calls;
-pub(crate) use cross::{Cross, rust_lld};
+pub(crate) use cross::{Cross, cross_folder, rust_lld};
 
 use anyhow::{Context, Result, bail};
 use ledger::Ledger;
@@ -83,6 +84,11 @@ const ROWS: &[Row] = &[
         what: "the crates without std built for a microcontroller, files verified on an emulated one",
         run: cortex_m::run,
     },
+    Row {
+        name: "cortex-m-c",
+        what: "a network's C on two emulated microcontrollers, within budgets of flash and RAM",
+        run: cortex_m_c::run,
+    },
 ];
 
 /// Runs all rows, or those named; stops at the first that fails.
@@ -124,7 +130,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Row>> {
 }
 
 /// The workspace's folder.
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 

@@ -6,6 +6,7 @@ mod bindings;
 mod cargo;
 mod ci;
 mod data;
+mod micro;
 mod onnx;
 mod pipeline;
 mod web;

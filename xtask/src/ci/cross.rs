@@ -22,9 +22,7 @@ pub(crate) struct Cross {
 impl Cross {
     /// A compiler with the target's standard library, or what is missing.
     pub(crate) fn find(target: &'static str) -> Result<Self, String> {
-        let folder =
-            std::env::var_os("KOMPAKT_CROSS").map_or_else(|| root().join("target/cross"), PathBuf::from);
-        let unpacked = folder.join("current");
+        let unpacked = cross_folder().join("current");
         let has_library = |library: &Path| {
             let files = std::fs::read_dir(library).into_iter().flatten().flatten();
             files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
@@ -84,6 +82,11 @@ impl Cross {
     pub(crate) fn output(&self, profile: &str, file: &str) -> PathBuf {
         target_folder().join(self.target).join(profile).join(file)
     }
+}
+
+/// The folder into which `.ci/run` unpacks compilers and emulators.
+pub(crate) fn cross_folder() -> PathBuf {
+    std::env::var_os("KOMPAKT_CROSS").map_or_else(|| root().join("target/cross"), PathBuf::from)
 }
 
 fn target_folder() -> PathBuf {
