@@ -111,13 +111,21 @@ impl Tools {
         // Beside the unpacked compiler, and not where the package would have them.
         gcc.arg("-isystem").arg(self.folder.join("root/usr/include/newlib")).arg("-L").arg(newlib);
         gcc.arg("-I").arg(&example).arg("-T").arg(example.join("link.ld"));
-        gcc.arg(format!("-Wl,--defsym=flash_bytes={},--defsym=ram_bytes={}", board.flash_bytes, board.ram_bytes));
+        gcc.arg(format!(
+            "-Wl,--defsym=flash_bytes={},--defsym=ram_bytes={}",
+            board.flash_bytes, board.ram_bytes
+        ));
         gcc.args(files).args(["-lc_nano", "-lgcc", "-o"]).arg(program);
         said(&mut gcc)?;
         // text, data, bss; text includes constants and unwinding tables.
         let table = said(self.tool("size").arg(program))?;
-        let numbers: Vec<usize> =
-            table.lines().nth(1).unwrap_or_default().split_whitespace().map_while(|n| n.parse().ok()).collect();
+        let numbers: Vec<usize> = table
+            .lines()
+            .nth(1)
+            .unwrap_or_default()
+            .split_whitespace()
+            .map_while(|n| n.parse().ok())
+            .collect();
         let &[text, data, bss, ..] = &numbers[..] else { bail!("size said {table:?}") };
         Ok(Sizes { flash: text + data, ram: data + bss })
     }
