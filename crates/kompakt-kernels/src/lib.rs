@@ -69,5 +69,7 @@ pub use ops::{
     activations, elementwise, functions, matmul, normalise,
     pairwise::{self, Pairwise},
     pool::{self, PoolWindow},
-    rearrange,
+    rearrange, recurrent, reduce,
+    softmax::{log_softmax, softmax},
+    transpose,
 };

@@ -8,3 +8,7 @@ pub mod normalise;
 pub mod pairwise;
 pub mod pool;
 pub mod rearrange;
+pub mod recurrent;
+pub mod reduce;
+pub(crate) mod softmax;
+pub mod transpose;

@@ -105,6 +105,17 @@ pub(crate) struct LayerSpec {
     pub(crate) stays_in_memory: bool,
     /// Whether zeros in its input are likely: it reads the network's input or the output of a ReLU.
     pub(crate) input_has_zeros: bool,
+    /// Vectors of an image that it multiplies together: the sequences of a recurrent layer, else 1.
+    pub(crate) n_vectors: usize,
+    /// How often it multiplies them: the time steps of a recurrent layer, else 1.
+    pub(crate) n_runs: usize,
+}
+
+impl LayerSpec {
+    /// The most vectors that it multiplies together.
+    pub(crate) fn max_vectors(&self, max_batch: usize) -> usize {
+        max_batch.saturating_mul(self.n_vectors)
+    }
 }
 
 /// Numbers of a step without weights: one or two per channel, or its output.

@@ -19,7 +19,7 @@ use crate::{
     schedule::plan::Plan,
 };
 use alloc::{boxed::Box, format, vec::Vec};
-use kompakt_kernels::{Isa, elementwise};
+use kompakt_kernels::Isa;
 use kompakt_prep::Pipeline;
 use prediction::{ends_in_softmax, likeliest};
 
@@ -221,7 +221,7 @@ impl<'m> Session<'m> {
             let Port { shape, len, .. } = &self.outputs[0];
             let inner = shape[1..].iter().product();
             for logits in self.results[0].chunks_exact_mut(*len) {
-                elementwise::softmax(self.isa, inner, logits);
+                kompakt_kernels::softmax(self.isa, inner, logits);
             }
         }
         Ok(self.output(0))

@@ -1,5 +1,6 @@
-//! Elementwise operations, and the softmax.
+//! Elementwise operations.
 
+use super::activations::{hyperbolic_tangent, logistic};
 use crate::isa::per_isa;
 
 per_isa! {
@@ -22,12 +23,6 @@ per_isa! {
     /// `y = x * scale + bias`, then `max(y, 0)` if `relu`, in place over one channel.
     pub fn affine(scale: f32, bias: f32, relu: bool, x: &mut [f32]) = affine_body;
 }
-per_isa! {
-    /// `exp(x) / sum exp(x)` over the first dimension, in place. Shapes: `x` `[n, inner]`; each of the
-    /// `inner` columns separately. Panics: if `inner` does not divide the length.
-    pub fn softmax(inner: usize, x: &mut [f32]) = softmax_body;
-}
-
 #[inline(always)]
 fn relu_body(x: &mut [f32]) {
     for x in x {
@@ -38,14 +33,14 @@ fn relu_body(x: &mut [f32]) {
 #[inline(always)]
 fn sigmoid_body(x: &mut [f32]) {
     for x in x {
-        *x = 1.0 / (1.0 + libm::expf(-*x));
+        *x = logistic(*x);
     }
 }
 
 #[inline(always)]
 fn tanh_body(x: &mut [f32]) {
     for x in x {
-        *x = libm::tanhf(*x);
+        *x = hyperbolic_tangent(*x);
     }
 }
 
@@ -65,21 +60,5 @@ fn affine_body(scale: f32, bias: f32, relu: bool, x: &mut [f32]) {
     for x in x {
         let y = *x * scale + bias;
         *x = if y < floor { floor } else { y };
-    }
-}
-
-#[inline(always)]
-fn softmax_body(inner: usize, x: &mut [f32]) {
-    assert!(inner > 0 && x.len().is_multiple_of(inner), "{inner} does not divide {}", x.len());
-    for i in 0..inner {
-        let largest = x[i..].iter().step_by(inner).fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m });
-        let mut sum = 0.0;
-        for x in x[i..].iter_mut().step_by(inner) {
-            *x = libm::expf(*x - largest);
-            sum += *x;
-        }
-        for x in x[i..].iter_mut().step_by(inner) {
-            *x /= sum;
-        }
     }
 }

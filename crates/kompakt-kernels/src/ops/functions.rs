@@ -1,10 +1,10 @@
 //! Common unary functions, in place.
 
-use super::activations::exp;
+use super::activations::{exp, exp_parts, power_of_two};
 use crate::isa::per_isa;
 
 per_isa! {
-    /// `e^x`, clamped to 0 or the largest powers outside the range of f32; NaN stays.
+    /// `e^x`, 0 or infinite outside the range of f32; NaN stays.
     pub fn exponential(x: &mut [f32]) = exponential_body;
 }
 per_isa! {
@@ -27,12 +27,11 @@ per_isa! {
 #[inline(always)]
 fn exponential_body(x: &mut [f32]) {
     for x in x {
-        let y = exp(*x);
-        // Beyond the range of `exp`.
-        let y = if *x > 88.722_84 { f32::INFINITY } else { y };
-        let y = if *x > 87.0 && *x <= 88.722_84 { exp(*x - 4.0) * 54.598_15 } else { y };
-        let y = if *x < -87.0 { exp(*x + 30.0) * 9.357_623e-14 } else { y };
-        *x = if x.is_nan() { *x } else { y };
+        let within = if *x < -110.0 { -110.0 } else { *x };
+        let within = if within > 110.0 { 110.0 } else { within };
+        // Two factors: one would not reach the ends of the range.
+        let (p, n) = exp_parts(within);
+        *x = p * power_of_two(n >> 1) * power_of_two(n - (n >> 1));
     }
 }
 

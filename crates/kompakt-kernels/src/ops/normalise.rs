@@ -2,12 +2,6 @@
 
 use crate::isa::per_isa;
 
-per_isa! {
-    /// `x - log sum exp(x)` over the first dimension, in place. Shapes: `x` `[n, inner]`; each of the `inner`
-    /// columns separately. Panics: if `inner` does not divide the length.
-    pub fn log_softmax(inner: usize, x: &mut [f32]) = log_softmax_body;
-}
-
 /// The parameters of a local response normalization.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ResponseNorm {
@@ -25,18 +19,6 @@ per_isa! {
     /// `y = x / (bias + alpha / size * sum x^2)^beta`, the sum over the existing channels from `(size - 1) /
     /// 2` before to `size / 2` after. Shapes: `x`, `y` `[channels, plane]`. Panics: if they disagree.
     pub fn response_norm(norm: &ResponseNorm, plane: usize, x: &[f32], y: &mut [f32]) = response_norm_body;
-}
-
-#[inline(always)]
-fn log_softmax_body(inner: usize, x: &mut [f32]) {
-    assert!(inner > 0 && x.len().is_multiple_of(inner), "{inner} does not divide {}", x.len());
-    for i in 0..inner {
-        let column = || x[i..].iter().step_by(inner);
-        let largest = column().fold(f32::NEG_INFINITY, |m, &v| if v > m { v } else { m });
-        let sum: f32 = column().map(|v| libm::expf(*v - largest)).sum();
-        let log = libm::logf(sum) + largest;
-        x[i..].iter_mut().step_by(inner).for_each(|v| *v -= log);
-    }
 }
 
 #[inline(always)]
@@ -80,19 +62,6 @@ mod tests {
             for (y, exact) in y.iter().zip(exact) {
                 assert!((y - exact).abs() < 1e-6, "{y} {exact}");
             }
-        }
-    }
-
-    #[test]
-    fn log_softmax_sums_to_one() {
-        for isa in Isa::available() {
-            let mut x = [1000.0, 3.0, 1001.0, 4.0];
-            log_softmax(isa, 2, &mut x);
-            let p = 1.0 / (1.0 + libm::expf(1.0));
-            assert!(
-                (x[0] - libm::logf(p)).abs() < 1e-4 && (x[3] - libm::logf(1.0 - p)).abs() < 1e-6,
-                "{x:?}"
-            );
         }
     }
 }

@@ -1,41 +1,7 @@
-//! Data movement: transpose, gather, spread, interpolation.
+//! Data movement: gather, spread, interpolation.
 
 use crate::isa::per_isa;
 use alloc::vec::Vec;
-
-/// Permutes dimensions: dimension `i` of `y` is dimension `axes[i]` of `x`.
-///
-/// Panics: if `axes` is not a permutation of the dimensions of `from`, or a length is not that of `from`.
-pub fn transpose(x: &[f32], from: &[usize], axes: &[usize], y: &mut [f32]) {
-    let n: usize = from.iter().product();
-    assert!(x.len() == n && y.len() == n && axes.len() == from.len(), "lengths and dimensions");
-    let stride = |axis: usize| from[axis + 1..].iter().product::<usize>();
-    // Size and stride in x of each dimension of y; the last one is innermost.
-    let mut dims: Vec<(usize, usize)> = axes.iter().map(|&axis| (from[axis], stride(axis))).collect();
-    let Some((len, step)) = dims.pop() else {
-        y.copy_from_slice(x);
-        return;
-    };
-    let mut index = alloc::vec![0; dims.len()];
-    let mut start = 0;
-    for y in y.chunks_exact_mut(len) {
-        if step == 1 {
-            y.copy_from_slice(&x[start..start + len]);
-        } else {
-            y.iter_mut().zip(x[start..].iter().step_by(step)).for_each(|(y, x)| *y = *x);
-        }
-        for d in (0..dims.len()).rev() {
-            let (size, stride) = dims[d];
-            index[d] += 1;
-            start += stride;
-            if index[d] < size {
-                break;
-            }
-            start -= size * stride;
-            index[d] = 0;
-        }
-    }
-}
 
 /// `y[o, i, :] = x[o, indices[i], :]`. Shapes: `x` `[outer, n, inner]`, `y` `[outer, indices, inner]`.
 ///
@@ -114,18 +80,6 @@ fn resize_body(x: &[f32], size: &[usize; 2], rows: &Places, columns: &Places, y:
 mod tests {
     use super::*;
     use crate::Isa;
-    use alloc::vec;
-
-    #[test]
-    fn transposes_as_numpy_does() {
-        // numpy.arange(24).reshape(2, 3, 4).transpose(2, 0, 1)[1]
-        let x: Vec<f32> = (0..24).map(|i| i as f32).collect();
-        let mut y = vec![0.0; 24];
-        transpose(&x, &[2, 3, 4], &[2, 0, 1], &mut y);
-        assert_eq!(y[6..12], [1.0, 5.0, 9.0, 13.0, 17.0, 21.0]);
-        transpose(&x, &[2, 3, 4], &[1, 0, 2], &mut y);
-        assert_eq!(y[..8], [0.0, 1.0, 2.0, 3.0, 12.0, 13.0, 14.0, 15.0]);
-    }
 
     #[test]
     fn picks_spreads_and_interpolates() {

@@ -138,7 +138,7 @@ impl<'m> Cpu<'m> {
                 let x = &input[first * len..(first + n) * len];
                 let to = self.arena.get_mut(buffer, n);
                 match layout {
-                    Layout::FeatureMajor => transpose(x, n, len, to),
+                    Layout::FeatureMajor => transpose(self.isa, x, n, len, to),
                     Layout::ImageMajor => to.copy_from_slice(x),
                 }
             }
@@ -161,7 +161,7 @@ impl<'m> Cpu<'m> {
                 let y = self.arena.get(buffer, n);
                 let to = &mut output[first * len..(first + n) * len];
                 match layout {
-                    Layout::FeatureMajor => transpose(y, len, n, to),
+                    Layout::FeatureMajor => transpose(self.isa, y, len, n, to),
                     Layout::ImageMajor => to.copy_from_slice(y),
                 }
             }

@@ -7,7 +7,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use kompakt_graph::{MAX_RANK, Reduction, Update};
-use kompakt_kernels::{Isa, matmul};
+use kompakt_kernels::{Isa, matmul, reduce as kernel};
 
 /// The context of such a step.
 pub(super) struct Work<'r, 'm> {
@@ -43,7 +43,7 @@ impl General {
                 let places = [steps(c, to), steps(a, to), steps(b, to)];
                 walk(to, &places, |i, [c, a, b]| y[i] = if x[c] == 0.0 { third[b] } else { second[a] });
             }
-            Self::Reduce { function, from, axes } => reduce(*function, from, axes, x, y),
+            Self::Reduce { function, from, axes } => reduce(work.isa, *function, from, axes, x, y),
             Self::MatMul { a, b, to } => {
                 let rank = to.len();
                 let (lead, k) = (&to[..rank - 2], a[rank - 1]);
@@ -148,7 +148,23 @@ fn walk<const N: usize>(
 }
 
 /// Reduces `x` along the dimensions `axes`.
-fn reduce(function: Reduction, from: &[usize], axes: &[usize], x: &[f32], y: &mut [f32]) {
+fn reduce(isa: Isa, function: Reduction, from: &[usize], axes: &[usize], x: &[f32], y: &mut [f32]) {
+    let kernel: Option<fn(Isa, &[f32], usize, usize, &mut [f32])> = match function {
+        Reduction::Sum => Some(kernel::sum),
+        Reduction::Mean => Some(kernel::mean),
+        Reduction::Max => Some(kernel::maximum),
+        Reduction::Min => Some(kernel::minimum),
+        Reduction::Product | Reduction::ArgMax | Reduction::ArgMin => None,
+    };
+    // Neighbouring dimensions, apart from those of one element.
+    let is_reduced = |d: usize| from[d] != 1 && axes.contains(&d);
+    let ends = (0..from.len()).find(|&d| is_reduced(d)).zip((0..from.len()).rfind(|&d| is_reduced(d)));
+    if let (Some(kernel), Some((first, last))) = (kernel, ends)
+        && (first..=last).all(|d| from[d] == 1 || axes.contains(&d))
+    {
+        let size = |dims: &[usize]| dims.iter().product::<usize>();
+        return kernel(isa, x, size(&from[first..=last]), size(&from[last + 1..]), y);
+    }
     // Dimensions of the result first, then the reduced ones.
     let (mut kept, mut gone) = ([0; MAX_RANK], [0; MAX_RANK]);
     let (mut n_kept, mut n_gone) = (0, 0);

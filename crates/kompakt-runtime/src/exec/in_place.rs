@@ -3,7 +3,7 @@
 use super::functions;
 use crate::schedule::{Channels, InPlace};
 use alloc::vec::Vec;
-use kompakt_kernels::{Isa, activations, elementwise};
+use kompakt_kernels::{Isa, activations, elementwise, softmax};
 
 /// Two vectors with a number per channel: scale and bias; or slopes, and an empty one.
 pub(crate) type ChannelNumbers = (Vec<f32>, Vec<f32>);
@@ -33,7 +33,7 @@ impl InPlace {
             Self::Softmax { inner, layout } => {
                 let (n_blocks, _) = layout.blocks(n);
                 let (len, inner) = (x.len() / n_blocks, layout.distance(inner, n));
-                x.chunks_exact_mut(len).for_each(|x| elementwise::softmax(isa, inner, x));
+                x.chunks_exact_mut(len).for_each(|x| softmax(isa, inner, x));
             }
         }
     }

@@ -1,22 +1,14 @@
 //! Data movement: transposes and strided boxes.
 
+use kompakt_kernels::{Isa, transpose::exchange};
+
 /// `y` is `x` with rows and columns exchanged; `x` `[rows, cols]`.
-pub(crate) fn transpose(x: &[f32], rows: usize, cols: usize, y: &mut [f32]) {
-    const TILE: usize = 16;
+pub(crate) fn transpose(isa: Isa, x: &[f32], rows: usize, cols: usize, y: &mut [f32]) {
     if rows == 1 || cols == 1 {
         y.copy_from_slice(x);
         return;
     }
-    for r0 in (0..rows).step_by(TILE) {
-        for c0 in (0..cols).step_by(TILE) {
-            for c in c0..(c0 + TILE).min(cols) {
-                let to = &mut y[c * rows + r0..c * rows + (r0 + TILE).min(rows)];
-                for (r, to) in (r0..).zip(to) {
-                    *to = x[r * cols + c];
-                }
-            }
-        }
-    }
+    exchange(isa, x, cols, y, rows, [rows, cols]);
 }
 
 /// A line of elements of a box, and the matching ones of the box around it.
@@ -63,7 +55,7 @@ pub(super) fn for_each_line(
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, for_each_line, transpose};
+    use super::{Isa, Line, for_each_line, transpose};
     use alloc::{vec, vec::Vec};
 
     #[test]
@@ -71,10 +63,11 @@ mod tests {
         for (rows, cols) in [(1, 5), (5, 1), (3, 7), (64, 100), (33, 17)] {
             let x: Vec<f32> = (0..rows * cols).map(|i| i as f32).collect();
             let (mut y, mut z) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-            transpose(&x, rows, cols, &mut y);
+            let isa = Isa::available().next().unwrap();
+            transpose(isa, &x, rows, cols, &mut y);
             assert_eq!(y[rows - 1 + (cols - 1) * rows], x[x.len() - 1]);
             assert_eq!(y[rows * (cols / 2)], x[cols / 2]);
-            transpose(&y, cols, rows, &mut z);
+            transpose(isa, &y, cols, rows, &mut z);
             assert_eq!(x, z);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::movement::{Line, for_each_line, transpose};
 use crate::schedule::{Layout, OutOfPlace};
-use kompakt_kernels::{Isa, normalise, pool, rearrange};
+use kompakt_kernels::{Isa, normalise, pool, rearrange, transpose as permute};
 
 impl OutOfPlace {
     /// Runs it for `n` images.
@@ -15,8 +15,8 @@ impl OutOfPlace {
             Self::ChangeLayout { to } => {
                 let features = x.len() / n;
                 match to {
-                    Layout::FeatureMajor => transpose(x, n, features, y),
-                    Layout::ImageMajor => transpose(x, features, n, y),
+                    Layout::FeatureMajor => transpose(isa, x, n, features, y),
+                    Layout::ImageMajor => transpose(isa, x, features, n, y),
                 }
             }
             Self::Slice { from, start, step, to, layout } => {
@@ -44,7 +44,7 @@ impl OutOfPlace {
             Self::Transpose { from, axes } => {
                 let len = y.len() / n;
                 for (x, y) in x.chunks_exact(len).zip(y.chunks_exact_mut(len)) {
-                    rearrange::transpose(x, from, axes, y);
+                    permute::transpose(isa, x, from, axes, y);
                 }
             }
             Self::Gather { len, inner, layout, indices } => {
@@ -61,7 +61,7 @@ impl OutOfPlace {
             Self::LogSoftmax { inner, layout } => {
                 let (len, inner) = (y.len() / layout.blocks(n).0, layout.distance(*inner, n));
                 y.copy_from_slice(x);
-                y.chunks_exact_mut(len).for_each(|y| normalise::log_softmax(isa, inner, y));
+                y.chunks_exact_mut(len).for_each(|y| kompakt_kernels::log_softmax(isa, inner, y));
             }
         }
     }

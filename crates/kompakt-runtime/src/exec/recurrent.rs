@@ -1,10 +1,13 @@
-//! Recurrent layers, one time step after another.
+//! Recurrent layers, one time step after another, all sequences together.
 
+use super::movement::transpose;
 use alloc::vec::Vec;
 use kompakt_graph::Cell;
+use kompakt_kernels::{Isa, recurrent};
 
 /// A layer's cell and sizes.
 pub(super) struct Recurrent {
+    pub(super) isa: Isa,
     pub(super) cell: Cell,
     /// Whether time runs backwards.
     pub(super) reverse: bool,
@@ -13,38 +16,62 @@ pub(super) struct Recurrent {
 }
 
 impl Recurrent {
-    /// Runs it for `n` images. `multiply` computes the recurrent part `R h + b` of all gates for one state.
+    /// Runs it for `n` images. `multiply` computes the recurrent part `R h + b` of all gates for the states of so many
+    /// sequences: `[hidden, sequences]` to `[gates, sequences]`.
     pub(super) fn run(
         &self,
         [x, h0, c0]: [&[f32]; 3],
         y: &mut [f32],
         n: usize,
         state: &mut Vec<f32>,
-        multiply: &mut dyn FnMut(&[f32], &mut [f32]),
+        multiply: &mut dyn FnMut(&[f32], &mut [f32], usize),
     ) {
         let [time, batch, hidden] = self.sizes;
         let (gates, states) = (self.cell.n_gates() * hidden, self.cell.n_states() * hidden);
-        state.resize(3 * hidden + 2 * gates, 0.0);
-        let (h, rest) = state.split_at_mut(hidden);
-        let (c, rest) = rest.split_at_mut(hidden);
-        let (early, rest) = rest.split_at_mut(hidden);
-        let (r, late) = rest.split_at_mut(gates);
-        for sequence in 0..n * batch {
-            let (image, b) = (sequence / batch, sequence % batch);
-            h.copy_from_slice(&h0[sequence * hidden..][..hidden]);
-            c.copy_from_slice(&c0[sequence * hidden..][..hidden]);
-            for step in 0..time {
-                let t = if self.reverse { time - 1 - step } else { step };
-                let at = (image * time + t) * batch + b;
-                let g = &x[at * gates..][..gates];
-                multiply(h, r);
-                if self.cell == Cell::GruResetFirst {
-                    for i in 0..hidden {
-                        early[i] = h[i] * logistic(g[hidden + i] + r[hidden + i]);
-                    }
-                    multiply(early, late);
+        let n_sequences = n * batch;
+        state.resize(n_sequences * (4 * hidden + 3 * gates), 0.0);
+        let (h, rest) = state.split_at_mut(n_sequences * hidden);
+        let (c, rest) = rest.split_at_mut(n_sequences * hidden);
+        let (early, rest) = rest.split_at_mut(n_sequences * hidden);
+        let (turned_h, rest) = rest.split_at_mut(n_sequences * hidden);
+        let (r, rest) = rest.split_at_mut(n_sequences * gates);
+        let (late, turned_r) = rest.split_at_mut(n_sequences * gates);
+        let mut multiply = |h: &[f32], r: &mut [f32]| {
+            if n_sequences == 1 {
+                return multiply(h, r, 1);
+            }
+            transpose(self.isa, h, n_sequences, hidden, turned_h);
+            multiply(turned_h, turned_r, n_sequences);
+            transpose(self.isa, turned_r, gates, n_sequences, r);
+        };
+        h.copy_from_slice(&h0[..n_sequences * hidden]);
+        c.copy_from_slice(&c0[..n_sequences * hidden]);
+        let reset_first = self.cell == Cell::GruResetFirst;
+        for step in 0..time {
+            let t = if self.reverse { time - 1 - step } else { step };
+            let at = |sequence: usize| ((sequence / batch) * time + t) * batch + sequence % batch;
+            multiply(h, r);
+            if reset_first {
+                let parts = r.chunks_exact(gates).zip(h.chunks_exact(hidden)).zip(early.chunks_exact_mut(hidden));
+                for (sequence, ((r, h), early)) in parts.enumerate() {
+                    recurrent::gru_reset(self.isa, &x[at(sequence) * gates..][..gates], r, h, early);
                 }
-                self.step(g, r, late, h, c);
+                multiply(early, late);
+            }
+            for sequence in 0..n_sequences {
+                let at = at(sequence);
+                let g = &x[at * gates..][..gates];
+                let r = &r[sequence * gates..][..gates];
+                let late = &late[sequence * gates..][..gates];
+                let h = &mut h[sequence * hidden..][..hidden];
+                let c = &mut c[sequence * hidden..][..hidden];
+                match self.cell {
+                    Cell::Lstm => recurrent::lstm(self.isa, g, r, h, c),
+                    Cell::Gru => recurrent::gru(self.isa, g, r, h),
+                    Cell::GruResetFirst => recurrent::gru_after_reset(self.isa, g, r, late, h),
+                    Cell::Tanh => recurrent::tanh_cell(self.isa, g, r, h),
+                    Cell::Relu => recurrent::relu_cell(self.isa, g, r, h),
+                }
                 let y = &mut y[at * states..][..states];
                 y[..hidden].copy_from_slice(h);
                 if self.cell == Cell::Lstm {
@@ -53,37 +80,4 @@ impl Recurrent {
             }
         }
     }
-
-    /// One state: `g` is the input's part of the gates, `r` the previous state's, `late` the previous state's
-    /// where the reset comes first.
-    fn step(&self, g: &[f32], r: &[f32], late: &[f32], h: &mut [f32], c: &mut [f32]) {
-        let hidden = h.len();
-        let gate = |k: usize, i: usize| g[k * hidden + i] + r[k * hidden + i];
-        match self.cell {
-            Cell::Lstm => {
-                for i in 0..hidden {
-                    let (input, output, forget) =
-                        (logistic(gate(0, i)), logistic(gate(1, i)), logistic(gate(2, i)));
-                    c[i] = forget * c[i] + input * libm::tanhf(gate(3, i));
-                    h[i] = output * libm::tanhf(c[i]);
-                }
-            }
-            Cell::Gru | Cell::GruResetFirst => {
-                for (i, h) in h.iter_mut().enumerate() {
-                    let (z, n) = (logistic(gate(0, i)), 2 * hidden + i);
-                    let inner = match self.cell {
-                        Cell::Gru => logistic(gate(1, i)) * r[n],
-                        _ => late[n],
-                    };
-                    *h = (1.0 - z) * libm::tanhf(g[n] + inner) + z * *h;
-                }
-            }
-            Cell::Tanh => (0..hidden).for_each(|i| h[i] = libm::tanhf(gate(0, i))),
-            Cell::Relu => (0..hidden).for_each(|i| h[i] = gate(0, i).max(0.0)),
-        }
-    }
-}
-
-fn logistic(x: f32) -> f32 {
-    1.0 / (1.0 + libm::expf(-x))
 }

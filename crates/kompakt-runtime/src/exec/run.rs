@@ -95,10 +95,11 @@ impl Run<'_, '_> {
             }
             &StepKind::Recurrent { layer, cell, reverse, sizes } => {
                 let ([x, h, c], y) = self.arena.many(&step.reads, step.writes, n);
-                let Self { isa, threads, scratch, state, .. } = self;
+                let Self { threads, scratch, state, .. } = self;
                 let layer = &self.layers[layer];
-                let recurrent = Recurrent { cell, reverse, sizes };
-                let mut multiply = |h: &[f32], r: &mut [f32]| layer.linear(*isa, threads, scratch, h, r, 1);
+                let recurrent = Recurrent { isa, cell, reverse, sizes };
+                let mut multiply =
+                    |h: &[f32], r: &mut [f32], n: usize| layer.linear(isa, threads, scratch, h, r, n);
                 recurrent.run([x, h, c], y, n, state, &mut multiply);
             }
             StepKind::Concat { lengths, layout } => self.concat(step, lengths, *layout),

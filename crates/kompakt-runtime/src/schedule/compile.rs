@@ -19,7 +19,7 @@ use alloc::{
     vec,
     vec::Vec,
 };
-use kompakt_graph::BinaryFunction;
+use kompakt_graph::{BinaryFunction, Cell};
 use kompakt_kernels::{
     Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,
 };
@@ -190,6 +190,8 @@ impl Compiler<'_> {
                     feeds_depthwise: false,
                     stays_in_memory: false,
                     input_has_zeros: false,
+                    n_vectors: from[1],
+                    n_runs: from[0] * if *cell == Cell::GruResetFirst { 2 } else { 1 },
                 });
                 let sizes = [from[0], from[1], self.shapes[op.inputs[1]][1]];
                 let (cell, reverse) = (*cell, *reverse);
@@ -302,8 +304,12 @@ impl Compiler<'_> {
 
     /// Values of one shape; adding a value to itself reads it twice, so that it is not exclusive.
     fn add(&mut self, op: &Operation, relu: bool) {
-        let buffer = self.own(op, op.inputs[0]);
-        let term = self.source(op.inputs[1]);
+        let [mut sum, mut term] = [op.inputs[0], op.inputs[1]];
+        if !self.is_exclusive[sum] && self.is_exclusive[term] {
+            (sum, term) = (term, sum);
+        }
+        let buffer = self.own(op, sum);
+        let term = self.source(term);
         self.push(&op.name, StepKind::Combine(Combine::Add { relu }), vec![term], buffer);
         self.define(op.output, buffer, true);
         self.has_zeros[op.output] = relu;
@@ -414,6 +420,8 @@ impl Compiler<'_> {
         window: Option<&ConvolutionWindow>,
     ) {
         let (x, y) = (op.inputs[0], op.output);
+        // A convolution of one position is a linear layer; vectors of a batch have another layout than images.
+        let window = window.filter(|window| self.is_batched || !self.is_one_position(window, x, y));
         let conv = window.map(|window| convolution(window, &self.shapes[x], &self.shapes[y]));
         let layer = self.schedule.layers.len();
         self.schedule.layers.push(LayerSpec {
@@ -424,6 +432,8 @@ impl Compiler<'_> {
             feeds_depthwise: false,
             stays_in_memory: false,
             input_has_zeros: self.has_zeros[x],
+            n_vectors: 1,
+            n_runs: 1,
         });
         let source = self.source(x);
         let (kind, reads) = match conv {
@@ -441,6 +451,16 @@ impl Compiler<'_> {
         self.push(&op.name, kind, reads, writes);
         self.define(y, writes, true);
         self.has_zeros[y] = epilogue.relu;
+    }
+
+    /// Whether a convolution multiplies one position, all of its input.
+    fn is_one_position(&self, window: &ConvolutionWindow, x: ValueId, y: ValueId) -> bool {
+        let ConvolutionWindow { padding: p, groups, .. } = *window;
+        let n_positions = |value: ValueId| self.shapes[value][1..].iter().product::<usize>();
+        groups == 1
+            && n_positions(x) == 1
+            && n_positions(y) == 1
+            && [p.top, p.left, p.bottom, p.right] == [0; 4]
     }
 
     /// Takes back the step that makes `x` if it is a convolution of one place that only this one reads, and each of its

@@ -85,7 +85,7 @@ pub(crate) struct Choice {
 
 /// The layout of a layer's columns in a form for windows.
 pub(crate) fn tap_layout(spec: &LayerSpec, weights: &StoredWeights<'_>, max_batch: usize) -> TapLayout {
-    layout_of(spec.conv.as_ref(), weights, max_batch)
+    layout_of(spec.conv.as_ref(), weights, spec.max_vectors(max_batch))
 }
 
 fn layout_of(conv: Option<&Convolution>, weights: &StoredWeights<'_>, max_batch: usize) -> TapLayout {
@@ -162,6 +162,16 @@ pub(crate) fn scratch_bytes(
 
 /// The fastest form of a layer, and its size. `max_batch` is the number of images per run.
 pub(crate) fn fastest(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_batch: usize) -> Choice {
+    let mut choice = fastest_once(spec, weights, isa, spec.max_vectors(max_batch));
+    let n_runs = spec.n_runs as f64;
+    choice.ns *= n_runs;
+    choice.dense_ns *= n_runs;
+    choice.costs.iter_mut().for_each(|(_, ns)| *ns *= n_runs);
+    choice
+}
+
+/// The same, for one multiplication of so many vectors or images.
+fn fastest_once(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_batch: usize) -> Choice {
     let (n_rows, n_cols, n_kept) = (weights.n_rows, weights.n_cols, weights.n_kept);
     if spec.conv.is_some() || max_batch > 1 {
         return for_windows(spec.conv, weights, isa, max_batch);
@@ -286,7 +296,7 @@ pub(crate) fn more_at_once(spec: &LayerSpec) -> usize {
 
 /// The density from which a layer's form depends on the number of kept weights.
 pub(crate) fn exact_from(spec: &LayerSpec, isa: Isa, max_batch: usize, n_levels: usize) -> f64 {
-    let costs = Costs::of(isa);
+    let (costs, max_batch) = (Costs::of(isa), spec.max_vectors(max_batch));
     // The costs of taps with nothing kept, of taps with everything kept, and of panels.
     let [none, all, panels] = match spec.conv {
         None if max_batch == 1 => return costs.dense_from(n_levels),

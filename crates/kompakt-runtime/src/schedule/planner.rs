@@ -64,9 +64,15 @@ impl Planner<'_> {
             layers.map(|((spec, w), fastest)| self.options(spec, w, fastest)).collect();
         let in_memory = vec![false; options.len()];
         let everything: Vec<bool> = options.iter().map(|o| o.file.is_some_and(|f| f.scratch > 0)).collect();
-        let fits = |budget| self.total(&options, &everything) <= budget;
+        // Rows of a recurrent layer would be unpacked at every time step.
+        let once: Vec<bool> =
+            everything.iter().zip(&options).map(|(&file, option)| file && option.n_runs == 1).collect();
+        let fits = |from_file: &[bool]| {
+            self.ram_budget.is_none_or(|budget| self.total(&options, from_file) <= budget)
+        };
         let from_file = match self.ram_budget {
-            budget if self.prefer_file && budget.is_none_or(fits) => everything,
+            _ if self.prefer_file && fits(&once) => once,
+            _ if self.prefer_file && fits(&everything) => everything,
             None => in_memory,
             Some(budget) => self.within(budget, &options)?,
         };
@@ -87,6 +93,7 @@ impl Planner<'_> {
             fastest,
             file: (weights.is_in_place() && !spec.stays_in_memory).then_some(file),
             n_kept: weights.n_kept,
+            n_runs: spec.n_runs,
             epilogue: 8 * weights.n_rows,
         }
     }
@@ -113,9 +120,10 @@ impl Planner<'_> {
                 continue;
             }
             let mut order: Vec<usize> = (0..options.len()).filter(|&i| from_file[i]).collect();
-            // Unpacking costs the same for each kept weight: the fewer bytes each takes in memory, the
+            // Unpacking costs the same for each kept weight, each time: the fewer bytes each takes in memory, the
             // better.
-            order.sort_by_key(|&i| (options[i].fastest.bytes * 256 / options[i].n_kept.max(1), i));
+            let unpacked = |i: usize| options[i].n_kept.saturating_mul(options[i].n_runs).max(1);
+            order.sort_by_key(|&i| (options[i].fastest.bytes.saturating_mul(256) / unpacked(i), i));
             for i in order {
                 from_file[i] = false;
                 let with = self.total(options, &from_file);
@@ -126,7 +134,7 @@ impl Planner<'_> {
                 }
             }
             let kept: usize =
-                options.iter().zip(&from_file).filter(|(_, f)| !**f).map(|(o, _)| o.n_kept).sum();
+                options.iter().zip(&from_file).filter(|(_, f)| !**f).map(|(o, _)| o.n_kept * o.n_runs).sum();
             if best.as_ref().is_none_or(|(most, bytes, _)| {
                 (kept, core::cmp::Reverse(total)) > (*most, core::cmp::Reverse(*bytes))
             }) {
@@ -165,6 +173,8 @@ struct Options {
     /// The memory needed to run it from the file, if it can be.
     file: Option<forms::FromFile>,
     n_kept: usize,
+    /// How often it is multiplied, for an image.
+    n_runs: usize,
     /// Bytes of scale and bias.
     epilogue: usize,
 }

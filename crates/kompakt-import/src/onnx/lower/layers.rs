@@ -106,7 +106,7 @@ impl Lowering<'_> {
     }
 
     /// A bias of `n` elements: given in full, or one for all.
-    fn bias(&mut self, tensor: Option<&Tensor>, n: usize) -> Result<Option<Vec<f32>>, String> {
+    pub(super) fn bias(&mut self, tensor: Option<&Tensor>, n: usize) -> Result<Option<Vec<f32>>, String> {
         let Some(tensor) = tensor else { return Ok(None) };
         self.n_parameters += tensor.len() as u64;
         let values = tensor.to_floats();
@@ -376,7 +376,7 @@ impl Lowering<'_> {
 }
 
 /// The transpose of a matrix of `columns` columns.
-fn turned(x: &[f32], columns: usize) -> Vec<f32> {
+pub(super) fn turned(x: &[f32], columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|c| x.iter().skip(c).step_by(columns.max(1)).copied()).collect()
 }
 

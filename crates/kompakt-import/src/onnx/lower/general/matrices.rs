@@ -1,8 +1,8 @@
 //! Matrix products, of two values or of a value and a layer's weight.
 
-use super::super::{Act, Call, Lowering, Operand};
-use crate::onnx::rules;
-use kompakt_graph::{Op, Reduction};
+use super::super::{Act, Call, Lowering, Operand, layers::turned};
+use crate::onnx::{builder::Value, rules};
+use kompakt_graph::{Op, Padding, Pair, Reduction};
 
 impl Lowering<'_> {
     pub(super) fn matmul_node(&mut self, call: &Call<'_>) -> Result<Act, String> {
@@ -78,6 +78,9 @@ impl Lowering<'_> {
         if self.lead == 1 {
             return Err("a product along the batch".into());
         }
+        if let Some(y) = self.gemm_layer(call)? {
+            return Ok(y);
+        }
         let mut sides = Vec::new();
         for (index, turned) in [(0, "transA"), (1, "transB")] {
             let mut x = self.value_of(call, index)?;
@@ -100,6 +103,76 @@ impl Lowering<'_> {
             y.value = self.of_two(Op::Add, y.value, bias)?;
         }
         Ok(y)
+    }
+
+    /// A product with a constant matrix, and the bias that is the same for all rows; `None` where it is another kind.
+    fn gemm_layer(&mut self, call: &Call<'_>) -> Result<Option<Act>, String> {
+        let (Some(Some(Operand::Act(x))), Some(Some(Operand::Const(w)))) =
+            (call.inputs.first(), call.inputs.get(1))
+        else {
+            return Ok(None);
+        };
+        let (x, w) = (x.clone(), w.clone());
+        let is_turned = call.node.int("transB", 0) != 0;
+        let (&[n, k], &[rows, columns]) = (&x.dims[..], &w.dims[..]) else { return Ok(None) };
+        let out = if is_turned { rows } else { columns };
+        let bias = match call.inputs.get(2) {
+            None | Some(None) => None,
+            Some(Some(Operand::Const(c))) if c.len() == 1 || (c.len() == out && c.dims.last() == Some(&out)) => {
+                Some(c.clone())
+            }
+            Some(Some(_)) => return Ok(None),
+        };
+        if call.node.int("transA", 0) != 0 || k != rows + columns - out || !w.is_float() {
+            return Ok(None);
+        }
+        let (alpha, beta) = (call.node.float("alpha", 1.0), call.node.float("beta", 1.0));
+        let mut weight = self.weight(&w)?;
+        if !is_turned {
+            weight = turned(&weight, columns);
+        }
+        let mut bias = match bias {
+            Some(c) => self.bias(Some(&c), out)?.unwrap_or_default(),
+            None => vec![0.0; out],
+        };
+        weight.iter_mut().for_each(|v| *v *= alpha);
+        bias.iter_mut().for_each(|v| *v *= beta);
+        let value = if n == 1 {
+            let vector = self.shaped(x.value, vec![k])?;
+            let op = Op::Linear { out_features: out, bias: true };
+            let value = self.layer(call.layer_name(1), op, vector, weight, Some(bias))?;
+            self.shaped(value, vec![1, out])?
+        } else {
+            let flat = self.shaped(x.value, vec![n, k])?;
+            self.rows_layer(Some(call.layer_name(1)), flat, weight, bias)?
+        };
+        Ok(Some(Act { value, dims: vec![n, out] }))
+    }
+
+    /// A linear layer applied to each row of `x` `[rows, in]`: the weight is `[out, in]`.
+    pub(super) fn rows_layer(
+        &mut self,
+        name: Option<&str>,
+        x: Value,
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+    ) -> Result<Value, String> {
+        let &[n, k] = self.builder.shape(x) else { return Err("no rows".into()) };
+        let out = bias.len();
+        let turned = self.builder.transpose(x, vec![1, 0])?;
+        let image = self.shaped(turned, vec![k, n, 1])?;
+        let op = Op::Conv2d {
+            out_channels: out,
+            kernel: Pair::square(1),
+            stride: Pair::square(1),
+            padding: Padding::default(),
+            dilation: Pair::square(1),
+            groups: 1,
+            bias: true,
+        };
+        let y = self.builder.push(name, op, vec![image], vec![("weight", weight), ("bias", bias)])?;
+        let y = self.shaped(y, vec![out, n])?;
+        self.builder.transpose(y, vec![1, 0])
     }
 
     /// Einsum: every value gets all letters as dimensions, the values are multiplied, and letters that are

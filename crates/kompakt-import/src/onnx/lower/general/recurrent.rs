@@ -3,7 +3,7 @@
 
 use super::super::{Act, Call, Lowering, Operand};
 use crate::onnx::{builder::Value, rules::Run, tensor::Tensor};
-use kompakt_graph::{Cell, Op, Padding, Pair};
+use kompakt_graph::{Cell, Op};
 
 impl Lowering<'_> {
     pub(super) fn recurrent(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
@@ -181,31 +181,5 @@ impl Lowering<'_> {
             ("RNN", ["relu"]) => Cell::Relu,
             _ => return Err(format!("the activations {own:?}")),
         })
-    }
-
-    /// A linear layer applied to each row of `x` `[rows, in]`: the weight is `[out, in]`.
-    fn rows_layer(
-        &mut self,
-        name: Option<&str>,
-        x: Value,
-        weight: Vec<f32>,
-        bias: Vec<f32>,
-    ) -> Result<Value, String> {
-        let &[n, k] = self.builder.shape(x) else { return Err("no rows".into()) };
-        let out = bias.len();
-        let turned = self.builder.transpose(x, vec![1, 0])?;
-        let image = self.shaped(turned, vec![k, n, 1])?;
-        let op = Op::Conv2d {
-            out_channels: out,
-            kernel: Pair::square(1),
-            stride: Pair::square(1),
-            padding: Padding::default(),
-            dilation: Pair::square(1),
-            groups: 1,
-            bias: true,
-        };
-        let y = self.builder.push(name, op, vec![image], vec![("weight", weight), ("bias", bias)])?;
-        let y = self.shaped(y, vec![out, n])?;
-        self.builder.transpose(y, vec![1, 0])
     }
 }

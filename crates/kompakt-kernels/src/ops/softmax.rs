@@ -1,0 +1,150 @@
+//! Softmax and its logarithm.
+//!
+//! ```text
+//! x [n, inner]    inner is 1    lanes of sixteen along n, combined at the end
+//!                 else          sixteen columns at a time, row by row
+//! ```
+
+use super::activations::exp;
+use crate::isa::per_isa;
+
+/// Elements that are handled together.
+const LANES: usize = 16;
+
+per_isa! {
+    /// `exp(x) / sum exp(x)` over the first dimension, in place. Shapes: `x` `[n, inner]`; each of the
+    /// `inner` columns separately. Panics: if `inner` does not divide the length.
+    pub fn softmax(inner: usize, x: &mut [f32]) = softmax_body;
+}
+per_isa! {
+    /// `x - log sum exp(x)` over the first dimension, in place. Shapes: `x` `[n, inner]`; each of the `inner`
+    /// columns separately. Panics: if `inner` does not divide the length.
+    pub fn log_softmax(inner: usize, x: &mut [f32]) = log_softmax_body;
+}
+
+#[inline(always)]
+fn softmax_body(inner: usize, x: &mut [f32]) {
+    assert!(inner > 0 && x.len().is_multiple_of(inner), "{inner} does not divide {}", x.len());
+    if inner == 1 {
+        let largest = maximum(x);
+        x.iter_mut().for_each(|x| *x = exp(*x - largest));
+        let factor = 1.0 / sum(x);
+        x.iter_mut().for_each(|x| *x *= factor);
+        return;
+    }
+    for first in (0..inner).step_by(LANES) {
+        let n = LANES.min(inner - first);
+        let largest = maxima(inner, first, n, x);
+        let mut sums = [0.0; LANES];
+        for row in x.chunks_exact_mut(inner) {
+            for ((x, largest), sum) in row[first..first + n].iter_mut().zip(&largest).zip(&mut sums) {
+                *x = exp(*x - largest);
+                *sum += *x;
+            }
+        }
+        let factors = sums.map(|sum| 1.0 / sum);
+        for row in x.chunks_exact_mut(inner) {
+            row[first..first + n].iter_mut().zip(&factors).for_each(|(x, factor)| *x *= factor);
+        }
+    }
+}
+
+#[inline(always)]
+fn log_softmax_body(inner: usize, x: &mut [f32]) {
+    assert!(inner > 0 && x.len().is_multiple_of(inner), "{inner} does not divide {}", x.len());
+    for first in (0..inner).step_by(LANES) {
+        let n = LANES.min(inner - first);
+        let mut largest = [0.0; LANES];
+        let mut sums = [0.0; LANES];
+        if inner == 1 {
+            largest[0] = maximum(x);
+            sums[0] = in_lanes(x, 0.0, |sum, x| sum + exp(x - largest[0])).iter().sum();
+        } else {
+            largest = maxima(inner, first, n, x);
+            for row in x.chunks_exact(inner) {
+                for ((x, largest), sum) in row[first..first + n].iter().zip(&largest).zip(&mut sums) {
+                    *sum += exp(*x - largest);
+                }
+            }
+        }
+        largest.iter_mut().zip(sums).take(n).for_each(|(largest, sum)| *largest += libm::logf(sum));
+        for row in x.chunks_exact_mut(inner) {
+            row[first..first + n].iter_mut().zip(&largest).for_each(|(x, log)| *x -= log);
+        }
+    }
+}
+
+/// Folds every sixteenth element.
+#[inline(always)]
+fn in_lanes(x: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> [f32; LANES] {
+    let mut lanes = [start; LANES];
+    let (blocks, rest) = x.as_chunks::<LANES>();
+    for block in blocks {
+        lanes.iter_mut().zip(block).for_each(|(lane, &x)| *lane = fold(*lane, x));
+    }
+    lanes.iter_mut().zip(rest).for_each(|(lane, &x)| *lane = fold(*lane, x));
+    lanes
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
+#[inline(always)]
+fn maximum(x: &[f32]) -> f32 {
+    in_lanes(x, f32::NEG_INFINITY, larger).into_iter().fold(f32::NEG_INFINITY, larger)
+}
+
+#[inline(always)]
+fn sum(x: &[f32]) -> f32 {
+    in_lanes(x, 0.0, |sum, x| sum + x).iter().sum()
+}
+
+/// The maxima of `n` columns from `first` on.
+#[inline(always)]
+fn maxima(inner: usize, first: usize, n: usize, x: &[f32]) -> [f32; LANES] {
+    let mut largest = [f32::NEG_INFINITY; LANES];
+    for row in x.chunks_exact(inner) {
+        largest.iter_mut().zip(&row[first..first + n]).for_each(|(a, &b)| *a = larger(*a, b));
+    }
+    largest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Isa;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn every_width_by_the_formula() {
+        for (n, inner) in [(1, 1), (5, 1), (16, 1), (100, 1), (3, 2), (7, 16), (9, 35), (2, 48)] {
+            let x: Vec<f32> = (0..n * inner).map(|i| (i * 37 % 101) as f32 / 7.0 + 1000.0).collect();
+            for isa in Isa::available() {
+                let (mut p, mut log) = (x.clone(), x.clone());
+                softmax(isa, inner, &mut p);
+                log_softmax(isa, inner, &mut log);
+                for i in 0..x.len() {
+                    let column = || x[i % inner..].iter().step_by(inner);
+                    let sum: f64 = column().map(|v| libm::exp(f64::from(*v - x[i]))).sum();
+                    assert!((f64::from(p[i]) * sum - 1.0).abs() < 1e-5, "{n} {inner} {isa}: {}", p[i]);
+                    assert!((f64::from(log[i]) + libm::log(sum)).abs() < 1e-4, "{n} {inner} {isa}: {}", log[i]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn log_softmax_sums_to_one() {
+        for isa in Isa::available() {
+            let mut x = [1000.0, 3.0, 1001.0, 4.0];
+            log_softmax(isa, 2, &mut x);
+            let p = 1.0 / (1.0 + libm::expf(1.0));
+            assert!(
+                (x[0] - libm::logf(p)).abs() < 1e-4 && (x[3] - libm::logf(1.0 - p)).abs() < 1e-6,
+                "{x:?}"
+            );
+        }
+    }
+}
