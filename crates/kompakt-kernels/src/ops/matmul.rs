@@ -150,7 +150,9 @@ mod tests {
 
     #[test]
     fn every_small_shape_by_the_definition() {
-        for (m, k, n) in [(1, 1, 1), (3, 5, 7), (4, 3, 16), (9, 8, 33), (5, 1, 20), (2, 40, 15), (6, 9, 64), (4, 2, 49)] {
+        for (m, k, n) in
+            [(1, 1, 1), (3, 5, 7), (4, 3, 16), (9, 8, 33), (5, 1, 20), (2, 40, 15), (6, 9, 64), (4, 2, 49)]
+        {
             let a: Vec<f32> = (0..m * k).map(|i| (i % 7) as f32 - 3.0).collect();
             let b: Vec<f32> = (0..k * n).map(|i| (i % 5) as f32 - 2.0).collect();
             for isa in Isa::available() {

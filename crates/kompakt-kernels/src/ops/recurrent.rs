@@ -128,7 +128,8 @@ mod tests {
             let (mut y, mut memory) = (h.clone(), c.clone());
             lstm(isa, &g, &r, &mut y, &mut memory);
             for i in 0..N {
-                let cell = sigmoid(both(2, i)) * f64::from(c[i]) + sigmoid(both(0, i)) * libm::tanh(both(3, i));
+                let cell =
+                    sigmoid(both(2, i)) * f64::from(c[i]) + sigmoid(both(0, i)) * libm::tanh(both(3, i));
                 near(memory[i], cell);
                 near(y[i], sigmoid(both(1, i)) * libm::tanh(cell));
             }

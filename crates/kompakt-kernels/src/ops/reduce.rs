@@ -63,7 +63,10 @@ fn folded<T: Copy>(
     join: impl Fn(T, T) -> T,
     finish: impl Fn(T) -> f32,
 ) {
-    assert!(n > 0 && inner > 0 && x.len() / n == y.len() && y.len().is_multiple_of(inner), "lengths of x and y");
+    assert!(
+        n > 0 && inner > 0 && x.len() / n == y.len() && y.len().is_multiple_of(inner),
+        "lengths of x and y"
+    );
     assert!(x.len().is_multiple_of(n), "lengths of x and n");
     if inner == 1 {
         for (x, y) in x.chunks_exact(n).zip(y) {
@@ -97,7 +100,9 @@ mod tests {
 
     #[test]
     fn every_shape_by_the_definition() {
-        for [outer, n, inner] in [[1, 1, 1], [3, 5, 1], [2, 40, 1], [1, 16, 1], [2, 3, 4], [1, 7, 16], [2, 2, 35]] {
+        for [outer, n, inner] in
+            [[1, 1, 1], [3, 5, 1], [2, 40, 1], [1, 16, 1], [2, 3, 4], [1, 7, 16], [2, 2, 35]]
+        {
             let x: Vec<f32> = (0..outer * n * inner).map(|i| (i * 37 % 101) as f32 - 50.0).collect();
             for isa in Isa::available() {
                 let mut y = vec![vec![0.0; outer * inner]; 4];

@@ -129,7 +129,11 @@ mod tests {
                     let column = || x[i % inner..].iter().step_by(inner);
                     let sum: f64 = column().map(|v| libm::exp(f64::from(*v - x[i]))).sum();
                     assert!((f64::from(p[i]) * sum - 1.0).abs() < 1e-5, "{n} {inner} {isa}: {}", p[i]);
-                    assert!((f64::from(log[i]) + libm::log(sum)).abs() < 1e-4, "{n} {inner} {isa}: {}", log[i]);
+                    assert!(
+                        (f64::from(log[i]) + libm::log(sum)).abs() < 1e-4,
+                        "{n} {inner} {isa}: {}",
+                        log[i]
+                    );
                 }
             }
         }

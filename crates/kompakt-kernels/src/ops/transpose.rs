@@ -113,7 +113,8 @@ impl Job for Exchange<'_> {
                         if c + 4 <= c_end && r + 4 <= r_end {
                             // SAFETY: four rows of four columns are in both; the features are promised.
                             unsafe {
-                                let (x, y) = (x.as_ptr().add(r * x_step + c), y.as_mut_ptr().add(c * y_step + r));
+                                let (x, y) =
+                                    (x.as_ptr().add(r * x_step + c), y.as_mut_ptr().add(c * y_step + r));
                                 A::transpose(x, x_step, y, y_step);
                             }
                             continue;

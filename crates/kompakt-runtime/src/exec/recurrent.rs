@@ -52,7 +52,8 @@ impl Recurrent {
             let at = |sequence: usize| ((sequence / batch) * time + t) * batch + sequence % batch;
             multiply(h, r);
             if reset_first {
-                let parts = r.chunks_exact(gates).zip(h.chunks_exact(hidden)).zip(early.chunks_exact_mut(hidden));
+                let parts =
+                    r.chunks_exact(gates).zip(h.chunks_exact(hidden)).zip(early.chunks_exact_mut(hidden));
                 for (sequence, ((r, h), early)) in parts.enumerate() {
                     recurrent::gru_reset(self.isa, &x[at(sequence) * gates..][..gates], r, h, early);
                 }

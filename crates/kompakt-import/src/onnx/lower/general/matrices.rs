@@ -118,7 +118,9 @@ impl Lowering<'_> {
         let out = if is_turned { rows } else { columns };
         let bias = match call.inputs.get(2) {
             None | Some(None) => None,
-            Some(Some(Operand::Const(c))) if c.len() == 1 || (c.len() == out && c.dims.last() == Some(&out)) => {
+            Some(Some(Operand::Const(c)))
+                if c.len() == 1 || (c.len() == out && c.dims.last() == Some(&out)) =>
+            {
                 Some(c.clone())
             }
             Some(Some(_)) => return Ok(None),
