@@ -147,9 +147,12 @@ fn walk<const N: usize>(
     }
 }
 
+/// Reduces the middle dimension of three, of so many elements, and so many in the last.
+type Kernel = fn(Isa, &[f32], usize, usize, &mut [f32]);
+
 /// Reduces `x` along the dimensions `axes`.
 fn reduce(isa: Isa, function: Reduction, from: &[usize], axes: &[usize], x: &[f32], y: &mut [f32]) {
-    let kernel: Option<fn(Isa, &[f32], usize, usize, &mut [f32])> = match function {
+    let kernel: Option<Kernel> = match function {
         Reduction::Sum => Some(kernel::sum),
         Reduction::Mean => Some(kernel::mean),
         Reduction::Max => Some(kernel::maximum),

@@ -5,6 +5,9 @@ use alloc::vec::Vec;
 use kompakt_graph::Cell;
 use kompakt_kernels::{Isa, recurrent};
 
+/// The product of the recurrent matrix and so many states: `[hidden, sequences]` to `[gates, sequences]`.
+type Multiply<'a> = dyn FnMut(&[f32], &mut [f32], usize) + 'a;
+
 /// A layer's cell and sizes.
 pub(super) struct Recurrent {
     pub(super) isa: Isa,
@@ -16,15 +19,14 @@ pub(super) struct Recurrent {
 }
 
 impl Recurrent {
-    /// Runs it for `n` images. `multiply` computes the recurrent part `R h + b` of all gates for the states of so many
-    /// sequences: `[hidden, sequences]` to `[gates, sequences]`.
+    /// Runs it for `n` images. `multiply` computes the recurrent part `R h + b` of all gates.
     pub(super) fn run(
         &self,
         [x, h0, c0]: [&[f32]; 3],
         y: &mut [f32],
         n: usize,
         state: &mut Vec<f32>,
-        multiply: &mut dyn FnMut(&[f32], &mut [f32], usize),
+        multiply: &mut Multiply<'_>,
     ) {
         let [time, batch, hidden] = self.sizes;
         let (gates, states) = (self.cell.n_gates() * hidden, self.cell.n_states() * hidden);
