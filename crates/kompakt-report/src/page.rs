@@ -74,11 +74,12 @@ fn headline(summary: &Summary) -> Markup {
 }
 
 fn stage_table(summary: &Summary) -> Markup {
+    let has_costs = summary.rows.iter().any(|row| row.wall_s > 0.0);
     html! {
         table {
             thead { tr {
                 th { "stage" } th.n { "non-zeros" } th.n { "bytes" } th.n { "ratio" } th.n { "error" } th { "on" }
-                th.n { "seconds" } th.n { "peak RSS" }
+                @if has_costs { th.n { "seconds" } th.n { "peak RSS" } }
             } }
             tbody {
                 @for row in &summary.rows {
@@ -89,8 +90,10 @@ fn stage_table(summary: &Summary) -> Markup {
                         td.n { (format!("{:.1}x", row.compression_ratio)) }
                         td.n { (row.error.map_or_else(String::new, |e| format!("{:.2} %", e * 100.0))) }
                         td { (row.error_on) }
-                        td.n { (format!("{:.1}", row.wall_s)) }
-                        td.n { (format!("{:.0} MB", row.peak_rss_bytes as f64 / 1e6)) }
+                        @if has_costs {
+                            td.n { (format!("{:.1}", row.wall_s)) }
+                            td.n { (format!("{:.0} MB", row.peak_rss_bytes as f64 / 1e6)) }
+                        }
                     }
                 }
             }

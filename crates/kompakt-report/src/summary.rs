@@ -20,9 +20,11 @@ pub struct Row {
     pub error: Option<f64>,
     /// Which samples: `validation` or `test`.
     pub error_on: String,
-    /// From start to end.
+    /// From start to end; 0 if nothing is said about it.
+    #[serde(default)]
     pub wall_s: f64,
-    /// Largest resident set of the stage's process.
+    /// Largest resident set of the stage's process; 0 if nothing is said about it.
+    #[serde(default)]
     pub peak_rss_bytes: u64,
 }
 

@@ -11,6 +11,7 @@
 `open`, `File`         a file, looked into: shapes, bytes, weights, codes; other tiers, ONNX
 `diff`                 the differences between two files
 `encode`, `decode`     arrays of few values to bytes and back, by the file's own coder
+`sweep`                many runs of a recipe, on this machine or on a Ray cluster
 `kompakt.torch`        masks and shared weights while a PyTorch module trains
 =====================  ==========================================================================
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from kompakt._compress import Compressed as Compressed, TargetMissed as TargetMissed, compress as compress
     from kompakt._file import File as File, diff as diff, open as open
     from kompakt._load import load as load
+    from kompakt._sweep import sweep as sweep
     from kompakt._native import Model as Model, __version__ as __version__, devices as devices
 
 _WHERE = {
@@ -42,6 +44,7 @@ _WHERE = {
     "encode": "_arrays",
     "load": "_load",
     "open": "_file",
+    "sweep": "_sweep",
 }
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "encode",
     "load",
     "open",
+    "sweep",
 ]
 
 
