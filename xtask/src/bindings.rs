@@ -6,11 +6,9 @@
 //!                                          NumPy's oldest ──────┴─► tests/ of arrays in and out
 //! ```
 //!
-//! The wheel's libraries are those of the workspace (see the manifest of `kompakt-py`), so that only the command lines
-//! are built anew, without the training engine.
-//!
 //! The C library needs nothing but a C compiler and is tried by the tests of `kompakt-capi`.
 
+use crate::python::{self, Environment, call};
 use anyhow::{Context, Result, bail};
 use kompakt_runtime::{Model, Port, Session, SessionOptions};
 use std::{
@@ -19,8 +17,6 @@ use std::{
     process::Command,
 };
 
-/// The most bytes of a wheel: 6 MiB.
-const MOST_BYTES: u64 = 6 << 20;
 /// The oldest NumPy that the package says it works with, or the oldest that there is for a newer Python; and what its tests
 /// need.
 const OLDEST: [&str; 6] = [
@@ -32,33 +28,29 @@ const OLDEST: [&str; 6] = [
     "hypothesis",
 ];
 
+/// Build the Python wheel and try it in environments of its own
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Try only sweeps on Ray, with the wheel that is there
+    #[arg(long)]
+    ray: bool,
+}
+
+/// Does what is asked for.
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.ray { on_ray() } else { wheel() }
+}
+
 /// Builds the Python wheel, and tries it in fresh environments: its examples against the loader's own answer, its tests,
 /// its types.
 ///
 /// Errors: no Python 3.11 or newer, packages that cannot be installed, a wheel that answers otherwise or is
 /// too large.
-pub(crate) fn run() -> Result<()> {
+fn wheel() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
-    let tools = Environment::new(&root.join("target/bindings/tools"))?;
-    tools.install(&["maturin>=1.9,<2"])?;
-    let wheels = root.join("target/bindings/wheels");
-    if wheels.exists() {
-        std::fs::remove_dir_all(&wheels).context("cannot empty target/bindings/wheels")?;
-    }
     let package = root.join("crates/kompakt-py");
-    let manifest = package.join("Cargo.toml");
-    let build =
-        ["-m", "maturin", "build", "--release", "--quiet", "--compression-level", "9", "--manifest-path"]
-            .map(OsStr::new);
-    call(
-        &tools.python,
-        build.into_iter().chain([manifest.as_os_str(), "--out".as_ref(), wheels.as_os_str()]),
-    )?;
-    let wheel = only_file(&wheels)?;
+    let wheel = python::wheel(root)?;
     let n_bytes = wheel.metadata().context("the wheel")?.len();
-    if n_bytes > MOST_BYTES {
-        bail!("{} has {n_bytes} bytes, more than {MOST_BYTES}", wheel.display());
-    }
     let newest = Environment::new(&root.join("target/bindings/python"))?;
     newest.install(&["numpy", "pytest", "hypothesis", "pandas", "tqdm", "mypy"])?;
     newest.reinstall(&wheel)?;
@@ -81,7 +73,7 @@ pub(crate) fn run() -> Result<()> {
     let detector = fixture("convolutions-stream.kompakt");
     run("outputs.py", &detector, &outputs(&detector)?)?;
     let tests = package.join("tests");
-    newest.test(&[&tests])?;
+    newest.test(&[&tests], program(root).as_deref())?;
     let strict = ["-m", "mypy", "--strict", "--cache-dir"].map(OsStr::new);
     let cache = root.join("target/bindings/mypy");
     let examples = package.join("examples");
@@ -94,6 +86,7 @@ pub(crate) fn run() -> Result<()> {
             .map(|name| tests.join(name))
             .each_ref()
             .map(|p| &**p),
+        None,
     )?;
     let name = wheel.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     crate::say(&format!(
@@ -102,35 +95,26 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// A virtual environment of Python.
-struct Environment {
-    python: PathBuf,
+/// Tries sweeps on a cluster of several nodes on this machine, of Ray's own making, one of which is killed, with the wheel that
+/// `wheel` left.
+///
+/// Errors: no wheel, no program with the training engine, packages that cannot be installed, tests that fail.
+fn on_ray() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
+    let wheel = python::only_file(&root.join("target/bindings/wheels")).context("`cargo xtask bindings` first")?;
+    let environment = Environment::new(&root.join("target/bindings/ray"))?;
+    environment.install(&["ray==2.60.*", "numpy", "pytest"])?;
+    environment.reinstall(&wheel)?;
+    if program(root).is_none() {
+        bail!("`cargo build --release --package kompakt` first: a sweep calls the program that trains");
+    }
+    environment.test(&[&root.join("crates/kompakt-py/tests/test_sweep.py")], program(root).as_deref())
 }
 
-impl Environment {
-    /// The one in `folder`, made if it is not there.
-    fn new(folder: &Path) -> Result<Self> {
-        let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-        if !python.exists() {
-            call("python3", [OsStr::new("-m"), "venv".as_ref(), folder.as_os_str()])?;
-        }
-        Ok(Self { python })
-    }
-
-    fn install(&self, packages: &[&str]) -> Result<()> {
-        let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        call(&self.python, quiet.iter().chain(packages).map(OsStr::new))
-    }
-
-    /// Installs a wheel, replacing one of the same version.
-    fn reinstall(&self, wheel: &Path) -> Result<()> {
-        self.install(&["--force-reinstall", "--no-deps", &wheel.display().to_string()])
-    }
-
-    fn test(&self, paths: &[&Path]) -> Result<()> {
-        let quiet = ["-m", "pytest", "--quiet", "-p", "no:cacheprovider"].map(OsStr::new);
-        call(&self.python, quiet.into_iter().chain(paths.iter().map(|path| path.as_os_str())))
-    }
+/// The program with the training engine, if it is built.
+fn program(root: &Path) -> Option<PathBuf> {
+    let path = root.join("target/release").join(format!("kompakt{}", std::env::consts::EXE_SUFFIX));
+    path.exists().then_some(path)
 }
 
 /// The lines of the example that prints all outputs, by the loader itself.
@@ -146,7 +130,7 @@ fn outputs(path: &Path) -> Result<String> {
 }
 
 /// The line of the example that classifies, by the loader itself.
-fn class(path: &Path) -> Result<String> {
+pub(crate) fn class(path: &Path) -> Result<String> {
     let model = Model::map(path)?;
     let mut session = Session::new(&model, &SessionOptions::default())?;
     let (shape, output) = (session.raw_shape(), session.output_shape().to_vec());
@@ -161,19 +145,3 @@ fn tuple(shape: &[usize]) -> String {
     format!("({}{})", dims.join(", "), if dims.len() == 1 { "," } else { "" })
 }
 
-fn only_file(folder: &Path) -> Result<PathBuf> {
-    let mut entries = std::fs::read_dir(folder).context("maturin left no folder of wheels")?;
-    Ok(entries.next().context("maturin built no wheel")??.path())
-}
-
-fn call<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = S>) -> Result<()> {
-    let program = program.as_ref();
-    let mut command = Command::new(program);
-    command.args(arguments).stdout(std::io::stderr());
-    let name = program.to_string_lossy();
-    let status = command.status().with_context(|| format!("cannot start {name}"))?;
-    if !status.success() {
-        bail!("{name} failed ({status})");
-    }
-    Ok(())
-}

@@ -18,6 +18,7 @@ mod gpu;
 mod host;
 mod ledger;
 mod python;
+mod ray;
 mod wasm;
 
 pub(crate) use calls::Calls;
@@ -72,6 +73,7 @@ const ROWS: &[Row] = &[
         what: "the Python wheel: built, installed, tested with the newest and the oldest NumPy",
         run: python::wheel,
     },
+    Row { name: "ray", what: "sweeps on a Ray cluster that loses a node, with the wheel", run: ray::run },
     Row { name: "gpu", what: "the executor for GPUs, on a GPU in software", run: gpu::run },
     Row {
         name: "aarch64",

@@ -9,6 +9,8 @@ mod data;
 mod micro;
 mod onnx;
 mod pipeline;
+mod python;
+mod release;
 mod web;
 
 use clap::{Parser, Subcommand};
@@ -28,12 +30,12 @@ enum Command {
     Curve(pipeline::curve::Arguments),
     Data(data::Arguments),
     Bench(bench::Arguments),
-    /// Build the Python wheel in an environment of its own and try its example
-    Bindings,
+    Bindings(bindings::Arguments),
     /// Hold import and export against ONNX Runtime and the onnx package's tests, in an environment of its own
     Onnx,
     /// Build the package for JavaScript and try it in Node
     Web,
+    Release(release::Arguments),
     Ci(ci::Arguments),
 }
 
@@ -43,9 +45,10 @@ fn main() -> ExitCode {
         Command::Curve(arguments) => pipeline::curve::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Bindings => bindings::run(),
+        Command::Bindings(arguments) => bindings::run(&arguments),
         Command::Onnx => onnx::run(),
         Command::Web => web::run(),
+        Command::Release(arguments) => release::run(&arguments),
         Command::Ci(arguments) => ci::run(&arguments),
     };
     match result {

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 # How often a task is repeated whose node dies.
 _REPEATS = 20
 
-# How often each task of the last sweep has begun, by its key.
-LAST_BEGAN: dict[str, int] = {}
+# How each task of the last sweep has begun, by its key, oldest first: from its start, or from a checkpoint.
+LAST_BEGAN: dict[str, list[str]] = {}
 
 
 class Keeper:
@@ -36,13 +36,13 @@ class Keeper:
 
     def __init__(self, folder: str) -> None:
         self._store = _sweep.Store(Path(folder))
-        self._began: dict[str, int] = {}
+        self._began: dict[str, list[str]] = {}
 
     def begin(self, key: str) -> tuple[bytes | None, bytes | None]:
         """The result, if it is there, and the last checkpoint."""
-        self._began[key] = self._began.get(key, 0) + 1
         result = self._store.read(key) if self._store.has(key) else None
         state = self._store.read(f"{key}.resume") if self._store.has(f"{key}.resume") else None
+        self._began.setdefault(key, []).append("start" if state is None else "checkpoint")
         return result, state
 
     def checkpoint(self, key: str, state: bytes) -> None:
@@ -52,8 +52,8 @@ class Keeper:
         self._store.write(key, result)
         self._store.path(f"{key}.resume").unlink(missing_ok=True)
 
-    def began(self) -> dict[str, int]:
-        """How often each task has begun."""
+    def began(self) -> dict[str, list[str]]:
+        """How each task has begun, oldest first."""
         return self._began
 
 

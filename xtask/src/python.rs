@@ -1,0 +1,101 @@
+//! Python as `cargo xtask` uses it: virtual environments, and the wheel.
+
+use anyhow::{Context, Result, bail};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The most bytes of a wheel: 6 MiB.
+const MOST_BYTES: u64 = 6 << 20;
+
+/// A virtual environment of Python.
+pub(crate) struct Environment {
+    pub(crate) python: PathBuf,
+}
+
+impl Environment {
+    /// The one in `folder`, made if it is not there.
+    pub(crate) fn new(folder: &Path) -> Result<Self> {
+        let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
+        if !python.exists() {
+            call("python3", [OsStr::new("-m"), "venv".as_ref(), folder.as_os_str()])?;
+        }
+        Ok(Self { python })
+    }
+
+    /// Installs packages from the registry.
+    pub(crate) fn install(&self, packages: &[&str]) -> Result<()> {
+        let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        call(&self.python, quiet.iter().chain(packages).map(OsStr::new))
+    }
+
+    /// Installs a wheel, replacing one of the same version.
+    pub(crate) fn reinstall(&self, wheel: &Path) -> Result<()> {
+        self.install(&["--force-reinstall", "--no-deps", &wheel.display().to_string()])
+    }
+
+    /// Runs tests; `program`, the one with the training engine, is for those that need it.
+    pub(crate) fn test(&self, paths: &[&Path], program: Option<&Path>) -> Result<()> {
+        let quiet = ["-m", "pytest", "--quiet", "-p", "no:cacheprovider"].map(OsStr::new);
+        let mut command = Command::new(&self.python);
+        command.args(quiet).args(paths).stdout(std::io::stderr());
+        if let Some(program) = program {
+            command.env("KOMPAKT_PROGRAM", program);
+        }
+        let status = command.status().context("cannot start Python")?;
+        if !status.success() {
+            bail!("tests of the Python package failed ({status})");
+        }
+        Ok(())
+    }
+}
+
+/// Builds the wheel into an empty folder: its path.
+///
+/// Its libraries are those of the workspace (see the manifest of `kompakt-py`), so that only the command lines are built
+/// anew, without the training engine.
+///
+/// Errors: no Python 3.11 or newer, maturin cannot be installed, a wheel that is too large.
+pub(crate) fn wheel(root: &Path) -> Result<PathBuf> {
+    let tools = Environment::new(&root.join("target/bindings/tools"))?;
+    tools.install(&["maturin>=1.9,<2"])?;
+    let wheels = root.join("target/bindings/wheels");
+    if wheels.exists() {
+        std::fs::remove_dir_all(&wheels).context("cannot empty target/bindings/wheels")?;
+    }
+    let manifest = root.join("crates/kompakt-py/Cargo.toml");
+    let build =
+        ["-m", "maturin", "build", "--release", "--quiet", "--compression-level", "9", "--manifest-path"]
+            .map(OsStr::new);
+    call(
+        &tools.python,
+        build.into_iter().chain([manifest.as_os_str(), "--out".as_ref(), wheels.as_os_str()]),
+    )?;
+    let wheel = only_file(&wheels)?;
+    let n_bytes = wheel.metadata().context("the wheel")?.len();
+    if n_bytes > MOST_BYTES {
+        bail!("{} has {n_bytes} bytes, more than {MOST_BYTES}", wheel.display());
+    }
+    Ok(wheel)
+}
+
+/// The one file of a folder.
+pub(crate) fn only_file(folder: &Path) -> Result<PathBuf> {
+    let mut entries = std::fs::read_dir(folder).context("maturin left no folder of wheels")?;
+    Ok(entries.next().context("maturin built no wheel")??.path())
+}
+
+/// Runs a program to its end; what it prints goes to stderr.
+pub(crate) fn call<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = S>) -> Result<()> {
+    let program = program.as_ref();
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(std::io::stderr());
+    let name = program.to_string_lossy();
+    let status = command.status().with_context(|| format!("cannot start {name}"))?;
+    if !status.success() {
+        bail!("{name} failed ({status})");
+    }
+    Ok(())
+}
