@@ -101,7 +101,8 @@ fn wheel() -> Result<()> {
 /// Errors: no wheel, no program with the training engine, packages that cannot be installed, tests that fail.
 fn on_ray() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
-    let wheel = python::only_file(&root.join("target/bindings/wheels")).context("`cargo xtask bindings` first")?;
+    let wheel =
+        python::only_file(&root.join("target/bindings/wheels")).context("`cargo xtask bindings` first")?;
     let environment = Environment::new(&root.join("target/bindings/ray"))?;
     environment.install(&["ray==2.60.*", "numpy", "pytest"])?;
     environment.reinstall(&wheel)?;
@@ -144,4 +145,3 @@ fn tuple(shape: &[usize]) -> String {
     let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
     format!("({}{})", dims.join(", "), if dims.len() == 1 { "," } else { "" })
 }
-

@@ -88,7 +88,10 @@ pub(crate) fn only_file(folder: &Path) -> Result<PathBuf> {
 }
 
 /// Runs a program to its end; what it prints goes to stderr.
-pub(crate) fn call<S: AsRef<OsStr>>(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = S>) -> Result<()> {
+pub(crate) fn call<S: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    arguments: impl IntoIterator<Item = S>,
+) -> Result<()> {
     let program = program.as_ref();
     let mut command = Command::new(program);
     command.args(arguments).stdout(std::io::stderr());

@@ -80,7 +80,9 @@ impl Release {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.dry_run {
-        bail!("nothing is published from here: `cargo xtask release --dry-run` makes the files and tries them");
+        bail!(
+            "nothing is published from here: `cargo xtask release --dry-run` makes the files and tries them"
+        );
     }
     if let Some(unknown) = arguments.only.iter().find(|name| PARTS.iter().all(|(part, _)| part != name)) {
         let names = PARTS.map(|(name, _)| name).join(", ");
@@ -114,6 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// Moves or copies a file into the release's folder.
 fn keep(file: &Path, out: &Path) -> Result<PathBuf> {
     let to = out.join(file.file_name().context("a file without a name")?);
-    std::fs::copy(file, &to).with_context(|| format!("cannot copy {} to {}", file.display(), to.display()))?;
+    std::fs::copy(file, &to)
+        .with_context(|| format!("cannot copy {} to {}", file.display(), to.display()))?;
     Ok(to)
 }

@@ -54,7 +54,8 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
 fn build() -> Result<Vec<PathBuf>> {
     let arguments = ["rustc", "--release", "--package", "kompakt-capi", "--lib"];
     let message = ["--crate-type", "cdylib,staticlib", "--message-format", "json-render-diagnostics"];
-    let output = crate::cargo::cargo().args(arguments).args(message).stderr(std::process::Stdio::inherit()).output();
+    let output =
+        crate::cargo::cargo().args(arguments).args(message).stderr(std::process::Stdio::inherit()).output();
     let output = output.context("cannot start cargo")?;
     if !output.status.success() {
         bail!("the C library does not build");
@@ -63,8 +64,11 @@ fn build() -> Result<Vec<PathBuf>> {
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let message: serde_json::Value = serde_json::from_str(line).context("what cargo printed")?;
         if message["target"]["name"] == "kompakt_capi" {
-            let files = message["filenames"].as_array().into_iter().flatten().filter_map(|name| name.as_str());
-            found.extend(files.filter(|name| !name.ends_with(".rlib") && !name.ends_with(".rmeta")).map(PathBuf::from));
+            let files =
+                message["filenames"].as_array().into_iter().flatten().filter_map(|name| name.as_str());
+            found.extend(
+                files.filter(|name| !name.ends_with(".rlib") && !name.ends_with(".rmeta")).map(PathBuf::from),
+            );
         }
     }
     if found.len() != 2 {

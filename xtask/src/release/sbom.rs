@@ -35,8 +35,10 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
 /// SHA-256 by name and version.
 fn checksums(lock: &str) -> Result<BTreeMap<(String, String), String>> {
     let lock: toml::Table = toml::from_str(lock).context("Cargo.lock")?;
-    let packages = lock.get("package").and_then(toml::Value::as_array).context("Cargo.lock has no packages")?;
-    let text = |package: &toml::Value, key: &str| package.get(key).and_then(|v| v.as_str()).map(str::to_string);
+    let packages =
+        lock.get("package").and_then(toml::Value::as_array).context("Cargo.lock has no packages")?;
+    let text =
+        |package: &toml::Value, key: &str| package.get(key).and_then(|v| v.as_str()).map(str::to_string);
     let entry = |p| Some(((text(p, "name")?, text(p, "version")?), text(p, "checksum")?));
     Ok(packages.iter().filter_map(entry).collect())
 }
@@ -83,7 +85,9 @@ fn document(metadata: &Value, sums: &BTreeMap<(String, String), String>, version
         json!({ "ref": from, "dependsOn": to })
     };
     let mut edges = vec![edge(main.clone(), roots.iter().map(|id| reference(id)).collect())];
-    edges.extend(reached.iter().map(|id| edge(reference(id), used(id).iter().map(|id| reference(id)).collect())));
+    edges.extend(
+        reached.iter().map(|id| edge(reference(id), used(id).iter().map(|id| reference(id)).collect())),
+    );
     Ok(json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
         "bomFormat": "CycloneDX",
@@ -144,7 +148,8 @@ mod tests {
 
     #[test]
     fn what_is_built_from_is_listed_and_what_tests_need_is_not() {
-        let package = |name: &str| json!({ "id": name, "name": name, "version": "1.0.0", "license": "MIT/Apache-2.0" });
+        let package =
+            |name: &str| json!({ "id": name, "name": name, "version": "1.0.0", "license": "MIT/Apache-2.0" });
         let dep = |name: &str, kind: Value| json!({ "pkg": name, "dep_kinds": [{ "kind": kind }] });
         let metadata = json!({
             "packages": ["kompakt", "kompakt-capi", "kompakt-py", "serde", "proptest", "cc"].map(package),
@@ -156,7 +161,8 @@ mod tests {
         let sums = [(("serde".to_string(), "1.0.0".to_string()), "ab".repeat(32))].into();
         let document = document(&metadata, &sums, "1.0.0").unwrap();
         check(&document).unwrap();
-        let names: Vec<_> = document["components"].as_array().unwrap().iter().map(|c| c["name"].clone()).collect();
+        let names: Vec<_> =
+            document["components"].as_array().unwrap().iter().map(|c| c["name"].clone()).collect();
         assert_eq!(names, ["kompakt", "kompakt-capi", "kompakt-py", "serde"]);
         assert_eq!(document["components"][3]["licenses"][0]["expression"], "MIT OR Apache-2.0");
         assert_eq!(document["components"][3]["hashes"][0]["content"], "ab".repeat(32));

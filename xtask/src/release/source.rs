@@ -23,13 +23,18 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
     let unpacked = folder.join(&name);
     let mut cargo = crate::cargo::cargo();
     cargo.args(["build", "--locked", "--release", "--package", "kompakt", "--no-default-features"]);
-    cargo.args(["--bin", "kompakt-run"]).current_dir(&unpacked).env("CARGO_TARGET_DIR", folder.join("target"));
+    cargo
+        .args(["--bin", "kompakt-run"])
+        .current_dir(&unpacked)
+        .env("CARGO_TARGET_DIR", folder.join("target"));
     calls.run(&mut cargo)?;
     let runner = folder.join("target/release/kompakt-run");
     if output(Command::new(&runner).arg("--version"))? != format!("kompakt-run {}\n", release.version) {
         bail!("{} is of another version", runner.display());
     }
-    calls.run(Command::new(runner).arg(unpacked.join("fixtures/good/perceptron-stream.kompakt")).arg("--bench"))?;
+    calls.run(
+        Command::new(runner).arg(unpacked.join("fixtures/good/perceptron-stream.kompakt")).arg("--bench"),
+    )?;
     Ok(archive)
 }
 
