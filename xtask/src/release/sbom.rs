@@ -150,9 +150,10 @@ mod tests {
     fn what_is_built_from_is_listed_and_what_tests_need_is_not() {
         let package =
             |name: &str| json!({ "id": name, "name": name, "version": "1.0.0", "license": "MIT/Apache-2.0" });
+        let packages = ["kompakt", "kompakt-capi", "kompakt-py", "serde", "proptest", "cc"].map(package);
         let dep = |name: &str, kind: Value| json!({ "pkg": name, "dep_kinds": [{ "kind": kind }] });
         let metadata = json!({
-            "packages": ["kompakt", "kompakt-capi", "kompakt-py", "serde", "proptest", "cc"].map(package),
+            "packages": packages,
             "resolve": { "nodes": [
                 { "id": "kompakt", "deps": [dep("serde", Value::Null), dep("proptest", "dev".into()), dep("cc", "build".into())] },
                 { "id": "kompakt-py", "deps": [dep("kompakt", Value::Null)] },
