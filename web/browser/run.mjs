@@ -1,0 +1,155 @@
+// The loader and the page in Chromium: node web/browser/run.mjs PAGE ANSWERS SCREENSHOTS (three paths).
+// KOMPAKT_MODULES names a folder with the packages of package.json; PAGE holds web/page, web/kompakt.js and web/dist.
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const [page, answers, screenshots] = process.argv.slice(2);
+const modules = createRequire(join(process.env.KOMPAKT_MODULES, "package.json"));
+const { chromium } = modules("playwright-core");
+const AXE = readFileSync(modules.resolve("axe-core/axe.min.js"), "utf8");
+const fixtures = fileURLToPath(new URL("../../fixtures/", import.meta.url));
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
+
+const server = createServer(async (request, response) => {
+  const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname));
+  const file = path.startsWith("/fixtures/") ? join(fixtures, path.slice(10)) : join(page, path === "/" ? "index.html" : path);
+  try {
+    const bytes = await readFile(file);
+    response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }).end(bytes);
+  } catch {
+    response.writeHead(404).end();
+  }
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const origin = `http://127.0.0.1:${server.address().port}`;
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+
+/** A page whose errors and requests to other hosts are failures. */
+async function visit(options) {
+  const context = await browser.newContext(options);
+  const tab = await context.newPage();
+  const problems = [];
+  tab.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  tab.on("pageerror", (error) => problems.push(String(error)));
+  tab.on("request", (request) => {
+    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(origin)) {
+      problems.push(`asks ${request.url()}`);
+    }
+  });
+  await tab.goto(origin);
+  await tab.locator("article").nth(1).waitFor();
+  return { tab, close: () => (assert.deepEqual(problems, []), context.close()) };
+}
+
+async function accessible(tab, what) {
+  const found = await tab.evaluate(`${AXE}; axe.run()`);
+  assert.deepEqual(found.violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [], `axe, ${what}`);
+}
+
+async function theLoader() {
+  const { tab, close } = await visit();
+  const wrong = await tab.evaluate(async (answers) => {
+    const { load } = await import("/kompakt.js");
+    const wrong = [];
+    for (const [name, { shape, output }] of Object.entries(answers)) {
+      const network = await load(`/fixtures/good/${name}`);
+      const n = shape.reduce((a, b) => a * b, 1);
+      const found = network.run(Float32Array.from({ length: n }, (_, i) => ((i * 37) % 101) / 101));
+      const largest = Math.max(1e-30, ...output.map(Math.abs));
+      const off = Math.max(...output.map((value, i) => Math.abs(value - found[i]) / largest));
+      if (!(off <= 1e-5) || found.length !== output.length) wrong.push([name, off]);
+      network.free();
+    }
+    return wrong;
+  }, JSON.parse(readFileSync(answers, "utf8")));
+  assert.deepEqual(wrong, []);
+
+  const bad = readdirSync(join(fixtures, "bad")).filter((name) => name.endsWith(".kompakt"));
+  const accepted = await tab.evaluate(async (names) => {
+    const { load } = await import("/kompakt.js");
+    const accepted = [];
+    for (const name of names) {
+      const error = await load(`/fixtures/bad/${name}`).then(() => "loaded", (error) => error);
+      if (error.name !== "KompaktError" || error.status === "internal") accepted.push([name, String(error)]);
+    }
+    return accepted;
+  }, bad);
+  assert.deepEqual(accepted, []);
+
+  const [early, late] = await tab.evaluate(async () => {
+    const { load } = await import("/kompakt.js");
+    const bytes = await (await fetch("/fixtures/good/perceptron-stream.kompakt")).arrayBuffer();
+    const used = [];
+    for (let i = 0; i < 1000; i++) {
+      const network = await load(bytes);
+      network.run(new Float32Array(network.info.inputShape.reduce((a, b) => a * b, 1)));
+      used.push(network.memoryBytes);
+      network.free();
+    }
+    return [used[20], used[999]];
+  });
+  assert.equal(late, early);
+  await close();
+  console.log(`${Object.keys(JSON.parse(readFileSync(answers, "utf8"))).length} networks answer, ${bad.length} hostile files throw, 1,000 loads keep ${late} bytes`);
+}
+
+async function thePage(name, options) {
+  const { tab, close } = await visit(options);
+  const said = () => tab.locator(".answer").allTextContents();
+  await tab.waitForFunction(() => [...document.querySelectorAll(".answer")].every((a) => a.textContent === "3"));
+  await tab.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+  await accessible(tab, name);
+  for (const digit of ["7", "2", "0"]) {
+    await tab.click("#example");
+    await tab.waitForFunction((digit) => [...document.querySelectorAll(".answer")].every((a) => a.textContent === digit), digit);
+  }
+  // A one, by keyboard.
+  await tab.focus("#pad");
+  await tab.keyboard.press("Escape");
+  await tab.keyboard.press(" ");
+  for (let i = 0; i < 15; i++) await tab.keyboard.press("ArrowDown");
+  await tab.waitForFunction(() => document.querySelector("#said").textContent.includes(": 1,"));
+  // A one, by pointer.
+  await tab.click("#clear");
+  await tab.waitForFunction(() => [...document.querySelectorAll(".answer")].every((a) => a.textContent === "–"));
+  const box = await tab.locator("#pad").boundingBox();
+  await tab.mouse.move(box.x + box.width / 2, box.y + 0.2 * box.height);
+  await tab.mouse.down();
+  await tab.mouse.move(box.x + box.width / 2, box.y + 0.8 * box.height, { steps: 12 });
+  await tab.mouse.up();
+  await tab.waitForFunction(() => document.querySelector("#said").textContent.includes(": 1,"));
+  assert.equal((await said())[0], "1");
+
+  await tab.setInputFiles("#file", join(fixtures, "bad/F-25-another-content-hash.kompakt"));
+  await tab.waitForFunction(() => document.querySelector("#problem").textContent.includes("F-25-another-content-hash.kompakt: "));
+  await tab.setInputFiles("#file", join(page, "networks/features.kompakt"));
+  await tab.locator("#opened").waitFor();
+  const picture = await tab.locator("#pad").screenshot();
+  await tab.setInputFiles("#picture", { name: "digit.png", mimeType: "image/png", buffer: picture });
+  await tab.locator("#classes li").nth(4).waitFor();
+  await tab.click("#measure");
+  await tab.waitForFunction(() => document.querySelector("#measured").textContent.includes("s a run (mean"));
+  assert.equal(await tab.locator("#problem").textContent(), "");
+  await accessible(tab, `${name}, with a file`);
+  await tab.screenshot({ path: join(screenshots, `${name}-file.png`), fullPage: true });
+  await close();
+  console.log(`page, ${name}: clicked through, no findings`);
+}
+
+try {
+  await theLoader();
+  await thePage("light", { colorScheme: "light", viewport: { width: 1200, height: 800 } });
+  await thePage("dark", { colorScheme: "dark", viewport: { width: 1200, height: 800 } });
+  await thePage("phone", { colorScheme: "light", viewport: { width: 390, height: 844 }, hasTouch: true, deviceScaleFactor: 2 });
+} finally {
+  await browser.close();
+  server.close();
+}
