@@ -1,7 +1,10 @@
 /** An error of the loader. */
 export class KompaktError extends Error {
-  readonly status: "argument" | "io" | "format" | "unsupported" | "resources" | "internal";
+  readonly status: "argument" | "io" | "format" | "unsupported" | "resources" | "internal" | "signature";
 }
+
+/** The names of all statuses, by the C library's number. */
+export const STATUS: readonly string[];
 
 export interface LoadOptions {
   /** The file's hash as in HTML: `"sha256-…"`. */

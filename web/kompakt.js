@@ -15,7 +15,8 @@ export class KompaktError extends Error {
   }
 }
 
-const STATUS = ["ok", "argument", "io", "format", "unsupported", "resources", "internal"];
+/** Names of `enum KompaktStatus` of the C library (kompakt.h), by number. */
+export const STATUS = ["ok", "argument", "io", "format", "unsupported", "resources", "internal", "signature"];
 
 /** A function of 128-bit vectors: `() -> v128`, which a machine without them refuses. */
 const VECTORS = Uint8Array.of(

@@ -10,6 +10,7 @@
 //! missing is left out with a line "not tested here: …", except where the environment says `CI=true`: there it fails.
 
 mod aarch64;
+mod browser;
 mod calls;
 mod cortex_m;
 mod cortex_m_c;
@@ -81,6 +82,7 @@ const ROWS: &[Row] = &[
         run: aarch64::run,
     },
     Row { name: "wasm", what: "the package for JavaScript and the kernels, tested in Node", run: wasm::run },
+    Row { name: "browser", what: "the package and its page, tested in Chromium", run: browser::run },
     Row {
         name: "cortex-m",
         what: "the crates without std built for a microcontroller, files verified on an emulated one",

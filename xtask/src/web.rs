@@ -1,8 +1,9 @@
-//! `cargo xtask web`: the loader as a package for JavaScript, built and tried.
+//! `cargo xtask web`: the loader as a package for JavaScript, and its page, built and tried.
 //!
 //! ```text
-//! crates/kompakt-capi ─► wasm32, twice ─► wasm-opt ─► web/dist/*.wasm ─┐
-//! fixtures/good ─► this machine's loader ─► answers.json ──────────────┴─► web/test in Node
+//! crates/kompakt-capi ─► wasm32, twice ─► wasm-opt ─► web/dist/*.wasm ─┬─► web/test in Node
+//! fixtures/good ─► this machine's loader ─► answers.json ──────────────┤
+//! web/page, web/kompakt.js ─► target/web/page ─────────────────────────┴─► web/browser in Chromium (`cargo xtask ci browser`)
 //! ```
 
 use crate::ci::{Calls, Cross, rust_lld};
@@ -48,22 +49,66 @@ pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
         let mut cargo = cross.cargo_with("rustc", "web");
         cargo.args(["--package", "kompakt-capi", "--no-default-features", "--lib", "--crate-type", "cdylib"]);
         calls.run(cargo.env(cross.variable("LINKER"), &linker))?;
-        let mut optimiser = Command::new(cross.tool("wasm-opt"));
-        optimiser.args(["-Oz", "--strip-producers"]).args(FEATURES).arg("--output").arg(dist.join(name));
-        calls.run(optimiser.arg(cross.output("web", "kompakt_capi.wasm")))?;
+        let (from, to) = (cross.output("web", "kompakt_capi.wasm"), dist.join(name));
+        if is_older(&to, &from) {
+            let mut optimiser = Command::new(cross.tool("wasm-opt"));
+            optimiser.args(["-Oz", "--strip-producers"]).args(FEATURES).arg("--output").arg(to);
+            calls.run(optimiser.arg(from))?;
+        }
     }
     Ok(())
 }
 
+/// Whether a file was made before the one that it is made of, or is not there.
+fn is_older(made: &Path, of: &Path) -> bool {
+    let time = |path: &Path| path.metadata().and_then(|file| file.modified()).ok();
+    time(made).is_none_or(|made| time(of).is_none_or(|of| made < of))
+}
+
 /// The package's tests in Node, beside the answers of this machine's loader.
 pub(crate) fn test(root: &Path, calls: &mut Calls) -> Result<()> {
-    let answers = root.join("target/web");
-    std::fs::create_dir_all(&answers).with_context(|| answers.display().to_string())?;
-    let answers = answers.join("answers.json");
-    std::fs::write(&answers, serde_json::to_vec(&all_answers(&root.join("fixtures/good"))?)?)?;
+    let (page, answers) = (page(root)?, answers(root)?);
     let mut node = Command::new("node");
-    node.args(["--test", "web/test/"]).env("KOMPAKT_ANSWERS", &answers).current_dir(root);
-    calls.run(&mut node)
+    node.args(["--test", "web/test/"]).current_dir(root);
+    calls.run(node.env("KOMPAKT_ANSWERS", answers).env("KOMPAKT_PAGE", page))
+}
+
+/// The page with the package beside it, as a server has to serve it: `target/web/page`.
+pub(crate) fn page(root: &Path) -> Result<PathBuf> {
+    let (web, page) = (root.join("web"), root.join("target/web/page"));
+    match std::fs::remove_dir_all(&page) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| page.display().to_string());
+        }
+        _ => {}
+    }
+    copy(&web.join("page"), &page)?;
+    copy(&web.join("dist"), &page.join("dist"))?;
+    std::fs::copy(web.join("kompakt.js"), page.join("kompakt.js")).context("web/kompakt.js")?;
+    Ok(page)
+}
+
+/// The folder's files, without its READMEs.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).with_context(|| to.display().to_string())?;
+    for entry in std::fs::read_dir(from).with_context(|| from.display().to_string())? {
+        let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
+        if path.is_dir() {
+            copy(&path, &to.join(name))?;
+        } else if name != "README.md" {
+            std::fs::copy(&path, to.join(name)).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what this machine's loader answers, for tests: `target/web/answers.json`.
+pub(crate) fn answers(root: &Path) -> Result<PathBuf> {
+    let folder = root.join("target/web");
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let answers = folder.join("answers.json");
+    std::fs::write(&answers, serde_json::to_vec(&all_answers(&root.join("fixtures/good"))?)?)?;
+    Ok(answers)
 }
 
 /// By file, for every network of one input: what the loader says to a fixed input.
