@@ -22,7 +22,9 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
     }
     let chromium = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
     if !exists(&chromium) {
-        return Ok(Outcome::NotTested("needs Debian's package chromium, or a browser's path in CHROMIUM".into()));
+        return Ok(Outcome::NotTested(
+            "needs Debian's package chromium, or a browser's path in CHROMIUM".into(),
+        ));
     }
     let modules = modules();
     if !modules.join("node_modules/playwright-core").exists() {
