@@ -13,6 +13,7 @@
 mod coders;
 mod container;
 mod corpus;
+mod hostile;
 mod images;
 mod interchange;
 mod mutation;
@@ -20,6 +21,7 @@ mod onnx;
 
 pub use container::assemble;
 pub use corpus::Fixtures;
+pub use hostile::{Hostile, hostile_models};
 pub use mutation::{Mutation, mutate};
 
 /// One reader under test.

@@ -1,6 +1,6 @@
 //! Untrusted networks as ONNX.
 
-use crate::Fixtures;
+use crate::{Fixtures, hostile_models};
 use kompakt_import::onnx::{ImportOptions, import};
 use safetensors::SafeTensors;
 use std::io::Write;
@@ -17,10 +17,14 @@ pub(crate) fn onnx(bytes: &[u8]) {
     }
 }
 
-/// The models of the operator suite.
+/// The largest hostile model that is a seed: changes to it must be tried quickly.
+const MAX_SEED_BYTES: usize = 4096;
+
+/// The models of the operator suite, and the small ones of [`hostile_models`].
 pub(crate) fn models(fixtures: &Fixtures) -> Vec<Vec<u8>> {
     let cases = fixtures.files("onnx", "safetensors");
     let model =
         |case: &Vec<u8>| Some(SafeTensors::deserialize(case).ok()?.tensor("model").ok()?.data().to_vec());
-    cases.iter().filter_map(model).collect()
+    let hostile = hostile_models().into_iter().map(|hostile| hostile.bytes);
+    cases.iter().filter_map(model).chain(hostile.filter(|bytes| bytes.len() <= MAX_SEED_BYTES)).collect()
 }

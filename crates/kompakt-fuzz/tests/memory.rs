@@ -2,51 +2,10 @@
 
 use kompakt_format::Container;
 use kompakt_fuzz::{Fixtures, Mutation, TARGETS, assemble, mutate};
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-};
 
-/// Counts the bytes that a thread holds, and their peak.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
-}
-
-// SAFETY: hands everything to the system's allocator; the count is kept beside it.
-#[expect(unsafe_code, reason = "an allocator is unsafe by nature; this one measures")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = HELD.try_with(|held| {
-            let (now, most) = held.get();
-            let now = now.wrapping_add(layout.size());
-            held.set((now, most.max(now)));
-        });
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        let _ = HELD.try_with(|held| {
-            let (now, most) = held.get();
-            held.set((now.wrapping_sub(layout.size()), most));
-        });
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// The peak memory of `f`, in bytes.
-fn peak<T>(f: impl FnOnce() -> T) -> (T, usize) {
-    HELD.with(|held| held.set((0, 0)));
-    let result = f();
-    let most = HELD.with(|held| held.get().1);
-    // Wraps around where memory from before was freed.
-    (result, if most > usize::MAX / 2 { 0 } else { most })
-}
+#[path = "support/counting.rs"]
+mod counting;
+use counting::peak;
 
 #[test]
 fn changed_directories_are_parsed_in_little_memory() {

@@ -126,7 +126,8 @@ fn much_work_is_made_less() {
             seen.push((n, inputs[0].len() / n / 3));
             case::run_on(model, Tier::Direct, n, inputs, n)
         };
-        let options = ImportOptions { input_shapes: vec![(String::new(), shape.clone())] };
+        let options =
+            ImportOptions { input_shapes: vec![(String::new(), shape.clone())], ..ImportOptions::default() };
         let (model, found) = import_checked(&path, &options, &mut run, &|_, _| ()).unwrap();
         assert!(matches!(found, Checked::Equal { .. }), "{found:?}");
         assert_eq!(model.graph.inputs()[0].shape, shape, "what is imported is what was asked for");

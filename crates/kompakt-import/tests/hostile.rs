@@ -223,7 +223,8 @@ fn inputs_hide_nothing() {
     let given = |shape: &[usize]| {
         let nodes = [node("Conv", &["photo", "w"], "c"), node("Relu", &["c"], "y")];
         std::fs::write(&path, model_of(1, &[0, 4, 0, 64], &nodes, &[weight.concat()])).unwrap();
-        let options = ImportOptions { input_shapes: vec![(String::new(), shape.to_vec())] };
+        let options =
+            ImportOptions { input_shapes: vec![(String::new(), shape.to_vec())], ..ImportOptions::default() };
         import(&path, &options).map(|m| m.graph.inputs()[0].shape.clone()).map_err(|e| e.to_string())
     };
     assert_eq!(given(&[4, 32, 64]).unwrap(), [4, 32, 64]);

@@ -49,6 +49,9 @@ pub(crate) struct OnnxArguments {
     /// The shape of an input that an ONNX file leaves open: 3,224,224 or NAME=3,224,224
     #[arg(long, value_name = "SHAPE")]
     input_shape: Vec<InputShape>,
+    /// The value of an ONNX file's input that never changes: it becomes a part of the network, NAME=16000
+    #[arg(long, value_name = "NAME=NUMBERS")]
+    input_value: Vec<InputValue>,
     /// Do not check that the imported network answers as the ONNX file does, node by node, on two synthetic inputs
     #[arg(long)]
     no_check: bool,
@@ -58,11 +61,26 @@ pub(crate) struct OnnxArguments {
 #[derive(Debug, Clone)]
 pub(crate) struct InputShape(String, Vec<usize>);
 
+/// The numbers of a named input.
+#[derive(Debug, Clone)]
+pub(crate) struct InputValue(String, Vec<f32>);
+
+impl std::str::FromStr for InputValue {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not NAME=NUMBER, or NAME=NUMBER,NUMBER");
+        let (name, list) = text.rsplit_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(wrong)?;
+        let number = |part: &str| part.trim().parse::<f32>().ok().filter(|v| v.is_finite()).ok_or_else(wrong);
+        Ok(Self(name.to_string(), list.split(',').map(number).collect::<Result<_, _>>()?))
+    }
+}
+
 impl OnnxArguments {
     /// Shapes by name, the empty name for the only input.
     pub(crate) fn new(shapes: Vec<(String, Vec<usize>)>, is_checked: bool) -> Self {
         let input_shape = shapes.into_iter().map(|(name, shape)| InputShape(name, shape)).collect();
-        Self { input_shape, no_check: !is_checked }
+        Self { input_shape, input_value: Vec::new(), no_check: !is_checked }
     }
 }
 
@@ -115,7 +133,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// Reads an ONNX file, and checks the result unless told not to; where it cannot be checked, stderr says so.
 pub(crate) fn read_onnx(path: &Path, arguments: &OnnxArguments) -> Result<Model> {
     let input_shapes = arguments.input_shape.iter().map(|s| (s.0.clone(), s.1.clone())).collect();
-    let options = ImportOptions { input_shapes };
+    let input_values = arguments.input_value.iter().map(|v| (v.0.clone(), v.1.clone())).collect();
+    let options = ImportOptions { input_shapes, input_values };
     let (model, checked) = match arguments.no_check {
         true => onnx::import(path, &options).map(|model| (model, None)),
         false => onnx::import_checked(path, &options, &mut answers, &tell)

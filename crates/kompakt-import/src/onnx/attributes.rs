@@ -1,6 +1,6 @@
 //! Attributes of a node, by name.
 
-use crate::onnx::proto::{AttributeProto, NodeProto};
+use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto};
 
 impl NodeProto {
     pub(crate) fn attribute(&self, name: &str) -> Option<&AttributeProto> {
@@ -36,6 +36,25 @@ impl NodeProto {
         match sizes {
             Some(sizes) if sizes.len() == n && sizes.iter().all(|&s| s >= least && s < 1 << 28) => Ok(sizes),
             _ => Err(format!("{name} is {list:?}; {n} numbers of at least {least} are expected")),
+        }
+    }
+
+    /// A graph inside the node.
+    pub(crate) fn graph(&self, name: &str) -> Option<&GraphProto> {
+        self.attribute(name).and_then(|a| a.g.as_deref())
+    }
+
+    /// Calls `f` with every name that the node reads, by its inputs or by graphs inside it; names that those graphs make
+    /// themselves are among them.
+    pub(crate) fn reads<'n>(&'n self, f: &mut impl FnMut(&'n str)) {
+        self.input.iter().for_each(|name| f(name));
+        let mut graphs: Vec<&GraphProto> = self.attribute.iter().filter_map(|a| a.g.as_deref()).collect();
+        while let Some(graph) = graphs.pop() {
+            graph.output.iter().for_each(|output| f(&output.name));
+            for node in &graph.node {
+                node.input.iter().for_each(|name| f(name));
+                graphs.extend(node.attribute.iter().filter_map(|a| a.g.as_deref()));
+            }
         }
     }
 

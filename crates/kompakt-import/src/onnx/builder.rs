@@ -1,12 +1,15 @@
 //! The network under construction: nodes with their shapes and parameters.
 
 use crate::onnx::error::OnnxError;
-use kompakt_graph::{Graph, Input, Node, Op, default_names, output_shape};
+use kompakt_graph::{Graph, Input, MAX_NODES, Node, Op, default_names, output_shape};
 use kompakt_model::{Model, Parameter};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The index of a value: inputs first, then one per node.
 pub(crate) type Value = usize;
+
+/// The most nodes of a network before it is simplified.
+const MOST_NODES: usize = 4 * MAX_NODES;
 
 /// Names of parameters as suffixes, with their values.
 pub(crate) type Params = Vec<(&'static str, Vec<f32>)>;
@@ -22,15 +25,30 @@ pub(crate) struct Built {
 }
 
 /// See the [module page](self).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Builder {
     pub(crate) inputs: Vec<Input>,
     pub(crate) nodes: Vec<Built>,
+    /// How many more numbers parameters and lists of indices may have.
+    room: usize,
     /// One per value.
     shapes: Vec<Vec<usize>>,
 }
 
 impl Builder {
+    /// An empty network, whose parameters and lists of indices may have `room` numbers together.
+    pub(crate) fn new(room: usize) -> Self {
+        Self { inputs: Vec::new(), nodes: Vec::new(), room, shapes: Vec::new() }
+    }
+
+    /// Whether there is room for so many more numbers. To be asked before many are computed.
+    pub(crate) fn ask(&self, n: usize) -> Result<(), String> {
+        match n <= self.room {
+            true => Ok(()),
+            false => Err(format!("it needs {n} numbers more than the limit for a file of this size allows")),
+        }
+    }
+
     /// Adds an input; all of them come before the first node.
     pub(crate) fn input(&mut self, name: &str, shape: Vec<usize>) -> Value {
         self.inputs.push(Input { name: name.to_string(), shape: shape.clone() });
@@ -64,9 +82,17 @@ impl Builder {
         inputs: Vec<Value>,
         params: Params,
     ) -> Result<Value, String> {
+        // An index is as long as two numbers.
+        let indices = if let Op::Gather { indices, .. } = &op { 2 * indices.len() } else { 0 };
+        let needed = params.iter().map(|(_, values)| values.len()).sum::<usize>() + indices;
+        self.ask(needed)?;
+        if self.nodes.len() >= MOST_NODES {
+            return Err(format!("the network becomes larger than {MOST_NODES} operators"));
+        }
         let node = Node { name: name.unwrap_or("").to_string(), op, inputs };
         let operands: Vec<&[usize]> = node.inputs.iter().map(|&v| self.shapes[v].as_slice()).collect();
         let shape = output_shape(&node, &operands).map_err(|e| e.to_string())?;
+        self.room -= needed;
         self.shapes.push(shape);
         let name = name.filter(|n| !n.is_empty()).map(clean);
         self.nodes.push(Built { name, op: node.op, inputs: node.inputs, params });

@@ -45,6 +45,9 @@ const MODERATE: u64 = 1_000_000_000;
 /// Multiplications of all images beyond which smaller images are compared, if the file permits it.
 const LITTLE: u64 = 200_000_000;
 
+/// The most numbers of a value, all images together.
+const LARGEST: usize = 1 << 26;
+
 /// Number of synthetic inputs.
 const N_INPUTS: usize = 2;
 
@@ -116,6 +119,16 @@ fn smaller(
         let Ok(smaller) = source.import(&options, &|_| ()) else { break };
         work = self::work(&smaller);
         smallest = Some(smaller);
+    }
+    let imported = smallest.as_ref().unwrap_or(imported);
+    let graph = &imported.model.graph;
+    let largest = (0..graph.inputs().len() + graph.nodes().len())
+        .map(|v| graph.shape(v).iter().product::<usize>())
+        .max()
+        .unwrap_or(0);
+    let images = imported.batch.unwrap_or(N_INPUTS).max(1);
+    if largest.saturating_mul(images) > LARGEST {
+        return Err(format!("a value has {largest} numbers"));
     }
     if work > WORK {
         let billions = work as f64 / 1e9;
@@ -236,7 +249,8 @@ fn fed<'i>(
         };
         (input.name.as_str(), tensor)
     };
-    imported.inputs.iter().zip(inputs).map(one).collect()
+    let fixed = imported.fixed.iter().map(|(name, tensor)| (name.as_str(), tensor.clone()));
+    imported.inputs.iter().zip(inputs).map(one).chain(fixed).collect()
 }
 
 /// Values from -2 to 2 for the first image, from -0.5 to 1.5 for the next, and so on; deterministic.

@@ -1,7 +1,7 @@
 //! Why a model cannot be imported or exported.
 
 use kompakt_model::CheckpointError;
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// The operator of a [`Problem`] with an input of the model.
 pub(crate) const INPUT: &str = "input";
@@ -82,41 +82,57 @@ impl OnnxError {
     }
 }
 
-/// The number of nodes per operator, then one line per problem with all nodes that have it.
+/// The most operators, problems, and nodes of one problem that an error lists.
+const MOST_LISTED: usize = 40;
+
+/// The number of nodes per operator, then one line per problem with the nodes that have it. One problem is one line.
 fn list(problems: &[Problem]) -> String {
     let (inputs, nodes): (Vec<&Problem>, Vec<&Problem>) = problems.iter().partition(|p| p.operator == INPUT);
     let mut text = String::new();
+    if problems.len() == 1 {
+        return problems[0].to_string();
+    }
     if !nodes.is_empty() {
-        let counts = counted(nodes.iter().map(|p| p.operator.as_str()));
-        let counts: Vec<String> = counts.iter().map(|(operator, n)| format!("{operator} {n}")).collect();
-        text += &format!("{} of the model's nodes cannot be imported ({}):", nodes.len(), counts.join(", "));
-    } else if inputs.len() > 1 {
+        let counts = grouped(nodes.iter().map(|p| (p.operator.as_str(), ())));
+        let counts =
+            listed(counts.iter().map(|(operator, n)| format!("{operator} {}", n.len())), ", ", "operators");
+        text += &format!("{} of the model's nodes cannot be imported ({counts}):", nodes.len());
+    } else {
         text += &format!("{} of the model's inputs cannot be imported:", inputs.len());
     }
-    let separator = if text.is_empty() { "" } else { "\n  " };
-    for input in inputs {
-        text += &format!("{separator}{input}");
-    }
-    for ((operator, problem), n) in counted(nodes.iter().map(|p| (p.operator.as_str(), p.problem.as_str()))) {
-        let all = nodes.iter().filter(|p| p.operator == operator && p.problem == problem);
-        let names: Vec<String> = all.map(|p| format!("{:?}", p.node)).collect();
-        let names = names.join(", ");
-        text += &match n {
-            1 => format!("{separator}node {names} ({operator}): {problem}"),
-            n => format!("{separator}{n} nodes ({operator}): {problem}: {names}"),
-        };
-    }
-    text
+    let groups = grouped(nodes.iter().map(|p| ((p.operator.as_str(), p.problem.as_str()), p.node.as_str())));
+    let of_nodes = groups.iter().map(|((operator, problem), names)| match &names[..] {
+        [name] => format!("\n  node {name:?} ({operator}): {problem}"),
+        names => {
+            let all = listed(names.iter().map(|name| format!("{name:?}")), ", ", "nodes");
+            format!("\n  {} nodes ({operator}): {problem}: {all}", names.len())
+        }
+    });
+    let of_inputs = inputs.iter().map(|input| format!("\n  {input}"));
+    text + &listed(of_inputs.chain(of_nodes), "", "problems")
 }
 
-/// Each distinct item with its count, in order of first appearance.
-fn counted<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<(T, usize)> {
-    let mut counts: Vec<(T, usize)> = Vec::new();
-    for item in items {
-        match counts.iter_mut().find(|(known, _)| *known == item) {
-            Some((_, n)) => *n += 1,
-            None => counts.push((item, 1)),
-        }
+/// The first items, and how many more there are.
+fn listed(items: impl Iterator<Item = String>, separator: &str, what: &str) -> String {
+    let mut items = items.peekable();
+    let mut first: Vec<String> = items.by_ref().take(MOST_LISTED).collect();
+    if items.peek().is_some() {
+        let start = if separator.is_empty() { "\n  " } else { "" };
+        first.push(format!("{start}and {} more {what}", items.count()));
     }
-    counts
+    first.join(separator)
+}
+
+/// The values of each distinct key, in order of first appearance.
+fn grouped<K: Ord + Copy, V>(items: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
+    let mut places = BTreeMap::new();
+    let mut groups: Vec<(K, Vec<V>)> = Vec::new();
+    for (key, value) in items {
+        let at = *places.entry(key).or_insert(groups.len());
+        if at == groups.len() {
+            groups.push((key, Vec::new()));
+        }
+        groups[at].1.push(value);
+    }
+    groups
 }

@@ -12,6 +12,7 @@
 
 mod call;
 mod constants;
+mod control;
 mod conv;
 mod elementwise;
 mod layout;
@@ -27,7 +28,7 @@ mod window;
 
 use crate::onnx::{
     error::Problem,
-    proto::{GraphProto, NodeProto},
+    proto::{GraphProto, NodeProto, SparseTensorProto, TensorProto},
     tensor::Tensor,
 };
 use call::Call;
@@ -47,11 +48,40 @@ pub(crate) enum Failure {
     Node(Problem),
 }
 
+/// A tensor in the file.
+enum Stored<'a> {
+    Dense(&'a TensorProto),
+    Sparse(&'a SparseTensorProto),
+}
+
+/// The tensors that a graph of the file holds itself.
+fn stored(graph: &GraphProto) -> impl Iterator<Item = (&str, Stored<'_>)> {
+    let sparse = graph.sparse_initializer.iter();
+    let sparse = sparse.filter_map(|t| Some((t.values.as_ref()?.name.as_str(), Stored::Sparse(t))));
+    sparse.chain(graph.initializer.iter().map(|t| (t.name.as_str(), Stored::Dense(t))))
+}
+
+/// The values of a graph, and around it those of the graph that it is in.
+struct Scope<'s, 'a> {
+    around: Option<&'s Scope<'s, 'a>>,
+    values: BTreeMap<&'a str, Rc<Tensor>>,
+}
+
+impl Scope<'_, '_> {
+    fn get(&self, name: &str) -> Option<&Rc<Tensor>> {
+        self.values.get(name).or_else(|| self.around.and_then(|around| around.get(name)))
+    }
+}
+
+/// The most elements that values have together.
+const MAX_HELD: usize = 1 << 28;
+
 /// A graph that can be evaluated. See the [module page](self).
 pub(crate) struct Evaluator<'a> {
     graph: &'a GraphProto,
     opset: i64,
     folder: Option<&'a Path>,
+    stored: Rc<BTreeMap<&'a str, Stored<'a>>>,
     /// The nodes that the outputs depend on.
     needed: Vec<bool>,
     /// The relative size of the rounding errors that every float that a node makes gets in addition; 0 for none.
@@ -65,16 +95,19 @@ impl<'a> Evaluator<'a> {
         for (index, node) in graph.node.iter().enumerate().rev() {
             if node.output.iter().any(|o| read.contains(o.as_str())) {
                 needed[index] = true;
-                read.extend(node.input.iter().map(String::as_str));
+                node.reads(&mut |name| {
+                    read.insert(name);
+                });
             }
         }
-        Self { graph, opset, folder, needed, rounding: 0.0 }
+        let stored = Rc::new(stored(graph).collect());
+        Self { graph, opset, folder, stored, needed, rounding: 0.0 }
     }
 
     /// The same graph, where each float that a node makes is off by up to `relative` of itself: tells how much the answers
     /// depend on rounding.
     pub(crate) fn rounding(&self, relative: f32) -> Self {
-        Self { needed: self.needed.clone(), rounding: relative, ..*self }
+        Self { stored: self.stored.clone(), needed: self.needed.clone(), rounding: relative, ..*self }
     }
 
     pub(crate) fn n_nodes(&self) -> usize {
@@ -91,19 +124,18 @@ impl<'a> Evaluator<'a> {
         visit: &mut dyn FnMut(usize, &str, &Tensor),
     ) -> Result<Vec<Rc<Tensor>>, Failure> {
         let budget = Cell::new(work);
-        let mut values: BTreeMap<&str, Rc<Tensor>> = BTreeMap::new();
+        let mut scope = Scope { around: None, values: BTreeMap::new() };
         for (name, tensor) in inputs {
-            values.insert(name, Rc::new(tensor.clone()));
+            scope.values.insert(name, Rc::new(tensor.clone()));
         }
         let last = self.last_readers();
+        let mut held = 0usize;
         for (index, node) in self.graph.node.iter().enumerate().filter(|(i, _)| self.needed[*i]) {
             let problem = |problem: String| {
                 let (node, operator) = (node.title().to_string(), node.op_type.clone());
                 Failure::Node(Problem { node, operator, problem })
             };
-            let inputs = self.inputs(node, &values).map_err(problem)?;
-            let call = Call { node, inputs, opset: self.opset, folder: self.folder, budget: &budget };
-            let made = match operator(&call) {
+            let made = match self.node(node, &scope, &budget) {
                 Ok(made) => made,
                 Err(_) if budget.get() == 0 => return Err(Failure::Work),
                 Err(text) => return Err(problem(text)),
@@ -113,21 +145,25 @@ impl<'a> Evaluator<'a> {
                     tensor.round_off(self.rounding, index as u64);
                 }
                 visit(index, name, &tensor);
-                values.insert(name, Rc::new(tensor));
+                held = held.saturating_add(tensor.len());
+                scope.values.insert(name, Rc::new(tensor));
             }
-            for name in &node.input {
-                if last.get(name.as_str()) == Some(&index) {
-                    values.remove(name.as_str());
+            if held > MAX_HELD {
+                return Err(Failure::Work);
+            }
+            node.reads(&mut |name| {
+                if last.get(name) == Some(&index)
+                    && let Some(gone) = scope.values.remove(name)
+                {
+                    held = held.saturating_sub(gone.len());
                 }
-            }
+            });
         }
         let output = |name: &str| {
-            let found = values.get(name).cloned().map_or_else(|| self.stored(name), |v| Ok(Some(v)));
             let missing = |problem: String| Problem { node: name.into(), operator: "output".into(), problem };
-            match found {
-                Ok(Some(tensor)) => Ok(tensor),
-                Ok(None) => Err(Failure::Node(missing("no node makes it".into()))),
-                Err(text) => Err(Failure::Node(missing(text))),
+            match self.value(name, &scope) {
+                Ok(tensor) => Ok(tensor),
+                Err(_) => Err(Failure::Node(missing("no node makes it".into()))),
             }
         };
         self.graph.output.iter().map(|o| output(&o.name)).collect()
@@ -137,8 +173,8 @@ impl<'a> Evaluator<'a> {
     fn last_readers(&self) -> BTreeMap<&str, usize> {
         let mut last = BTreeMap::new();
         for (index, node) in self.graph.node.iter().enumerate().filter(|(i, _)| self.needed[*i]) {
-            node.input.iter().for_each(|name| {
-                last.insert(name.as_str(), index);
+            node.reads(&mut |name| {
+                last.insert(name, index);
             });
         }
         self.graph.output.iter().for_each(|o| {
@@ -147,33 +183,44 @@ impl<'a> Evaluator<'a> {
         last
     }
 
-    fn inputs(
+    /// The outputs of a node.
+    fn node(
         &self,
-        node: &NodeProto,
-        values: &BTreeMap<&str, Rc<Tensor>>,
-    ) -> Result<Vec<Option<Rc<Tensor>>>, String> {
-        let get = |name: &String| match values.get(name.as_str()) {
-            _ if name.is_empty() => Ok(None),
-            Some(value) => Ok(Some(value.clone())),
-            None => self.stored(name)?.map(Some).ok_or_else(|| format!("nothing makes its input {name:?}")),
+        node: &'a NodeProto,
+        scope: &Scope<'_, 'a>,
+        budget: &Cell<u64>,
+    ) -> Result<Vec<Tensor>, String> {
+        let input = |name: &String| match name.is_empty() {
+            true => Ok(None),
+            false => self.value(name, scope).map(Some),
         };
-        node.input.iter().map(get).collect()
+        let inputs = node.input.iter().map(input).collect::<Result<_, String>>()?;
+        let call = Call { node, inputs, opset: self.opset, folder: self.folder, budget };
+        match node.op_type.as_str() {
+            "If" => self.branch(node, &call, scope),
+            "Loop" => self.repeated(node, &call, scope),
+            "Scan" => self.scanned(node, &call, scope),
+            _ => operator(&call),
+        }
     }
 
-    /// An initialiser.
-    fn stored(&self, name: &str) -> Result<Option<Rc<Tensor>>, String> {
-        if let Some(proto) = self.graph.initializer.iter().find(|t| t.name == name) {
-            return Tensor::read(proto, self.folder).map(|t| Some(Rc::new(t))).map_err(|e| e.to_string());
+    /// A value of a scope, or a tensor of the file.
+    fn value(&self, name: &str, scope: &Scope<'_, 'a>) -> Result<Rc<Tensor>, String> {
+        match (scope.get(name), self.stored.get(name)) {
+            (Some(value), _) => Ok(value.clone()),
+            (None, Some(stored)) => self.read(stored),
+            (None, None) => Err(format!("nothing makes its input {name:?}")),
         }
-        let is_named = |v: &&crate::onnx::proto::SparseTensorProto| {
-            v.values.as_ref().is_some_and(|values| values.name == name)
+    }
+
+    fn read(&self, stored: &Stored<'_>) -> Result<Rc<Tensor>, String> {
+        let read = match stored {
+            Stored::Dense(proto) => Tensor::read(proto, self.folder),
+            Stored::Sparse(proto) => {
+                Tensor::read_sparse(proto, self.folder, call::MAX_ELEMENTS).map(|(_, tensor)| tensor)
+            }
         };
-        match self.graph.sparse_initializer.iter().find(is_named) {
-            None => Ok(None),
-            Some(proto) => Tensor::read_sparse(proto, self.folder, call::MAX_ELEMENTS)
-                .map(|(_, t)| Some(Rc::new(t)))
-                .map_err(|e| e.to_string()),
-        }
+        read.map(Rc::new).map_err(|e| e.to_string())
     }
 }
 
@@ -192,6 +239,9 @@ pub(crate) fn constants_of(
 /// The outputs of a node.
 fn operator(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
     let node = call.node;
+    if node.op_type == "DynamicQuantizeLSTM" && node.domain == "com.microsoft" {
+        return recurrent::quantised(call);
+    }
     if !(node.domain.is_empty() || node.domain == "ai.onnx") {
         return Err(format!("operators of domain {:?} are not known", node.domain));
     }
@@ -199,6 +249,7 @@ fn operator(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
         "Constant" => constants::constant(call)?,
         "ConstantOfShape" => constants::constant_of_shape(call)?,
         "Shape" => constants::shape(call)?,
+        "NonZero" => constants::non_zero(call)?,
         "Size" => Tensor::ints(vec![], vec![call.x(0)?.len() as i64]),
         "Range" => constants::range(call)?,
         "Cast" | "CastLike" => constants::cast(call)?,

@@ -13,7 +13,10 @@ pub(crate) fn take(n: Option<usize>, budget: &mut usize) -> Result<(), String> {
             *budget = left;
             Ok(())
         }
-        None => Err("a constant that is computed becomes too large".to_string()),
+        None => {
+            Err("a constant that is computed becomes too large: it exceeds the limit for a file of this size"
+                .to_string())
+        }
     }
 }
 
@@ -141,8 +144,10 @@ pub(crate) fn fold(
             if step == 0 {
                 return Err("a step of 0".into());
             }
-            let n = usize::try_from((end.saturating_sub(start)) / step + 1).unwrap_or(0);
-            take(Some(n), budget)?;
+            let distance = (i128::from(end) - i128::from(start)) / i128::from(step) + 1;
+            let n = usize::try_from(distance.max(0)).ok();
+            take(n, budget)?;
+            let n = n.unwrap_or(0);
             let value = |i: usize| start.saturating_add(step.saturating_mul(i as i64));
             let values = (0..n).map(value).filter(|&v| if step > 0 { v < end } else { v > end });
             one(Tensor::list(values.collect()))
@@ -257,7 +262,7 @@ pub(crate) fn indices(t: &Tensor, size: usize) -> Result<Vec<usize>, String> {
 }
 
 /// The slices of a tensor at `indices` of dimension `axis`.
-fn along(t: &Tensor, axis: usize, indices: &[usize]) -> Tensor {
+pub(crate) fn along(t: &Tensor, axis: usize, indices: &[usize]) -> Tensor {
     let inner: usize = t.dims[axis + 1..].iter().product();
     let (outer, size) = (t.dims[..axis].iter().product::<usize>(), t.dims[axis]);
     let mut dims = t.dims.clone();
@@ -267,7 +272,7 @@ fn along(t: &Tensor, axis: usize, indices: &[usize]) -> Tensor {
     t.pick(dims, places)
 }
 
-fn concat(parts: &[&Tensor], axis: usize) -> Result<Tensor, String> {
+pub(crate) fn concat(parts: &[&Tensor], axis: usize) -> Result<Tensor, String> {
     let mut dims = parts[0].dims.clone();
     dims[axis] = 0;
     for part in parts {

@@ -68,6 +68,8 @@ pub(crate) struct Imported {
     /// Whether inputs of the file have a leading batch, which the network's do not.
     pub(crate) has_batch: bool,
     pub(crate) inputs: Vec<Port>,
+    /// Inputs of the file that became constants.
+    pub(crate) fixed: Vec<(String, Tensor)>,
     /// In the order of the file's nodes.
     pub(crate) values: Vec<Named>,
 }
@@ -85,7 +87,16 @@ impl Source {
         let io = |source| OnnxError::Io { path: path.to_path_buf(), source };
         let bytes: Bytes = std::fs::read(path).map_err(io)?.into();
         let n_bytes = bytes.len();
-        let mut proto = ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(e.to_string()))?;
+        // The place inside nested graphs is left out: it may be long.
+        let unreadable = |e: prost::DecodeError| {
+            let text = e.to_string();
+            let reason = text.rsplit(": ").next().unwrap_or_default();
+            OnnxError::NotOnnx(match reason {
+                "recursion limit reached" => "graphs are nested more than 30 deep".into(),
+                reason => reason.to_string(),
+            })
+        };
+        let mut proto = ModelProto::decode(bytes).map_err(unreadable)?;
         let graph = proto.graph.take().ok_or_else(|| OnnxError::NotOnnx("it has no graph".into()))?;
         let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
         let opset = proto.opset_import.iter().find(|o| standard(&o.domain)).map_or(1, |o| o.version);
@@ -120,8 +131,9 @@ impl Source {
     ) -> Option<Vec<(String, Vec<usize>)>> {
         let mut shapes = options.input_shapes.clone();
         let inputs = network_inputs(&self.graph);
+        let is_fixed = |name: &str| options.input_values.iter().any(|(fixed, _)| fixed == name);
         let mut is_smaller = false;
-        for (name, shape) in &mut shapes {
+        for (name, shape) in shapes.iter_mut().filter(|(name, _)| !is_fixed(name)) {
             let input =
                 inputs.iter().find(|i| i.name == *name).or(inputs.first().filter(|_| name.is_empty()))?;
             let dims = &input.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?.dim;
@@ -152,11 +164,12 @@ impl Source {
             Ok(imported) => return Ok(imported),
             Err(error) => error,
         };
-        // The problems of both attempts; the shorter list is more informative.
+        // The problems of both attempts; the shorter list is more informative. An error before any node is about the batch.
         match (&first, &second) {
             (OnnxError::Unsupported(with), OnnxError::Unsupported(without)) if without.len() < with.len() => {
                 Err(second)
             }
+            (OnnxError::Port(_), OnnxError::Unsupported(_)) => Err(second),
             _ => Err(first),
         }
     }
@@ -171,6 +184,12 @@ impl Source {
         let graph = &self.graph;
         let mut lowering = Lowering::new(graph, self.opset, self.folder(), self.n_bytes)?;
         lowering.lead = lead;
+        let fixed = ports::fixed(graph, options)?;
+        for (name, tensor) in &fixed {
+            if let Some(input) = graph.input.iter().find(|input| input.name == *name) {
+                lowering.fix(input, tensor.clone());
+            }
+        }
         let (inputs, mut problems) = ports::declare(graph, options, &mut lowering)?;
         for (index, node) in graph.node.iter().enumerate() {
             tell(index as f64 / graph.node.len() as f64);
@@ -208,7 +227,7 @@ impl Source {
                 _ => {}
             }
         }
-        Ok(Imported { model, batch, has_batch: lead == 1, inputs, values })
+        Ok(Imported { model, batch, has_batch: lead == 1, inputs, fixed, values })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Lowers the nodes of a file, in order, to operators of the interchange.
 
+mod control;
 mod dilated;
 mod elementwise;
 mod functions;
@@ -18,15 +19,20 @@ use crate::onnx::{
     builder::{Builder, Value},
     error::{OnnxError, Problem},
     evaluate, fold, import, narrow,
-    proto::{GraphProto, NodeProto, TensorProto},
+    proto::{GraphProto, NodeProto, TensorProto, ValueInfo},
     tensor::Tensor,
 };
 pub(crate) use general::{is_number, is_whole};
 use std::{borrow::Cow, collections::BTreeMap, path::Path};
 use turned::Turned;
 
-/// Elements of constants that may be computed in addition to those in the file.
+/// Elements of constants that may be computed in addition to as many as the file has bytes.
 const SPARE_ELEMENTS: usize = 1 << 26;
+
+/// Elements of constants that nodes may read, and numbers that the network may have, in addition to so many for each byte of
+/// the file.
+const SPARE_READ: usize = 1 << 26;
+const READ_PER_BYTE: usize = 16;
 
 /// A value that depends on the input.
 #[derive(Debug, Clone)]
@@ -71,6 +77,10 @@ pub(crate) struct Lowering<'a> {
     slots: BTreeMap<&'a str, Slot<'a>>,
     /// Elements of constants that may still be computed.
     budget: usize,
+    /// Elements of constants that nodes may still read.
+    readable: usize,
+    /// Nodes inside others that were lowered.
+    inner_nodes: usize,
 }
 
 /// The node being lowered.
@@ -142,6 +152,7 @@ impl<'a> Lowering<'a> {
         n_bytes: usize,
     ) -> Result<Self, OnnxError> {
         let mut budget = SPARE_ELEMENTS.saturating_add(n_bytes);
+        let readable = SPARE_READ.saturating_add(n_bytes.saturating_mul(READ_PER_BYTE));
         let mut slots = BTreeMap::new();
         let sparse = import::sparse(graph, folder, &mut budget)?;
         for (proto, (_, tensor)) in graph.sparse_initializer.iter().zip(sparse) {
@@ -154,7 +165,7 @@ impl<'a> Lowering<'a> {
         }
         let kinds = graph.initializer.iter().map(|t| (t.name.as_str(), t.data_type)).collect();
         Ok(Self {
-            builder: Builder::default(),
+            builder: Builder::new(readable),
             lead: 1,
             kinds,
             batch: 1,
@@ -165,7 +176,21 @@ impl<'a> Lowering<'a> {
             folder,
             slots,
             budget,
+            readable,
+            inner_nodes: 0,
         })
+    }
+
+    /// Makes an input of the file a constant.
+    pub(crate) fn fix(&mut self, input: &'a ValueInfo, tensor: Tensor) {
+        let tensor_type = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+        self.kinds.insert(&input.name, tensor_type.map_or(1, |t| t.elem_type));
+        self.set(&input.name, Slot::Const(tensor.into()));
+    }
+
+    /// Whether the network may have so many more numbers. To be asked before many are computed.
+    pub(super) fn ask(&self, n: usize) -> Result<(), String> {
+        self.builder.ask(n)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Slot<'a>> {
@@ -178,22 +203,33 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Lowers one node; returns any problem. Nodes after it are checked all the same, as far as the shapes of
+    /// Lowers one node; returns its problems. Nodes after it are checked all the same, as far as the shapes of
     /// their operands are known.
-    pub(crate) fn node(&mut self, node: &'a NodeProto) -> Option<Problem> {
-        let result = self.try_node(node);
+    pub(crate) fn node(&mut self, node: &'a NodeProto) -> Vec<Problem> {
+        let result = match control::is_control(node) {
+            true => self.control(node),
+            false => self.try_node(node).map_err(|problem| {
+                let of_node = |problem| Problem {
+                    node: node.title().to_string(),
+                    operator: node.op_type.clone(),
+                    problem,
+                };
+                problem.map(of_node).into_iter().collect()
+            }),
+        };
         let made = match &result {
             Ok(outputs) => outputs.clone(),
             Err(_) => node.output.iter().map(|name| self.unknown(node, name)).collect(),
         };
         let rest = || Slot::Unknown { is_constant: false };
         for (i, name) in node.output.iter().enumerate() {
-            let kind = self.kind_of_output(node, i);
-            self.kinds.insert(name, kind);
+            if !control::is_control(node) {
+                let kind = self.kind_of_output(node, i);
+                self.kinds.insert(name, kind);
+            }
             self.set(name, made.get(i).cloned().unwrap_or_else(rest));
         }
-        let problem = result.err().flatten()?;
-        Some(Problem { node: node.title().to_string(), operator: node.op_type.clone(), problem })
+        result.err().unwrap_or_default()
     }
 
     /// The entry for output `name` of a node that could not be lowered.
@@ -273,7 +309,8 @@ impl<'a> Lowering<'a> {
 
     /// The slots of the node's outputs; an error without a text where an earlier node has failed already.
     fn try_node(&mut self, node: &'a NodeProto) -> Result<Vec<Slot<'a>>, Option<String>> {
-        if !(node.domain.is_empty() || node.domain == "ai.onnx") {
+        let is_other = node.domain == "com.microsoft" && node.op_type == "DynamicQuantizeLSTM";
+        if !(node.domain.is_empty() || node.domain == "ai.onnx" || is_other) {
             return Err(Some(format!("operators of domain {:?} are not supported", node.domain)));
         }
         if !is_known(&node.op_type) && !general::is_known(&node.op_type) {
@@ -288,7 +325,11 @@ impl<'a> Lowering<'a> {
         for name in &node.input {
             inputs.push(match self.slots.get(name.as_str()) {
                 _ if name.is_empty() => None,
-                None => return Err(Some(format!("nothing before it makes its input {name:?}"))),
+                None => {
+                    return Err(Some(format!(
+                        "nothing before it makes its input {name:?}; nodes must be in order, without cycles"
+                    )));
+                }
                 Some(Slot::Unknown { is_constant: constant }) => {
                     is_behind = true;
                     is_constant &= constant;
@@ -309,6 +350,14 @@ impl<'a> Lowering<'a> {
                     Some(Operand::Const(Cow::Owned(tensor)))
                 }
             });
+            if let Some(Some(Operand::Const(tensor))) = inputs.last() {
+                let left = self.readable.checked_sub(tensor.len());
+                self.readable = left.ok_or_else(|| {
+                    Some(
+                        "nodes read more constants than the limit for a file of this size allows".to_string(),
+                    )
+                })?;
+            }
         }
         if is_behind {
             let is_computed = is_constant || matches!(node.op_type.as_str(), "Shape" | "Size");
@@ -369,12 +418,20 @@ impl<'a> Lowering<'a> {
             return Ok(None);
         }
         let inputs = call.constants();
-        if let Some(made) = fold::fold(call.node, &inputs, self.opset, &mut self.budget)? {
-            return Ok(Some(made));
-        }
-        match evaluate::constants_of(call.node, &inputs, self.opset, self.folder) {
-            Ok(made) => Ok(Some(made)),
-            Err(_) => Err("it works on constants alone, which is not supported for this operator".into()),
+        let made = match fold::fold(call.node, &inputs, self.opset, &mut self.budget)? {
+            Some(made) => made,
+            None => {
+                let made =
+                    evaluate::constants_of(call.node, &inputs, self.opset, self.folder).map_err(|_| {
+                        "it works on constants alone, which is not supported for this operator".to_string()
+                    })?;
+                fold::take(Some(made.iter().map(Tensor::len).sum()), &mut self.budget)?;
+                made
+            }
+        };
+        match made.iter().find(|tensor| !crate::onnx::tensor::is_sane(&tensor.dims)) {
+            Some(tensor) => Err(format!("a constant of {} dimensions", tensor.dims.len())),
+            None => Ok(Some(made)),
         }
     }
 
@@ -511,8 +568,13 @@ impl<'a> Lowering<'a> {
 
 /// The error for an operator on a value, if it is supported on constants only.
 fn constants_only(op: &str) -> Option<String> {
-    const ALL: &[&str] = &["ConstantOfShape", "Range"];
-    ALL.contains(&op).then(|| "it is supported on constants only".to_string())
+    match op {
+        "ConstantOfShape" | "Range" => Some("it is supported on constants only".to_string()),
+        "NonZero" | "NonMaxSuppression" | "Unique" => {
+            Some("how many results it has depends on the input; shapes must be known".to_string())
+        }
+        _ => None,
+    }
 }
 
 /// Whether an operator is supported, on constants at least.
@@ -572,6 +634,8 @@ fn is_known(op: &str) -> bool {
         "Mod",
         "Mul",
         "Neg",
+        "NonMaxSuppression",
+        "NonZero",
         "Not",
         "Or",
         "PRelu",

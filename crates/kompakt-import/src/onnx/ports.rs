@@ -5,12 +5,17 @@ use crate::onnx::{
     lower::{Act, Lowering, Slot, is_number, is_whole},
     options::ImportOptions,
     proto::{GraphProto, ValueInfo, data_type},
+    tensor::{Tensor, is_sane},
 };
+use kompakt_graph::{MAX_DIM, MAX_RANK};
 use std::collections::BTreeSet;
 
 /// The image side in an example of a shape, and the length of anything else.
 const EXAMPLE_SIDE: usize = 224;
 const EXAMPLE_LENGTH: usize = 128;
+
+/// The most numbers of an input that becomes a constant.
+const MAX_FIXED: usize = 1 << 24;
 
 /// An input of the file.
 pub(crate) struct Port {
@@ -34,6 +39,46 @@ pub(crate) fn network_inputs(graph: &GraphProto) -> Vec<&ValueInfo> {
     graph.input.iter().filter(|i| !initial.contains(i.name.as_str())).collect()
 }
 
+/// Inputs whose values are given. Errors: no such input, other sizes.
+pub(crate) fn fixed(graph: &GraphProto, options: &ImportOptions) -> Result<Vec<(String, Tensor)>, OnnxError> {
+    let mut all = Vec::new();
+    for (name, values) in &options.input_values {
+        let inputs = network_inputs(graph);
+        let fail = |problem: String| OnnxError::Port(format!("input {name:?}: {problem}"));
+        let input = inputs.iter().find(|input| input.name == *name);
+        let input =
+            input.ok_or_else(|| fail("a value is given for it, but the model has no such input".into()))?;
+        let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
+        let tensor = tensor
+            .filter(|t| is_number(t.elem_type))
+            .ok_or_else(|| fail("it does not hold numbers".into()))?;
+        let given = options.input_shapes.iter().find(|(n, _)| n == name).map(|(_, shape)| shape.clone());
+        let declared = tensor.shape.as_ref().and_then(|shape| {
+            shape
+                .dim
+                .iter()
+                .map(|d| usize::try_from(d.dim_value).ok().filter(|&v| v > 0))
+                .collect::<Option<Vec<_>>>()
+        });
+        let dims = given.or(declared).unwrap_or_else(|| vec![values.len()]);
+        let n = is_sane(&dims).then(|| dims.iter().product::<usize>()).filter(|&n| n <= MAX_FIXED);
+        let n = n.ok_or_else(|| fail(format!("a constant of {dims:?}")))?;
+        let values = match values[..] {
+            [one] => vec![one; n],
+            _ if values.len() == n => values.clone(),
+            _ => return Err(fail(format!("{} values are given where it has {n}", values.len()))),
+        };
+        all.push((
+            name.clone(),
+            match is_whole(tensor.elem_type) {
+                true => Tensor::ints(dims, values.iter().map(|&v| v as i64).collect()),
+                false => Tensor::floats(dims, values),
+            },
+        ));
+    }
+    Ok(all)
+}
+
 /// Declares the inputs. Returns them, and the problems of some of them; those count as unknown from there on.
 ///
 /// Errors: no inputs, shapes for inputs that do not exist.
@@ -42,12 +87,15 @@ pub(crate) fn declare<'a>(
     options: &ImportOptions,
     lowering: &mut Lowering<'a>,
 ) -> Result<(Vec<Port>, Vec<Problem>), OnnxError> {
-    let inputs = network_inputs(graph);
+    let is_fixed = |name: &str| options.input_values.iter().any(|(fixed, _)| fixed == name);
+    let inputs: Vec<_> = network_inputs(graph).into_iter().filter(|input| !is_fixed(&input.name)).collect();
     if inputs.is_empty() {
         return Err(OnnxError::Port("the model has no input".into()));
     }
-    if let Some((name, _)) =
-        options.input_shapes.iter().find(|(n, _)| !n.is_empty() && !inputs.iter().any(|i| i.name == *n))
+    if let Some((name, _)) = options
+        .input_shapes
+        .iter()
+        .find(|(n, _)| !n.is_empty() && !is_fixed(n) && !inputs.iter().any(|i| i.name == *n))
     {
         let names: Vec<String> = inputs.iter().map(|i| format!("{:?}", i.name)).collect();
         return Err(OnnxError::Port(format!(
@@ -135,7 +183,9 @@ fn input_dims(
     });
     let Some(declared) = declared else {
         return match given {
-            Some(given) if !given.is_empty() => Ok(given.iter().map(|&d| Some(d)).collect()),
+            Some(given) if !given.is_empty() && !given.contains(&0) && is_sane(given) => {
+                Ok(given.iter().map(|&d| Some(d)).collect())
+            }
             _ => Err(format!(
                 "its shape is not known; give it with the batch, as --input-shape {}=1,3,224,224",
                 input.name
@@ -170,6 +220,17 @@ fn input_dims(
                 shown(&declared)
             ));
         }
+    }
+    if dims.contains(&Some(0)) {
+        return Err("the shape given for it has a size of 0".into());
+    }
+    let known: Vec<usize> = dims.iter().flatten().copied().collect();
+    if !is_sane(&known) || known.iter().any(|&d| d > MAX_DIM) || dims.len() > MAX_RANK + 1 {
+        return Err(format!(
+            "{} is too large: at most 2^34 elements in {MAX_RANK} dimensions of at most 2^28; export the model with smaller \
+             sizes",
+            shown(&dims)
+        ));
     }
     if dims.iter().skip(1).any(Option::is_none) {
         return Err(format!("{} leaves sizes open; give them, as {}", shown(&declared), example()));

@@ -106,14 +106,15 @@ impl Net {
         self.nodes[index].inputs = node.inputs;
     }
 
-    /// Removes a reader from a value, and if it was the last, recursively from the inputs of its node.
+    /// Removes a reader from a value, and if it was the last, from the inputs of its node, and so on.
     fn release(&mut self, value: Value) {
-        self.uses[value] = self.uses[value].saturating_sub(1);
-        if self.uses[value] == 0
-            && let Some(maker) = self.maker(value)
-        {
-            for i in 0..self.nodes[maker].inputs.len() {
-                self.release(self.input(maker, i));
+        let mut released = vec![value];
+        while let Some(value) = released.pop() {
+            self.uses[value] = self.uses[value].saturating_sub(1);
+            if self.uses[value] == 0
+                && let Some(maker) = self.maker(value)
+            {
+                released.extend((0..self.nodes[maker].inputs.len()).map(|i| self.input(maker, i)));
             }
         }
     }

@@ -1,6 +1,9 @@
 //! A node with its inputs.
 
-use crate::onnx::{proto::NodeProto, tensor::Tensor};
+use crate::onnx::{
+    proto::NodeProto,
+    tensor::{Tensor, is_sane},
+};
 use std::{cell::Cell, path::Path, rc::Rc};
 
 /// The most elements that a value may have.
@@ -66,7 +69,7 @@ impl Call<'_> {
 
     /// Number of elements of a result of this shape, charged to the budget. Errors: too many.
     pub(super) fn count(&self, dims: &[usize]) -> Result<usize, String> {
-        let n = dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+        let n = is_sane(dims).then(|| dims.iter().product());
         let n = n.filter(|&n| n <= MAX_ELEMENTS).ok_or_else(|| format!("{dims:?} is too large"))?;
         self.pay(n as u64 * ELEMENT)?;
         Ok(n)

@@ -43,6 +43,23 @@ pub(super) fn constant_of_shape(call: &Call<'_>) -> Result<Tensor, String> {
     Ok(Tensor { dims, data })
 }
 
+/// The indices of all elements that are not 0, one column each, in row-major order.
+pub(super) fn non_zero(call: &Call<'_>) -> Result<Tensor, String> {
+    let x = call.x(0)?;
+    call.count(&x.dims)?;
+    let mut found: Vec<Vec<i64>> = Vec::new();
+    let (values, mut at) = (x.to_floats(), 0);
+    walk::each(&x.dims, |index| {
+        if values[at] != 0.0 {
+            found.push(index.iter().map(|&i| i as i64).collect());
+        }
+        at += 1;
+    });
+    let rank = x.dims.len();
+    let data = (0..rank).flat_map(|d| found.iter().map(move |index| index[d])).collect();
+    Ok(Tensor::ints(vec![rank, found.len()], data))
+}
+
 /// The dimensions `start` to `end` of a shape; both wrap around and are clamped.
 pub(super) fn shape(call: &Call<'_>) -> Result<Tensor, String> {
     let dims = &call.x(0)?.dims;

@@ -1,10 +1,39 @@
 //! LSTM, GRU and RNN, as the specification defines them: sequence by sequence, step by step and unit by unit.
 
 use super::call::Call;
-use crate::onnx::tensor::Tensor;
+use crate::onnx::{proto::NodeProto, tensor::Tensor};
+use std::rc::Rc;
 
 fn logistic(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
+}
+
+/// An LSTM whose weights `[directions, in, out]` are integers with a scale and a zero point for each direction, or for each
+/// column of it; its inputs and states stay floats.
+pub(super) fn quantised(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
+    let weight = |index: usize, scale: usize| -> Result<Option<Rc<Tensor>>, String> {
+        let (w, scales, zeros) = (call.x(index)?, call.floats(scale)?, call.floats(scale + 1)?);
+        let &[directions, rows, columns] = &w.dims[..] else {
+            return Err("weights of other dimensions".into());
+        };
+        call.count(&w.dims)?;
+        let values = w.to_floats();
+        let mut real = Vec::with_capacity(values.len());
+        for (d, column) in (0..directions).flat_map(|d| (0..columns).map(move |c| (d, c))) {
+            let at = if scales.len() == directions { d } else { d * columns + column };
+            let (scale, zero) = scales.get(at).zip(zeros.get(at)).ok_or("too few scales")?;
+            real.extend((0..rows).map(|row| scale * (values[(d * rows + row) * columns + column] - zero)));
+        }
+        Ok(Some(Rc::new(Tensor::floats(vec![directions, columns, rows], real))))
+    };
+    let mut inputs = call.inputs.clone();
+    if inputs.len() != 12 {
+        return Err("too few inputs".into());
+    }
+    (inputs[1], inputs[2]) = (weight(1, 8)?, weight(2, 10)?);
+    inputs.truncate(8);
+    let node = NodeProto { op_type: "LSTM".into(), ..call.node.clone() };
+    recurrent(&Call { node: &node, inputs, ..*call })
 }
 
 /// All outputs: every state, the last ones, and for an LSTM the last cell state.

@@ -107,6 +107,7 @@ impl Lowering<'_> {
             "Scatter" | "ScatterElements" => self.scatter_elements(call)?,
             "ScatterND" => self.scatter_nd(call)?,
             "LSTM" | "GRU" | "RNN" => return self.recurrent(call).map(Some),
+            "DynamicQuantizeLSTM" => return self.quantised_recurrent(call).map(Some),
             "Attention" => return self.attention(call).map(Some),
             "RotaryEmbedding" => self.rotary(call)?,
             "NegativeLogLikelihoodLoss" | "SoftmaxCrossEntropyLoss" => return self.loss(call).map(Some),
@@ -144,7 +145,7 @@ impl Lowering<'_> {
     }
 
     /// The same elements under other dimensions of the file.
-    fn view(&mut self, x: &Act, dims: Vec<usize>) -> Result<Act, String> {
+    pub(super) fn view(&mut self, x: &Act, dims: Vec<usize>) -> Result<Act, String> {
         let n = |dims: &[usize]| dims.iter().product::<usize>();
         if n(&dims) != n(&x.dims) || (self.lead == 1 && dims.first() != Some(&self.batch)) {
             return Err(format!("from {:?} to {dims:?} images of a batch are mixed", x.dims));
@@ -343,6 +344,7 @@ pub(super) fn is_known(op: &str) -> bool {
         "NegativeLogLikelihoodLoss",
         "SoftmaxCrossEntropyLoss",
         "LSTM",
+        "DynamicQuantizeLSTM",
         "GRU",
         "RNN",
         "Attention",

@@ -111,7 +111,10 @@ impl Lowering<'_> {
         self.n_parameters += tensor.len() as u64;
         let values = tensor.to_floats();
         match values.len() {
-            1 => Ok(Some(vec![values[0]; n])),
+            1 => {
+                self.ask(n)?;
+                Ok(Some(vec![values[0]; n]))
+            }
             len if len == n => Ok(Some(values)),
             len => Err(format!("a bias of {len} numbers for {n} outputs")),
         }
@@ -175,6 +178,9 @@ impl Lowering<'_> {
     /// degrees.
     pub(super) fn transposed_convolution(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let (x, w) = (call.act(0)?.clone(), call.needed(1)?);
+        if x.dims.len() == 5 {
+            return self.transposed_volume(call);
+        }
         let window = Window::of(call, &x.dims, w.dims.get(2..).unwrap_or_default())?;
         let groups = usize::try_from(call.node.int("group", 1)).map_err(|_| "groups below 0")?;
         let channels = w.dims[0];
@@ -340,7 +346,7 @@ impl Lowering<'_> {
             return Err(wrong());
         }
         let lead = rules::broadcast(&x.dims[1..rank - 2], &many[1..])?;
-        let g: usize = lead.iter().product();
+        let g = lead.iter().try_fold(1usize, |g, &d| g.checked_mul(d)).unwrap_or(usize::MAX);
         if g.saturating_mul(k).saturating_mul(n) > MAX_REPEATED {
             return Err(wrong());
         }
@@ -395,7 +401,11 @@ fn turned_round(w: &[f32], channels: usize, each: usize, kernel: [usize; 2], gro
 }
 
 /// The padding of the convolution that implements a transposed one.
-fn transposed_padding(call: &Call<'_>, window: &Window, n: usize) -> Result<[[i64; 2]; 2], String> {
+pub(super) fn transposed_padding(
+    call: &Call<'_>,
+    window: &Window,
+    n: usize,
+) -> Result<[[i64; 2]; 2], String> {
     let extra = call.node.sizes("output_padding", n, 0, 0)?;
     let output_shape = call.node.ints("output_shape").map(<[i64]>::to_vec);
     let mode = call.node.text("auto_pad");

@@ -139,6 +139,7 @@ impl Lowering<'_> {
         let value = call.node.float("extrapolation_value", 0.0);
         let (mut y, n_parameters) = (y.clone(), self.n_parameters);
         for (axis, direction) in directions.iter().enumerate().filter(|(_, d)| d.is_region()) {
+            self.ask(direction.to)?;
             let inside = |i| {
                 let at = direction.place(i, "tf_crop_and_resize")?;
                 Ok(if at >= 0.0 && at <= (direction.from - 1) as f32 { 1.0 } else { 0.0 })

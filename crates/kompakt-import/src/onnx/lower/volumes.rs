@@ -6,14 +6,16 @@
 //! ```
 
 use super::{
-    Act, Call, Lowering,
-    layers::{Window, explicit, pair},
+    Act, Call, Lowering, Operand,
+    layers::{Window, explicit, pair, transposed_padding},
 };
 use crate::onnx::{
     proto::{AttributeProto, NodeProto, attribute_type},
     rules::Run,
+    tensor::Tensor,
 };
 use kompakt_graph::{Op, Padding};
+use std::borrow::Cow;
 
 /// A node for a subset of another's directions: lists of three become lists of those.
 fn of_directions(node: &NodeProto, directions: &[usize]) -> NodeProto {
@@ -22,7 +24,7 @@ fn of_directions(node: &NodeProto, directions: &[usize]) -> NodeProto {
         let list = attribute.ints.clone();
         let pick = |offset: usize| directions.iter().map(move |d| offset + d);
         match (attribute.name.as_str(), list.len()) {
-            ("kernel_shape" | "strides" | "dilations", 3) => {
+            ("kernel_shape" | "strides" | "dilations" | "output_padding" | "output_shape", 3) => {
                 attribute.ints = pick(0).map(|i| list[i]).collect();
             }
             ("pads", 6) => attribute.ints = pick(0).chain(pick(3)).map(|i| list[i]).collect(),
@@ -48,7 +50,7 @@ impl Lowering<'_> {
         let &[b, c, d, h, w] = &x.dims[..] else { return Err(format!("{:?} is no volume", x.dims)) };
         let pool = |lowering: &mut Self, directions: &[usize], x: Act| {
             let node = of_directions(call.node, directions);
-            lowering.pool(&Call { node: &node, inputs: vec![Some(super::Operand::Act(x))] }, is_max)
+            lowering.pool(&Call { node: &node, inputs: vec![Some(Operand::Act(x))] }, is_max)
         };
         let slices = self.builder.reshape(x.value, vec![c * d, h, w])?;
         let y = pool(self, &[1, 2], Act { value: slices, dims: vec![b, c * d, h, w] })?;
@@ -101,7 +103,7 @@ impl Lowering<'_> {
         let slices = self.builder.op(None, Op::Gather { axis: 1, indices }, vec![padded])?;
         let width = w + padding.left + padding.right;
         let image = self.builder.reshape(slices, vec![c * kd, n_depth * high, width])?;
-        let bias = call.constant(2)?.map(crate::onnx::tensor::Tensor::to_floats);
+        let bias = call.constant(2)?.map(Tensor::to_floats);
         let op = Op::Conv2d {
             out_channels: out,
             kernel: pair(window.kernel),
@@ -118,5 +120,66 @@ impl Lowering<'_> {
         let y = self.builder.reshape(y, vec![out, n_depth, high / sh, across])?;
         let y = Act { value: y, dims: vec![b, out, n_depth, high / sh, across] };
         self.part(&y, 3, Run { first: 0, n: n_rows, step: 1 }, None)
+    }
+
+    /// `ConvTranspose` of volumes: zeros between slices and between pixels, padding, and a convolution with the kernel
+    /// reversed in every direction.
+    pub(super) fn transposed_volume(&mut self, call: &Call<'_>) -> Result<Act, String> {
+        let (x, weights) = (call.act(0)?.clone(), call.needed(1)?.clone());
+        let (&[b, c, d, h, w], &[channels, each, kd, kh, kw]) = (&x.dims[..], &weights.dims[..]) else {
+            return Err(format!("{:?} over {:?}", weights.dims, x.dims));
+        };
+        let groups = usize::try_from(call.node.int("group", 1)).map_err(|_| "groups below 0")?;
+        if channels != c || groups == 0 || c % groups != 0 {
+            return Err(format!("{groups} groups of {channels} channels where the input has {c}"));
+        }
+        let (node, plane) = (of_directions(call.node, &[0]), of_directions(call.node, &[1, 2]));
+        let (depth_call, plane_call) =
+            (Call { node: &node, inputs: vec![] }, Call { node: &plane, inputs: vec![] });
+        let depth = Window::of(&depth_call, &[b, c, d], &[kd])?;
+        let window = Window::of(&plane_call, &[b, c, h, w], &[kh, kw])?;
+        let [_, along_depth] = transposed_padding(&depth_call, &depth, 1)?;
+        let [down, across] = transposed_padding(&plane_call, &window, 2)?;
+        let [sd, sh, sw] = [depth.stride[1], window.stride[0], window.stride[1]];
+        let spread = |n: usize, step: usize| (n - 1).saturating_mul(step).saturating_add(1);
+        let [far, high, wide] = [spread(d, sd), spread(h, sh), spread(w, sw)];
+        let mut value = self.builder.reshape(x.value, vec![c, d, h * w])?;
+        value = self.builder.op(None, Op::Spread { step: pair([sd, 1]) }, vec![value])?;
+        value = self.builder.reshape(value, vec![c * far, h, w])?;
+        value = self.builder.op(None, Op::Spread { step: pair([sh, sw]) }, vec![value])?;
+        value = self.builder.reshape(value, vec![c, far, high, wide])?;
+        let mut spread = Act { value, dims: vec![b, c, far, high, wide] };
+        for (axis, [before, after]) in [(2, along_depth), (3, down), (4, across)] {
+            let cut = |p: i64| usize::try_from(-p.min(0)).unwrap_or(0);
+            let n = spread.dims[axis].checked_sub(cut(before)).and_then(|n| n.checked_sub(cut(after)));
+            let run = Run { first: cut(before), n: n.ok_or("more is cut off than there is")?, step: 1 };
+            spread = self.part(&spread, axis, run, None)?;
+        }
+        // From [channels, each, …] to [groups * each, channels / groups, …], reversed.
+        let (taps, per_group) = (kd * kh * kw, c / groups);
+        let from = weights.to_floats();
+        let mut reversed = Vec::with_capacity(from.len());
+        for (group, m) in (0..groups).flat_map(|g| (0..each).map(move |m| (g, m))) {
+            for k in 0..per_group {
+                let first = ((group * per_group + k) * each + m) * taps;
+                reversed.extend(from[first..first + taps].iter().rev());
+            }
+        }
+        let list = |name: &str, ints: Vec<i64>| AttributeProto {
+            name: name.into(),
+            ints,
+            r#type: attribute_type::INTS,
+            ..Default::default()
+        };
+        let all = [along_depth, down, across];
+        let pads = (0..2).flat_map(|end| all.map(|p| p[end].max(0))).collect();
+        let dilations = [depth.dilation[1], window.dilation[0], window.dilation[1]].map(|d| d as i64);
+        let mut attribute = vec![list("pads", pads), list("dilations", dilations.to_vec())];
+        attribute.extend(call.node.attribute("group").cloned());
+        let node = NodeProto { op_type: "Conv".into(), attribute, ..call.node.clone() };
+        let weights = Tensor::floats(vec![groups * each, per_group, kd, kh, kw], reversed);
+        let mut inputs = vec![Some(Operand::Act(spread)), Some(Operand::Const(Cow::Owned(weights)))];
+        inputs.extend(call.inputs.get(2).cloned());
+        self.volume_convolution(&Call { node: &node, inputs })
     }
 }

@@ -31,7 +31,7 @@ impl Lowering<'_> {
     }
 
     /// Concatenates values along an axis of the file.
-    pub(super) fn joined(&mut self, parts: &[&Act], axis: usize) -> Result<Act, String> {
+    pub(in super::super) fn joined(&mut self, parts: &[&Act], axis: usize) -> Result<Act, String> {
         let here = self.here(axis)?;
         let (mut fronts, mut back, mut dims) = (Vec::new(), Vec::new(), parts[0].dims.clone());
         dims[axis] = parts.iter().map(|p| p.dims[axis]).sum();
@@ -159,6 +159,7 @@ impl Lowering<'_> {
                     && left.is_none_or(|n| key + n >= at)
                     && right.is_none_or(|n| key <= at + n)
             };
+            self.ask(n_q.saturating_mul(n_k))?;
             let truths = (0..n_q * n_k).map(|i| f32::from(u8::from(is_seen(i)))).collect();
             let shape = if self.lead == 1 { vec![1, n_q, n_k] } else { vec![1, 1, n_q, n_k] };
             allowed.push(self.computed(truths, shape)?);

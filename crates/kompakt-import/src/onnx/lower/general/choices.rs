@@ -83,6 +83,7 @@ impl Lowering<'_> {
         if from.iter().product::<usize>() > 1 << 24 {
             return Err(format!("places in {from:?} are not exact numbers"));
         }
+        self.ask(to.iter().product())?;
         let strides = rules::strides(from);
         let ones = vec![1; to.len()];
         let front = self.counted_from_front(indices, vec![from[axis] as f32], ones)?;
@@ -140,6 +141,7 @@ impl Lowering<'_> {
         let sums = self.reduced(parts, Reduction::Sum, &[1])?;
         let mut places = self.shaped(sums, vec![n])?;
         if batch > 0 {
+            self.ask(n)?;
             let each = n / x.dims[..batch].iter().product::<usize>();
             let base = (0..n).map(|i| (i / each * strides[batch - 1]) as f32).collect();
             let base = self.computed(base, vec![n])?;
@@ -189,6 +191,7 @@ impl Lowering<'_> {
     pub(super) fn one_hot(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let depth = call.needed(1)?.scalar().ok_or("its depth is no number")? as usize;
+        self.ask(depth)?;
         let values = call.needed(2)?.to_floats();
         let &[off, on] = &values[..] else { return Err("not two values".into()) };
         let rank = x.dims.len() + 1;

@@ -130,7 +130,7 @@ impl Lowering<'_> {
     }
 
     /// The indices `run` of an axis of the file.
-    pub(super) fn cut(&mut self, x: &Act, axis: usize, run: Run) -> Result<Act, String> {
+    pub(in super::super) fn cut(&mut self, x: &Act, axis: usize, run: Run) -> Result<Act, String> {
         if run.is_all(x.dims[axis]) {
             return Ok(x.clone());
         }
@@ -244,6 +244,9 @@ impl Lowering<'_> {
                 _ => i,
             };
             if matches!(mode, "edge" | "wrap" | "reflect") {
+                if before + n + after > MAX_INDICES as i64 {
+                    return Err(format!("padding of {before} and {after} around {n}"));
+                }
                 let indices = (-before..n + after).map(|i| source(i) as usize).collect();
                 x = self.picked(&x, axis, indices)?;
                 continue;
@@ -285,6 +288,7 @@ impl Lowering<'_> {
         if rank < 2 {
             return Err(format!("{:?} is no matrix", x.dims));
         }
+        self.ask(h * w)?;
         (shape[rank - 2], shape[rank - 1]) = (h, w);
         let mask = self.computed((0..h * w).map(|i| f32::from(u8::from(is_kept(i)))).collect(), shape)?;
         self.make(call, Op::Mul, vec![x.value, mask], x.dims)

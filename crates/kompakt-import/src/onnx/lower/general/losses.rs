@@ -21,6 +21,7 @@ impl Lowering<'_> {
         let target = self.shaped(target.value, across(1))?;
         let equal = Op::Binary { function: BinaryFunction::Equal };
         wide[1] = classes;
+        self.ask(classes)?;
         let all = self.computed((0..classes).map(|c| c as f32).collect(), wide.clone())?;
         let mut hot = self.of_two(equal.clone(), target, all)?;
         if call.node.attribute("ignore_index").is_some() {

@@ -118,6 +118,7 @@ impl Lowering<'_> {
             Operand::Act(act) if n == channels && self.lead == 0 => self.shaped(act.value, shape)?,
             Operand::Const(tensor) if n > 0 && channels.is_multiple_of(n) => {
                 let each = channels / n;
+                self.ask(channels)?;
                 let all = tensor.to_floats().iter().flat_map(|&v| vec![v; each]).collect();
                 self.computed(all, shape)?
             }

@@ -2,7 +2,7 @@
 //! one operator per direction.
 
 use super::super::{Act, Call, Lowering, Operand};
-use crate::onnx::{builder::Value, rules::Run, tensor::Tensor};
+use crate::onnx::{builder::Value, proto::NodeProto, rules::Run, tensor::Tensor};
 use kompakt_graph::{Cell, Op};
 
 impl Lowering<'_> {
@@ -80,6 +80,38 @@ impl Lowering<'_> {
         self.outputs(&made, [time, batch, hidden], is_batch_first)
     }
 
+    /// An LSTM of integer weights `[directions, in, out]`, a scale and a zero point for each direction or each column. Its
+    /// inputs and states are not rounded to integers here, as its runtime does.
+    pub(super) fn quantised_recurrent(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
+        let weight = |index: usize, scale: usize| -> Result<Option<Operand<'_>>, String> {
+            let w = call.needed(index)?;
+            let &[directions, rows, columns] = &w.dims[..] else {
+                return Err(format!("weights of {:?}", w.dims));
+            };
+            let (scales, zeros) = (call.needed(scale)?.to_floats(), call.needed(scale + 1)?.to_floats());
+            let each = scales.len() / directions.max(1);
+            if zeros.len() != scales.len()
+                || scales.len() != each * directions
+                || (each != 1 && each != columns)
+            {
+                return Err(format!("{} scales for weights of {:?}", scales.len(), w.dims));
+            }
+            let from = w.to_floats();
+            let element = |j: usize| {
+                let (d, out, k) = (j / (columns * rows), j / rows % columns, j % rows);
+                let s = d * each + if each == 1 { 0 } else { out };
+                (from[(d * rows + k) * columns + out] - zeros[s]) * scales[s]
+            };
+            let turned = Tensor::floats(vec![directions, columns, rows], (0..w.len()).map(element).collect());
+            Ok(Some(Operand::Const(std::borrow::Cow::Owned(turned))))
+        };
+        let mut inputs = call.inputs.clone();
+        (inputs[1], inputs[2]) = (weight(1, 8)?, weight(2, 10)?);
+        inputs.truncate(8);
+        let node = NodeProto { op_type: "LSTM".into(), ..call.node.clone() };
+        self.recurrent(&Call { node: &node, inputs })
+    }
+
     /// All states, the last one of each direction, and the last cell state of an LSTM.
     fn outputs(
         &mut self,
@@ -139,6 +171,7 @@ impl Lowering<'_> {
         is_batch_first: bool,
     ) -> Result<Value, String> {
         if !matches!(call.inputs.get(index), Some(Some(_))) || (index == 6 && call.node.op_type != "LSTM") {
+            self.ask(batch.saturating_mul(hidden))?;
             return self.computed(vec![0.0; batch * hidden], vec![batch, hidden]);
         }
         let mut state = match self.input(call, index)? {

@@ -110,6 +110,7 @@ impl Lowering<'_> {
                 let place = self.reduced(value, Reduction::ArgMax, &[at])?;
                 let mut dims = vec![1; self.builder.shape(value).len()];
                 dims[at] = n;
+                self.ask(n)?;
                 let all = self.computed((0..n).map(|i| i as f32).collect(), dims)?;
                 self.of_two(Op::Binary { function: BinaryFunction::Equal }, all, place)?
             }
