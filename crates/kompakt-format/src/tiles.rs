@@ -88,6 +88,13 @@ impl<'a> Tile<'a> {
         stream::TileSize::read(self.bytes, self.shape, tables).map_err(|e| FormatError::coded(e, self.offset))
     }
 
+    /// The runs of symbols of a tile of the tier `stream`, for decoders on other machines than this processor.
+    ///
+    /// Errors: as [`Tile::stream`], as far as the front shows.
+    pub fn stream_front(&self, tables: &stream::Tables) -> Result<stream::Front, FormatError> {
+        stream::Front::read(self.bytes, self.shape, tables).map_err(|e| FormatError::coded(e, self.offset))
+    }
+
     /// The tile of a section [`crate::SectionKind::StreamTiles`], decoded into `decoder`'s memory.
     ///
     /// `n_negative`: how many entries of the codebook are below zero ([`crate::Numbers::n_negative`]); `tables`:

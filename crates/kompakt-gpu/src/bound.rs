@@ -3,7 +3,8 @@
 use crate::{
     GpuError,
     adapter::Gpu,
-    block::Block,
+    block::Layout,
+    executor::buffer,
     layer::Layer,
     places::Places,
     shader::{LANES, Shader, Variant},
@@ -37,6 +38,7 @@ impl Groups {
         match self {
             Self::Elements(n) => (n * batch).div_ceil(u64::from(LANES)),
             Self::Each(n) => n * batch,
+            Self::Fixed(n) => n,
             Self::Tiles { rows, tile_rows, positions, tile_positions } => {
                 rows.div_ceil(tile_rows) * (positions * batch).div_ceil(tile_positions)
             }
@@ -95,18 +97,60 @@ impl Binder<'_> {
         self.filled(&step.name, &to_words(&both), BufferUsages::STORAGE)
     }
 
-    /// A block of the rows of a layer, whose words are in `weights`.
+    /// A block of the rows of a layer, packed in `weights`.
     pub(crate) fn block(
         &mut self,
         step: &Step,
         layer: &Layer,
-        block: &Block,
+        layout: &Layout,
         weights: &Buffer,
         epilogue: &Buffer,
     ) -> Result<Dispatch, GpuError> {
-        let (shader, groups) = layer.shader(&block.layout, self.max_batch);
-        let words = layer.words(&block.layout, step.activation);
+        let (shader, groups) = layer.shader(layout, self.max_batch);
+        let words = layer.words(layout, step.activation);
         self.bind(step, shader, &words, &[weights, epilogue], groups)
+    }
+
+    /// A part of the decoding of a layer: `n_groups` workgroups, with the buffers of `decode.wgsl` after its numbers.
+    pub(crate) fn decoding(
+        &mut self,
+        step: &str,
+        numbers: &[u32],
+        buffers: &[&Buffer],
+        n_groups: usize,
+    ) -> Result<Dispatch, GpuError> {
+        let pipeline = self.gpu.pipeline(Shader::Decode, Variant { half: false, ..self.variant });
+        let numbers = self.filled(step, numbers, BufferUsages::UNIFORM)?;
+        let all: Vec<&Buffer> = [&numbers].into_iter().chain(buffers.iter().copied()).collect();
+        let bindings = self.bindings(step, &pipeline, &all);
+        self.gpu.check()?;
+        let (name, groups) = (step.to_string(), Groups::Fixed(n_groups as u64));
+        Ok(Dispatch { name, shader: Shader::Decode, pipeline, bindings, groups })
+    }
+
+    /// An empty buffer for shaders.
+    ///
+    /// Errors: more than a shader can be given.
+    pub(crate) fn empty(&mut self, step: &str, bytes: u64) -> Result<Buffer, GpuError> {
+        let (size, limit) = (bytes.max(16), self.gpu.max_binding_bytes());
+        if size > limit {
+            return Err(self.gpu.too_large(format!("a part of {step:?}"), size, limit));
+        }
+        self.n_bytes += size;
+        Ok(buffer(self.gpu, size, BufferUsages::STORAGE))
+    }
+
+    fn bindings(&self, step: &str, pipeline: &ComputePipeline, buffers: &[&Buffer]) -> BindGroup {
+        let entries: Vec<BindGroupEntry<'_>> = buffers
+            .iter()
+            .zip(0..)
+            .map(|(buffer, binding)| BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        self.gpu.device.create_bind_group(&BindGroupDescriptor {
+            label: Some(step),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        })
     }
 
     /// A buffer of `words`.
@@ -157,18 +201,9 @@ impl Binder<'_> {
         let numbers = self.filled(&step.name, numbers, BufferUsages::UNIFORM)?;
         let place = |&value: &usize| self.places.of_value[value].map(|place| &self.values[place]);
         let values: Vec<&Buffer> = step.reads.iter().chain([&step.writes]).filter_map(place).collect();
-        let entries: Vec<BindGroupEntry<'_>> = [&numbers, self.run]
-            .into_iter()
-            .chain(buffers.iter().copied())
-            .chain(values)
-            .zip(0..)
-            .map(|(buffer, binding)| BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-            .collect();
-        let bindings = self.gpu.device.create_bind_group(&BindGroupDescriptor {
-            label: Some(&step.name),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
+        let all: Vec<&Buffer> =
+            [&numbers, self.run].into_iter().chain(buffers.iter().copied()).chain(values).collect();
+        let bindings = self.bindings(&step.name, &pipeline, &all);
         self.gpu.check()?;
         Ok(Dispatch { name: step.name.clone(), shader, pipeline, bindings, groups })
     }

@@ -4,6 +4,7 @@ use crate::{
     GpuError,
     adapter::Gpu,
     block::Block,
+    coded::Coded,
     steps::{Lowered, Table, Work},
     streamed::Slots,
     weights,
@@ -33,7 +34,8 @@ struct Size {
 }
 
 impl Budget {
-    /// Chooses the layers that stay. `fixed`: bytes of everything else but tables.
+    /// Chooses the layers that stay. `fixed`: bytes of everything else but tables; `coded`: the layers that the GPU decodes,
+    /// which stay.
     ///
     /// Errors: [`GpuError::Budget`] with the smallest budget that works, broken sections.
     pub(crate) fn plan(
@@ -41,11 +43,12 @@ impl Budget {
         budget: Option<u64>,
         fixed: u64,
         lowered: &Lowered,
+        coded: Option<&Coded>,
         model: &Model<'_>,
         max_batch: usize,
     ) -> Result<Self, GpuError> {
         let Some(budget) = budget else { return Ok(Self::default()) };
-        let fixed = fixed + table_bytes(lowered);
+        let mut fixed = fixed + table_bytes(lowered) + coded.map_or(0, Coded::resident_bytes);
         let left = budget.saturating_sub(fixed);
         let limit = (left / 16).clamp(LEAST_SLOT, gpu.max_binding_bytes().max(LEAST_SLOT));
         // Sections that are decoded as a whole can be taken once; these are not the ones that are run.
@@ -53,6 +56,9 @@ impl Budget {
         let mut sizes = Vec::new();
         for (step, work) in lowered.steps.iter().map(|step| &step.work).enumerate() {
             let Work::Layer(layer) = work else { continue };
+            if coded.is_some_and(|coded| coded.has(step)) {
+                continue;
+            }
             let by_tile = layer.suits_tile(max_batch);
             let mut size = Size { step, ..Size::default() };
             let measure = |block: Block, size: &mut Size| {
@@ -60,15 +66,21 @@ impl Budget {
                 (size.resident, size.largest) = (size.resident + bytes, size.largest.max(bytes));
                 Ok(())
             };
-            let max_words = weights::max_words(limit);
+            let max_words =
+                weights::max_words(if layer.is_whole() { gpu.max_binding_bytes() } else { limit });
             weights::blocks(&mut parameters, layer.weight, by_tile, max_words, &mut |b| {
                 measure(b, &mut size)
             })?;
-            sizes.push(size);
+            if layer.is_whole() {
+                fixed += size.resident;
+            } else {
+                sizes.push(size);
+            }
         }
+        let left = budget.saturating_sub(fixed);
         let mut this = Self { is_streamed: vec![false; lowered.steps.len()], slot_bytes: None };
         let mut resident: u64 = sizes.iter().map(|size| size.resident).sum();
-        if resident <= left {
+        if fixed <= budget && resident <= left {
             return Ok(this);
         }
         let slot = sizes.iter().map(|size| size.largest).max().unwrap_or(0);

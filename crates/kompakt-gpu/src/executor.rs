@@ -5,6 +5,8 @@ use crate::{
     adapter::Gpu,
     bound::{Binder, Dispatch},
     budget::Budget,
+    coded::{Coded, Decoder},
+    layer::Layer,
     places::Places,
     ports::Ports,
     shader::Shader,
@@ -77,15 +79,17 @@ impl<'m> GpuExecutor<'m> {
             places.lengths.iter().map(|&len| buffer_bytes(len.max(1) * max_batch, element)).collect();
         let ports = Ports::new(gpu, &lowered, &places, max_batch, element);
         let activation_bytes: u64 = sizes.iter().sum();
-        let budget = Budget::plan(
-            gpu,
-            options.vram_budget,
-            activation_bytes + ports.n_bytes(),
-            &lowered,
-            model,
-            max_batch,
-        )?;
         let mut parameters = model.parameters()?;
+        let mut coded = Coded::survey(gpu, &lowered, &parameters, options)?;
+        let fixed = activation_bytes + ports.n_bytes();
+        let mut budget =
+            Budget::plan(gpu, options.vram_budget, fixed, &lowered, coded.as_ref(), model, max_batch);
+        if matches!(budget, Err(GpuError::Budget { .. })) && coded.is_some() {
+            // Without what decoding needs, more may fit.
+            coded = None;
+            budget = Budget::plan(gpu, options.vram_budget, fixed, &lowered, None, model, max_batch);
+        }
+        let budget = budget?;
 
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC;
         let values: Vec<Buffer> = sizes.iter().map(|&size| buffer(gpu, size, usage)).collect();
@@ -99,9 +103,19 @@ impl<'m> GpuExecutor<'m> {
             places: &places,
             n_bytes: 0,
         };
+        let decoder = coded.as_ref().map(|coded| Decoder::new(coded, &mut binder)).transpose()?;
         let mut stages = Vec::with_capacity(lowered.steps.len());
         let mut layers = Vec::new();
         for (index, step) in lowered.steps.iter().enumerate() {
+            if let Some(decoder) = decoder.as_ref().filter(|_| coded.as_ref().is_some_and(|c| c.has(index)))
+                && let Work::Layer(layer) = &step.work
+            {
+                let mut plan = layer_plan(step, layer);
+                let dispatches = decoder.layer(&mut binder, step, layer, &mut parameters, &mut plan)?;
+                stages.push(Stage::Resident(dispatches));
+                layers.push(plan);
+                continue;
+            }
             let slots = slots.as_ref().filter(|_| budget.is_streamed(index));
             stages.push(stage(&mut binder, step, &mut parameters, slots, &mut layers)?);
         }
@@ -111,7 +125,8 @@ impl<'m> GpuExecutor<'m> {
             activation_bytes,
             staging_bytes: ports.n_bytes() + slots.as_ref().map_or(0, Slots::n_bytes),
         };
-        gpu.check()?;
+        drop(decoder);
+        finish_uploads(gpu)?;
         let plan = plan(&lowered, device, layers, max_batch, element);
         Ok(Self { gpu: gpu.clone(), max_batch, ports, stages, values, slots, parameters, plan })
     }
@@ -231,7 +246,7 @@ impl Executor for GpuExecutor<'_> {
 }
 
 /// Records a dispatch for `n` images.
-fn record(gpu: &Gpu, pass: &mut ComputePass<'_>, dispatch: &Dispatch, n: usize) {
+pub(crate) fn record(gpu: &Gpu, pass: &mut ComputePass<'_>, dispatch: &Dispatch, n: usize) {
     // The numbers of workgroups were checked when it was bound.
     let (groups, limit) = (dispatch.n_groups(n as u64), gpu.max_groups());
     let x = groups.min(limit).max(1);
@@ -259,19 +274,22 @@ fn stage(
     let is_in_file = parameters.container().section_of(layer.weight).is_some();
     let mut held = (slots.is_some() && !is_in_file).then(Vec::new);
     let mut dispatches = Vec::new();
-    let mut layer_plan = LayerPlan::default();
-    (layer_plan.name, layer_plan.n_weights) = (step.name.clone(), layer.n_rows() * layer.n_cols());
+    let mut layer_plan = layer_plan(step, layer);
     weights::blocks(parameters, layer.weight, by_tile, max_words, &mut |block| {
         let bytes = 4 * block.words.len();
+        if layer.is_whole() && !dispatches.is_empty() {
+            let (all, limit) = (layer_plan.anonymous_bytes + bytes, gpu.max_binding_bytes());
+            return Err(gpu.too_large(format!("the recurrent layer {:?}", step.name), all as u64, limit));
+        }
         let dispatch = match slots {
             Some(slots) => {
                 layer_plan.file_bytes += bytes;
-                binder.block(step, layer, &block, slots.buffer(dispatches.len()), &epilogue)?
+                binder.block(step, layer, &block.layout, slots.buffer(dispatches.len()), &epilogue)?
             }
             None => {
                 layer_plan.anonymous_bytes += bytes;
                 let weights = binder.filled(&step.name, &block.words, BufferUsages::STORAGE)?;
-                binder.block(step, layer, &block, &weights, &epilogue)?
+                binder.block(step, layer, &block.layout, &weights, &epilogue)?
             }
         };
         layer_plan.n_kept += block.layout.n_kept;
@@ -288,10 +306,7 @@ fn stage(
         Ok(())
     })?;
     layers.push(layer_plan);
-    // Submits the writes now, so that host memory holds one layer at most.
-    gpu.queue.submit([]);
-    gpu.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| gpu.failed(e))?;
-    gpu.check()?;
+    finish_uploads(gpu)?;
     Ok(match slots {
         Some(slots) => Stage::Streamed(Streamed {
             weight: layer.weight,
@@ -302,6 +317,20 @@ fn stage(
         }),
         None => Stage::Resident(dispatches),
     })
+}
+
+fn layer_plan(step: &Step, layer: &Layer) -> LayerPlan {
+    let mut plan = LayerPlan::default();
+    (plan.name, plan.n_weights) = (step.name.clone(), layer.n_rows() * layer.n_cols());
+    plan
+}
+
+/// Submits the writes now, so that host memory holds one layer at most, and frees what is no longer used.
+fn finish_uploads(gpu: &Gpu) -> Result<(), GpuError> {
+    gpu.queue.submit([]);
+    let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
+    gpu.check()?;
+    polled.map(|_| ()).map_err(|e| gpu.failed(e))
 }
 
 /// The largest batch, at most `wanted`, for which each value fits a buffer and its elements can be indexed.

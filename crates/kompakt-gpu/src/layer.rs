@@ -2,10 +2,10 @@
 
 use crate::{
     block::{Layout, code_bits, zero_bits},
-    shader::{LANES, Shader},
+    shader::{LANES, MAX_RESET, Shader},
     steps::{Activation, Groups, check_extent, image, word},
 };
-use kompakt_graph::{Padding, Pair};
+use kompakt_graph::{Cell, Padding, Pair};
 use kompakt_runtime::program::{ConvolutionWindow, Epilogue, ParameterId};
 
 /// A layer with weights; a linear layer is a convolution with a single position.
@@ -17,8 +17,46 @@ pub(crate) struct Layer {
     input: [usize; 3],
     output: [usize; 3],
     window: ConvolutionWindow,
-    /// For an embedding: indices per image. Rows are looked up, not multiplied.
-    n_indices: Option<usize>,
+    purpose: Purpose,
+}
+
+/// What the rows of a layer are for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Purpose {
+    /// They are multiplied.
+    Multiply,
+    /// They are looked up.
+    LookUp {
+        /// Indices per image.
+        n_indices: usize,
+    },
+    /// They are multiplied by a state, time step after time step.
+    Recur(Recurrence),
+}
+
+/// What a recurrent layer does with its rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Recurrence {
+    pub(crate) cell: Cell,
+    /// Whether time runs backwards.
+    pub(crate) reverse: bool,
+    /// Time steps.
+    pub(crate) time: usize,
+    /// Sequences per image.
+    pub(crate) n_sequences: usize,
+}
+
+impl Recurrence {
+    /// The cell's number in `recurrent.wgsl`.
+    fn code(&self) -> u32 {
+        match self.cell {
+            Cell::Lstm => 0,
+            Cell::Gru => 1,
+            Cell::GruResetFirst => 2,
+            Cell::Tanh => 3,
+            Cell::Relu => 4,
+        }
+    }
 }
 
 /// Largest batch for which a linear layer runs row by row for each image.
@@ -49,7 +87,7 @@ impl Layer {
             input: [n_in, 1, 1],
             output: [n_out, 1, 1],
             window,
-            n_indices: None,
+            purpose: Purpose::Multiply,
         }
         .checked()
     }
@@ -61,7 +99,24 @@ impl Layer {
         n_indices: usize,
     ) -> Result<Self, String> {
         let linear = Self::linear(weight, &Epilogue::default(), &[n_cols], &[n_rows])?;
-        Ok(Self { n_indices: Some(n_indices), ..linear })
+        Ok(Self { purpose: Purpose::LookUp { n_indices }, ..linear })
+    }
+
+    /// A recurrent layer with `n_hidden` units, whose rows are those of all gates.
+    pub(crate) fn recurrent(
+        weight: ParameterId,
+        bias: ParameterId,
+        n_hidden: usize,
+        recurrence: Recurrence,
+    ) -> Result<Self, String> {
+        if recurrence.cell == Cell::GruResetFirst && n_hidden > MAX_RESET {
+            return Err(format!("more than {MAX_RESET} units, reset before the product"));
+        }
+        let epilogue = Epilogue { bias: Some(bias), ..Epilogue::default() };
+        let n_rows = recurrence.cell.n_gates().saturating_mul(n_hidden);
+        let linear = Self::linear(weight, &epilogue, &[n_hidden], &[n_rows])?;
+        let input = [n_hidden, recurrence.time, recurrence.n_sequences];
+        Self { input, purpose: Purpose::Recur(recurrence), ..linear }.checked()
     }
 
     pub(crate) fn convolution(
@@ -77,7 +132,7 @@ impl Layer {
             input: image(x)?,
             output: image(y)?,
             window: *window,
-            n_indices: None,
+            purpose: Purpose::Multiply,
         }
         .checked()
     }
@@ -99,7 +154,12 @@ impl Layer {
 
     /// Whether its rows are looked up.
     pub(crate) fn is_embedding(&self) -> bool {
-        self.n_indices.is_some()
+        matches!(self.purpose, Purpose::LookUp { .. })
+    }
+
+    /// Whether its shader needs all rows at once.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.purpose, Purpose::Recur(_))
     }
 
     /// Output units.
@@ -123,14 +183,18 @@ impl Layer {
 
     /// Whether the shader for rows in fields suits it: many positions share each weight, and all input channels.
     pub(crate) fn suits_tile(&self, max_batch: usize) -> bool {
-        self.n_indices.is_none() && self.window.groups == 1 && self.area() * max_batch >= 16
+        self.purpose == Purpose::Multiply && self.window.groups == 1 && self.area() * max_batch >= 16
     }
 
     /// The shader for a block of its rows, and how many workgroups it takes.
     pub(crate) fn shader(&self, layout: &Layout, max_batch: usize) -> (Shader, Groups) {
         let (rows, positions) = (layout.n_rows as u64, self.area() as u64);
-        if let Some(n_indices) = self.n_indices {
-            return (Shader::Embedding, Groups::Each(n_indices as u64));
+        match &self.purpose {
+            Purpose::Multiply => {}
+            Purpose::LookUp { n_indices } => return (Shader::Embedding, Groups::Each(*n_indices as u64)),
+            Purpose::Recur(recurrence) => {
+                return (Shader::Recurrent, Groups::Each(recurrence.n_sequences as u64));
+            }
         }
         if self.is_vectors(max_batch) {
             return (Shader::MatrixVector, Groups::Each(rows));
@@ -150,6 +214,10 @@ impl Layer {
     pub(crate) fn words(&self, layout: &Layout, activation: Option<Activation>) -> Vec<u32> {
         let ([c, h, w], [_, out_h, out_w]) = (self.input, self.output);
         let ConvolutionWindow { kernel, stride, padding, dilation, groups } = self.window;
+        let in_image = match self.purpose {
+            Purpose::LookUp { n_indices } => n_indices,
+            Purpose::Multiply | Purpose::Recur(_) => c * h * w,
+        };
         let mut words = vec![
             word(layout.n_rows),
             word(layout.n_cols),
@@ -162,7 +230,7 @@ impl Layer {
                 layout.first_row,
                 self.n_rows(),
                 self.n_rows() / groups,
-                self.n_indices.unwrap_or(c * h * w),
+                in_image,
                 c / groups,
                 h,
                 w,
@@ -180,6 +248,9 @@ impl Layer {
             .map(word),
         );
         words.extend(Self::activation_words(activation));
+        if let Purpose::Recur(recurrence) = &self.purpose {
+            words.extend([recurrence.code(), u32::from(recurrence.reverse)]);
+        }
         words.resize(words.len().next_multiple_of(4), 0);
         words
     }

@@ -7,7 +7,8 @@
 //!
 //! A layer is uploaded as the codes of its kept weights, a bitmap that marks them, and the codebook: shaders
 //! multiply from these, and video memory never holds a dense copy of a pruned or clustered layer. Shaders are
-//! WGSL, for Vulkan, Metal and DirectX 12.
+//! WGSL, for Vulkan, Metal and DirectX 12. Layers of the tier `stream` are uploaded as they are in the file, and decoded
+//! on the GPU: once, or at every run ([`Decode`]).
 //!
 //! The loader's session does everything else: preprocessing, checks of inputs, classes. [`session`] makes one for a
 //! [`Device`], the processor included; `GpuExecutor` is the part that runs the program.
@@ -49,6 +50,8 @@ mod bound;
 #[cfg(feature = "wgpu")]
 mod budget;
 #[cfg(feature = "wgpu")]
+mod coded;
+#[cfg(feature = "wgpu")]
 mod executor;
 #[cfg(feature = "wgpu")]
 mod in_place;
@@ -63,6 +66,8 @@ mod shader;
 #[cfg(feature = "wgpu")]
 mod steps;
 #[cfg(feature = "wgpu")]
+mod stream_block;
+#[cfg(feature = "wgpu")]
 mod streamed;
 #[cfg(feature = "wgpu")]
 mod timing;
@@ -72,7 +77,7 @@ mod weights;
 pub use device::{AdapterSummary, Device};
 pub use error::GpuError;
 pub use open::{Opened, adapters, session};
-pub use options::GpuOptions;
+pub use options::{Decode, GpuOptions};
 
 #[cfg(feature = "wgpu")]
 pub use {adapter::Gpu, executor::GpuExecutor};

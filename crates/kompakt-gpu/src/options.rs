@@ -1,5 +1,7 @@
 //! Options for running a network on a GPU, in addition to those of all sessions.
 
+use std::{fmt, str::FromStr};
+
 /// Options for running a network on a GPU, in addition to those of all sessions.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -10,4 +12,44 @@ pub struct GpuOptions {
     /// Keep values between steps in 16 bits: half the memory, and a larger error, which tests hold to 2e-2 of the largest.
     /// Sums stay f32. Needs an adapter with 16-bit floats; networks that work with indices are refused. Default: no.
     pub half: bool,
+    /// Where and when weights of the tier `stream` are decoded. Default: [`Decode::Load`].
+    pub decode: Decode,
+}
+
+/// Where and when weights of the tier `stream` are decoded. Those of the other tiers need no decoder on the GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Decode {
+    /// On the GPU, once: video memory holds bitmaps and codes. With a [budget](GpuOptions::vram_budget) the processor
+    /// decodes instead, because decoding takes memory beyond what stays.
+    #[default]
+    Load,
+    /// On the GPU, at every run: video memory holds the layers as they are in the file, and one decoded block. With a
+    /// [budget](GpuOptions::vram_budget) too small for that, the processor decodes.
+    Run,
+    /// On the processor, once.
+    Host,
+}
+
+impl FromStr for Decode {
+    type Err = String;
+
+    /// Reads `load`, `run` or `host`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "load" => Ok(Self::Load),
+            "run" => Ok(Self::Run),
+            "host" => Ok(Self::Host),
+            _ => Err(format!("{text:?} is no place to decode: load, run or host")),
+        }
+    }
+}
+
+impl fmt::Display for Decode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Load => "load",
+            Self::Run => "run",
+            Self::Host => "host",
+        })
+    }
 }

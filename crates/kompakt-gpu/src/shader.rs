@@ -29,6 +29,10 @@ pub(crate) enum Shader {
     Take,
     Scatter,
     TopK,
+    /// A recurrent layer, one time step after another.
+    Recurrent,
+    /// Tiles of the tier `stream`, into rows as other shaders read them.
+    Decode,
 }
 
 /// The variant of a shader for a device.
@@ -42,6 +46,9 @@ pub(crate) struct Variant {
 
 /// Lanes of a workgroup, in every shader.
 pub(crate) const LANES: u32 = 64;
+
+/// The most units of a recurrent layer that resets its state before the product: they are in workgroup memory.
+pub(crate) const MAX_RESET: usize = 3072;
 
 impl Shader {
     /// The name in timings.
@@ -64,6 +71,8 @@ impl Shader {
             Self::Take => "take",
             Self::Scatter => "scatter",
             Self::TopK => "top_k",
+            Self::Recurrent => "recurrent",
+            Self::Decode => "decode",
         }
     }
 
@@ -73,14 +82,19 @@ impl Shader {
             concat!(include_str!("shaders/functions.wgsl"), include_str!("shaders/activation.wgsl"));
         const INDEX: &str = include_str!("shaders/index.wgsl");
         const LAYER: &str = include_str!("shaders/layer.wgsl");
+        const VALUES: &str = include_str!("shaders/values.wgsl");
         let lanes = match variant.subgroups {
             true => include_str!("shaders/lanes_subgroup.wgsl"),
             false => include_str!("shaders/lanes_portable.wgsl"),
         };
         let parts: &[&str] = match self {
-            Self::MatrixVector => &[lanes, ACTIVATION, LAYER, include_str!("shaders/matrix_vector.wgsl")],
-            Self::Convolution { .. } => &[lanes, ACTIVATION, LAYER, include_str!("shaders/convolution.wgsl")],
-            Self::Tile => &[ACTIVATION, LAYER, include_str!("shaders/tile.wgsl")],
+            Self::MatrixVector => {
+                &[lanes, ACTIVATION, LAYER, VALUES, include_str!("shaders/matrix_vector.wgsl")]
+            }
+            Self::Convolution { .. } => {
+                &[lanes, ACTIVATION, LAYER, VALUES, include_str!("shaders/convolution.wgsl")]
+            }
+            Self::Tile => &[ACTIVATION, LAYER, VALUES, include_str!("shaders/tile.wgsl")],
             Self::Pointwise => &[ACTIVATION, include_str!("shaders/pointwise.wgsl")],
             Self::Pairwise => &[ACTIVATION, include_str!("shaders/pairwise.wgsl")],
             Self::Rearrange => &[include_str!("shaders/rearrange.wgsl")],
@@ -91,10 +105,14 @@ impl Shader {
             Self::Select => &[include_str!("shaders/select.wgsl")],
             Self::Reduce => &[ACTIVATION, include_str!("shaders/reduce.wgsl")],
             Self::MatMul => &[include_str!("shaders/matmul.wgsl")],
-            Self::Embedding => &[lanes, ACTIVATION, INDEX, LAYER, include_str!("shaders/embedding.wgsl")],
+            Self::Embedding => {
+                &[lanes, ACTIVATION, INDEX, LAYER, VALUES, include_str!("shaders/embedding.wgsl")]
+            }
             Self::Take => &[INDEX, include_str!("shaders/take.wgsl")],
             Self::Scatter => &[INDEX, include_str!("shaders/scatter.wgsl")],
             Self::TopK => &[include_str!("shaders/top_k.wgsl")],
+            Self::Recurrent => &[lanes, ACTIVATION, LAYER, include_str!("shaders/recurrent.wgsl")],
+            Self::Decode => &[lanes, include_str!("shaders/decode.wgsl")],
         };
         let mut text = String::new();
         if variant.half {
@@ -103,6 +121,9 @@ impl Shader {
         text += if variant.half { "alias value = f16;\n" } else { "alias value = f32;\n" };
         if let Self::Convolution { positions } = self {
             text += &format!("const POSITIONS: u32 = {positions}u;\n");
+        }
+        if let Self::Recurrent = self {
+            text += &format!("const MAX_RESET: u32 = {MAX_RESET}u;\n");
         }
         text + &parts.join("\n")
     }
@@ -127,5 +148,74 @@ impl Gpu {
             })
         };
         pipelines.entry((shader, variant)).or_insert_with(make).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use naga::{
+        AddressSpace,
+        valid::{Capabilities, ValidationFlags, Validator},
+    };
+
+    const ALL: [Shader; 20] = [
+        Shader::MatrixVector,
+        Shader::Convolution { positions: 1 },
+        Shader::Convolution { positions: 4 },
+        Shader::Tile,
+        Shader::Pointwise,
+        Shader::Pairwise,
+        Shader::Rearrange,
+        Shader::Pool,
+        Shader::Softmax,
+        Shader::Resize,
+        Shader::LocalResponseNorm,
+        Shader::Select,
+        Shader::Reduce,
+        Shader::MatMul,
+        Shader::Embedding,
+        Shader::Take,
+        Shader::Scatter,
+        Shader::TopK,
+        Shader::Recurrent,
+        Shader::Decode,
+    ];
+
+    /// Every shader is valid with what WebGPU has, beyond which only subgroups and 16-bit floats are used, and within the
+    /// limits that every WebGPU adapter has: 8 storage buffers, 16384 bytes that a workgroup shares, 256 lanes.
+    #[test]
+    fn shaders_are_within_the_limits_of_webgpu() {
+        for shader in ALL {
+            for (subgroups, half) in [(false, false), (false, true), (true, false), (true, true)] {
+                let source = shader.source(Variant { subgroups, half });
+                let name = shader.name();
+                let module = match naga::front::wgsl::parse_str(&source) {
+                    Ok(module) => module,
+                    Err(error) => panic!("{name}: {}", error.emit_to_string(&source)),
+                };
+                let mut has = Capabilities::empty();
+                has.set(Capabilities::SUBGROUP, subgroups);
+                has.set(Capabilities::SHADER_FLOAT16, half);
+                let checked = Validator::new(ValidationFlags::all(), has).validate(&module);
+                let info = checked.unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
+                let entry = info.get_entry_point(0);
+                let (mut n_storage, mut shared) = (0, 0);
+                for (handle, variable) in
+                    module.global_variables.iter().filter(|(h, _)| !entry[*h].is_empty())
+                {
+                    let _ = handle;
+                    match variable.space {
+                        AddressSpace::Storage { .. } => n_storage += 1,
+                        AddressSpace::WorkGroup => {
+                            shared += module.types[variable.ty].inner.size(module.to_ctx());
+                        }
+                        _ => {}
+                    }
+                }
+                assert!(n_storage <= 8 && shared <= 16384, "{name}: {n_storage} buffers, {shared} bytes");
+                assert_eq!(module.entry_points[0].workgroup_size, [LANES, 1, 1], "{name}");
+            }
+        }
     }
 }

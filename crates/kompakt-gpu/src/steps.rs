@@ -7,7 +7,11 @@
 //! A reshape adds no step: its value is the one that it reads. Shaders see one image at a time and
 //! handle the batch themselves, so shapes have no batch dimension here. No wgpu.
 
-use crate::{GpuError, layer::Layer, shader::Shader};
+use crate::{
+    GpuError,
+    layer::{Layer, Recurrence},
+    shader::Shader,
+};
 use kompakt_graph::{BinaryFunction, Reduction, UnaryFunction, Update};
 use kompakt_runtime::program::{
     Affine, Binary, DataType, Epilogue, Operation, OperationKind as Kind, ParameterId, PoolingWindow,
@@ -150,6 +154,8 @@ pub(crate) enum Groups {
     Elements(u64),
     /// One workgroup per result; the number of results per image.
     Each(u64),
+    /// The same number whatever the batch.
+    Fixed(u64),
     /// One workgroup per tile of rows and positions of all images: rows, rows per tile, positions per image,
     /// positions per tile.
     Tiles { rows: u64, tile_rows: u64, positions: u64, tile_positions: u64 },
@@ -419,7 +425,14 @@ impl Lowering<'_> {
                 words.extend([0; 3]);
                 plain(Shader::Resize, words, elements)
             }
-            Kind::Recurrent { .. } => return Err("recurrent layers have no shader".into()),
+            Kind::Recurrent { cell, weight, bias, reverse } => {
+                let (&[time, n_sequences, _], &[_, n_hidden]) = (&x[..], &self.shapes[op.inputs[1]][..])
+                else {
+                    return Err("states of other ranks".into());
+                };
+                let recurrence = Recurrence { cell: *cell, reverse: *reverse, time, n_sequences };
+                Work::Layer(Layer::recurrent(*weight, *bias, n_hidden, recurrence)?)
+            }
             Kind::LocalResponseNorm { size, alpha, beta, bias } => {
                 let channels = first(&y)?;
                 let mut words = [channels, n / channels, *size].map(word).to_vec();

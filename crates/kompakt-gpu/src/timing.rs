@@ -82,13 +82,16 @@ impl Timing {
         Ok(times)
     }
 
-    /// Medians over all rounds; the parts of a step are added up.
+    /// Medians over all rounds; the parts of a step that one shader computes are added up.
     pub(crate) fn steps(&self, rounds: &[Vec<Duration>]) -> Vec<StepTime> {
         let mut steps: Vec<StepTime> = Vec::new();
         let mut first = 0;
         while first < self.names.len() {
             let (name, kind) = &self.names[first];
-            let n = self.names[first..].iter().take_while(|(other, _)| other == name).count();
+            let n = self.names[first..]
+                .iter()
+                .take_while(|(other, shader)| other == name && shader == kind)
+                .count();
             let mut times: Vec<Duration> =
                 rounds.iter().map(|round| round[first..first + n].iter().sum()).collect();
             times.sort_unstable();

@@ -8,6 +8,7 @@ mod gpu {
     pub(crate) mod adapter;
     mod answers;
     mod budget;
+    mod decode;
     mod limits;
     mod memory;
     mod random;

@@ -8,6 +8,22 @@ var<workgroup> partial_sums: array<f32, 64>;
 
 fn lane_of(lane: Lane) -> u32 { return lane.index; }
 
+var<workgroup> ballots: array<atomic<u32>, 2>;
+
+// How many lanes before this one vote, and how many in all.
+fn ballot(lane: Lane, vote: bool) -> vec2u {
+    let l = lane.index;
+    if vote { atomicOr(&ballots[l >> 5u], 1u << (l & 31u)); }
+    workgroupBarrier();
+    let votes = vec2u(atomicLoad(&ballots[0]), atomicLoad(&ballots[1]));
+    workgroupBarrier();
+    if l < 2u { atomicStore(&ballots[l], 0u); }
+    workgroupBarrier();
+    let below = (1u << (l & 31u)) - 1u;
+    let before = select(vec2u(votes.x & below, 0u), vec2u(votes.x, votes.y & below), l > 31u);
+    return vec2u(countOneBits(before.x) + countOneBits(before.y), countOneBits(votes.x) + countOneBits(votes.y));
+}
+
 // The exclusive prefix sum of `value` at this lane, and the sum over all lanes.
 fn scan(lane: Lane, value: u32) -> vec2u {
     let l = lane.index;

@@ -30,9 +30,10 @@ struct Layer {
     activation: u32,
     a: f32,
     b: f32,
-    unused_0: u32,
-    unused_1: u32,
-    unused_2: u32,
+    // Of a recurrent layer.
+    cell: u32,
+    is_reverse: u32,
+    unused: u32,
 }
 
 @group(0) @binding(0) var<uniform> layer: Layer;
@@ -40,8 +41,6 @@ struct Layer {
 @group(0) @binding(2) var<storage, read> weights: array<u32>;
 // Scale, then shift, of each row of the layer.
 @group(0) @binding(3) var<storage, read> epilogue: array<f32>;
-@group(0) @binding(4) var<storage, read> x: array<value>;
-@group(0) @binding(5) var<storage, read_write> y: array<value>;
 
 const FIELDS: u32 = 0xffffffffu;
 const FIELDS_WITH_ZERO: u32 = 0xfffffffeu;
