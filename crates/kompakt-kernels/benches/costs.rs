@@ -66,9 +66,9 @@ fn one_vector(isa: Isa) {
             (0..64).for_each(|r| y[r] = dense::dot_codes(isa, black_box(&codes), &book, black_box(&x)));
         })
     });
-    let dense_values = cost(64 * N_COLS, || {
-        (0..64).for_each(|r| y[r] = dense::dot(isa, black_box(&x), black_box(&x)));
-    });
+    let values: Vec<f32> = (0..64 * N_COLS).map(|i| (i % 11) as f32).collect();
+    let dense_values =
+        cost(64 * N_COLS, || dense::dot_rows(isa, black_box(&values), black_box(&x), &mut y[..64]));
     println!("    sliced_codes: {:.0}.0,\n    sliced_values: {:.0}.0,", sliced[0], sliced[1]);
     println!("    column_weight: {scattered:.0}.0,\n    column_input: {looked:.0}.0,");
     println!("    dense_codes: {:?},", dense_codes.map(f64::round));

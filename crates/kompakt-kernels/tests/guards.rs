@@ -58,7 +58,7 @@ fn one_vector() {
                 dense::dot_sparse_full(isa, &row.codes, m.book(), x);
                 dense::dot_sparse_values(isa, &row.cols, &row.values, x);
                 dense::dot_codes(isa, &row.codes, m.book(), &x[n_cols - row.codes.len()..]);
-                dense::dot(isa, &row.values, &x[n_cols - row.codes.len()..]);
+                dense::dot_rows(isa, &row.values, &x[n_cols - row.codes.len()..], &mut [0.0]);
             }
         }
     }

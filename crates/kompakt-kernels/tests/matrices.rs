@@ -99,8 +99,13 @@ fn one_vector() {
                 let expected = packed.product(|c| head[c]);
                 let coded = dense::dot_codes(isa, &row.codes, m.book(), head);
                 assert_close(&format!("dense {isa}"), coded, expected, head.len(), 1.0, 0.0, false);
-                let plain = dense::dot(isa, &row.values, head);
-                assert_close(&format!("dense values {isa}"), plain, expected, head.len(), 1.0, 0.0, false);
+                // One row, and the last of several.
+                for n_rows in [1, 5, 6] {
+                    let mut y = vec![0.0; n_rows];
+                    dense::dot_rows(isa, &row.values.repeat(n_rows), head, &mut y);
+                    assert!(y.iter().all(|sum| *sum == y[0]), "{y:?}");
+                    assert_close(&format!("dense values {isa}"), y[0], expected, head.len(), 1.0, 0.0, false);
+                }
             }
         }
         Ok(())

@@ -25,6 +25,7 @@ pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod planner;
 mod segments;
+mod simplify;
 mod step;
 mod supported;
 
@@ -151,7 +152,7 @@ impl Schedule {
     ///
     /// Errors: all operations that cannot be run here, with the reasons.
     pub(crate) fn new(program: &Program, max_batch: usize) -> Result<Self, Vec<String>> {
-        compile::compile(program, max_batch > 1)
+        compile::compile(&simplify::simplify(program), max_batch > 1)
     }
 
     /// Sets the convolutions' input layouts for the chosen forms, and divides the steps into segments. Called

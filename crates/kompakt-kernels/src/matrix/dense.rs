@@ -6,12 +6,13 @@
 //!
 //! All levels stay in registers with AVX-512; otherwise they are looked up one by one.
 
+#![expect(clippy::needless_range_loop, reason = "tiles of registers are indexed by what they are")]
 #![expect(unsafe_code, reason = "what an instruction set does better is behind its features")]
 
 use crate::{
     Codebook, Isa,
     arch::Arch,
-    isa::{Job, Vector, per_isa, run},
+    isa::{Job, Vector, run},
     matrix::rows::{PARTS, add_product, whole},
 };
 
@@ -23,9 +24,12 @@ pub fn dot_codes(isa: Isa, codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     run(isa, DotCodes { codes, book, x })
 }
 
-per_isa! {
-    /// `sum of values[i] * x[i]`. Panics: if the lengths differ.
-    pub fn dot(values: &[f32], x: &[f32]) -> f32 = dot_body;
+/// `y = W x`, where nothing is pruned. Shapes: `values` `[rows, n]`, `x` `[n]`, `y` `[rows]`. Panics: if they disagree.
+///
+/// Each row is summed in the same order, whatever the others.
+pub fn dot_rows(isa: Isa, values: &[f32], x: &[f32], y: &mut [f32]) {
+    assert_eq!(values.len(), x.len() * y.len(), "values, x and y");
+    run(isa, DotRows { values, x, y });
 }
 
 /// `sum of book[codes[i]] * x[cols[i]]`, for a row that was just unpacked: weights that stay in a file.
@@ -126,17 +130,88 @@ impl Job for DotSparseValues<'_> {
     }
 }
 
-#[inline(always)]
-fn dot_body(values: &[f32], x: &[f32]) -> f32 {
-    assert_eq!(values.len(), x.len(), "values and x");
-    let mut sums = [0f32; 64];
-    let ((a, a_rest), (b, b_rest)) = (values.as_chunks::<64>(), x.as_chunks::<64>());
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
+/// Made by [`dot_rows`], which has checked the lengths.
+struct DotRows<'a> {
+    values: &'a [f32],
+    x: &'a [f32],
+    y: &'a mut [f32],
+}
+
+/// Rows that share the loads of `x`.
+const ROWS: usize = 4;
+/// Vectors of sums of a row.
+const SUMS: usize = 2;
+
+impl Job for DotRows<'_> {
+    type Output = ();
+
+    fn define(self) {
+        for (row, y) in self.y.iter_mut().enumerate() {
+            let values = &self.values[row * self.x.len()..];
+            *y = values.iter().zip(self.x).map(|(w, x)| w * x).sum();
         }
     }
-    a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>() + sums.iter().sum::<f32>()
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        let Self { values, x, y } = self;
+        let whole = y.len() / ROWS * ROWS;
+        let (some, rest) = y.split_at_mut(whole);
+        // SAFETY: there are as many rows of values as elements of y, each as long as x.
+        unsafe {
+            for (row, y) in (0..).step_by(ROWS).zip(some.chunks_exact_mut(ROWS)) {
+                dots::<A::Wide, ROWS>(values.as_ptr().add(row * x.len()), x, y);
+            }
+            for (row, y) in (whole..).zip(rest.chunks_exact_mut(1)) {
+                dots::<A::Wide, 1>(values.as_ptr().add(row * x.len()), x, y);
+            }
+        }
+    }
+}
+
+/// `R` rows, each with the same sums whatever `R`.
+///
+/// # Safety
+/// The features of `L`; `R` rows as long as `x` at `values`.
+#[inline(always)]
+unsafe fn dots<L: Vector, const R: usize>(values: *const f32, x: &[f32], y: &mut [f32]) {
+    let n = x.len();
+    // SAFETY: every load ends where the row does, or is under a mask that does.
+    unsafe {
+        let x = x.as_ptr();
+        let mut sums = [[L::splat(0.0); SUMS]; R];
+        let mut i = 0;
+        while i + SUMS * L::N <= n {
+            for u in 0..SUMS {
+                let at = i + u * L::N;
+                let x = L::load(x.add(at));
+                for r in 0..R {
+                    sums[r][u] = L::load(values.add(r * n + at)).mul_add(x, sums[r][u]);
+                }
+            }
+            i += SUMS * L::N;
+        }
+        while i < n {
+            let mask = L::first((n - i).min(L::N));
+            let x = L::load_masked(x.add(i), mask);
+            for r in 0..R {
+                sums[r][0] = L::load_masked(values.add(r * n + i), mask).mul_add(x, sums[r][0]);
+            }
+            i += L::N;
+        }
+        for r in 0..R {
+            let mut lanes = [0f32; 16];
+            sums[r][0].add(sums[r][1]).store(lanes.as_mut_ptr());
+            let mut n = L::N;
+            while n > 1 {
+                n /= 2;
+                for i in 0..n {
+                    lanes[i] += lanes[i + n];
+                }
+            }
+            y[r] = lanes[0];
+        }
+    }
 }
 
 #[inline(always)]

@@ -20,6 +20,10 @@ per_isa! {
     pub fn add(x: &[f32], relu: bool, y: &mut [f32]) = add_body;
 }
 per_isa! {
+    /// `y = a + x`, then `max(y, 0)` if `relu`. Panics: if the lengths differ.
+    pub fn add_to(a: &[f32], x: &[f32], relu: bool, y: &mut [f32]) = add_to_body;
+}
+per_isa! {
     /// `y = x * scale + bias`, then `max(y, 0)` if `relu`, in place over one channel.
     pub fn affine(scale: f32, bias: f32, relu: bool, x: &mut [f32]) = affine_body;
 }
@@ -50,6 +54,16 @@ fn add_body(x: &[f32], relu: bool, y: &mut [f32]) {
     let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
     for (y, x) in y.iter_mut().zip(x) {
         let sum = *y + x;
+        *y = if sum < floor { floor } else { sum };
+    }
+}
+
+#[inline(always)]
+fn add_to_body(a: &[f32], x: &[f32], relu: bool, y: &mut [f32]) {
+    assert!(x.len() == y.len() && a.len() == y.len(), "lengths of a, x and y");
+    let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
+    for ((y, a), x) in y.iter_mut().zip(a).zip(x) {
+        let sum = a + x;
         *y = if sum < floor { floor } else { sum };
     }
 }

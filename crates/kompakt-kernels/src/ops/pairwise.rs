@@ -32,26 +32,21 @@ pub const MAX_DIMS: usize = 8;
 ///
 /// Panics: if lengths and shapes disagree.
 pub fn pairwise(isa: Isa, op: Pairwise, x: (&[f32], &[usize]), y: (&mut [f32], &[usize])) {
-    let merged = Merged::new(x.1, y.1);
+    let (merged, x, y) = checked(x, y);
+    merged.lines(x, y, |_, x, y| run(isa, op, x, y));
+}
+
+/// `y = a op x`. Shapes, panics: as [`pairwise`]; `a` as `y`.
+pub fn pairwise_to(isa: Isa, op: Pairwise, a: &[f32], x: (&[f32], &[usize]), y: (&mut [f32], &[usize])) {
+    let (merged, x, y) = checked(x, y);
+    assert_eq!(a.len(), y.len(), "lengths of a and y");
+    merged.lines(x, y, |at, x, y| run_to(isa, op, &a[at..at + y.len()], x, y));
+}
+
+fn checked<'a>(x: (&'a [f32], &[usize]), y: (&'a mut [f32], &[usize])) -> (Merged, &'a [f32], &'a mut [f32]) {
     assert_eq!(x.0.len(), x.1.iter().product::<usize>(), "length of x");
     assert_eq!(y.0.len(), y.1.iter().product::<usize>(), "length of y");
-    let (x, y) = (x.0, y.0);
-    let Some(last) = merged.n.checked_sub(1) else { return run(isa, op, x, y) };
-    let len = merged.size[last];
-    let x_len = if merged.step[last] == 0 { 1 } else { len };
-    let (mut index, mut at) = ([0; MAX_DIMS], 0);
-    for y in y.chunks_exact_mut(len) {
-        run(isa, op, &x[at..at + x_len], y);
-        for d in (0..last).rev() {
-            index[d] += 1;
-            at += merged.step[d];
-            if index[d] < merged.size[d] {
-                break;
-            }
-            at -= merged.size[d] * merged.step[d];
-            index[d] = 0;
-        }
-    }
+    (Merged::new(x.1, y.1), x.0, y.0)
 }
 
 /// Merges adjacent dimensions of the same kind (`x` is broadcast, or not).
@@ -88,23 +83,68 @@ impl Merged {
         merged.step[..n].reverse();
         merged
     }
+    /// Calls `visit` for each line of `y`, with its start and the line of `x`, which may be one number.
+    #[inline(always)]
+    fn lines(&self, x: &[f32], y: &mut [f32], mut visit: impl FnMut(usize, &[f32], &mut [f32])) {
+        let Some(last) = self.n.checked_sub(1) else { return visit(0, x, y) };
+        let len = self.size[last];
+        let x_len = if self.step[last] == 0 { 1 } else { len };
+        let (mut index, mut at) = ([0; MAX_DIMS], 0);
+        for (line, y) in y.chunks_exact_mut(len).enumerate() {
+            visit(line * len, &x[at..at + x_len], y);
+            for d in (0..last).rev() {
+                index[d] += 1;
+                at += self.step[d];
+                if index[d] < self.size[d] {
+                    break;
+                }
+                at -= self.size[d] * self.step[d];
+                index[d] = 0;
+            }
+        }
+    }
 }
+
+/// Numbers divided by one number, from which on they are multiplied by its reciprocal.
+const DIVIDENDS: usize = 16;
 
 per_isa! {
     /// `y = y op x`, where `x` may be one number.
     fn run(op: Pairwise, x: &[f32], y: &mut [f32]) = run_body;
 }
+per_isa! {
+    /// `y = a op x`, where `x` may be one number.
+    fn run_to(op: Pairwise, a: &[f32], x: &[f32], y: &mut [f32]) = run_to_body;
+}
+
+/// Calls a function over lines with the function of an operation.
+macro_rules! with_function {
+    ($op:expr, $each:ident, $($operand:expr),*) => {
+        match $op {
+            Pairwise::Add => $each($($operand),*, |y, x| y + x),
+            Pairwise::Mul => $each($($operand),*, |y, x| y * x),
+            Pairwise::Sub => $each($($operand),*, |y, x| y - x),
+            Pairwise::Div => $each($($operand),*, |y, x| y / x),
+            Pairwise::Max => $each($($operand),*, |y, x| if y > x || y.is_nan() { y } else { x }),
+            Pairwise::Min => $each($($operand),*, |y, x| if y < x || y.is_nan() { y } else { x }),
+            Pairwise::Set => $each($($operand),*, |_, x| x),
+        }
+    };
+}
 
 #[inline(always)]
 fn run_body(op: Pairwise, x: &[f32], y: &mut [f32]) {
-    match op {
-        Pairwise::Add => each(x, y, |y, x| y + x),
-        Pairwise::Mul => each(x, y, |y, x| y * x),
-        Pairwise::Sub => each(x, y, |y, x| y - x),
-        Pairwise::Div => each(x, y, |y, x| y / x),
-        Pairwise::Max => each(x, y, |y, x| if y > x || y.is_nan() { y } else { x }),
-        Pairwise::Min => each(x, y, |y, x| if y < x || y.is_nan() { y } else { x }),
-        Pairwise::Set => each(x, y, |_, x| x),
+    match (op, x) {
+        (Pairwise::Div, &[x]) if y.len() >= DIVIDENDS => each(&[1.0 / x], y, |y, x| y * x),
+        _ => with_function!(op, each, x, y),
+    }
+}
+
+#[inline(always)]
+fn run_to_body(op: Pairwise, a: &[f32], x: &[f32], y: &mut [f32]) {
+    match (op, x) {
+        (Pairwise::Div, &[x]) if y.len() >= DIVIDENDS => each_to(a, &[1.0 / x], y, |y, x| y * x),
+        _ => with_function!(op, each_to, a, x, y),
     }
 }
 
@@ -113,6 +153,14 @@ fn each(x: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
     match x {
         &[x] => y.iter_mut().for_each(|y| *y = f(*y, x)),
         x => y.iter_mut().zip(x).for_each(|(y, &x)| *y = f(*y, x)),
+    }
+}
+
+#[inline(always)]
+fn each_to(a: &[f32], x: &[f32], y: &mut [f32], f: impl Fn(f32, f32) -> f32) {
+    match x {
+        &[x] => y.iter_mut().zip(a).for_each(|(y, &a)| *y = f(a, x)),
+        x => y.iter_mut().zip(a).zip(x).for_each(|((y, &a), &x)| *y = f(a, x)),
     }
 }
 
@@ -131,6 +179,10 @@ mod tests {
                 for isa in Isa::available() {
                     let mut y: Vec<f32> = (0..to.iter().product()).map(|i| i as f32 * 3.0).collect();
                     pairwise(isa, Pairwise::Sub, (&x, from), (&mut y, to));
+                    let a: Vec<f32> = (0..y.len()).map(|i| i as f32 * 3.0).collect();
+                    let mut z: Vec<f32> = alloc::vec![9.0; y.len()];
+                    pairwise_to(isa, Pairwise::Sub, &a, (&x, from), (&mut z, to));
+                    assert_eq!(y, z, "{from:?} {to:?}");
                     for (i, y) in y.iter().enumerate() {
                         let index = [i / to[2] / to[1], i / to[2] % to[1], i % to[2]];
                         let k = |d: usize| index[d].min(from[d] - 1);

@@ -5,6 +5,18 @@ use kompakt_graph::MAX_RANK;
 use kompakt_kernels::{Isa, elementwise, pairwise};
 
 impl Combine {
+    /// Writes to `y` what [`run`](Self::run) makes of a copy of `a`.
+    pub(super) fn run_to(&self, isa: Isa, a: &[f32], x: &[f32], y: &mut [f32], n: usize) {
+        match self {
+            Self::Add { relu } => elementwise::add_to(isa, a, x, *relu, y),
+            Self::Pairwise { op, x: from, y: to, layout } => {
+                let dims = from.len() + 1;
+                let (from, to) = (with_images(from, *layout, n), with_images(to, *layout, n));
+                pairwise::pairwise_to(isa, *op, a, (x, &from[..dims]), (y, &to[..dims]));
+            }
+        }
+    }
+
     /// Changes `y` by `x`, for `n` images.
     pub(super) fn run(&self, isa: Isa, x: &[f32], y: &mut [f32], n: usize) {
         match self {

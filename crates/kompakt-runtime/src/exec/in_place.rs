@@ -30,9 +30,9 @@ impl InPlace {
             Self::HardSwish => activations::hard_swish(isa, x),
             Self::Silu => activations::silu(isa, x),
             Self::Function(function) => functions::unary(isa, function, x),
-            Self::Softmax { inner, layout } => {
-                let (n_blocks, _) = layout.blocks(n);
-                let (len, inner) = (x.len() / n_blocks, layout.distance(inner, n));
+            Self::Softmax { len, inner, layout } => {
+                let inner = layout.distance(inner, n);
+                let len = len * inner;
                 x.chunks_exact_mut(len).for_each(|x| softmax(isa, inner, x));
             }
         }

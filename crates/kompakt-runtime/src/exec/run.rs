@@ -78,6 +78,10 @@ impl Run<'_, '_> {
                 let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
                 kind.run(isa, x, y, n);
             }
+            StepKind::CombineTo(kind) => {
+                let ([a, x, _], y) = self.arena.many(&step.reads, step.writes, n);
+                kind.run_to(isa, a, x, y, n);
+            }
             StepKind::OutOfPlace(kind) => {
                 let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
                 kind.run(isa, x, y, n);

@@ -54,10 +54,9 @@ impl PreparedLayer<'_> {
             }
             Form::DenseValues(values, n_cols) => {
                 threads.for_rows(y, &rows(16), scratch, |rows, mut y, _| {
-                    for (row, y) in rows.zip(y.image(0)) {
-                        let values = &values[row * n_cols..(row + 1) * n_cols];
-                        *y = epilogue.apply(row, dense::dot(isa, values, &x[..*n_cols]));
-                    }
+                    let (y, values) = (y.image(0), &values[rows.start * n_cols..rows.end * n_cols]);
+                    dense::dot_rows(isa, values, &x[..*n_cols], y);
+                    rows.zip(y).for_each(|(row, y)| *y = epilogue.apply(row, *y));
                 });
             }
             Form::Windows(m) => {

@@ -127,7 +127,10 @@ impl Compiler<'_> {
                     matches!(step, InPlace::Relu | InPlace::Clip { low: 0.0, .. } | InPlace::HardSwish);
                 self.in_place(op, step);
             }
-            Kind::Softmax { .. } => self.in_place(op, InPlace::Softmax { inner: plane, layout }),
+            Kind::Softmax { axis } => {
+                let (len, inner) = (from[axis - 1], from[*axis..].iter().product());
+                self.in_place(op, InPlace::Softmax { len, inner, layout });
+            }
             Kind::LogSoftmax { .. } => {
                 self.fresh(op, out_of_place(OutOfPlace::LogSoftmax { inner: plane, layout }));
             }
@@ -308,33 +311,43 @@ impl Compiler<'_> {
         if !self.is_exclusive[sum] && self.is_exclusive[term] {
             (sum, term) = (term, sum);
         }
-        let buffer = self.own(op, sum);
-        let term = self.source(term);
-        self.push(&op.name, StepKind::Combine(Combine::Add { relu }), vec![term], buffer);
+        let buffer = self.combine(op, Combine::Add { relu }, sum, term);
         self.define(op.output, buffer, true);
         self.has_zeros[op.output] = relu;
     }
 
-    /// Combines one value into the other, which is copied first where it has other readers or must be
-    /// broadcast.
+    /// Combines a value into the first, which has the output's shape, or into a new buffer where that has other
+    /// readers; returns the buffer.
+    fn combine(&mut self, op: &Operation, kind: Combine, first: ValueId, second: ValueId) -> BufferId {
+        let (from, term) = (self.source(first), self.source(second));
+        if self.is_exclusive[first] {
+            self.push(&op.name, StepKind::Combine(kind), vec![term], from);
+            return from;
+        }
+        let buffer = self.buffer_of(op.output);
+        self.push(&op.name, StepKind::CombineTo(kind), vec![from, term], buffer);
+        buffer
+    }
+
+    /// Combines one value into the other, which is repeated first where it must be broadcast.
     fn pairwise(&mut self, op: &Operation, (kernel, commutes): (Pairwise, bool), relu: bool) {
         let y = self.shapes[op.output].clone();
         let (mut a, mut b) = (op.inputs[0], op.inputs[1]);
-        if commutes && self.shapes[a] != y && self.shapes[b] == y {
+        let (is_whole, is_better) = (self.shapes[a] == y, self.is_exclusive[b] && !self.is_exclusive[a]);
+        if commutes && self.shapes[b] == y && (!is_whole || is_better) {
             (a, b) = (b, a);
         }
         let layout = Layout::of(&y);
-        let step = |op, x: &[usize]| {
-            StepKind::Combine(Combine::Pairwise { op, x: x.to_vec(), y: y.clone(), layout })
-        };
+        let step = |op, x: &[usize]| Combine::Pairwise { op, x: x.to_vec(), y: y.clone(), layout };
         let buffer = if self.shapes[a] != y {
             let (buffer, repeat) = (self.buffer_of(op.output), step(Pairwise::Set, &self.shapes[a]));
-            self.push(&op.name, repeat, vec![self.source(a)], buffer);
+            self.push(&op.name, StepKind::Combine(repeat), vec![self.source(a)], buffer);
+            let kind = StepKind::Combine(step(kernel, &self.shapes[b]));
+            self.push(&op.name, kind, vec![self.source(b)], buffer);
             buffer
         } else {
-            self.own(op, a)
+            self.combine(op, step(kernel, &self.shapes[b]), a, b)
         };
-        self.push(&op.name, step(kernel, &self.shapes[b]), vec![self.source(b)], buffer);
         if relu {
             self.push(&op.name, StepKind::InPlace(InPlace::Relu), vec![], buffer);
             self.has_zeros[op.output] = true;

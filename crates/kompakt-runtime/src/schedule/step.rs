@@ -49,6 +49,8 @@ pub(crate) enum StepKind {
     InPlace(InPlace),
     /// Combines the input into the output.
     Combine(Combine),
+    /// The same of a first and a second input, where the first has other readers; it has the output's shape.
+    CombineTo(Combine),
     /// Computes the output from the input.
     OutOfPlace(OutOfPlace),
     /// Concatenates the inputs along the first dimension after the batch.
@@ -102,8 +104,9 @@ pub(crate) enum InPlace {
     HardSwish,
     Silu,
     Function(UnaryFunction),
-    /// Over elements of stride `inner`.
+    /// Over `len` elements of stride `inner`.
     Softmax {
+        len: usize,
         inner: usize,
         layout: Layout,
     },
@@ -189,7 +192,7 @@ impl StepKind {
             Self::Linear { .. } => "linear",
             Self::Convolution { .. } | Self::ExpandedDepthwise { .. } => "conv2d",
             Self::InPlace(kind) => kind.name(),
-            Self::Combine(kind) => kind.name(),
+            Self::Combine(kind) | Self::CombineTo(kind) => kind.name(),
             Self::OutOfPlace(kind) => kind.name(),
             Self::Concat { .. } => "concat",
             Self::General(kind) => kind.name(),

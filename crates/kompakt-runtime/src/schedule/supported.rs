@@ -26,8 +26,11 @@ pub(super) fn shapes(program: &Program) -> Result<Vec<Vec<usize>>, Vec<String>> 
 /// only along the first after it.
 pub(super) fn along_the_batch(kind: &Kind) -> Option<&'static str> {
     let is_fine = match kind {
-        Kind::Softmax { axis } | Kind::LogSoftmax { axis } | Kind::Concat { axis } => *axis == 1,
-        Kind::Gather { axis, .. } | Kind::Take { axis } | Kind::TopK { axis, .. } => *axis > 0,
+        Kind::LogSoftmax { axis } | Kind::Concat { axis } => *axis == 1,
+        Kind::Softmax { axis }
+        | Kind::Gather { axis, .. }
+        | Kind::Take { axis }
+        | Kind::TopK { axis, .. } => *axis > 0,
         Kind::Reduce { axes, .. } => !axes.contains(&0),
         Kind::Slice { start, step } => start[0] == 0 && step[0] == 1,
         Kind::Pad { before } => before[0] == 0,
