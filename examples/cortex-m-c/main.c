@@ -1,23 +1,19 @@
-/* Digits through the C that `kompakt export --c` makes of a network: the file `digits.bin`, 28 x 28 bytes an image, in; a line
+/* Digits through the C that `kompakt export --bytes --c` makes of a network: the file `digits.bin`, 28 x 28 bytes an image, in; a line
  * with the class of each out, then the ticks of one run, those of a loop of known length, and the most stack in use. Built and run by `cargo xtask ci cortex-m-c`. */
 #include "board.h"
 #include "digits.h"
 
-static float input[DIGITS_INPUT_LEN], output[DIGITS_OUTPUT_LEN], arena[DIGITS_ARENA_LEN];
+static uint8_t input[DIGITS_INPUT_LEN];
+static float output[DIGITS_OUTPUT_LEN], arena[DIGITS_ARENA_LEN];
 
 int main(void) {
     int32_t file = board_open("digits.bin");
-    /* The bytes lie at the end of the floats that are made of them, from the first on. */
-    uint8_t *bytes = (uint8_t *)input + 3 * DIGITS_INPUT_LEN;
     uint32_t ticks = 0, i;
     if (file < 0) {
         return 1;
     }
-    while (board_read(file, bytes, DIGITS_INPUT_LEN) == 0) {
+    while (board_read(file, input, DIGITS_INPUT_LEN) == 0) {
         uint32_t best = 0;
-        for (i = 0; i < DIGITS_INPUT_LEN; i++) {
-            input[i] = (float)bytes[i] / 255.0f;
-        }
         board_timer_start();
         digits_run(input, output, arena);
         ticks = board_timer_ticks();

@@ -40,14 +40,12 @@ pub(crate) const CORTEX_M0: Board = Board {
     ram_bytes: 16 << 10,
 };
 
-/// What the compiler is asked for in every build.
+/// The language and its warnings, in every build.
+pub(crate) const WARNINGS: &[&str] = &["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic"];
+
+/// What a small program is made with.
 const FLAGS: &[&str] = &[
-    "-std=c11",
     "-Os",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-pedantic",
     "-masm-syntax-unified",
     "-ffunction-sections",
     "-fdata-sections",
@@ -99,6 +97,21 @@ impl Tools {
         Command::new(self.folder.join("bin").join(format!("arm-none-eabi-{name}")))
     }
 
+    fn compiler(&self, board: &Board) -> Command {
+        let mut gcc = self.tool("gcc");
+        gcc.args(board.flags).args(WARNINGS).args(FLAGS);
+        // Beside the unpacked compiler, and not where the package would have them.
+        gcc.arg("-isystem").arg(self.folder.join("root/usr/include/newlib"));
+        gcc
+    }
+
+    /// Compiles a C file for the board without linking it.
+    ///
+    /// Errors: the compiler warns.
+    pub(crate) fn check(&self, board: &Board, file: &Path) -> Result<()> {
+        said(self.compiler(board).args(["-c", "-o", "/dev/null"]).arg(file)).map(|_| ())
+    }
+
     /// Compiles the C files for the board into `program`.
     ///
     /// Errors: the compiler warns.
@@ -106,11 +119,8 @@ impl Tools {
         let example = crate::ci::root().join("examples/cortex-m-c");
         let variant = said(self.tool("gcc").args(board.flags).arg("-print-multi-directory"))?;
         let newlib = self.folder.join("root/usr/lib/arm-none-eabi/newlib").join(variant.trim());
-        let mut gcc = self.tool("gcc");
-        gcc.args(board.flags).args(FLAGS);
-        // Beside the unpacked compiler, and not where the package would have them.
-        gcc.arg("-isystem").arg(self.folder.join("root/usr/include/newlib")).arg("-L").arg(newlib);
-        gcc.arg("-I").arg(&example).arg("-T").arg(example.join("link.ld"));
+        let mut gcc = self.compiler(board);
+        gcc.arg("-L").arg(newlib).arg("-I").arg(&example).arg("-T").arg(example.join("link.ld"));
         gcc.arg(format!(
             "-Wl,--defsym=flash_bytes={},--defsym=ram_bytes={}",
             board.flash_bytes, board.ram_bytes
@@ -151,7 +161,7 @@ impl Tools {
 }
 
 /// What a program says; semihosting speaks on stderr.
-fn said(command: &mut Command) -> Result<String> {
+pub(crate) fn said(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| format!("cannot start {name}"))?;
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();

@@ -1,24 +1,73 @@
-//! Tables in the source: each has a name, and its bytes are counted.
+//! Tables and records of the source: each has a name, and its bytes are counted.
 
-use crate::MicroError;
-use std::{collections::BTreeSet, fmt::Write};
+use crate::{MicroError, step::Argument};
+use std::collections::BTreeSet;
 
-/// The tables so far.
+/// What a constant holds.
+#[derive(Debug)]
+pub(crate) enum Data {
+    Bytes(Vec<u8>),
+    Indices(Vec<usize>),
+    Floats(Vec<f32>),
+    Doubles(Vec<f64>),
+    Record(Record, Vec<Argument>),
+}
+
+/// A record's type.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Record {
+    Weights,
+    Geometry,
+    Window,
+}
+
+impl Record {
+    /// Its members in order, as both languages name them.
+    pub(crate) fn members(self) -> &'static [&'static str] {
+        match self {
+            Self::Weights => &["places", "codes", "levels", "n", "n_entries", "gap_bits", "code_bits"],
+            Self::Geometry => &[
+                "channels", "height", "width", "out", "rows", "columns", "kernel_h", "kernel_w", "stride_h",
+                "stride_w", "dilation_h", "dilation_w", "top", "left", "groups",
+            ],
+            Self::Window => &[
+                "channels", "height", "width", "rows", "columns", "kernel_h", "kernel_w", "stride_h", "stride_w",
+                "top", "left", "bottom", "right",
+            ],
+        }
+    }
+
+    /// Its size in C, on 32 bits.
+    fn n_bytes(self) -> usize {
+        match self {
+            Self::Weights => 24,
+            Self::Geometry => 60,
+            Self::Window => 52,
+        }
+    }
+}
+
+/// A constant.
+#[derive(Debug)]
+pub(crate) struct Constant {
+    /// Lower case.
+    pub(crate) name: String,
+    pub(crate) data: Data,
+}
+
+/// The constants so far.
 #[derive(Debug, Default)]
 pub(crate) struct Constants {
-    /// Their definitions.
-    pub(crate) text: String,
-    /// Their size in bytes.
+    /// A record comes after the tables that it names.
+    pub(crate) all: Vec<Constant>,
+    /// Their size in bytes, in C on 32 bits.
     pub(crate) n_bytes: usize,
     names: BTreeSet<String>,
 }
 
-/// Values per line.
-const A_LINE: usize = 24;
-
 impl Constants {
-    /// A unique name in C for the table of `name`.
-    pub(crate) fn name(&mut self, name: &str) -> String {
+    /// A unique name for the table of `name`, valid in C and Rust.
+    fn name(&mut self, name: &str) -> String {
         let mut plain: String = name
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
@@ -36,15 +85,21 @@ impl Constants {
         unique
     }
 
+    fn add(&mut self, name: &str, n_bytes: usize, data: Data) -> String {
+        let name = self.name(name);
+        self.n_bytes += n_bytes;
+        self.all.push(Constant { name: name.clone(), data });
+        name
+    }
+
     /// Adds a table of bytes; returns its name.
-    pub(crate) fn bytes(&mut self, name: &str, bytes: &[u8]) -> String {
-        self.table("uint8_t", name, bytes.len(), bytes.iter().map(u8::to_string))
+    pub(crate) fn bytes(&mut self, name: &str, bytes: Vec<u8>) -> String {
+        self.add(name, bytes.len(), Data::Bytes(bytes))
     }
 
     /// A table of indices.
-    pub(crate) fn indices(&mut self, name: &str, indices: impl IntoIterator<Item = usize>) -> String {
-        let indices: Vec<String> = indices.into_iter().map(|i| format!("{i}u")).collect();
-        self.table("uint32_t", name, 4 * indices.len(), indices.into_iter())
+    pub(crate) fn indices(&mut self, name: &str, indices: &[usize]) -> Argument {
+        Argument::Table(self.add(name, 4 * indices.len(), Data::Indices(indices.to_vec())))
     }
 
     /// A table of floats.
@@ -54,44 +109,17 @@ impl Constants {
         if floats.iter().any(|f| !f.is_finite()) {
             return Err(MicroError::NotFinite(name.into()));
         }
-        Ok(self.table("float", name, 4 * floats.len(), floats.iter().map(|f| float(*f))))
+        Ok(self.add(name, 4 * floats.len(), Data::Floats(floats.to_vec())))
     }
 
     /// A table of doubles.
-    pub(crate) fn doubles(&mut self, name: &str, doubles: &[f64]) -> String {
-        self.table("double", name, 8 * doubles.len(), doubles.iter().map(|d| format!("{d:?}")))
+    pub(crate) fn doubles(&mut self, name: &str, doubles: &[f64]) -> Argument {
+        Argument::Table(self.add(name, 8 * doubles.len(), Data::Doubles(doubles.to_vec())))
     }
 
-    /// Any other constant of that many bytes, as `TYPE NAME = {…}`; returns its name.
-    pub(crate) fn object(&mut self, kind: &str, name: &str, members: &str, n_bytes: usize) -> String {
-        let name = self.name(name);
-        let _ = writeln!(self.text, "static const {kind} {name} = {{{members}}};\n");
-        self.n_bytes += n_bytes;
-        name
+    /// A record.
+    pub(crate) fn record(&mut self, record: Record, name: &str, members: Vec<Argument>) -> Argument {
+        debug_assert_eq!(members.len(), record.members().len());
+        Argument::Record(self.add(name, record.n_bytes(), Data::Record(record, members)))
     }
-
-    fn table(
-        &mut self,
-        kind: &str,
-        name: &str,
-        n_bytes: usize,
-        items: impl ExactSizeIterator<Item = String>,
-    ) -> String {
-        let name = self.name(name);
-        let _ = write!(self.text, "static const {kind} {name}[{}] = {{", items.len().max(1));
-        let is_empty = items.len() == 0;
-        for (i, item) in items.enumerate() {
-            self.text += if i % A_LINE == 0 { "\n    " } else { " " };
-            self.text += &item;
-            self.text.push(',');
-        }
-        self.text += if is_empty { "0};\n\n" } else { "\n};\n\n" };
-        self.n_bytes += n_bytes;
-        name
-    }
-}
-
-/// A float literal that C parses back to the same bits.
-pub(crate) fn float(value: f32) -> String {
-    format!("{value:?}f")
 }

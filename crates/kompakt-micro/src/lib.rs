@@ -1,28 +1,60 @@
-//! A packed network as C source: for machines without an operating system, and for use without a library.
+//! A packed network as C or Rust source: for machines without an operating system, and for use without a library.
 //!
 //! ```text
-//! container ─► steps ─────► arena ─────────────► text ─► NAME.c, NAME.h
-//!              prep, then   first fit: buffers     constants: places, codes, levels, biases
-//!              each node    share memory when      functions of src/c that the steps call
-//!              a call       one is no longer read  NAME_run: the calls
+//! container ─► plan ──────────────────────────────────► text
+//!              calls      prep, then each node          functions of src/c or src/rust that the calls need
+//!              constants  places, codes, levels, biases tables
+//!              arena      first fit: buffers share       NAME_run or run: the calls
+//!                         memory when one is no longer read
 //! ```
 //!
-//! The output is C11 with no headers but `stdint.h` and `string.h`, no heap, no recursion, no state: all
-//! memory is an arena of known length that the caller provides. Weights stay compressed: kept weights are
-//! codes into a codebook, pruned ones cost a flag or a part of a distance, whichever is less for the layer,
-//! and both are read in place.
+//! C is C11 with no headers but `stdint.h` and `string.h`; Rust is a crate without `std`, `alloc` and unsafe code. Both have no
+//! heap, no recursion, no state: all memory is an arena of known length that the caller provides. Weights stay
+//! compressed: kept weights are codes into a codebook, pruned ones cost a flag or a part of a distance, whichever is
+//! less for the layer, and both are read in place.
 //!
-//! Not here: files, the command line (`kompakt export --c`).
+//! Not here: files, the command line (`kompakt export --c`, `--rust`).
 
 mod arena;
+mod c;
 mod constants;
+mod functions;
 mod nodes;
+mod plan;
 mod preparation;
-mod source;
+mod rust;
 mod step;
 mod weights;
 
 use kompakt_format::{Container, FormatError};
+use plan::Plan;
+
+/// The type of the elements of all inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Input {
+    /// Numbers in single precision.
+    #[default]
+    Floats,
+    /// Bytes; each stands for itself divided by 255, as those of a picture do.
+    Bytes,
+}
+
+/// The memory of a network's source, known before it is compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Length in floats of the arena that the caller provides.
+    pub arena_len: usize,
+    /// Bytes of constants in C on 32 bits: weights, codebooks, biases, tables.
+    pub constant_bytes: usize,
+    /// Bytes of all inputs.
+    pub input_bytes: usize,
+    /// Bytes of all outputs.
+    pub output_bytes: usize,
+    /// About how many bytes of code the C is on a Cortex-M4F, by gcc with `-Os`: arithmetic in double precision included.
+    pub code_bytes: usize,
+    /// About how many bytes of stack it takes there.
+    pub stack_bytes: usize,
+}
 
 /// C source of a network.
 #[derive(Debug, Clone)]
@@ -31,27 +63,33 @@ pub struct Source {
     pub code: String,
     /// `NAME.h`.
     pub header: String,
-    /// Length in floats of the arena that the caller provides.
-    pub arena_len: usize,
-    /// Bytes of constants: weights, codebooks, biases, tables.
-    pub constant_bytes: usize,
+    /// What it needs.
+    pub memory: Memory,
 }
 
-/// Why a network cannot become C.
+/// A Rust crate of a network.
+#[derive(Debug, Clone)]
+pub struct Crate {
+    /// `Cargo.toml`.
+    pub manifest: String,
+    /// `src/lib.rs`.
+    pub code: String,
+    /// What it needs.
+    pub memory: Memory,
+}
+
+/// Why a network cannot become source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MicroError {
     /// The container is broken.
     #[error(transparent)]
     Format(#[from] FormatError),
-    /// The name is not valid in C.
-    #[error("{0:?} cannot name a function in C: letters, digits and _, a letter first")]
+    /// The name is not valid.
+    #[error("{0:?} cannot name a function in C or a crate in Rust: letters, digits and _, a letter first")]
     Name(String),
-    /// All nodes whose operators have no function in C.
-    #[error("C source is not made of: {}", .0.join(", "))]
-    Unsupported(Vec<String>),
     /// A value or a layer is too large.
-    #[error("{what} has {n} elements; {limit} are the most that C source is made for")]
+    #[error("{what} has {n} elements; {limit} are the most that source is made for")]
     TooLarge {
         /// Which.
         what: String,
@@ -72,11 +110,48 @@ pub const MAX_LEN: usize = 1 << 28;
 ///
 /// Errors: a broken payload, a name that is not valid in C, a value or layer of more than [`MAX_LEN`]
 /// elements.
-pub fn c_source(container: &Container<'_>, name: &str) -> Result<Source, MicroError> {
+pub fn c_source(container: &Container<'_>, name: &str, input: Input) -> Result<Source, MicroError> {
+    checked(name)?;
+    let plan = Plan::of(container, input)?;
+    Ok(Source { code: c::code(&plan, name), header: c::header(&plan, name), memory: memory_of(&plan) })
+}
+
+/// The network of a container as a Rust crate of that name.
+///
+/// Errors: as [`c_source`].
+pub fn rust_crate(container: &Container<'_>, name: &str, input: Input) -> Result<Crate, MicroError> {
+    checked(name)?;
+    let plan = Plan::of(container, input)?;
+    Ok(Crate { manifest: rust::manifest(name), code: rust::code(&plan), memory: memory_of(&plan) })
+}
+
+/// The memory that the source of a network will need.
+///
+/// Errors: as [`c_source`].
+pub fn memory(container: &Container<'_>, input: Input) -> Result<Memory, MicroError> {
+    Ok(memory_of(&Plan::of(container, input)?))
+}
+
+/// Bytes of code of a call with its arguments.
+const CALL_BYTES: usize = 40;
+/// Bytes of stack of the function that makes the calls and of its caller, and of the arguments of calls.
+const RUN_STACK_BYTES: usize = 220;
+
+fn memory_of(plan: &Plan) -> Memory {
+    let (code, stack) = functions::estimate(&plan.functions());
+    let n_input: usize = plan.inputs.iter().map(plan::Port::n).sum();
+    Memory {
+        arena_len: plan.arena_len,
+        constant_bytes: plan.constants.n_bytes,
+        input_bytes: if plan.input == Input::Bytes { n_input } else { 4 * n_input },
+        output_bytes: 4 * plan.outputs.iter().map(plan::Port::n).sum::<usize>(),
+        code_bytes: code + CALL_BYTES * plan.steps.steps.len(),
+        stack_bytes: stack + RUN_STACK_BYTES,
+    }
+}
+
+fn checked(name: &str) -> Result<(), MicroError> {
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !is_name {
-        return Err(MicroError::Name(name.into()));
-    }
-    source::write(container, name)
+    if is_name { Ok(()) } else { Err(MicroError::Name(name.into())) }
 }

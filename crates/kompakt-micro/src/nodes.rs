@@ -2,13 +2,12 @@
 
 use crate::{
     MAX_LEN, MicroError,
-    constants::{Constants, float},
-    source::Functions,
-    step::{Buffer, Place, Step, Steps},
+    constants::{Constants, Record},
+    step::{Argument, Buffer, Place, Step, Steps, X, Y, numbers},
     weights,
 };
 use kompakt_format::Decoded;
-use kompakt_graph::{Convolution, Graph, Op, Padding, Pair};
+use kompakt_graph::{BinaryFunction, Cell, Convolution, Graph, Op, Padding, Pair, UnaryFunction};
 use std::collections::BTreeMap;
 
 /// The network's values as buffers, its nodes as steps.
@@ -18,11 +17,8 @@ pub(crate) struct Nodes<'a> {
     pub(crate) parameters: &'a [Decoded],
     pub(crate) steps: &'a mut Steps,
     pub(crate) constants: &'a mut Constants,
-    pub(crate) functions: &'a mut Functions,
     /// The buffer of every value so far.
     pub(crate) buffers: BTreeMap<usize, Buffer>,
-    /// Nodes without a function in C.
-    pub(crate) refused: Vec<String>,
 }
 
 impl Nodes<'_> {
@@ -59,17 +55,21 @@ impl Nodes<'_> {
                 self.buffers.insert(value, reads[0]);
                 continue;
             }
+            if let (Op::Constant { .. }, false) = (&node.op, claimed.contains_key(&value)) {
+                // Read where it is.
+                let table = self.table_of(index, 0)?;
+                let place = self.steps.buffer(len, Place::Table(table));
+                self.buffers.insert(value, place);
+                continue;
+            }
             let y = claimed.get(&value).copied().unwrap_or_else(|| self.steps.buffer(len, Place::Unknown));
             self.node(index, reads, y)?;
             self.buffers.insert(value, y);
         }
-        if !self.refused.is_empty() {
-            return Err(MicroError::Unsupported(core::mem::take(&mut self.refused)));
-        }
         for (value, buffer) in copies {
             let n: usize = self.graph.shape(value).iter().product();
-            let statement = format!("memcpy({{y}}, {{0}}, {n} * sizeof(float));");
-            self.step("an output", statement, vec![self.buffers[&value]], buffer, None);
+            let reads = vec![self.buffers[&value]];
+            self.step("an output", "move_floats", vec![Argument::Number(n), X, Y], reads, buffer, None);
         }
         Ok(())
     }
@@ -77,12 +77,14 @@ impl Nodes<'_> {
     fn step(
         &mut self,
         what: &str,
-        statement: String,
+        function: &'static str,
+        arguments: Vec<Argument>,
         reads: Vec<Buffer>,
         writes: Buffer,
         in_place: Option<usize>,
     ) {
-        self.steps.steps.push(Step { statement, reads, writes, in_place, what: what.into() });
+        let what = what.into();
+        self.steps.steps.push(Step { function, arguments, reads, writes, scratch: None, in_place, what });
     }
 
     /// The parameters of a node, in the graph's order: their indices.
@@ -99,38 +101,35 @@ impl Nodes<'_> {
         let x = graph.shape(node.inputs[0]);
         let (n, channels): (usize, usize) = (shape.iter().product(), x.first().copied().unwrap_or(1));
         let area = x.iter().product::<usize>() / channels.max(1);
-        let elementwise = |this: &mut Self, name: &'static str, arguments: &[f32]| {
-            let arguments: String = arguments.iter().map(|a| format!("{}, ", float(*a))).collect();
-            this.functions.need(name);
-            this.step(what, format!("{name}({arguments}{n}, {{0}}, {{y}});"), reads.clone(), y, Some(0));
+        let elementwise = |this: &mut Self, name: &'static str, own: &[f32]| {
+            let mut arguments: Vec<Argument> = own.iter().copied().map(Argument::Float).collect();
+            arguments.extend([Argument::Number(n), X, Y]);
+            this.step(what, name, arguments, reads.clone(), y, Some(0));
         };
-        let by_channel = |this: &mut Self, name: &'static str, tables: &str| {
-            this.functions.need(name);
-            let call = format!("{name}({tables}{channels}, {area}, {{0}}, {{y}});");
-            this.step(what, call, reads.clone(), y, Some(0));
+        let by_channel = |this: &mut Self, name: &'static str, tables: Vec<Argument>| {
+            let arguments = [tables, numbers([channels, area]), vec![X, Y]].concat();
+            this.step(what, name, arguments, reads.clone(), y, Some(0));
         };
         match &node.op {
             Op::Linear { out_features, .. } => {
-                let (of, bias) = self.layer(index)?;
-                let call = format!("linear(&{of}, {bias}, {channels}, {out_features}, {{0}}, {{y}});");
-                self.functions.need("linear");
-                self.step(what, call, reads, y, None);
+                let layer = self.layer(index)?;
+                let arguments = [layer, numbers([channels, *out_features]), vec![X, Y]].concat();
+                self.step(what, "linear", arguments, reads, y, None);
             }
             Op::Conv2d { .. } => {
-                let (of, bias) = self.layer(index)?;
+                let layer = self.layer(index)?;
                 let Some(g) = Convolution::of(&node.op, x, shape) else { return Ok(()) };
-                let numbers = [
+                let members = [
                     &g.input[..],
                     &g.output,
                     &[g.kernel.h, g.kernel.w, g.stride.h, g.stride.w, g.dilation.h, g.dilation.w],
                     &[g.padding.top, g.padding.left, g.groups],
                 ]
                 .concat();
-                let geometry =
-                    self.constants.object("geometry", &format!("{what}.geometry"), &list(&numbers), 60);
-                self.functions.need("convolution");
-                let call = format!("convolution(&{geometry}, &{of}, {bias}, {{0}}, {{y}});");
-                self.step(what, call, reads, y, None);
+                let members = members.into_iter().map(Argument::Number).collect();
+                let geometry = self.constants.record(Record::Geometry, &format!("{what}.geometry"), members);
+                let arguments = [vec![geometry], layer, vec![X, Y]].concat();
+                self.step(what, "convolution", arguments, reads, y, None);
             }
             Op::BatchNorm { eps } => {
                 let p: Vec<Vec<f32>> =
@@ -143,31 +142,28 @@ impl Nodes<'_> {
                 ];
                 let scales = self.constants.floats(&format!("{what}.scale"), &scales)?;
                 let biases = self.constants.floats(&format!("{what}.bias"), &biases)?;
-                by_channel(self, "scale_bias", &format!("{scales}, {biases}, "));
+                by_channel(self, "scale_bias", vec![Argument::Table(scales), Argument::Table(biases)]);
             }
             Op::ScaleBias => {
-                let tables = self.tables(index)?;
-                by_channel(self, "scale_bias", &tables);
+                let tables = vec![self.table_of(index, 0)?, self.table_of(index, 1)?];
+                by_channel(self, "scale_bias", tables.into_iter().map(Argument::Table).collect());
             }
             Op::Prelu => {
-                let tables = self.tables(index)?;
-                by_channel(self, "prelu", &tables);
+                let table = Argument::Table(self.table_of(index, 0)?);
+                by_channel(self, "prelu", vec![table]);
             }
             Op::MaxPool { kernel, stride, padding, .. } => {
                 let window = self.window(what, x, shape, *kernel, *stride, *padding);
-                self.functions.need("max_pool");
-                self.step(what, format!("max_pool(&{window}, {{0}}, {{y}});"), reads, y, None);
+                self.step(what, "max_pool", vec![window, X, Y], reads, y, None);
             }
             Op::AvgPool { kernel, stride, padding, count_include_pad, .. } => {
                 let window = self.window(what, x, shape, *kernel, *stride, *padding);
-                self.functions.need("average_pool");
-                let counts = u8::from(*count_include_pad);
-                self.step(what, format!("average_pool(&{window}, {counts}, {{0}}, {{y}});"), reads, y, None);
+                let counts = Argument::Number(usize::from(*count_include_pad));
+                self.step(what, "average_pool", vec![window, counts, X, Y], reads, y, None);
             }
             Op::GlobalAvgPool => {
-                self.functions.need("global_average_pool");
-                let call = format!("global_average_pool({channels}, {area}, {{0}}, {{y}});");
-                self.step(what, call, reads, y, None);
+                let arguments = [numbers([channels, area]), vec![X, Y]].concat();
+                self.step(what, "global_average_pool", arguments, reads, y, None);
             }
             Op::Relu => elementwise(self, "relu", &[]),
             Op::Sigmoid => elementwise(self, "sigmoid", &[]),
@@ -178,26 +174,29 @@ impl Nodes<'_> {
             Op::LeakyRelu { slope } => elementwise(self, "leaky_relu", &[*slope]),
             Op::Scale { factor, offset } => elementwise(self, "scale", &[*factor, *offset]),
             Op::Clip { low, high } => elementwise(self, "clip", &[*low, *high]),
-            Op::Softmax => by_channel(self, "softmax", ""),
-            Op::LogSoftmax => by_channel(self, "log_softmax", ""),
+            Op::Softmax => by_channel(self, "softmax", vec![]),
+            Op::LogSoftmax => by_channel(self, "log_softmax", vec![]),
             Op::LocalResponseNorm { size, alpha, beta, bias } => {
-                self.functions.need("local_response_norm");
-                let [alpha, beta, bias] = [*alpha, *beta, *bias].map(float);
-                let call = format!(
-                    "local_response_norm({size}, {alpha}, {beta}, {bias}, {channels}, {area}, {{0}}, {{y}});"
-                );
-                self.step(what, call, reads, y, None);
+                let mut arguments = numbers([*size]);
+                arguments.extend([*alpha, *beta, *bias].map(Argument::Float));
+                arguments.extend([Argument::Number(channels), Argument::Number(area), X, Y]);
+                self.step(what, "local_response_norm", arguments, reads, y, None);
             }
-            Op::Add => self.pairwise(index, '+', reads, y),
-            Op::Sub => self.pairwise(index, '-', reads, y),
-            Op::Mul => self.pairwise(index, '*', reads, y),
-            Op::Div => self.pairwise(index, '/', reads, y),
+            Op::Add => self.pairwise(index, "add_of", reads, y),
+            Op::Sub => self.pairwise(index, "subtract_of", reads, y),
+            Op::Mul => self.pairwise(index, "multiply_of", reads, y),
+            Op::Div => self.pairwise(index, "divide_of", reads, y),
+            Op::Binary { function } => self.pairwise(index, binary(*function), reads, y),
+            Op::Unary { function } => {
+                let arguments = vec![Argument::Function(unary(*function)), Argument::Number(n), X, Y];
+                self.step(what, "unary", arguments, reads, y, Some(0));
+            }
             Op::Concat => {
                 let mut at = 0;
                 for (&value, buffer) in node.inputs.iter().zip(reads) {
                     let n: usize = graph.shape(value).iter().product();
-                    let call = format!("memcpy({{y}} + {at}, {{0}}, {n} * sizeof(float));");
-                    self.step(what, call, vec![buffer], y, None);
+                    let arguments = vec![Argument::Number(n), X, Argument::Result(at)];
+                    self.step(what, "move_floats", arguments, vec![buffer], y, None);
                     at += n;
                 }
             }
@@ -225,65 +224,133 @@ impl Nodes<'_> {
                 self.copy(what, x, &strides(x), &y_step, [0, 0], reads, y);
             }
             Op::Gather { axis, indices } => {
-                let table = self.constants.indices(&format!("{what}.indices"), indices.iter().copied());
-                let (outer, inner): (usize, usize) =
-                    (x[..*axis].iter().product(), x[axis + 1..].iter().product());
-                let (from, n) = (x[*axis], indices.len());
-                self.functions.need("gather");
-                let call = format!("gather({outer}, {from}, {inner}, {table}, {n}, {{0}}, {{y}});");
-                self.step(what, call, reads, y, None);
+                let table = self.constants.indices(&format!("{what}.indices"), indices);
+                let (outer, inner) = around(x, *axis);
+                let mut arguments = numbers([outer, x[*axis], inner]);
+                arguments.extend([table, Argument::Number(indices.len()), X, Y]);
+                self.step(what, "gather", arguments, reads, y, None);
             }
             Op::Resize { size, step, offset } => {
-                let step = self.constants.floats(&format!("{what}.step"), step)?;
-                let offset = self.constants.floats(&format!("{what}.offset"), offset)?;
-                let (h, w) = (x[1], x[2]);
-                let call = format!(
-                    "resize({channels}, {h}, {w}, {}, {}, {step}, {offset}, {{0}}, {{y}});",
-                    size.h, size.w
-                );
-                self.functions.need("resize");
-                self.step(what, call, reads, y, None);
+                let step = Argument::Table(self.constants.floats(&format!("{what}.step"), step)?);
+                let offset = Argument::Table(self.constants.floats(&format!("{what}.offset"), offset)?);
+                let mut arguments = numbers([channels, x[1], x[2], size.h, size.w]);
+                arguments.extend([step, offset, X, Y]);
+                self.step(what, "resize", arguments, reads, y, None);
             }
-            Op::Unary { .. }
-            | Op::Binary { .. }
-            | Op::Select
-            | Op::Reduce { .. }
-            | Op::MatMul
-            | Op::Constant { .. }
-            | Op::Embedding { .. }
-            | Op::Take { .. }
-            | Op::Scatter { .. }
-            | Op::TopK { .. }
-            | Op::Recurrent { .. } => self.refused.push(format!("{what} ({})", node.op.name())),
+            Op::Select => {
+                let mut arguments = numbers([n, shape.len()]);
+                arguments.push(self.constants.indices(&format!("{what}.sizes"), shape));
+                for (i, &value) in node.inputs.iter().enumerate() {
+                    let steps = repeated(graph.shape(value), shape);
+                    arguments.push(self.constants.indices(&format!("{what}.steps_{i}"), &steps));
+                }
+                arguments.extend([X, Argument::Operand(1, 0), Argument::Operand(2, 0), Y]);
+                self.step(what, "select_values", arguments, reads, y, None);
+            }
+            Op::Reduce { function, axes } => {
+                let steps = strides(x);
+                let mut arguments = vec![Argument::Number(usize::from(*function)), Argument::Number(n)];
+                for (part, is_reduced) in [("kept", false), ("reduced", true)] {
+                    let dims: Vec<usize> = (0..x.len()).filter(|d| axes.contains(d) == is_reduced).collect();
+                    let table = |from: &[usize]| dims.iter().map(|&d| from[d]).collect::<Vec<_>>();
+                    let (sizes, steps) = (table(x), table(&steps));
+                    if is_reduced {
+                        arguments.push(Argument::Number(sizes.iter().product()));
+                    }
+                    arguments.push(Argument::Number(dims.len()));
+                    arguments.push(self.constants.indices(&format!("{what}.{part}"), &sizes));
+                    arguments.push(self.constants.indices(&format!("{what}.{part}_steps"), &steps));
+                }
+                arguments.extend([X, Y]);
+                self.step(what, "reduce", arguments, reads, y, None);
+            }
+            Op::MatMul => {
+                let rank = shape.len();
+                let (lead, sizes) = (&shape[..rank - 2], [0, 1].map(|i| graph.shape(node.inputs[i])));
+                let matrices: usize = lead.iter().product();
+                let mut arguments = numbers([matrices, lead.len()]);
+                arguments.push(self.constants.indices(&format!("{what}.sizes"), lead));
+                for (part, from) in [("a", sizes[0]), ("b", sizes[1])] {
+                    let matrix = from[rank - 2] * from[rank - 1];
+                    let steps: Vec<usize> =
+                        repeated(&from[..rank - 2], lead).into_iter().map(|step| step * matrix).collect();
+                    arguments.push(self.constants.indices(&format!("{what}.{part}"), &steps));
+                }
+                arguments.extend(numbers([shape[rank - 2], sizes[0][rank - 1], shape[rank - 1]]));
+                arguments.extend([X, Argument::Operand(1, 0), Y]);
+                self.step(what, "mat_mul", arguments, reads, y, None);
+            }
+            Op::Constant { .. } => {
+                let table = self.table_of(index, 0)?;
+                let place = self.steps.buffer(n, Place::Table(table));
+                self.step(what, "move_floats", vec![Argument::Number(n), X, Y], vec![place], y, None);
+            }
+            Op::Embedding { rows, features } => {
+                let of = self.weights(index)?;
+                let n = graph.shape(node.inputs[0]).iter().product();
+                let arguments = [vec![of], numbers([*rows, *features, n]), vec![X, Y]].concat();
+                self.step(what, "embedding", arguments, reads, y, None);
+            }
+            Op::Take { axis } => {
+                let (outer, inner) = around(x, *axis);
+                let n_indices = graph.shape(node.inputs[1]).iter().product();
+                let mut arguments = numbers([outer, x[*axis], inner, n_indices]);
+                arguments.extend([X, Argument::Operand(1, 0), Y]);
+                self.step(what, "take_at", arguments, reads, y, None);
+            }
+            Op::Scatter { update } => {
+                let k = graph.shape(node.inputs[1])[0];
+                let mut arguments = numbers([usize::from(*update), x[0], x[1], k]);
+                arguments.extend([X, Argument::Operand(1, 0), Argument::Operand(2, 0), Y]);
+                self.step(what, "scatter", arguments, reads, y, None);
+            }
+            Op::TopK { axis, k, largest, indices } => {
+                let (outer, inner) = around(x, *axis);
+                let mut arguments = numbers([outer, x[*axis], inner, *k]);
+                arguments.extend(numbers([usize::from(*largest), usize::from(*indices)]));
+                arguments.extend([X, Y]);
+                self.step(what, "top_k", arguments, reads, y, None);
+            }
+            Op::Recurrent { cell, hidden, reverse } => {
+                let of = self.weights(index)?;
+                let bias = Argument::Optional(Some(self.table_of(index, 1)?));
+                let gates = cell.n_gates() * hidden;
+                let len = if *cell == Cell::GruResetFirst { 2 * gates + hidden } else { gates };
+                let scratch = self.steps.buffer(len, Place::Unknown);
+                let sizes = [usize::from(*cell), usize::from(*reverse), x[0], x[1], *hidden];
+                let mut arguments = [numbers(sizes), vec![of, bias]].concat();
+                arguments.extend([0, 1, 2].map(|i| Argument::Operand(i, 0)));
+                arguments.extend([Argument::Scratch, Y]);
+                self.step(what, "recurrent", arguments, reads, y, None);
+                if let Some(step) = self.steps.steps.last_mut() {
+                    step.scratch = Some(scratch);
+                }
+            }
             // Views have no step.
             Op::Flatten | Op::Reshape { .. } | Op::Dropout { .. } | Op::Identity => {}
         }
         Ok(())
     }
 
-    /// The weights of a layer and its bias, as names in C.
-    fn layer(&mut self, node: usize) -> Result<(String, String), MicroError> {
-        let parameters = self.parameters_of(node);
-        let weight = &self.graph.params()[parameters[0]];
-        self.functions.need("weights");
-        let of = weights::write(self.constants, &weight.name, weight.len(), &self.parameters[parameters[0]])?;
-        let bias = match parameters.get(1) {
-            Some(&bias) => {
-                self.constants.floats(&self.graph.params()[bias].name, &self.parameters[bias].to_f32())?
-            }
-            None => "0".into(),
-        };
-        Ok((of, bias))
+    /// A layer's weights, which are its first parameter.
+    fn weights(&mut self, node: usize) -> Result<Argument, MicroError> {
+        let index = self.parameters_of(node)[0];
+        let weight = &self.graph.params()[index];
+        weights::write(self.constants, &weight.name, weight.len(), &self.parameters[index])
     }
 
-    /// All parameters of a node as tables, as the first arguments of a call.
-    fn tables(&mut self, node: usize) -> Result<String, MicroError> {
-        let mut arguments = String::new();
-        for i in self.parameters_of(node) {
-            let name = self.constants.floats(&self.graph.params()[i].name, &self.parameters[i].to_f32())?;
-            arguments += &format!("{name}, ");
-        }
-        Ok(arguments)
+    /// The weights of a layer and its bias.
+    fn layer(&mut self, node: usize) -> Result<Vec<Argument>, MicroError> {
+        let of = self.weights(node)?;
+        let has_bias = self.parameters_of(node).len() > 1;
+        let bias = if has_bias { Some(self.table_of(node, 1)?) } else { None };
+        Ok(vec![of, Argument::Optional(bias)])
+    }
+
+    /// The parameter of that number of a node as a table.
+    fn table_of(&mut self, node: usize, number: usize) -> Result<String, MicroError> {
+        let index = self.parameters_of(node)[number];
+        self.constants.floats(&self.graph.params()[index].name, &self.parameters[index].to_f32())
     }
 
     fn window(
@@ -294,21 +361,20 @@ impl Nodes<'_> {
         kernel: Pair,
         stride: Pair,
         padding: Padding,
-    ) -> String {
-        let numbers = [
+    ) -> Argument {
+        let members = [
             x,
             &shape[1..],
             &[kernel.h, kernel.w, stride.h, stride.w],
             &[padding.top, padding.left, padding.bottom, padding.right],
         ]
         .concat();
-        self.functions.need("pools");
-        self.constants.object("window", &format!("{what}.window"), &list(&numbers), 52)
+        let members = members.into_iter().map(Argument::Number).collect();
+        self.constants.record(Record::Window, &format!("{what}.window"), members)
     }
 
     fn zero(&mut self, what: &str, n: usize, y: Buffer) {
-        self.functions.need("zero");
-        self.step(what, format!("zero({n}, {{y}});"), vec![], y, None);
+        self.step(what, "zero", vec![Argument::Number(n), Y], vec![], y, None);
     }
 
     /// A box of elements, copied from one offset of the operand to another of the result.
@@ -324,34 +390,92 @@ impl Nodes<'_> {
         y: Buffer,
     ) {
         let mut table = |part: &str, numbers: &[usize]| {
-            self.constants.indices(&format!("{what}.{part}"), numbers.iter().copied())
+            self.constants.indices(&format!("{what}.{part}"), numbers)
         };
-        let [sizes, x_step, y_step] = [table("sizes", dims), table("from", x_step), table("to", y_step)];
-        let rank = dims.len();
-        self.functions.need("copy");
-        let call = format!("copy({rank}, {sizes}, {x_step}, {y_step}, {{0}} + {from}, {{y}} + {to});");
-        self.step(what, call, reads, y, None);
+        let tables = [table("sizes", dims), table("from", x_step), table("to", y_step)];
+        let mut arguments = numbers([dims.len()]);
+        arguments.extend(tables);
+        arguments.extend([Argument::Operand(0, from), Argument::Result(to)]);
+        self.step(what, "copy", arguments, reads, y, None);
     }
 
-    fn pairwise(&mut self, node: usize, operation: char, reads: Vec<Buffer>, y: Buffer) {
+    fn pairwise(&mut self, node: usize, function: &'static str, reads: Vec<Buffer>, y: Buffer) {
         let graph = self.graph;
         let (what, inputs) = (&graph.nodes()[node].name, &graph.nodes()[node].inputs);
         let shape = graph.shape(graph.value_of(node));
-        let repeated = |x: &[usize]| -> Vec<usize> {
-            let steps = strides(x);
-            (0..x.len()).map(|d| if x[d] == shape[d] { steps[d] } else { 0 }).collect()
-        };
-        let mut table = |part: &str, numbers: &[usize]| {
-            self.constants.indices(&format!("{what}.{part}"), numbers.iter().copied())
-        };
-        let sizes = table("sizes", shape);
-        let [a, b] = [0, 1].map(|i| table(if i == 0 { "a" } else { "b" }, &repeated(graph.shape(inputs[i]))));
+        let mut arguments = vec![Argument::Function(function), Argument::Number(shape.len())];
+        arguments.push(self.constants.indices(&format!("{what}.sizes"), shape));
+        for (part, &value) in ["a", "b"].into_iter().zip(inputs) {
+            let steps = repeated(graph.shape(value), shape);
+            arguments.push(self.constants.indices(&format!("{what}.{part}"), &steps));
+        }
+        arguments.extend([X, Argument::Operand(1, 0), Y]);
         let in_place = (0..2).find(|&i| graph.shape(inputs[i]) == shape && inputs[0] != inputs[1]);
-        self.functions.need("pairwise");
-        let rank = shape.len();
-        let call = format!("pairwise('{operation}', {rank}, {sizes}, {a}, {b}, {{0}}, {{1}}, {{y}});");
-        self.step(what, call, reads, y, in_place);
+        self.step(what, "pairwise", arguments, reads, y, in_place);
     }
+}
+
+/// The function that computes a unary function.
+fn unary(function: UnaryFunction) -> &'static str {
+    match function {
+        UnaryFunction::Abs => "absolute_of",
+        UnaryFunction::Sign => "sign_of",
+        UnaryFunction::Floor => "floor_of",
+        UnaryFunction::Ceil => "ceiling_of",
+        UnaryFunction::Round => "round_of",
+        UnaryFunction::Truncate => "truncate_of",
+        UnaryFunction::Sqrt => "square_root_of",
+        UnaryFunction::Reciprocal => "reciprocal_of",
+        UnaryFunction::Exp => "exponential_of",
+        UnaryFunction::Log => "logarithm_of",
+        UnaryFunction::Sin => "sine_of",
+        UnaryFunction::Cos => "cosine_of",
+        UnaryFunction::Tan => "tangent_of",
+        UnaryFunction::Asin => "arcsine_of",
+        UnaryFunction::Acos => "arccosine_of",
+        UnaryFunction::Atan => "arctangent_of",
+        UnaryFunction::Sinh => "hyperbolic_sine_of",
+        UnaryFunction::Cosh => "hyperbolic_cosine_of",
+        UnaryFunction::Asinh => "area_sine_of",
+        UnaryFunction::Acosh => "area_cosine_of",
+        UnaryFunction::Atanh => "area_tangent_of",
+        UnaryFunction::Erf => "error_function_of",
+        UnaryFunction::Gelu => "gelu_of",
+        UnaryFunction::Softplus => "softplus_of",
+        UnaryFunction::Not => "not_of",
+        UnaryFunction::IsNan => "is_nan_of",
+        UnaryFunction::IsInfinite => "is_infinite_of",
+    }
+}
+
+/// The function that computes a binary function.
+fn binary(function: BinaryFunction) -> &'static str {
+    match function {
+        BinaryFunction::Pow => "power_of",
+        BinaryFunction::Max => "maximum_of",
+        BinaryFunction::Min => "minimum_of",
+        BinaryFunction::Modulo => "modulo_of",
+        BinaryFunction::Remainder => "remainder_of",
+        BinaryFunction::Equal => "equal_of",
+        BinaryFunction::Less => "less_of",
+        BinaryFunction::LessOrEqual => "less_or_equal_of",
+        BinaryFunction::Greater => "greater_of",
+        BinaryFunction::GreaterOrEqual => "greater_or_equal_of",
+        BinaryFunction::And => "and_of",
+        BinaryFunction::Or => "or_of",
+        BinaryFunction::Xor => "xor_of",
+    }
+}
+
+/// The stride of each dimension of a value that is broadcast to `shape`: 0 where it is repeated.
+fn repeated(x: &[usize], shape: &[usize]) -> Vec<usize> {
+    let steps = strides(x);
+    (0..x.len()).map(|d| if x[d] == shape[d] { steps[d] } else { 0 }).collect()
+}
+
+/// Elements before a dimension, and after it.
+fn around(x: &[usize], axis: usize) -> (usize, usize) {
+    (x[..axis].iter().product(), x[axis + 1..].iter().product())
 }
 
 /// Whether the value equals its operand, element by element, at the same offsets.
@@ -362,8 +486,4 @@ fn is_view(op: &Op) -> bool {
 /// The stride of each dimension of a row-major value.
 fn strides(shape: &[usize]) -> Vec<usize> {
     (0..shape.len()).map(|d| shape[d + 1..].iter().product()).collect()
-}
-
-fn list(numbers: &[usize]) -> String {
-    numbers.iter().map(|n| format!("{n}u")).collect::<Vec<_>>().join(", ")
 }

@@ -2,9 +2,8 @@
 
 use crate::{
     MAX_LEN, MicroError,
-    constants::{Constants, float},
-    source::Functions,
-    step::{Buffer, Place, Step, Steps},
+    constants::Constants,
+    step::{Argument, Buffer, Place, Step, Steps, X, Y, numbers},
 };
 use kompakt_prep::{Filter, Pipeline, Shape, Step as PrepStep};
 
@@ -14,7 +13,6 @@ pub(crate) fn add(
     raw: Buffer,
     steps: &mut Steps,
     constants: &mut Constants,
-    functions: &mut Functions,
 ) -> Result<Buffer, MicroError> {
     let (mut x, mut before) = (raw, pipeline.input_shape());
     for (i, (step, after)) in pipeline.steps().iter().zip(pipeline.shapes()).enumerate() {
@@ -23,66 +21,74 @@ pub(crate) fn add(
         }
         let y = steps.buffer(after.len(), Place::Unknown);
         let what = format!("prep_{}_{i}", step.name());
-        for (statement, is_elementwise) in calls(step, &what, before, after, constants, functions)? {
+        for (function, arguments, is_elementwise) in calls(step, &what, before, after, constants)? {
             let in_place = is_elementwise.then_some(0);
-            steps.steps.push(Step { statement, reads: vec![x], writes: y, in_place, what: what.clone() });
+            let (reads, what) = (vec![x], what.clone());
+            steps.steps.push(Step { function, arguments, reads, writes: y, scratch: None, in_place, what });
         }
         (x, before) = (y, after);
     }
     Ok(x)
 }
 
-/// The calls of a step, each with whether it may work in place.
+/// A function, its arguments, and whether it may work in place.
+type Call = (&'static str, Vec<Argument>, bool);
+
+/// The calls of a step.
 fn calls(
     step: &PrepStep,
     what: &str,
     before: Shape,
     after: Shape,
     constants: &mut Constants,
-    functions: &mut Functions,
-) -> Result<Vec<(String, bool)>, MicroError> {
+) -> Result<Vec<Call>, MicroError> {
     let ([c, h, w], [_, rows, columns]) = (planes(before), planes(after));
     let (n, plane) = (before.len(), h * w);
-    let sizes = format!("{c}, {h}, {w}, {rows}, {columns}");
-    let mut call = |function: &'static str, arguments: String, in_place: bool| {
-        functions.need(function);
-        (format!("{function}({arguments}, {{0}}, {{y}});"), in_place)
+    let image = || numbers([c, h, w]);
+    let sizes = || numbers([c, h, w, rows, columns]);
+    // Arguments end with the operand and the result.
+    let call = |function: &'static str, mut arguments: Vec<Argument>| {
+        arguments.extend([X, Y]);
+        vec![(function, arguments, false)]
+    };
+    let in_place = |function: &'static str, mut arguments: Vec<Argument>| {
+        arguments.extend([X, Y]);
+        vec![(function, arguments, true)]
     };
     Ok(match step {
-        PrepStep::Invert => vec![call("prep_invert", n.to_string(), true)],
-        PrepStep::Grayscale if c == 1 => {
-            vec![(format!("memcpy({{y}}, {{0}}, {n} * sizeof(float));"), false)]
-        }
-        PrepStep::Grayscale => vec![call("prep_grayscale", plane.to_string(), false)],
+        PrepStep::Invert => in_place("prep_invert", numbers([n])),
+        PrepStep::Grayscale if c == 1 => call("move_floats", numbers([n])),
+        PrepStep::Grayscale => call("prep_grayscale", numbers([plane])),
         PrepStep::Channels { order } => {
-            let table = constants.indices(what, order.iter().copied());
-            vec![call("prep_channels", format!("{table}, {}, {plane}", order.len()), false)]
+            let table = constants.indices(what, order);
+            call("prep_channels", [vec![table], numbers([order.len(), plane])].concat())
         }
         PrepStep::Normalize { mean, std } => {
             let mut table = |part: &str, values: &[f32]| {
                 let all: Vec<f32> = values.iter().copied().cycle().take(c).collect();
-                constants.floats(&format!("{what}.{part}"), &all)
+                constants.floats(&format!("{what}.{part}"), &all).map(Argument::Table)
             };
-            let (mean, std) = (table("mean", mean)?, table("std", std)?);
-            vec![call("prep_normalize", format!("{mean}, {std}, {c}, {plane}"), true)]
+            let tables = vec![table("mean", mean)?, table("std", std)?];
+            in_place("prep_normalize", [tables, numbers([c, plane])].concat())
         }
         PrepStep::Threshold { level } => {
-            vec![call("prep_threshold", format!("{}, {n}", float(*level)), true)]
+            in_place("prep_threshold", vec![Argument::Float(*level), Argument::Number(n)])
         }
-        PrepStep::Median => vec![call("prep_median", format!("{c}, {h}, {w}"), false)],
-        PrepStep::Resize { filter: Filter::Bilinear, .. } => vec![call("prep_bilinear", sizes, false)],
-        PrepStep::Resize { filter: Filter::Area, .. } => vec![call("prep_area", sizes, false)],
+        PrepStep::Median => call("prep_median", image()),
+        PrepStep::Resize { filter: Filter::Bilinear, .. } => call("prep_bilinear", sizes()),
+        PrepStep::Resize { filter: Filter::Area, .. } => call("prep_area", sizes()),
         PrepStep::Crop { threshold, margin, .. } => {
-            vec![call("prep_crop", format!("{}, {margin}, {sizes}", float(*threshold)), false)]
+            let own = vec![Argument::Float(*threshold), Argument::Number(*margin)];
+            call("prep_crop", [own, sizes()].concat())
         }
-        PrepStep::Center => vec![call("prep_deskew", format!("0.0f, {c}, {h}, {w}"), false)],
+        PrepStep::Center => call("prep_deskew", [vec![Argument::Float(0.0)], image()].concat()),
         PrepStep::Deskew { max_shear } => {
-            vec![call("prep_deskew", format!("{}, {c}, {h}, {w}", float(*max_shear)), false)]
+            call("prep_deskew", [vec![Argument::Float(*max_shear)], image()].concat())
         }
-        PrepStep::CenterCrop { .. } => vec![call("prep_center_crop", sizes, false)],
+        PrepStep::CenterCrop { .. } => call("prep_center_crop", sizes()),
         PrepStep::Subtract { height, width, values } => {
-            let small = constants.floats(what, values)?;
-            vec![call("prep_subtract", format!("{small}, {height}, {width}, {c}, {h}, {w}"), false)]
+            let small = Argument::Table(constants.floats(what, values)?);
+            call("prep_subtract", [vec![small], numbers([*height, *width, c, h, w])].concat())
         }
         PrepStep::Gradients { orientations, cells, pixels, locality, roots } => {
             let angle = 2.0 * core::f64::consts::PI;
@@ -92,25 +98,21 @@ fn calls(
             };
             let circle: Vec<f64> = (0..=*orientations).flat_map(unit).collect();
             let circle = constants.doubles(&format!("{what}.circle"), &circle);
-            let sine = libm::sin(angle / *orientations as f64);
-            let (locality, roots, mut at) = (float(*locality), u8::from(*roots), 0);
+            let sine = Argument::Double(libm::sin(angle / *orientations as f64));
+            let mut at = 0;
             let mut all = Vec::new();
-            for side in cells {
-                functions.need("prep_gradients");
-                all.push((
-                    format!(
-                        "prep_gradients({orientations}, {circle}, {sine:?}, {side}, {locality}, {roots}, {h}, {w}, {{0}}, {{y}} + {at});"
-                    ),
-                    false,
-                ));
+            for &side in cells {
+                let mut arguments = vec![Argument::Number(*orientations), circle.clone(), sine.clone()];
+                arguments.extend([Argument::Number(side), Argument::Float(*locality)]);
+                arguments.extend(numbers([usize::from(*roots), h, w]));
+                arguments.extend([X, Argument::Result(at)]);
+                all.push(("prep_gradients", arguments, false));
                 at += orientations * side * side;
             }
             if *pixels > 0 {
-                functions.need("prep_area");
-                all.push((
-                    format!("prep_area(1, {h}, {w}, {pixels}, {pixels}, {{0}}, {{y}} + {at});"),
-                    false,
-                ));
+                let mut arguments = numbers([1, h, w, *pixels, *pixels]);
+                arguments.extend([X, Argument::Result(at)]);
+                all.push(("prep_area", arguments, false));
             }
             all
         }

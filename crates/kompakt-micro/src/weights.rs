@@ -1,6 +1,10 @@
 //! A layer's weights as tables: the positions of the kept ones, and their values.
 
-use crate::{MAX_LEN, MicroError, constants::Constants};
+use crate::{
+    MAX_LEN, MicroError,
+    constants::{Constants, Record},
+    step::{Argument, numbers},
+};
 use kompakt_format::Decoded;
 
 /// Packs bits, from the lowest of the first byte on.
@@ -77,7 +81,7 @@ fn gaps(mask: &[bool]) -> Vec<usize> {
     gaps
 }
 
-/// Writes the weights of a layer as tables and a `weights` object; returns the name of the object.
+/// Adds the weights of a layer as tables and a record; returns the record.
 ///
 /// Errors: more than [`MAX_LEN`] weights, a value that is not finite.
 pub(crate) fn write(
@@ -85,29 +89,32 @@ pub(crate) fn write(
     name: &str,
     n: usize,
     decoded: &Decoded,
-) -> Result<String, MicroError> {
+) -> Result<Argument, MicroError> {
     if n > MAX_LEN {
         return Err(MicroError::TooLarge { what: name.into(), n, limit: MAX_LEN });
     }
     let places = Places::of(decoded.mask());
     let (codes, code_bits, levels) = match decoded {
-        Decoded::Dense { numbers, .. } => ("0".to_string(), 0, numbers.to_f32()),
+        Decoded::Dense { numbers, .. } => (None, 0, numbers.to_f32()),
         Decoded::Shared { codebook, weights } => {
             let code_bits = usize::BITS - codebook.len().saturating_sub(1).leading_zeros();
             let (mut codes, view) = (Bits::default(), weights.view());
             let kept = weights.codes.iter().enumerate().filter(|(i, _)| view.is_kept(*i));
             kept.for_each(|(_, &code)| codes.push(code.into(), code_bits));
-            (constants.bytes(&format!("{name}.codes"), &codes.bytes), code_bits, codebook.to_f32())
+            (Some(constants.bytes(&format!("{name}.codes"), codes.bytes)), code_bits, codebook.to_f32())
         }
     };
     let levels = constants.floats(&format!("{name}.levels"), &levels)?;
     let (places, gap_bits, n_entries) = match places {
-        Places::All => ("0".to_string(), 0, 0),
-        Places::Flags(flags) => (constants.bytes(&format!("{name}.kept"), &flags.bytes), 0, 0),
-        Places::Gaps(gaps, bits, n) => (constants.bytes(&format!("{name}.gaps"), &gaps.bytes), bits, n),
+        Places::All => (None, 0, 0),
+        Places::Flags(flags) => (Some(constants.bytes(&format!("{name}.kept"), flags.bytes)), 0, 0),
+        Places::Gaps(gaps, bits, n) => {
+            (Some(constants.bytes(&format!("{name}.gaps"), gaps.bytes)), bits, n)
+        }
     };
-    let members = format!("{places}, {codes}, {levels}, {n}u, {n_entries}u, {gap_bits}, {code_bits}");
-    Ok(constants.object("weights", name, &members, 24))
+    let mut members = vec![Argument::Optional(places), Argument::Optional(codes), Argument::Table(levels)];
+    members.extend(numbers([n, n_entries, gap_bits as usize, code_bits as usize]));
+    Ok(constants.record(Record::Weights, name, members))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `kompakt export`: a model as ONNX, or as C source.
+//! `kompakt export`: a model as ONNX, or as C or Rust source.
 
 use crate::{
     failure::IntoAnyhow,
@@ -11,7 +11,7 @@ use crate::{
     runnable::is_packed,
 };
 use anyhow::{Context, Result, bail};
-use kompakt_micro::MicroError;
+use kompakt_micro::{Input, Memory, MicroError};
 use kompakt_model::ModelFile;
 use kompakt_pack::PackError;
 use std::{
@@ -19,10 +19,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Turn a packed file, or a model of the stages, into an ONNX model; or a packed file into C source
+/// Turn a packed file, or a model of the stages, into an ONNX model; or a packed file into C or Rust source
 ///
 /// ONNX is dense: every weight as the number that it stands for, so that any other runtime can check what was compressed.
-/// C source keeps the weights compressed and needs no library, no heap and no operating system.
+/// C and Rust source keep the weights compressed and need no library, no heap and no operating system.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -34,19 +34,30 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     output: Output,
     /// Write C11 instead: FILE.c and its header FILE.h, with functions whose names begin with FILE's
-    #[arg(long, value_name = "FILE.c", conflicts_with_all = ["output", "graph"])]
+    #[arg(long, value_name = "FILE.c", conflicts_with_all = ["output", "graph", "rust"])]
     c: Option<PathBuf>,
+    /// Write a Rust crate without std and without unsafe code instead: FOLDER/Cargo.toml and FOLDER/src/lib.rs
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["output", "graph"])]
+    rust: Option<PathBuf>,
+    /// For C and Rust: the inputs are bytes, which stand for themselves divided by 255, as those of a picture do
+    #[arg(long, conflicts_with_all = ["output", "graph"])]
+    bytes: bool,
 }
 
 const EXAMPLES: &str = "Examples:
   kompakt export model.kompakt -o model.onnx
-  kompakt export model.kompakt --c digits.c      # digits.c, digits.h: digits_run(input, output, arena)";
+  kompakt export model.kompakt --c digits.c      # digits.c, digits.h: digits_run(input, output, arena)
+  kompakt export model.kompakt --rust digits     # the crate digits: digits::run(&input, &mut output, &mut arena)";
 
 const STEPS: Steps = &[(packed::CHECKING, 3.0), ("unpacking", 3.0), ("writing", 1.0)];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    if let Some(path) = &arguments.c {
-        return c_source(&arguments.file, path);
+    let input = if arguments.bytes { Input::Bytes } else { Input::Floats };
+    match (&arguments.c, &arguments.rust) {
+        (Some(path), _) => return c_source(&arguments.file, path, input),
+        (None, Some(folder)) => return rust_crate(&arguments.file, folder, input),
+        (None, None) if arguments.bytes => bail!(Failure::usage("--bytes goes with --c or --rust")),
+        (None, None) => {}
     }
     let inputs: Vec<&Path> = [Some(&arguments.file), arguments.graph.as_ref()]
         .into_iter()
@@ -75,8 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Writes a network as C, and its header beside it.
-#[expect(clippy::print_stderr, reason = "talk of a binary")]
-fn c_source(file: &Path, path: &Path) -> Result<()> {
+fn c_source(file: &Path, path: &Path, input: Input) -> Result<()> {
     let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let outputs = [path.to_path_buf(), path.with_extension("h")].map(|output| Output { output });
     outputs.iter().try_for_each(|output| output.check(&[file]))?;
@@ -86,20 +96,48 @@ fn c_source(file: &Path, path: &Path) -> Result<()> {
     let bytes = packed::read(file)?;
     let container = packed::parse(file, &bytes)?;
     container.verify().map_err(|e| packed::broken(file, &e))?;
-    let source = kompakt_micro::c_source(&container, name).map_err(|error| match error {
-        MicroError::Format(error) => packed::broken(file, &error),
-        MicroError::Name(_) => Failure::usage(format!("--c {}: {error}", path.display())).into(),
-        error => Failure::input(format!("{}: {error}", file.display())).into(),
-    })?;
+    let source = kompakt_micro::c_source(&container, name, input)
+        .map_err(|error| failure(file, &format!("--c {}", path.display()), error))?;
     for (output, text) in outputs.iter().zip([&source.code, &source.header]) {
         output.write_with(|path| std::fs::write(path, text).context("writing C source"))?;
     }
+    say(path, source.memory);
+    Ok(())
+}
+
+/// Writes a network as a Rust crate, named like its folder.
+fn rust_crate(file: &Path, folder: &Path, input: Input) -> Result<()> {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let bytes = packed::read(file)?;
+    let container = packed::parse(file, &bytes)?;
+    container.verify().map_err(|e| packed::broken(file, &e))?;
+    let source = kompakt_micro::rust_crate(&container, name, input)
+        .map_err(|error| failure(file, &format!("--rust {}", folder.display()), error))?;
+    let outputs = ["Cargo.toml", "src/lib.rs"].map(|path| Output { output: folder.join(path) });
+    std::fs::create_dir_all(folder.join("src")).with_context(|| format!("cannot make {}", folder.display()))?;
+    for (output, text) in outputs.iter().zip([&source.manifest, &source.code]) {
+        output.check(&[file])?;
+        output.write_with(|path| std::fs::write(path, text).context("writing Rust source"))?;
+    }
+    say(folder, source.memory);
+    Ok(())
+}
+
+fn failure(file: &Path, option: &str, error: MicroError) -> anyhow::Error {
+    match error {
+        MicroError::Format(error) => packed::broken(file, &error),
+        MicroError::Name(_) => Failure::usage(format!("{option}: {error}")).into(),
+        error => Failure::input(format!("{}: {error}", file.display())).into(),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "talk of a binary")]
+fn say(path: &Path, memory: Memory) {
     eprintln!(
         "{}: {} bytes of constants; a run works in {} floats of memory ({} bytes)",
         path.display(),
-        source.constant_bytes,
-        source.arena_len,
-        4 * source.arena_len
+        memory.constant_bytes,
+        memory.arena_len,
+        4 * memory.arena_len
     );
-    Ok(())
 }

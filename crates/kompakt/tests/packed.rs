@@ -107,3 +107,33 @@ fn unpack_gives_what_the_stages_read() {
     assert!(dense.status.success());
     assert!(dense.stdout.len() > 4 * (64 * 20 + 20 + 20 * 10 + 10));
 }
+
+#[test]
+fn a_network_becomes_source_whose_memory_inspect_tells() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = fixture("../examples/cortex-m/digits.kompakt");
+    let memory: serde_json::Value =
+        serde_json::from_str(&stdout(&kompakt(&["inspect", "--arena", "--json", &file]))).unwrap();
+    let (c, rust) = (path(folder.path(), "net.c"), path(folder.path(), "net"));
+    for (arguments, kind) in [(&["--c", &c][..], "floats"), (&["--c", &c, "--bytes"][..], "bytes")] {
+        stdout(&kompakt(&[&["export", &file], arguments].concat()));
+        let header = fs::read_to_string(folder.path().join("net.h")).unwrap();
+        let floats = memory[kind]["arena_bytes"].as_u64().unwrap() / 4;
+        assert!(header.contains(&format!("#define NET_ARENA_LEN {floats}\n")), "{header}");
+    }
+    stdout(&kompakt(&["export", &file, "--rust", &rust]));
+    let code = fs::read_to_string(folder.path().join("net/src/lib.rs")).unwrap();
+    let floats = memory["floats"]["arena_bytes"].as_u64().unwrap() / 4;
+    assert!(code.contains(&format!("pub const ARENA_LEN: usize = {floats};")), "{code}");
+    assert!(stdout(&kompakt(&["inspect", "--arena", &file])).contains("bytes         6272       784"));
+
+    for (arguments, code) in [
+        (&["--rust", &path(folder.path(), "not-a-name")][..], 2),
+        (&["--rust", &rust, "--c", &c][..], 2),
+        (&["--bytes"][..], 2),
+    ] {
+        let refused = kompakt(&[&["export", &file], arguments].concat());
+        assert_eq!(refused.status.code(), Some(code), "{}", String::from_utf8_lossy(&refused.stderr));
+    }
+    assert!(!folder.path().join("not-a-name").exists());
+}

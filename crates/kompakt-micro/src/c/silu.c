@@ -1,6 +1,0 @@
-static void silu(uint32_t n, const float *x, float *y) {
-    uint32_t i;
-    for (i = 0; i < n; i++) {
-        y[i] = x[i] / (1.0f + exponential(-x[i]));
-    }
-}
