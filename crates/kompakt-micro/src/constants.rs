@@ -27,12 +27,25 @@ impl Record {
         match self {
             Self::Weights => &["places", "codes", "levels", "n", "n_entries", "gap_bits", "code_bits"],
             Self::Geometry => &[
-                "channels", "height", "width", "out", "rows", "columns", "kernel_h", "kernel_w", "stride_h",
-                "stride_w", "dilation_h", "dilation_w", "top", "left", "groups",
+                "channels",
+                "height",
+                "width",
+                "out",
+                "rows",
+                "columns",
+                "kernel_h",
+                "kernel_w",
+                "stride_h",
+                "stride_w",
+                "dilation_h",
+                "dilation_w",
+                "top",
+                "left",
+                "groups",
             ],
             Self::Window => &[
-                "channels", "height", "width", "rows", "columns", "kernel_h", "kernel_w", "stride_h", "stride_w",
-                "top", "left", "bottom", "right",
+                "channels", "height", "width", "rows", "columns", "kernel_h", "kernel_w", "stride_h",
+                "stride_w", "top", "left", "bottom", "right",
             ],
         }
     }

@@ -389,9 +389,8 @@ impl Nodes<'_> {
         reads: Vec<Buffer>,
         y: Buffer,
     ) {
-        let mut table = |part: &str, numbers: &[usize]| {
-            self.constants.indices(&format!("{what}.{part}"), numbers)
-        };
+        let mut table =
+            |part: &str, numbers: &[usize]| self.constants.indices(&format!("{what}.{part}"), numbers);
         let tables = [table("sizes", dims), table("from", x_step), table("to", y_step)];
         let mut arguments = numbers([dims.len()]);
         arguments.extend(tables);

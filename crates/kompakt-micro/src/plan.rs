@@ -88,13 +88,8 @@ impl Plan {
             .map(|port| steps.buffer(port.n(), Place::Parameter(port.name.clone())))
             .collect();
         let parameters = container.decode()?;
-        let mut nodes = Nodes {
-            graph,
-            parameters: &parameters,
-            steps: &mut steps,
-            constants: &mut constants,
-            buffers,
-        };
+        let mut nodes =
+            Nodes { graph, parameters: &parameters, steps: &mut steps, constants: &mut constants, buffers };
         nodes.add(&to)?;
         let arena_len = arena::place(&mut steps);
         let content_hash = container.content_hash().map(|byte| format!("{byte:02x}")).concat();

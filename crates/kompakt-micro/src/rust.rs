@@ -33,8 +33,15 @@ pub(crate) fn code(plan: &Plan) -> String {
         let _ = writeln!(text, "/// Elements of `{}`, {shape:?}, row-major.", port.name);
         let _ = writeln!(text, "pub const {upper}_LEN: usize = {n};");
     }
-    let _ = writeln!(text, "/// Floats of memory that a run works in.\npub const ARENA_LEN: usize = {};", plan.arena_len);
-    let _ = writeln!(text, "/// Bytes of memory that a run works in.\npub const ARENA_BYTES: usize = 4 * ARENA_LEN;\n");
+    let _ = writeln!(
+        text,
+        "/// Floats of memory that a run works in.\npub const ARENA_LEN: usize = {};",
+        plan.arena_len
+    );
+    let _ = writeln!(
+        text,
+        "/// Bytes of memory that a run works in.\npub const ARENA_BYTES: usize = 4 * ARENA_LEN;\n"
+    );
     text += &run(plan);
     text += &functions::text(Language::Rust, &plan.functions());
     plan.constants.all.iter().for_each(|constant| define(constant, &mut text));

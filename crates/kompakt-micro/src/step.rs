@@ -117,7 +117,10 @@ impl Steps {
     }
 
     /// Which of these parameters, and the arena, no call uses.
-    pub(crate) fn unused<'a>(&'a self, parameters: impl Iterator<Item = &'a str> + 'a) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn unused<'a>(
+        &'a self,
+        parameters: impl Iterator<Item = &'a str> + 'a,
+    ) -> impl Iterator<Item = &'a str> {
         let arena = Some("arena").filter(|_| !self.use_arena());
         parameters.filter(|name| !self.use_parameter(name)).chain(arena)
     }

@@ -108,9 +108,7 @@ pub(crate) fn write(
     let (places, gap_bits, n_entries) = match places {
         Places::All => (None, 0, 0),
         Places::Flags(flags) => (Some(constants.bytes(&format!("{name}.kept"), flags.bytes)), 0, 0),
-        Places::Gaps(gaps, bits, n) => {
-            (Some(constants.bytes(&format!("{name}.gaps"), gaps.bytes)), bits, n)
-        }
+        Places::Gaps(gaps, bits, n) => (Some(constants.bytes(&format!("{name}.gaps"), gaps.bytes)), bits, n),
     };
     let mut members = vec![Argument::Optional(places), Argument::Optional(codes), Argument::Table(levels)];
     members.extend(numbers([n, n_entries, gap_bits as usize, code_bits as usize]));

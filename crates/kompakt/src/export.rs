@@ -114,7 +114,8 @@ fn rust_crate(file: &Path, folder: &Path, input: Input) -> Result<()> {
     let source = kompakt_micro::rust_crate(&container, name, input)
         .map_err(|error| failure(file, &format!("--rust {}", folder.display()), error))?;
     let outputs = ["Cargo.toml", "src/lib.rs"].map(|path| Output { output: folder.join(path) });
-    std::fs::create_dir_all(folder.join("src")).with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::create_dir_all(folder.join("src"))
+        .with_context(|| format!("cannot make {}", folder.display()))?;
     for (output, text) in outputs.iter().zip([&source.manifest, &source.code]) {
         output.check(&[file])?;
         output.write_with(|path| std::fs::write(path, text).context("writing Rust source"))?;

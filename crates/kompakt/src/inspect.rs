@@ -43,21 +43,6 @@ pub(crate) struct Arguments {
     /// See `kompakt export --c` and `--rust`. Code and stack are those of a Cortex-M4F.
     #[arg(long, conflicts_with = "plan")]
     arena: bool,
-    /// Show the memory of its C and Rust source instead: arena, constants, and about how much code and stack
-    ///
-    /// See `kompakt export --c` and `--rust`. Code and stack are those of a Cortex-M4F.
-    #[arg(long, conflicts_with = "plan")]
-    arena: bool,
-    /// Show the memory of its C and Rust source instead: arena, constants, and about how much code and stack
-    ///
-    /// See `kompakt export --c` and `--rust`. Code and stack are those of a Cortex-M4F.
-    #[arg(long, conflicts_with = "plan")]
-    arena: bool,
-    /// Show the memory of its C and Rust source instead: arena, constants, and about how much code and stack
-    ///
-    /// See `kompakt export --c` and `--rust`. Code and stack are those of a Cortex-M4F.
-    #[arg(long, conflicts_with = "plan")]
-    arena: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -70,15 +55,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let path = &arguments.file;
     if arguments.plan {
         return stages::run::Args::plan_of(path.clone(), arguments.json)?.run();
-    }
-    if arguments.arena {
-        return arena(path, arguments.json);
-    }
-    if arguments.arena {
-        return arena(path, arguments.json);
-    }
-    if arguments.arena {
-        return arena(path, arguments.json);
     }
     if arguments.arena {
         return arena(path, arguments.json);
@@ -105,132 +81,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         print!("{}", summary(&container, decode_ms)?);
         print!("{}", table(&account, container.dense_parameters().map(|n| 4 * n)));
     }
-    Ok(())
-}
-
-/// Prints the memory of the network's source.
-#[expect(clippy::print_stdout, reason = "data of a binary")]
-fn arena(path: &Path, as_json: bool) -> Result<()> {
-    let bytes = packed::read(path)?;
-    let container = packed::parse(path, &bytes)?;
-    container.verify().map_err(|e| packed::broken(path, &e))?;
-    let of = |input| {
-        let refused = |error: MicroError| Failure::input(format!("{}: {error}", path.display()));
-        kompakt_micro::memory(&container, input).map_err(refused)
-    };
-    let rows = [("floats", of(Input::Floats)?), ("bytes", of(Input::Bytes)?)];
-    if as_json {
-        let of = |memory: &Memory| {
-            json!({
-                "arena_bytes": 4 * memory.arena_len,
-                "input_bytes": memory.input_bytes,
-                "output_bytes": memory.output_bytes,
-                "stack_bytes_about": memory.stack_bytes,
-                "constant_bytes": memory.constant_bytes,
-                "code_bytes_about": memory.code_bytes,
-            })
-        };
-        let rows: Map<String, Value> = rows.iter().map(|(name, memory)| (name.to_string(), of(memory))).collect();
-        println!("{:#}", Value::Object(rows));
-        return Ok(());
-    }
-    println!("inputs as    arena    inputs  outputs    stack  constants     code");
-    for (name, memory) in rows {
-        println!(
-            "{name:9} {:8} {:9} {:8} {:>8} {:10} {:>8}",
-            4 * memory.arena_len,
-            memory.input_bytes,
-            memory.output_bytes,
-            format!("~{}", memory.stack_bytes),
-            memory.constant_bytes,
-            format!("~{}", memory.code_bytes)
-        );
-    }
-    println!("\nBytes. RAM: arena, inputs, outputs, stack; flash: constants, code. ~ is about, for a Cortex-M4F.");
-    Ok(())
-}
-
-/// Prints the memory of the network's source.
-#[expect(clippy::print_stdout, reason = "data of a binary")]
-fn arena(path: &Path, as_json: bool) -> Result<()> {
-    let bytes = packed::read(path)?;
-    let container = packed::parse(path, &bytes)?;
-    container.verify().map_err(|e| packed::broken(path, &e))?;
-    let of = |input| {
-        let refused = |error: MicroError| Failure::input(format!("{}: {error}", path.display()));
-        kompakt_micro::memory(&container, input).map_err(refused)
-    };
-    let rows = [("floats", of(Input::Floats)?), ("bytes", of(Input::Bytes)?)];
-    if as_json {
-        let of = |memory: &Memory| {
-            json!({
-                "arena_bytes": 4 * memory.arena_len,
-                "input_bytes": memory.input_bytes,
-                "output_bytes": memory.output_bytes,
-                "stack_bytes_about": memory.stack_bytes,
-                "constant_bytes": memory.constant_bytes,
-                "code_bytes_about": memory.code_bytes,
-            })
-        };
-        let rows: Map<String, Value> = rows.iter().map(|(name, memory)| (name.to_string(), of(memory))).collect();
-        println!("{:#}", Value::Object(rows));
-        return Ok(());
-    }
-    println!("inputs as    arena    inputs  outputs    stack  constants     code");
-    for (name, memory) in rows {
-        println!(
-            "{name:9} {:8} {:9} {:8} {:>8} {:10} {:>8}",
-            4 * memory.arena_len,
-            memory.input_bytes,
-            memory.output_bytes,
-            format!("~{}", memory.stack_bytes),
-            memory.constant_bytes,
-            format!("~{}", memory.code_bytes)
-        );
-    }
-    println!("\nBytes. RAM: arena, inputs, outputs, stack; flash: constants, code. ~ is about, for a Cortex-M4F.");
-    Ok(())
-}
-
-/// Prints the memory of the network's source.
-#[expect(clippy::print_stdout, reason = "data of a binary")]
-fn arena(path: &Path, as_json: bool) -> Result<()> {
-    let bytes = packed::read(path)?;
-    let container = packed::parse(path, &bytes)?;
-    container.verify().map_err(|e| packed::broken(path, &e))?;
-    let of = |input| {
-        let refused = |error: MicroError| Failure::input(format!("{}: {error}", path.display()));
-        kompakt_micro::memory(&container, input).map_err(refused)
-    };
-    let rows = [("floats", of(Input::Floats)?), ("bytes", of(Input::Bytes)?)];
-    if as_json {
-        let of = |memory: &Memory| {
-            json!({
-                "arena_bytes": 4 * memory.arena_len,
-                "input_bytes": memory.input_bytes,
-                "output_bytes": memory.output_bytes,
-                "stack_bytes_about": memory.stack_bytes,
-                "constant_bytes": memory.constant_bytes,
-                "code_bytes_about": memory.code_bytes,
-            })
-        };
-        let rows: Map<String, Value> = rows.iter().map(|(name, memory)| (name.to_string(), of(memory))).collect();
-        println!("{:#}", Value::Object(rows));
-        return Ok(());
-    }
-    println!("inputs as    arena    inputs  outputs    stack  constants     code");
-    for (name, memory) in rows {
-        println!(
-            "{name:9} {:8} {:9} {:8} {:>8} {:10} {:>8}",
-            4 * memory.arena_len,
-            memory.input_bytes,
-            memory.output_bytes,
-            format!("~{}", memory.stack_bytes),
-            memory.constant_bytes,
-            format!("~{}", memory.code_bytes)
-        );
-    }
-    println!("\nBytes. RAM: arena, inputs, outputs, stack; flash: constants, code. ~ is about, for a Cortex-M4F.");
     Ok(())
 }
 

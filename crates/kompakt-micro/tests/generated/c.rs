@@ -43,4 +43,3 @@ pub(crate) fn program(folder: &Path, source: &Source, n_inputs: usize, n_outputs
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
     program
 }
-

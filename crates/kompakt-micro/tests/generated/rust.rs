@@ -12,13 +12,16 @@ pub(crate) fn program(folder: &Path, source: &Crate, n_inputs: usize, n_outputs:
         let name = port("input", n_inputs, i);
         let length = format!("net::{}_LEN", name.to_uppercase());
         body += &format!("    let mut {name} = vec![0.0f32; {length}];\n");
-        body += &format!("    for v in &mut {name} {{\n        let mut b = [0; 4];\n        stdin.read_exact(&mut b).unwrap();\n        *v = f32::from_le_bytes(b);\n    }}\n");
+        body += &format!(
+            "    for v in &mut {name} {{\n        let mut b = [0; 4];\n        stdin.read_exact(&mut b).unwrap();\n        *v = f32::from_le_bytes(b);\n    }}\n"
+        );
         arguments.push(format!("(&{name}[..]).try_into().unwrap()"));
     }
     for i in 0..n_outputs {
         let name = port("output", n_outputs, i);
         body += &format!("    let mut {name} = vec![0.0f32; net::{}_LEN];\n", name.to_uppercase());
-        after += &format!("    for v in {name} {{\n        out.write_all(&v.to_le_bytes()).unwrap();\n    }}\n");
+        after +=
+            &format!("    for v in {name} {{\n        out.write_all(&v.to_le_bytes()).unwrap();\n    }}\n");
         arguments.push(format!("(&mut {name}[..]).try_into().unwrap()"));
     }
     let main = format!(
@@ -30,7 +33,9 @@ pub(crate) fn program(folder: &Path, source: &Crate, n_inputs: usize, n_outputs:
     program_files(folder, source);
     fs::write(folder.join("main.rs"), main).unwrap();
     let common = "--edition 2021 -Copt-level=1 -Cdebug-assertions=on -Coverflow-checks=on -Dwarnings";
-    for arguments in ["--crate-name net --crate-type rlib src/lib.rs", "--extern net=libnet.rlib -o net main.rs"] {
+    for arguments in
+        ["--crate-name net --crate-type rlib src/lib.rs", "--extern net=libnet.rlib -o net main.rs"]
+    {
         let compiled = Command::new("rustc")
             .current_dir(folder)
             .args(common.split(' ').chain(arguments.split(' ')))
@@ -44,10 +49,9 @@ pub(crate) fn program(folder: &Path, source: &Crate, n_inputs: usize, n_outputs:
 /// The crate builds offline, by itself, with Cargo.
 #[test]
 fn the_crate_builds_with_cargo() {
-    let bytes = fs::read(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cortex-m/digits.kompakt"),
-    )
-    .unwrap();
+    let bytes =
+        fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cortex-m/digits.kompakt"))
+            .unwrap();
     let container = kompakt_format::Container::parse(&bytes).unwrap();
     let source = kompakt_micro::rust_crate(&container, "digits", kompakt_micro::Input::Bytes).unwrap();
     let folder = tempfile::tempdir().unwrap();
