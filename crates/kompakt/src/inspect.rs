@@ -9,12 +9,12 @@ use crate::{
 };
 use anyhow::Result;
 use kompakt_format::{Container, NumberFormat};
+use kompakt_micro::{Input, Memory, MicroError};
 use kompakt_pack::{
     PackError,
     account::{Account, ParameterRow},
     table,
 };
-use kompakt_micro::{Input, Memory, MicroError};
 use serde_json::{Map, Value, json};
 use std::{
     path::{Path, PathBuf},
@@ -106,7 +106,8 @@ fn arena(path: &Path, as_json: bool) -> Result<()> {
                 "code_bytes_about": memory.code_bytes,
             })
         };
-        let rows: Map<String, Value> = rows.iter().map(|(name, memory)| (name.to_string(), of(memory))).collect();
+        let rows: Map<String, Value> =
+            rows.iter().map(|(name, memory)| (name.to_string(), of(memory))).collect();
         println!("{:#}", Value::Object(rows));
         return Ok(());
     }
@@ -122,7 +123,9 @@ fn arena(path: &Path, as_json: bool) -> Result<()> {
             format!("~{}", memory.code_bytes)
         );
     }
-    println!("\nBytes. RAM: arena, inputs, outputs, stack; flash: constants, code. ~ is about, for a Cortex-M4F.");
+    println!(
+        "\nBytes. RAM: arena, inputs, outputs, stack; flash: constants, code. ~ is about, for a Cortex-M4F."
+    );
     Ok(())
 }
 
