@@ -116,12 +116,12 @@ impl<'a> Evaluator<'a> {
 
     /// Returns the outputs for the given inputs, in the order of the file. `work` is how many
     /// multiplications, or equivalent other work, may be done; `visit` sees each value that a node makes,
-    /// with the index of its node.
+    /// with the index of its node, before others read it.
     pub(crate) fn run(
         &self,
         inputs: &[(&'a str, Tensor)],
         work: u64,
-        visit: &mut dyn FnMut(usize, &str, &Tensor),
+        visit: &mut dyn FnMut(usize, &str, &mut Tensor),
     ) -> Result<Vec<Rc<Tensor>>, Failure> {
         let budget = Cell::new(work);
         let mut scope = Scope { around: None, values: BTreeMap::new() };
@@ -144,7 +144,7 @@ impl<'a> Evaluator<'a> {
                 if self.rounding > 0.0 {
                     tensor.round_off(self.rounding, index as u64);
                 }
-                visit(index, name, &tensor);
+                visit(index, name, &mut tensor);
                 held = held.saturating_add(tensor.len());
                 scope.values.insert(name, Rc::new(tensor));
             }

@@ -85,6 +85,15 @@ impl Tensor {
         }
     }
 
+    /// Takes other values, where these are as many floats.
+    pub(crate) fn replace_floats(&mut self, by: &[f32]) {
+        if let Data::Floats(values) = &mut self.data
+            && values.len() == by.len()
+        {
+            values.copy_from_slice(by);
+        }
+    }
+
     /// The only element.
     pub(crate) fn scalar(&self) -> Option<f32> {
         if self.len() == 1 { self.to_floats().first().copied() } else { None }
