@@ -1,40 +1,53 @@
-//! Calibration data: images, or synthetic ones where there are none.
+//! Calibration data: images, or synthetic inputs where there are none.
 
 use crate::{
     Progress,
+    blind::{self, Blind},
     error::CompressError,
     images::Images,
+    inputs::Synthetic,
     moments::{self, Moments},
-    ranges, sensitivity, synthetic,
+    ranges, sensitivity,
 };
 use kompakt_model::Model;
 
-/// Damping: added to the diagonals of `X Xᵀ`, relative to their means; for images, and for synthetic ones.
+/// Damping: added to the diagonals of `X Xᵀ`, relative to their means; for images, and for synthetic inputs.
 const DAMPING: f64 = 0.01;
 const SYNTHETIC_DAMPING: f64 = 0.3;
 /// Images for which gradients are computed.
 const IMAGES: usize = 32;
-/// Number of synthetic images.
+/// Number of synthetic inputs.
 const SYNTHETIC: usize = 64;
 
 /// See the [module page](self).
 pub(crate) enum Calibration {
     Images(Images),
-    Synthetic(Images),
-    /// Nothing: a network of several inputs.
-    Nothing,
+    Synthetic {
+        images: Images,
+        /// Scale and shift that they got.
+        range: [f32; 2],
+        /// Names of the inputs whose kind the network does not tell.
+        unknown: Vec<String>,
+    },
 }
 
 impl Calibration {
-    /// Images, or synthetic ones in their absence.
+    /// Images, or synthetic inputs in their absence.
     pub(crate) fn new(model: &Model, images: Option<&Images>) -> Result<Self, CompressError> {
-        Ok(match (images, model.graph.inputs()) {
-            (Some(images), _) => Self::Images(images.clone()),
-            (None, [input]) => {
-                Self::Synthetic(ranges::suit(model, synthetic::images(&input.shape, SYNTHETIC))?)
-            }
-            (None, _) => Self::Nothing,
-        })
+        if let Some(images) = images {
+            return Ok(Self::Images(images.clone()));
+        }
+        let Synthetic { images, is_open, unknown } = Synthetic::new(model, SYNTHETIC, 0);
+        let range = if is_open { ranges::suit(model, &images)? } else { [1.0, 0.0] };
+        Ok(Self::Synthetic { images: images.moved(range[0], range[1]), range, unknown })
+    }
+
+    /// The result compared with the original on synthetic inputs that were not calibrated with; `None` with images.
+    pub(crate) fn judged(&self, original: &Model, result: &Model) -> Result<Option<Blind>, CompressError> {
+        let Self::Synthetic { range, unknown, .. } = self else { return Ok(None) };
+        let inputs = Synthetic::new(original, blind::n_inputs(&original.graph), SYNTHETIC as u64).images;
+        let difference = blind::difference(original, result, &inputs.moved(range[0], range[1]))?;
+        Ok(Some(Blind { unknown: unknown.clone(), difference }))
     }
 
     /// Real images.
@@ -42,38 +55,36 @@ impl Calibration {
         if let Self::Images(images) = self { images.n } else { 0 }
     }
 
-    fn images(&self) -> Option<&Images> {
+    fn images(&self) -> &Images {
         match self {
-            Self::Images(images) | Self::Synthetic(images) => Some(images),
-            Self::Nothing => None,
+            Self::Images(images) | Self::Synthetic { images, .. } => images,
         }
     }
 
-    /// The sensitivity of each row of each layer (see [`sensitivity::rows`]); `None` without anything to run.
+    /// The sensitivity of each row of each layer (see [`sensitivity::rows`]); `None` where it is no number.
     pub(crate) fn sensitivities(
         &self,
         model: &Model,
         progress: &Progress<'_>,
     ) -> Result<Option<Vec<Vec<f64>>>, CompressError> {
-        let Some(images) = self.images() else { return Ok(None) };
-        let rows = sensitivity::rows(model, &images.first(IMAGES), progress)?;
+        let rows = sensitivity::rows(model, &self.images().first(IMAGES), progress)?;
         Ok(Some(rows).filter(|rows| rows.iter().flatten().all(|s| s.is_finite())))
     }
 
-    /// The inputs of every layer; `None` without anything to run.
+    /// The inputs of every layer.
     pub(crate) fn moments(
         &self,
         model: &Model,
         progress: &Progress<'_>,
-    ) -> Result<Option<Vec<Moments>>, CompressError> {
-        let Some(images) = self.images() else { return Ok(None) };
+    ) -> Result<Vec<Moments>, CompressError> {
+        let images = self.images();
         if let Self::Images(_) = self {
-            return moments::moments(model, images, DAMPING, progress).map(Some);
+            return moments::moments(model, images, DAMPING, progress);
         }
         // Synthetic images say less of the inputs the network will see, and nothing of means for bias
         // correction.
         let mut moments = moments::moments(model, images, SYNTHETIC_DAMPING, progress)?;
         moments.iter_mut().flat_map(|m| &mut m.groups).for_each(|g| g.mean.clear());
-        Ok(Some(moments))
+        Ok(moments)
     }
 }

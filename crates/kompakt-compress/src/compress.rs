@@ -81,24 +81,21 @@ pub fn compress(
         let moments = calibration.moments(&balanced.model, progress)?;
         let scan = match &known {
             Some(scan) => scan.clone(),
-            None => scan::scan(
-                &hash,
-                balanced,
-                &all,
-                &curves,
-                &calibration,
-                by_row.as_deref(),
-                moments.as_deref(),
-            ),
+            None => scan::scan(&hash, balanced, &all, &curves, &calibration, by_row.as_deref(), &moments),
         };
         let weights: Vec<f64> = scan.layers.iter().map(|l| l.sensitivity).collect();
+        let judge = |result: &Model| match validation {
+            None => calibration.judged(model, result),
+            Some(_) => Ok(None),
+        };
         let search = Search {
             model: &balanced.model,
             layers: &all,
             curves: &curves,
             weights: &weights,
-            moments: moments.as_deref(),
+            moments: &moments,
             validation,
+            judge: &judge,
             options,
             progress,
             input: hash.clone(),

@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 /// Writes images from number `first` on, as many as fit.
 type Fill = dyn Fn(usize, &mut [f32]) + Send + Sync;
 
-/// Prepared images, as the network's only input takes them, with their classes. Cheap to clone.
+/// Prepared images, as the network's only input takes them, with their classes; for a network of several inputs those of one
+/// image after the other. Cheap to clone.
 #[derive(Clone)]
 pub struct Images {
     /// One per image, or none at all: then the original network's answer counts as the label.

@@ -5,9 +5,11 @@ use crate::{
     quantise::{Quantised, WeightMatrix},
     rows,
 };
-use kompakt_graph::ParamRole;
+use kompakt_graph::{Op, ParamRole};
 use kompakt_model::{Model, Numbers, Parameter};
 
+/// Constants on a grid of so many steps to 1 are kept as they are.
+const GRID: f32 = 256.0;
 /// Bits of the integers in which biases and scales are stored.
 const VECTOR_BITS: u32 = 12;
 
@@ -91,18 +93,26 @@ pub(crate) fn without_weights(model: &Model) -> Model {
     }
 }
 
-/// Stores biases, scales and slopes as integers times a scale.
+/// Stores biases, scales and slopes as integers times a scale; and constants, but for those that are whole numbers or lie on a
+/// fine grid, which may number, place or compare something.
 pub(crate) fn round_vectors(model: &mut Model) {
-    let vectors: Vec<String> = model
+    let nodes = model.graph.nodes();
+    let vectors: Vec<(String, bool)> = model
         .graph
         .params()
         .iter()
         .filter(|p| p.role == ParamRole::PerChannel && !p.name.ends_with(".running_var"))
-        .map(|p| p.name.clone())
+        .map(|p| (p.name.clone(), matches!(nodes[p.node].op, Op::Constant { .. })))
         .collect();
-    for name in vectors {
-        if let Some(Parameter::Dense { values, .. }) = model.parameters.get_mut(&name) {
+    for (name, is_constant) in vectors {
+        if let Some(Parameter::Dense { values, .. }) = model.parameters.get_mut(&name)
+            && !(is_constant && is_on_a_grid(&values.to_f32()))
+        {
             *values = kompakt_cluster::NumberFormat::Int(VECTOR_BITS).round(values);
         }
     }
+}
+
+fn is_on_a_grid(values: &[f32]) -> bool {
+    values.iter().all(|v| (v * GRID).fract() == 0.0)
 }

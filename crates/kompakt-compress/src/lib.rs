@@ -19,8 +19,9 @@
 //! knowing the errors of those before it, which minimises the error of the layer's output; and biases are
 //! corrected by the mean error that is left.
 //!
-//! Without images, synthetic ones are generated (`synthetic`): they say nothing of what the network is for,
-//! but much of how its layers interact. A network that is small enough without loss is left as it is
+//! Without images, synthetic inputs are generated (`inputs`, pictures by `synthetic`) of the kind that the network takes
+//! (`kinds`): they say nothing of what the network is for, but much of how its layers interact. The result is compared with
+//! the original on others of them (`blind`), and refused if it answers otherwise. A network that is small enough without loss is left as it is
 //! (`lossless`).
 //!
 //! Not here: training, command lines, data sets.
@@ -31,7 +32,9 @@
 #![forbid(unsafe_code)]
 
 mod allocate;
+mod answers;
 mod backward;
+mod blind;
 mod calibration;
 mod compress;
 mod curve;
@@ -39,6 +42,8 @@ mod error;
 mod evaluation;
 mod factor;
 mod images;
+mod inputs;
+mod kinds;
 mod layer;
 mod levels;
 mod lossless;
@@ -59,6 +64,7 @@ mod synthetic;
 mod target;
 mod window;
 
+pub use blind::Blind;
 pub use compress::{Compressed, compress};
 pub use error::CompressError;
 pub use evaluation::{Against, Evaluation};
@@ -67,7 +73,7 @@ pub use lossless::without_loss;
 pub use network::{answers, n_classes, packed, runnable};
 pub use paired::{Paired, no_better_than_chance};
 pub use report::{LayerReport, table};
-pub use sanity::{check_after, check_before, check_file};
+pub use sanity::{check_after, check_before, check_file, doubts};
 pub use scan::{LayerScan, SHOWN, Scan, ScanPoint, sense};
 pub use target::{DEFAULT_NOISE, Options, Outcome, Target};
 

@@ -65,20 +65,21 @@ fn held(graph: &Graph) -> usize {
     3 * sizes.max().unwrap_or(0_usize)
 }
 
-/// Runs a packed model over all images, a batch at a time; `visit` gets the index of the first, the images,
-/// their number, and the session.
+/// Runs a packed model over all images, a batch at a time; `visit` gets the index of the first, the images (`[n, ...]` for each
+/// input), their number, and the session.
 pub(crate) fn each_batch(
     packed: &[u8],
     images: &Images,
     batch: usize,
-    mut visit: impl FnMut(usize, &[f32], usize, &Session<'_>),
+    mut visit: impl FnMut(usize, &[&[f32]], usize, &Session<'_>),
 ) -> Result<(), CompressError> {
     let model = Packed::from_bytes(packed)?;
     let mut options = SessionOptions::default();
     options.max_batch = batch;
     options.threads = rayon::current_num_threads().min(images.n.max(1));
     let mut session = Session::new(&model, &options)?;
-    let len: usize = session.input_shape().iter().product();
+    let lens: Vec<usize> = session.inputs().iter().map(|port| port.len).collect();
+    let len: usize = lens.iter().sum();
     if images.len_each() != len && images.n > 0 {
         return Err(CompressError::Data(format!(
             "{} numbers in an image, where the network takes shape {:?}",
@@ -87,12 +88,25 @@ pub(crate) fn each_batch(
         )));
     }
     let mut x = vec![0.0; len * batch.min(images.n)];
+    let mut parts: Vec<Vec<f32>> = vec![Vec::new(); lens.len()];
     for first in (0..images.n).step_by(batch.max(1)) {
         let n = batch.min(images.n - first);
         let x = &mut x[..n * len];
         images.read(first, x);
-        session.run_all(&[x], n)?;
-        visit(first, x, n, &session);
+        if let [_] = lens[..] {
+            session.run_all(&[x], n)?;
+            visit(first, &[x], n, &session);
+            continue;
+        }
+        let mut start = 0;
+        for (part, &own) in parts.iter_mut().zip(&lens) {
+            part.clear();
+            x.chunks_exact(len).for_each(|x| part.extend_from_slice(&x[start..start + own]));
+            start += own;
+        }
+        let inputs: Vec<&[f32]> = parts.iter().map(Vec::as_slice).collect();
+        session.run_all(&inputs, n)?;
+        visit(first, &inputs, n, &session);
     }
     Ok(())
 }

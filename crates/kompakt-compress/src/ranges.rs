@@ -17,10 +17,10 @@ const IMAGES: usize = 4;
 /// A packed network, and the biases of its output.
 type Probe = (Vec<u8>, Vec<f32>);
 
-/// Brings images of -1 to 1 into the range that suits a network best.
-pub(crate) fn suit(model: &Model, images: Images) -> Result<Images, CompressError> {
+/// Scale and shift that bring images of -1 to 1 into the range that suits a network best.
+pub(crate) fn suit(model: &Model, images: &Images) -> Result<[f32; 2], CompressError> {
     let few = images.first(IMAGES);
-    let Some((packed, biases)) = probe(model)? else { return Ok(images) };
+    let Some((packed, biases)) = probe(model)? else { return Ok(RANGES[0]) };
     let mut best = (f64::INFINITY, RANGES[0]);
     for range in RANGES {
         let distance = distance(&packed, &biases, &few.moved(range[0], range[1]))?;
@@ -28,7 +28,7 @@ pub(crate) fn suit(model: &Model, images: Images) -> Result<Images, CompressErro
             best = (distance, range);
         }
     }
-    Ok(images.moved(best.1[0], best.1[1]))
+    Ok(best.1)
 }
 
 /// The network whose output is that of its first layer with a bias for each channel, and those biases; `None`
@@ -105,7 +105,9 @@ mod tests {
                 parameters.insert(p.name.clone(), Parameter::dense(p.shape.clone(), values));
             }
             let model = Model::new(graph.clone(), parameters).unwrap();
-            let made = suit(&model, images(&[3, 16, 16], 4)).unwrap();
+            let images = images(&[3, 16, 16], 4, 0);
+            let [size, shift] = suit(&model, &images).unwrap();
+            let made = images.moved(size, shift);
             let mut values = vec![0.0; made.n * made.len_each()];
             made.read(0, &mut values);
             let size = values.iter().fold(0f32, |m, v| m.max(v.abs()));

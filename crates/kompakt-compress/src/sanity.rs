@@ -1,6 +1,7 @@
 //! Checks before and after compression, so that a network is never ruined silently.
 
 use crate::{
+    blind::AIMED,
     error::CompressError,
     images::Images,
     network::{answers, n_classes},
@@ -12,6 +13,10 @@ use kompakt_model::Model;
 
 /// The summed error at which the answers may be pure noise.
 const RUINED: f64 = 1.0;
+/// Without images: the difference of the answers to synthetic inputs, relative to their energy, that no summed error may have,
+/// and one that is doubtful in a file of a given size.
+const UNLIKE: f64 = 0.25;
+const DOUBTFUL: f64 = 0.1;
 /// The share of answers on which the original and the result may always disagree.
 const DISAGREEMENT: f64 = 0.05;
 
@@ -83,12 +88,21 @@ fn enough(n: usize, drop: f64, n_classes: Option<usize>) -> Result<(), CompressE
 }
 
 /// Refuses a result that agrees with the original no better than chance or less often than the target allows;
-/// without images, one whose summed error is too large.
+/// without images, one whose summed error is too large, or that answers synthetic inputs otherwise.
 ///
 /// Errors: [`CompressError::Ruined`].
 pub fn check_after(outcome: &Outcome, target: Target) -> Result<(), CompressError> {
     let refused = |message: String| Err(CompressError::Ruined(message));
     let Some(paired) = &outcome.paired else {
+        let most =
+            if let Target::Noise(noise) = target { (10.0 * AIMED * noise).max(UNLIKE) } else { RUINED };
+        if let Some(difference) = outcome.blind.as_ref().and_then(|b| b.difference).filter(|d| *d > most) {
+            return refused(format!(
+                "on synthetic inputs the result's answers differ from the original's by {:.0} % of their energy: it is ruined, or \
+                 the inputs are unlike those it is for. Give --data, or ask for a larger file",
+                100.0 * difference
+            ));
+        }
         if outcome.noise > RUINED {
             return refused(format!(
                 "summed error {:.2}: above {RUINED} nothing of the network's answers need be left. Ask for \
@@ -121,6 +135,28 @@ pub fn check_after(outcome: &Outcome, target: Target) -> Result<(), CompressErro
     Ok(())
 }
 
+/// What must be said of a result that no images have judged; `None` where nothing speaks against it.
+pub fn doubts(outcome: &Outcome, target: Target) -> Option<String> {
+    let blind = outcome.blind.as_ref().filter(|_| outcome.noise > 0.0)?;
+    let aimed = if let Target::Noise(noise) = target { AIMED * noise } else { DOUBTFUL };
+    let why = match blind.difference {
+        Some(difference) if difference > aimed => format!(
+            "on synthetic inputs its answers differ from the original's by {:.1} % of their energy, where {:.1} % were aimed at",
+            100.0 * difference,
+            100.0 * aimed
+        ),
+        None => "its answers to synthetic inputs do not depend on them, or are not numbers".into(),
+        Some(_) if !blind.unknown.is_empty() => format!(
+            "what kind of numbers {} takes cannot be told from the network, so that the synthetic ones may be unlike real ones",
+            blind.unknown.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+        ),
+        Some(_) => return None,
+    };
+    Some(format!(
+        "WARNING: this network may be worse than it seems: {why}. Give --data, or compare it with `kompakt eval --against`"
+    ))
+}
+
 /// Reads a written file back, as any reader would.
 ///
 /// Errors: it cannot be read, which is a bug in this software.
@@ -131,6 +167,7 @@ pub fn check_file(packed: &[u8]) -> Result<(), CompressError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blind::Blind;
 
     fn outcome(noise: f64, paired: Option<Paired>) -> Outcome {
         Outcome { noise, paired, ..Outcome::default() }
@@ -153,6 +190,29 @@ mod tests {
         assert!(check_after(&outcome(0.5, agreeing(951)), Target::Drop(0.01)).is_ok());
         assert!(check_after(&outcome(0.5, agreeing(949)), Target::Drop(0.01)).is_err());
         assert!(check_after(&outcome(0.5, agreeing(801)), Target::Drop(0.1)).is_ok());
+    }
+
+    /// Without images the answers to synthetic inputs refuse a result, or cast doubt on it.
+    #[test]
+    fn without_images_synthetic_inputs_judge() {
+        let blind = |difference: Option<f64>, unknown: &[&str]| Outcome {
+            noise: 0.005,
+            blind: Some(Blind { unknown: unknown.iter().map(ToString::to_string).collect(), difference }),
+            ..Outcome::default()
+        };
+        let (noise, bytes) = (Target::Noise(0.005), Target::Bytes(1000));
+        let error = check_after(&blind(Some(2.9), &[]), noise).unwrap_err().to_string();
+        assert!(error.contains("290 %") && error.contains("--data"), "{error}");
+        assert!(check_after(&blind(Some(0.26), &[]), noise).is_err());
+        assert!(check_after(&blind(Some(0.26), &[]), bytes).is_ok());
+        assert!(check_after(&blind(Some(1.1), &[]), bytes).is_err());
+        let says = |outcome: &Outcome, target, part: &str| doubts(outcome, target).unwrap().contains(part);
+        assert!(says(&blind(Some(0.03), &[]), noise, "3.0 % of their energy, where 2.0 % were aimed at"));
+        assert!(says(&blind(Some(0.01), &["x"]), noise, "numbers \"x\" takes cannot be told"));
+        assert!(says(&blind(None, &[]), noise, "do not depend on them"));
+        assert!(says(&blind(Some(0.2), &[]), bytes, "--data"));
+        assert_eq!(doubts(&blind(Some(0.01), &[]), noise), None);
+        assert_eq!(doubts(&outcome(0.005, agreeing(900)), noise), None);
     }
 
     #[test]

@@ -18,6 +18,10 @@ use serde::{Deserialize, Serialize};
 /// Errors for which a scan has points and its table shows bits, relative to a layer's energy.
 pub const SHOWN: [f64; 4] = [0.0003, 0.003, 0.03, 0.1];
 
+/// The least sensitivity of a layer that was measured on synthetic inputs, where the mean is 1: such inputs may leave a layer
+/// idle that real ones need.
+const LEAST: f64 = 0.05;
+
 /// What is known of every layer before compression. Stored as JSON and valid for any target of the
 /// same network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,7 +80,7 @@ pub fn sense(model: &Model, images: Option<&Images>, progress: &Progress<'_>) ->
     let curves = curve::curves(&all, progress);
     let moments = calibration.moments(&balanced.model, progress)?;
     let hash = model.content_hash();
-    Ok(scan(&hash, &balanced, &all, &curves, &calibration, by_row.as_deref(), moments.as_deref()))
+    Ok(scan(&hash, &balanced, &all, &curves, &calibration, by_row.as_deref(), &moments))
 }
 
 /// `hash` and `by_row` are of the original network, all else of the balanced one.
@@ -87,21 +91,19 @@ pub(crate) fn scan(
     curves: &[Curve],
     calibration: &Calibration,
     by_row: Option<&[Vec<f64>]>,
-    moments: Option<&[Moments]>,
+    moments: &[Moments],
 ) -> Scan {
-    let of_layer = |(i, layer): (usize, &DenseLayer)| match (by_row, moments) {
-        (Some(by_row), Some(moments)) => {
-            let rows = balanced.sensitivities(i, &by_row[i]);
-            Some(sensitivity::of_layer(&rows, &layer.weights) * moments[i].gain().sqrt())
-        }
-        _ => None,
+    let of_layer = |(i, layer): (usize, &DenseLayer)| {
+        let rows = balanced.sensitivities(i, &by_row?[i]);
+        Some(sensitivity::of_layer(&rows, &layer.weights) * moments[i].gain().sqrt())
     };
     let mut measured: Vec<Option<f64>> = layers.iter().enumerate().map(of_layer).collect();
-    if let Calibration::Synthetic(_) = calibration {
+    if let Calibration::Synthetic { .. } = calibration {
         // Only the relative sensitivity of layers is known, not the effect on answers to real images: the
         // mean is 1.
         let sum: f64 = measured.iter().flatten().sum();
-        measured.iter_mut().flatten().for_each(|s| *s *= layers.len() as f64 / sum.max(1e-30));
+        let scale = layers.len() as f64 / sum.max(1e-30);
+        measured.iter_mut().flatten().for_each(|s| *s = (*s * scale).max(LEAST));
     }
     let layer = |(i, (layer, curve)): (usize, (&DenseLayer, &Curve))| LayerScan {
         name: layer.name.clone(),

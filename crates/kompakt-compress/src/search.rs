@@ -3,6 +3,7 @@
 use crate::{
     Progress,
     allocate::Allocation,
+    blind::{AIMED, Blind},
     curve::Curve,
     error::CompressError,
     images::Images,
@@ -24,6 +25,8 @@ const DEAREST: f64 = 1e12;
 const NEAR: f64 = 0.985;
 /// Searches for a size that the figures in the file's history have exceeded.
 const REPEATS: usize = 3;
+/// How often less error is tried where the answers to synthetic inputs differ by more than what was aimed at.
+const TIGHTER: usize = 2;
 /// An error with as many digits as is sensible.
 const LONG: f64 = 0.012_345_678_901_234_568;
 
@@ -33,9 +36,11 @@ pub(crate) struct Search<'s> {
     pub(crate) layers: &'s [DenseLayer],
     pub(crate) curves: &'s [Curve],
     pub(crate) weights: &'s [f64],
-    pub(crate) moments: Option<&'s [Moments]>,
+    pub(crate) moments: &'s [Moments],
     /// Validation images.
     pub(crate) validation: Option<&'s Images>,
+    /// Compares a network with the original on synthetic inputs, where there are no images.
+    pub(crate) judge: &'s dyn Fn(&Model) -> Result<Option<Blind>, CompressError>,
     pub(crate) options: &'s Options,
     pub(crate) progress: &'s Progress<'s>,
     /// Hash of the model.
@@ -68,11 +73,37 @@ impl Search<'_> {
             Target::Noise(noise) => {
                 (self.progress)("searching", f64::NAN);
                 let allocation = self.allocation();
-                let price = allocation.highest(|choice| allocation.error(choice) <= noise);
-                let mut choice = allocation.at(price.unwrap_or(0.0));
-                allocation.relax(&mut choice, noise);
-                let mut candidate = self.measured(self.made(choice, &mut made))?;
-                candidate.outcome.met = price.is_some();
+                let at = |noise: f64| {
+                    let price = allocation.highest(|choice| allocation.error(choice) <= noise);
+                    let mut choice = allocation.at(price.unwrap_or(0.0));
+                    allocation.relax(&mut choice, noise);
+                    (price.is_some(), choice)
+                };
+                let (met, mut choice) = at(noise);
+                let mut candidate = self.judged(self.made(choice.clone(), &mut made))?;
+                let mut aimed = noise;
+                for _ in 0..TIGHTER {
+                    let Some(found) = candidate.outcome.blind.as_ref().and_then(|b| b.difference) else {
+                        break;
+                    };
+                    if found <= AIMED * noise {
+                        break;
+                    }
+                    // Without data only the layers' relative sensitivities are known: a network may need less error.
+                    aimed *= (0.7 * AIMED * noise / found).max(0.1);
+                    let (_, finer) = at(aimed);
+                    if finer == choice {
+                        break;
+                    }
+                    choice.clone_from(&finer);
+                    let finer = self.judged(self.made(finer, &mut made))?;
+                    if finer.outcome.blind.as_ref().and_then(|b| b.difference).is_none_or(|d| d > found) {
+                        break;
+                    }
+                    candidate = finer;
+                }
+                let mut candidate = self.measured(candidate)?;
+                candidate.outcome.met = met;
                 Ok(self.within(candidate))
             }
             Target::Bytes(bytes) => self.for_size(bytes, &mut made),
@@ -192,7 +223,7 @@ impl Search<'_> {
         let fresh: Vec<(usize, Quantised)> = missing
             .into_par_iter()
             .map(|i| {
-                let moments = self.moments.map(|m| &m[i]);
+                let moments = Some(&self.moments[i]);
                 (i, quantise(self.layers[i].view(), &self.curves[i].points[choice[i]], moments))
             })
             .collect();
@@ -213,6 +244,14 @@ impl Search<'_> {
         Candidate { model, packed: Vec::new(), choice, outcome, errors }
     }
 
+    /// Compares a network with the original where there are no images.
+    fn judged(&self, mut candidate: Candidate) -> Result<Candidate, CompressError> {
+        if candidate.outcome.blind.is_none() {
+            candidate.outcome.blind = (self.judge)(&candidate.model)?;
+        }
+        Ok(candidate)
+    }
+
     /// Packs a network whose accuracy is not measured yet: placeholders of the same length stand for the
     /// figures that the file's history will hold.
     fn sized(&self, mut candidate: Candidate) -> Result<Candidate, CompressError> {
@@ -225,7 +264,8 @@ impl Search<'_> {
     }
 
     /// Runs a network where there are images, and packs it.
-    fn measured(&self, mut candidate: Candidate) -> Result<Candidate, CompressError> {
+    fn measured(&self, candidate: Candidate) -> Result<Candidate, CompressError> {
+        let mut candidate = self.judged(candidate)?;
         if let (Some(images), Some(original)) = (self.validation, &self.original) {
             let answers = network::answers(&candidate.model, images)?;
             candidate.outcome.compare(original, &answers, images);

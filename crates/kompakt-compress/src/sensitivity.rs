@@ -11,8 +11,10 @@
 //!
 //! Source: Hutchinson 1990 (a trace from random signs); Dong et al. 2020, "HAWQ-V2" (layers by the trace of their curvature).
 
-use crate::{Progress, backward::Step, error::CompressError, images::Images, network, random::Random};
-use kompakt_graph::{Graph, Op};
+use crate::{
+    Progress, answers::answers, backward::Step, error::CompressError, images::Images, network, random::Random,
+};
+use kompakt_graph::Graph;
 use kompakt_model::{CheckpointError, Model, Parameter};
 use rayon::prelude::*;
 
@@ -28,7 +30,7 @@ pub(crate) fn rows(
     progress: &Progress<'_>,
 ) -> Result<Vec<Vec<f64>>, CompressError> {
     let graph = &model.graph;
-    let answers = answers_of(graph);
+    let answers = answers(graph);
     let (inputs, nodes, _) = graph.clone().into_parts();
     let all: Vec<usize> = (inputs.len()..inputs.len() + nodes.len()).collect();
     let n_inputs = inputs.len();
@@ -51,7 +53,7 @@ pub(crate) fn rows(
     network::each_batch(&packed, images, at_once, |first, x, n, session| {
         progress("measuring sensitivity", first as f64 / images.n as f64);
         let value = |v: usize, i: usize| -> &[f32] {
-            let y = if v < n_inputs { x } else { session.output(v - n_inputs) };
+            let y = if v < n_inputs { x[v] } else { session.output(v - n_inputs) };
             &y[i * (y.len() / n)..(i + 1) * (y.len() / n)]
         };
         let values: Vec<Vec<&[f32]>> =
@@ -83,18 +85,6 @@ pub(crate) fn rows(
 pub(crate) fn of_layer(rows: &[f64], weights: &[f32]) -> f64 {
     let square: f64 = weights.iter().map(|&w| f64::from(w).powi(2)).sum();
     rows.iter().sum::<f64>() * square / weights.len().max(1) as f64
-}
-
-/// Values that count as answers: the outputs, or the inputs of a final softmax or sigmoid.
-fn answers_of(graph: &Graph) -> Vec<usize> {
-    let before = |&value: &usize| match graph.producer(value).map(|n| &graph.nodes()[n]) {
-        Some(node) if matches!(node.op, Op::Softmax | Op::LogSoftmax | Op::Sigmoid) => node.inputs[0],
-        _ => value,
-    };
-    let mut all: Vec<usize> = graph.outputs().iter().map(before).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
 }
 
 /// The parameters of every node.

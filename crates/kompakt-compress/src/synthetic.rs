@@ -11,7 +11,7 @@
 //! Source: Lee, Mumford, Huang 2001, "Occlusion models for natural images"; Baradad et al. 2021, "Learning to see by looking
 //! at noise".
 
-use crate::{images::Images, random::Random};
+use crate::{images::Images, kinds::MOST_CHANNELS, random::Random};
 
 /// Large shapes drawn first, so that no part stays bare.
 const GROUND: usize = 16;
@@ -23,16 +23,13 @@ const SMALLEST: f64 = 3.0;
 const LIGHT: f32 = 0.45;
 const COLOUR: f32 = 0.18;
 
-/// The most channels of a channels-last image.
-const MOST_CHANNELS: usize = 4;
-
 /// `n` images `[channels, height, width]`, or `[height, width, channels]` if the last is small, with values
-/// of -1 to 1; for any other shape as many values, each correlated with its neighbours.
-pub(crate) fn images(shape: &[usize], n: usize) -> Images {
+/// of -1 to 1; for any other shape as many values, each correlated with its neighbours. Others for another `seed`.
+pub(crate) fn images(shape: &[usize], n: usize, seed: u64) -> Images {
     let len: usize = shape.iter().product();
     let mut values = Vec::with_capacity(n * len);
     for i in 0..n {
-        let mut random = Random::new(i as u64 + 1);
+        let mut random = Random::new(seed + i as u64 + 1);
         match *shape {
             [h, w, c] if c <= MOST_CHANNELS && h > c && w > c => {
                 let planes = picture(c, h, w, &mut random);
@@ -181,7 +178,7 @@ mod tests {
             images.read(0, &mut values);
             values
         };
-        let values = pixels(images(&[3, h, w], 8));
+        let values = pixels(images(&[3, h, w], 8, 0));
         assert!(values.iter().all(|v| v.abs() <= 1.0));
         let mean = values.iter().sum::<f32>() / values.len() as f32;
         let covariance = |by: usize| -> f64 {
@@ -199,9 +196,9 @@ mod tests {
         let moment = |power: i32| steps.iter().map(|s| s.powi(power)).sum::<f64>() / steps.len() as f64;
         let tail = moment(4) / moment(2).powi(2);
         assert!(tail > 6.0, "{tail}");
-        assert_eq!(values, pixels(images(&[3, h, w], 8)));
-        assert_eq!(pixels(images(&[20], 3)).len(), 60);
-        let last = pixels(images(&[h, w, 3], 1));
+        assert_eq!(values, pixels(images(&[3, h, w], 8, 0)));
+        assert_eq!(pixels(images(&[20], 3, 0)).len(), 60);
+        let last = pixels(images(&[h, w, 3], 1, 0));
         assert_eq!((last[0], last[4]), (values[0], values[h * w + 1]));
     }
 }

@@ -1,6 +1,6 @@
 //! The target of a compression, and its outcome.
 
-use crate::{images::Images, network, paired::Paired};
+use crate::{blind::Blind, images::Images, network, paired::Paired};
 use kompakt_format::Tier;
 use kompakt_model::StageRecord;
 
@@ -44,6 +44,8 @@ pub struct Outcome {
     pub agreement: Option<f64>,
     /// With images: how often both networks are right, and the same.
     pub paired: Option<Paired>,
+    /// Without images: the answers to synthetic inputs.
+    pub blind: Option<Blind>,
     /// With images: squared difference of the answers relative to their energy.
     pub difference: Option<f64>,
 }

@@ -3,7 +3,7 @@
 
 use kompakt_compress::{CompressError, Images, Options, Scan, Target, compress, sense};
 use kompakt_format::Tier;
-use kompakt_graph::{Graph, networks};
+use kompakt_graph::{BinaryFunction, Graph, Input, Node, Op, Reduction, networks};
 use kompakt_model::{Model, Parameter};
 use std::collections::BTreeMap;
 
@@ -269,4 +269,112 @@ fn rows_far_apart_do_not_drown_each_other() {
     let scan = sense(&model, None, &quiet).unwrap();
     let again = compress(&model, &options(Target::Bytes(8_000)), None, None, Some(scan), &quiet).unwrap();
     assert_eq!(again.model, made.model);
+}
+
+/// A softmax at the end, moved or spelled out, changes nothing: what it is computed from is what counts. A layer before one that
+/// is sure of its answer would seem to need no bits at all.
+#[test]
+fn a_final_softmax_hides_nothing() {
+    let mut plain = model(networks::mlp(&[1, 12, 12], &[48], 10).unwrap());
+    for (name, parameter) in &mut plain.parameters {
+        let scale = if name.starts_with("fc2") { 100.0 } else { 1.0 };
+        let values = parameter.to_f32().iter().map(|w| w * scale).collect();
+        *parameter = Parameter::dense(parameter.shape().to_vec(), values);
+    }
+    let (inputs, nodes, outputs) = plain.graph.clone().into_parts();
+    let with = |more: Vec<(Op, Vec<usize>)>| {
+        let mut nodes = nodes.clone();
+        let first = outputs[0];
+        for (i, (op, from)) in more.into_iter().enumerate() {
+            nodes.push(Node {
+                name: format!("end{i}"),
+                op,
+                inputs: from.iter().map(|v| first + v).collect(),
+            });
+        }
+        let last = inputs.len() + nodes.len() - 1;
+        let graph = Graph::new(inputs.clone(), nodes, vec![last]).unwrap();
+        Model::new(graph, plain.parameters.clone()).unwrap()
+    };
+    let moved = with(vec![
+        (Op::Softmax, vec![0]),
+        (Op::Reshape { shape: vec![2, 5] }, vec![1]),
+        (Op::Transpose { axes: vec![1, 0] }, vec![2]),
+    ]);
+    let reduce = |function| Op::Reduce { function, axes: vec![0] };
+    let exp = Op::Unary { function: kompakt_graph::UnaryFunction::Exp };
+    let spelled = with(vec![
+        (reduce(Reduction::Max), vec![0]),
+        (Op::Sub, vec![0, 1]),
+        (exp, vec![2]),
+        (reduce(Reduction::Sum), vec![3]),
+        (Op::Div, vec![3, 4]),
+    ]);
+    let found = |model: &Model| -> Vec<f64> {
+        sense(model, None, &quiet).unwrap().layers.iter().map(|l| l.sensitivity).collect()
+    };
+    assert_eq!([found(&moved), found(&spelled)], [found(&plain), found(&plain)]);
+}
+
+/// Bytes are compared with a list of numbers, which stays what it is; the synthetic inputs are such bytes.
+#[test]
+fn one_hot_codes_survive() {
+    let (len, n) = (24, 257);
+    let ops = vec![
+        (Op::Reshape { shape: vec![len, 1] }, vec![0]),
+        (Op::Constant { shape: vec![1, n] }, vec![0]),
+        (Op::Binary { function: BinaryFunction::Equal }, vec![1, 2]),
+        (Op::Flatten, vec![3]),
+        (Op::Linear { out_features: 8, bias: true }, vec![4]),
+        (Op::Relu, vec![5]),
+        (Op::Linear { out_features: 5, bias: true }, vec![6]),
+        (Op::Softmax, vec![7]),
+    ];
+    let nodes = ops.into_iter().enumerate();
+    let nodes = nodes.map(|(i, (op, inputs))| Node { name: format!("n{i}"), op, inputs }).collect();
+    let graph = Graph::new(vec![Input { name: "bytes".into(), shape: vec![len] }], nodes, vec![8]).unwrap();
+    let mut model = model(graph);
+    let list: Vec<f32> = (0..n).map(|i| i as f32).collect();
+    model.parameters.insert("n1.value".into(), Parameter::dense(vec![1, n], list.clone()));
+    let made = compress(&model, &options(Target::Noise(0.005)), None, None, None, &quiet).unwrap();
+    assert_eq!(made.model.parameters["n1.value"].to_f32(), list);
+    let blind = made.outcome.blind.unwrap();
+    assert!(blind.unknown.is_empty() && blind.difference.is_some_and(|d| d < 0.05), "{blind:?}");
+}
+
+/// Units that synthetic inputs leave idle keep their weights: real inputs may need them.
+#[test]
+fn an_idle_layer_is_not_thrown_away() {
+    let mut model = model(networks::mlp(&[1, 12, 12], &[64, 32], 10).unwrap());
+    // The first units hardly ever answer.
+    model.parameters.insert("fc1.bias".into(), Parameter::dense(vec![64], vec![-1e3; 64]));
+    let scan = sense(&model, None, &quiet).unwrap();
+    assert!(scan.layers.iter().all(|l| l.sensitivity >= 0.05), "{:?}", scan.layers);
+    let made = compress(&model, &options(Target::Noise(0.005)), None, None, None, &quiet).unwrap();
+    assert!(made.layers.iter().all(|l| l.error < 0.15), "{:?}", made.layers);
+    // Nothing reaches the answers: there is nothing to judge by.
+    assert_eq!(made.outcome.blind.unwrap().difference, None);
+}
+
+/// Several inputs, and numbers of unknown kind.
+#[test]
+fn inputs_of_unknown_kind_are_named() {
+    let linear = |out_features| Op::Linear { out_features, bias: true };
+    let ops = [
+        (linear(12), vec![0]),
+        (linear(12), vec![1]),
+        (Op::Add, vec![2, 3]),
+        (Op::Relu, vec![4]),
+        (linear(4), vec![5]),
+    ];
+    let nodes = ops.into_iter().enumerate();
+    let nodes = nodes.map(|(i, (op, inputs))| Node { name: format!("n{i}"), op, inputs }).collect();
+    let input = |name: &str, n| Input { name: name.into(), shape: vec![n] };
+    let graph = Graph::new(vec![input("age", 6), input("pulse", 20)], nodes, vec![6]).unwrap();
+    let made = compress(&model(graph), &options(Target::Noise(0.005)), None, None, None, &quiet).unwrap();
+    let blind = made.outcome.blind.clone().unwrap();
+    assert_eq!(blind.unknown, ["age", "pulse"]);
+    assert!(blind.difference.is_some_and(|d| d < 0.05), "{blind:?}");
+    let said = kompakt_compress::doubts(&made.outcome, Target::Noise(0.005)).unwrap();
+    assert!(said.contains("\"age\", \"pulse\"") && said.contains("--data"), "{said}");
 }

@@ -15,7 +15,7 @@ use crate::{training::Plan, tuning::Tuning};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use kompakt_compress::{
-    Compressed, Images, Options, Scan, check_after, check_before, check_file, compress, table,
+    Compressed, Images, Options, Scan, check_after, check_before, check_file, compress, doubts, table,
 };
 use kompakt_format::Tier;
 use kompakt_model::Model;
@@ -25,7 +25,9 @@ use std::path::{Path, PathBuf};
 ///
 /// Each layer gets as many bits as it needs, and unimportant weights become zero. Gradients tell how sensitive the answers are to
 /// an error in a layer, and the error of each weight is compensated in the weights after it. Both are measured on the images of
-/// --data, which also keep the accuracy as asked, or without data on synthetic images.
+/// --data, which also keep the accuracy as asked, or without data on synthetic inputs of the kind that the network takes, as far
+/// as it can be told; a result that answers such inputs otherwise than the original is refused, and a warning says where it
+/// cannot be trusted.
 ///
 /// The loss of accuracy that --max-drop allows is judged by what it may be on other images: the one-sided 95 % bound of the
 /// difference of paired answers (Tango's score interval). So a few images are not enough, and more of them give smaller files.
@@ -159,6 +161,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let speed = speed::line(&made.packed)?;
         drop(shown);
         say(&made, &work.model, is_labelled, &speed);
+        if let Some(doubts) = doubts(&made.outcome, options.target) {
+            talk(&doubts);
+        }
     }
     if !made.outcome.met {
         let message = options.missed(&made.outcome) + ", and is what was written";
@@ -291,6 +296,14 @@ fn say(made: &Compressed, original: &Model, is_labelled: bool, speed: &str) {
             paired.n,
             100.0 * paired.bound()
         ));
+    }
+    if let Some(blind) = &outcome.blind {
+        if let Some(difference) = blind.difference {
+            talk(&format!(
+                "on synthetic inputs of its kind the answers differ from the original's by {:.2} % of their energy",
+                100.0 * difference
+            ));
+        }
     }
     talk(speed);
 }

@@ -1,0 +1,70 @@
+//! Compression without data, judged: the original and the result on synthetic inputs that were not calibrated with.
+//!
+//! What is compared are the [answers](crate::answers) before a final softmax or sigmoid. Agreement here promises nothing for
+//! real inputs; but a result that disagrees here is wrong.
+
+use crate::{answers, error::CompressError, images::Images, network};
+use kompakt_graph::Graph;
+use kompakt_model::{CheckpointError, Model};
+
+/// Inputs that are compared, and the numbers of their answers that are held at a time.
+const INPUTS: usize = 16;
+const NUMBERS: usize = 1 << 23;
+/// A summed error of layers promises a difference of the answers of at most this many times as much.
+pub(crate) const AIMED: f64 = 4.0;
+/// The part of an answer's energy that must depend on the inputs.
+const VARYING: f64 = 1e-9;
+
+/// What was found without data.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Blind {
+    /// Names of the inputs whose kind the network does not tell, so that the synthetic ones may be unlike the real ones.
+    pub unknown: Vec<String>,
+    /// Squared difference of the answers to synthetic inputs relative to their energy around their mean, of the output where it
+    /// is largest; `None` where the answers do not depend on the inputs, or are not numbers.
+    pub difference: Option<f64>,
+}
+
+/// How many inputs are compared.
+pub(crate) fn n_inputs(graph: &Graph) -> usize {
+    let each: usize = answers::answers(graph).iter().map(|&v| graph.shape(v).iter().product::<usize>()).sum();
+    (NUMBERS / each.max(1)).clamp(2, INPUTS)
+}
+
+/// The largest [`Blind::difference`] of two networks that differ in weights, and in scales after layers.
+pub(crate) fn difference(
+    original: &Model,
+    result: &Model,
+    inputs: &Images,
+) -> Result<Option<f64>, CompressError> {
+    let (a, b) = (of(original, inputs)?, of(result, inputs)?);
+    let mut worst: Option<f64> = None;
+    for (a, b) in a.iter().zip(&b) {
+        let square: f64 = a.iter().map(|v| f64::from(*v).powi(2)).sum();
+        let zero = vec![0.0; a.len()];
+        // Relative to the energy around the mean, of which the energy itself is a multiple.
+        let whole = network::difference(a, &zero, inputs.n);
+        if !whole.is_finite() || square == 0.0 || whole > 1.0 / VARYING {
+            continue;
+        }
+        let found = network::difference(a, b, inputs.n);
+        let found = if found.is_finite() { found } else { f64::INFINITY };
+        worst = Some(worst.map_or(found, |worst| worst.max(found)));
+    }
+    Ok(worst)
+}
+
+/// All answers to all inputs, one list for each.
+fn of(model: &Model, inputs: &Images) -> Result<Vec<Vec<f32>>, CompressError> {
+    let mut probe = model.clone();
+    let values = answers::answers(&model.graph);
+    let numbers: usize = values.iter().map(|&v| model.graph.shape(v).iter().product::<usize>()).sum();
+    let (ports, nodes, _) = model.graph.clone().into_parts();
+    let mut all = vec![Vec::new(); values.len()];
+    probe.graph = Graph::new(ports, nodes, values).map_err(CheckpointError::from)?;
+    let packed = network::pack(probe, kompakt_format::Tier::Direct)?;
+    network::each_batch(&packed, inputs, network::at_once(4, numbers), |_, _, _, session| {
+        all.iter_mut().enumerate().for_each(|(i, all)| all.extend_from_slice(session.output(i)));
+    })?;
+    Ok(all)
+}
