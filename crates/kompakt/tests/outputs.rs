@@ -177,6 +177,36 @@ fn weights_and_labels_beside_an_input_are_inputs() {
     assert_eq!(fs::read(folder.join("model.weights")).unwrap(), [0; 64]);
 }
 
+/// The folder of a cache is made, or refused, before any work: a model that is none is found after it.
+#[test]
+fn a_cache_is_prepared_before_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fill(folder);
+    let rate = |model: &str, cache: &str| {
+        let mut command = program::program(env!("CARGO_BIN_EXE_kompakt"));
+        command.current_dir(folder).args([
+            "rate",
+            model,
+            "--target-size",
+            "2000",
+            "--steps",
+            "100",
+            "-q",
+            "--copies",
+            "1",
+        ]);
+        command.args(["--data", "data-images-idx3-ubyte", "-o", "t.safetensors", "--cache", cache]);
+        let done = command.output().unwrap();
+        (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+    };
+    let (code, said) = rate("labels.txt", "labels.txt/folder");
+    assert!(code == Some(4) && said.contains("--cache labels.txt/folder"), "{said}");
+    let (code, said) = rate("dense.safetensors", "a/new/folder");
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fs::read_dir(folder.join("a/new/folder")).unwrap().count(), 1);
+}
+
 fn hidden(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.starts_with('.')).collect()

@@ -51,7 +51,7 @@ pub struct Args {
     /// Augmented copies of the training images, made beforehand
     #[arg(long, value_name = "N", default_value_t = 16, help_heading = "Data")]
     pub copies: usize,
-    /// A folder that keeps the copies, for other runs on the same
+    /// A folder that keeps the copies, for other runs on the same; made if it is not there
     #[arg(long, value_name = "FOLDER", help_heading = "Data")]
     pub cache: Option<PathBuf>,
     /// Models to learn from; several are averaged. Without one, the model itself as it comes in
@@ -141,6 +141,7 @@ impl Stage for Args {
         self.output.check(&inputs)?;
         present(&self.input.files())?;
         kompakt_data::find(&self.data).map_err(|e| io_failure(&e))?;
+        self.cache.as_deref().map_or(Ok(()), prepared)?;
         let mut model = self.input.read()?;
         let input = model.content_hash();
         let options = self.options(&model);
@@ -289,6 +290,17 @@ fn measured(record: StageRecord, outcome: &Outcome) -> StageRecord {
 /// The augmentation of the latest stage that trained the model, if any did.
 fn augmentation_of(model: &Model) -> Option<Augmentation> {
     model.provenance.iter().rev().find_map(|record| record.options.get("augment")?.parse().ok())
+}
+
+/// Makes the folder of a cache where there is none, and tries whether files can be written there: before hours of work.
+fn prepared(folder: &Path) -> Result<()> {
+    let cannot = |error: &std::io::Error| Failure {
+        code: exit::IO,
+        message: format!("--cache {}: nothing can be written there: {error}", folder.display()),
+    };
+    std::fs::create_dir_all(folder).map_err(|e| cannot(&e))?;
+    kompakt_files::Sibling::of(&folder.join("examples")).map_err(|e| cannot(&e))?;
+    Ok(())
 }
 
 fn read_model(path: &Path) -> Result<Model> {
