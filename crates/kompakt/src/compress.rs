@@ -297,13 +297,11 @@ fn say(made: &Compressed, original: &Model, is_labelled: bool, speed: &str) {
             100.0 * paired.bound()
         ));
     }
-    if let Some(blind) = &outcome.blind {
-        if let Some(difference) = blind.difference {
-            talk(&format!(
-                "on synthetic inputs of its kind the answers differ from the original's by {:.2} % of their energy",
-                100.0 * difference
-            ));
-        }
+    if let Some(difference) = outcome.blind.as_ref().and_then(|blind| blind.difference) {
+        talk(&format!(
+            "on synthetic inputs of its kind the answers differ from the original's by {:.2} % of their energy",
+            100.0 * difference
+        ));
     }
     talk(speed);
 }
