@@ -18,6 +18,7 @@ mod images;
 mod interchange;
 mod mutation;
 mod onnx;
+mod patches;
 
 pub use container::assemble;
 pub use corpus::Fixtures;
@@ -36,7 +37,7 @@ pub struct Target {
 }
 
 /// All readers.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "container", run: container::container, corpus: container::containers },
     Target { name: "directory", run: container::directory, corpus: container::directories },
     Target { name: "smallest", run: coders::smallest, corpus: coders::smallest_corpus },
@@ -47,6 +48,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "json", run: interchange::json, corpus: interchange::documents },
     Target { name: "onnx", run: onnx::onnx, corpus: onnx::models },
     Target { name: "images", run: images::images, corpus: images::files },
+    Target { name: "patch", run: patches::patch, corpus: patches::patches },
 ];
 
 /// The target of that name.

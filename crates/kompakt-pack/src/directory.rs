@@ -144,7 +144,19 @@ pub(crate) fn header(directory: &[u8], entries: &[Entry]) -> Vec<u8> {
         .find(|(width, total)| total.len() == *width)
         .map(|(_, total)| total)
         .unwrap_or_default();
-    let mut header = [&MAGIC[..], &[VERSION], &total, &length].concat();
+    with_checksum(directory, &total, &length)
+}
+
+/// The header of a file of `total` bytes.
+pub(crate) fn header_of(directory: &[u8], total: u64) -> Vec<u8> {
+    let (mut length, mut all) = (Vec::new(), Vec::new());
+    leb128(directory.len() as u64, &mut length);
+    leb128(total, &mut all);
+    with_checksum(directory, &all, &length)
+}
+
+fn with_checksum(directory: &[u8], total: &[u8], length: &[u8]) -> Vec<u8> {
+    let mut header = [&MAGIC[..], &[VERSION], total, length].concat();
     let mut crc = crc32fast::Hasher::new();
     crc.update(&header);
     crc.update(directory);

@@ -25,6 +25,7 @@ mod order;
 mod parts;
 mod planes;
 mod raw;
+mod rebuild;
 mod sections;
 mod self_test;
 mod simplify;
@@ -38,8 +39,9 @@ pub use kompakt_reference as reference;
 
 pub use content::{About, InMemory, Packed, Source, Streamed};
 pub use error::PackError;
-pub use order::order_units;
+pub use order::{Units, hidden_units, order_units};
 pub use parts::Checking;
+pub use rebuild::{head, rebuild};
 pub use table::table;
 pub use unpack::{Progress, unpack, unpack_file};
 pub use write::{Layout, Options, Written, write, write_to};

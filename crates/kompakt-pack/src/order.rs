@@ -15,11 +15,19 @@ use kompakt_graph::{Graph, Param, ParamRole, Passage};
 use kompakt_model::{Model, Numbers, Parameter};
 
 /// Where the units of a layer are found: parameters that have them along a dimension.
-struct Units {
+#[derive(Debug, Clone)]
+pub struct Units {
     /// Indices of parameters with one entry (or `span`) per unit: weight rows, biases, norms.
-    own: Vec<(usize, usize)>,
+    pub own: Vec<(usize, usize)>,
     /// Weights that read the units, with the number of adjacent channels that each becomes.
-    readers: Vec<(usize, usize)>,
+    pub readers: Vec<(usize, usize)>,
+}
+
+/// The hidden units of the layer whose weight is parameter `index`; `None` where their order cannot be changed, or the
+/// parameter is no weight.
+pub fn hidden_units(graph: &Graph, index: usize) -> Option<Units> {
+    let param = graph.params().get(index)?;
+    if param.role == ParamRole::Weight { find_units(graph, index) } else { None }
 }
 
 /// Puts the hidden units of `model` into the order that codes best.

@@ -1,7 +1,9 @@
-//! `kompakt diff`: compares two packed files.
+//! `kompakt diff`: compares two packed files, or writes the patch between them.
 
 use crate::{
+    failure::IntoAnyhow,
     input::present,
+    output::Output,
     packed,
     process::{Failure, exit},
     progress::{Steps, begin, tell},
@@ -9,23 +11,37 @@ use crate::{
 use anyhow::{Result, bail};
 use kompakt_format::{Container, Decoded, FormatError};
 use kompakt_graph::Graph;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Compare two packed files: is it the same network, and if not, where do they differ
 ///
 /// Exit code 0: the same content, whatever the tiers; 1: other content.
+///
+/// With --patch a patch is written: the second file in the bytes by which it differs from the first, for `kompakt patch`. The
+/// second file is of tier smallest, the first of any.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The first .kompakt file
     a: PathBuf,
     /// The second
     b: PathBuf,
+    /// Write a patch that makes the second file of the first
+    #[arg(long)]
+    patch: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 const STEPS: Steps = &[(packed::CHECKING, 1.0), ("comparing", 1.0)];
 
 #[expect(clippy::print_stdout, reason = "data of a binary")]
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.patch {
+        return patch(arguments);
+    }
+    if arguments.output.output != Path::new("-") {
+        bail!(Failure::usage("-o is where a patch goes: add --patch"));
+    }
     present(&[&arguments.a, &arguments.b])?;
     let shown = begin(false, STEPS);
     let (a_bytes, b_bytes) = (packed::read(&arguments.a)?, packed::read(&arguments.b)?);
@@ -44,6 +60,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return Ok(());
     }
     bail!(Failure { code: exit::FAILURE, message: "the files hold different content".to_string() })
+}
+
+const PATCH_STEPS: Steps = &[(packed::CHECKING, 1.0), ("comparing", 4.0)];
+
+fn patch(arguments: &Arguments) -> Result<()> {
+    arguments.output.check(&[&arguments.a, &arguments.b])?;
+    present(&[&arguments.a, &arguments.b])?;
+    let _shown = begin(false, PATCH_STEPS);
+    let (old, new) = (packed::read(&arguments.a)?, packed::read(&arguments.b)?);
+    let share = old.len() as f64 / (old.len() + new.len()).max(1) as f64;
+    packed::checked(&arguments.a, &packed::parse(&arguments.a, &old)?, 0.0..share)?;
+    packed::checked(&arguments.b, &packed::parse(&arguments.b, &new)?, share..1.0)?;
+    tell("comparing", f64::NAN);
+    let patch = kompakt_delta::diff(&old, &new).map_err(IntoAnyhow::into_anyhow)?;
+    arguments.output.write_with(|path| Ok(std::fs::write(path, &patch)?))
 }
 
 /// One line for each difference between two files.

@@ -3,6 +3,7 @@
 use crate::process::{Failure, exit};
 use kompakt_cluster::ClusterError;
 use kompakt_data::DataError;
+use kompakt_delta::DeltaError;
 use kompakt_pack::PackError;
 use kompakt_prune::PruneError;
 use kompakt_rate::RateError;
@@ -25,6 +26,12 @@ impl IntoAnyhow for PackError {
             Self::Format(_) | Self::Graph(_) | Self::Unsupported { .. } => Failure::input(self).into(),
             other => other.into(),
         }
+    }
+}
+
+impl IntoAnyhow for DeltaError {
+    fn into_anyhow(self) -> anyhow::Error {
+        Failure::input(self).into()
     }
 }
 

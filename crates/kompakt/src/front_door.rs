@@ -3,7 +3,7 @@
 //! The stages are their own command lines; every other subcommand is a module of this crate.
 
 use crate::{
-    completions, compress, data, devices, diff, eval, export, import, inspect, keygen, man, prep, process,
+    completions, compress, data, devices, diff, eval, export, import, inspect, keygen, man, patch, prep, process,
     repack, report, sense, sign,
     stages::{self, Stage},
     unpack, verify,
@@ -44,6 +44,7 @@ enum Command {
     Keygen(keygen::Arguments),
     Sign(sign::Arguments),
     Diff(diff::Arguments),
+    Patch(patch::Arguments),
     Unpack(unpack::Arguments),
     Repack(repack::Arguments),
     Report(report::Arguments),
@@ -101,6 +102,7 @@ fn run(arguments: Arguments) -> u8 {
         Command::Keygen(arguments) => keygen::run(&arguments),
         Command::Sign(arguments) => sign::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments),
+        Command::Patch(arguments) => patch::run(&arguments),
         Command::Unpack(arguments) => unpack::run(&arguments),
         Command::Repack(arguments) => repack::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),

@@ -29,6 +29,7 @@ pub mod options;
 mod output;
 mod packed;
 mod password;
+mod patch;
 mod prep;
 mod preprocessing;
 pub mod process;

@@ -22,6 +22,11 @@ impl Counter {
     /// One that has seen nothing yet and says one half.
     pub(crate) const NEW: Self = Self(1 << 31);
 
+    /// One that says `p` (of 2^22) as if it had seen `n` bits.
+    pub(crate) const fn seen(p: u32, n: u32) -> Self {
+        Self(p << 10 | n)
+    }
+
     /// The probability of a one, in 1/2^22; never 0 or 1.
     #[inline(always)]
     pub(crate) fn p(self) -> u32 {

@@ -99,10 +99,6 @@ pub(crate) struct Prediction {
 
 impl Prediction {
     #[inline(always)]
-    pub(crate) fn p(&self) -> u32 {
-        self.mix.p
-    }
-    #[inline(always)]
     pub(crate) fn logit(&self) -> i32 {
         self.mix.logit
     }

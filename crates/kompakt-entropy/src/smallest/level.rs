@@ -3,9 +3,10 @@
 use super::{
     binary::Coder,
     cells::Cells,
+    edition::Edition,
     layer::{LayerContext, Part, relative},
     magnitude::{self, Cut, MagnitudeModel},
-    picture::near,
+    picture::{Kind, near},
     sign::{self, Balance, SignModel},
     walk::Progress,
 };
@@ -64,53 +65,52 @@ impl LevelModel {
 
     /// Codes the code of a kept weight.
     #[inline(always)]
-    pub(crate) fn code<C: Coder, D: Cells>(
+    pub(crate) fn code<C: Coder, D: Cells, E: Edition>(
         &mut self,
         coder: &mut C,
         cells: &D,
         layer: &LayerContext,
         progress: &mut Progress,
         spot: &KeptSpot,
+        edition: &mut E,
     ) -> u8 {
         let (kind, n_negative) = (layer.picture.kind, layer.n_negative);
-        let wanted = usize::from(cells.level(progress.row.index * layer.row_len + spot.column));
+        let at = progress.row.index * layer.row_len + spot.column;
+        let wanted = usize::from(cells.level(at));
         let around = Around::new(cells, layer, progress, spot);
         let mut is_positive = n_negative == 0;
         if n_negative > 0 && n_negative < layer.n_levels {
             let prediction = self.sign.predict(kind, &around.signs(progress, spot.column));
-            is_positive = coder.code(wanted >= n_negative, prediction.p());
+            is_positive = edition.sign(coder, layer, at, wanted >= n_negative, prediction.logit());
             self.sign.learn(kind, &prediction, is_positive);
             progress.note_sign(spot.column, is_positive, around.signs[6]);
         }
         let side = if is_positive { layer.n_levels - n_negative } else { n_negative };
         let wanted =
             if is_positive { wanted.wrapping_sub(n_negative) } else { n_negative.wrapping_sub(1 + wanted) };
-        let m = self.code_magnitude(coder, layer, progress, spot, &around, (side, is_positive, wanted));
+        edition.start_magnitude(layer, at, is_positive);
+        let known = magnitude::Known::new(&around.magnitudes(progress, spot));
+        let m = self.code_magnitude(coder, kind, &known, (side, is_positive, wanted), edition);
+        edition.end_magnitude(m);
         progress.note_magnitude(spot.column, relative(m, side));
         (if is_positive { n_negative + m } else { n_negative - 1 - m }) as u8
     }
 
     #[inline(always)]
-    fn code_magnitude<C: Coder>(
+    fn code_magnitude<C: Coder, E: Edition>(
         &mut self,
         coder: &mut C,
-        layer: &LayerContext,
-        progress: &Progress,
-        spot: &KeptSpot,
-        around: &Around,
+        kind: Kind,
+        known: &magnitude::Known,
         (side, is_positive, wanted): (usize, bool, usize),
+        edition: &mut E,
     ) -> usize {
-        let kind = layer.picture.kind;
-        if side == 1 {
-            return 0;
-        }
-        let known = magnitude::Known::new(&around.magnitudes(progress, spot));
         let (mut lo, mut hi, mut node) = (0, side, 1);
         while hi - lo > 1 {
             let middle = usize::midpoint(lo, hi);
             let cut = Cut::new(side, !is_positive, node, [lo, middle, hi]);
-            let prediction = self.magnitude.predict(kind, &known, cut);
-            let upper = coder.code(wanted >= middle, prediction.p());
+            let prediction = self.magnitude.predict(kind, known, cut);
+            let upper = edition.cut(coder, [lo, middle, hi], wanted >= middle, prediction.p());
             self.magnitude.learn(kind, &prediction, upper);
             if upper {
                 lo = middle

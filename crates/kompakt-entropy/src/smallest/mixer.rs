@@ -66,6 +66,11 @@ impl<const N: usize, const K: usize, const S: usize> Mixer<N, K, S> {
         Self { sets: Box::new([set; S]), n_bits: 0, rate }
     }
 
+    /// Starts one set with other weights.
+    pub(crate) fn start(&mut self, set: usize, start: &[i16; N]) {
+        self.sets[set % S] = start.map(|w| i32::from(w) * 64 / K as i32);
+    }
+
     /// The probability of a one.
     #[inline(always)]
     pub(crate) fn mix(&self, sets: [usize; K], mut inputs: [i32; N]) -> Mix<N, K> {

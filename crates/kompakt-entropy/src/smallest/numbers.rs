@@ -63,6 +63,22 @@ impl Float {
         (1 << (self.exponent + self.significand)) - 1
     }
 
+    /// The rank without the lowest `spare` bits of the magnitude; that of minus zero is 0.
+    pub(crate) fn step(self, bits: u32, spare: u32) -> i64 {
+        let rank = self.rank(bits).unwrap_or(0);
+        rank.signum() * (rank.abs() >> spare)
+    }
+
+    /// Bits of a significand.
+    pub(crate) fn significand(self) -> u32 {
+        self.significand
+    }
+
+    /// Bits of a number without those spared.
+    pub(crate) fn bits(self, spare: u32) -> u64 {
+        u64::from(1 + self.exponent + self.significand - spare)
+    }
+
     /// How many of the lowest significand bits are 0 in all of the numbers.
     pub(crate) fn spare(self, numbers: impl Iterator<Item = u32>) -> u32 {
         let all = numbers.fold(0, |all, bits| all | bits);

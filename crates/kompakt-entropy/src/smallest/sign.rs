@@ -68,8 +68,8 @@ pub(crate) struct Prediction {
 }
 
 impl Prediction {
-    pub(crate) fn p(&self) -> u32 {
-        self.mix.p
+    pub(crate) fn logit(&self) -> i32 {
+        self.mix.logit
     }
 }
 

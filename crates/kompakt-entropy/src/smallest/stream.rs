@@ -27,7 +27,7 @@ pub struct Hints<'a> {
 }
 
 impl Hints<'_> {
-    fn check(&self, weights: MaskedCodes<'_>) -> Result<(), EntropyError> {
+    pub(super) fn check(&self, weights: MaskedCodes<'_>) -> Result<(), EntropyError> {
         if weights.rows > MAX_DIM || weights.row_len() > MAX_DIM {
             return Err(EntropyError::Weights { problem: "more than 2^28 rows, or weights in a row" });
         }

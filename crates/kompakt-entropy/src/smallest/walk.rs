@@ -4,6 +4,7 @@ use super::{
     binary::Coder,
     cells::Cells,
     columns::Columns,
+    edition::{Edition, First},
     kept::{self, KeptModel, Place},
     layer::LayerContext,
     level::{LevelModel, Spot},
@@ -77,23 +78,36 @@ impl WeightModel {
         cells: &mut D,
         hints: Hints<'_>,
     ) -> Result<(), EntropyError> {
+        self.code_edition(isa, coder, cells, hints, &mut First)
+    }
+
+    /// The same, where an earlier edition of the layer may be known.
+    pub(crate) fn code_edition<C: Coder, D: Cells, E: Edition>(
+        &mut self,
+        isa: Isa,
+        coder: &mut C,
+        cells: &mut D,
+        hints: Hints<'_>,
+        edition: &mut E,
+    ) -> Result<(), EntropyError> {
         let layer = LayerContext::new(cells, hints);
         if layer.row_len == 0 {
             return Ok(());
         }
-        processor::run(isa, Walk { models: self, coder, cells, layer })
+        processor::run(isa, Walk { models: self, coder, cells, layer, edition })
     }
 }
 
 /// One layer being coded.
-pub(crate) struct Walk<'a, C, D> {
+pub(crate) struct Walk<'a, C, D, E> {
     models: &'a mut WeightModel,
     coder: &'a mut C,
     cells: &'a mut D,
     layer: LayerContext,
+    edition: &'a mut E,
 }
 
-impl<C: Coder, D: Cells> processor::Job for Walk<'_, C, D> {
+impl<C: Coder, D: Cells, E: Edition> processor::Job for Walk<'_, C, D, E> {
     #[inline(always)]
     fn run(mut self) -> Result<(), EntropyError> {
         let (layer, rows) = (&self.layer, self.cells.shape().rows);
@@ -114,7 +128,7 @@ impl<C: Coder, D: Cells> processor::Job for Walk<'_, C, D> {
     }
 }
 
-impl<C: Coder, D: Cells> Walk<'_, C, D> {
+impl<C: Coder, D: Cells, E: Edition> Walk<'_, C, D, E> {
     #[inline(always)]
     fn code_row(&mut self, progress: &mut Progress) {
         let (width, height) = (self.layer.picture.width, self.layer.picture.height);
@@ -139,13 +153,14 @@ impl<C: Coder, D: Cells> Walk<'_, C, D> {
         let (mut is_kept, mut kept_logit) = (true, 0);
         if self.layer.has_mask {
             let prediction = models.kept.predict(kind, &place);
-            is_kept = self.coder.code(self.cells.kept(at), prediction.p());
+            is_kept = self.edition.kept(self.coder, self.cells, &self.layer, at, prediction.logit());
             models.kept.learn(kind, &prediction, is_kept);
             kept_logit = prediction.logit();
         }
         if is_kept {
             let spot = spot.keep(place.kept, kept_logit);
-            let level = models.level.code(self.coder, self.cells, &self.layer, progress, &spot);
+            let level =
+                models.level.code(self.coder, self.cells, &self.layer, progress, &spot, self.edition);
             self.cells.keep(at, level);
             progress.row.count();
             progress.columns.all[spot.column].count();
@@ -269,7 +284,7 @@ mod tests {
                 let view = weights.view();
                 let mut cells = Source(&view);
                 let layer = LayerContext::new(&cells, hints);
-                let walk = Walk { models: &mut models, coder: &mut coder, cells: &mut cells, layer };
+                let walk = Walk { models: &mut models, coder: &mut coder, cells: &mut cells, layer, edition: &mut First };
                 if plain { walk.run() } else { processor::run(Isa::best(), walk) }.unwrap();
                 coder.finish()
             };
@@ -280,7 +295,7 @@ mod tests {
                 let mut read = MaskedCodesBuf::new([rows, channels, 1], true, 9, 4).unwrap();
                 let mut cells = Target(&mut read);
                 let layer = LayerContext::new(&cells, hints);
-                let walk = Walk { models: &mut models, coder: &mut coder, cells: &mut cells, layer };
+                let walk = Walk { models: &mut models, coder: &mut coder, cells: &mut cells, layer, edition: &mut First };
                 if plain { walk.run() } else { processor::run(Isa::best(), walk) }.unwrap();
                 coder.finish().unwrap();
                 assert_eq!(read, weights);

@@ -43,6 +43,8 @@ pub(crate) fn every_command() -> Vec<Call> {
         call("sense model.onnx", ("--plot", "plot.svg"), "model.onnx"),
         call("unpack b.kompakt", o("u.safetensors"), "b.kompakt"),
         call("repack b.kompakt --tier direct", o("r.kompakt"), "b.kompakt"),
+        call("diff --patch b.kompakt b.kompakt", o("b.patch"), "b.kompakt"),
+        call("patch b.kompakt b.patch", o("n.kompakt"), "b.kompakt b.patch"),
         call("report run/summary.json", o("page.html"), "run/summary.json run/b.kompakt"),
         call("sign b.kompakt --key mine.key", o("b.minisig"), "b.kompakt mine.key"),
         call("cluster dense.safetensors -q", o("s.safetensors"), "dense.safetensors"),
@@ -132,6 +134,7 @@ pub(crate) fn fill(folder: &Path) {
         run("train --net mlp --hidden 24 --data digits --epochs 3 --batch 32 -q -o trained.safetensors");
     }
     run("pack shared.safetensors -q -o b.kompakt");
+    run("diff --patch b.kompakt b.kompakt -o b.patch");
     run("export dense.safetensors -o model.onnx");
     run("keygen mine --no-password");
     fs::create_dir(folder.join("run")).unwrap();
