@@ -29,7 +29,8 @@ pub fn patch(old: &[u8], patch: &[u8]) -> Result<Vec<u8>, DeltaError> {
     }
     let parameters = container.decode()?;
     let mut stream = PatchStream::reader(rest);
-    let new = body::code(&mut stream, &header, &Old { container: &container, parameters: &parameters }, None)?;
+    let new =
+        body::code(&mut stream, &header, &Old { container: &container, parameters: &parameters }, None)?;
     stream.finish()?;
     if file_hash(&new) != header.new_file {
         return Err(DeltaError::damaged("E-10", "its result is not the file that it was made from"));

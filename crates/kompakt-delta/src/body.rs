@@ -3,9 +3,8 @@
 use crate::{error::DeltaError, header::Header, moves::Moves, parameter::parameter};
 use kompakt_entropy::smallest::{Hints, PatchStream};
 use kompakt_format::{
-    Container, Decoded, Section, SectionKind, Tier, WeightHints,
-    limits::MAX_DIRECTORY_BYTES,
-    rows_and_cols, unit_counts,
+    Container, Decoded, Section, SectionKind, Tier, WeightHints, limits::MAX_DIRECTORY_BYTES, rows_and_cols,
+    unit_counts,
 };
 use kompakt_pack::{head, rebuild};
 
@@ -33,7 +32,8 @@ impl Old<'_> {
 
     /// The bytes of a section of that kind; empty if there is none.
     fn section(&self, like: &Section) -> &[u8] {
-        let same = |s: &&Section| s.kind.code() == like.kind.code() && s.kind.parameter() == like.kind.parameter();
+        let same =
+            |s: &&Section| s.kind.code() == like.kind.code() && s.kind.parameter() == like.kind.parameter();
         self.container.sections().iter().find(same).map_or(&[], |s| self.container.section_bytes(s))
     }
 }

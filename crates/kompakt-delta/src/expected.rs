@@ -56,7 +56,9 @@ pub(crate) fn codes(old: &Decoded, levels: &[f32], same: Option<&Levels>, weight
 /// Finds what each old level became, from two sets of codes for the same weights: the level that most of its weights have now.
 /// `None` if the levels' values say as much.
 pub(crate) fn same_levels(old: &Decoded, new: &Decoded) -> Option<Levels> {
-    let (Some((before, old_codes)), Some((levels, codes))) = (old.shared(), new.shared()) else { return None };
+    let (Some((before, old_codes)), Some((levels, codes))) = (old.shared(), new.shared()) else {
+        return None;
+    };
     let (n_old, n) = (before.len(), levels.len());
     let mut counts = vec![0u32; n_old * n];
     for i in (0..codes.len()).filter(|&i| old_codes.is_kept(i) && codes.is_kept(i)) {

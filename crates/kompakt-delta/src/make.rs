@@ -62,7 +62,9 @@ pub fn diff(old: &[u8], new: &[u8]) -> Result<Vec<u8>, DeltaError> {
         }
     }
     if new.len() as u64 > limit(old, &best) || patch(old, &best)? != new {
-        return Err(DeltaError::Unsupported("the new file cannot be made of the old one by a patch".to_string()));
+        return Err(DeltaError::Unsupported(
+            "the new file cannot be made of the old one by a patch".to_string(),
+        ));
     }
     Ok(best)
 }

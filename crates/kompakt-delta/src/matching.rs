@@ -23,7 +23,7 @@ pub(crate) fn find(graph: &Graph, old: &[Option<Decoded>], new: &[Option<Decoded
         let Some(units) = hidden_units(graph, index) else { continue };
         let (rows, cols) = rows_and_cols(&graph.params()[index].shape);
         let (Some(Some(before)), Some(Some(after))) = (old.get(index), new.get(index)) else { continue };
-        if rows > MAX_UNITS || rows < 2 {
+        if !(2..=MAX_UNITS).contains(&rows) {
             continue;
         }
         let order = matched(&sums(before, rows, cols), &sums(after, rows, cols));
@@ -75,7 +75,9 @@ fn matched(old: &[[f32; N_SUMS]], new: &[[f32; N_SUMS]]) -> Vec<u32> {
         pairs.extend(old.iter().enumerate().map(|(j, before)| (distance(before, after), i as u32, j as u32)));
     }
     // Of pairs as near, those that are in place, then those that ascend.
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| (a.1 != a.2, a.1, a.2).cmp(&(b.1 != b.2, b.1, b.2))));
+    pairs.sort_by(|a, b| {
+        a.0.total_cmp(&b.0).then_with(|| (a.1 != a.2, a.1, a.2).cmp(&(b.1 != b.2, b.1, b.2)))
+    });
     let mut order = vec![None; n];
     let mut taken = vec![false; n];
     for (_, i, j) in pairs {

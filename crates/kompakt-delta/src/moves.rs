@@ -59,7 +59,9 @@ impl Moves {
     pub(crate) fn apply(&self, index: usize, old: &mut Decoded, rows: usize) -> Result<(), DeltaError> {
         let [own, channels] = self.uses.get(index).copied().unwrap_or_default();
         for (order, outer) in [(own, 1), (channels, rows)] {
-            let Some(order) = (order as usize).checked_sub(1).and_then(|i| self.orders.get(i)) else { continue };
+            let Some(order) = (order as usize).checked_sub(1).and_then(|i| self.orders.get(i)) else {
+                continue;
+            };
             reorder(old, outer, order)?;
         }
         Ok(())

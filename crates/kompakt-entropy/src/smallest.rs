@@ -1,9 +1,9 @@
 //! The `smallest` coder: adaptive binary arithmetic coding under mixed context models.
 
 mod binary;
+mod bytes;
 mod cells;
 mod columns;
-mod bytes;
 mod counter;
 mod edition;
 mod kept;

@@ -43,7 +43,9 @@ fn a_patch_travels_through_pipes_and_fits_one_file() {
     assert!(refused(folder, "diff --patch new.kompakt old.kompakt", 3).contains("repack --tier smallest"));
     refused(folder, "diff old.kompakt new.kompakt -o x", 2);
     refused(folder, "patch old.kompakt missing", 4);
-    assert!(refused(folder, "patch old.kompakt p -o old.kompakt", 2).contains("a file that this command reads"));
+    assert!(
+        refused(folder, "patch old.kompakt p -o old.kompakt", 2).contains("a file that this command reads")
+    );
     let mut broken = fs::read(folder.join("p")).unwrap();
     broken[60] ^= 4;
     fs::write(folder.join("p"), broken).unwrap();

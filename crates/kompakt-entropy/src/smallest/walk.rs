@@ -159,8 +159,7 @@ impl<C: Coder, D: Cells, E: Edition> Walk<'_, C, D, E> {
         }
         if is_kept {
             let spot = spot.keep(place.kept, kept_logit);
-            let level =
-                models.level.code(self.coder, self.cells, &self.layer, progress, &spot, self.edition);
+            let level = models.level.code(self.coder, self.cells, &self.layer, progress, &spot, self.edition);
             self.cells.keep(at, level);
             progress.row.count();
             progress.columns.all[spot.column].count();
@@ -284,7 +283,13 @@ mod tests {
                 let view = weights.view();
                 let mut cells = Source(&view);
                 let layer = LayerContext::new(&cells, hints);
-                let walk = Walk { models: &mut models, coder: &mut coder, cells: &mut cells, layer, edition: &mut First };
+                let walk = Walk {
+                    models: &mut models,
+                    coder: &mut coder,
+                    cells: &mut cells,
+                    layer,
+                    edition: &mut First,
+                };
                 if plain { walk.run() } else { processor::run(Isa::best(), walk) }.unwrap();
                 coder.finish()
             };
@@ -295,7 +300,13 @@ mod tests {
                 let mut read = MaskedCodesBuf::new([rows, channels, 1], true, 9, 4).unwrap();
                 let mut cells = Target(&mut read);
                 let layer = LayerContext::new(&cells, hints);
-                let walk = Walk { models: &mut models, coder: &mut coder, cells: &mut cells, layer, edition: &mut First };
+                let walk = Walk {
+                    models: &mut models,
+                    coder: &mut coder,
+                    cells: &mut cells,
+                    layer,
+                    edition: &mut First,
+                };
                 if plain { walk.run() } else { processor::run(Isa::best(), walk) }.unwrap();
                 coder.finish().unwrap();
                 assert_eq!(read, weights);

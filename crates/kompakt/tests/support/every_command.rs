@@ -43,7 +43,7 @@ pub(crate) fn every_command() -> Vec<Call> {
         call("sense model.onnx", ("--plot", "plot.svg"), "model.onnx"),
         call("unpack b.kompakt", o("u.safetensors"), "b.kompakt"),
         call("repack b.kompakt --tier direct", o("r.kompakt"), "b.kompakt"),
-        call("diff --patch b.kompakt b.kompakt", o("b.patch"), "b.kompakt"),
+        call("diff --patch b.kompakt b.kompakt", o("d.patch"), "b.kompakt"),
         call("patch b.kompakt b.patch", o("n.kompakt"), "b.kompakt b.patch"),
         call("report run/summary.json", o("page.html"), "run/summary.json run/b.kompakt"),
         call("sign b.kompakt --key mine.key", o("b.minisig"), "b.kompakt mine.key"),
