@@ -1,9 +1,12 @@
 //! The epilogue: operations on a sum before it is stored.
+#![expect(unsafe_code, reason = "operations on vectors need their features")]
 
-/// `y = max(sum * scale + bias, floor)`, with one scale and one bias for each row (output unit or channel).
+use crate::isa::Vector;
+
+/// `y = min(max(sum * scale + bias, floor), ceiling)`, with one scale and one bias for each row (output unit or channel).
 ///
-/// It includes a layer's bias, the per-channel scale of a folded batch norm, and a ReLU, so that none of
-/// them costs a pass over the output.
+/// It includes a layer's bias, the per-channel scale of a folded batch norm, and a ReLU, perhaps with a largest result, so
+/// that none of them costs a pass over the output.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Epilogue<'a> {
     /// One per row; `None` is 1.
@@ -12,6 +15,8 @@ pub struct Epilogue<'a> {
     pub bias: Option<&'a [f32]>,
     /// Whether negative results become zero.
     pub relu: bool,
+    /// The largest result; `None` is infinity.
+    pub ceiling: Option<f32>,
 }
 
 /// An [`Epilogue`] for one row.
@@ -20,17 +25,56 @@ pub(crate) struct RowEpilogue {
     pub(crate) scale: f32,
     pub(crate) bias: f32,
     pub(crate) floor: f32,
+    pub(crate) ceiling: f32,
+}
+
+/// The same in all lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct VectorEpilogue<L> {
+    scale: L,
+    bias: L,
+    floor: L,
+    ceiling: L,
+}
+
+impl<L: Vector> VectorEpilogue<L> {
+    /// # Safety
+    /// The features of `L`.
+    #[inline(always)]
+    pub(crate) unsafe fn new(row: RowEpilogue) -> Self {
+        // SAFETY: promised by the caller.
+        unsafe {
+            Self {
+                scale: L::splat(row.scale),
+                bias: L::splat(row.bias),
+                floor: L::splat(row.floor),
+                ceiling: L::splat(row.ceiling),
+            }
+        }
+    }
+
+    /// NaN stays NaN.
+    ///
+    /// # Safety
+    /// The features of `L`.
+    #[inline(always)]
+    pub(crate) unsafe fn apply(self, sum: L) -> L {
+        // SAFETY: promised by the caller.
+        unsafe { sum.mul_add(self.scale, self.bias).max_or_self(self.floor).min_or_self(self.ceiling) }
+    }
 }
 
 impl RowEpilogue {
     /// Leaves a sum as it is.
-    pub(crate) const NONE: Self = Self { scale: 1.0, bias: 0.0, floor: f32::NEG_INFINITY };
+    pub(crate) const NONE: Self =
+        Self { scale: 1.0, bias: 0.0, floor: f32::NEG_INFINITY, ceiling: f32::INFINITY };
 
     /// NaN stays NaN.
     #[inline(always)]
     pub(crate) fn apply(self, sum: f32) -> f32 {
         let y = sum * self.scale + self.bias;
-        if y < self.floor { self.floor } else { y }
+        let y = if y < self.floor { self.floor } else { y };
+        if y > self.ceiling { self.ceiling } else { y }
     }
 }
 
@@ -42,6 +86,7 @@ impl<'a> Epilogue<'a> {
             scale: self.scale.map_or(1.0, |s| s[row]),
             bias: self.bias.map_or(0.0, |b| b[row]),
             floor: if self.relu { 0.0 } else { f32::NEG_INFINITY },
+            ceiling: self.ceiling.unwrap_or(f32::INFINITY),
         }
     }
 
@@ -52,7 +97,7 @@ impl<'a> Epilogue<'a> {
 
     /// The part for the rows from `row` on.
     pub fn from_row(self, row: usize) -> Epilogue<'a> {
-        Epilogue { scale: self.scale.map(|s| &s[row..]), bias: self.bias.map(|b| &b[row..]), relu: self.relu }
+        Epilogue { scale: self.scale.map(|s| &s[row..]), bias: self.bias.map(|b| &b[row..]), ..self }
     }
 
     pub(crate) fn check(&self, n_rows: usize) {

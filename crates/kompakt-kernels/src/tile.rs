@@ -22,7 +22,7 @@ mod whole;
 
 use crate::{
     arch::Arch,
-    epilogue::RowEpilogue,
+    epilogue::{RowEpilogue, VectorEpilogue},
     isa::{Job, Vector},
     matrix::taps::{IndexedWeights, Part},
 };
@@ -199,8 +199,7 @@ unsafe fn tile<
             tap::<L, W, R, V, MASKED>(taps, i, x, lie, &mut acc[0]);
             i += 1;
         }
-        let (scale, bias) = (L::splat(step.epilogue.scale), L::splat(step.epilogue.bias));
-        let floor = L::splat(step.epilogue.floor);
+        let epilogue = VectorEpilogue::<L>::new(step.epilogue);
         for r in 0..R {
             for v in 0..V {
                 let at = y.add(r * lie.y_stride + v * lie.step);
@@ -212,8 +211,7 @@ unsafe fn tile<
                 if step.carry && MASKED {
                     sum = sum.add(if is_masked { L::load_masked(at, lie.last) } else { L::load(at) });
                 }
-                let out =
-                    if MASKED || step.is_last { sum.mul_add(scale, bias).max_or_self(floor) } else { sum };
+                let out = if MASKED || step.is_last { epilogue.apply(sum) } else { sum };
                 if is_masked { out.store_masked(at, lie.last) } else { out.store(at) }
             }
         }

@@ -86,7 +86,12 @@ impl<'m> PreparedLayer<'m> {
     }
 
     fn epilogue(&self) -> Epilogue<'_> {
-        Epilogue { scale: self.scale.as_deref(), bias: self.bias.as_deref(), relu: self.spec.epilogue.relu }
+        Epilogue {
+            scale: self.scale.as_deref(),
+            bias: self.bias.as_deref(),
+            relu: self.spec.epilogue.relu,
+            ceiling: self.spec.ceiling,
+        }
     }
 
     /// Rows per chunk: the rows unpacked together if they come from the file; else all of them for one

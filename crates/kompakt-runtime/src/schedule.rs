@@ -99,6 +99,8 @@ pub(crate) struct LayerSpec {
     pub(crate) name: String,
     pub(crate) weight: ParameterId,
     pub(crate) epilogue: Epilogue,
+    /// The largest result, where a ReLU has one.
+    pub(crate) ceiling: Option<f32>,
     pub(crate) conv: Option<Convolution>,
     /// Whether only the next layer reads it, in the same step: see [`StepKind::ExpandedDepthwise`].
     pub(crate) feeds_depthwise: bool,

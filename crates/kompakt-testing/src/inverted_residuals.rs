@@ -25,16 +25,16 @@ impl Nodes {
         self.push(op, vec![x])
     }
 
-    fn relu(&mut self, x: usize) -> usize {
-        self.push(Op::Relu, vec![x])
+    fn clip(&mut self, x: usize) -> usize {
+        self.push(Op::Clip { low: 0.0, high: 1.0 }, vec![x])
     }
 
     /// Expansion, depthwise convolution, projection.
     fn block(&mut self, x: usize, hidden: usize, out: usize, kernel: usize, stride: usize) -> usize {
         let x = self.conv(x, hidden, 1, 1, 1);
-        let x = self.relu(x);
+        let x = self.clip(x);
         let x = self.conv(x, hidden, kernel, stride, hidden);
-        let x = self.relu(x);
+        let x = self.clip(x);
         self.conv(x, out, 1, 1, 1)
     }
 }

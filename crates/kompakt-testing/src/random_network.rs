@@ -131,7 +131,10 @@ impl Growing<'_, '_> {
                 (Op::Div, vec![x, self.nodes.len()])
             }
             22 => (Op::Scale { factor: self.number(-2.0, 2.0)?, offset: self.number(-1.0, 1.0)? }, vec![x]),
-            23 => (Op::Clip { low: self.number(-1.0, 0.0)?, high: self.number(0.0, 2.0)? }, vec![x]),
+            23 => {
+                let low = if self.u.arbitrary()? { 0.0 } else { self.number(-1.0, 0.0)? };
+                (Op::Clip { low, high: self.number(0.0, 2.0)? }, vec![x])
+            }
             24 => (Op::LeakyRelu { slope: self.number(0.0, 1.0)? }, vec![x]),
             25 => (Op::Prelu, vec![x]),
             26 => {

@@ -128,6 +128,11 @@ impl Vector for F32x4 {
         Self(unsafe { vbslq_f32(vcgtq_f32(other.0, self.0), other.0, self.0) })
     }
     #[inline(always)]
+    unsafe fn min_or_self(self, other: Self) -> Self {
+        // SAFETY: as above the block. The instruction for the minimum would give NaN where `other` is.
+        Self(unsafe { vbslq_f32(vcltq_f32(other.0, self.0), other.0, self.0) })
+    }
+    #[inline(always)]
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2] {
         // SAFETY: as above the block.
         unsafe { [Self(vuzp1q_f32(low.0, high.0)), Self(vuzp2q_f32(low.0, high.0))] }

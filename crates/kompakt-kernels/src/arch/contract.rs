@@ -69,6 +69,8 @@ unsafe fn vector<V: Vector>() {
         each(a.mul_add(b, a), &|i| x[i] * y[3 + i] + x[i]);
         each(a.max_or_self(b), &|i| x[i].max(y[3 + i]));
         each(V::splat(f32::NAN).max_or_self(a), &|_| f32::NAN);
+        each(a.min_or_self(b), &|i| x[i].min(y[3 + i]));
+        each(V::splat(f32::NAN).min_or_self(a), &|_| f32::NAN);
         let [even, odd] = V::even_odd(V::load(x.as_ptr()), V::load(x.as_ptr().add(n)));
         each(even, &|i| x[2 * i]);
         each(odd, &|i| x[2 * i + 1]);

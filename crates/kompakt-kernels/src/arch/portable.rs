@@ -105,6 +105,11 @@ impl Vector for Four {
         Self([larger(a, e), larger(b, f), larger(c, g), larger(d, h)])
     }
     #[inline(always)]
+    unsafe fn min_or_self(self, other: Self) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Self([smaller(a, e), smaller(b, f), smaller(c, g), smaller(d, h)])
+    }
+    #[inline(always)]
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2] {
         let ([a, b, c, d], [e, f, g, h]) = (low.0, high.0);
         [Self([a, c, e, g]), Self([b, d, f, h])]
@@ -135,6 +140,12 @@ impl Vector for Four {
 #[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
+}
+
+/// The second if it is smaller, else the first.
+#[inline(always)]
+fn smaller(a: f32, b: f32) -> f32 {
+    if b < a { b } else { a }
 }
 
 /// Lanes `from..end` of four: the mask of vectors whose instruction set has none.

@@ -91,6 +91,11 @@ impl Vector for F32x4 {
         Self(f32x4_pmax(self.0, other.0))
     }
     #[inline(always)]
+    unsafe fn min_or_self(self, other: Self) -> Self {
+        // `other < self ? other : self`
+        Self(f32x4_pmin(self.0, other.0))
+    }
+    #[inline(always)]
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2] {
         [Self(i32x4_shuffle::<0, 2, 4, 6>(low.0, high.0)), Self(i32x4_shuffle::<1, 3, 5, 7>(low.0, high.0))]
     }

@@ -8,6 +8,7 @@
 use super::depthwise::{Channel, Channels, Depthwise, MAX_PLACES};
 use crate::{
     arch::Arch,
+    epilogue::VectorEpilogue,
     isa::{SubJob, Vector, out_of_line},
 };
 
@@ -169,10 +170,9 @@ unsafe fn tile<L: Vector, const K: usize, const S: usize, const R: usize>(
             )*};
         }
         input_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
-        let (scale, bias) = (L::splat(channel.epilogue.scale), L::splat(channel.epilogue.bias));
-        let floor = L::splat(channel.epilogue.floor);
+        let epilogue = VectorEpilogue::<L>::new(channel.epilogue);
         for r in 0..R {
-            let out = acc[r].mul_add(scale, bias).max_or_self(floor);
+            let out = epilogue.apply(acc[r]);
             out.store_masked(y.add((row + r) * shape.output[1] + strip.to), strip.store);
         }
     }

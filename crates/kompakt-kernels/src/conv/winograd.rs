@@ -27,7 +27,7 @@ use super::{
 use crate::{
     Epilogue, Isa, PanelMatrix, PanelScratch, Window,
     arch::{Arch, Four, Portable},
-    epilogue::RowEpilogue,
+    epilogue::{RowEpilogue, VectorEpilogue},
     isa::{Job, Vector, per_isa, run},
     tile::panel::{GROUP, Panels},
 };
@@ -335,8 +335,7 @@ impl Finish<'_> {
                 let mut out = [[0.0f32; 16]; 2];
                 // SAFETY: `across` tiles of number 15 end in the products; two vectors in a row of `out`.
                 unsafe {
-                    let (minus, floor) = (L::splat(-1.0), L::splat(epilogue.floor));
-                    let (scale, bias) = (L::splat(epilogue.scale), L::splat(epilogue.bias));
+                    let (minus, epilogue) = (L::splat(-1.0), VectorEpilogue::<L>::new(epilogue));
                     let difference = |a: L, b: L| b.mul_add(minus, a);
                     let from = products.as_ptr().add(ty * across + tx);
                     let mut rows = [[L::splat(0.0); 4]; 2];
@@ -348,7 +347,7 @@ impl Finish<'_> {
                     for r in 0..2 {
                         let [a, b, c, d] = rows[r];
                         let (even, odd) = (a.add(b).add(c), difference(difference(b, c), d));
-                        let [even, odd] = [even, odd].map(|y| y.mul_add(scale, bias).max_or_self(floor));
+                        let [even, odd] = [even, odd].map(|y| epilogue.apply(y));
                         // Side by side, then interleaved.
                         let mut pair = [0.0f32; 16];
                         even.store(pair.as_mut_ptr());

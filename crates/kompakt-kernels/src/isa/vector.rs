@@ -38,6 +38,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn add(self, other: Self) -> Self;
     /// The larger; `self` where either is NaN.
     unsafe fn max_or_self(self, other: Self) -> Self;
+    /// The smaller; `self` where either is NaN.
+    unsafe fn min_or_self(self, other: Self) -> Self;
     /// The even and the odd of the elements of both, end to end.
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2];
     /// `x` at the `N` columns at `idx`.

@@ -15,7 +15,7 @@
 use crate::{
     Codebook, Epilogue, Window,
     arch::Arch,
-    epilogue::RowEpilogue,
+    epilogue::VectorEpilogue,
     isa::{Job, Vector},
 };
 use core::ops::Range;
@@ -139,10 +139,9 @@ unsafe fn tiles<L: Vector, const V: usize, const MASKED: bool>(
             for r in 0..GROUP {
                 if job.rows.contains(&(row + r)) {
                     let y = job.y.as_mut_ptr().add((row + r - job.rows.start) * job.y_plane);
-                    let RowEpilogue { scale, bias, floor } = job.epilogue.row(row + r);
-                    let (scale, bias, floor) = (L::splat(scale), L::splat(bias), L::splat(floor));
+                    let epilogue = VectorEpilogue::<L>::new(job.epilogue.row(row + r));
                     for v in 0..V {
-                        let out = sums[r][v].mul_add(scale, bias).max_or_self(floor);
+                        let out = epilogue.apply(sums[r][v]);
                         if MASKED { out.store_masked(y.add(to[v]), mask) } else { out.store(y.add(to[v])) }
                     }
                 }

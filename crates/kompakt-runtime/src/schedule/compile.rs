@@ -125,7 +125,9 @@ impl Compiler<'_> {
                 let step = unary_step(*unary);
                 self.has_zeros[y] =
                     matches!(step, InPlace::Relu | InPlace::Clip { low: 0.0, .. } | InPlace::HardSwish);
-                self.in_place(op, step);
+                if !self.clipped(op, step) {
+                    self.in_place(op, step);
+                }
             }
             Kind::Softmax { axis } => {
                 let (len, inner) = (from[axis - 1], from[*axis..].iter().product());
@@ -189,6 +191,7 @@ impl Compiler<'_> {
                     name: op.name.clone(),
                     weight: *weight,
                     epilogue: Epilogue { bias: Some(*bias), ..Epilogue::default() },
+                    ceiling: None,
                     conv: None,
                     feeds_depthwise: false,
                     stays_in_memory: false,
@@ -284,6 +287,26 @@ impl Compiler<'_> {
         let writes = self.buffer_of(op.output);
         self.push(&op.name, kind, reads, writes);
         self.define(op.output, writes, true);
+    }
+
+    /// A clip from 0 on as a part of the layer that makes its input, if that is the last step and has no bounds yet.
+    fn clipped(&mut self, op: &Operation, step: InPlace) -> bool {
+        let InPlace::Clip { low: 0.0, high } = step else { return false };
+        let buffer = self.source(op.inputs[0]);
+        let Some(last) = self.schedule.steps.last() else { return false };
+        let (StepKind::Linear { layer }
+        | StepKind::Convolution { layer, .. }
+        | StepKind::ExpandedDepthwise { layer, .. }) = last.kind
+        else {
+            return false;
+        };
+        let spec = &mut self.schedule.layers[layer];
+        if last.writes != buffer || !self.is_exclusive[op.inputs[0]] || spec.ceiling.is_some() || high < 0.0 {
+            return false;
+        }
+        (spec.epilogue.relu, spec.ceiling) = (true, Some(high));
+        self.define(op.output, buffer, true);
+        true
     }
 
     /// A step in place, on a copy if the value has other readers.
@@ -441,6 +464,7 @@ impl Compiler<'_> {
             name: op.name.clone(),
             weight,
             epilogue,
+            ceiling: None,
             conv,
             feeds_depthwise: false,
             stays_in_memory: false,

@@ -72,6 +72,11 @@ impl Vector for Avx2x8 {
         Self(unsafe { _mm256_max_ps(other.0, self.0) })
     }
     #[inline(always)]
+    unsafe fn min_or_self(self, other: Self) -> Self {
+        // SAFETY: as above the block. The instruction gives its second operand where either is NaN.
+        Self(unsafe { _mm256_min_ps(other.0, self.0) })
+    }
+    #[inline(always)]
     unsafe fn between(from: usize, end: usize) -> __m256i {
         debug_assert!(from <= end && end <= 8);
         // SAFETY: both are at most 8, so eight i32 follow.
@@ -161,6 +166,11 @@ impl Vector for Avx512x8 {
         Self(unsafe { _mm256_max_ps(other.0, self.0) })
     }
     #[inline(always)]
+    unsafe fn min_or_self(self, other: Self) -> Self {
+        // SAFETY: as above the first block.
+        Self(unsafe { _mm256_min_ps(other.0, self.0) })
+    }
+    #[inline(always)]
     unsafe fn between(from: usize, end: usize) -> __mmask8 {
         debug_assert!(from <= end && end <= 8);
         ((1u32 << end) - (1u32 << from)) as u8
@@ -238,6 +248,11 @@ impl Vector for Avx512x16 {
     unsafe fn max_or_self(self, other: Self) -> Self {
         // SAFETY: as above the first block.
         Self(unsafe { _mm512_max_ps(other.0, self.0) })
+    }
+    #[inline(always)]
+    unsafe fn min_or_self(self, other: Self) -> Self {
+        // SAFETY: as above the first block.
+        Self(unsafe { _mm512_min_ps(other.0, self.0) })
     }
     #[inline(always)]
     unsafe fn between(from: usize, end: usize) -> __mmask16 {
