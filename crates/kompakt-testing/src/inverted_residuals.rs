@@ -43,7 +43,7 @@ impl Nodes {
 pub fn inverted_residuals(size: usize) -> Graph {
     let mut nodes = Nodes(Vec::new());
     let x = nodes.conv(0, 8, 3, 2, 1);
-    let first = nodes.relu(x);
+    let first = nodes.clip(x);
     let x = nodes.block(first, 24, 8, 3, 1);
     let sum = nodes.push(Op::Add, vec![x, first]);
     let x = nodes.block(sum, 40, 16, 5, 2);
