@@ -52,7 +52,7 @@ fn wheel() -> Result<()> {
     let wheel = python::wheel(root)?;
     let n_bytes = wheel.metadata().context("the wheel")?.len();
     let newest = Environment::new(&root.join("target/bindings/python"))?;
-    newest.install(&["numpy", "pytest", "hypothesis", "pandas", "tqdm", "mypy"])?;
+    newest.install(&["numpy", "pytest", "hypothesis", "pandas", "tqdm", "mypy", "matplotlib"])?;
     newest.reinstall(&wheel)?;
     let python = newest.python.clone();
 

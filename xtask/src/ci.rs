@@ -20,6 +20,7 @@ mod host;
 mod ledger;
 mod python;
 mod ray;
+mod site;
 mod wasm;
 
 pub(crate) use calls::Calls;
@@ -74,6 +75,7 @@ const ROWS: &[Row] = &[
         what: "the Python wheel: built, installed, tested with the newest and the oldest NumPy",
         run: python::wheel,
     },
+    Row { name: "site", what: "the documentation of the Python package, without warnings", run: site::build },
     Row { name: "ray", what: "sweeps on a Ray cluster that loses a node, with the wheel", run: ray::run },
     Row { name: "gpu", what: "the executor for GPUs, on a GPU in software", run: gpu::run },
     Row {

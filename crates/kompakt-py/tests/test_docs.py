@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -20,6 +21,20 @@ def blocks(page: Path) -> str:
 def test_the_tutorial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(compile(blocks(ROOT / "docs/tutorial.md"), "tutorial.md", "exec"), {})  # noqa: S102
+
+
+@pytest.mark.parametrize("name", ["classifier", "deep-compression", "ocr"])
+def test_the_notebooks(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their code; and their outputs are there, of this code: a cell without one would be one that was changed since."""
+    pytest.importorskip("matplotlib").use("agg")
+    if name == "ocr":
+        pytest.importorskip("rapidocr_onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    notebook = json.loads((ROOT / "docs/notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    script = "\n".join("".join(cell["source"]) for cell in cells)
+    exec(compile(script, f"{name}.ipynb", "exec"), {})  # noqa: S102
 
 
 def test_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixtures: Path) -> None:

@@ -32,7 +32,7 @@ def page(file: File) -> str:
         f"</span>&nbsp;{kind}</span>"
         for kind, colour in _COLOURS.items()
     )
-    cell = "padding:2px 10px;text-align:left"
+    cell = "padding:2px 10px;text-align:left;white-space:nowrap"
     heads = "".join(
         f'<th style="{cell}">{head}</th>' for head in ("tensor", "shape", "kept", "levels", "bytes", "centroids")
     )
@@ -41,7 +41,7 @@ def page(file: File) -> str:
         f"<div><b>{file.n_bytes:,}</b> bytes{ratio}; tier <code>{escape(file.tier)}</code>; content "
         f"<code>{escape(file.content_hash)}</code></div>"
         f"<div>input {inputs}; {legend}; {others:,} bytes are no tensor's (graph, names, history)</div>"
-        f'<table style="border-collapse:collapse;margin-top:6px"><tr>{heads}</tr>{rows}</table></div>'
+        f'<table style="border-collapse:collapse;margin-top:6px;font-size:inherit"><tr>{heads}</tr>{rows}</table></div>'
     )
 
 
@@ -55,7 +55,7 @@ def result(made: Compressed) -> str:
             f"{100 * made.agreement:.2f} %; at most {100 * made.drop_bound:.2f} points lost on others (95 % confidence)"
         )
     largest = max((layer.get("sensitivity") or 0.0 for layer in made.layers), default=0.0) or 1.0
-    cell = 'style="padding:2px 10px;text-align:left"'
+    cell = 'style="padding:2px 10px;text-align:left;white-space:nowrap"'
     rows = "".join(
         f"<tr><td {cell}>{escape(layer['name'])}</td><td {cell}>{_sensitivity(layer, largest)}</td>"
         f"<td {cell}>{layer['bits_per_weight']:.2f}</td><td {cell}>{layer['error']:.5f}</td></tr>"
@@ -64,7 +64,7 @@ def result(made: Compressed) -> str:
     heads = "".join(f"<th {cell}>{head}</th>" for head in ("layer", "sensitivity", "bits/weight", "error"))
     return (
         f'<div style="font-family:sans-serif;font-size:13px;line-height:1.5"><div>{"; ".join(facts)}</div>'
-        f'<table style="border-collapse:collapse;margin-top:6px"><tr>{heads}</tr>{rows}</table></div>'
+        f'<table style="border-collapse:collapse;margin-top:6px;font-size:inherit"><tr>{heads}</tr>{rows}</table></div>'
         + page(made.open())
     )
 
@@ -81,7 +81,7 @@ def _sensitivity(layer: dict[str, Any], largest: float) -> str:
 
 
 def _row(file: File, layer: dict[str, Any], largest: int) -> str:
-    cell = 'style="padding:2px 10px;text-align:left"'
+    cell = 'style="padding:2px 10px;text-align:left;white-space:nowrap"'
     return (
         f"<tr><td {cell}>{escape(layer['name'])}</td><td {cell}>{_shape(layer['shape'])}</td>"
         f"<td {cell}>{100 * layer['density']:.1f} %</td><td {cell}>{layer['levels'] or '–'}</td>"
