@@ -98,6 +98,11 @@ typedef struct kompakt_device {
    On a GPU: keep values between layers in 16 bits.
    */
   bool half_precision;
+  /*
+   On a GPU: when layers of the tier `stream` are decoded: `load` (once), `run` (at every run, which takes the least
+   memory) or `host` (once, by the processor). Null is `load`.
+   */
+  const char *decode;
 } kompakt_device;
 
 #ifdef __cplusplus
@@ -111,7 +116,7 @@ extern "C" {
  the processor. A library that was built without the feature `gpu` has the processor alone.
 
  # Safety
- As kompakt_open; `device` is null or points to a device whose name is null or a text of UTF-8 that ends in a zero.
+ As kompakt_open; `device` is null or points to a device whose texts are null or UTF-8 that ends in a zero.
  */
 enum kompakt_status kompakt_open_on(const char *path,
                                     const struct kompakt_options *options,

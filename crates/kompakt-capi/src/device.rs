@@ -25,6 +25,9 @@ pub struct KompaktDevice {
     pub vram_budget_bytes: usize,
     /// On a GPU: keep values between layers in 16 bits.
     pub half_precision: bool,
+    /// On a GPU: when layers of the tier `stream` are decoded: `load` (once), `run` (at every run, which takes the least
+    /// memory) or `host` (once, by the processor). Null is `load`.
+    pub decode: *const c_char,
 }
 
 impl From<GpuError> for Failure {
@@ -44,7 +47,7 @@ impl From<GpuError> for Failure {
 /// the processor. A library that was built without the feature `gpu` has the processor alone.
 ///
 /// # Safety
-/// As kompakt_open; `device` is null or points to a device whose name is null or a text of UTF-8 that ends in a zero.
+/// As kompakt_open; `device` is null or points to a device whose texts are null or UTF-8 that ends in a zero.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kompakt_open_on(
     path: *const c_char,
@@ -67,6 +70,10 @@ pub unsafe extern "C" fn kompakt_open_on(
             }
             gpu.vram_budget = (device.vram_budget_bytes > 0).then_some(device.vram_budget_bytes as u64);
             gpu.half = device.half_precision;
+            // SAFETY: the caller's promise.
+            if let Some(when) = unsafe { text(device.decode) }? {
+                gpu.decode = when.parse().map_err(|problem: String| argument(&problem))?;
+            }
         }
         #[cfg(feature = "map")]
         let model = if options.in_memory { Model::read(path) } else { Model::map(path) }?;

@@ -11,5 +11,6 @@ mod gpu {
     mod decode;
     mod limits;
     mod memory;
+    mod profile;
     mod random;
 }

@@ -4,7 +4,7 @@ use crate::{
     array::{Input, Room, tuple},
     error,
 };
-use kompakt_gpu::{Device, GpuOptions};
+use kompakt_gpu::{Decode, Device, GpuOptions};
 use kompakt_runtime::{Model as File, OwnedSession, Port, PublicKey, RuntimeError, Session, SessionOptions};
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
@@ -36,6 +36,7 @@ struct Options {
     device: Device,
     vram: Option<u64>,
     half: bool,
+    decode: Decode,
     require_signature: Option<String>,
 }
 
@@ -44,12 +45,12 @@ impl Model {
     /// Opens a file. `ram` is a budget in bytes; `in_memory` reads the file instead of mapping it.
     ///
     /// `device` is "cpu", "gpu", "gpu:NAME" (a part of a name of `devices()`) or "auto", which falls back on the processor. A
-    /// GPU takes `vram`, a budget of video memory in bytes, and `half`, values between layers in 16 bits; of the other options
-    /// it takes `max_batch`. `require_signature` is the text of a public key that must have signed the file.
+    /// GPU takes `vram`, a budget of video memory in bytes, and `half`, values between layers in 16 bits, and `decode`, when the tier
+    /// `stream` is decoded: "load", "run" or "host"; of the other options it takes `max_batch`. `require_signature` is the text of a public key that must have signed the file.
     #[new]
     #[pyo3(signature = (
         path, *, threads = 1, max_batch = 1, ram = None, in_memory = false, verify = true, device = "cpu", vram = None,
-        half = false, require_signature = None
+        half = false, decode = "load", require_signature = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python has them by name")]
     fn new(
@@ -63,11 +64,13 @@ impl Model {
         device: &str,
         vram: Option<u64>,
         half: bool,
+        decode: &str,
         require_signature: Option<String>,
     ) -> PyResult<Self> {
         let key =
             require_signature.as_deref().map(PublicKey::parse).transpose().map_err(error::of_runtime)?;
         let device: Device = device.parse().map_err(PyValueError::new_err)?;
+        let decode: Decode = decode.parse().map_err(PyValueError::new_err)?;
         let (threads, max_batch) = (threads.max(1), max_batch.max(1));
         let path = std::path::absolute(path)?;
         py.detach(|| {
@@ -84,14 +87,24 @@ impl Model {
             let mut options = SessionOptions::default();
             (options.threads, options.max_batch, options.ram_budget) = (threads, max_batch, ram);
             let mut gpu = GpuOptions::default();
-            (gpu.vram_budget, gpu.half) = (vram, half);
+            (gpu.vram_budget, gpu.half, gpu.decode) = (vram, half, decode);
             let session = OwnedSession::with_session(file, |file| {
                 kompakt_gpu::session(file, &options, &device, &gpu).map(|opened| opened.session)
             })?;
             let (raw_shape, inputs, outputs) =
                 session.look(|s| (s.raw_shape(), s.inputs().to_vec(), s.outputs().to_vec()));
-            let options =
-                Options { threads, max_batch, ram, in_memory, verify, device, vram, half, require_signature };
+            let options = Options {
+                threads,
+                max_batch,
+                ram,
+                in_memory,
+                verify,
+                device,
+                vram,
+                half,
+                decode,
+                require_signature,
+            };
             let session = Mutex::new(session);
             Ok(Self { session, raw_shape, inputs, outputs, labels, n_bytes, path, options })
         })
@@ -237,6 +250,7 @@ impl Model {
         options.set_item("device", self.options.device.to_string())?;
         options.set_item("vram", self.options.vram)?;
         options.set_item("half", self.options.half)?;
+        options.set_item("decode", self.options.decode.to_string())?;
         options.set_item("require_signature", &self.options.require_signature)?;
         Ok(((self.path.clone(),), options))
     }

@@ -68,8 +68,24 @@ fn a_gpu_answers_as_the_processor() {
             && plan(&["--batch", "4"])["device"]["activation_bytes"].as_u64()
                 > all["activation_bytes"].as_u64()
     );
+    let stream = file("convolutions-stream.kompakt");
+    for decode in ["load", "run", "host"] {
+        let options =
+            ["run", stream.to_str().unwrap(), "--plan", "--json", "--device", &device, "--decode", decode];
+        let plan: serde_json::Value = serde_json::from_slice(&kompakt(&options).stdout).unwrap();
+        let is_coded = plan["layers"].as_array().unwrap().iter().any(|layer| layer["form"] == "coded");
+        assert_eq!(is_coded, decode == "run", "{plan}");
+    }
     let bench = kompakt(&["run", model, "--bench", "--rounds", "2", "--json", "--device", &device]);
     let bench: serde_json::Value = serde_json::from_slice(&bench.stdout).unwrap();
     assert_eq!(bench["device"]["name"], name);
-    assert!(bench["median_ms"].as_f64().unwrap() > 0.0);
+    assert!(bench["median_ms"].as_f64().unwrap() > 0.0 && bench["open_ms"].as_f64().unwrap() > 0.0);
+    if all_have_timestamps(&listed.stdout) {
+        assert!(!bench["steps"].as_array().unwrap().is_empty(), "{bench}");
+    }
+}
+
+fn all_have_timestamps(listed: &[u8]) -> bool {
+    let all: serde_json::Value = serde_json::from_slice(listed).unwrap();
+    all.as_array().unwrap().iter().all(|adapter| adapter["timestamps"] == true)
 }

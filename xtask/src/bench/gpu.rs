@@ -24,7 +24,7 @@ const SCRIPT: &str = include_str!("gpu/measure.py");
 const EDITION: &str = "1";
 
 /// Measure networks on a GPU beside PyTorch (eager f32 and f16, compiled) and ONNX Runtime, and write results/gpu.md
-#[derive(clap::Args)]
+#[derive(clap::Args, Clone)]
 pub(crate) struct Arguments {
     /// The networks
     #[arg(long, value_delimiter = ',', default_value = "lenet5,fc4096,alexnet,vgg16,resnet18,mobilenet-v2")]
@@ -36,11 +36,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_delimiter = ',', default_value = "1,64")]
     batches: Vec<usize>,
     /// Times that every engine has its turn
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     rounds: usize,
     /// Seconds after which nothing more is begun
     #[arg(long, default_value_t = 330)]
     limit_s: u64,
+    /// Show that all of it works: two small networks, one round, and no page in results/
+    #[arg(long, conflicts_with = "prepare")]
+    dry_run: bool,
     /// Only make the folder target/bench/gpu, to be carried to another machine: there, `python3 measure.py`
     #[arg(long)]
     prepare: bool,
@@ -52,7 +55,20 @@ pub(crate) struct Arguments {
     page: PathBuf,
 }
 
+impl Arguments {
+    /// What is measured: with `dry_run`, little.
+    fn shown(&self) -> Self {
+        let mut this = self.clone();
+        if self.dry_run {
+            this.networks = vec!["lenet-300-100".into(), "lenet5".into()];
+            (this.batches, this.rounds, this.limit_s) = (vec![1, 4], 1, 60);
+        }
+        this
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let arguments = &arguments.shown();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
     let folder = root.join("target/bench/gpu");
     std::fs::create_dir_all(&folder)?;
@@ -69,7 +85,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !status.success() {
         bail!("measure.py failed ({status})");
     }
-    std::fs::copy(folder.join("gpu.md"), root.join(&arguments.page)).context("gpu.md")?;
+    if arguments.dry_run {
+        crate::say(&format!("{}: results.json and gpu.md are there", folder.display()));
+    } else {
+        std::fs::copy(folder.join("gpu.md"), root.join(&arguments.page)).context("gpu.md")?;
+    }
     Ok(())
 }
 

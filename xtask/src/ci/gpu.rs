@@ -16,11 +16,18 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
         let why = "no Vulkan: .ci/run unpacks a GPU in software on Debian";
         return Ok(Outcome::NotTested(why.into()));
     };
-    let package = ["--release", "--package", "kompakt-gpu", "--features", "wgpu"];
+    let package = ["--release", "--package", "kompakt-gpu", "--package", "kompakt-capi"];
+    let features = ["--features", "kompakt-gpu/wgpu,kompakt-capi/gpu"];
     let mut lints = crate::cargo::cargo();
-    calls.run(lints.arg("clippy").args(package).args(["--all-targets", "--", "--deny", "warnings"]))?;
+    calls.run(lints.arg("clippy").args(package).args(features).args([
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
     let mut tests = crate::cargo::cargo();
-    tests.arg("test").args(package).args(["--lib", "--tests"]);
+    tests.arg("test").args(package).args(features);
+    tests.args(["--lib", "--test", "gpu", "--test", "host_memory", "--test", "device"]);
     calls.run(&mut driver.within_reach_of(within(LIMIT_S, &tests)))?;
     Ok(Outcome::Held)
 }

@@ -24,6 +24,7 @@ def load(
     device: str = "cpu",
     vram: int | None = None,
     half: bool = False,
+    decode: str = "load",
     require_signature: str | PathLike[str] | None = None,
 ) -> Model:
     """Open a ``.kompakt`` file, ready to run.
@@ -52,6 +53,9 @@ def load(
         On a GPU: the most bytes of video memory. Layers that do not fit are brought from the file at every run.
     half
         On a GPU: keep values between layers in 16 bits.
+    decode
+        On a GPU: when layers of the tier ``stream`` are decoded: ``"load"``, once; ``"run"``, at every run, which takes the
+        least memory; ``"host"``, once, by the processor.
     require_signature
         A public key: the path of a ``.pub`` file, its text, or its line that begins with ``RW``. The file is opened only if
         the signature beside it (``FILE.kompakt.minisig``, by ``kompakt sign`` or ``minisign``) is valid and by this key.
@@ -77,6 +81,7 @@ def load(
         device=device,
         vram=vram,
         half=half,
+        decode=decode,
         require_signature=None if require_signature is None else _key(os.fspath(require_signature)),
     )
 

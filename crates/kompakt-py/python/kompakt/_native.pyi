@@ -28,6 +28,7 @@ class Model:
         device: str = "cpu",
         vram: int | None = None,
         half: bool = False,
+        decode: str = "load",
         require_signature: str | None = None,
     ) -> Model:
         """Open a file; see `kompakt.load`."""

@@ -21,6 +21,7 @@ use kompakt_runtime::{Isa, Model, PublicKey, RuntimeError, SessionOptions};
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
     path::PathBuf,
+    time::Instant,
 };
 
 pub use device::DeviceOptions;
@@ -166,6 +167,7 @@ impl Args {
         options.from_file = self.from_file;
         options.max_batch = self.batch.unwrap_or(if self.data.is_some() { 16 } else { 1 });
         options.isa = self.isa.unwrap_or_else(Isa::best);
+        let start = Instant::now();
         let mut session = self.device.session(&model, &options).with_context(about_model)?;
         if self.plan {
             return report::plan(session.plan(), &model, self.json, out);
@@ -174,7 +176,7 @@ impl Args {
             return evaluate::evaluate(&mut session, data, self.split, self.json, out);
         }
         if self.bench {
-            return bench::bench(&mut session, self, out);
+            return bench::bench(&mut session, start.elapsed(), self, out);
         }
         if let Some(stats) = &mut stats {
             stats.is_ready();

@@ -15,8 +15,13 @@ use std::{
 const ROUND: Duration = Duration::from_micros(200);
 
 /// Measures runs of the network, without preprocessing: median, minimum and maximum of all rounds, then the
-/// share of each step.
-pub(super) fn bench(session: &mut Session<'_>, args: &Args, out: &mut dyn Write) -> Result<()> {
+/// share of each step. `opened`: the time that making the session took.
+pub(super) fn bench(
+    session: &mut Session<'_>,
+    opened: Duration,
+    args: &Args,
+    out: &mut dyn Write,
+) -> Result<()> {
     let raw = images::sample(session, &args.images)?;
     let one = match session.pipeline() {
         Some(pipeline) => pipeline.apply_to(&raw),
@@ -53,6 +58,7 @@ pub(super) fn bench(session: &mut Session<'_>, args: &Args, out: &mut dyn Write)
         let steps: Vec<_> = steps.iter().map(step).collect();
         let all = json!({
             "median_ms": median, "min_ms": least, "max_ms": most, "rounds": rounds, "runs_a_round": runs,
+            "open_ms": opened.as_secs_f64() * 1e3,
             "batch": batch, "threads": args.threads, "isa": plan.isa, "steps": steps,
             "device": plan.device.as_ref().map(|device| json!({ "name": device.name, "bytes": device.total_bytes() })),
         });

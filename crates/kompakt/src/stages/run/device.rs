@@ -6,7 +6,7 @@ use crate::{
     process::{Failure, exit},
 };
 use anyhow::{Error, Result};
-use kompakt_gpu::{Device, GpuError, GpuOptions};
+use kompakt_gpu::{Decode, Device, GpuError, GpuOptions};
 use kompakt_runtime::{Model, Session, SessionOptions};
 
 /// Where a network is run, and how.
@@ -23,6 +23,10 @@ pub struct DeviceOptions {
     /// On a GPU: keep values between layers in 16 bits
     #[arg(long)]
     pub half: bool,
+    /// On a GPU: when it decodes layers of the tier stream: load (once), run (at every run, which takes the least memory),
+    /// or host (once, by the processor)
+    #[arg(long, default_value = "load", value_name = "WHEN")]
+    pub decode: Decode,
 }
 
 impl DeviceOptions {
@@ -32,6 +36,7 @@ impl DeviceOptions {
         let mut gpu = GpuOptions::default();
         gpu.vram_budget = self.vram.map(|bytes| bytes.0 as u64);
         gpu.half = self.half;
+        gpu.decode = self.decode;
         let opened = kompakt_gpu::session(model, options, &self.device, &gpu).map_err(failed)?;
         if let Some(note) = opened.note {
             eprintln!("kompakt-run: {note}");
