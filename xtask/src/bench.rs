@@ -1,6 +1,7 @@
 //! `cargo xtask bench WHAT`: measurements against other programs, written to `results/`.
 
 mod codec;
+mod edge;
 mod gpu;
 mod peers;
 mod ptq;
@@ -17,6 +18,7 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum What {
     Codec(codec::Arguments),
+    Edge(edge::Arguments),
     Gpu(gpu::Arguments),
     Peers(peers::Arguments),
     Ptq(ptq::Arguments),
@@ -25,6 +27,7 @@ enum What {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match &arguments.what {
         What::Codec(arguments) => codec::run(arguments),
+        What::Edge(arguments) => edge::run(arguments),
         What::Gpu(arguments) => gpu::run(arguments),
         What::Peers(arguments) => peers::run(arguments),
         What::Ptq(arguments) => ptq::run(arguments),
