@@ -89,9 +89,10 @@ fn measure(
     fs::write(path("net.h"), header)?;
     fs::write(path("net.c"), code)?;
     fs::write(path("main.c"), main(network))?;
-    let signature = header.lines().find(|line| line.starts_with("void net_run")).context("a header without it")?;
-    let nothing = signature.trim_end_matches(';').to_string()
-        + " { (void)input; (void)output; (void)arena; }\n";
+    let signature =
+        header.lines().find(|line| line.starts_with("void net_run")).context("a header without it")?;
+    let nothing =
+        signature.trim_end_matches(';').to_string() + " { (void)input; (void)output; (void)arena; }\n";
     fs::write(path("nothing.c"), format!("#include \"net.h\"\n{nothing}"))?;
     let board = crate::ci::root().join("examples/cortex-m-c/board.c");
     let build = |name: &str| {
@@ -115,7 +116,10 @@ fn measure(
 fn main(network: &Network) -> String {
     let (kind, values) = match &network.pixels {
         Some(pixels) => ("uint8_t", pixels.iter().map(u8::to_string).collect::<Vec<_>>()),
-        None => ("float", (0..network.n_inputs).map(|i| format!("{:?}f", (i * 37 % 101) as f32 / 101.0)).collect()),
+        None => (
+            "float",
+            (0..network.n_inputs).map(|i| format!("{:?}f", (i * 37 % 101) as f32 / 101.0)).collect(),
+        ),
     };
     format!(
         "#include \"board.h\"\n#include \"net.h\"\n\nstatic {kind} input[] = {{{}}};\n\

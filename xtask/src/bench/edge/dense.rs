@@ -33,11 +33,12 @@ pub(super) fn source(container: &Container<'_>) -> Result<Option<(String, String
             }
             Op::Conv2d { .. } => {
                 let Some(g) = Convolution::of(&node.op, x, y) else { return Ok(None) };
-                let numbers = [&g.input[..], &g.output, &[g.kernel.h, g.kernel.w, g.stride.h, g.stride.w, 1, 1], &[
-                    g.padding.top,
-                    g.padding.left,
-                    g.groups,
-                ]]
+                let numbers = [
+                    &g.input[..],
+                    &g.output,
+                    &[g.kernel.h, g.kernel.w, g.stride.h, g.stride.w, 1, 1],
+                    &[g.padding.top, g.padding.left, g.groups],
+                ]
                 .concat();
                 let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
                 let _ = writeln!(tables, "static const int g{i}[15] = {{{}}};", numbers.join(","));
@@ -48,7 +49,11 @@ pub(super) fn source(container: &Container<'_>) -> Result<Option<(String, String
                 continue;
             }
             Op::MaxPool { kernel, .. } => {
-                let _ = writeln!(calls, "    max_pool({}, {}, {}, {}, {from}, {to});", x[0], x[1], x[2], kernel.h);
+                let _ = writeln!(
+                    calls,
+                    "    max_pool({}, {}, {}, {}, {from}, {to});",
+                    x[0], x[1], x[2], kernel.h
+                );
             }
             Op::GlobalAvgPool => {
                 let _ = writeln!(calls, "    mean({}, {}, {from}, {to});", x[0], x[1] * x[2]);
@@ -81,9 +86,8 @@ pub(super) fn largest_activations(container: &Container<'_>) -> usize {
     });
     let layers = of_layers.map(both).max().unwrap_or(0);
     let shapes = container.pipeline().map(|p| {
-        let lengths: Vec<usize> = std::iter::once(p.input_shape().len())
-            .chain(p.shapes().map(|shape| shape.len()))
-            .collect();
+        let lengths: Vec<usize> =
+            std::iter::once(p.input_shape().len()).chain(p.shapes().map(|shape| shape.len())).collect();
         lengths.windows(2).map(|pair| pair[0] + pair[1]).max().unwrap_or(0)
     });
     4 * layers.max(shapes.unwrap_or(0))
