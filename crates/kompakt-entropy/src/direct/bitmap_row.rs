@@ -49,6 +49,19 @@ impl<'a> BitmapRow<'a> {
     pub(super) fn columns_into(&self, cols: &mut [u32]) {
         let mut n = 0;
         for (base, mut word) in words(self.map) {
+            // How many ones a word has cannot be predicted: all of some are written, and those past the last overwritten.
+            while let Some(some) = cols.get_mut(n..).and_then(|cols| cols.first_chunk_mut::<AT_ONCE>()) {
+                let n_left = word.count_ones() as usize;
+                for col in some {
+                    *col = base + word.trailing_zeros();
+                    word &= word.wrapping_sub(1);
+                }
+                if n_left <= AT_ONCE {
+                    n += n_left;
+                    break;
+                }
+                n += AT_ONCE;
+            }
             while word != 0 {
                 cols[n] = base + word.trailing_zeros();
                 n += 1;
@@ -57,6 +70,9 @@ impl<'a> BitmapRow<'a> {
         }
     }
 }
+
+/// Columns that are written together.
+const AT_ONCE: usize = 8;
 
 /// The map, 64 columns at a time, each with its first column.
 fn words(map: &[u8]) -> impl Iterator<Item = (u32, u64)> {
