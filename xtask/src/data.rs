@@ -5,7 +5,7 @@ use kompakt_data::{NAMES, Silent, fetch};
 /// Fetches data sets into the cache folder ($KOMPAKT_DATA, else the user's cache), checked by hash.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Which: mnist, fashion-mnist, digits, or all.
+    /// Which: mnist, fashion-mnist, cifar10, digits, or all.
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
 }

@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// Network: lenet-300-100, lenet5, resnet20, or a graph file [default: the recipe's, else lenet-300-100]
     #[arg(long)]
     net: Option<String>,
-    /// Data set: mnist, fashion-mnist, digits, or a path [default: the recipe's, else mnist]
+    /// Data set: mnist, fashion-mnist, cifar10, digits, or a path [default: the recipe's, else mnist]
     #[arg(long)]
     data: Option<String>,
     /// A recipe of recipes/, or a file [default: deep-compression-NET]

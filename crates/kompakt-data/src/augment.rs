@@ -1,7 +1,8 @@
 //! Training images moved a little, so that a network sees more of them.
 //!
 //! An image is read through a map that shifts, rotates, scales and shears it about its middle and, if asked, bends
-//! it: a coarse grid of random displacements, smoothed by cubic B-splines.
+//! it: a coarse grid of random displacements, smoothed by cubic B-splines. Then it may be mirrored, and a square of it
+//! blanked.
 //!
 //! ```text
 //! new pixel ──► about the middle ──► 2 x 2 matrix ──► + shift ──► + bend ──► between four old pixels
@@ -15,7 +16,7 @@ use std::{fmt, str::FromStr};
 
 /// Strength of the augmentation: each value is the maximum in either direction, zero for none.
 ///
-/// As text: `shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1`, in any order, zeros left out; `none` for
+/// As text: `shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1,flip=0.5,cutout=8`, in any order, zeros left out; `none` for
 /// no augmentation. [`fmt::Display`] writes the canonical form.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Augmentation {
@@ -30,9 +31,13 @@ pub struct Augmentation {
     pub shear: f32,
     /// Pixels: the standard deviation of the elastic displacement.
     pub elastic: f32,
+    /// Probability of a mirror image, left and right exchanged.
+    pub flip: f32,
+    /// Side in pixels of a square that is set to 0, its middle anywhere in the image (DeVries and Taylor 2017).
+    pub cutout: f32,
 }
 
-const NAMES: [&str; 5] = ["shift", "rotate", "scale", "shear", "elastic"];
+const NAMES: [&str; 7] = ["shift", "rotate", "scale", "shear", "elastic", "flip", "cutout"];
 
 impl Augmentation {
     /// Whether images stay as they are.
@@ -40,8 +45,8 @@ impl Augmentation {
         self.numbers().iter().all(|n| *n == 0.0)
     }
 
-    fn numbers(&self) -> [f32; 5] {
-        [self.shift, self.rotate, self.scale, self.shear, self.elastic]
+    fn numbers(&self) -> [f32; NAMES.len()] {
+        [self.shift, self.rotate, self.scale, self.shear, self.elastic, self.flip, self.cutout]
     }
 
     /// Image `index` as epoch `epoch` sees it.
@@ -59,6 +64,23 @@ impl Augmentation {
         map.taps(height, width, &mut taps);
         for (from, to) in from.chunks_exact(plane).zip(to.chunks_exact_mut(plane)) {
             sample(from, height, width, &taps, to);
+        }
+        // Drawn last, so that the map does not depend on them.
+        if self.flip > 0.0 && random.symmetric() < 2.0 * self.flip - 1.0 {
+            to.chunks_exact_mut(width).for_each(<[f32]>::reverse);
+        }
+        if self.cutout > 0.0 {
+            let mut span = |side: usize| {
+                let middle = (random.symmetric() + 1.0) / 2.0 * side as f32;
+                let end = |at: f32| (at.round().max(0.0) as usize).min(side);
+                end(middle - self.cutout / 2.0)..end(middle + self.cutout / 2.0)
+            };
+            let (rows, columns) = (span(height), span(width));
+            for plane in to.chunks_exact_mut(plane) {
+                for row in plane.chunks_exact_mut(width).take(rows.end).skip(rows.start) {
+                    row[columns.clone()].fill(0.0);
+                }
+            }
         }
     }
 }
@@ -89,7 +111,7 @@ impl fmt::Display for Augmentation {
 impl FromStr for Augmentation {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut numbers = [0.0f32; 5];
+        let mut numbers = [0.0f32; NAMES.len()];
         if !matches!(text, "" | "none") {
             for part in text.split(',') {
                 let (name, number) = part.split_once('=').ok_or(format!("{part:?} is not NAME=NUMBER"))?;
@@ -103,11 +125,14 @@ impl FromStr for Augmentation {
                 numbers[at] = number;
             }
         }
-        let [shift, rotate, scale, shear, elastic] = numbers;
+        let [shift, rotate, scale, shear, elastic, flip, cutout] = numbers;
         if scale >= 1.0 {
             return Err(format!("scale={scale}: below 1 is allowed"));
         }
-        Ok(Self { shift, rotate, scale, shear, elastic })
+        if flip > 1.0 {
+            return Err(format!("flip={flip}: a probability is at most 1"));
+        }
+        Ok(Self { shift, rotate, scale, shear, elastic, flip, cutout })
     }
 }
 

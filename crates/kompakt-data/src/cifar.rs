@@ -48,8 +48,8 @@ impl Cifar {
         }
     }
 
-    /// Reads one part of a folder.
-    pub(crate) fn read(self, folder: &Path, part: Part) -> Result<Pile<Dataset>, DataError> {
+    /// Reads one part of a folder; `known` are the names of the classes where the folder has no file with them.
+    pub(crate) fn read(self, folder: &Path, part: Part, known: &[&str]) -> Result<Pile<Dataset>, DataError> {
         let (files, n_labels, n_classes, names) = self.layout(part);
         let (mut bytes, mut labels) = (Vec::new(), Vec::new());
         for file in files {
@@ -65,14 +65,17 @@ impl Cifar {
                 bytes.extend_from_slice(&record[n_labels..]);
             }
         }
-        let classes = class_names(&folder.join(names), n_classes);
+        let classes = class_names(&folder.join(names), n_classes, known);
         Ok(Pile::Part(Dataset::new(&DIMS, Values::Bytes(bytes), labels, classes)?))
     }
 }
 
-/// The lines of the file, or numbers if it is not there.
-fn class_names(path: &Path, n_classes: usize) -> Vec<String> {
+/// The lines of the file; where it is not there the known names, or numbers.
+fn class_names(path: &Path, n_classes: usize, known: &[&str]) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     let names: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(String::from).collect();
-    if names.len() == n_classes { names } else { (0..n_classes).map(|i| i.to_string()).collect() }
+    if names.len() == n_classes {
+        return names;
+    }
+    (0..n_classes).map(|i| known.get(i).map_or_else(|| i.to_string(), |name| (*name).to_string())).collect()
 }

@@ -62,10 +62,17 @@ pub enum DataError {
     #[error("{0}")]
     Steps(String),
     /// No source had a data set.
-    #[error("{name} could not be fetched; every source failed:{tried}")]
+    #[error(
+        "{name} could not be fetched; every source failed:{tried}\n  without a network: put its files ({files}) into {} and \
+         try again: they are checked by their hashes", folder.display()
+    )]
     Fetch {
         /// The data set.
         name: String,
+        /// Its files' names.
+        files: String,
+        /// Where they belong.
+        folder: PathBuf,
         /// One line per source.
         tried: String,
     },

@@ -75,7 +75,8 @@ fn fetch_into(known: &Known, folder: &Path, progress: &mut dyn Progress) -> Resu
             Err(problem) => tried += &format!("\n  {source}: {problem}"),
         }
     }
-    Err(DataError::Fetch { name: known.name.into(), tried })
+    let files: Vec<&str> = known.files.iter().map(|file| file.name).collect();
+    Err(DataError::Fetch { name: known.name.into(), files: files.join(", "), folder: folder.into(), tried })
 }
 
 /// All files of a data set from one source, or why not.
@@ -93,8 +94,12 @@ fn from_source(
         Source::Debian { package, inside } => client::from_debian(package, inside, known, folder, progress),
         #[cfg(feature = "http")]
         Source::Mirror { address } => mirror::from_mirror(address, known, folder, progress),
+        #[cfg(feature = "http")]
+        Source::Archive { address, inside } => {
+            mirror::from_archive(address, inside, known, folder, progress)
+        }
         #[cfg(not(feature = "http"))]
-        Source::Mirror { .. } => Err("this program was built without the feature `http`".into()),
+        Source::Mirror { .. } | Source::Archive { .. } => Err("this program was built without the feature `http`".into()),
     }
 }
 

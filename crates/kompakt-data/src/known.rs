@@ -12,6 +12,8 @@ pub(crate) enum Source {
     Debian { package: &'static str, inside: &'static str },
     /// Files below one URL.
     Mirror { address: &'static str },
+    /// Plain files below `inside` in a gzipped tar file at one URL.
+    Archive { address: &'static str, inside: &'static str },
 }
 
 impl fmt::Display for Source {
@@ -20,7 +22,7 @@ impl fmt::Display for Source {
             Self::Installed { folder } => write!(f, "folder {folder}"),
             Self::Npm { package, .. } => write!(f, "npm package {package}"),
             Self::Debian { package, .. } => write!(f, "Debian package {package}"),
-            Self::Mirror { address } => write!(f, "mirror {address}"),
+            Self::Mirror { address } | Self::Archive { address, .. } => write!(f, "mirror {address}"),
         }
     }
 }
@@ -33,18 +35,27 @@ pub(crate) struct KnownFile {
     pub(crate) sha256: &'static str,
 }
 
-/// A data set of four IDX files.
+/// How the files of a data set are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Training images and labels, test images and labels, named as MNIST's.
+    Idx,
+    /// Five files of training images, one of test images.
+    Cifar10,
+}
+
+/// A data set with a name.
 pub(crate) struct Known {
     pub(crate) name: &'static str,
     pub(crate) classes: [&'static str; 10],
-    /// Training images and labels, test images and labels.
-    pub(crate) files: [KnownFile; 4],
+    pub(crate) layout: Layout,
+    pub(crate) files: &'static [KnownFile],
     /// Tried in this order.
     pub(crate) sources: &'static [Source],
 }
 
 /// The names that [`crate::load`] knows, besides paths.
-pub const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "digits"];
+pub const NAMES: [&str; 4] = ["mnist", "fashion-mnist", "cifar10", "digits"];
 
 pub(crate) const DIGIT_NAMES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
@@ -64,11 +75,17 @@ const fn files(hashes: [&'static str; 4]) -> [KnownFile; 4] {
     ]
 }
 
-pub(crate) const KNOWN: [Known; 2] = [
+/// One of the six files of CIFAR-10.
+const fn batch(name: &'static str, sha256: &'static str) -> KnownFile {
+    KnownFile { name, n_bytes: 30_730_000, sha256 }
+}
+
+pub(crate) static KNOWN: [Known; 3] = [
     Known {
         name: "mnist",
         classes: DIGIT_NAMES,
-        files: files([
+        layout: Layout::Idx,
+        files: &files([
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
             "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
             "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
@@ -94,7 +111,8 @@ pub(crate) const KNOWN: [Known; 2] = [
             "Bag",
             "Ankle boot",
         ],
-        files: files([
+        layout: Layout::Idx,
+        files: &files([
             "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
             "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
             "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
@@ -110,6 +128,34 @@ pub(crate) const KNOWN: [Known; 2] = [
                 address: "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
             },
         ],
+    },
+    Known {
+        name: "cifar10",
+        classes: [
+            "airplane",
+            "automobile",
+            "bird",
+            "cat",
+            "deer",
+            "dog",
+            "frog",
+            "horse",
+            "ship",
+            "truck",
+        ],
+        layout: Layout::Cifar10,
+        files: &[
+            batch("data_batch_1.bin", "437cc01189c1e65617a197e439e1d7bee468756e651ee1789ad542bab1604d57"),
+            batch("data_batch_2.bin", "d8154bd97fede6e61f2c0693ec13e8f580b4b5a83f739bb9a0c5398abe2594e3"),
+            batch("data_batch_3.bin", "2cf16348240daaf40f5c439f575f9029a024fa5bdec0d6084c89306839139159"),
+            batch("data_batch_4.bin", "c708d44934f3bf1e51ce995478ce25f09bfa6f8a0cfdfdf39ce08bfcd91edb8d"),
+            batch("data_batch_5.bin", "40d08aa6c1f50c2fb88cc20c15e31b8c2b8241649a698bfc3c7e4f4a73081b57"),
+            batch("test_batch.bin", "8e268e846ad2bc2d1d77ca85871414f395320388483d6e349970f8b9deb16bd4"),
+        ],
+        sources: &[Source::Archive {
+            address: "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            inside: "cifar-10-batches-bin",
+        }],
     },
 ];
 

@@ -7,7 +7,7 @@ use crate::{
     digits,
     error::DataError,
     folder, idx,
-    known::{DIGIT_NAMES, Known},
+    known::{DIGIT_NAMES, Known, Layout},
     listing::Listing,
     npy,
     pile::{Cut, Part, Pile, cut},
@@ -118,7 +118,8 @@ pub fn load_in_parts(
     dims: Option<[usize; 3]>,
     n: usize,
 ) -> Result<Box<dyn Iterator<Item = Result<Dataset, DataError>>>, DataError> {
-    let plain = Known::by_name(source).filter(|_| split == Split::Test).and_then(|known| {
+    let is_idx = |known: &&Known| known.layout == Layout::Idx && split == Split::Test;
+    let plain = Known::by_name(source).filter(is_idx).and_then(|known| {
         let file = |name| cache_folder().join(known.name).join(name);
         let (images, labels) = (file("t10k-images-idx3-ubyte"), file("t10k-labels-idx1-ubyte"));
         (images.is_file() && labels.is_file()).then_some((known, images, labels))
@@ -135,7 +136,10 @@ pub fn load_in_parts(
 fn load_known(known: &Known, split: Split) -> Result<Dataset, DataError> {
     find(known.name)?;
     let folder = cache_folder().join(known.name);
-    cut(split, false, |part| read_idx(&folder, part, &known.classes))
+    cut(split, false, |part| match known.layout {
+        Layout::Idx => read_idx(&folder, part, &known.classes),
+        Layout::Cifar10 => Cifar::Ten.read(&folder, part, &known.classes),
+    })
 }
 
 fn load_path(path: &Path, split: Split, dims: Option<[usize; 3]>, n: usize) -> Result<Dataset, DataError> {
@@ -172,7 +176,7 @@ fn load_folder(
     n: usize,
 ) -> Result<Dataset, DataError> {
     if let Some(cifar) = Cifar::in_folder(folder) {
-        return Ok(cut(split, false, |part| cifar.read(folder, part))?.sample(n));
+        return Ok(cut(split, false, |part| cifar.read(folder, part, &[]))?.sample(n));
     }
     if idx::find(folder, "train-images-idx3-ubyte").is_some() {
         return Ok(cut(split, false, |part| read_idx(folder, part, &DIGIT_NAMES))?.sample(n));

@@ -46,6 +46,39 @@ fn a_shift_moves_the_centre_of_mass() {
     assert!((sum / 2000.0).abs() < 0.15, "{}", sum / 2000.0);
 }
 
+/// Half of the images are mirrored, each exactly; what else is drawn does not change.
+#[test]
+fn a_flip_is_a_mirror_image() {
+    let mirrored: Vec<f32> = picture().chunks(28).flat_map(|row| row.iter().rev().copied()).collect();
+    let n = (0..1000).filter(|&index| augmented("flip=0.5", index) == mirrored).count();
+    let n_same = (0..1000).filter(|&index| augmented("flip=0.5", index) == picture()).count();
+    assert!(n + n_same == 1000 && (430..570).contains(&n), "{n} of 1000");
+    let all: Vec<f32> = augmented("shift=2", 3).chunks(28).flat_map(|row| row.iter().rev().copied()).collect();
+    assert_eq!(augmented("shift=2,flip=1", 3), all);
+}
+
+/// A square of at most that side is 0 in every channel, and nothing else changes.
+#[test]
+fn a_cutout_blanks_a_square() {
+    let how: Augmentation = "cutout=8".parse().unwrap();
+    let mut largest = 0;
+    for index in 0..300 {
+        let mut to = vec![0.0; 2 * 784];
+        how.apply(&vec![1.0; 2 * 784], [2, 28, 28], Place { seed: 1, epoch: 0, index }, &mut to);
+        let blank: Vec<usize> = (0..784).filter(|&i| to[i] == 0.0).collect();
+        assert!((0..784).all(|i| to[i] == to[784 + i] && (to[i] == 0.0 || to[i] == 1.0)));
+        let span = |of: fn(usize) -> usize| {
+            let ends = (blank.iter().map(|&i| of(i)).min(), blank.iter().map(|&i| of(i)).max());
+            ends.1.unwrap() - ends.0.unwrap() + 1
+        };
+        let (rows, columns) = (span(|i| i / 28), span(|i| i % 28));
+        assert!(rows <= 9 && columns <= 9 && blank.len() == rows * columns);
+        largest = largest.max(blank.len());
+    }
+    assert!((64..=81).contains(&largest), "{largest}");
+    assert!("flip=1.5".parse::<Augmentation>().is_err());
+}
+
 /// A disc does not change when it is rotated about its centre.
 #[test]
 fn rotation_is_about_the_middle() {

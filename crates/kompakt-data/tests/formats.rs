@@ -76,7 +76,7 @@ fn idx_files_and_their_mistakes() {
 #[test]
 fn what_is_not_there_is_said_with_what_to_do() {
     let message = load("no such thing", Split::Train).unwrap_err().to_string();
-    assert!(message.contains("mnist, fashion-mnist, digits"), "{message}");
+    assert!(message.contains("mnist, fashion-mnist, cifar10, digits"), "{message}");
     let folder = tempdir().unwrap();
     assert!(problem(folder.path()).contains("one a class"));
     let odd = folder.path().join("data.txt");

@@ -21,7 +21,7 @@ const SEEN: usize = 512;
 /// Images of the kind that the network is for.
 #[derive(clap::Args)]
 pub(crate) struct Calibration {
-    /// A data set: a known name (mnist, fashion-mnist, digits), or a folder of pictures (by class, or without classes), a
+    /// A data set: a known name (mnist, fashion-mnist, cifar10, digits), or a folder of pictures (by class, or without classes), a
     /// .tsv, .npz, CIFAR or IDX files. Training images are looked at, validation images judge. Images that the network was
     /// trained on flatter it: use others
     #[arg(long, value_name = "SOURCE")]

@@ -33,7 +33,7 @@ const MOST_ROWS: usize = 1000;
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  kompakt eval model.kompakt --data photos/ --against model.onnx\n  kompakt eval model.onnx --data \
-                  mnist --prep normalize --json\n\nData: a known name (mnist, fashion-mnist, digits); a folder with one folder \
+                  mnist --prep normalize --json\n\nData: a known name (mnist, fashion-mnist, cifar10, digits); a folder with one folder \
                   of pictures a class, or with pictures alone; a .tsv with a path and a label a line; CIFAR-10 or CIFAR-100 in \
                   binary form; IDX files; .npy, .npz."
 )]

@@ -21,7 +21,7 @@ pub(super) fn from_installed(
     folder: &Path,
     progress: &mut dyn Progress,
 ) -> Result<(), String> {
-    for file in &known.files {
+    for file in known.files {
         let path = installed.join(format!("{}.gz", file.name));
         let packed = File::open(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         install(&mut GzDecoder::new(BufReader::new(packed)), file, folder, progress)?;
@@ -120,7 +120,7 @@ fn only_file(folder: &Path, ending: &str) -> Result<PathBuf, String> {
 }
 
 /// Installs the known files below `inside` in a tar stream, each named with `ending`; `.gz` is unpacked.
-fn unpack(
+pub(super) fn unpack(
     stream: &mut dyn Read,
     inside: &str,
     ending: &str,

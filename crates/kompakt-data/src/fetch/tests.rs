@@ -2,14 +2,16 @@
 
 use super::{fetch_into, install::install};
 use crate::{
-    known::{Known, KnownFile, Source},
+    known::{Known, KnownFile, Layout, Source},
     progress::Silent,
 };
 use std::{fs, path::Path};
 
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-fn abc(name: &'static str) -> KnownFile {
+static FOUR: [KnownFile; 4] = [abc("a"), abc("b"), abc("c"), abc("d")];
+
+const fn abc(name: &'static str) -> KnownFile {
     KnownFile { name, n_bytes: 3, sha256: ABC }
 }
 
@@ -35,12 +37,14 @@ fn every_failed_source_is_named() {
     let known = Known {
         name: "letters",
         classes: [""; 10],
-        files: [abc("a"), abc("b"), abc("c"), abc("d")],
+        layout: Layout::Idx,
+        files: &FOUR,
         sources: &[Source::Installed { folder: "/nowhere/1" }, Source::Installed { folder: "/nowhere/2" }],
     };
     let message = fetch_into(&known, &folder.path().join("new"), &mut Silent).unwrap_err().to_string();
     assert!(message.contains("letters"), "{message}");
     assert!(message.contains("/nowhere/1") && message.contains("/nowhere/2"), "{message}");
+    assert!(message.contains("put its files (a, b, c, d) into"), "{message}");
 }
 
 #[test]
@@ -49,10 +53,11 @@ fn a_damaged_file_in_the_cache_is_fetched_again() {
     let known = Known {
         name: "letters",
         classes: [""; 10],
-        files: [abc("a"), abc("b"), abc("c"), abc("d")],
+        layout: Layout::Idx,
+        files: &FOUR,
         sources: &[],
     };
-    for file in &known.files {
+    for file in known.files {
         fs::write(folder.path().join(file.name), b"abc").unwrap();
     }
     fetch_into(&known, folder.path(), &mut Silent).unwrap();
@@ -93,7 +98,8 @@ fn a_mirror_is_believed_only_when_whole() {
         let known = Known {
             name: "letters",
             classes: [""; 10],
-            files: [abc("a"), abc("b"), abc("c"), abc("d")],
+            layout: Layout::Idx,
+        files: &FOUR,
             sources: Box::leak(Box::new([Source::Mirror { address }])),
         };
         fetch_into(&known, folder, &mut Silent).map_err(|e| e.to_string())
@@ -110,4 +116,33 @@ fn a_mirror_is_believed_only_when_whole() {
     }
     fetch(serve("200 OK", whole, packed), folder.path()).unwrap();
     assert_eq!(fs::read(folder.path().join("d")).unwrap(), b"abc");
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn an_archive_is_unpacked_on_the_way() {
+    use flate2::{Compression, write::GzEncoder};
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::new(6)));
+    for name in ["readme.html", "a", "b", "c", "d"] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(3);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, format!("inside/{name}"), &b"abc"[..]).unwrap();
+    }
+    let packed = archive.into_inner().unwrap().finish().unwrap();
+    let fetch = |content: &[u8], folder: &Path| {
+        let address = serve("200 OK", content.len(), content.to_vec());
+        let known = Known {
+            name: "letters",
+            classes: [""; 10],
+            layout: Layout::Idx,
+            files: &FOUR,
+            sources: Box::leak(Box::new([Source::Archive { address, inside: "inside" }])),
+        };
+        fetch_into(&known, folder, &mut Silent).map_err(|e| e.to_string())
+    };
+    let folder = tempfile::tempdir().unwrap();
+    assert!(fetch(&packed[..20], folder.path()).is_err());
+    fetch(&packed, folder.path()).unwrap();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub struct DataArgs {
-    /// A known name (mnist, fashion-mnist, digits) or a path to a data set
+    /// A known name (mnist, fashion-mnist, cifar10, digits) or a path to a data set
     #[arg(long, value_name = "NAME|PATH", default_value = "mnist")]
     pub data: String,
     /// Take only the first N training images (for trials)

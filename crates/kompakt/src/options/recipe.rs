@@ -36,7 +36,7 @@ pub struct RecipeArgs {
     /// Part of the target that is spread over all classes
     #[arg(long, value_name = "0..1")]
     pub label_smoothing: Option<f32>,
-    /// Changes made to images in training: none, or shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1
+    /// Changes made to images in training: none, or shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1,flip=0.5,cutout=8
     #[arg(long, value_name = "LIST")]
     pub augment: Option<Augmentation>,
     /// What all random numbers come from; without it the seed that the model came with, or 1

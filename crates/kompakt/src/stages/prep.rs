@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 EXIT STATUS: 0 done, 1 something failed (one line on stderr says what), 2 wrong usage")]
 pub struct Args {
-    /// A known data set (mnist, fashion-mnist, digits) or a path: a folder of IDX files, of CIFAR's, or of pictures
+    /// A known data set (mnist, fashion-mnist, cifar10, digits) or a path: a folder of IDX files, of CIFAR's, or of pictures
     /// (one folder a class), a .tsv, .npz or .npy file
     #[arg(long, value_name = "NAME|PATH")]
     data: String,

@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use kompakt_data::{Augmentation, Dataset, Split, load};
-use kompakt_model::{Model, ModelFile, StageRecord};
+use kompakt_model::{Model, ModelFile, StageRecord, fold_batch_norm};
 use kompakt_rate::{Data, Distillation, Options, Outcome, RateError, Report, run};
 use std::{
     fs::File,
@@ -36,7 +36,7 @@ pub struct Args {
     /// The file to reach, in bytes: tier smallest, --minimal
     #[arg(long, value_name = "BYTES")]
     pub target_size: u64,
-    /// A known name (mnist, fashion-mnist, digits) or a path to a data set
+    /// A known name (mnist, fashion-mnist, cifar10, digits) or a path to a data set
     #[arg(long, value_name = "NAME|PATH", default_value = "mnist", help_heading = "Data")]
     pub data: String,
     /// Take only the first N training images (for trials)
@@ -45,7 +45,7 @@ pub struct Args {
     /// Train on the validation images too; there is no validation error then
     #[arg(long, help_heading = "Data")]
     pub all: bool,
-    /// Changes made to images: none, or shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1; without it, those of the stage before
+    /// Changes made to images: none, or shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1,flip=0.5,cutout=8; without it, those of the stage before
     #[arg(long, value_name = "LIST", help_heading = "Data")]
     pub augment: Option<Augmentation>,
     /// Augmented copies of the training images, made beforehand
@@ -142,8 +142,10 @@ impl Stage for Args {
         present(&self.input.files())?;
         kompakt_data::find(&self.data).map_err(|e| io_failure(&e))?;
         self.cache.as_deref().map_or(Ok(()), prepared)?;
-        let mut model = self.input.read()?;
+        let model = self.input.read()?;
         let input = model.content_hash();
+        // What is trained is what is packed: batch norms belong to the layers before them.
+        let mut model = fold_batch_norm(&model)?;
         let options = self.options(&model);
         let augmentation = self.augment.or_else(|| augmentation_of(&model)).unwrap_or_default();
         let teachers = self.teachers(&model)?;

@@ -55,7 +55,7 @@ pub struct Args {
     /// What to classify: pictures, IDX or .npy files, folders of pictures
     #[arg(value_name = "IMAGES")]
     pub images: Vec<PathBuf>,
-    /// Measure the error on a data set: a known name (mnist, fashion-mnist, digits) or a path. Its classes are matched with the
+    /// Measure the error on a data set: a known name (mnist, fashion-mnist, cifar10, digits) or a path. Its classes are matched with the
     /// network's by name; numbers are class numbers
     #[arg(long, value_name = "NAME_OR_PATH", conflicts_with = "images")]
     pub data: Option<String>,

@@ -20,7 +20,7 @@ use std::fmt;
 /// Options of retraining.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RetrainArgs {
-    /// Retrain on a known data set (mnist, fashion-mnist, digits) or a path to one
+    /// Retrain on a known data set (mnist, fashion-mnist, cifar10, digits) or a path to one
     #[arg(long, value_name = "NAME|PATH", help_heading = "Data")]
     pub data: Option<String>,
     /// Take only the first N training images (for trials)
