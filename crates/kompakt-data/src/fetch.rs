@@ -95,11 +95,11 @@ fn from_source(
         #[cfg(feature = "http")]
         Source::Mirror { address } => mirror::from_mirror(address, known, folder, progress),
         #[cfg(feature = "http")]
-        Source::Archive { address, inside } => {
-            mirror::from_archive(address, inside, known, folder, progress)
-        }
+        Source::Archive { address, inside } => mirror::from_archive(address, inside, known, folder, progress),
         #[cfg(not(feature = "http"))]
-        Source::Mirror { .. } | Source::Archive { .. } => Err("this program was built without the feature `http`".into()),
+        Source::Mirror { .. } | Source::Archive { .. } => {
+            Err("this program was built without the feature `http`".into())
+        }
     }
 }
 

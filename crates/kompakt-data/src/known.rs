@@ -131,18 +131,7 @@ pub(crate) static KNOWN: [Known; 3] = [
     },
     Known {
         name: "cifar10",
-        classes: [
-            "airplane",
-            "automobile",
-            "bird",
-            "cat",
-            "deer",
-            "dog",
-            "frog",
-            "horse",
-            "ship",
-            "truck",
-        ],
+        classes: ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"],
         layout: Layout::Cifar10,
         files: &[
             batch("data_batch_1.bin", "437cc01189c1e65617a197e439e1d7bee468756e651ee1789ad542bab1604d57"),

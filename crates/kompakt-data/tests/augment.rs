@@ -53,7 +53,8 @@ fn a_flip_is_a_mirror_image() {
     let n = (0..1000).filter(|&index| augmented("flip=0.5", index) == mirrored).count();
     let n_same = (0..1000).filter(|&index| augmented("flip=0.5", index) == picture()).count();
     assert!(n + n_same == 1000 && (430..570).contains(&n), "{n} of 1000");
-    let all: Vec<f32> = augmented("shift=2", 3).chunks(28).flat_map(|row| row.iter().rev().copied()).collect();
+    let all: Vec<f32> =
+        augmented("shift=2", 3).chunks(28).flat_map(|row| row.iter().rev().copied()).collect();
     assert_eq!(augmented("shift=2,flip=1", 3), all);
 }
 

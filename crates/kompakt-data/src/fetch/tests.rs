@@ -50,13 +50,7 @@ fn every_failed_source_is_named() {
 #[test]
 fn a_damaged_file_in_the_cache_is_fetched_again() {
     let folder = tempfile::tempdir().unwrap();
-    let known = Known {
-        name: "letters",
-        classes: [""; 10],
-        layout: Layout::Idx,
-        files: &FOUR,
-        sources: &[],
-    };
+    let known = Known { name: "letters", classes: [""; 10], layout: Layout::Idx, files: &FOUR, sources: &[] };
     for file in known.files {
         fs::write(folder.path().join(file.name), b"abc").unwrap();
     }
@@ -99,7 +93,7 @@ fn a_mirror_is_believed_only_when_whole() {
             name: "letters",
             classes: [""; 10],
             layout: Layout::Idx,
-        files: &FOUR,
+            files: &FOUR,
             sources: Box::leak(Box::new([Source::Mirror { address }])),
         };
         fetch_into(&known, folder, &mut Silent).map_err(|e| e.to_string())

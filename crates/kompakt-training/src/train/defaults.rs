@@ -16,7 +16,8 @@ pub struct Defaults {
 /// The defaults of the network called `net`; of any other, those of a small convolutional network.
 pub fn defaults(net: &str) -> Defaults {
     let base = TrainOptions { schedule: Schedule::Cosine { end: 0.0 }, ..TrainOptions::default() };
-    let digits = Augmentation { shift: 1.0, rotate: 7.5, scale: 0.08, shear: 0.08, ..Augmentation::default() };
+    let digits =
+        Augmentation { shift: 1.0, rotate: 7.5, scale: 0.08, shear: 0.08, ..Augmentation::default() };
     match net {
         "lenet-300-100" | "mlp" => Defaults {
             recipe: Recipe {
