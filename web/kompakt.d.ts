@@ -44,6 +44,31 @@ export interface Prediction {
   probability: number;
 }
 
+export interface Tensor {
+  name: string;
+  shape: number[];
+  n: number;
+  n_kept: number;
+  coder: string;
+  /** The codebook, ascending; null where every weight has a value of its own. */
+  levels: number[] | null;
+  bytes: number;
+  /** Shares of `bytes`, in proportion to the entropy. */
+  map_bytes: number;
+  codes_bytes: number;
+  numbers_bytes: number;
+}
+
+export interface Inspection {
+  tier: string;
+  content_hash: string;
+  bytes: number;
+  preprocessing: string[];
+  nodes: string[];
+  others: { name: string; bytes: number }[];
+  tensors: Tensor[];
+}
+
 /** An open network. */
 export class Network {
   private constructor();
@@ -56,6 +81,10 @@ export class Network {
   predict(input: Float32Array): Float32Array;
   /** The most probable classes of one image, best first. */
   classify(image: Float32Array | ImageData | CanvasImageSource, top?: number): Prediction[];
+  /** What is in the file, and where its bytes are. */
+  inspect(): Inspection;
+  /** The `n` values of tensor `index` of `inspect()`; NaN for a weight that is not kept. */
+  weights(index: number, n: number): Float32Array;
   /** Bytes of the loader's memory, for all networks together; it does not shrink. */
   readonly memoryBytes: number;
   /** Frees the memory. */

@@ -35,8 +35,10 @@ function loader() {
 }
 
 async function start() {
-  const name = WebAssembly.validate(VECTORS) ? "kompakt-simd.wasm" : "kompakt.wasm";
-  const url = new URL(`./dist/${name}`, import.meta.url);
+  // Each name as a whole, so that bundlers find the files.
+  const url = WebAssembly.validate(VECTORS)
+    ? new URL("./dist/kompakt-simd.wasm", import.meta.url)
+    : new URL("./dist/kompakt.wasm", import.meta.url);
   return (await instantiate(url)).instance.exports;
 }
 
@@ -170,6 +172,28 @@ export class Network {
       probability,
     }));
     return probabilities.sort((a, b) => b.probability - a.probability || a.index - b.index).slice(0, top);
+  }
+
+  /**
+   * What is in the file and where its bytes are: `{ tier, content_hash, bytes, preprocessing, nodes, others, tensors }`. Rows of
+   * `others` and `tensors` add up to the file; tensors that share one stream have shares of it in proportion to their entropy.
+   */
+  inspect() {
+    const wasm = this.#open();
+    this.#check(wasm.kompakt_inspect(this.#file.at, this.#file.n));
+    return JSON.parse(this.#text(wasm.kompakt_inspection()));
+  }
+
+  /** The values of tensor `index` of `inspect()`, which has `n`; NaN for a weight that is not kept. */
+  weights(index, n) {
+    const wasm = this.#open();
+    const values = this.#allocate(4 * n);
+    try {
+      this.#check(wasm.kompakt_weights(this.#file.at, this.#file.n, index, values.at, n));
+      return new Float32Array(wasm.memory.buffer, values.at, n).slice();
+    } finally {
+      this.#release(values);
+    }
   }
 
   /** Bytes of the loader's memory, for all networks together; it does not shrink. */

@@ -5,6 +5,7 @@ mod edge;
 mod gpu;
 mod peers;
 mod ptq;
+mod web;
 
 use anyhow::Result;
 
@@ -22,6 +23,7 @@ enum What {
     Gpu(gpu::Arguments),
     Peers(peers::Arguments),
     Ptq(ptq::Arguments),
+    Web(web::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -31,5 +33,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Gpu(arguments) => gpu::run(arguments),
         What::Peers(arguments) => peers::run(arguments),
         What::Ptq(arguments) => ptq::run(arguments),
+        What::Web(arguments) => web::run(arguments),
     }
 }

@@ -11,6 +11,8 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod device;
 mod error;
+#[cfg(any(target_arch = "wasm32", test))]
+mod inspect;
 #[cfg(target_arch = "wasm32")]
 pub mod memory;
 mod options;

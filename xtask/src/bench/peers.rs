@@ -14,7 +14,7 @@ mod files;
 mod measure;
 mod modes;
 pub(super) mod networks;
-mod onnx;
+pub(super) mod onnx;
 mod ours;
 mod page;
 mod plot;

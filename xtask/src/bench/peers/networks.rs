@@ -92,6 +92,12 @@ pub(crate) fn network(name: &str) -> Result<Network> {
             let layers = pointwise_layers(&graph, 0.15);
             of("mobilenet-v2", "MobileNetV2, 1x1 at 15 %", graph, layers, &[1, 16], InputKind::Normal)
         }
+        "efficientnet-lite0" => {
+            let graph = efficientnet_lite0()?;
+            let layers = pointwise_layers(&graph, 0.15);
+            let title = "EfficientNet-Lite0, 1x1 at 15 %";
+            of("efficientnet-lite0", title, graph, layers, &[1], InputKind::Normal)
+        }
         _ => bail!("no network {name}; there are {}", NAMES.join(", ")),
     })
 }
@@ -240,24 +246,40 @@ fn resnet18() -> Result<Graph> {
 }
 
 fn mobilenet_v2() -> Result<Graph> {
+    inverted_residuals(&[
+        (1, 16, 1, 1, 3),
+        (6, 24, 2, 2, 3),
+        (6, 32, 3, 2, 3),
+        (6, 64, 4, 2, 3),
+        (6, 96, 3, 1, 3),
+        (6, 160, 3, 2, 3),
+        (6, 320, 1, 1, 3),
+    ])
+}
+
+fn efficientnet_lite0() -> Result<Graph> {
+    inverted_residuals(&[
+        (1, 16, 1, 1, 3),
+        (6, 24, 2, 2, 3),
+        (6, 40, 2, 2, 5),
+        (6, 80, 3, 2, 3),
+        (6, 112, 3, 1, 5),
+        (6, 192, 4, 2, 5),
+        (6, 320, 1, 1, 3),
+    ])
+}
+
+/// Stages of blocks: expansion, width, blocks, stride of the first, kernel.
+fn inverted_residuals(stages: &[(usize, usize, usize, usize, usize)]) -> Result<Graph> {
     let mut net = Growing { nodes: vec![] };
     let mut x = net.conv(conv(32, 3, 2, 1, 1), 0, true);
     let mut channels = 32;
-    let stages = [
-        (1, 16, 1, 1),
-        (6, 24, 2, 2),
-        (6, 32, 3, 2),
-        (6, 64, 4, 2),
-        (6, 96, 3, 1),
-        (6, 160, 3, 2),
-        (6, 320, 1, 1),
-    ];
-    for (expand, width, n, stride) in stages {
+    for &(expand, width, n, stride, kernel) in stages {
         for block in 0..n {
             let stride = if block == 0 { stride } else { 1 };
             let inner = channels * expand;
             let wide = if expand == 1 { x } else { net.conv(conv(inner, 1, 1, 0, 1), x, true) };
-            let deep = net.conv(conv(inner, 3, stride, 1, inner), wide, true);
+            let deep = net.conv(conv(inner, kernel, stride, kernel / 2, inner), wide, true);
             let y = net.conv(conv(width, 1, 1, 0, 1), deep, false);
             x = if stride == 1 && width == channels { net.push(Op::Add, vec![x, y]) } else { y };
             channels = width;
