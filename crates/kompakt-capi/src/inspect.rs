@@ -61,13 +61,15 @@ pub(crate) fn json(container: &Container<'_>) -> Result<String, FormatError> {
         };
         let from_shared = until.saturating_sub(bytes_so_far);
         bytes_so_far = bytes_so_far.max(until);
-        let (in_own, coder) = own[index].unwrap_or((0, if container.tier().code() == 0 { "adaptive" } else { "raw" }));
+        let (in_own, coder) =
+            own[index].unwrap_or((0, if container.tier().code() == 0 { "adaptive" } else { "raw" }));
         // Of its own section: all but what lies in the shared one.
         let [map, codes, numbers] = *bits;
         let own_numbers = if shared_bits > 0.0 { 0.0 } else { numbers };
         let whole = (map + codes + own_numbers).max(1e-9);
         let scale = if own[index].is_some() { in_own as f64 / whole } else { 0.0 };
-        let per_bit = if own[index].is_some() { 0.0 } else { from_shared as f64 / (map + codes + numbers).max(1e-9) };
+        let per_bit =
+            if own[index].is_some() { 0.0 } else { from_shared as f64 / (map + codes + numbers).max(1e-9) };
         let numbers_bytes = match own[index] {
             Some(_) => own_numbers * scale + from_shared as f64,
             None => numbers * per_bit,
@@ -186,7 +188,8 @@ fn entropy_bits(decoded: &Decoded) -> [f64; 3] {
 
 /// The codebook as JSON, or `null`.
 fn levels(decoded: &Decoded) -> String {
-    let text = |numbers: &Numbers| numbers.to_f32().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let text =
+        |numbers: &Numbers| numbers.to_f32().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     decoded.shared().map_or_else(|| "null".to_string(), |(codebook, _)| format!("[{}]", text(codebook)))
 }
 
@@ -316,7 +319,11 @@ mod tests {
                 let found = weights(&container, index).unwrap();
                 let kept = found.iter().filter(|value| !value.is_nan()).count();
                 assert_eq!(found.len(), param.len());
-                assert!(text.contains(&format!("\"n\":{},\"n_kept\":{kept},", param.len())), "{}", path.display());
+                assert!(
+                    text.contains(&format!("\"n\":{},\"n_kept\":{kept},", param.len())),
+                    "{}",
+                    path.display()
+                );
             }
             n_files += 1;
         }

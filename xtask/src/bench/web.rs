@@ -90,7 +90,8 @@ fn make(network: &Network, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder)?;
     let shape = network.graph.shape(0).to_vec();
     let mut normal = Normal::new(99);
-    let input: Vec<u8> = (0..shape.iter().product()).flat_map(|_: usize| normal.next().to_le_bytes()).collect();
+    let input: Vec<u8> =
+        (0..shape.iter().product()).flat_map(|_: usize| normal.next().to_le_bytes()).collect();
     std::fs::write(folder.join("input.f32"), input)?;
     std::fs::write(folder.join("shape.json"), serde_json::to_vec(&json!({ "shape": shape }))?)?;
     let model = seeded(network)?;
