@@ -130,6 +130,53 @@ def test_what_is_pruned_stays_zero_and_centroids_move_by_the_sum(net: Net) -> No
         torch.testing.assert_close(summed[code], wanted, rtol=1e-4, atol=1e-6)
 
 
+def test_blocks_are_kept_or_dropped(net: Net) -> None:
+    """Against a brute force: of blocks of 8 outputs by 3 inputs, the last one narrower, those with the largest mean square."""
+    weight = net.fc1.weight.detach().numpy().copy()
+    pruner = kompakt.torch.prune(net, {"fc1": 0.3, "conv1": 0.5}, block=(8, 3))
+    norms = {(r, c): (weight[8 * r : 8 * r + 8, 3 * c : 3 * c + 3] ** 2).mean() for r in range(5) for c in range(43)}
+    kept = sorted(norms, key=norms.get, reverse=True)[: round(0.3 * len(norms))]
+    wanted = np.zeros(weight.shape, bool)
+    for r, c in kept:
+        wanted[8 * r : 8 * r + 8, 3 * c : 3 * c + 3] = True
+    assert (kompakt.torch._mask(net.fc1).numpy() != wanted).mean() < 0.01
+    assert bool(kompakt.torch._mask(net.fc2).all()) and pruner.density < 0.5
+    with pytest.raises(ValueError, match="block"):
+        kompakt.torch.prune(Net(), 0.5, block=(0, 1))
+
+
+def test_the_price_of_a_bit_is_that_of_a_coder_and_makes_files_smaller(net: Net) -> None:
+    with torch.no_grad():
+        for _, module in kompakt.torch.layers(net):
+            step = module.weight.abs().max() / 16
+            module.weight.copy_((module.weight / step).round() * step)
+    wanted = 0.0
+    for _, module in kompakt.torch.layers(net):
+        _, counts = np.unique(module.weight.detach().numpy().round(5), return_counts=True)
+        wanted -= (counts * np.log2(counts / counts.sum())).sum()
+    assert abs(float(kompakt.torch.bits(net).detach()) / wanted - 1) < 0.05
+
+    x, y = torch.randn(64, 1, 12, 12), torch.randint(0, 10, (64,))
+    found = []
+    for price in (0.0, 1e-4):
+        torch.manual_seed(0)
+        trained = Net()
+        for _, module in kompakt.torch.layers(trained):
+            nn.init.normal_(module.weight, std=0.1)
+        optimizer = torch.optim.Adam(trained.parameters(), 1e-3)
+        for _ in range(100):
+            loss = nn.functional.cross_entropy(trained(x), y) + price * kompakt.torch.bits(trained)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        found.append(float(kompakt.torch.bits(trained).detach()))
+    assert found[1] < 0.9 * found[0]
+    kompakt.torch.share(net, bits=4)
+    assert float(kompakt.torch.bits(net)) <= 4.2 * sum(m.weight.numel() for _, m in kompakt.torch.layers(net))
+    with pytest.raises(ValueError, match="levels"):
+        kompakt.torch.bits(net, levels=1)
+
+
 def test_a_module_becomes_a_file_without_loss(net: Net, tmp_path: Path) -> None:
     kompakt.torch.prune(net, density=0.3)
     kompakt.torch.share(net, bits=4)

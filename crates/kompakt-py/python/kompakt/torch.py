@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from kompakt._file import File
 
-__all__ = ["Mask", "Pruner", "Shared", "export", "layers", "pack", "prune", "share"]
+__all__ = ["Mask", "Pruner", "Shared", "bits", "export", "layers", "pack", "prune", "share"]
 
 
 class Mask(nn.Module):
@@ -83,9 +83,13 @@ def layers(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 class Pruner:
     """Masks of a module's layers; see `prune`."""
 
-    def __init__(self, model: nn.Module, density: float | dict[str, float], rule: str, steps: int) -> None:
+    def __init__(
+        self, model: nn.Module, density: float | dict[str, float], rule: str, steps: int, block: tuple[int, int]
+    ) -> None:
         self._layers = dict(layers(model))
-        self._density, self._rule, self._steps, self._done = density, rule, steps, 0
+        self._density, self._rule, self._steps, self._done, self._block = density, rule, steps, 0, block
+        if min(block) < 1:
+            raise ValueError(f"a block of {block[0]} x {block[1]}: each side is at least 1")
         if not self._layers:
             raise ValueError("the module has no linear layer and no 2-D convolution")
         if isinstance(density, dict):
@@ -127,12 +131,15 @@ class Pruner:
             densities, is_overall = [now(self._density.get(name, 1.0)) for name in self._layers], False
         else:
             densities, is_overall = [now(self._density)], True
-        rows = [(list(weight.shape), weight.reshape(-1)) for weight in weights]
+        blocks = [_norms(weight, self._block) for weight in weights]
+        rows = [(list(block.shape), block.reshape(-1)) for block in blocks]
         masks = _native.masks(rows, densities, is_overall, self._rule)
         with torch.no_grad():
-            for module, weight, raw in zip(self._layers.values(), weights, masks, strict=True):
-                found = torch.from_numpy(np.frombuffer(raw, dtype=bool).reshape(weight.shape))
-                _mask(module).copy_(found)
+            for module, weight, block, raw in zip(self._layers.values(), weights, blocks, masks, strict=True):
+                found = np.frombuffer(raw, dtype=bool).reshape(block.shape)
+                if self._block != (1, 1):
+                    found = found.repeat(self._block[0], 0).repeat(self._block[1], 1)[: weight.shape[0], : weight[0].size]
+                _mask(module).copy_(torch.from_numpy(found.reshape(weight.shape).copy()))
 
 
 def prune(
@@ -141,6 +148,7 @@ def prune(
     *,
     rule: Literal["lamp", "global", "uniform", "erk"] = "lamp",
     steps: int = 0,
+    block: tuple[int, int] = (1, 1),
 ) -> Pruner:
     """Keep the largest weights of a module, and hold the others at zero while it trains.
 
@@ -155,13 +163,58 @@ def prune(
         Which layers keep more where one density is given, as for ``kompakt prune --rule``.
     steps
         0: prune now. Otherwise over this many calls of `Pruner.step`.
+    block
+        Keep or drop rectangles of the weight as ``[outputs, inputs * kernel]``, by the root of their mean square: ``(4, 1)`` for
+        four outputs at one input. ``(n_outputs, 1)`` drops inputs, ``(1, n_inputs)`` outputs. 1 by 1: single weights.
 
     Notes
     -----
-    Errors: ``ValueError`` for an invalid density or an unknown rule, a missing layer, weights that are shared.
+    Errors: ``ValueError`` for an invalid density, block or rule, a missing layer, weights that are shared.
     """
     given = {str(name): float(share) for name, share in density.items()} if hasattr(density, "items") else float(density)
-    return Pruner(model, given, rule, steps)
+    return Pruner(model, given, rule, steps, (int(block[0]), int(block[1])))
+
+
+def bits(model: nn.Module, *, levels: int = 32) -> torch.Tensor:
+    """The price of a module's weights in bits, to be added to the loss: ``loss + price * kompakt.torch.bits(model)``.
+
+    Weights are counted as a coder without context would write them after rounding to `levels` steps between the largest weight of
+    the layer and its negative: each costs ``-log2`` of how frequent its step is. Between two steps the price is
+    interpolated, so that its gradient moves weights towards steps that are frequent, zero before all.
+
+    Parameters
+    ----------
+    model
+        Linear layers and 2-D convolutions count; shared weights by their codes, whose price has no gradient.
+    levels
+        Steps of each layer, at least 2.
+
+    Notes
+    -----
+    Returns a scalar. Frequencies are those of the weights as they are, and have no gradient themselves; the file takes fewer bits,
+    because its coder sees a weight's neighbours.
+    """
+    if levels < 2:
+        raise ValueError(f"{levels} levels: at least 2 are needed")
+    total: Any = 0
+    for _, module in layers(model):
+        weight: Any = module.weight
+        half = max(1, levels // 2)
+        if _is_shared(module):
+            shared = _of(module, Shared)
+            values = torch.where(shared.mask, shared.codes.long() + 1, 0).flatten()
+            counts = torch.bincount(values).to(weight.dtype)
+            total = total - (counts * torch.log2((counts / counts.sum()).clamp_min(1e-30))).sum()
+            continue
+        step = weight.detach().abs().max().clamp_min(1e-30) / half
+        place = (weight / step).flatten() + half
+        nearest = place.detach().round().long()
+        counts = torch.bincount(nearest, minlength=2 * half + 1).to(weight.dtype) + 1
+        cost = -torch.log2(counts / counts.sum())
+        low = place.detach().floor().clamp(0, 2 * half - 1).long()
+        part = place - low
+        total = total + ((1 - part) * cost[low] + part * cost[low + 1]).sum()
+    return torch.as_tensor(total)
 
 
 def share(
@@ -318,6 +371,19 @@ def _is_shared(module: nn.Module) -> bool:
 def _mask(module: nn.Module) -> torch.Tensor:
     mask: torch.Tensor = _of(module, Mask).mask
     return mask
+
+
+def _norms(weight: Any, block: tuple[int, int]) -> Any:
+    """The root mean square of each block of a weight as `[out, rest]`; the weight itself where blocks are single weights."""
+    if block == (1, 1):
+        return weight
+    flat = weight.reshape(weight.shape[0], -1).astype(np.float64)
+    rows, columns = (-(-n // side) for n, side in zip(flat.shape, block, strict=True))
+    square, there = (np.zeros((rows * block[0], columns * block[1])) for _ in range(2))
+    square[: flat.shape[0], : flat.shape[1]] = flat**2
+    there[: flat.shape[0], : flat.shape[1]] = 1
+    sums = (part.reshape(rows, block[0], columns, block[1]).sum((1, 3)) for part in (square, there))
+    return np.sqrt(next(sums) / next(sums)).astype(np.float32)
 
 
 def _numbers(module: nn.Module) -> Any:
