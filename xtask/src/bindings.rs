@@ -104,7 +104,9 @@ fn with_torch(root: &Path, wheel: &Path) -> Result<()> {
         environment.reinstall(wheel)?;
         return environment.test(&[&root.join("crates/kompakt-py/tests/test_torch.py")], None);
     }
-    crate::say("not tested here: kompakt.torch: KOMPAKT_TORCH=1 installs torch (5 GB, three minutes) and tests it");
+    crate::say(
+        "not tested here: kompakt.torch: KOMPAKT_TORCH=1 installs torch (5 GB, three minutes) and tests it",
+    );
     Ok(())
 }
 
@@ -122,7 +124,8 @@ fn on_ray() -> Result<()> {
     if program(root).is_none() {
         bail!("`cargo build --release --package kompakt` first: a sweep calls the program that trains");
     }
-    let cluster = "crates/kompakt-py/tests/test_sweep.py::test_a_cluster_that_loses_a_node_leaves_the_same_bytes";
+    let cluster =
+        "crates/kompakt-py/tests/test_sweep.py::test_a_cluster_that_loses_a_node_leaves_the_same_bytes";
     environment.test(&[&root.join(cluster)], program(root).as_deref())
 }
 
