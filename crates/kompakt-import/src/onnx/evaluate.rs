@@ -11,6 +11,7 @@
 //! What is not here: the comparison with the imported network ([`check`](crate::onnx::check)).
 
 mod call;
+mod choices;
 mod constants;
 mod control;
 mod conv;
@@ -23,6 +24,7 @@ mod pools;
 mod recurrent;
 mod reduce;
 mod resize;
+mod sums;
 mod walk;
 mod window;
 
@@ -249,6 +251,20 @@ fn operator(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
         "Constant" => constants::constant(call)?,
         "ConstantOfShape" => constants::constant_of_shape(call)?,
         "Shape" => constants::shape(call)?,
+        "GatherElements" => choices::gather_elements(call)?,
+        "GatherND" => choices::gather_nd(call)?,
+        "Scatter" | "ScatterElements" => choices::scatter_elements(call)?,
+        "ScatterND" => choices::scatter_nd(call)?,
+        "TopK" => return choices::top_k(call),
+        "OneHot" => choices::one_hot(call)?,
+        "Compress" => choices::compress(call)?,
+        "CumSum" => sums::running(call)?,
+        "Trilu" => sums::triangle(call)?,
+        "Hardmax" => sums::hard_max(call)?,
+        "Einsum" => sums::einsum(call)?,
+        "MeanVarianceNormalization" => norms::mean_variance(call)?,
+        "LpNormalization" => norms::lp(call)?,
+        "LpPool" => pools::norm(call)?,
         "NonZero" => constants::non_zero(call)?,
         "Size" => Tensor::ints(vec![], vec![call.x(0)?.len() as i64]),
         "Range" => constants::range(call)?,

@@ -371,7 +371,7 @@ impl Writer<'_> {
                 return self.top_k(node, input, attributes, *indices);
             }
             Op::Recurrent { cell, hidden, reverse } => {
-                return self.recurrent(node, &inputs, *cell, *hidden, *reverse, &from);
+                return self.recurrent((index, node), &inputs, *cell, *hidden, *reverse, &from);
             }
             Op::Resize { step, offset, .. } => {
                 return self.resize(node, &inputs[0], &from, &to, *step, *offset);

@@ -34,7 +34,26 @@ fn function(call: &Call<'_>) -> Option<Function> {
         "Sin" => each(f64::sin),
         "Cos" => each(f64::cos),
         "Tan" => each(f64::tan),
+        "Asin" => each(f64::asin),
+        "Acos" => each(f64::acos),
         "Atan" => each(f64::atan),
+        "Sinh" => each(f64::sinh),
+        "Cosh" => each(f64::cosh),
+        "Asinh" => each(f64::asinh),
+        "Acosh" => each(f64::acosh),
+        "Atanh" => each(f64::atanh),
+        "Shrink" => {
+            let (lambda, bias) = (number("lambd", 0.5), number("bias", 0.0));
+            each(move |x| {
+                if x < -lambda {
+                    x + bias
+                } else if x > lambda {
+                    x - bias
+                } else {
+                    0.0
+                }
+            })
+        }
         "Erf" => each(libm::erf),
         "Relu" => each(|x| x.max(0.0)),
         "Sigmoid" => each(sigmoid),
@@ -95,7 +114,15 @@ pub(super) fn is_unary(op: &str) -> bool {
         "Sin",
         "Cos",
         "Tan",
+        "Asin",
+        "Acos",
         "Atan",
+        "Sinh",
+        "Cosh",
+        "Asinh",
+        "Acosh",
+        "Atanh",
+        "Shrink",
         "Erf",
         "Relu",
         "Sigmoid",

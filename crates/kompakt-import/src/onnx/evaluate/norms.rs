@@ -139,6 +139,54 @@ pub(super) fn response(call: &Call<'_>) -> Result<Tensor, String> {
 }
 
 /// Along one dimension; before operator set 13 along all from `axis` on.
+/// Mean 0 and variance 1 over some axes: all but the channels unless others are named.
+pub(super) fn mean_variance(call: &Call<'_>) -> Result<Tensor, String> {
+    let x = call.x(0)?;
+    call.count(&x.dims)?;
+    let rank = x.dims.len();
+    let over = super::call::axes(call.node.ints("axes").unwrap_or(&[0, 2, 3]), rank)?;
+    let values = x.to_floats();
+    let group =
+        |index: &[usize]| (0..rank).filter(|d| !over.contains(d)).fold(0, |at, d| at * x.dims[d] + index[d]);
+    let mut sums: Vec<[f64; 3]> = vec![[0.0; 3]; values.len()];
+    let mut at = 0;
+    walk::each(&x.dims, |index| {
+        let (sum, v) = (&mut sums[group(index)], f64::from(values[at]));
+        *sum = [sum[0] + 1.0, sum[1] + v, sum[2] + v * v];
+        at += 1;
+    });
+    let mut y = Vec::with_capacity(values.len());
+    walk::each(&x.dims, |index| {
+        let [n, sum, squares] = sums[group(index)];
+        let (mean, v) = (sum / n, f64::from(values[y.len()]));
+        let deviation = (squares / n - mean * mean).max(0.0).sqrt();
+        y.push(((v - mean) / (deviation + 1e-9)) as f32);
+    });
+    Ok(Tensor::floats(x.dims.clone(), y))
+}
+
+/// Divided by the sum of magnitudes, or the root of the sum of squares, along an axis.
+pub(super) fn lp(call: &Call<'_>) -> Result<Tensor, String> {
+    let x = call.x(0)?;
+    call.count(&x.dims)?;
+    let (outer, n, inner) = around(&x.dims, axis(call.node.int("axis", -1), x.dims.len())?);
+    let values = x.to_floats();
+    let mut y = values.clone();
+    for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
+        let place = |k: usize| (o * n + k) * inner + i;
+        let all = (0..n).map(|k| f64::from(values[place(k)]));
+        let norm = match call.node.int("p", 2) {
+            1 => all.map(f64::abs).sum::<f64>(),
+            2 => all.map(|v| v * v).sum::<f64>().sqrt(),
+            p => return Err(format!("p is {p}")),
+        };
+        for k in 0..n {
+            y[place(k)] = if norm == 0.0 { 0.0 } else { (f64::from(values[place(k)]) / norm) as f32 };
+        }
+    }
+    Ok(Tensor::floats(x.dims.clone(), y))
+}
+
 pub(super) fn softmax(call: &Call<'_>) -> Result<Tensor, String> {
     let x = call.x(0)?;
     call.count(&x.dims)?;

@@ -53,6 +53,39 @@ pub(super) fn pool(call: &Call<'_>) -> Result<Tensor, String> {
     Ok(Tensor::floats(dims, y))
 }
 
+/// The root of the sum of powers of each window, without its elements in the padding.
+pub(super) fn norm(call: &Call<'_>) -> Result<Tensor, String> {
+    let x = call.x(0)?;
+    if x.dims.len() < 3 {
+        return Err(format!("a pool of {:?}", x.dims));
+    }
+    let kernel = sizes(call.node.ints("kernel_shape").ok_or("its window is missing")?)?;
+    let directions = directions(call, &x.dims[2..], &kernel)?;
+    let windows: Vec<usize> = directions.iter().map(|d| d.n).collect();
+    let mut dims = x.dims[..2].to_vec();
+    dims.extend(&windows);
+    let n = call.count(&dims)?;
+    let taps: usize = kernel.iter().try_fold(1usize, |n, &k| n.checked_mul(k)).ok_or("its window")?;
+    call.pay((n as u64).saturating_mul(taps as u64).saturating_mul(4))?;
+    let p = call.node.int("p", 2) as i32;
+    let (values, steps) = (x.to_floats(), strides(&x.dims[2..]));
+    let cells: usize = x.dims[2..].iter().product();
+    let mut y = Vec::with_capacity(n);
+    for plane in values.chunks(cells.max(1)) {
+        walk::each(&windows, |window| {
+            let mut sum = 0.0f64;
+            walk::each(&kernel, |tap| {
+                let at = directions.iter().enumerate().try_fold(0, |at, (d, direction)| {
+                    direction.cell(window[d], tap[d]).map(|cell| at + cell * steps[d])
+                });
+                sum += at.map_or(0.0, |at| f64::from(plane[at]).abs().powi(p));
+            });
+            y.push(sum.powf(1.0 / f64::from(p)) as f32);
+        });
+    }
+    Ok(Tensor::floats(dims, y))
+}
+
 /// Over all dimensions but the first two.
 pub(super) fn global(call: &Call<'_>) -> Result<Tensor, String> {
     let x = call.x(0)?;

@@ -21,6 +21,15 @@ use std::rc::Rc;
 /// The most nodes that bodies may become, those of all turns together.
 const MOST_INNER_NODES: usize = 1 << 15;
 
+/// What to do about a branch that depends on the input.
+const ADVICE: &str = "; if an input alone decides, give its value: --input-value NAME=VALUE";
+
+/// A problem of a branch that is lowered because it may be taken.
+fn advised(problem: Problem) -> Problem {
+    let text = format!("{} (in a branch that may be taken{ADVICE})", problem.problem);
+    Problem { problem: text, ..problem }
+}
+
 /// Results of a graph, with their element types.
 type Results<'a> = Vec<(Slot<'a>, i32)>;
 
@@ -174,10 +183,19 @@ impl<'a> Lowering<'a> {
             return self.inner(if is_true { then } else { other }, Vec::new());
         }
         if self.lead == 1 {
-            return Err("its condition depends on the input".into());
+            return Err(format!("its condition depends on the input{ADVICE}").into());
         }
         let condition = self.value_in(&condition)?;
-        let (then, other) = (self.inner(then, Vec::new())?, self.inner(other, Vec::new())?);
+        let mut both = Vec::new();
+        for branch in [then, other] {
+            both.push(self.inner(branch, Vec::new()).map_err(|failure| match failure {
+                Failure::Inside(problems) => Failure::Inside(problems.into_iter().map(advised).collect()),
+                here => here,
+            })?);
+        }
+        let (Some(other), Some(then)) = (both.pop(), both.pop()) else {
+            return Err("it has no branches".into());
+        };
         let mut results = Vec::new();
         for ((a, kind), (b, _)) in then.into_iter().zip(other) {
             if matches!((&a, &b), (Slot::Unknown { .. }, _) | (_, Slot::Unknown { .. })) {
@@ -192,8 +210,7 @@ impl<'a> Lowering<'a> {
             let (a, b) = (self.value_in(&a)?, self.value_in(&b)?);
             if a.dims != b.dims {
                 let problem = format!(
-                    "its condition depends on the input, and its branches make {:?} and {:?}; where an input decides, \
-                     give its value when the model is imported",
+                    "its condition depends on the input, and its branches make {:?} and {:?}{ADVICE}",
                     a.dims, b.dims
                 );
                 return Err(problem.into());

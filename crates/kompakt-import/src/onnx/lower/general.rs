@@ -276,6 +276,8 @@ impl Lowering<'_> {
             let mut inputs = Vec::new();
             for input in &call.inputs {
                 inputs.push(match input {
+                    // One number for all.
+                    Some(Operand::Act(act)) if act.dims.is_empty() => input.clone(),
                     Some(Operand::Act(act)) => {
                         if act.dims.first() != Some(&n) || act.dims.len() < 2 {
                             return Err(format!("{} of {:?}", call.node.op_type, act.dims));

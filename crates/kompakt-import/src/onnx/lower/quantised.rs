@@ -18,9 +18,19 @@ impl Lowering<'_> {
                 value.ok_or_else(|| format!("input {index} is not one number for all"))
             }
         };
-        let zero = number(x_zero, 0.0)?;
+        let zero = match call.inputs.get(x_zero) {
+            Some(Some(Operand::Act(zero))) if zero.dims.iter().product::<usize>() == 1 => {
+                let rank = self.builder.shape(x.value).len();
+                let zero = self.builder.reshape(zero.value, vec![1; rank])?;
+                x.value = self.of_two(Op::Sub, x.value, zero)?;
+                0.0
+            }
+            _ => number(x_zero, 0.0)?,
+        };
         let scale = if is_scaled { number(1, 1.0)? } else { 1.0 };
-        x.value = self.scaled(x.value, scale, -zero * scale)?;
+        if (zero, scale) != (0.0, 1.0) {
+            x.value = self.scaled(x.value, scale, -zero * scale)?;
+        }
         let one = Tensor::floats(vec![1], vec![1.0]);
         let scales = if is_scaled { call.needed(4)? } else { &one };
         let levels = fold::dequantised(call.needed(weight)?, scales, call.constant(weight_zero)?, 0)?;

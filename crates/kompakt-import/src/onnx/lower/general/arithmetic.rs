@@ -17,7 +17,7 @@ impl Lowering<'_> {
     }
 
     /// A function of two values here.
-    pub(super) fn of_two(&mut self, op: Op, a: Value, b: Value) -> Result<Value, String> {
+    pub(in super::super) fn of_two(&mut self, op: Op, a: Value, b: Value) -> Result<Value, String> {
         self.builder.op(None, op, vec![a, b])
     }
 

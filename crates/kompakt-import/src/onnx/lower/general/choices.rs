@@ -77,7 +77,7 @@ impl Lowering<'_> {
     /// Positions in the row-major list of a value of shape `from`, for indices along an axis here.
     fn places(&mut self, indices: Value, from: &[usize], axis: usize) -> Result<Value, String> {
         let to = self.builder.shape(indices).to_vec();
-        if to.len() != from.len() {
+        if to.len() != from.len() || (0..to.len()).any(|d| d != axis && to[d] > from[d]) {
             return Err(format!("indices of shape {to:?} into {from:?}"));
         }
         if from.iter().product::<usize>() > 1 << 24 {
