@@ -138,6 +138,19 @@ async function thePage(name, options) {
   await tab.click("#measure");
   await tab.waitForFunction(() => document.querySelector("#measured").textContent.includes("s a run (mean"));
   assert.equal(await tab.locator("#problem").textContent(), "");
+  // What the file holds: rows add up to it, and pictures follow the chosen tensor.
+  const file = readFileSync(join(page, "networks/lenet5.kompakt"));
+  await tab.setInputFiles("#file", { name: "lenet5.kompakt", mimeType: "application/octet-stream", buffer: file });
+  await tab.locator("#inspection .filters canvas").first().waitFor();
+  const bytes = await tab.locator("#inspection .number").allTextContents();
+  assert.equal(bytes.reduce((sum, text) => sum + Number(text.replaceAll(",", "")), 0), file.length);
+  assert.ok((await tab.locator("#inspection .filters canvas").count()) >= 8);
+  const drawn = () => tab.evaluate(() => new Set(document.querySelector(".pictures canvas").getContext("2d").getImageData(0, 0, 5, 5).data).size);
+  assert.ok((await drawn()) > 1);
+  await tab.selectOption("#inspection select", { index: 4 });
+  await tab.locator("#inspection .filters").waitFor({ state: "detached" });
+  assert.match(await tab.locator("#inspection figcaption").first().textContent(), /^Mask: /);
+  await tab.selectOption("#inspection select", { index: 0 });
   await accessible(tab, `${name}, with a file`);
   await tab.screenshot({ path: join(screenshots, `${name}-file.png`), fullPage: true });
   await close();

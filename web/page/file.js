@@ -1,6 +1,8 @@
 // A file that the visitor opens: facts about it, its answers to a picture or the camera, its time.
 import { load } from "./kompakt.js";
 import { make } from "./card.js";
+import { compare, inWords, timed } from "./compare.js";
+import { showInspection } from "./inspection.js";
 
 const at = (id) => document.getElementById(id);
 /** More would fill a phone's memory. */
@@ -14,7 +16,7 @@ async function open(file) {
   network = undefined;
   at("opened").hidden = true;
   at("problem").textContent = "";
-  for (const id of ["classes", "measured"]) {
+  for (const id of ["classes", "measured", "compared", "inspection"]) {
     at(id).replaceChildren();
   }
   try {
@@ -48,6 +50,7 @@ function show(file, spent, hash) {
     ...Object.entries(facts).flatMap(([key, value]) => [make("dt", { textContent: key }), make("dd", { textContent: value })]),
   );
   at("opened").hidden = false;
+  showInspection(network, at("inspection"));
 }
 
 function classify(image) {
@@ -107,30 +110,32 @@ function stopCamera() {
 }
 
 /** Mean over half a second: a browser's clock is too coarse for one run of a small network. */
-function measure() {
+async function measure() {
   const inputs = Object.fromEntries(
     network.info.inputs.map(({ name, shape }) => [name, new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(0.5)]),
   );
-  network.run(inputs);
-  const start = performance.now();
-  let n = 0;
-  let spent = 0;
-  do {
-    network.run(inputs);
-    n++;
-    spent = performance.now() - start;
-  } while (spent < 500);
-  const each = spent / n;
-  const time = each < 0.1 ? `${(1000 * each).toFixed(0)} µs` : `${each.toFixed(2)} ms`;
+  const ours = await timed(() => network.run(inputs));
   const memory = (network.memoryBytes / 1e6).toFixed(1);
   at("measured").textContent =
-    `${time} a run (mean of ${n.toLocaleString("en")}); the loader has ${memory} MB of memory for all networks here.`;
+    `${inWords(ours.each)} a run (mean of ${ours.n.toLocaleString("en")}); the loader has ${memory} MB of memory for all networks here.`;
+  return ours;
+}
+
+/** Beside onnxruntime-web on the same network, which the visitor gives as ONNX. */
+async function compareWith(file) {
+  at("compared").textContent = "Measuring …";
+  try {
+    at("compared").textContent = await compare(network, await measure(), await file.arrayBuffer());
+  } catch (error) {
+    at("compared").textContent = error.message;
+  }
 }
 
 export function watchFiles() {
   const chosen = (id, action) => at(id).addEventListener("change", (event) => event.target.files[0] && action(event.target.files[0]));
   chosen("file", open);
   chosen("picture", picture);
+  chosen("onnx", compareWith);
   at("camera").addEventListener("click", camera);
   at("measure").addEventListener("click", measure);
   addEventListener("dragover", (event) => {

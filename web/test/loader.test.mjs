@@ -12,9 +12,10 @@ const product = (shape) => shape.reduce((a, b) => a * b, 1);
 /** The input for which `cargo xtask web` asked this machine's loader. */
 const inputOf = (n) => Float32Array.from({ length: n }, (_, i) => ((i * 37) % 101) / 101);
 
-// A guard against growth. The goal is 200,000, which the operators for transformers and recurrent layers have exceeded: 277,431
-// and, with vectors, 259,632 bytes.
-const MAX_BROTLI_BYTES = 285_000;
+// A guard against growth. The goal is 200,000, which the operators for transformers and recurrent layers have exceeded: with vectors
+// 269,535 bytes, of which `inspect` has 7,600. Of the code, kernels are 38 % (at opt-level s 19,000 bytes less in all, and 1.5 to 3.8
+// times the time on convolutional networks), the runtime 18 %, the standard library 15 %, the format 11 %.
+const MAX_BROTLI_BYTES = 292_000;
 
 for (const name of ["kompakt.wasm", "kompakt-simd.wasm"]) {
   test(`${name} imports nothing and is at most ${MAX_BROTLI_BYTES} bytes after brotli`, async (t) => {
@@ -50,6 +51,18 @@ test("a network of several inputs is run by their names", async () => {
   outputs.forEach(({ name, shape }) => assert.equal(found[name].length, product(shape)));
   assert.throws(() => network.run({ [inputs[0].name]: given[inputs[0].name] }), /is missing/);
   network.free();
+});
+
+test("what a file holds adds up to it", async () => {
+  for (const name of ["every-operator.kompakt", "convolutions-stream.kompakt", "perceptron-direct.kompakt"]) {
+    const network = await load(fixture(`good/${name}`));
+    const { bytes, others, tensors } = network.inspect();
+    assert.equal([...others, ...tensors].reduce((sum, row) => sum + row.bytes, 0), bytes, name);
+    assert.equal(bytes, network.info.bytes);
+    tensors.forEach(({ n, n_kept }, i) => assert.equal(network.weights(i, n).filter((value) => !Number.isNaN(value)).length, n_kept));
+    assert.throws(() => network.weights(tensors.length, 1), KompaktError);
+    network.free();
+  }
 });
 
 test("batches are run in parts and give the same answers", async () => {

@@ -210,6 +210,7 @@ fn quoted(text: &str) -> String {
 }
 
 #[cfg(target_arch = "wasm32")]
+#[expect(unreachable_pub, reason = "exported by name")]
 mod exported {
     use crate::error::{Failure, KompaktStatus, argument, guard};
     use kompakt_format::Container;
