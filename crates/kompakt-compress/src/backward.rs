@@ -198,10 +198,11 @@ impl Step<'_> {
             let x = square(self.inputs[0]);
             return dy.iter().map(|d| f64::from(*d).powi(2) * x).collect();
         }
+        if let Op::Embedding { rows, features } = self.op {
+            return self.squares_of_rows_taken(dy, *rows, *features);
+        }
         let weights = self.weights(dy);
-        let n_rows = if let Op::Embedding { rows, .. } = self.op {
-            *rows
-        } else if let Op::Recurrent { cell, hidden, .. } = self.op {
+        let n_rows = if let Op::Recurrent { cell, hidden, .. } = self.op {
             cell.n_gates() * hidden
         } else {
             self.shape[0]

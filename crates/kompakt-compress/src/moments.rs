@@ -59,8 +59,10 @@ pub(crate) fn moments(
     probe.graph = Graph::new(inputs, nodes, values.clone()).map_err(kompakt_model::CheckpointError::from)?;
     // Nodes after the last observed value have no reader and are run all the same.
     let packed = network::pack(probe, kompakt_format::Tier::Direct)?;
-    let batch =
-        network::at_once(BATCH, values.iter().map(|&v| graph.shape(v).iter().product::<usize>()).sum());
+    let batch = network::observed_at_once(
+        BATCH,
+        values.iter().map(|&v| graph.shape(v).iter().product::<usize>()).sum(),
+    );
     let mut columns: BTreeMap<usize, Columns> = BTreeMap::new();
     for &node in &layers {
         columns.insert(node, Columns::new(graph, node, images.n));

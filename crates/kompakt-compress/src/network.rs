@@ -56,7 +56,12 @@ pub fn n_classes(model: &Model) -> Option<usize> {
 /// The batch size: `most`, or fewer where that many images of `numbers` values each would take much memory,
 /// but at least two, because sums run in another order for one image than for several.
 pub(crate) fn at_once(most: usize, numbers: usize) -> usize {
-    (VALUES_BYTES / (4 * numbers).max(1)).clamp(2.min(most), most)
+    observed_at_once(most, numbers).max(2.min(most))
+}
+
+/// As [`at_once`], or one, for values that are looked at and not compared with those of another run.
+pub(crate) fn observed_at_once(most: usize, numbers: usize) -> usize {
+    (VALUES_BYTES / (4 * numbers).max(1)).clamp(1, most.max(1))
 }
 
 /// Values that the pass of one image holds at a time, about: those of the largest values.

@@ -14,7 +14,7 @@
 use crate::{
     Progress, answers::answers, backward::Step, error::CompressError, images::Images, network, random::Random,
 };
-use kompakt_graph::Graph;
+use kompakt_graph::{Graph, Op};
 use kompakt_model::{CheckpointError, Model, Parameter};
 use rayon::prelude::*;
 
@@ -35,7 +35,7 @@ pub(crate) fn rows(
     let all: Vec<usize> = (inputs.len()..inputs.len() + nodes.len()).collect();
     let n_inputs = inputs.len();
     let numbers: usize = all.iter().map(|&v| graph.shape(v).iter().product::<usize>()).sum();
-    let at_once = network::at_once(AT_ONCE, numbers);
+    let at_once = network::observed_at_once(AT_ONCE, numbers);
     let mut probe = model.clone();
     probe.graph = Graph::new(inputs, nodes, all).map_err(CheckpointError::from)?;
     let packed = network::pack(probe, kompakt_format::Tier::Direct)?;
@@ -87,10 +87,12 @@ pub(crate) fn of_layer(rows: &[f64], weights: &[f32]) -> f64 {
     rows.iter().sum::<f64>() * square / weights.len().max(1) as f64
 }
 
-/// The parameters of every node.
+/// The parameters of every node, but for tables and constants, which no gradient takes.
 fn parameters(model: &Model) -> Vec<Vec<Vec<f32>>> {
     let mut all = vec![Vec::new(); model.graph.nodes().len()];
-    for param in model.graph.params() {
+    let is_taken =
+        |node: usize| !matches!(model.graph.nodes()[node].op, Op::Embedding { .. } | Op::Constant { .. });
+    for param in model.graph.params().iter().filter(|param| is_taken(param.node)) {
         all[param.node].push(model.parameters.get(&param.name).map(Parameter::to_f32).unwrap_or_default());
     }
     all

@@ -9,7 +9,7 @@ use crate::{
     runnable::Runnable,
 };
 use anyhow::{Result, bail};
-use kompakt_compress::{CompressError, Evaluation};
+use kompakt_compress::{CompressError, Detected, Evaluation, Recognised};
 use kompakt_data::{Dataset, Labelling, Reconciled, Split, load_sample, reconcile};
 use kompakt_prep::{Pipeline, Scratch};
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
@@ -59,7 +59,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Print one number only: top-1, top-5, top-K (shares, 0 to 1); with --against also agreement (a share), cosine, mse, snr
-    /// (decibels)
+    /// (decibels), text (the share of images that are read alike, of scores [time, classes] by CTC whose blank is class 0),
+    /// boxes (twice the boxes that both find, by class and overlap, over all boxes of both; outputs as YOLO's)
     #[arg(long, value_name = "NAME", conflicts_with = "json")]
     metric: Option<Metric>,
     /// Print everything as JSON
@@ -75,6 +76,8 @@ enum Metric {
     Cosine,
     Mse,
     Snr,
+    Text,
+    Boxes,
 }
 
 impl FromStr for Metric {
@@ -88,9 +91,11 @@ impl FromStr for Metric {
             ("cosine", _) => Ok(Self::Cosine),
             ("mse", _) => Ok(Self::Mse),
             ("snr", _) => Ok(Self::Snr),
-            _ => {
-                Err(format!("no metric {text:?}; there are top-1, top-5, top-K, agreement, cosine, mse, snr"))
-            }
+            ("text", _) => Ok(Self::Text),
+            ("boxes", _) => Ok(Self::Boxes),
+            _ => Err(format!(
+                "no metric {text:?}; there are top-1, top-5, top-K, agreement, cosine, mse, snr, text, boxes"
+            )),
         }
     }
 }
@@ -113,6 +118,45 @@ impl Metric {
             Self::Snr => against.snr(),
             _ => found.share(against.n_same),
         })
+    }
+}
+
+/// Answers that are compared as what they mean.
+enum Meaning {
+    Text(Recognised),
+    Boxes(Detected),
+}
+
+impl Meaning {
+    /// Errors: answers of another shape, no original.
+    fn of(metric: Option<Metric>, shape: &[usize], has_original: bool) -> Result<Option<Self>> {
+        let (name, found) = match metric {
+            Some(Metric::Text) => ("text", Recognised::new(shape).map(Self::Text)),
+            Some(Metric::Boxes) => ("boxes", Detected::new(shape).map(Self::Boxes)),
+            _ => return Ok(None),
+        };
+        if !has_original {
+            bail!(usage(format!("--metric {name} compares with an original: give --against")));
+        }
+        if found.is_none() {
+            let wanted = if name == "text" { "[time, classes]" } else { "[4 + classes, places]" };
+            bail!(usage(format!("--metric {name} needs an output {wanted}; this network's is {shape:?}")));
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, answers: &[f32], original: &[f32]) {
+        match self {
+            Self::Text(found) => found.add(answers, original),
+            Self::Boxes(found) => found.add(answers, original),
+        }
+    }
+
+    fn share(&self) -> f64 {
+        match self {
+            Self::Text(found) => found.share(),
+            Self::Boxes(found) => found.share(),
+        }
     }
 }
 
@@ -161,6 +205,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             session.output_shape()
         )));
     }
+    let mut meaning = Meaning::of(arguments.metric, session.output_shape(), other.is_some())?;
     let mut evaluation = Evaluation::new(session.output_shape().iter().product());
     for first in (0..data.len()).step_by(BATCH) {
         tell("evaluating", first as f64 / data.len() as f64);
@@ -170,12 +215,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             (Some(other), Some(images)) => Some(other.run(&images.batch(first, n), n).map_err(broken)?),
             _ => None,
         };
+        if let (Some(meaning), Some(theirs)) = (&mut meaning, theirs) {
+            meaning.add(answers, theirs);
+        }
         evaluation.add(answers, labels.as_ref().map(|labels| &labels[first..first + n]), theirs);
     }
     drop(shown);
     hint(&evaluation, steps.is_some());
     let mut out = std::io::stdout().lock();
-    if let Some(metric) = arguments.metric {
+    if let Some(meaning) = meaning {
+        writeln!(out, "{}", meaning.share())?;
+    } else if let Some(metric) = arguments.metric {
         writeln!(out, "{}", metric.of(&evaluation)?)?;
     } else if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&json(&evaluation, arguments))?)?;

@@ -2,6 +2,7 @@
 
 use super::{Step, each_index};
 use kompakt_graph::{Reduction, Update};
+use std::collections::BTreeMap;
 
 /// The position in a value of shape `from` that corresponds to an index of a larger one; dimensions of 1 are
 /// broadcast.
@@ -150,6 +151,20 @@ impl Step<'_> {
             }
         }
         dx
+    }
+
+    /// The sum of squares of each row of [`rows_taken`](Self::rows_taken), without the rows that were not.
+    pub(super) fn squares_of_rows_taken(&self, dy: &[f32], rows: usize, features: usize) -> Vec<f64> {
+        let mut taken: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
+        for (&index, dy) in self.inputs[0].iter().zip(dy.chunks_exact(features)) {
+            let sum = taken.entry(row(index, rows)).or_insert_with(|| vec![0.0; features]);
+            sum.iter_mut().zip(dy).for_each(|(to, d)| *to += d);
+        }
+        let mut squares = vec![0.0; rows];
+        for (row, sum) in taken {
+            squares[row] = sum.iter().map(|x| f64::from(*x).powi(2)).sum();
+        }
+        squares
     }
 
     /// The gradient of a table whose rows were read.

@@ -1,0 +1,75 @@
+//! Recognised text of two networks, compared.
+//!
+//! ```text
+//! scores [time, classes] ──► likeliest class at each time ──► repetitions and blanks left out ──► text
+//! ```
+//!
+//! Source: Graves et al. 2006, "Connectionist temporal classification" (best path decoding).
+
+/// The class that stands for no character: the first, as in the recognisers of PaddleOCR and ddddocr.
+const BLANK: usize = 0;
+
+/// How many images are read alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognised {
+    time: usize,
+    classes: usize,
+    /// Images compared.
+    pub n: usize,
+    /// Those with equal texts.
+    pub n_equal: usize,
+}
+
+impl Recognised {
+    /// For answers of this shape without the batch, whose last two dimensions above 1 are time and classes; `None` for others.
+    pub fn new(shape: &[usize]) -> Option<Self> {
+        let large: Vec<usize> = shape.iter().copied().filter(|&d| d > 1).collect();
+        match large[..] {
+            [time, classes] => Some(Self { time, classes, n: 0, n_equal: 0 }),
+            _ => None,
+        }
+    }
+
+    /// Counts some images; both `[n, time, classes]`.
+    pub fn add(&mut self, answers: &[f32], original: &[f32]) {
+        let each = self.time * self.classes;
+        for (a, b) in answers.chunks_exact(each).zip(original.chunks_exact(each)) {
+            self.n += 1;
+            self.n_equal += usize::from(text(a, self.classes) == text(b, self.classes));
+        }
+    }
+
+    /// The share of equal texts.
+    pub fn share(&self) -> f64 {
+        self.n_equal as f64 / self.n.max(1) as f64
+    }
+}
+
+/// The classes of the text, of scores `[time, classes]`.
+fn text(scores: &[f32], classes: usize) -> Vec<usize> {
+    let likeliest =
+        |row: &[f32]| row.iter().enumerate().fold(0, |best, (i, v)| if *v > row[best] { i } else { best });
+    let mut path: Vec<usize> = scores.chunks_exact(classes).map(likeliest).collect();
+    path.dedup();
+    path.retain(|&class| class != BLANK);
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scores(path: &[usize]) -> Vec<f32> {
+        path.iter().flat_map(|&class| (0..5).map(move |i| if i == class { 0.9 } else { 0.1 })).collect()
+    }
+
+    #[test]
+    fn repetitions_count_once_unless_a_blank_is_between() {
+        assert_eq!(text(&scores(&[0, 3, 3, 0, 3, 1, 1, 0]), 5), [3, 3, 1]);
+        let mut found = Recognised::new(&[8, 1, 5]).unwrap();
+        found.add(&scores(&[3, 0, 3, 1, 0, 0, 0, 0]), &scores(&[0, 3, 3, 0, 3, 1, 1, 0]));
+        found.add(&scores(&[3, 3, 3, 1, 0, 0, 0, 0]), &scores(&[0, 3, 3, 0, 3, 1, 1, 0]));
+        assert_eq!((found.n, found.n_equal, found.share()), (2, 1, 0.5));
+        assert_eq!((Recognised::new(&[10]), Recognised::new(&[3, 8, 8])), (None, None));
+    }
+}
