@@ -43,6 +43,8 @@ extern crate std;
 
 mod error;
 mod exec;
+#[cfg(any(test, feature = "heap"))]
+mod heap;
 mod layer;
 mod model;
 pub mod program;
@@ -54,6 +56,8 @@ mod weights;
 
 pub use error::RuntimeError;
 pub use exec::{Executor, StepTime};
+#[cfg(any(test, feature = "heap"))]
+pub use heap::Heap;
 pub use kompakt_format::SelfTest;
 pub use kompakt_kernels::{Codebook, Isa, RowWeights};
 pub use model::Model;

@@ -1,61 +1,34 @@
-//! An allocator that hands out one array from start to end, starts again when everything was given back, and counts.
+//! The loader's heap: one array.
 
-use core::{
-    alloc::{GlobalAlloc, Layout},
-    cell::UnsafeCell,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-};
+use core::cell::UnsafeCell;
+use kompakt_runtime::Heap;
 
-/// The board's memory, less what the stack takes. The peak use is far less: see [`peak_bytes`].
-const ARRAY_BYTES: usize = 3 << 20;
+/// What verifying the largest file of tier `smallest` takes; the digit network needs a tenth of it.
+const BYTES: usize = 1_000_000;
 
-#[repr(align(16))]
-struct Memory(UnsafeCell<[u8; ARRAY_BYTES]>);
+struct Memory(UnsafeCell<[u8; BYTES]>);
 
-// SAFETY: one core, no interrupts: what `NEXT` has passed is used by its owner alone.
+// SAFETY: `give` alone takes it, once.
 unsafe impl Sync for Memory {}
 
-static MEMORY: Memory = Memory(UnsafeCell::new([0; ARRAY_BYTES]));
-/// Bytes of the array that were handed out.
-static NEXT: AtomicUsize = AtomicUsize::new(0);
-/// Bytes in use, and their peak.
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
+static MEMORY: Memory = Memory(UnsafeCell::new([0; BYTES]));
 
-struct Heap;
-
+// SAFETY: one core, no interrupts.
 #[global_allocator]
-static HEAP: Heap = Heap;
+static HEAP: Heap = unsafe { Heap::new() };
 
-// SAFETY: parts handed out do not overlap while any is in use; a part that is too large is refused with null.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let start = NEXT.load(Relaxed).next_multiple_of(layout.align());
-        match start.checked_add(layout.size()).filter(|end| *end <= ARRAY_BYTES) {
-            Some(end) => {
-                NEXT.store(end, Relaxed);
-                let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
-                PEAK.fetch_max(live, Relaxed);
-                // SAFETY: `start` is inside the array.
-                unsafe { MEMORY.0.get().cast::<u8>().add(start) }
-            }
-            None => core::ptr::null_mut(),
-        }
-    }
-
-    unsafe fn dealloc(&self, _: *mut u8, layout: Layout) {
-        if LIVE.fetch_sub(layout.size(), Relaxed) == layout.size() {
-            NEXT.store(0, Relaxed);
-        }
-    }
+/// Gives the array to the heap. Called once, first.
+pub(crate) fn give() {
+    // SAFETY: nothing else refers to the array.
+    HEAP.give(unsafe { &mut *MEMORY.0.get() });
 }
 
 /// Resets the peak.
 pub(crate) fn restart() {
-    PEAK.store(LIVE.load(Relaxed), Relaxed);
+    HEAP.restart();
 }
 
 /// Peak bytes in use since [`restart`].
 pub(crate) fn peak_bytes() -> usize {
-    PEAK.load(Relaxed)
+    HEAP.peak_bytes()
 }

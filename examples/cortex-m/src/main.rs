@@ -23,6 +23,7 @@ static FILES: [(&str, &[u8], usize); 5] = [
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
+    heap::give();
     for (name, bytes, most) in &FILES {
         heap::restart();
         match Container::parse(bytes).and_then(|container| container.verify()) {
