@@ -56,7 +56,6 @@ fn held(gpu: &Gpu, n_layers: usize, tier: Tier, decode: Decode) -> (usize, usize
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures")]
 fn uploading_holds_one_layer_at_most() {
     let gpu = match Gpu::open(None, true) {
         Ok(gpu) => gpu,
