@@ -137,7 +137,7 @@ fn follow(model: &Model, value: usize, factor: f32, seen: &mut [bool], uses: &mu
                 on(factor);
             }
             op if moves(op) => on(factor),
-            _ => {}
+            _ => continue,
         }
     }
 }

@@ -201,11 +201,13 @@ mod tests {
         for (number, spelling) in spellings.into_iter().enumerate() {
             for (factor, is_gelu) in [(0.707_106_77, true), (0.7, false)] {
                 let mut nodes = Vec::new();
-                for (i, (op, inputs)) in spelling.clone().into_iter().enumerate() {
-                    let op = match op {
-                        Op::Scale { factor: f, offset } if f > 0.6 && f < 1.0 => scale(factor, offset),
-                        op => op,
-                    };
+                for (i, (mut op, inputs)) in spelling.clone().into_iter().enumerate() {
+                    if let Op::Scale { factor: f, .. } = &mut op
+                        && *f > 0.6
+                        && *f < 1.0
+                    {
+                        *f = factor;
+                    }
                     nodes.push(Node { name: alloc::format!("n{i}"), op, inputs });
                 }
                 let last = nodes.len();
