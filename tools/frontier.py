@@ -11,8 +11,11 @@ import pathlib
 
 RESULTS = pathlib.Path(__file__).resolve().parent.parent / "results"
 NAMES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 420, 56, 16, 28, 44
-TICKS = (1, 2, 5)
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 420, 56, 24, 28, 44
+# Ticks within a power of ten, coarse to fine: the first list that gives enough of them is taken.
+TICKS = ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9))
+FEWEST_TICKS = 3
+LINE = 13  # pixels between labels that would overlap
 
 
 def span(values):
@@ -24,8 +27,11 @@ def span(values):
 
 def ticks(low, high):
     powers = range(math.floor(low), math.ceil(high) + 1)
-    found = [t * 10.0**p for p in powers for t in TICKS]
-    return [t for t in found if low <= math.log10(t) <= high]
+    for steps in TICKS:
+        found = [t for p in powers for t in (step * 10.0**p for step in steps) if low <= math.log10(t) <= high]
+        if len(found) >= FEWEST_TICKS:
+            break
+    return found
 
 
 def plain(number):
@@ -34,6 +40,21 @@ def plain(number):
 
 def escape(text):
     return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def labels(placed):
+    """Texts beside their points as (x, y, anchor, colour, text), moved down where they would overlap another."""
+    boxes, out = [], []
+    for (px, py), text, colour in sorted(placed, key=lambda label: label[0][1]):
+        width = 6 * len(text)
+        is_left = px + 8 + width > WIDTH
+        left = px - 8 - width if is_left else px + 8
+        top = py
+        while any(left < right and begin < left + width and abs(top - other) < LINE for begin, right, other in boxes):
+            top += 1
+        boxes.append((left, left + width, top))
+        out.append((px - 8 if is_left else px + 8, top + 4, "end" if is_left else "start", colour, text))
+    return out
 
 
 def dominates(a, b):
@@ -68,15 +89,20 @@ def plot(name, rows):
     if len(best) > 1:
         path = "L".join(f"{x(r['bytes']):.1f} {y(r['error']):.1f}" for r in best)
         out.append(f'<path d="M{path}" fill="none" stroke="#06c" stroke-dasharray="3 3"/>')
+    names = []
     for row in rows:
+        is_ours = row["who"] == "ours"
         at = x(row["bytes"]), y(row["error"])
-        fill, stroke = ("#06c", "#06c") if row["who"] == "ours" else ("white", "#c30")
+        fill, stroke = ("#06c", "#06c") if is_ours else ("white", "#c30")
         out.append(f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="4" fill="{fill}" stroke="{stroke}" stroke-width="1.5">')
         out.append(f"<title>{escape(row['label'])}: {plain(row['bytes'])} B, {row['error']:.2f} %</title></circle>")
-        if row["who"] != "ours":
-            side, anchor = (8, "start") if at[0] < WIDTH * 0.7 else (-8, "end")
-            label = escape(row["label"].split(",")[0])
-            out.append(f'<text x="{at[0] + side:.1f}" y="{at[1] + 4:.1f}" text-anchor="{anchor}" fill="#c30">{label}</text>')
+        names.append((at, row["label"].split(",")[0], stroke))
+    for left, top, anchor, colour, text in labels(names):
+        out.append(f'<text x="{left:.1f}" y="{top:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>')
+    for at, fill, colour, text in ((0, "#06c", "#06c", "kompakt, whole files"), (150, "white", "#c30", "published")):
+        left = WIDTH - RIGHT - 230 + at
+        out.append(f'<circle cx="{left}" cy="13" r="4" fill="{fill}" stroke="{colour}" stroke-width="1.5"/>')
+        out.append(f'<text x="{left + 8}" y="17" fill="{colour}">{text}</text>')
     return "\n".join(out + ["</svg>", ""])
 
 
