@@ -258,6 +258,65 @@ fn convolutions_by_winograd() {
     .budget_ms(4000);
 }
 
+/// Sequences are planes of one element's width, or of one element's height: both run alike.
+#[test]
+fn convolutions_of_sequences() {
+    arbtest::arbtest(|u| {
+        let mut c = conv(u)?;
+        let one = u.int_in_range(0..=1)?;
+        let planes = &mut c.planes;
+        (planes.size[one], planes.before[one], planes.after[one], planes.stride[one]) = (1, 0, 0, 1);
+        (planes.row_align, c.kernel[one], c.dilation[one], c.output[one]) = (1, 1, 1, 1);
+        c.out = c.out.next_multiple_of(PanelMatrix::ROWS);
+        let (m, x, bias) = sparse(u, &c)?;
+        let source = SparseMatrix::of_dense(&m.values, m.n_cols);
+        let epilogue = Epilogue { scale: None, bias: Some(&bias), relu: false, ceiling: Some(CEILING) };
+        let (plane, ow) = (c.output[0] * c.output[1], c.output[1]);
+        let any = Convolution::new(shape(&c), c.groups, c.planes.after);
+        for (isa, &form) in
+            Isa::available().into_iter().flat_map(|isa| any.forms().iter().map(move |f| (isa, f)))
+        {
+            let conv = any.for_form(form, isa);
+            let weights = WindowMatrix::build(form, &Arc::new(conv.columns(1.0)), &source);
+            let mut laid_out = vec![f32::NAN; conv.laid_out_len().unwrap_or(0)];
+            conv.lay_out(&x, &mut laid_out);
+            let input = if laid_out.is_empty() { &x } else { &laid_out };
+            let (mut y, mut scratch) = (vec![f32::NAN; m.n_rows * plane], ConvScratch::default());
+            let part =
+                ConvRows { isa, conv: &conv, weights: &weights, first: 0, rows: 0..m.n_rows, epilogue };
+            part.run(input, 0, &mut scratch, &mut y);
+            for (i, &found) in y.iter().enumerate() {
+                let (sum, size) = expected(&c, &m.values, &x, i / plane, i / ow % c.output[0], i % ow);
+                let bias = f64::from(bias[i / plane]);
+                let bound = (4 * (m.n_cols + 2)) as f64 * 2f64.powi(-24) * (size + bias.abs());
+                let error = (f64::from(found) - (sum + bias).min(f64::from(CEILING))).abs();
+                assert!(
+                    error <= bound,
+                    "{isa} {form:?} {:?} output {i}: off by {error} of {bound}",
+                    c.planes
+                );
+            }
+        }
+        Ok(())
+    })
+    .budget_ms(2000);
+}
+
+#[test]
+fn a_sequence_down_is_run_across() {
+    let shape = |[down, across]: [usize; 2]| ConvShape {
+        channels: 8,
+        outputs: 16,
+        size: [508 * down, 508 * across].map(|n| n.max(1)),
+        output: [504 * down, 504 * across].map(|n| n.max(1)),
+        kernel: [5 * down, 5 * across].map(|n| n.max(1)),
+        before: [0; 2],
+        stride: [1; 2],
+        dilation: [1; 2],
+    };
+    assert_eq!(Convolution::new(shape([1, 0]), 1, [0; 2]), Convolution::new(shape([0, 1]), 1, [0; 2]));
+}
+
 /// A convolution of one input channel a group, in the shapes that [`Depthwise`] knows.
 fn one_to_one(u: &mut Unstructured<'_>) -> Result<Conv> {
     let (kernel, stride): (usize, usize) = (*u.choose(&[3, 5])?, u.int_in_range(1..=2)?);

@@ -62,6 +62,11 @@ pub(super) enum Input {
 impl Convolution {
     /// The convolution of `groups` groups of that shape, with that much padding below and to the right.
     pub fn new(shape: ConvShape, groups: usize, after: [usize; 2]) -> Self {
+        if shape.size[0] > 1
+            && let Some(line) = shape.across(after)
+        {
+            return Self::new(line, groups, [0, after[0]]);
+        }
         let ConvShape { channels, before, stride, kernel, .. } = shape;
         let is_plain = before == [0; 2] && after == [0; 2] && stride == [1; 2];
         let depthwise = Depthwise::new(&shape).filter(|_| groups > 1);

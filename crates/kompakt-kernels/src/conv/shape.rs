@@ -22,6 +22,23 @@ pub struct ConvShape {
 }
 
 impl ConvShape {
+    /// The same with a plane that is one element wide laid across: its elements, and the kernel's, have the same order
+    /// either way, and vectors run across. `None` if the plane is wider, or padded at its sides by `after` or by itself.
+    pub(super) fn across(&self, after: [usize; 2]) -> Option<Self> {
+        let Self { size, output, kernel, before, stride, dilation, .. } = *self;
+        let is_line = [size[1], output[1], kernel[1]] == [1; 3] && [before[1], after[1]] == [0; 2];
+        let lay = |axes: [usize; 2], one: usize| [one, axes[0]];
+        is_line.then_some(Self {
+            size: lay(size, 1),
+            output: lay(output, 1),
+            kernel: lay(kernel, 1),
+            before: lay(before, 0),
+            stride: lay(stride, 1),
+            dilation: lay(dilation, 1),
+            ..*self
+        })
+    }
+
     /// Elements from a kernel's first tap to its last, both included.
     pub(super) fn reach(&self, axis: usize) -> usize {
         (self.kernel[axis] - 1) * self.dilation[axis] + 1
