@@ -273,9 +273,7 @@ fn convolutions_of_sequences() {
         let epilogue = Epilogue { scale: None, bias: Some(&bias), relu: false, ceiling: Some(CEILING) };
         let (plane, ow) = (c.output[0] * c.output[1], c.output[1]);
         let any = Convolution::new(shape(&c), c.groups, c.planes.after);
-        for (isa, &form) in
-            Isa::available().into_iter().flat_map(|isa| any.forms().iter().map(move |f| (isa, f)))
-        {
+        for (isa, &form) in Isa::available().flat_map(|isa| any.forms().iter().map(move |f| (isa, f))) {
             let conv = any.for_form(form, isa);
             let weights = WindowMatrix::build(form, &Arc::new(conv.columns(1.0)), &source);
             let mut laid_out = vec![f32::NAN; conv.laid_out_len().unwrap_or(0)];

@@ -17,7 +17,7 @@ use super::{
 use crate::{EntropyError, Isa, MaskedCodesBuf};
 use alloc::{boxed::Box, vec::Vec};
 
-/// A patch's stream, being written or read. See the [module page](self).
+/// A patch's stream, being written or read.
 ///
 /// No bytes make a reader panic; broken ones are an error at the latest in [`PatchStream::finish`], or other values.
 #[derive(Debug, Clone)]
