@@ -79,7 +79,7 @@ fn document(metadata: &Value, sums: &BTreeMap<(String, String), String>, version
     let main = format!("pkg:cargo/kompakt-release@{version}");
     let mut components: Vec<Value> =
         reached.iter().map(|id| component(&packages[id], &reference(id), sums)).collect();
-    components.sort_by_key(|component| component["bom-ref"].to_string());
+    components.sort_by_key(|component| (component["name"].to_string(), component["version"].to_string()));
     let edge = |from: String, to: Vec<String>| {
         let to: BTreeSet<String> = to.into_iter().collect();
         json!({ "ref": from, "dependsOn": to })
