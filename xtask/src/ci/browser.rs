@@ -20,12 +20,11 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
     if !exists("node") || !exists(cross.tool("wasm-opt")) {
         return Ok(Outcome::NotTested("needs node, 20 or newer, and wasm-opt (binaryen)".into()));
     }
-    let chromium = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
-    if !exists(&chromium) {
+    let Some(chromium) = browser() else {
         return Ok(Outcome::NotTested(
             "needs Debian's package chromium, or a browser's path in CHROMIUM".into(),
         ));
-    }
+    };
     let modules = modules();
     if !modules.join("node_modules/playwright-core").exists() {
         let why = "no packages to drive a browser: `.ci/browser FOLDER` brings them, KOMPAKT_MODULES names FOLDER/current";
@@ -42,6 +41,13 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
     node.env("KOMPAKT_MODULES", modules).env("CHROMIUM", chromium);
     calls.run(&mut within(LIMIT_S, &node))?;
     Ok(Outcome::Held)
+}
+
+/// The path of Chromium: Playwright does not look for programs.
+fn browser() -> Option<PathBuf> {
+    let name = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(&name)).find(|path| path.is_file())
 }
 
 /// The folder with Playwright and axe.
