@@ -91,7 +91,7 @@ impl Listing {
             Some(dims) => dims,
             None => read_picture(&first.path, None).map_err(|e| self.at(first, e))?.dims,
         };
-        let pictures: Result<Vec<Vec<u8>>, DataError> = self
+        let read: Vec<Result<Vec<u8>, DataError>> = self
             .entries
             .par_iter()
             .map(|entry| {
@@ -107,6 +107,8 @@ impl Listing {
                 Err(self.at(entry, DataError::file(&entry.path, problem)))
             })
             .collect();
+        // The first problem of the list, whichever thread was faster.
+        let pictures: Result<Vec<Vec<u8>>, DataError> = read.into_iter().collect();
         let labels = self.entries.iter().map(|e| e.label).collect();
         Ok(Dataset::new(&shape, Values::Bytes(pictures?.concat()), labels, self.classes)?
             .labelled(self.labelling))
