@@ -127,23 +127,7 @@ fn directory(container: &Container<'_>) -> Vec<(&'static str, usize)> {
     let keys = container.directory_bytes();
     let in_keys: usize = keys.iter().map(|(_, bytes)| bytes).sum();
     let mut rows = vec![("header", span.end - in_keys)];
-    rows.extend(keys.iter().map(|&(key, bytes)| {
-        let name = match key {
-            key::TIER => "tier",
-            key::CONTENT_HASH => "content hash",
-            key::INPUTS => "input shapes",
-            key::NODES => "graph",
-            key::OUTPUTS => "outputs",
-            key::PREPROCESSING => "preprocessing",
-            key::PARAMETERS => "descriptors",
-            key::SECTIONS => "section table",
-            key::NAMES => "names",
-            key::DENSE_PARAMETERS => "dense size",
-            key::MEASURED => "accuracy",
-            _ => "unknown",
-        };
-        (name, bytes)
-    }));
+    rows.extend(keys.iter().map(|&(key, bytes)| (key::name(key), bytes)));
     rows
 }
 

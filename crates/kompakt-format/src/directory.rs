@@ -46,6 +46,24 @@ pub mod key {
     pub const DENSE_PARAMETERS: i64 = -2;
     /// Figures by name.
     pub const MEASURED: i64 = -3;
+
+    /// What a key's value is, in words, for tables of a file's bytes.
+    pub fn name(key: i64) -> &'static str {
+        match key {
+            TIER => "tier",
+            CONTENT_HASH => "content hash",
+            INPUTS => "input shapes",
+            NODES => "graph",
+            OUTPUTS => "outputs",
+            PREPROCESSING => "preprocessing",
+            PARAMETERS => "descriptors",
+            SECTIONS => "section table",
+            NAMES => "names",
+            DENSE_PARAMETERS => "dense size",
+            MEASURED => "accuracy",
+            _ => "unknown",
+        }
+    }
 }
 
 /// How the weights are coded: three forms of the same content.

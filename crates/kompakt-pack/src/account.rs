@@ -120,21 +120,7 @@ fn header_and_directory(container: &Container<'_>) -> Vec<OtherRow> {
     let row = |name: &str, bytes, is_ancillary| OtherRow { name: name.to_string(), bytes, is_ancillary };
     let mut rows = vec![row("header", span.start + head, false)];
     for &(key, bytes) in keys {
-        let name = match key {
-            key::TIER => "tier",
-            key::CONTENT_HASH => "content hash",
-            key::INPUTS => "input shapes",
-            key::NODES => "graph",
-            key::OUTPUTS => "outputs",
-            key::PREPROCESSING => "preprocessing",
-            key::PARAMETERS => "descriptors",
-            key::SECTIONS => "section table",
-            key::NAMES => "names",
-            key::DENSE_PARAMETERS => "dense size",
-            key::MEASURED => "accuracy",
-            _ => "unknown",
-        };
-        rows.push(row(name, bytes, key < 0));
+        rows.push(row(key::name(key), bytes, key < 0));
     }
     rows
 }
