@@ -28,7 +28,7 @@ pub(crate) use cross::{Cross, cross_folder, rust_lld};
 
 use anyhow::{Context, Result, bail};
 use ledger::Ledger;
-use std::path::Path;
+use std::{io::Write, path::Path};
 
 /// Check everything that must hold before a change lands: formatting, lints, documentation, tests, other machines
 #[derive(clap::Args)]
@@ -100,9 +100,9 @@ const ROWS: &[Row] = &[
 /// Runs all rows, or those named; stops at the first that fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.list {
-        for row in ROWS {
-            println!("{:10} {}", row.name, row.what);
-        }
+        let rows: String = ROWS.iter().map(|row| format!("{:10} {}\n", row.name, row.what)).collect();
+        // A reader that has seen enough, such as `head`, is no error.
+        _ = std::io::stdout().write_all(rows.as_bytes());
         return Ok(());
     }
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
@@ -122,7 +122,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     eprintln!("\n{ledger}");
     if arguments.rows.is_empty() {
         // Last, so that the closing line is the test runner's.
-        Calls::default().cargo(&["test", "--release", "--package", "xtask", "--bins"])?;
+        Calls::default().cargo(&["test", "--release", "--workspace", "--bin", "xtask"])?;
     }
     Ok(())
 }

@@ -26,6 +26,6 @@ pub(super) fn wheel(calls: &mut Calls) -> Result<Outcome> {
     if !exists("python3") {
         return Ok(Outcome::NotTested(NEEDED.into()));
     }
-    calls.cargo(&["run", "--quiet", "--release", "--package", "xtask", "--", "bindings"])?;
+    calls.cargo(&["xtask", "bindings"])?;
     Ok(Outcome::Held)
 }

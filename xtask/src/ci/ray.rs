@@ -11,6 +11,6 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
     if !exists("python3") {
         return Ok(Outcome::NotTested("needs python3, 3.11 or newer".into()));
     }
-    calls.cargo(&["run", "--quiet", "--release", "--package", "xtask", "--", "bindings", "--ray"])?;
+    calls.cargo(&["xtask", "bindings", "--ray"])?;
     Ok(Outcome::Held)
 }
