@@ -57,6 +57,9 @@ pub struct Costs {
     pub(crate) depthwise_vector: f64,
 }
 
+/// Vectors of numbers below which a product by lanes takes the time of so many.
+const LANES_LOAD_BOUND: usize = 4;
+
 /// Vectors of sixteen accumulators that fit in registers.
 const SUMS: usize = 12;
 
@@ -138,6 +141,19 @@ impl Costs {
     ) -> f64 {
         let is_whole = n.is_multiple_of(16);
         self.window(form, Work { n_kept, n_weights, n_levels, n_runs: 1, window: [1, n], is_whole }) * 1e-3
+    }
+
+    /// Nanoseconds of a linear layer over `n` vectors that lie one after another, all weights side by side in lanes.
+    pub fn lanes(&self, n_weights: usize, n_levels: Option<usize>, n: usize) -> f64 {
+        let look_up = n_levels.map_or(0.0, |n| self.panel_codes[usize::from(n >= 32)]);
+        // Fewer vectors are limited by the loads of weights.
+        let vectors = n.max(LANES_LOAD_BOUND) as f64 / 16.0;
+        n_weights as f64 * (look_up + vectors * self.panel_vector) * 1e-3
+    }
+
+    /// Nanoseconds of transposing so many numbers.
+    pub fn transpose(&self, n: usize) -> f64 {
+        n as f64 * self.plane_input * 1e-3
     }
 
     /// Picoseconds of a matrix against windows.

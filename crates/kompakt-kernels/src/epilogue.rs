@@ -53,6 +53,29 @@ impl<L: Vector> VectorEpilogue<L> {
         }
     }
 
+    /// The epilogues of `n` rows from `row` on, one a lane; lanes past them are not used.
+    ///
+    /// # Safety
+    /// The features of `L`; an epilogue of these rows, `1 <= n <= N`.
+    #[inline(always)]
+    pub(crate) unsafe fn of_rows(all: &Epilogue<'_>, row: usize, n: usize) -> Self {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let lanes = |numbers: Option<&[f32]>, none: f32| match numbers {
+                None => L::splat(none),
+                Some(numbers) if n == L::N => L::load(numbers.as_ptr().add(row)),
+                Some(numbers) => L::load_masked(numbers.as_ptr().add(row), L::first(n)),
+            };
+            let RowEpilogue { floor, ceiling, .. } = Epilogue { scale: None, bias: None, ..*all }.row(row);
+            Self {
+                scale: lanes(all.scale, 1.0),
+                bias: lanes(all.bias, 0.0),
+                floor: L::splat(floor),
+                ceiling: L::splat(ceiling),
+            }
+        }
+    }
+
     /// NaN stays NaN.
     ///
     /// # Safety

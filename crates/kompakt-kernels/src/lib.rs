@@ -9,6 +9,7 @@
 //! | [`ColumnMatrix`] | a matrix and one vector that is mostly zeros | 6 |
 //! | [`TapMatrix`] | convolutions; a matrix and a batch of vectors | 3 |
 //! | [`PanelMatrix`] | the same where most weights are kept | 1 per weight |
+//! | [`LaneMatrix`] | the same, where vectors lie one after another | 1 per weight |
 //! | [`dense`] | matrices with nothing pruned; rows that were just unpacked | 1 per weight |
 //!
 //! None of them holds weights with a codebook as a dense matrix of f32: panels expand some rows at a time.
@@ -57,6 +58,7 @@ pub use kompakt_isa::Isa;
 pub use matrix::{
     columns::{self, ColumnMatrix, ColumnScratch},
     dense,
+    lanes::LaneMatrix,
     layout::TapLayout,
     panels::{self, PanelMatrix, PanelScratch},
     rows::{Codebook, RowSource, RowWeights},

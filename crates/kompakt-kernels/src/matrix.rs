@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod dense;
+pub(crate) mod lanes;
 pub(crate) mod layout;
 pub mod panels;
 pub(crate) mod rows;

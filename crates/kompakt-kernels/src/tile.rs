@@ -17,6 +17,7 @@
 )]
 
 mod anywhere;
+pub(crate) mod lanes;
 pub(crate) mod panel;
 mod whole;
 

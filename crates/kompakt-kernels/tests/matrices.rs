@@ -3,7 +3,7 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    ColumnMatrix, ColumnScratch, Epilogue, Isa, PanelMatrix, PanelScratch, SlicedMatrix, TapLayout,
+    ColumnMatrix, ColumnScratch, Epilogue, Isa, LaneMatrix, PanelMatrix, PanelScratch, SlicedMatrix, TapLayout,
     TapMatrix, Window, dense,
 };
 use kompakt_testing::{
@@ -120,7 +120,7 @@ fn one_vector() {
 #[test]
 fn a_batch() {
     arbtest::arbtest(|u| {
-        let n_rows = u.int_in_range(1..=20)?;
+        let n_rows = u.int_in_range(1..=80)?;
         let n_cols = u.int_in_range(1..=150)?;
         let batch = u.int_in_range(1..=140)?;
         let m = matrix(u, n_rows, n_cols)?;
@@ -150,6 +150,7 @@ fn a_batch() {
                 }
             }
             let Some(panels) = &panels else { continue };
+            lanes(&m, isa, &x, batch, epilogue);
             let (mut z, mut scratch) = (vec![f32::NAN; n_rows * batch], PanelScratch::default());
             panels.apply(isa, 0..n_rows, &x, batch, window, epilogue, &mut z, batch, &mut scratch);
             let mut some = vec![f32::NAN; (n_rows - split) * batch];
@@ -166,6 +167,33 @@ fn a_batch() {
         Ok(())
     })
     .budget_ms(3000);
+}
+
+/// Vectors one after another, of `x` feature by feature, all together and in parts.
+fn lanes(m: &SparseMatrix, isa: Isa, x: &[f32], n: usize, epilogue: Epilogue<'_>) {
+    let (n_rows, n_cols) = (m.rows.len(), x.len() / n);
+    let x: Vec<f32> = (0..x.len()).map(|i| x[i % n_cols * n + i / n_cols]).collect();
+    let (lanes, mut scratch) = (LaneMatrix::build(m), PanelScratch::default());
+    let y_step = n_rows + 3;
+    let mut y = vec![f32::NAN; n * y_step];
+    lanes.apply(isa, 0..n_rows, &x, n, epilogue, &mut y, y_step, &mut scratch);
+    for (v, y) in y.chunks_exact(y_step).enumerate() {
+        assert!(y[n_rows..].iter().all(|y| y.is_nan()), "what is past the rows is left alone");
+        let mut alone = vec![f32::NAN; n_rows];
+        let x = &x[v * n_cols..][..n_cols];
+        let cut = n_rows.min(LaneMatrix::ROWS);
+        lanes.apply(isa, 0..cut, x, 1, epilogue, &mut alone, n_rows, &mut scratch);
+        if cut < n_rows {
+            lanes.apply(isa, cut..n_rows, x, 1, epilogue, &mut alone[cut..], n_rows, &mut scratch);
+        }
+        assert_eq!(alone, y[..n_rows], "one vector, in parts, has the same bits on {isa}");
+        for (r, row) in m.rows.iter().enumerate() {
+            let expected = row.product(|c| x[c]);
+            let (scale, bias) = (epilogue.scale.unwrap()[r], epilogue.bias.unwrap()[r]);
+            let what = format!("lanes {isa} row {r} of vector {v} of {n}");
+            assert_close(&what, y[r], expected, n_cols, scale, bias, epilogue.relu);
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod convolution;
 mod form;
 mod from_file;
 mod linear;
+mod vectors;
 
 use crate::{
     error::RuntimeError,
@@ -14,7 +15,7 @@ use crate::{
 use alloc::vec::Vec;
 use form::Form;
 use from_file::FromFile;
-use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, WindowMatrix};
+use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, LaneMatrix, WindowMatrix};
 
 /// A layer that is ready to run.
 #[derive(Debug)]
@@ -40,6 +41,10 @@ pub(crate) struct Scratch {
     /// Rows of a layer that is run from the file.
     unpacked: Option<WindowMatrix>,
     codes: Vec<u8>,
+    /// The same, for vectors one after another.
+    lanes: Option<LaneMatrix>,
+    /// Transposed vectors, or some rows of their products.
+    turned: Vec<f32>,
     conv: ConvScratch,
 }
 

@@ -18,6 +18,7 @@
 
 mod compile;
 mod convolution;
+mod features_last;
 pub(crate) mod costs;
 pub(crate) mod forms;
 pub(crate) mod general;
@@ -108,7 +109,11 @@ pub(crate) struct LayerSpec {
     pub(crate) stays_in_memory: bool,
     /// Whether zeros in its input are likely: it reads the network's input or the output of a ReLU.
     pub(crate) input_has_zeros: bool,
-    /// Vectors of an image that it multiplies together: the sequences of a recurrent layer, else 1.
+    /// Whether its vectors lie one after another: the states of a recurrent layer, or features that are the last
+    /// dimension of several.
+    pub(crate) by_vector: bool,
+    /// Vectors of an image that it multiplies together: the sequences of a recurrent layer, the places of
+    /// features; else 1.
     pub(crate) n_vectors: usize,
     /// How often it multiplies them: the time steps of a recurrent layer, else 1.
     pub(crate) n_runs: usize,
@@ -154,7 +159,8 @@ impl Schedule {
     ///
     /// Errors: all operations that cannot be run here, with the reasons.
     pub(crate) fn new(program: &Program, max_batch: usize) -> Result<Self, Vec<String>> {
-        compile::compile(&simplify::simplify(program), max_batch > 1)
+        let program = features_last::multiply(simplify::simplify(program));
+        compile::compile(&program, max_batch > 1)
     }
 
     /// Sets the convolutions' input layouts for the chosen forms, and divides the steps into segments. Called

@@ -43,7 +43,7 @@ enum PanelWeights {
 /// Scratch memory of [`PanelMatrix::apply`], reused between calls.
 #[derive(Debug, Clone, Default)]
 pub struct PanelScratch {
-    panel: Aligned,
+    pub(super) panel: Aligned,
 }
 
 impl PanelMatrix {

@@ -1,11 +1,10 @@
 //! Recurrent layers, one time step after another, all sequences together.
 
-use super::movement::transpose;
 use alloc::vec::Vec;
 use kompakt_graph::Cell;
 use kompakt_kernels::{Isa, recurrent};
 
-/// The product of the recurrent matrix and so many states: `[hidden, sequences]` to `[gates, sequences]`.
+/// The product of the recurrent matrix and so many states: `[sequences, hidden]` to `[sequences, gates]`.
 type Multiply<'a> = dyn FnMut(&[f32], &mut [f32], usize) + 'a;
 
 /// A layer's cell and sizes.
@@ -31,35 +30,25 @@ impl Recurrent {
         let [time, batch, hidden] = self.sizes;
         let (gates, states) = (self.cell.n_gates() * hidden, self.cell.n_states() * hidden);
         let n_sequences = n * batch;
-        state.resize(n_sequences * (4 * hidden + 3 * gates), 0.0);
+        state.resize(n_sequences * (3 * hidden + 2 * gates), 0.0);
         let (h, rest) = state.split_at_mut(n_sequences * hidden);
         let (c, rest) = rest.split_at_mut(n_sequences * hidden);
         let (early, rest) = rest.split_at_mut(n_sequences * hidden);
-        let (turned_h, rest) = rest.split_at_mut(n_sequences * hidden);
-        let (r, rest) = rest.split_at_mut(n_sequences * gates);
-        let (late, turned_r) = rest.split_at_mut(n_sequences * gates);
-        let mut multiply = |h: &[f32], r: &mut [f32]| {
-            if n_sequences == 1 {
-                return multiply(h, r, 1);
-            }
-            transpose(self.isa, h, n_sequences, hidden, turned_h);
-            multiply(turned_h, turned_r, n_sequences);
-            transpose(self.isa, turned_r, gates, n_sequences, r);
-        };
+        let (r, late) = rest.split_at_mut(n_sequences * gates);
         h.copy_from_slice(&h0[..n_sequences * hidden]);
         c.copy_from_slice(&c0[..n_sequences * hidden]);
         let reset_first = self.cell == Cell::GruResetFirst;
         for step in 0..time {
             let t = if self.reverse { time - 1 - step } else { step };
             let at = |sequence: usize| ((sequence / batch) * time + t) * batch + sequence % batch;
-            multiply(h, r);
+            multiply(h, r, n_sequences);
             if reset_first {
                 let parts =
                     r.chunks_exact(gates).zip(h.chunks_exact(hidden)).zip(early.chunks_exact_mut(hidden));
                 for (sequence, ((r, h), early)) in parts.enumerate() {
                     recurrent::gru_reset(self.isa, &x[at(sequence) * gates..][..gates], r, h, early);
                 }
-                multiply(early, late);
+                multiply(early, late, n_sequences);
             }
             for sequence in 0..n_sequences {
                 let at = at(sequence);

@@ -65,6 +65,10 @@ impl Run<'_, '_> {
                 let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
                 self.layers[*layer].linear(isa, self.threads, self.scratch, x, y, n);
             }
+            &StepKind::Vectors { layer, n: vectors } => {
+                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                self.layers[layer].vectors(isa, self.threads, self.scratch, x, y, n * vectors);
+            }
             StepKind::Convolution { layer, conv } => self.convolution(step, *layer, conv),
             StepKind::ExpandedDepthwise { expand, layer, convs } => {
                 let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
@@ -103,7 +107,7 @@ impl Run<'_, '_> {
                 let layer = &self.layers[layer];
                 let recurrent = Recurrent { isa, cell, reverse, sizes };
                 let mut multiply =
-                    |h: &[f32], r: &mut [f32], n: usize| layer.linear(isa, threads, scratch, h, r, n);
+                    |h: &[f32], r: &mut [f32], n: usize| layer.vectors(isa, threads, scratch, h, r, n);
                 recurrent.run([x, h, c], y, n, state, &mut multiply);
             }
             StepKind::Concat { lengths, layout } => self.concat(step, lengths, *layout),

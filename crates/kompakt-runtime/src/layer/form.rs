@@ -10,7 +10,7 @@ use crate::{
     weights::{CompressedRows, StoredWeights},
 };
 use alloc::{sync::Arc, vec, vec::Vec};
-use kompakt_kernels::{Codebook, ColumnMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix};
+use kompakt_kernels::{Codebook, ColumnMatrix, LaneMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix};
 
 /// The weights of a layer in their execution form.
 #[derive(Debug)]
@@ -21,6 +21,7 @@ pub(super) enum Form {
     DenseCodes(Vec<u8>, Codebook, usize),
     DenseValues(Vec<f32>, usize),
     Windows(WindowMatrix),
+    Lanes(LaneMatrix),
     FromFile(FromFile),
 }
 
@@ -42,6 +43,7 @@ impl Form {
             }
             FormKind::DenseCodes => Some(dense_codes(rows, with_zero(weights))),
             FormKind::DenseValues => Some(dense_values(rows)),
+            FormKind::Lanes => Some(Self::Lanes(LaneMatrix::build(rows))),
             FormKind::Taps | FormKind::Panels | FormKind::FromFile => None,
         };
         form.unwrap_or_else(|| {
@@ -59,6 +61,7 @@ impl Form {
             Self::DenseCodes(codes, _, _) => codes.len() + 1024,
             Self::DenseValues(values, _) => values.len() * 4,
             Self::Windows(m) => m.n_bytes(),
+            Self::Lanes(m) => m.n_bytes(),
             Self::FromFile(from_file) => from_file.n_bytes(),
         }
     }

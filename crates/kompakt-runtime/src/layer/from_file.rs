@@ -10,7 +10,7 @@ use crate::{
 };
 use alloc::sync::Arc;
 use core::ops::Range;
-use kompakt_kernels::{Codebook, Epilogue, Isa, RowWeights, TapLayout, WindowForm, WindowMatrix, dense};
+use kompakt_kernels::{Codebook, Epilogue, Isa, LaneMatrix, RowWeights, TapLayout, WindowForm, WindowMatrix, dense};
 
 /// How rows from the file are multiplied: as in the form that the layer has when memory allows, with the same
 /// bits.
@@ -21,6 +21,8 @@ pub(super) enum FromFile {
     /// Codes of all weights; the codebook has a zero for pruned ones.
     Dense(Codebook),
     Windows(WindowForm, Arc<TapLayout>),
+    /// For vectors one after another.
+    Lanes,
 }
 
 impl FromFile {
@@ -28,6 +30,7 @@ impl FromFile {
         match target.fastest {
             FormKind::Sliced | FormKind::SlicedAndColumns => Self::Rows,
             FormKind::DenseCodes => Self::Dense(with_zero(weights)),
+            FormKind::Lanes => Self::Lanes,
             form @ (FormKind::DenseValues | FormKind::Taps | FormKind::Panels | FormKind::FromFile) => {
                 let layout = Arc::new(tap_layout(spec, weights, target.max_batch));
                 Self::Windows(form.for_windows().unwrap_or(WindowForm::Taps), layout)
@@ -40,7 +43,7 @@ impl FromFile {
         match self {
             Self::Windows(_, layout) => layout.n_bytes(),
             Self::Dense(_) => 1024,
-            Self::Rows => 0,
+            Self::Rows | Self::Lanes => 0,
         }
     }
 }
@@ -110,6 +113,23 @@ pub(super) fn unpacked<'s>(
     let unpacked = unpacked.get_or_insert_with(|| WindowMatrix::new(form, layout, None));
     let book = weights.is_coded().then(|| weights.codebook());
     unpacked.reset(form, layout, book, rows.len(), weights.max_kept_at_once());
+    weights.for_rows(rows, row, &mut |_, view| match view {
+        RowView::Dense(codes) => unpacked.push_full_row(codes),
+        RowView::Sparse(cols, weights) => unpacked.push_row(cols, weights),
+    });
+    unpacked
+}
+
+/// The same, for vectors one after another.
+pub(super) fn unpacked_lanes<'s>(
+    weights: &StoredWeights<'_>,
+    rows: Range<usize>,
+    row: &mut RowScratch,
+    unpacked: &'s mut Option<LaneMatrix>,
+) -> &'s LaneMatrix {
+    let unpacked = unpacked.get_or_insert_with(|| LaneMatrix::new(weights.n_cols, None));
+    unpacked.reset(weights.n_cols, weights.is_coded().then(|| weights.codebook()));
+    unpacked.reserve(rows.len());
     weights.for_rows(rows, row, &mut |_, view| match view {
         RowView::Dense(codes) => unpacked.push_full_row(codes),
         RowView::Sparse(cols, weights) => unpacked.push_row(cols, weights),

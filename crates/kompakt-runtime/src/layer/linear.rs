@@ -65,6 +65,8 @@ impl PreparedLayer<'_> {
                     m.apply(isa, rows, x, n, Window::line(n), epilogue, y.image(0), n, panels);
                 });
             }
+            // Only vectors one after another are multiplied in lanes.
+            Form::Lanes(_) => unreachable!("a layer over features, for vectors"),
             Form::FromFile(how) => {
                 let Some(weights) = &self.weights else { return };
                 threads.for_rows(y, &rows(1), scratch, |rows, mut y, scratch| {
@@ -77,6 +79,8 @@ impl PreparedLayer<'_> {
                         FromFile::Dense(book) => {
                             from_file::dense_rows(isa, weights, book, rows, scratch, x, epilogue, y)
                         }
+                        // Only vectors one after another are multiplied in lanes.
+                        FromFile::Lanes => unreachable!("a layer over features, for vectors"),
                         FromFile::Windows(form, layout) => {
                             let Scratch { row, unpacked, conv, .. } = scratch;
                             let of = (*form, layout);

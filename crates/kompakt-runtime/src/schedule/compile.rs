@@ -196,6 +196,7 @@ impl Compiler<'_> {
                     feeds_depthwise: false,
                     stays_in_memory: false,
                     input_has_zeros: false,
+                    by_vector: true,
                     n_vectors: from[1],
                     n_runs: from[0] * if *cell == Cell::GruResetFirst { 2 } else { 1 },
                 });
@@ -295,6 +296,7 @@ impl Compiler<'_> {
         let buffer = self.source(op.inputs[0]);
         let Some(last) = self.schedule.steps.last() else { return false };
         let (StepKind::Linear { layer }
+        | StepKind::Vectors { layer, .. }
         | StepKind::Convolution { layer, .. }
         | StepKind::ExpandedDepthwise { layer, .. }) = last.kind
         else {
@@ -460,6 +462,10 @@ impl Compiler<'_> {
         let window = window.filter(|window| self.is_batched || !self.is_one_position(window, x, y));
         let conv = window.map(|window| convolution(window, &self.shapes[x], &self.shapes[y]));
         let layer = self.schedule.layers.len();
+        // A linear layer over the last dimension of several.
+        let shape = &self.shapes[x];
+        let by_vector = matches!(op.kind, Kind::Linear { .. }) && shape.len() > 1;
+        let n_vectors = if by_vector { shape[..shape.len() - 1].iter().product() } else { 1 };
         self.schedule.layers.push(LayerSpec {
             name: op.name.clone(),
             weight,
@@ -469,7 +475,8 @@ impl Compiler<'_> {
             feeds_depthwise: false,
             stays_in_memory: false,
             input_has_zeros: self.has_zeros[x],
-            n_vectors: 1,
+            by_vector,
+            n_vectors,
             n_runs: 1,
         });
         let source = self.source(x);
@@ -482,6 +489,7 @@ impl Compiler<'_> {
                 }
                 None => (StepKind::Convolution { layer, conv }, vec![source]),
             },
+            None if by_vector => (StepKind::Vectors { layer, n: n_vectors }, vec![source]),
             None => (StepKind::Linear { layer }, vec![source]),
         };
         let writes = self.buffer_of(y);

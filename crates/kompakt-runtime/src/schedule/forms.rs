@@ -6,6 +6,7 @@
 //! | `sliced+columns` | memory, twice | the same, small, and zeros are likely in the input: then they are skipped |
 //! | `dense codes`, `dense values` | memory | nothing (or little) is pruned, one image at a time |
 //! | `taps` | memory | convolutions; batches |
+//! | `lanes` | memory | most weights are kept, and vectors lie one after another: recurrent layers, features last |
 //! | `panels` | memory | the same where most weights are kept: skipping the others would be slower |
 //! | `from the file` | the file | the RAM budget is too small: rows are unpacked (`direct`) or tiles decoded (`stream`) at every run, and discarded |
 
@@ -14,9 +15,9 @@ use super::{
     costs::{self, Candidate, Costs},
 };
 use crate::weights::StoredWeights;
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use kompakt_kernels::{
-    ColumnMatrix, Convolution, Isa, PanelMatrix, SlicedMatrix, TapLayout, TapMatrix, WindowForm, columns,
+    ColumnMatrix, Convolution, Isa, LaneMatrix, PanelMatrix, SlicedMatrix, TapLayout, TapMatrix, WindowForm, columns,
 };
 
 /// The largest column form that is kept beside the row form.
@@ -31,6 +32,7 @@ pub(crate) enum FormKind {
     SlicedAndColumns,
     DenseCodes,
     DenseValues,
+    Lanes,
     Taps,
     Panels,
     FromFile,
@@ -43,6 +45,7 @@ impl FormKind {
             Self::SlicedAndColumns => "sliced+columns",
             Self::DenseCodes => "dense codes",
             Self::DenseValues => "dense values",
+            Self::Lanes => "lanes",
             Self::Taps => "taps",
             Self::Panels => "panels",
             Self::FromFile => "from the file",
@@ -54,9 +57,12 @@ impl FormKind {
         match self {
             Self::Taps => Some(WindowForm::Taps),
             Self::Panels => Some(WindowForm::Panels),
-            Self::Sliced | Self::SlicedAndColumns | Self::DenseCodes | Self::DenseValues | Self::FromFile => {
-                None
-            }
+            Self::Sliced
+            | Self::SlicedAndColumns
+            | Self::DenseCodes
+            | Self::DenseValues
+            | Self::Lanes
+            | Self::FromFile => None,
         }
     }
 
@@ -118,6 +124,13 @@ pub(crate) fn from_file_bytes(
         FormKind::DenseCodes | FormKind::DenseValues => {
             FromFile { held: 1024, scratch: row + weights.n_cols }
         }
+        FormKind::Lanes => {
+            let (rows, n_cols, is_coded) = (weights.rows_at_once(), weights.n_cols, weights.is_coded());
+            let unpacked = LaneMatrix::estimate_bytes(rows, n_cols, is_coded);
+            let panels = LaneMatrix::scratch_bytes(rows, n_cols, is_coded);
+            let products = 4 * rows * spec.max_vectors(max_batch);
+            FromFile { held: 0, scratch: row + unpacked + panels + products }
+        }
         FormKind::Taps | FormKind::Panels | FormKind::FromFile => {
             let (layout, rows) = (tap_layout(spec, weights, max_batch), weights.rows_at_once());
             let form = form.for_windows().unwrap_or(WindowForm::Taps);
@@ -128,7 +141,8 @@ pub(crate) fn from_file_bytes(
                 }
                 WindowForm::Panels => PanelMatrix::estimate_bytes(rows, weights.n_cols, weights.is_coded()),
             };
-            let scratch = row + unpacked + window_scratch(spec, weights, form, rows);
+            let turned = turned_bytes(spec, weights, max_batch);
+            let scratch = row + unpacked + turned + window_scratch(spec, weights, form, rows);
             FromFile { held: layout.n_bytes(), scratch }
         }
     }
@@ -153,11 +167,25 @@ pub(crate) fn scratch_bytes(
 ) -> usize {
     match form {
         FormKind::FromFile => from_file_bytes(spec, weights, fastest, max_batch).scratch,
+        FormKind::Lanes => LaneMatrix::scratch_bytes(weights.n_rows, weights.n_cols, weights.is_coded()),
         FormKind::SlicedAndColumns => 4 * (weights.n_cols + 4 * weights.n_rows + 20),
         FormKind::Sliced | FormKind::DenseCodes | FormKind::DenseValues => 0,
-        FormKind::Taps => window_scratch(spec, weights, WindowForm::Taps, weights.n_rows),
-        FormKind::Panels => window_scratch(spec, weights, WindowForm::Panels, weights.n_rows),
+        FormKind::Taps | FormKind::Panels => {
+            let form = form.for_windows().unwrap_or(WindowForm::Taps);
+            window_scratch(spec, weights, form, weights.n_rows) + turned_bytes(spec, weights, max_batch)
+        }
     }
+}
+
+/// The number of columns in which `n` vectors are transposed: vectors of the machine are then whole, unless they are few.
+pub(crate) fn n_columns(n: usize) -> usize {
+    if n < 16 { n } else { n.next_multiple_of(16) }
+}
+
+/// Scratch bytes for the transposed vectors and their products, where a form for windows has vectors one after another.
+fn turned_bytes(spec: &LayerSpec, weights: &StoredWeights<'_>, max_batch: usize) -> usize {
+    let n = spec.max_vectors(max_batch);
+    if spec.by_vector && n > 1 { 4 * n_columns(n) * (weights.n_rows + weights.n_cols) } else { 0 }
 }
 
 /// The fastest form of a layer, and its size. `max_batch` is the number of images per run.
@@ -173,6 +201,9 @@ pub(crate) fn fastest(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, m
 /// The same, for one multiplication of so many vectors or images.
 fn fastest_once(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_batch: usize) -> Choice {
     let (n_rows, n_cols, n_kept) = (weights.n_rows, weights.n_cols, weights.n_kept);
+    if spec.by_vector && max_batch > 1 {
+        return for_vectors(weights, isa, max_batch);
+    }
     if spec.conv.is_some() || max_batch > 1 {
         return for_windows(spec.conv, weights, isa, max_batch);
     }
@@ -196,6 +227,7 @@ fn fastest_once(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_bat
             bytes: total + 1024,
             ns: costs.dense_codes(total, n),
         }),
+        None if weights.is_full() && spec.by_vector => candidates.push(lanes(weights, isa, 1)),
         None if weights.is_full() => candidates.push(Candidate {
             form: FormKind::DenseValues,
             bytes: total * 4,
@@ -217,6 +249,29 @@ fn fastest_once(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_bat
             Choice { form, bytes, ns, dense_ns, conv: None, costs: Vec::new() }
         }
     }
+}
+
+/// All weights of a layer in lanes.
+fn lanes(weights: &StoredWeights<'_>, isa: Isa, n: usize) -> Candidate {
+    let (n_rows, n_cols) = (weights.n_rows, weights.n_cols);
+    let bytes = LaneMatrix::estimate_bytes(n_rows, n_cols, weights.is_coded());
+    let n_weights = n_rows.next_multiple_of(LaneMatrix::ROWS) * n_cols;
+    Candidate { form: FormKind::Lanes, bytes, ns: Costs::of(isa).lanes(n_weights, weights.n_levels(), n) }
+}
+
+/// The fastest form for several vectors one after another.
+fn for_vectors(weights: &StoredWeights<'_>, isa: Isa, n: usize) -> Choice {
+    let costs = Costs::of(isa);
+    let mut taps = window_candidate(WindowForm::Taps, None, weights, isa, n_columns(n));
+    taps.ns += costs.transpose(n * (weights.n_rows + weights.n_cols));
+    let mut all = vec![taps];
+    if PanelMatrix::can_hold(weights.n_levels(), weights.is_full()) {
+        all.push(lanes(weights, isa, n));
+    }
+    let Candidate { form, bytes, ns } = costs::best(&all).unwrap_or(taps);
+    let dense_ns = costs.lanes(weights.n_rows * weights.n_cols, None, n);
+    let costs = if all.len() == 1 { Vec::new() } else { all.iter().map(|c| (c.form, c.ns)).collect() };
+    Choice { form, bytes, ns, dense_ns, conv: None, costs }
 }
 
 /// The largest `x` of a batch for which all weights may be multiplied, in floats: each four rows read all of it.
@@ -300,6 +355,12 @@ pub(crate) fn exact_from(spec: &LayerSpec, isa: Isa, max_batch: usize, n_levels:
     // The costs of taps with nothing kept, of taps with everything kept, and of panels.
     let [none, all, panels] = match spec.conv {
         None if max_batch == 1 => return costs.dense_from(n_levels),
+        None if spec.by_vector => {
+            let taps = |n_kept| {
+                costs.batch(WindowForm::Taps, n_kept, 1 << 20, Some(n_levels), n_columns(max_batch))
+            };
+            [taps(0), taps(1 << 20), costs.lanes(1 << 20, Some(n_levels), max_batch)]
+        }
         None => {
             let cost = |form, n_kept| costs.batch(form, n_kept, 1 << 20, Some(n_levels), max_batch);
             [cost(WindowForm::Taps, 0), cost(WindowForm::Taps, 1 << 20), cost(WindowForm::Panels, 0)]

@@ -35,6 +35,11 @@ pub(crate) enum StepKind {
     Linear {
         layer: usize,
     },
+    /// A linear layer over the last dimension of several: so many vectors of an image, one after another.
+    Vectors {
+        layer: usize,
+        n: usize,
+    },
     Convolution {
         layer: usize,
         conv: Convolution,
@@ -189,7 +194,7 @@ impl StepKind {
     /// Its name.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Linear { .. } => "linear",
+            Self::Linear { .. } | Self::Vectors { .. } => "linear",
             Self::Convolution { .. } | Self::ExpandedDepthwise { .. } => "conv2d",
             Self::InPlace(kind) => kind.name(),
             Self::Combine(kind) | Self::CombineTo(kind) => kind.name(),
