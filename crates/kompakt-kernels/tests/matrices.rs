@@ -3,8 +3,8 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    ColumnMatrix, ColumnScratch, Epilogue, Isa, LaneMatrix, PanelMatrix, PanelScratch, SlicedMatrix, TapLayout,
-    TapMatrix, Window, dense,
+    ColumnMatrix, ColumnScratch, Epilogue, Isa, LaneMatrix, PanelMatrix, PanelScratch, SlicedMatrix,
+    TapLayout, TapMatrix, Window, dense,
 };
 use kompakt_testing::{
     matrix::{SparseMatrix, SparseRow},

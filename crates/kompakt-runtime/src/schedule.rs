@@ -18,8 +18,8 @@
 
 mod compile;
 mod convolution;
-mod features_last;
 pub(crate) mod costs;
+mod features_last;
 pub(crate) mod forms;
 pub(crate) mod general;
 pub(crate) mod placement;

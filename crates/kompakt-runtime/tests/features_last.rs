@@ -68,7 +68,8 @@ fn every_tier_budget_instruction_set_and_number_of_threads() {
                     }
                     let mut session = Session::new(&opened, &options).unwrap();
                     session.run_all(&[&x], batch).unwrap();
-                    let what = format!("{tier:?} {isa} {places:?} {density} {threads} threads, small {is_small}");
+                    let what =
+                        format!("{tier:?} {isa} {places:?} {density} {threads} threads, small {is_small}");
                     assert_eq!(session.plan().layers.len(), 2, "{what}");
                     expected.assert_close(&what, 0, session.output(0));
                     let bits = bits.get_or_insert_with(|| session.output(0).to_vec());

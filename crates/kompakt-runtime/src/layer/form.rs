@@ -10,7 +10,9 @@ use crate::{
     weights::{CompressedRows, StoredWeights},
 };
 use alloc::{sync::Arc, vec, vec::Vec};
-use kompakt_kernels::{Codebook, ColumnMatrix, LaneMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix};
+use kompakt_kernels::{
+    Codebook, ColumnMatrix, LaneMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix,
+};
 
 /// The weights of a layer in their execution form.
 #[derive(Debug)]

@@ -10,7 +10,9 @@ use crate::{
 };
 use alloc::sync::Arc;
 use core::ops::Range;
-use kompakt_kernels::{Codebook, Epilogue, Isa, LaneMatrix, RowWeights, TapLayout, WindowForm, WindowMatrix, dense};
+use kompakt_kernels::{
+    Codebook, Epilogue, Isa, LaneMatrix, RowWeights, TapLayout, WindowForm, WindowMatrix, dense,
+};
 
 /// How rows from the file are multiplied: as in the form that the layer has when memory allows, with the same
 /// bits.

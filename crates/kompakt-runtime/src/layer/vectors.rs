@@ -40,7 +40,9 @@ impl PreparedLayer<'_> {
                     let (epilogue, n_rows) = (epilogue.from_row(rows.start), rows.len());
                     let sums = room(turned, n * n_rows);
                     m.apply(isa, 0..n_rows, x, n, epilogue, sums, n_rows, conv.panels());
-                    sums.chunks_exact(n_rows).enumerate().for_each(|(v, sums)| y.image(v).copy_from_slice(sums));
+                    sums.chunks_exact(n_rows)
+                        .enumerate()
+                        .for_each(|(v, sums)| y.image(v).copy_from_slice(sums));
                 });
             }
             _ if n == 1 => self.linear(isa, threads, scratch, x, y, 1),
@@ -65,8 +67,7 @@ impl PreparedLayer<'_> {
             1 => (n_rows, 1, self.chunk(threads, 16, 1).next_multiple_of(4 * LaneMatrix::ROWS)),
             _ => (n, n_rows, n.div_ceil(threads.len())),
         };
-        let layout =
-            RowLayout { n_images: 1, image_len: n * n_rows, n_rows: n_parts, row_len, chunk_rows };
+        let layout = RowLayout { n_images: 1, image_len: n * n_rows, n_rows: n_parts, row_len, chunk_rows };
         threads.for_rows(y, &layout, scratch, |part, mut y, scratch| {
             let panels = scratch.conv.panels();
             let y = y.image(0);

@@ -153,7 +153,8 @@ impl Rewrite {
 
 /// Whether `axes`, which count the batch, bring the last dimensions of `shape` before the `n` elements of the first.
 fn is_turned(shape: &[usize], axes: &[usize], n: usize) -> bool {
-    let all = |axes: &mut dyn Iterator<Item = usize>| -> Vec<usize> { axes.filter(|&d| shape[d] != 1).collect() };
+    let all =
+        |axes: &mut dyn Iterator<Item = usize>| -> Vec<usize> { axes.filter(|&d| shape[d] != 1).collect() };
     (0..=shape.len()).any(|cut| {
         shape[..cut].iter().product::<usize>() == n
             && all(&mut axes[1..].iter().map(|axis| axis - 1)) == all(&mut (cut..shape.len()).chain(0..cut))

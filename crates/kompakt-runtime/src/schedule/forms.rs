@@ -17,7 +17,8 @@ use super::{
 use crate::weights::StoredWeights;
 use alloc::{vec, vec::Vec};
 use kompakt_kernels::{
-    ColumnMatrix, Convolution, Isa, LaneMatrix, PanelMatrix, SlicedMatrix, TapLayout, TapMatrix, WindowForm, columns,
+    ColumnMatrix, Convolution, Isa, LaneMatrix, PanelMatrix, SlicedMatrix, TapLayout, TapMatrix, WindowForm,
+    columns,
 };
 
 /// The largest column form that is kept beside the row form.
@@ -356,9 +357,8 @@ pub(crate) fn exact_from(spec: &LayerSpec, isa: Isa, max_batch: usize, n_levels:
     let [none, all, panels] = match spec.conv {
         None if max_batch == 1 => return costs.dense_from(n_levels),
         None if spec.by_vector => {
-            let taps = |n_kept| {
-                costs.batch(WindowForm::Taps, n_kept, 1 << 20, Some(n_levels), n_columns(max_batch))
-            };
+            let taps =
+                |n_kept| costs.batch(WindowForm::Taps, n_kept, 1 << 20, Some(n_levels), n_columns(max_batch));
             [taps(0), taps(1 << 20), costs.lanes(1 << 20, Some(n_levels), max_batch)]
         }
         None => {
