@@ -159,7 +159,7 @@ fn likeliest(answer: &[f32]) -> usize {
 }
 
 /// How many classes rank before `class`: those with larger scores, and on a tie the earlier ones.
-fn rank(answer: &[f32], class: usize) -> usize {
+pub(crate) fn rank(answer: &[f32], class: usize) -> usize {
     let own = answer[class];
     answer.iter().enumerate().filter(|&(i, &v)| v > own || (v == own && i < class)).count()
 }

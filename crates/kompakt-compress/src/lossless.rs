@@ -36,7 +36,8 @@ impl Lossless<'_> {
         let mut outcome = Outcome { met: true, ..Outcome::default() };
         if let Some(images) = self.validation {
             let answers = network::answers(self.model, images)?;
-            outcome.compare(&answers, &answers, images);
+            let shape = network::output_shape(self.model);
+            outcome.compare(&answers, &answers, images, self.options.metric, shape);
         }
         let mut model = model;
         model.record(record(self.options, &outcome, self.n_images), Some(self.model.content_hash()));

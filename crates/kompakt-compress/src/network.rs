@@ -45,6 +45,11 @@ pub fn packed(model: &Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
     Ok(bytes)
 }
 
+/// Shape of the first output, without the batch; empty where there is none.
+pub fn output_shape(model: &Model) -> &[usize] {
+    model.graph.outputs().first().map_or(&[], |&output| model.graph.shape(output))
+}
+
 /// How many classes the network's first output distinguishes, if it is a list of classes: at most one
 /// dimension is above 1.
 pub fn n_classes(model: &Model) -> Option<usize> {

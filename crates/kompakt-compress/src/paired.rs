@@ -14,7 +14,8 @@
 //! Source: Tango 1998, "Equivalence test and confidence interval for the difference in proportions for the paired-sample
 //! design" (the score interval, one side of it).
 
-use crate::network::classes;
+use crate::{evaluation::rank, network::classes};
+use std::collections::BTreeMap;
 
 /// The 95 % quantile of the normal distribution.
 const Z: f64 = 1.644_853_626_951_472_7;
@@ -39,20 +40,38 @@ pub struct Paired {
 }
 
 impl Paired {
-    /// Counts. `original` and `compressed` are the answers to `n` images, `[n, classes]`; without labels the original's class is
-    /// the right one.
-    pub fn of(original: &[f32], compressed: &[f32], labels: &[usize], n: usize) -> Self {
-        let (before, after) = (classes(original, n), classes(compressed, n));
-        let truth = if labels.is_empty() { &before[..] } else { labels };
-        let mut found = Self { n, by_chance: coincidences(&before, &after), ..Self::default() };
-        for ((&b, &a), &t) in before.iter().zip(&after).zip(truth) {
-            found.n_before += usize::from(b == t);
-            found.n_after += usize::from(a == t);
-            found.n_lost += usize::from(b == t && a != t);
-            found.n_gained += usize::from(b != t && a == t);
-            found.n_same += usize::from(a == b);
+    /// Counts. `original` and `compressed` are the answers to `n` images, `[n, classes]`; right is an image whose label is among
+    /// the `k` likeliest classes, and without labels one whose class is the original's.
+    pub fn of(original: &[f32], compressed: &[f32], labels: &[usize], n: usize, k: usize) -> Self {
+        let mut found = Self::alike(&classes(original, n), &classes(compressed, n));
+        if !labels.is_empty() {
+            let each = original.len() / n.max(1);
+            let right = |answers: &[f32]| -> Vec<bool> {
+                answers.chunks_exact(each.max(1)).zip(labels).map(|(a, &label)| rank(a, label) < k).collect()
+            };
+            let outcomes = || right(original).into_iter().zip(right(compressed));
+            let count = |wanted: fn((bool, bool)) -> bool| outcomes().filter(|&o| wanted(o)).count();
+            found.n_before = count(|(before, _)| before);
+            found.n_after = count(|(_, after)| after);
+            found.n_lost = count(|(before, after)| before && !after);
+            found.n_gained = count(|(before, after)| !before && after);
         }
         found
+    }
+
+    /// Counts answers of which the original's are right: classes, or texts.
+    pub(crate) fn alike<T: Ord>(original: &[T], compressed: &[T]) -> Self {
+        let n = original.len();
+        let n_same = original.iter().zip(compressed).filter(|(a, b)| a == b).count();
+        Self {
+            n,
+            n_before: n,
+            n_after: n_same,
+            n_lost: n - n_same,
+            n_gained: 0,
+            n_same,
+            by_chance: coincidences(original, compressed),
+        }
     }
 
     /// A count as a share of all images.
@@ -103,12 +122,12 @@ impl Paired {
 }
 
 /// Pairs of images, one of each list, of the same class: `n` times the hits expected by chance.
-fn coincidences(a: &[usize], b: &[usize]) -> usize {
-    let count = |all: &[usize]| {
-        let mut counts = std::collections::BTreeMap::new();
-        all.iter().for_each(|class| *counts.entry(*class).or_insert(0usize) += 1);
+fn coincidences<T: Ord>(a: &[T], b: &[T]) -> usize {
+    fn count<T: Ord>(all: &[T]) -> BTreeMap<&T, usize> {
+        let mut counts = BTreeMap::new();
+        all.iter().for_each(|answer| *counts.entry(answer).or_insert(0) += 1);
         counts
-    };
+    }
     let (a, b) = (count(a), count(b));
     a.iter().map(|(class, n)| n * b.get(class).copied().unwrap_or(0)).sum()
 }
@@ -209,7 +228,7 @@ mod tests {
         assert!(!no_better_than_chance(&one_hot(&[2; 100]), &[2; 100], 4));
         assert!(no_better_than_chance(&one_hot(&[1; 100]), &[2; 100], 4));
         assert!(!no_better_than_chance(&one_hot(&[0, 1]), &[0, 1], 4));
-        let p = Paired::of(&one_hot(&labels), &one_hot(&random), &[], 100);
+        let p = Paired::of(&one_hot(&labels), &one_hot(&random), &[], 100, 1);
         assert!(p.is_unrelated() && p.n_before == 100 && p.n_lost == 100 - p.n_same);
     }
 }

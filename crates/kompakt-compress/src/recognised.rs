@@ -32,11 +32,15 @@ impl Recognised {
 
     /// Counts some images; both `[n, time, classes]`.
     pub fn add(&mut self, answers: &[f32], original: &[f32]) {
-        let each = self.time * self.classes;
-        for (a, b) in answers.chunks_exact(each).zip(original.chunks_exact(each)) {
+        for (a, b) in self.texts(answers).into_iter().zip(self.texts(original)) {
             self.n += 1;
-            self.n_equal += usize::from(text(a, self.classes) == text(b, self.classes));
+            self.n_equal += usize::from(a == b);
         }
+    }
+
+    /// What each image is read as; `scores` `[n, time, classes]`.
+    pub(crate) fn texts(&self, scores: &[f32]) -> Vec<Vec<usize>> {
+        scores.chunks_exact(self.time * self.classes).map(|scores| text(scores, self.classes)).collect()
     }
 
     /// The share of equal texts.

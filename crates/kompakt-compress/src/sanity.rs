@@ -4,9 +4,10 @@ use crate::{
     blind::AIMED,
     error::CompressError,
     images::Images,
-    network::{answers, n_classes},
+    metric::Metric,
+    network::{answers, n_classes, output_shape},
     paired::{Paired, no_better_than_chance},
-    target::{Outcome, Target},
+    target::{Options, Outcome, Target},
 };
 use kompakt_format::Container;
 use kompakt_model::Model;
@@ -29,13 +30,17 @@ pub fn check_before(
     model: &Model,
     images: &Images,
     source: &str,
-    target: Target,
+    options: &Options,
     say: &dyn Fn(&str),
 ) -> Result<(), CompressError> {
-    if let Target::Drop(drop) = target {
-        enough(images.n, drop, n_classes(model))?;
+    if matches!(options.target, Target::Drop(_) | Target::Reach(_)) {
+        options.metric.check(output_shape(model))?;
     }
-    let Some(n_classes) = n_classes(model).filter(|_| !images.labels.is_empty()) else {
+    if let Target::Drop(drop) = options.target {
+        enough(images.n, drop)?;
+    }
+    let is_of_classes = matches!(options.metric, Metric::Top(_));
+    let Some(n_classes) = n_classes(model).filter(|_| is_of_classes && !images.labels.is_empty()) else {
         say(&format!(
             "{} validation images without labels ({source}): judged by the original's answers",
             images.n
@@ -43,7 +48,7 @@ pub fn check_before(
         return Ok(());
     };
     let found = answers(model, images)?;
-    let paired = Paired::of(&found, &found, &images.labels, images.n);
+    let paired = Paired::of(&found, &found, &images.labels, images.n, 1);
     let accuracy = 100.0 * paired.share(paired.n_before);
     say(&format!("{} validation images ({source}); accuracy before: {accuracy:.2} %", images.n));
     if no_better_than_chance(&found, &images.labels, n_classes) {
@@ -62,13 +67,8 @@ pub fn check_before(
 }
 
 /// Whether that many images can show a loss that small.
-fn enough(n: usize, drop: f64, n_classes: Option<usize>) -> Result<(), CompressError> {
+fn enough(n: usize, drop: f64) -> Result<(), CompressError> {
     let refused = |message: String| Err(CompressError::Wish(message));
-    if n_classes.is_none() {
-        let message =
-            "the network's output is no list of classes: use --noise, --target-size or --target-ratio";
-        return refused(message.into());
-    }
     if drop <= 0.0 {
         let message = "no number of images can show that nothing is lost: ask for a loss above 0";
         return refused(message.into());
@@ -93,6 +93,9 @@ fn enough(n: usize, drop: f64, n_classes: Option<usize>) -> Result<(), CompressE
 /// Errors: [`CompressError::Ruined`].
 pub fn check_after(outcome: &Outcome, target: Target) -> Result<(), CompressError> {
     let refused = |message: String| Err(CompressError::Ruined(message));
+    if outcome.figure.is_some() {
+        return Ok(());
+    }
     let Some(paired) = &outcome.paired else {
         let most =
             if let Target::Noise(noise) = target { (10.0 * AIMED * noise).max(UNLIKE) } else { RUINED };
@@ -217,9 +220,9 @@ mod tests {
 
     #[test]
     fn few_images_cannot_keep_a_promise() {
-        let error = enough(66, 0.01, Some(10)).unwrap_err().to_string();
+        let error = enough(66, 0.01).unwrap_err().to_string();
         assert!(error.contains("66 validation images") && error.contains("202 more"), "{error}");
-        assert!(enough(268, 0.01, Some(10)).is_ok() && enough(1, 0.9, None).is_err());
-        assert!(enough(1_000_000, 0.0, Some(10)).is_err());
+        assert!(enough(268, 0.01).is_ok());
+        assert!(enough(1_000_000, 0.0).is_err());
     }
 }

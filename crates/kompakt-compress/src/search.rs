@@ -107,7 +107,7 @@ impl Search<'_> {
                 Ok(self.within(candidate))
             }
             Target::Bytes(bytes) => self.for_size(bytes, &mut made),
-            Target::Drop(drop) => self.for_drop(drop, &mut made),
+            Target::Drop(_) | Target::Reach(_) => self.for_answers(&mut made),
         }
     }
 
@@ -172,8 +172,8 @@ impl Search<'_> {
         Ok(best.or(smallest).unwrap_or_else(|| self.made(allocation.at(DEAREST), made)))
     }
 
-    /// The smallest network whose accuracy falls by at most `drop`, by the bound of [`Outcome::paired`].
-    fn for_drop(&self, drop: f64, made: &mut Made) -> Result<Candidate, CompressError> {
+    /// The smallest network that is good enough on the validation images, by [`Options::excess`].
+    fn for_answers(&self, made: &mut Made) -> Result<Candidate, CompressError> {
         if self.validation.is_none() {
             return Err(CompressError::NeedsImages(
                 "an accuracy can only be kept where it can be measured: give --data",
@@ -183,7 +183,7 @@ impl Search<'_> {
         let (mut low, mut high) = (-14.0, 2.0);
         let mut best: Option<Candidate> = None;
         let mut least: Option<Candidate> = None;
-        let dropped = |o: &Outcome| o.paired.map_or(f64::INFINITY, |paired| paired.bound());
+        let excess = |candidate: &Candidate| self.options.excess(&candidate.outcome);
         for trial in 0..TRIALS {
             (self.progress)("searching", trial as f64 / TRIALS as f64);
             // The summed error, in octaves; the first guess is one that most networks tolerate.
@@ -193,14 +193,14 @@ impl Search<'_> {
             let mut choice = allocation.at(price);
             allocation.relax(&mut choice, noise);
             let candidate = self.measured(self.made(choice, made))?;
-            if dropped(&candidate.outcome) <= drop + 1e-12 {
+            if excess(&candidate) <= 0.0 {
                 low = octave;
                 if best.as_ref().is_none_or(|b| candidate.outcome.bytes < b.outcome.bytes) {
                     best = Some(candidate);
                 }
             } else {
                 high = octave;
-                if least.as_ref().is_none_or(|l| dropped(&candidate.outcome) < dropped(&l.outcome)) {
+                if least.as_ref().is_none_or(|l| excess(&candidate) < excess(l)) {
                     least = Some(candidate);
                 }
             }
@@ -256,7 +256,11 @@ impl Search<'_> {
     /// figures that the file's history will hold.
     fn sized(&self, mut candidate: Candidate) -> Result<Candidate, CompressError> {
         let mut outcome = candidate.outcome.clone();
-        outcome.accuracy = self.original.as_ref().map(|_| (1.0 - LONG, 1.0 - LONG));
+        if self.options.metric.is_by_image() {
+            outcome.accuracy = self.original.as_ref().map(|_| (1.0 - LONG, 1.0 - LONG));
+        } else {
+            outcome.figure = self.original.as_ref().map(|_| LONG);
+        }
         let mut model = candidate.model.clone();
         model.record(record(self.options, &outcome, self.n_images), Some(self.input.clone()));
         candidate.outcome.bytes = network::packed(&model, self.options.tier)?.len() as u64;
@@ -268,7 +272,8 @@ impl Search<'_> {
         let mut candidate = self.judged(candidate)?;
         if let (Some(images), Some(original)) = (self.validation, &self.original) {
             let answers = network::answers(&candidate.model, images)?;
-            candidate.outcome.compare(original, &answers, images);
+            let shape = network::output_shape(&candidate.model);
+            candidate.outcome.compare(original, &answers, images, self.options.metric, shape);
         }
         // The file's history is part of its size.
         let record = record(self.options, &candidate.outcome, self.n_images);

@@ -1,6 +1,6 @@
 //! The target of a compression, and its outcome.
 
-use crate::{blind::Blind, images::Images, network, paired::Paired};
+use crate::{blind::Blind, images::Images, metric::Metric, network, paired::Paired};
 use kompakt_format::Tier;
 use kompakt_model::StageRecord;
 
@@ -16,6 +16,8 @@ pub enum Target {
     Bytes(u64),
     /// The smallest network that loses at most this share of the images (0 to 1), by the bound of [`Paired::bound`].
     Drop(f64),
+    /// The smallest network whose [`Options::metric`] is at least this on the validation images; at most this, if it is an error.
+    Reach(f64),
 }
 
 /// How to compress.
@@ -27,6 +29,8 @@ pub struct Options {
     pub most_bytes: Option<u64>,
     /// The tier for which sizes hold.
     pub tier: Tier,
+    /// What images, if there are any, are judged by.
+    pub metric: Metric,
 }
 
 /// What was reached.
@@ -44,6 +48,8 @@ pub struct Outcome {
     pub agreement: Option<f64>,
     /// With images: how often both networks are right, and the same.
     pub paired: Option<Paired>,
+    /// With images, where the metric is one figure of all of them: that figure.
+    pub figure: Option<f64>,
     /// Without images: the answers to synthetic inputs.
     pub blind: Option<Blind>,
     /// With images: squared difference of the answers relative to their energy.
@@ -51,12 +57,19 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Takes the figures of a network's answers and the original's, both `[n, ...]`.
-    pub fn compare(&mut self, original: &[f32], answers: &[f32], images: &Images) {
-        let paired = Paired::of(original, answers, &images.labels, images.n);
-        self.accuracy = Some((paired.share(paired.n_before), paired.share(paired.n_after)));
-        self.agreement = Some(paired.share(paired.n_same));
-        self.paired = Some(paired);
+    /// Takes the figures of a network's answers and the original's, both `[n, ...shape]`.
+    pub fn compare(
+        &mut self,
+        original: &[f32],
+        answers: &[f32],
+        images: &Images,
+        metric: Metric,
+        shape: &[usize],
+    ) {
+        self.paired = metric.paired(original, answers, &images.labels, images.n, shape);
+        self.accuracy = self.paired.map(|p| (p.share(p.n_before), p.share(p.n_after)));
+        self.agreement = self.paired.map(|p| p.share(p.n_same));
+        self.figure = metric.figure(original, answers, shape);
         self.difference = Some(network::difference(original, answers, images.n));
     }
 }
@@ -70,12 +83,49 @@ impl Options {
             (None, Some(bytes)) => Target::Bytes(bytes),
             (None, None) => Target::Noise(noise.unwrap_or(DEFAULT_NOISE)),
         };
-        Self { target, most_bytes: drop.and(bytes), tier }
+        Self { target, most_bytes: drop.and(bytes), tier, metric: Metric::Top(1) }
+    }
+
+    /// The same target, or if a figure is given that one, judged by this metric.
+    pub fn judged_by(self, metric: Metric, reach: Option<f64>) -> Self {
+        let Some(figure) = reach else { return Self { metric, ..self } };
+        let most_bytes = match self.target {
+            Target::Bytes(bytes) => Some(bytes),
+            _ => self.most_bytes,
+        };
+        Self { target: Target::Reach(figure), most_bytes, metric, ..self }
+    }
+
+    /// How far an outcome is beyond what images must show: at most 0 where it is good enough, and infinite where nothing was measured.
+    pub fn excess(&self, outcome: &Outcome) -> f64 {
+        let excess = match self.target {
+            Target::Drop(drop) => outcome.paired.map(|paired| paired.bound() - drop - 1e-12),
+            Target::Reach(figure) => outcome
+                .figure
+                .map(|found| if self.metric.is_error() { found - figure } else { figure - found }),
+            Target::Noise(_) | Target::Bytes(_) => Some(0.0),
+        };
+        excess.filter(|excess| !excess.is_nan()).unwrap_or(f64::INFINITY)
     }
 
     /// The target and what was reached instead, for a person.
     pub fn missed(&self, outcome: &Outcome) -> String {
+        let figure = |figure: f64| {
+            format!(
+                "{} of at {} {figure}",
+                self.metric,
+                if self.metric.is_error() { "most" } else { "least" }
+            )
+        };
         let reached = match &outcome.paired {
+            None if outcome.figure.is_some() => {
+                format!(
+                    "{} bytes with {} {:.6}",
+                    outcome.bytes,
+                    self.metric,
+                    outcome.figure.unwrap_or(f64::NAN)
+                )
+            }
             Some(paired) => format!(
                 "{} bytes with a loss of {:.2} points on {} images, at most {:.2} on others (95 % confidence)",
                 outcome.bytes,
@@ -92,6 +142,8 @@ impl Options {
                 format!("a loss of at most {:.2} points in {bytes} bytes", 100.0 * drop)
             }
             (Target::Noise(noise), _) => format!("a summed error of {noise}"),
+            (Target::Reach(wanted), None) => figure(wanted),
+            (Target::Reach(wanted), Some(bytes)) => format!("{} in {bytes} bytes", figure(wanted)),
         };
         format!("the target was missed: {asked} were asked for; {reached} was the best")
     }
@@ -104,8 +156,17 @@ pub(crate) fn record(options: &Options, outcome: &Outcome, n_images: usize) -> S
         Target::Noise(noise) => record.option("noise", noise),
         Target::Bytes(bytes) => record.option("target_bytes", bytes),
         Target::Drop(drop) => record.option("max_drop", drop),
+        Target::Reach(figure) => record.option("reach", figure),
+    };
+    let record = match options.metric {
+        Metric::Top(1) => record,
+        metric => record.option("metric", metric.to_string()),
     };
     let record = record.option("calibration_images", n_images).measure("noise", outcome.noise);
+    let record = match outcome.figure {
+        Some(figure) => record.measure("figure", figure),
+        None => record,
+    };
     match outcome.accuracy {
         Some((before, after)) => {
             record.measure("original_error", 1.0 - before).measure("calibration_error", 1.0 - after)

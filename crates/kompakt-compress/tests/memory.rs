@@ -1,7 +1,7 @@
 //! Memory while a network is compressed: bounded by the network, whatever the number of images.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_compress::{Images, Options, Target, compress, sense};
+use kompakt_compress::{Images, Options, compress, sense};
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Op, Padding, Pair};
 use kompakt_model::{Model, Parameter};
@@ -86,7 +86,7 @@ fn images(n: usize) -> Images {
 fn memory_is_bounded_by_the_network_whatever_the_number_of_images() {
     let model = model(8);
     let most = 12 * model.dense_bytes() as usize + 300_000_000;
-    let options = Options { target: Target::Bytes(200_000), most_bytes: None, tier: Tier::Smallest };
+    let options = Options::new(None, Some(200_000), None, Tier::Smallest);
     let mut peaks = Vec::new();
     for n in [60, 240] {
         let images = images(n);

@@ -134,7 +134,7 @@ fn work(
     };
     if let Some(pictures) = &pictures {
         let say = |text: &str| notes.borrow_mut().push(text.to_string());
-        check_before(&model, &pictures.validation, &pictures.source, options.target, &say)
+        check_before(&model, &pictures.validation, &pictures.source, &options, &say)
             .map_err(library::compress_error)?;
     }
     let (seen, validation) = (pictures.as_ref().map(|p| &p.seen), pictures.as_ref().map(|p| &p.validation));

@@ -15,7 +15,7 @@ use crate::{training::Plan, tuning::Tuning};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use kompakt_compress::{
-    Compressed, Images, Options, Scan, check_after, check_before, check_file, compress, doubts, table,
+    Compressed, Images, Metric, Options, Scan, check_after, check_before, check_file, compress, doubts, table,
 };
 use kompakt_format::Tier;
 use kompakt_model::Model;
@@ -50,6 +50,13 @@ pub(crate) struct Arguments {
     /// looked at)
     #[arg(long, value_name = "PERCENT", requires = "data", conflicts_with = "max_drop")]
     min_agreement: Option<f64>,
+    /// What the answers are judged by (as of `kompakt eval`): with --max-drop top-1 or top-K; with --min-agreement agreement, text (read
+    /// alike) or boxes (twice the boxes that both find over all boxes of both, as measured); with --reach cosine, mse, snr or boxes
+    #[arg(long, value_name = "NAME", requires = "data")]
+    metric: Option<Metric>,
+    /// Let --metric be at least this (mse: at most) on the validation images, which need no labels: cosine 0.99, snr 30 (decibels)
+    #[arg(long, value_name = "VALUE", requires_all = ["data", "metric"], conflicts_with_all = ["max_drop", "min_agreement"])]
+    reach: Option<f64>,
     /// At most so many bytes: 200kB, 2MB
     #[arg(long, value_name = "SIZE")]
     target_size: Option<ByteCount>,
@@ -57,7 +64,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "RATIO", conflicts_with = "target_size")]
     target_ratio: Option<f64>,
     /// Let the layers' relative squared errors, each times what it does to the answers, sum to this [default: 0.005, if nothing else is asked for]
-    #[arg(long, value_name = "ERROR", conflicts_with_all = ["max_drop", "min_agreement", "target_size", "target_ratio"])]
+    #[arg(long, value_name = "ERROR", conflicts_with_all = ["max_drop", "min_agreement", "reach", "target_size", "target_ratio"])]
     noise: Option<f64>,
     #[command(flatten)]
     calibration: Calibration,
@@ -122,13 +129,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let scan = arguments.scan.as_deref().map(read_scan).transpose()?.flatten();
     let shown = begin(arguments.quiet, if arguments.finetune.is_some() { &[] } else { STEPS });
     let mut model = arguments.source.read()?;
-    let options = options(arguments, model.dense_bytes());
+    let options = options(arguments, model.dense_bytes())?;
     let mut pictures = arguments.calibration.read(&mut model)?;
     if let Some(pictures) = &mut pictures {
         if arguments.max_drop.is_some() && pictures.validation.labels.is_empty() {
             bail!(usage("--max-drop needs labels; without them, --min-agreement PERCENT".into()));
         }
-        if arguments.min_agreement.is_some() {
+        if arguments.min_agreement.is_some() || arguments.reach.is_some() {
             pictures.validation.labels.clear();
         }
         tell(ORIGINAL, f64::NAN);
@@ -137,7 +144,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 progress::say(text);
             }
         };
-        check_before(&model, &pictures.validation, &pictures.source, options.target, &say).map_err(failed)?;
+        check_before(&model, &pictures.validation, &pictures.source, &options, &say).map_err(failed)?;
     }
     let images = pictures.map(|p| (p.seen, p.validation));
     let had_scan = scan.is_some();
@@ -160,7 +167,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let is_labelled = work.images.as_ref().is_some_and(|(_, validation)| !validation.labels.is_empty());
         let speed = speed::line(&made.packed)?;
         drop(shown);
-        say(&made, &work.model, is_labelled, &speed);
+        say(&made, &work.model, &options, is_labelled, &speed);
         if let Some(doubts) = doubts(&made.outcome, options.target) {
             talk(&doubts);
         }
@@ -218,13 +225,45 @@ fn possible(arguments: &Arguments) -> Result<()> {
     if let Some(percent) = arguments.min_agreement.filter(|p| !(0.0..100.0).contains(p)) {
         bail!(usage(format!("--min-agreement {percent}: 0 to below 100 is possible")));
     }
+    judged_by(arguments)?;
     if let Some(points) = arguments.max_drop.filter(|p| !(0.0..=100.0).contains(p)) {
         bail!(usage(format!("--max-drop {points}: 0 to 100 points are possible")));
     }
     Ok(())
 }
 
-fn options(arguments: &Arguments, dense_bytes: u64) -> Options {
+/// The metric, and the figure of it that is to be reached where it is one of all images.
+fn judged_by(arguments: &Arguments) -> Result<(Metric, Option<f64>)> {
+    let refused = |option: &str, metric: Metric, names: &str| {
+        usage(format!("{option} is not judged by --metric {metric}; by {names}"))
+    };
+    let metric = arguments.metric.unwrap_or(Metric::Top(1));
+    let share = arguments.min_agreement.map(|percent| percent / 100.0);
+    Ok(match (arguments.max_drop, share, arguments.reach, metric) {
+        (Some(_), _, _, Metric::Top(_)) => (metric, None),
+        (Some(_), ..) => bail!(refused("--max-drop", metric, "top-1, top-5, top-K")),
+        (_, Some(_), _, Metric::Agreement | Metric::Text | Metric::Top(1)) => (metric, None),
+        (_, Some(share), _, Metric::Boxes) => (metric, Some(share)),
+        (_, Some(_), ..) => bail!(refused("--min-agreement", metric, "agreement, text, boxes")),
+        (_, _, Some(value), Metric::Cosine | Metric::Mse | Metric::Snr | Metric::Boxes)
+            if value.is_finite() =>
+        {
+            (metric, Some(value))
+        }
+        (_, _, Some(value), _) if !value.is_finite() => {
+            bail!(usage(format!("--reach {value}: a number is needed")))
+        }
+        (_, _, Some(_), _) => bail!(refused("--reach", metric, "cosine, mse, snr, boxes")),
+        _ if arguments.metric.is_some() => {
+            bail!(usage(format!(
+                "--metric {metric} judges a target: give --max-drop, --min-agreement or --reach"
+            )))
+        }
+        _ => (metric, None),
+    })
+}
+
+fn options(arguments: &Arguments, dense_bytes: u64) -> Result<Options> {
     let bytes = match (arguments.target_size, arguments.target_ratio) {
         (Some(ByteCount(bytes)), _) => Some(bytes as u64),
         (None, Some(ratio)) => Some((dense_bytes as f64 / ratio) as u64),
@@ -240,7 +279,8 @@ fn options(arguments: &Arguments, dense_bytes: u64) -> Options {
         TierName::Stream => Tier::Stream,
         TierName::Direct => Tier::Direct,
     };
-    Options::new(drop, bytes, arguments.noise, tier)
+    let (metric, reach) = judged_by(arguments)?;
+    Ok(Options::new(drop, bytes, arguments.noise, tier).judged_by(metric, reach))
 }
 
 /// The scan in a file, or none where there is no file.
@@ -267,7 +307,7 @@ pub(crate) fn write_scan(path: &Path, scan: &Scan) -> Result<()> {
 }
 
 /// The summary printed at the end.
-fn say(made: &Compressed, original: &Model, is_labelled: bool, speed: &str) {
+fn say(made: &Compressed, original: &Model, options: &Options, is_labelled: bool, speed: &str) {
     let (outcome, dense_bytes) = (&made.outcome, original.dense_bytes());
     let n_weights: usize = made.layers.iter().map(|l| l.n_weights).sum();
     let n_kept: usize = made.layers.iter().map(|l| l.n_kept).sum();
@@ -279,6 +319,9 @@ fn say(made: &Compressed, original: &Model, is_labelled: bool, speed: &str) {
         100.0 * n_kept as f64 / n_weights.max(1) as f64,
         outcome.noise
     ));
+    if let Some(figure) = outcome.figure {
+        talk(&format!("{} on the validation images, against the original: {figure:.6}", options.metric));
+    }
     if let Some(paired) = &outcome.paired {
         let percent = |count: usize| 100.0 * paired.share(count);
         if is_labelled {

@@ -9,11 +9,11 @@ use crate::{
     runnable::Runnable,
 };
 use anyhow::{Result, bail};
-use kompakt_compress::{CompressError, Detected, Evaluation, Recognised};
+use kompakt_compress::{CompressError, Detected, Evaluation, Metric, Recognised};
 use kompakt_data::{Dataset, Labelling, Reconciled, Split, load_sample, reconcile};
 use kompakt_prep::{Pipeline, Scratch};
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
-use std::{io::Write, path::PathBuf, str::FromStr};
+use std::{io::Write, path::PathBuf};
 
 /// Batch size.
 const BATCH: usize = 16;
@@ -68,57 +68,23 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// One figure of an evaluation.
-#[derive(Debug, Clone, Copy)]
-enum Metric {
-    Top(usize),
-    Agreement,
-    Cosine,
-    Mse,
-    Snr,
-    Text,
-    Boxes,
-}
-
-impl FromStr for Metric {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let top = text.strip_prefix("top").map(|k| k.trim_start_matches('-').parse());
-        match (text, top) {
-            (_, Some(Ok(k))) if k > 0 => Ok(Self::Top(k)),
-            ("agreement", _) => Ok(Self::Agreement),
-            ("cosine", _) => Ok(Self::Cosine),
-            ("mse", _) => Ok(Self::Mse),
-            ("snr", _) => Ok(Self::Snr),
-            ("text", _) => Ok(Self::Text),
-            ("boxes", _) => Ok(Self::Boxes),
-            _ => Err(format!(
-                "no metric {text:?}; there are top-1, top-5, top-K, agreement, cosine, mse, snr, text, boxes"
-            )),
-        }
-    }
-}
-
-impl Metric {
-    /// Errors: a figure that needs labels, or an original, where there is none.
-    fn of(self, found: &Evaluation) -> Result<f64> {
-        if let Self::Top(k) = self {
-            return match found.confusion.is_empty() {
-                true => Err(usage("--metric top-K needs labels".into()).into()),
-                false => Ok(found.share(found.n_top(k))),
-            };
-        }
-        let Some(against) = &found.against else {
-            bail!(usage("this --metric compares with an original: give --against".into()));
+/// Errors: a figure that needs labels, or an original, where there is none.
+fn figure(metric: Metric, found: &Evaluation) -> Result<f64> {
+    if let Metric::Top(k) = metric {
+        return match found.confusion.is_empty() {
+            true => Err(usage("--metric top-K needs labels".into()).into()),
+            false => Ok(found.share(found.n_top(k))),
         };
-        Ok(match self {
-            Self::Cosine => against.cosine(),
-            Self::Mse => against.mse(),
-            Self::Snr => against.snr(),
-            _ => found.share(against.n_same),
-        })
     }
+    let Some(against) = &found.against else {
+        bail!(usage(format!("--metric {metric} compares with an original: give --against")));
+    };
+    Ok(match metric {
+        Metric::Cosine => against.cosine(),
+        Metric::Mse => against.mse(),
+        Metric::Snr => against.snr(),
+        _ => found.share(against.n_same),
+    })
 }
 
 /// Answers that are compared as what they mean.
@@ -130,19 +96,15 @@ enum Meaning {
 impl Meaning {
     /// Errors: answers of another shape, no original.
     fn of(metric: Option<Metric>, shape: &[usize], has_original: bool) -> Result<Option<Self>> {
-        let (name, found) = match metric {
-            Some(Metric::Text) => ("text", Recognised::new(shape).map(Self::Text)),
-            Some(Metric::Boxes) => ("boxes", Detected::new(shape).map(Self::Boxes)),
-            _ => return Ok(None),
-        };
+        let Some(metric @ (Metric::Text | Metric::Boxes)) = metric else { return Ok(None) };
         if !has_original {
-            bail!(usage(format!("--metric {name} compares with an original: give --against")));
+            bail!(usage(format!("--metric {metric} compares with an original: give --against")));
         }
-        if found.is_none() {
-            let wanted = if name == "text" { "[time, classes]" } else { "[4 + classes, places]" };
-            bail!(usage(format!("--metric {name} needs an output {wanted}; this network's is {shape:?}")));
-        }
-        Ok(found)
+        metric.check(shape).map_err(failed)?;
+        Ok(match metric {
+            Metric::Text => Recognised::new(shape).map(Self::Text),
+            _ => Detected::new(shape).map(Self::Boxes),
+        })
     }
 
     fn add(&mut self, answers: &[f32], original: &[f32]) {
@@ -226,7 +188,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(meaning) = meaning {
         writeln!(out, "{}", meaning.share())?;
     } else if let Some(metric) = arguments.metric {
-        writeln!(out, "{}", metric.of(&evaluation)?)?;
+        writeln!(out, "{}", figure(metric, &evaluation)?)?;
     } else if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&json(&evaluation, arguments))?)?;
     } else {

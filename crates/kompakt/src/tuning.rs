@@ -2,7 +2,7 @@
 
 use crate::{compress::Work, network::failed, training::FineTuning};
 use anyhow::Result;
-use kompakt_compress::{Compressed, Options, Target, answers, packed};
+use kompakt_compress::{Compressed, Options, Target, answers, output_shape, packed};
 
 /// How often a size is retried with a little less, because training has made the file a little larger.
 const AGAIN: usize = 3;
@@ -23,7 +23,7 @@ impl Tuning<'_> {
     pub(crate) fn run(mut self) -> Result<Compressed> {
         match self.options.target {
             Target::Bytes(bytes) => self.within(bytes),
-            Target::Drop(drop) => self.keeping(drop),
+            Target::Drop(_) | Target::Reach(_) => self.keeping(),
             Target::Noise(_) => {
                 let made = self.work.compress(self.options)?;
                 self.tuned(made)
@@ -65,13 +65,13 @@ impl Tuning<'_> {
         }
     }
 
-    /// The smallest network that loses at most `drop`: from one that needs no training to smaller and smaller
-    /// ones.
-    fn keeping(&mut self, drop: f64) -> Result<Compressed> {
+    /// The smallest network that is good enough on the validation images: from one that needs no training to smaller and
+    /// smaller ones.
+    fn keeping(&mut self) -> Result<Compressed> {
         let made = self.work.compress(self.options)?;
         let met = made.outcome.met;
         let mut best = self.tuned(made)?;
-        best.outcome.met = met || self.is_good(&best, drop);
+        best.outcome.met = met || self.is_good(&best);
         let (mut good, mut bad) = (best.outcome.bytes, None);
         for _ in 0..TRIALS {
             if !best.outcome.met {
@@ -86,7 +86,7 @@ impl Tuning<'_> {
             let made = self.work.compress(&target)?;
             let was_met = made.outcome.met;
             let mut tuned = self.tuned(made)?;
-            if was_met && self.is_good(&tuned, drop) && tuned.outcome.bytes < good {
+            if was_met && self.is_good(&tuned) && tuned.outcome.bytes < good {
                 tuned.outcome.met = true;
                 good = tuned.outcome.bytes;
                 best = tuned;
@@ -100,8 +100,8 @@ impl Tuning<'_> {
         Ok(best)
     }
 
-    fn is_good(&self, tuned: &Compressed, drop: f64) -> bool {
-        tuned.outcome.paired.is_some_and(|paired| paired.bound() <= drop + 1e-12)
+    fn is_good(&self, tuned: &Compressed) -> bool {
+        self.options.excess(&tuned.outcome) <= 0.0
     }
 
     /// Trains, and measures anew. A network that training made worse on the validation images is kept
@@ -114,7 +114,17 @@ impl Tuning<'_> {
         if let Some((_, validation)) = &self.work.images {
             let theirs = answers(&self.work.model, validation).map_err(failed)?;
             let own = answers(&made.model, validation).map_err(failed)?;
-            made.outcome.compare(&theirs, &own, validation);
+            let shape = output_shape(&made.model).to_vec();
+            made.outcome.compare(&theirs, &own, validation, self.options.metric, &shape);
+        }
+        if let (Some(before), Some(after)) = (untrained.outcome.figure, made.outcome.figure)
+            && (if self.options.metric.is_error() { after > before } else { after < before })
+        {
+            self.fine_tuning.say(&format!(
+                "training took {} from {before:.6} to {after:.6}: the network stays as it was; more epochs may help",
+                self.options.metric
+            ));
+            return Ok(untrained);
         }
         match (&untrained.outcome.paired, &made.outcome.paired) {
             (Some(before), Some(after)) if after.n_after < before.n_after => {

@@ -250,6 +250,72 @@ fn agreement_needs_no_labels() {
     assert!(code == Some(2) && said.contains("--against"), "{said}");
 }
 
+/// A network whose one linear layer is read as an output of this shape; images of 4 x 4 pixels.
+fn shaped(shape: &[usize]) -> Model {
+    let n: usize = shape.iter().product();
+    let node = |name: &str, op, input| Node { name: name.into(), op, inputs: vec![input] };
+    let nodes = vec![
+        node("flat", Op::Flatten, 0),
+        node("fc", Op::Linear { out_features: n, bias: true }, 1),
+        node("shaped", Op::Reshape { shape: shape.to_vec() }, 2),
+    ];
+    let graph =
+        Graph::new(vec![Input { name: "x".into(), shape: vec![1, SIDE, SIDE] }], nodes, vec![3]).unwrap();
+    let parameters = graph.params().iter().enumerate().map(|(at, param)| {
+        let values = (0..param.len()).map(|i| (f32::from(noise(500 + 999 * at + i)) - 127.5) / 40.0);
+        (param.name.clone(), Parameter::dense(param.shape.clone(), values.collect()))
+    });
+    let parameters = parameters.collect();
+    Model::new(graph, parameters).unwrap()
+}
+
+/// Networks that give no classes keep what their answers mean: `compress` and `eval` by the same figures.
+#[test]
+fn texts_boxes_and_angles_are_kept_as_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    (0..1000).for_each(|image| picture(&folder.join(format!("plain/{image:05}.pgm")), image));
+    let data = ["--data", "plain"];
+    let figure = |metric: &str| -> f64 {
+        let eval =
+            ["eval", "m.kompakt", "--split", "whole", "--against", "m.safetensors", "--metric", metric];
+        let (code, out, said) = kompakt(folder, &[&eval[..], &data].concat());
+        assert_eq!(code, Some(0), "{said}");
+        out.trim().parse().unwrap()
+    };
+    let kept = |more: &[&str], says: &str| {
+        let (code, said) = compress(folder, &[&data[..], more].concat());
+        assert!(code == Some(0) && said.contains(says), "{more:?}: {said}");
+    };
+    let refused = |more: &[&str], says: &str| {
+        let (code, said) = compress(folder, &[&data[..], more].concat());
+        assert!(code == Some(2) && said.contains(says), "{more:?}: {said}");
+    };
+    shaped(&[6, 5]).write(&folder.join("m.safetensors")).unwrap();
+    kept(&["--metric", "text", "--min-agreement", "90"], "the same answer as the original");
+    assert!(figure("text") > 0.9);
+    refused(&["--metric", "boxes", "--min-agreement", "90"], "[4 + classes, places]");
+    refused(&["--min-agreement", "90"], "[6, 5]");
+    refused(&["--metric", "cosine", "--min-agreement", "90"], "agreement, text, boxes");
+    refused(&["--metric", "text", "--reach", "0.9"], "cosine, mse, snr, boxes");
+    refused(&["--metric", "text"], "--min-agreement");
+    kept(&["--metric", "cosine", "--reach", "0.99"], "cosine on the validation images");
+    assert!(figure("cosine") > 0.985);
+    let cosine = fs::metadata(folder.join("m.kompakt")).unwrap().len();
+    kept(&["--metric", "snr", "--reach", "40"], "snr on the validation images");
+    assert!(figure("snr") > 39.0 && fs::metadata(folder.join("m.kompakt")).unwrap().len() > cosine);
+    let (code, said) = compress(folder, &[&data[..], &["--metric", "cosine", "--reach", "1.5"]].concat());
+    assert!(code == Some(5) && said.contains("cosine of at least 1.5"), "{said}");
+    // Boxes of about 20 by 20.
+    let mut boxes = shaped(&[6, 8]);
+    let mut bias = boxes.parameters["fc.bias"].to_f32();
+    bias[16..32].iter_mut().for_each(|side| *side += 20.0);
+    boxes.parameters.insert("fc.bias".into(), Parameter::dense(vec![48], bias));
+    boxes.write(&folder.join("m.safetensors")).unwrap();
+    kept(&["--metric", "boxes", "--min-agreement", "90"], "boxes on the validation images");
+    assert!(figure("boxes") > 0.85);
+}
+
 #[test]
 fn what_is_damaged_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
