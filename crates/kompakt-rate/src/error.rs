@@ -6,8 +6,8 @@
 pub enum RateError {
     /// The network is not one that this stage can train.
     #[error(
-        "node {node:?} ({op}): this stage trains chains of linear, conv2d (no padding, no groups, dilation 1), \
-         relu, max_pool (no padding), flatten and dropout; {problem}. Other networks become small by `kompakt prune`, \
+        "node {node:?} ({op}): this stage trains linear, conv2d (no groups, dilation 1), relu, adds of a layer's result and \
+         another value, pools without padding, flatten and dropout; {problem}. Other networks become small by `kompakt prune`, \
          `cluster` and `finetune`, or by `kompakt compress`"
     )]
     Unsupported {

@@ -9,8 +9,8 @@
 //!
 //! The accuracy of small networks depends on the number of steps, and a step of a network with a thousand
 //! connections is short if only those are computed. So this stage has a trainer of its own, for chains of
-//! linear layers, convolutions and max pools: connections as lists, 64 examples side by side, augmentation
-//! and teachers computed beforehand. Everything else in the workspace trains with `kompakt-engine`.
+//! linear layers, convolutions and max pools, and for residual networks: connections as lists, examples side by side,
+//! augmentation and teachers computed beforehand. Everything else in the workspace trains with `kompakt-engine`.
 //!
 //! The result depends on model, data, options and seed alone, on one type of machine; not on threads.
 //!
@@ -18,21 +18,28 @@
 //! Hinton 2015 (distillation); Choi 2016 (curvature-weighted, entropy-constrained levels).
 
 mod code_length;
+mod conv;
 mod error;
 mod export;
 mod lanes;
 mod layer;
+mod layout;
 mod levels;
 mod loss;
 mod net;
 #[cfg(test)]
 mod net_tests;
 mod options;
+mod passes;
 mod random;
+mod residual;
+#[cfg(test)]
+mod residual_tests;
 mod snapshot;
 mod stage;
 mod supply;
 mod train;
+mod windows;
 mod wiring;
 
 pub use error::RateError;

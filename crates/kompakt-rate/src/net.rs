@@ -3,11 +3,15 @@
 //! ```text
 //! input ──► weigh ──(relu)──► pool ──► weigh ──(relu)──► weigh ──► scores
 //! ```
+//!
+//! Networks with padding, adds or average pools run by [`Stages`] instead.
 
 use crate::{
     error::RateError,
     lanes::{Lanes, zero},
     layer::{Geometry, Probe, SparseLayer, clear},
+    layout,
+    residual::Stages,
 };
 use kompakt_graph::{Graph, Op, Padding};
 use kompakt_model::Model;
@@ -39,7 +43,10 @@ pub(crate) struct Step {
 pub(crate) struct Net {
     pub(crate) geometry: Vec<Geometry>,
     pub(crate) layers: Vec<SparseLayer>,
+    /// The steps of a chain.
     pub(crate) steps: Vec<Step>,
+    /// Those of a network of framed images, which is no chain.
+    pub(crate) stages: Option<Stages>,
     pub(crate) n_inputs: usize,
 }
 
@@ -76,7 +83,13 @@ impl Net {
     ///
     /// Errors: operators that this stage does not support.
     pub(crate) fn of_model(model: &Model) -> Result<Self, RateError> {
-        let (geometry, steps) = chain(&model.graph)?;
+        let (geometry, steps, stages) = if layout::is_framed(&model.graph) {
+            let (geometry, stages) = layout::stages(&model.graph)?;
+            (geometry, Vec::new(), Some(stages))
+        } else {
+            let (geometry, steps) = chain(&model.graph)?;
+            (geometry, steps, None)
+        };
         let values = |name: String| model.parameters.get(&name).map(kompakt_model::Parameter::to_f32);
         let layers = geometry.iter().map(|g| {
             let weights = values(format!("{}.weight", g.name)).unwrap_or_default();
@@ -85,7 +98,7 @@ impl Net {
         });
         let layers = layers.collect();
         let n_inputs = model.graph.inputs()[0].shape.iter().product();
-        let mut net = Self { geometry, layers, steps, n_inputs };
+        let mut net = Self { geometry, layers, steps, stages, n_inputs };
         net.refresh();
         Ok(net)
     }
@@ -94,7 +107,10 @@ impl Net {
     pub(crate) fn refresh(&mut self) {
         let last = self.layers.len() - 1;
         for (i, (layer, geometry)) in self.layers.iter_mut().zip(&self.geometry).enumerate() {
-            layer.refresh(geometry, i == last);
+            layer.refresh(geometry, i == last || self.stages.is_some());
+        }
+        if let Some(stages) = &mut self.stages {
+            stages.refresh(&self.geometry, &self.layers);
         }
     }
 

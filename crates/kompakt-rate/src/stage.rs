@@ -55,6 +55,11 @@ pub fn run(
 ) -> Result<Outcome, RateError> {
     let net = Net::of_model(model)?;
     options.check(net.layers.len())?;
+    if net.stages.is_some() && !options.first_units.is_empty() {
+        let problem = "a number of units to begin with is for chains of layers; this network has other paths"
+            .to_string();
+        return Err(RateError::Option { name: "--first-units", problem });
+    }
     let steps = steps_of(model, &data.training, &net)?;
     let plain =
         |set: &Dataset, steps: &Pipeline| feed(set.clone(), steps, Augmentation::default(), options.seed);

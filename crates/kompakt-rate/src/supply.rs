@@ -13,9 +13,10 @@
 
 use crate::{
     error::RateError,
-    lanes::{Lanes, exp, vectorized},
+    lanes::{exp, vectorized},
     net::{Forward, Net, Work},
     random::Random,
+    residual::Room,
 };
 use kompakt_data::Feed;
 use rayon::prelude::*;
@@ -27,7 +28,7 @@ use std::{
 
 /// Examples per block.
 pub(crate) const BLOCK: usize = 64;
-const EIGHTS: usize = BLOCK / 8;
+pub(crate) const EIGHTS: usize = BLOCK / 8;
 
 /// Augmented copies of a training set.
 pub(crate) struct Supply {
@@ -207,29 +208,83 @@ fn ask(teachers: &[Teacher], copy: u64, order: &[usize], n_classes: usize, score
     let room = || {
         let size = |t: &Teacher| t.net.n_inputs * BLOCK;
         let images = vec![0.0f32; teachers.iter().map(size).max().unwrap_or(0)];
-        (images, teachers.iter().map(|t| Work::<EIGHTS>::new(&t.net)).collect::<Vec<_>>())
+        (images, teachers.iter().map(|t| Desk::new(&t.net)).collect::<Vec<_>>())
     };
-    work.for_each_init(room, |(images, rooms), (order, scores)| {
-        for (teacher, work) in teachers.iter().zip(rooms) {
+    work.for_each_init(room, |(images, desks), (order, scores)| {
+        for (teacher, desk) in teachers.iter().zip(desks) {
             let images = &mut images[..teacher.net.n_inputs * BLOCK];
             teacher.feed.fill(copy, order, images);
-            answer(&teacher.net, images, work);
-            for (class, found) in work.scores().iter().enumerate() {
-                for (to, from) in scores[class * BLOCK..].iter_mut().zip(found.as_flattened()) {
-                    *to += from / teachers.len() as f32;
+            desk.answer(&teacher.net, images, |first, found| {
+                for (class, found) in found.iter().enumerate() {
+                    let to = &mut scores[class * BLOCK + first..][..found.len()];
+                    for (to, from) in to.iter_mut().zip(*found) {
+                        *to += from / teachers.len() as f32;
+                    }
                 }
-            }
+            });
         }
     });
 }
 
-/// The scores of up to `8 K` images, into `work`.
-pub(crate) fn answer<const K: usize>(net: &Net, images: &[f32], work: &mut Work<K>) {
-    let input: &mut [Lanes<K>] = &mut work.values[0];
-    for (lane, image) in images.chunks_exact(net.n_inputs).enumerate() {
-        for (to, x) in input.iter_mut().zip(image) {
-            to[lane / 8][lane % 8] = *x;
+/// The memory in which a network answers.
+pub(crate) enum Desk {
+    /// A chain: 64 images at a time.
+    Chain(Work<EIGHTS>),
+    /// A network of framed images: eight.
+    Framed(Room<1>),
+}
+
+impl Desk {
+    pub(crate) fn new(net: &Net) -> Self {
+        match &net.stages {
+            None => Self::Chain(Work::new(net)),
+            Some(stages) => Self::Framed(Room::new(stages)),
         }
     }
-    vectorized(Forward { net, work });
+
+    /// Calls `take` with the scores of up to 64 images, a part of them at a time: the first image of the part, and for each
+    /// class the scores of the part's images and of lanes without one.
+    pub(crate) fn answer(&mut self, net: &Net, images: &[f32], mut take: impl FnMut(usize, &[&[f32]])) {
+        match self {
+            Self::Chain(work) => {
+                for (lane, image) in images.chunks_exact(net.n_inputs).enumerate() {
+                    for (to, x) in work.values[0].iter_mut().zip(image) {
+                        to[lane / 8][lane % 8] = *x;
+                    }
+                }
+                vectorized(Forward { net, work });
+                let scores: Vec<&[f32]> = work.scores().iter().map(|s| s.as_flattened()).collect();
+                take(0, &scores);
+            }
+            Self::Framed(room) => {
+                let Some(stages) = &net.stages else { return };
+                for (part, images) in images.chunks(net.n_inputs * 8).enumerate() {
+                    for (lane, image) in images.chunks_exact(net.n_inputs).enumerate() {
+                        for (&at, x) in stages.input_at.iter().zip(image) {
+                            room.values[0][at as usize][0][lane] = *x;
+                        }
+                    }
+                    vectorized(Answer { net, room });
+                    let scores: Vec<&[f32]> = room.scores().iter().map(|s| s.as_flattened()).collect();
+                    take(part * 8, &scores);
+                }
+            }
+        }
+    }
+}
+
+/// [`Stages::forward`](crate::residual::Stages::forward) as work for [`vectorized`].
+struct Answer<'a> {
+    net: &'a Net,
+    room: &'a mut Room<1>,
+}
+
+impl pulp::NullaryFnOnce for Answer<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn call(self) {
+        if let Some(stages) = &self.net.stages {
+            stages.forward(&self.net.layers, self.room);
+        }
+    }
 }

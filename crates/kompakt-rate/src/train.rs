@@ -11,14 +11,15 @@ use crate::{
     code_length::CodeLengths,
     error::RateError,
     export::{export, packed_bytes},
-    lanes::vectorized,
+    lanes::{vectorized, zero},
     layer::{Probe, SparseLayer},
     levels, loss,
-    net::{Net, Work},
+    net::Net,
     options::Options,
+    passes::{self, Lesson, Passes},
     random::Random,
     snapshot::Snapshot,
-    supply::{BLOCK, Supply, answer},
+    supply::{BLOCK, Desk, EIGHTS, Supply},
     wiring::{self, Budget},
 };
 use kompakt_data::Feed;
@@ -74,8 +75,6 @@ pub(crate) struct Run<'a> {
 
 /// Reports per run.
 const N_REPORTS: usize = 20;
-/// Blocks over which the gradients of all weights are taken.
-const PROBE_BLOCKS: usize = 8;
 
 impl Run<'_> {
     /// Trains `net` and returns the shared model with the last report.
@@ -84,18 +83,7 @@ impl Run<'_> {
         mut net: Net,
         tell: &mut dyn FnMut(&Report),
     ) -> Result<(Model, Report), RateError> {
-        if net.is_convolutional() {
-            self.run_with::<4>(&mut net, tell)
-        } else {
-            self.run_with::<8>(&mut net, tell)
-        }
-    }
-
-    fn run_with<const K: usize>(
-        &self,
-        net: &mut Net,
-        tell: &mut dyn FnMut(&Report),
-    ) -> Result<(Model, Report), RateError> {
+        let net = &mut net;
         let snapshot = Snapshot::new(self.checkpoint.clone(), &self.key);
         let mut state = match snapshot.read()? {
             Some(state) => state,
@@ -103,13 +91,12 @@ impl Run<'_> {
         };
         net.layers = std::mem::take(&mut state.layers);
         net.refresh();
-        let mut work = Work::<K>::new(net);
-        let mut inputs = net.inputs_read();
+        let mut passes = passes::of(net);
         let a_report = (self.options.steps / N_REPORTS).max(1);
         let mut saved = std::time::Instant::now();
         let mut last = None;
         while state.step < self.options.steps {
-            let loss = self.step(net, &mut work, &inputs, &state);
+            let loss = self.step(net, &mut *passes, &state);
             if !loss.is_finite() {
                 return Err(RateError::Diverged { step: state.step });
             }
@@ -117,8 +104,8 @@ impl Run<'_> {
             state.step += 1;
             let is_whole = state.step.is_multiple_of(a_report) || state.step == self.options.steps;
             if state.step.is_multiple_of(self.options.every) {
-                self.change(net, &mut work, &mut state);
-                inputs = net.inputs_read();
+                self.change(net, &mut *passes, &mut state);
+                passes.rewired(net);
             }
             self.share(net, &mut state);
             let report = if is_whole { Some(self.report(net, &mut state)?) } else { None };
@@ -176,7 +163,7 @@ impl Run<'_> {
     }
 
     /// One step of the training; returns the loss.
-    fn step<const K: usize>(&self, net: &mut Net, work: &mut Work<K>, inputs: &[u32], state: &State) -> f32 {
+    fn step(&self, net: &mut Net, passes: &mut dyn Passes, state: &State) -> f32 {
         let o = self.options;
         let n_blocks = o.batch / BLOCK;
         let progress = state.step as f32 / o.steps as f32;
@@ -184,12 +171,9 @@ impl Run<'_> {
         let t = (state.step + 1) as i32;
         let rate = rate / (1.0 - 0.9f32.powi(t));
         let correction = 1.0 / (1.0 - 0.999f32.powi(t));
-        let mut loss = 0.0;
-        for i in 0..n_blocks {
-            let block = self.block(state.step * n_blocks + i);
-            let scale = 1.0 / o.batch as f32;
-            loss += vectorized(Pass { run: self, net, work, inputs, block, scale, probes: None });
-        }
+        let blocks: Vec<usize> = (0..n_blocks).map(|i| self.block(state.step * n_blocks + i)).collect();
+        let lesson = Lesson { supply: self.supply, how: o.distillation, scale: 1.0 / o.batch as f32 };
+        let loss = passes.gradients(net, &lesson, &blocks);
         vectorized(Update {
             net,
             rate,
@@ -214,7 +198,7 @@ impl Run<'_> {
     }
 
     /// Connections die and grow.
-    fn change<const K: usize>(&self, net: &mut Net, work: &mut Work<K>, state: &mut State) {
+    fn change(&self, net: &mut Net, passes: &mut dyn Passes, state: &mut State) {
         let o = self.options;
         let part = state.step as f64 / o.steps as f64;
         if part >= o.settle.0 {
@@ -225,7 +209,7 @@ impl Run<'_> {
         let bits = target + (state.first_bits - target).max(0.0) * left.powi(3);
         let share = o.regrow * 0.5 * (1.0 + (std::f64::consts::PI * (part / o.settle.0).min(1.0)).cos());
         let n_grow = (share * net.n_connections() as f64) as usize;
-        let probes = (n_grow > 0).then(|| self.probe(net, work, state.step));
+        let probes = (n_grow > 0).then(|| self.probe(net, passes, state.step));
         let level_bits = self.free_level_bits();
         let growth = probes.as_deref().map(|p| (p, n_grow));
         let budget = Budget { bits, level_bits, unit_bits: o.unit_bits * left as f32 };
@@ -234,14 +218,13 @@ impl Run<'_> {
     }
 
     /// Gradient statistics of every weight, over some blocks.
-    fn probe<const K: usize>(&self, net: &mut Net, work: &mut Work<K>, step: usize) -> Vec<Probe> {
-        let mut probes: Vec<Probe> = net.geometry.iter().map(Probe::new).collect();
-        let all: Vec<u32> = (0..net.n_inputs as u32).collect();
-        let scale = 1.0 / (PROBE_BLOCKS * BLOCK) as f32;
-        for i in 0..PROBE_BLOCKS {
-            let block = self.block(step * (self.options.batch / BLOCK) + i);
-            vectorized(Pass { run: self, net, work, inputs: &all, block, scale, probes: Some(&mut probes) });
-        }
+    fn probe(&self, net: &mut Net, passes: &mut dyn Passes, step: usize) -> Vec<Probe> {
+        let n_blocks = passes.probe_blocks();
+        let first = step * (self.options.batch / BLOCK);
+        let blocks: Vec<usize> = (0..n_blocks).map(|i| self.block(first + i)).collect();
+        let scale = 1.0 / (n_blocks * BLOCK) as f32;
+        let lesson = Lesson { supply: self.supply, how: self.options.distillation, scale };
+        let probes = passes.probes(net, &lesson, &blocks);
         for layer in &mut net.layers {
             layer.weight.gradient.fill(0.0);
             layer.bias.gradient.fill(0.0);
@@ -294,57 +277,6 @@ impl Run<'_> {
             bytes,
             price: f64::from(state.price),
         })
-    }
-}
-
-/// Forward and backward over one block; returns the sum of the losses on labels.
-struct Pass<'a, const K: usize> {
-    run: &'a Run<'a>,
-    net: &'a mut Net,
-    work: &'a mut Work<K>,
-    /// Inputs that are used.
-    inputs: &'a [u32],
-    block: usize,
-    /// The weight of an example.
-    scale: f32,
-    probes: Option<&'a mut [Probe]>,
-}
-
-impl<const K: usize> pulp::NullaryFnOnce for Pass<'_, K> {
-    type Output = f32;
-
-    #[inline(always)]
-    fn call(mut self) -> f32 {
-        let supply = self.run.supply;
-        let mut total = 0.0;
-        for part in 0..BLOCK / (8 * K) {
-            let lanes = part * 8 * K;
-            for &input in self.inputs {
-                let bytes = &supply.input(self.block, input as usize)[lanes..lanes + 8 * K];
-                let x = &mut self.work.values[0][input as usize];
-                for (x, bytes) in x.iter_mut().zip(bytes.as_chunks::<8>().0) {
-                    for (x, byte) in x.iter_mut().zip(bytes) {
-                        *x = f32::from(*byte).mul_add(supply.step, supply.low);
-                    }
-                }
-            }
-            self.net.forward(self.work);
-            let labels = &supply.labels(self.block)[lanes..lanes + 8 * K];
-            let Work { values, slopes, soft, teacher } = &mut *self.work;
-            let (Some(scores), Some(slopes)) = (values.last(), slopes.last_mut()) else { return total };
-            if supply.has_teacher() {
-                for (class, to) in teacher.iter_mut().enumerate() {
-                    let from = &supply.score(self.block, class)[lanes..lanes + 8 * K];
-                    to.copy_from_slice(from.as_chunks::<8>().0);
-                }
-            }
-            let teacher = if supply.has_teacher() { Some(&teacher[..]) } else { None };
-            let how = self.run.options.distillation;
-            let (loss, _) = loss::slopes(how, self.scale, scores, labels, teacher, (soft, slopes));
-            total += loss;
-            self.net.backward(self.work, self.probes.as_deref_mut());
-        }
-        total
     }
 }
 
@@ -417,14 +349,20 @@ pub(crate) fn error(net: &Net, feed: &Feed) -> (f64, f64) {
     let found: Vec<(f32, usize)> = indices
         .par_chunks(BLOCK)
         .map_init(
-            || (Work::<8>::new(net), vec![0.0f32; BLOCK * net.n_inputs]),
-            |(work, images), indices| {
+            || {
+                let classes = || vec![zero::<EIGHTS>(); net.n_classes()];
+                (Desk::new(net), vec![0.0f32; BLOCK * net.n_inputs], classes(), classes())
+            },
+            |(desk, images, scores, soft), indices| {
                 let images = &mut images[..indices.len() * net.n_inputs];
                 feed.fill(0, indices, images);
-                answer(net, images, work);
+                desk.answer(net, images, |first, found| {
+                    for (to, found) in scores.iter_mut().zip(found) {
+                        to.as_flattened_mut()[first..first + found.len()].copy_from_slice(found);
+                    }
+                });
                 let labels: Vec<u8> = indices.iter().map(|&i| feed.labels()[i] as u8).collect();
-                let Work { values, soft, .. } = work;
-                loss::softmax(&values[values.len() - 1], &labels, 1.0, soft)
+                loss::softmax(scores, &labels, 1.0, soft)
             },
         )
         .collect();

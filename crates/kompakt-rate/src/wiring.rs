@@ -12,7 +12,7 @@
 
 use crate::{
     code_length::{CodeLengths, Counts},
-    layer::Probe,
+    layer::{Probe, SparseLayer},
     net::Net,
 };
 
@@ -170,6 +170,11 @@ fn strengths(net: &Net, l: usize) -> Vec<f32> {
 /// Rows that nothing reads lose their connections; the output of rows without connections moves into the
 /// biases after them.
 fn settle_units(net: &mut Net) {
+    if let Some(stages) = &net.stages {
+        let rows = stages.rows_read(&net.layers);
+        net.layers.iter_mut().zip(rows).for_each(|(layer, is_read)| silence(layer, &is_read));
+        return;
+    }
     loop {
         let mut has_changed = false;
         for l in 0..net.layers.len() - 1 {
@@ -195,6 +200,18 @@ fn settle_units(net: &mut Net) {
         if !has_changed {
             return;
         }
+    }
+}
+
+/// Takes connections and bias from the rows that nothing reads.
+fn silence(layer: &mut SparseLayer, is_read: &[bool]) {
+    let keep: Vec<bool> = layer.row_of().iter().map(|&row| is_read[row as usize]).collect();
+    if keep.contains(&false) {
+        layer.rewire(&keep, &[]);
+    }
+    for (row, _) in is_read.iter().enumerate().filter(|(_, is_read)| !**is_read) {
+        (layer.bias.latent[row], layer.bias_value[row]) = (0.0, 0.0);
+        (layer.bias.first[row], layer.bias.second[row]) = (0.0, 0.0);
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use kompakt_data::{Augmentation, Split, load};
-use kompakt_graph::{Graph, networks};
+use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair, networks};
 use kompakt_model::{Model, Parameter};
 use kompakt_rate::{Data, Distillation, Options, Outcome, RateError, Report, run};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -23,6 +23,34 @@ fn network(graph: Graph) -> Model {
         parameters.insert(param.name.clone(), Parameter::dense(param.shape.clone(), values));
     }
     Model::new(graph, parameters).unwrap()
+}
+
+/// A residual block of eight channels between a strided convolution and a linear layer.
+fn block() -> Graph {
+    let conv = |stride| Op::Conv2d {
+        out_channels: 8,
+        kernel: Pair::square(3),
+        stride: Pair::square(stride),
+        padding: Padding::all(1),
+        dilation: Pair::square(1),
+        groups: 1,
+        bias: true,
+    };
+    let linear = Op::Linear { out_features: 10, bias: true };
+    let pool = Op::AvgPool {
+        kernel: Pair::square(7),
+        stride: Pair::square(7),
+        padding: Padding::default(),
+        ceil_mode: false,
+        count_include_pad: true,
+    };
+    let ops = [conv(2), Op::Relu, conv(1), Op::Relu, conv(1), Op::Add, Op::Relu, pool, Op::Flatten, linear];
+    let node = |(i, op): (usize, Op)| {
+        let inputs = if op == Op::Add { vec![i, 2] } else { vec![i] };
+        Node { name: format!("n{i}"), op, inputs }
+    };
+    let nodes = ops.into_iter().enumerate().map(node).collect();
+    Graph::new(vec![Input { name: "input".into(), shape: vec![1, 28, 28] }], nodes, vec![10]).unwrap()
 }
 
 fn mlp() -> Model {
@@ -98,6 +126,21 @@ fn a_convolutional_network_learns_from_a_teacher() {
 }
 
 #[test]
+fn a_residual_network_is_trained_on_any_number_of_threads() {
+    let trained = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut model = network(block());
+        let options = Options { steps: 600, every: 30, first_density: vec![0.9], ..options(1000) };
+        let outcome = pool.install(|| train(&mut model, &options, data(&[], None), &mut |_| ()));
+        (model.content_hash(), outcome)
+    };
+    let (hash, outcome) = trained(1);
+    assert!(outcome.report.validation_error.unwrap() < 0.4, "{outcome:?}");
+    assert!(outcome.report.bytes < 1050, "{outcome:?}");
+    assert_eq!(hash, trained(2).0);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_model_on_any_number_of_threads() {
     let trained = |seed: u64, threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -158,8 +201,10 @@ fn what_cannot_be_is_refused() {
     assert!(matches!(refused(bad, &mut mlp()), RateError::Option { .. }));
     let bad = Options { levels: vec![4, 4, 4], ..options(900) };
     assert!(matches!(refused(bad, &mut mlp()), RateError::Option { .. }));
-    let mut residual = network(networks::cifar_resnet(&[1, 28, 28], 1, 10).unwrap());
-    assert!(matches!(refused(options(900), &mut residual), RateError::Unsupported { .. }));
+    let bad = Options { first_units: vec![4; 3], ..options(900) };
+    assert!(matches!(refused(bad, &mut network(block())), RateError::Option { .. }));
+    let mut normed = network(networks::cifar_resnet(&[1, 28, 28], 1, 10).unwrap());
+    assert!(matches!(refused(options(900), &mut normed), RateError::Unsupported { .. }));
     let mut wide = network(networks::mlp(&[1, 30, 30], &[8], 10).unwrap());
     assert!(matches!(refused(options(900), &mut wide), RateError::Data(_)));
 }

@@ -5,6 +5,7 @@ use crate::{
     failure::IntoAnyhow,
     input::{Input, present},
     output::Output,
+    preprocessing,
     process::{Failure, exit},
 };
 use anyhow::{Context, Result};
@@ -45,6 +46,10 @@ pub struct Args {
     /// Train on the validation images too; there is no validation error then
     #[arg(long, help_heading = "Data")]
     pub all: bool,
+    /// Preprocessing of raw images, for models that carry none: a preset, words, a JSON list, or a file with one
+    /// (see `kompakt prep`)
+    #[arg(long, value_name = "STEPS", help_heading = "Data")]
+    pub prep: Option<String>,
     /// Changes made to images: none, or shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1,flip=0.5,cutout=8; without it, those of the stage before
     #[arg(long, value_name = "LIST", help_heading = "Data")]
     pub augment: Option<Augmentation>,
@@ -117,7 +122,7 @@ pub struct Args {
     /// What all random numbers come from; without it the seed that the model came with, or 1
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Threads for examples, 0 for all cores; training takes one. The result does not depend on it
+    /// Threads, 0 for all cores; training a chain of layers takes one. The result does not depend on it
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
     /// Keep the state here, and go on from it after a kill
@@ -142,8 +147,9 @@ impl Stage for Args {
         present(&self.input.files())?;
         kompakt_data::find(&self.data).map_err(|e| io_failure(&e))?;
         self.cache.as_deref().map_or(Ok(()), prepared)?;
-        let model = self.input.read()?;
+        let mut model = self.input.read()?;
         let input = model.content_hash();
+        self.prepare(&mut model)?;
         // What is trained is what is packed: batch norms belong to the layers before them.
         let mut model = fold_batch_norm(&model)?;
         let options = self.options(&model);
@@ -188,6 +194,16 @@ impl Args {
         }
     }
 
+    /// Gives a model the steps of `--prep`, unless it has its own.
+    fn prepare(&self, model: &mut Model) -> Result<()> {
+        if let (Some(prep), None) = (&self.prep, &model.preprocessing) {
+            let shape = model.graph.shape(0).to_vec();
+            let steps = preprocessing::parse(prep, None, &shape, &self.data)?;
+            model.preprocessing = Some(serde_json::to_value(&steps)?);
+        }
+        Ok(())
+    }
+
     fn teachers(&self, model: &Model) -> Result<Vec<Model>> {
         if self.distill == 0.0 {
             return Ok(Vec::new());
@@ -195,7 +211,12 @@ impl Args {
         if self.teacher.is_empty() {
             return Ok(vec![model.clone()]);
         }
-        self.teacher.iter().map(|path| read_model(path)).collect()
+        let read = |path: &PathBuf| -> Result<Model> {
+            let mut teacher = fold_batch_norm(&read_model(path)?)?;
+            self.prepare(&mut teacher)?;
+            Ok(teacher)
+        };
+        self.teacher.iter().map(read).collect()
     }
 
     fn data<'a>(&self, augmentation: Augmentation, teachers: &'a [Model]) -> Result<Data<'a>> {

@@ -1,0 +1,229 @@
+//! Tests of networks of framed images: results against the reference, gradients against finite differences.
+
+use crate::{
+    lanes::zero,
+    layer::Probe,
+    loss::{Distillation, slopes, softmax},
+    net::Net,
+    residual::{Gradient, Room, Stages},
+};
+use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair};
+use kompakt_model::{Model, Parameter};
+use std::collections::BTreeMap;
+
+const LABELS: [u8; 8] = [0, 1, 2, 0, 1, 2, 0, 1];
+
+fn conv(out_channels: usize, kernel: usize, stride: usize, padding: usize) -> Op {
+    Op::Conv2d {
+        out_channels,
+        kernel: Pair::square(kernel),
+        stride: Pair::square(stride),
+        padding: Padding::all(padding),
+        dilation: Pair::square(1),
+        groups: 1,
+        bias: true,
+    }
+}
+
+/// A block with a plain shortcut, one whose shortcut is cut and padded, one with a strided convolution, and a pool.
+fn graph() -> Graph {
+    let slice = |end: [usize; 3], step: [usize; 3]| Op::Slice {
+        start: vec![0; 3],
+        end: end.to_vec(),
+        step: step.to_vec(),
+    };
+    let ops: Vec<(Op, Vec<usize>)> = vec![
+        (conv(3, 3, 1, 1), vec![0]),
+        (Op::Relu, vec![1]),
+        (conv(4, 3, 1, 1), vec![2]),
+        (Op::Relu, vec![3]),
+        (conv(3, 3, 1, 1), vec![4]),
+        (Op::Add, vec![5, 2]),
+        (Op::Relu, vec![6]),
+        (conv(5, 3, 2, 1), vec![7]),
+        (slice([3, 9, 10], [1, 2, 1]), vec![7]),
+        (slice([3, 5, 9], [1, 1, 2]), vec![9]),
+        (Op::Pad { before: vec![1, 0, 0], after: vec![1, 0, 0] }, vec![10]),
+        (Op::Add, vec![8, 11]),
+        (Op::Relu, vec![12]),
+        (conv(6, 3, 1, 1), vec![13]),
+        (conv(6, 1, 1, 0), vec![13]),
+        (Op::Add, vec![14, 15]),
+        (Op::Relu, vec![16]),
+        (
+            Op::MaxPool {
+                kernel: Pair::square(2),
+                stride: Pair::square(1),
+                padding: Padding::default(),
+                ceil_mode: false,
+            },
+            vec![17],
+        ),
+        (Op::GlobalAvgPool, vec![18]),
+        (Op::Flatten, vec![19]),
+        (Op::Linear { out_features: 3, bias: true }, vec![20]),
+    ];
+    let nodes = ops.into_iter().enumerate();
+    let nodes = nodes.map(|(i, (op, inputs))| Node { name: format!("n{i}"), op, inputs }).collect();
+    Graph::new(vec![Input { name: "input".to_string(), shape: vec![2, 10, 10] }], nodes, vec![21]).unwrap()
+}
+
+fn model() -> Model {
+    model_with(1)
+}
+
+/// A model in which each third weight is missing, from `missing` on: none if it is 3 or more.
+fn model_with(missing: usize) -> Model {
+    let graph = graph();
+    let mut parameters = BTreeMap::new();
+    for (p, param) in graph.params().iter().enumerate() {
+        let value = |i: usize| {
+            if (i + p) % 3 == missing { 0.0 } else { ((i * 37 + p * 11) % 29) as f32 / 40.0 - 0.33 }
+        };
+        let values = (0..param.len()).map(value).collect();
+        parameters.insert(param.name.clone(), Parameter::dense(param.shape.clone(), values));
+    }
+    Model::new(graph, parameters).unwrap()
+}
+
+fn image(lane: usize) -> Vec<f32> {
+    (0..200).map(|i| ((i * 13 + lane * 29) % 31) as f32 / 31.0 - 0.3).collect()
+}
+
+fn forward(net: &Net, room: &mut Room<1>) {
+    let stages = net.stages.as_ref().unwrap();
+    for lane in 0..8 {
+        for (&at, x) in stages.input_at.iter().zip(image(lane)) {
+            room.values[0][at as usize][0][lane] = x;
+        }
+    }
+    stages.forward(&net.layers, room);
+}
+
+fn loss(net: &Net, room: &mut Room<1>) -> f64 {
+    forward(net, room);
+    f64::from(softmax(room.scores(), &LABELS, 1.0, &mut [zero::<1>(); 3]).0)
+}
+
+fn backward(net: &Net, room: &mut Room<1>, probes: Option<&mut [Probe]>) -> Vec<Gradient> {
+    forward(net, room);
+    let how = Distillation { share: 0.0, temperature: 1.0 };
+    let scores = room.scores().to_vec();
+    let soft = &mut [zero::<1>(); 3][..];
+    slopes(how, 1.0, &scores, &LABELS, None, (soft, room.slopes.last_mut().unwrap()));
+    net.stages.as_ref().unwrap().backward(&net.geometry, &net.layers, room, probes)
+}
+
+fn room(net: &Net) -> Room<1> {
+    Room::new(net.stages.as_ref().unwrap())
+}
+
+#[test]
+fn scores_are_those_of_the_reference() {
+    let model = model();
+    let net = Net::of_model(&model).unwrap();
+    let mut room = room(&net);
+    forward(&net, &mut room);
+    let doubles = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
+    let named = |p: &kompakt_graph::Param| doubles(model.parameters[&p.name].to_f32());
+    let parameters: Vec<Vec<f64>> = model.graph.params().iter().map(named).collect();
+    for lane in 0..8 {
+        let input = vec![doubles(image(lane))];
+        let wanted = &kompakt_reference::evaluate(&model.graph, input, &|i| &parameters[i])[0].data;
+        for (class, wanted) in wanted.iter().enumerate() {
+            let found = f64::from(room.scores()[class][0][lane]);
+            assert!((found - wanted).abs() < 1e-4, "{lane} {class}: {found} {wanted}");
+        }
+    }
+}
+
+#[test]
+fn gradients_are_the_slopes_of_the_loss() {
+    let mut net = Net::of_model(&model()).unwrap();
+    let mut room = room(&net);
+    let gradients = backward(&net, &mut room, None);
+    let again = backward(&net, &mut room, None);
+    assert!(gradients == again, "nothing is left over from the pass before");
+    for (l, gradient_of) in gradients.iter().enumerate() {
+        for i in (0..net.layers[l].len()).step_by(3) {
+            let value = net.layers[l].value[i];
+            let mut at = |shift: f32| {
+                net.layers[l].value[i] = value + shift;
+                let found = loss(&net, &mut room);
+                net.layers[l].value[i] = value;
+                found
+            };
+            let (gradient, wanted) = (f64::from(gradient_of.weight[i]), (at(1e-3) - at(-1e-3)) / 2e-3);
+            assert!((gradient - wanted).abs() <= 0.03 * wanted.abs() + 0.02, "{l} {i}: {gradient} {wanted}");
+        }
+        for row in 0..net.layers[l].rows() {
+            let value = net.layers[l].bias_value[row];
+            let mut at = |shift: f32| {
+                net.layers[l].bias_value[row] = value + shift;
+                let found = loss(&net, &mut room);
+                net.layers[l].bias_value[row] = value;
+                found
+            };
+            let (gradient, wanted) = (f64::from(gradient_of.bias[row]), (at(1e-3) - at(-1e-3)) / 2e-3);
+            assert!(
+                (gradient - wanted).abs() <= 0.03 * wanted.abs() + 0.02,
+                "{l} {row}: {gradient} {wanted}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_probe_agrees_with_the_gradients_of_what_is_connected() {
+    let net = Net::of_model(&model()).unwrap();
+    let mut room = room(&net);
+    let mut probes: Vec<Probe> = net.geometry.iter().map(Probe::new).collect();
+    let gradients = backward(&net, &mut room, Some(&mut probes));
+    for ((layer, gradient), (geometry, probe)) in
+        net.layers.iter().zip(&gradients).zip(net.geometry.iter().zip(&probes))
+    {
+        for (i, row) in layer.row_of().iter().enumerate() {
+            let found = probe.gradient[*row as usize * geometry.cols() + layer.column[i] as usize];
+            assert_eq!(found, gradient.weight[i]);
+        }
+    }
+}
+
+#[test]
+fn rows_that_nothing_reads_are_found_through_adds() {
+    let mut net = Net::of_model(&model_with(3)).unwrap();
+    let read = |net: &Net| -> Vec<Vec<bool>> {
+        let stages: &Stages = net.stages.as_ref().unwrap();
+        stages.rows_read(&net.layers)
+    };
+    assert!(read(&net).concat().iter().all(|read| *read));
+    // The last layer reads no more of channel 2; both layers whose sum it is lose it, and what they read stays.
+    let last = net.layers.len() - 1;
+    let keep: Vec<bool> = net.layers[last].column.iter().map(|c| *c != 2).collect();
+    net.layers[last].rewire(&keep, &[]);
+    let rows = read(&net);
+    for layer in [last - 2, last - 1] {
+        assert_eq!(rows[layer].iter().filter(|read| !**read).count(), 1);
+        assert!(!rows[layer][2]);
+    }
+    assert!(rows[..last - 2].concat().iter().all(|read| *read));
+}
+
+#[test]
+fn what_cannot_be_laid_out_is_refused() {
+    let refused = |ops: Vec<Op>| {
+        Net::of_model(&{
+            let graph = Graph::chain(&[2, 8, 8], ops).unwrap();
+            let zeros = |n: usize| vec![0.5f32; n];
+            let parameters = graph.params().iter();
+            let parameters = parameters
+                .map(|p| (p.name.clone(), Parameter::dense(p.shape.clone(), zeros(p.len()))))
+                .collect();
+            Model::new(graph, parameters).unwrap()
+        })
+    };
+    let linear = || Op::Linear { out_features: 3, bias: true };
+    assert!(refused(vec![conv(3, 3, 1, 1), Op::Tanh, Op::Flatten, linear()]).is_err());
+    assert!(refused(vec![conv(3, 3, 1, 1), Op::Flatten]).is_err());
+    assert!(refused(vec![conv(3, 3, 1, 1), Op::Relu, Op::Flatten, linear()]).is_ok());
+}
