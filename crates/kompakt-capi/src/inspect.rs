@@ -31,6 +31,7 @@ pub(crate) fn json(container: &Container<'_>) -> Result<String, FormatError> {
             SectionKind::Labels => others.push(("labels", bytes)),
             SectionKind::Provenance => others.push(("history", bytes)),
             SectionKind::SelfTests => others.push(("self-tests", bytes)),
+            SectionKind::Ranges => others.push(("ranges", bytes)),
             kind => match kind.parameter().and_then(|parameter| own.get_mut(parameter)) {
                 Some(home) => *home = Some((bytes, coder(kind))),
                 None => others.push(("unknown", bytes)),

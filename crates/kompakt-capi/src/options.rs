@@ -1,6 +1,6 @@
 //! How a session is to be made.
 
-use kompakt_runtime::SessionOptions;
+use kompakt_runtime::{Activations, SessionOptions};
 
 /// How a session is to be made. All zero is the default.
 #[repr(C)]
@@ -16,6 +16,9 @@ pub struct KompaktOptions {
     pub in_memory: bool,
     /// Check every checksum and payload before the first run.
     pub verify: bool,
+    /// Layers may multiply integers of 8 bits where that is faster: the answers are approximate, and the file must hold ranges
+    /// of values.
+    pub int8: bool,
 }
 
 impl KompaktOptions {
@@ -24,6 +27,9 @@ impl KompaktOptions {
         options.threads = self.n_threads.max(1);
         options.max_batch = self.max_batch.max(1);
         options.ram_budget = (self.ram_budget_bytes > 0).then_some(self.ram_budget_bytes);
+        if self.int8 {
+            options.activations = Activations::Int8;
+        }
         options
     }
 }

@@ -55,7 +55,7 @@ impl Calibration {
         if let Self::Images(images) = self { images.n } else { 0 }
     }
 
-    fn images(&self) -> &Images {
+    pub(crate) fn images(&self) -> &Images {
         match self {
             Self::Images(images) | Self::Synthetic { images, .. } => images,
         }

@@ -15,6 +15,7 @@ use crate::{
     target::{Options, Outcome, Target},
 };
 use kompakt_model::Model;
+use kompakt_runtime::Activations;
 
 /// A compressed model.
 #[derive(Debug, Clone)]
@@ -54,7 +55,11 @@ pub fn compress(
     let validation = validation.or(images);
     let hash = model.content_hash();
     let n_images = images.map_or(0, |i| i.n);
-    let lossless = lossless::Lossless { model, options, validation, n_images };
+    let ranged = match options.activations {
+        Activations::Int8 => Some(Calibration::new(model, images)?.images().clone()),
+        _ => None,
+    };
+    let lossless = lossless::Lossless { model, options, validation, n_images, ranged: ranged.as_ref() };
     if let Target::Bytes(bytes) = options.target
         && let Some(compressed) = lossless.within(bytes)?
     {
@@ -101,6 +106,7 @@ pub fn compress(
             input: hash.clone(),
             n_images,
             original: original.clone(),
+            ranged: ranged.as_ref(),
         };
         let candidate = search.run()?;
         let points = candidate.choice.iter().zip(&curves).zip(&all);

@@ -4,6 +4,7 @@ use crate::{
     compress::Compressed,
     error::CompressError,
     images::Images,
+    int8,
     network,
     report::reports,
     search::Candidate,
@@ -23,6 +24,8 @@ pub(crate) struct Lossless<'l> {
     pub(crate) validation: Option<&'l Images>,
     /// Number of calibration images.
     pub(crate) n_images: usize,
+    /// Inputs that ranges of values are taken from, if the file is to hold some.
+    pub(crate) ranged: Option<&'l Images>,
 }
 
 impl Lossless<'_> {
@@ -34,14 +37,20 @@ impl Lossless<'_> {
             return Ok(None);
         }
         let mut outcome = Outcome { met: true, ..Outcome::default() };
-        if let Some(images) = self.validation {
-            let answers = network::answers(self.model, images)?;
+        let (ranges, answers) = int8::measured(self.model, self.ranged, self.validation)?;
+        if let (Some(images), Some(answers)) = (self.validation, answers) {
+            let original = match self.ranged {
+                Some(_) => network::answers(self.model, images)?,
+                None => answers.clone(),
+            };
             let shape = network::output_shape(self.model);
-            outcome.compare(&answers, &answers, images, self.options.metric, shape);
+            outcome.compare(&original, &answers, images, self.options.metric, shape);
+            // Integers may answer otherwise than the same weights in floats.
+            outcome.met = self.ranged.is_none() || self.options.excess(&outcome) <= 0.0;
         }
         let mut model = model;
         model.record(record(self.options, &outcome, self.n_images), Some(self.model.content_hash()));
-        let packed = network::packed(&model, self.options.tier)?;
+        let packed = network::packed_with(&model, self.options.tier, ranges)?;
         outcome.bytes = packed.len() as u64;
         if outcome.bytes > bytes {
             return Ok(None);

@@ -5,7 +5,8 @@ use kompakt_format::Tier;
 use kompakt_graph::Graph;
 use kompakt_model::{Model, Parameter};
 use kompakt_pack::{InMemory, Options, write_to};
-use kompakt_runtime::{Model as Packed, Session, SessionOptions};
+use kompakt_format::ValueRange;
+use kompakt_runtime::{Activations, Model as Packed, Session, SessionOptions};
 
 /// Batch size for answers, unless images are large.
 const AT_ONCE: usize = 16;
@@ -45,6 +46,19 @@ pub fn packed(model: &Model, tier: Tier) -> Result<Vec<u8>, CompressError> {
     Ok(bytes)
 }
 
+/// The same with ranges of the values that layers read.
+pub(crate) fn packed_with(
+    model: &Model,
+    tier: Tier,
+    ranges: Vec<ValueRange>,
+) -> Result<Vec<u8>, CompressError> {
+    let mut source = InMemory::ordered(model.clone())?;
+    source.set_ranges(ranges)?;
+    let mut bytes = Vec::new();
+    write_to(&mut source, &Options::new(tier), &mut bytes, &|_, _| ())?;
+    Ok(bytes)
+}
+
 /// Shape of the first output, without the batch; empty where there is none.
 pub fn output_shape(model: &Model) -> &[usize] {
     model.graph.outputs().first().map_or(&[], |&output| model.graph.shape(output))
@@ -69,6 +83,11 @@ pub(crate) fn observed_at_once(most: usize, numbers: usize) -> usize {
     (VALUES_BYTES / (4 * numbers).max(1)).clamp(1, most.max(1))
 }
 
+/// The batch size for answers.
+pub(crate) fn at_once_for(graph: &Graph) -> usize {
+    at_once(AT_ONCE, held(graph))
+}
+
 /// Values that the pass of one image holds at a time, about: those of the largest values.
 fn held(graph: &Graph) -> usize {
     let sizes = (0..graph.inputs().len() + graph.nodes().len()).map(|v| graph.shape(v).iter().product());
@@ -81,10 +100,22 @@ pub(crate) fn each_batch(
     packed: &[u8],
     images: &Images,
     batch: usize,
+    visit: impl FnMut(usize, &[&[f32]], usize, &Session<'_>),
+) -> Result<(), CompressError> {
+    each_batch_with(Activations::F32, packed, images, batch, visit)
+}
+
+/// The same with layers that read such numbers.
+pub(crate) fn each_batch_with(
+    activations: Activations,
+    packed: &[u8],
+    images: &Images,
+    batch: usize,
     mut visit: impl FnMut(usize, &[&[f32]], usize, &Session<'_>),
 ) -> Result<(), CompressError> {
     let model = Packed::from_bytes(packed)?;
     let mut options = SessionOptions::default();
+    options.activations = activations;
     options.max_batch = batch;
     options.threads = rayon::current_num_threads().min(images.n.max(1));
     let mut session = Session::new(&model, &options)?;
@@ -125,7 +156,7 @@ pub(crate) fn each_batch(
 ///
 /// Errors: a model that cannot be run, images that do not fit it.
 pub fn answers(model: &Model, images: &Images) -> Result<Vec<f32>, CompressError> {
-    let batch = at_once(AT_ONCE, held(&model.graph));
+    let batch = at_once_for(&model.graph);
     let packed = pack(model.clone(), Tier::Direct)?;
     let mut all = Vec::new();
     each_batch(&packed, images, batch, |_, _, _, session| all.extend_from_slice(session.output(0)))?;

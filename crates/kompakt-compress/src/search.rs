@@ -7,6 +7,7 @@ use crate::{
     curve::Curve,
     error::CompressError,
     images::Images,
+    int8,
     layer::{DenseLayer, replace, round_vectors, without_weights},
     moments::Moments,
     network,
@@ -49,6 +50,8 @@ pub(crate) struct Search<'s> {
     pub(crate) n_images: usize,
     /// The original's answers to the validation images.
     pub(crate) original: Option<Vec<f32>>,
+    /// Inputs that ranges of values are taken from, if the file is to hold some.
+    pub(crate) ranged: Option<&'s Images>,
 }
 
 /// A compressed network with the points at which it was quantised.
@@ -263,22 +266,23 @@ impl Search<'_> {
         }
         let mut model = candidate.model.clone();
         model.record(record(self.options, &outcome, self.n_images), Some(self.input.clone()));
-        candidate.outcome.bytes = network::packed(&model, self.options.tier)?.len() as u64;
+        let placeholders = self.ranged.map_or_else(Vec::new, |_| int8::placeholders(&model.graph));
+        candidate.outcome.bytes = network::packed_with(&model, self.options.tier, placeholders)?.len() as u64;
         Ok(candidate)
     }
 
     /// Runs a network where there are images, and packs it.
     fn measured(&self, candidate: Candidate) -> Result<Candidate, CompressError> {
         let mut candidate = self.judged(candidate)?;
-        if let (Some(images), Some(original)) = (self.validation, &self.original) {
-            let answers = network::answers(&candidate.model, images)?;
+        let (ranges, answers) = int8::measured(&candidate.model, self.ranged, self.validation)?;
+        if let (Some(images), Some(original), Some(answers)) = (self.validation, &self.original, answers) {
             let shape = network::output_shape(&candidate.model);
             candidate.outcome.compare(original, &answers, images, self.options.metric, shape);
         }
         // The file's history is part of its size.
         let record = record(self.options, &candidate.outcome, self.n_images);
         candidate.model.record(record, Some(self.input.clone()));
-        candidate.packed = network::packed(&candidate.model, self.options.tier)?;
+        candidate.packed = network::packed_with(&candidate.model, self.options.tier, ranges)?;
         candidate.outcome.bytes = candidate.packed.len() as u64;
         Ok(candidate)
     }

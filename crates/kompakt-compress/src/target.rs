@@ -3,6 +3,7 @@
 use crate::{blind::Blind, images::Images, metric::Metric, network, paired::Paired};
 use kompakt_format::Tier;
 use kompakt_model::StageRecord;
+use kompakt_runtime::Activations;
 
 /// Default of the summed error of the layers.
 pub const DEFAULT_NOISE: f64 = 0.005;
@@ -31,6 +32,9 @@ pub struct Options {
     pub tier: Tier,
     /// What images, if there are any, are judged by.
     pub metric: Metric,
+    /// The numbers in which layers read their inputs when the accuracy is measured on images. With 8 bits, the file gets the
+    /// ranges that this needs.
+    pub activations: Activations,
 }
 
 /// What was reached.
@@ -83,7 +87,13 @@ impl Options {
             (None, Some(bytes)) => Target::Bytes(bytes),
             (None, None) => Target::Noise(noise.unwrap_or(DEFAULT_NOISE)),
         };
-        Self { target, most_bytes: drop.and(bytes), tier, metric: Metric::Top(1) }
+        Self {
+            target,
+            most_bytes: drop.and(bytes),
+            tier,
+            metric: Metric::Top(1),
+            activations: Activations::F32,
+        }
     }
 
     /// The same target, or if a figure is given that one, judged by this metric.
@@ -161,6 +171,10 @@ pub(crate) fn record(options: &Options, outcome: &Outcome, n_images: usize) -> S
     let record = match options.metric {
         Metric::Top(1) => record,
         metric => record.option("metric", metric.to_string()),
+    };
+    let record = match options.activations {
+        Activations::Int8 => record.option("activations", "int8"),
+        _ => record,
     };
     let record = record.option("calibration_images", n_images).measure("noise", outcome.noise);
     let record = match outcome.figure {

@@ -1,7 +1,7 @@
 //! Networks compressed without training: targets are met or missed aloud, and knowledge of the inputs helps.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_compress::{CompressError, Images, Metric, Options, Scan, Target, compress, sense};
+use kompakt_compress::{CompressError, Images, Options, Scan, Target, compress, sense};
 use kompakt_format::Tier;
 use kompakt_graph::{BinaryFunction, Graph, Input, Node, Op, Reduction, networks};
 use kompakt_model::{Model, Parameter};
@@ -56,7 +56,7 @@ fn values_of(n: usize, len: usize) -> Vec<f32> {
 }
 
 fn options(target: Target) -> Options {
-    Options { target, most_bytes: None, tier: Tier::Smallest, metric: Metric::Top(1) }
+    Options { target, ..Options::new(None, None, None, Tier::Smallest) }
 }
 
 fn quiet(_: &str, _: f64) {}

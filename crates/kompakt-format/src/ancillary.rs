@@ -1,4 +1,4 @@
-//! What a file stores beside its network: labels, history, self-tests. None of it changes the network.
+//! What a file stores beside its network: labels, history, self-tests, ranges of values. None of it changes the network.
 
 use crate::{
     cbor::Cbor,
@@ -13,6 +13,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
+use kompakt_graph::{Graph, Node, Op};
 use kompakt_numbers::SplitMix64;
 
 /// The bytes of a section, unpacked, and where it begins.
@@ -25,6 +26,27 @@ pub struct SelfTest {
     pub seed: u64,
     /// The expected first output, element by element.
     pub expected: Vec<f32>,
+}
+
+/// Between which numbers a value lay when the network was calibrated: 0 is one of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ValueRange {
+    /// The value's number in the graph.
+    pub value: usize,
+    /// The lowest, at most 0.
+    pub low: f32,
+    /// The highest, at least 0.
+    pub high: f32,
+}
+
+/// The values that have ranges: those that a linear layer or a convolution reads, in ascending order.
+pub fn ranged_values(graph: &Graph) -> Vec<usize> {
+    let is_layer = |node: &&Node| matches!(node.op, Op::Linear { .. } | Op::Conv2d { .. });
+    let layers = graph.nodes().iter().filter(is_layer);
+    let mut values: Vec<usize> = layers.filter_map(|node| node.inputs.first().copied()).collect();
+    values.sort_unstable();
+    values.dedup();
+    values
 }
 
 /// The input of a self-test: `n` numbers in 0..1, multiples of 1/256.
@@ -57,6 +79,12 @@ impl<'a> Container<'a> {
             .map_or(Ok(Vec::new()), |(bytes, at)| self_tests(&bytes, n, at))
     }
 
+    /// Ranges of the [values that have them](ranged_values), or none of any.
+    pub fn ranges(&self) -> Result<Vec<ValueRange>, FormatError> {
+        let graph = self.graph();
+        self.ancillary(SectionKind::Ranges)?.map_or(Ok(Vec::new()), |(bytes, at)| ranges(&bytes, graph, at))
+    }
+
     /// The unpacked bytes of an ancillary section, if it is there; its checksum is verified first.
     fn ancillary(&self, kind: SectionKind) -> Result<Option<Found<'a>>, FormatError> {
         let Some(section) = self.sections().iter().find(|s| s.kind == kind) else { return Ok(None) };
@@ -73,6 +101,7 @@ impl Directory {
             SectionKind::Labels => labels(&unpack(section, bytes)?, at).map(drop),
             SectionKind::Provenance => provenance(&unpack(section, bytes)?, at).map(drop),
             SectionKind::SelfTests => self_tests(&unpack(section, bytes)?, self.n_outputs(), at).map(drop),
+            SectionKind::Ranges => ranges(&unpack(section, bytes)?, &self.graph, at).map(drop),
             _ => Ok(()),
         }
     }
@@ -125,6 +154,28 @@ fn self_tests(bytes: &[u8], n_outputs: usize, at: usize) -> Result<Vec<SelfTest>
         Some(SelfTest { seed: u64::from_le_bytes(*seed), expected })
     };
     Ok(bytes.chunks_exact(test_bytes).filter_map(test).collect())
+}
+
+fn ranges(bytes: &[u8], graph: &Graph, at: usize) -> Result<Vec<ValueRange>, FormatError> {
+    let values = ranged_values(graph);
+    let read = || {
+        let mut cbor = Cbor::new(bytes, at);
+        if cbor.array(values.len().saturating_mul(2))? != values.len().saturating_mul(2) {
+            return broken("F-27", at, "the ranges are fewer than the values that layers read");
+        }
+        let mut ranges = Vec::new();
+        for &value in &values {
+            let (low, high) = (cbor.f32()?, cbor.f32()?);
+            if low > 0.0 || high < 0.0 {
+                return broken("F-27", at, "a range that leaves out 0");
+            }
+            ranges.push(ValueRange { value, low, high });
+        }
+        cbor.finish()?;
+        Ok(ranges)
+    };
+    // As for labels.
+    read().map_err(|e: FormatError| FormatError { rule: "F-27", offset: at, ..e })
 }
 
 fn unpack<'b>(section: &Section, bytes: &'b [u8]) -> Result<Cow<'b, [u8]>, FormatError> {

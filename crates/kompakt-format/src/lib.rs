@@ -69,7 +69,7 @@ mod tiles;
 mod verify;
 mod zstd;
 
-pub use ancillary::{SelfTest, self_test_input};
+pub use ancillary::{SelfTest, ValueRange, ranged_values, self_test_input};
 pub use container::{Container, rows_and_cols};
 pub use content::ContentHash;
 pub use decoded::{Decoded, coder_shape, unit_counts};

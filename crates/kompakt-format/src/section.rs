@@ -50,6 +50,8 @@ pub enum SectionKind {
     Provenance,
     /// Inputs and their expected outputs. Code -3.
     SelfTests,
+    /// Between which numbers the inputs of layers lie. Code -4.
+    Ranges,
     /// An ancillary section of a kind that this reader does not know.
     Unknown(i64),
 }
@@ -68,6 +70,7 @@ impl SectionKind {
             Self::Labels => -1,
             Self::Provenance => -2,
             Self::SelfTests => -3,
+            Self::Ranges => -4,
             Self::Unknown(code) => code,
         }
     }
@@ -101,6 +104,7 @@ impl SectionKind {
             -1 => Self::Labels,
             -2 => Self::Provenance,
             -3 => Self::SelfTests,
+            -4 => Self::Ranges,
             code if code < 0 => Self::Unknown(code),
             code => {
                 let problem = alloc::format!("section kind {code} is unknown; the file needs a newer reader");

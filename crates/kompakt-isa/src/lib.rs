@@ -121,6 +121,20 @@ impl Isa {
         }
         false
     }
+
+    /// Whether there are instructions that multiply bytes and add up four products each, in addition to those of its
+    /// level: AVX-VNNI, AVX-512 VNNI, the dot product of Arm.
+    pub fn has_dot(self) -> bool {
+        match self.level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => has!("avxvnni"),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => has!("avx512vnni"),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon => has!("dotprod"),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Debug for Isa {

@@ -30,6 +30,52 @@ use crate::{
 
 pub(crate) use portable::{Four, Portable};
 
+/// Runs a job over integers on an instruction set: see [`Dots`](crate::isa::Dots).
+#[inline(always)]
+pub(crate) fn run_integers<J: Job>(isa: Isa, job: J) -> J::Output {
+    match isa.level() {
+        // SAFETY of the blocks below: an `Isa` of a level proves that the machine has its features, and `has_dot` the others.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 if isa.has_dot() => unsafe { x86_64::Avx512Vnni::run(job) },
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 if isa.has_dot() => unsafe { x86_64::AvxVnni::run(job) },
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 | Level::Avx512 => unsafe { x86_64::Avx2Pairs::run(job) },
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon if isa.has_dot() => unsafe { aarch64::NeonDot::run(job) },
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => unsafe { aarch64::NeonPairs::run(job) },
+        // SAFETY: it needs no features.
+        _ => unsafe { portable::PortableDot::run(job) },
+    }
+}
+
+/// Whether the bytes of the inputs are signed: as the instruction wants them.
+pub(crate) fn has_signed_inputs(isa: Isa) -> bool {
+    match isa.level() {
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => isa.has_dot(),
+        _ => false,
+    }
+}
+
+/// The costs of the forms of a matrix whose elements are four bytes each.
+pub(crate) fn costs_of_integers(isa: Isa) -> &'static Costs {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 if isa.has_dot() => const { &x86_64::Avx512Vnni::COSTS },
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 if isa.has_dot() => const { &x86_64::AvxVnni::COSTS },
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 | Level::Avx512 => const { &x86_64::Avx2Pairs::COSTS },
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon if isa.has_dot() => const { &aarch64::NeonDot::COSTS },
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => const { &aarch64::NeonPairs::COSTS },
+        _ => const { &portable::PortableDot::COSTS },
+    }
+}
+
 /// An instruction set with vectors.
 pub(crate) trait Arch: Sized {
     /// For unaligned windows of positions.

@@ -8,6 +8,7 @@ pub mod depthwise;
 pub(crate) mod expanded;
 pub(crate) mod fill;
 pub mod grid;
+mod int8;
 pub mod planes;
 pub(crate) mod rows;
 pub(crate) mod scratch;

@@ -110,6 +110,17 @@ impl Costs {
         arch::costs(isa)
     }
 
+    /// The table of an instruction set for matrices whose elements are four bytes each.
+    pub fn of_integers(isa: Isa) -> &'static Self {
+        arch::costs_of_integers(isa)
+    }
+
+    /// Nanoseconds of turning floats into bytes, as many.
+    pub fn to_bytes(&self, n: usize) -> f64 {
+        // One pass, as that which pads planes.
+        n as f64 * self.plane_input * 1e-3
+    }
+
     fn kept_weight(&self, n_levels: Option<usize>) -> f64 {
         if n_levels.is_some_and(|n| n <= 32) { self.sliced_codes } else { self.sliced_values }
     }

@@ -83,7 +83,7 @@ impl<L: Vector> VectorEpilogue<L> {
     #[inline(always)]
     pub(crate) unsafe fn apply(self, sum: L) -> L {
         // SAFETY: promised by the caller.
-        unsafe { sum.mul_add(self.scale, self.bias).max_or_self(self.floor).min_or_self(self.ceiling) }
+        unsafe { sum.finish(self.scale, self.bias, self.floor, self.ceiling) }
     }
 }
 

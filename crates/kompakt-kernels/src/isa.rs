@@ -7,10 +7,12 @@
 //! ```
 #![expect(unsafe_code, reason = "what runs over vectors needs their features")]
 
+mod dots;
 mod vector;
 
 use crate::arch::{self, Arch};
 pub(crate) use kompakt_isa::{Isa, Level};
+pub(crate) use dots::{Dot, Dots, Integers};
 pub(crate) use vector::Vector;
 
 /// A computation to be run on an instruction set.
@@ -67,6 +69,13 @@ pub(crate) fn run<J: Job>(isa: Isa, job: J) -> J::Output {
         Level::Scalar => job.define(),
         _ => arch::run(isa, job),
     }
+}
+
+/// Runs a job over integers: the lanes of its sums are `i32`, and each lane of its factors is four bytes. All instruction
+/// sets give the same integers, so there is no separate definition.
+#[inline(always)]
+pub(crate) fn run_integers<J: Job>(isa: Isa, job: J) -> J::Output {
+    arch::run_integers(isa, job)
 }
 
 /// Calls a function whose body is plain Rust, compiled once for each instruction set, for loops that the

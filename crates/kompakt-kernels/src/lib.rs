@@ -12,6 +12,8 @@
 //! | [`LaneMatrix`] | the same, where vectors lie one after another | 1 per weight |
 //! | [`dense`] | matrices with nothing pruned; rows that were just unpacked | 1 per weight |
 //!
+//! All of them but columns also run over [bytes](Int8Rows), with sums of integers.
+//!
 //! None of them holds weights with a codebook as a dense matrix of f32: panels expand some rows at a time.
 //! Where zeros are stored and multiplied, as in the last two, that is less work than skipping them.
 //!
@@ -36,6 +38,7 @@ mod arch;
 mod conv;
 mod costs;
 mod epilogue;
+mod int8;
 mod isa;
 mod matrix;
 mod ops;
@@ -54,6 +57,7 @@ pub use conv::{
 };
 pub use costs::Costs;
 pub use epilogue::Epilogue;
+pub use int8::{planes::BytePlanes, quantiser::Quantiser, rows::Int8Rows};
 pub use kompakt_isa::Isa;
 pub use matrix::{
     columns::{self, ColumnMatrix, ColumnScratch},

@@ -212,7 +212,7 @@ unsafe fn tile<
                 if step.carry && MASKED {
                     sum = sum.add(if is_masked { L::load_masked(at, lie.last) } else { L::load(at) });
                 }
-                let out = if MASKED || step.is_last { epilogue.apply(sum) } else { sum };
+                let out = if (MASKED && !L::INTEGERS) || step.is_last { epilogue.apply(sum) } else { sum };
                 if is_masked { out.store_masked(at, lie.last) } else { out.store(at) }
             }
         }

@@ -90,6 +90,7 @@ impl Account {
                 SectionKind::Labels => account.other("labels", bytes, true),
                 SectionKind::Provenance => account.other("provenance", bytes, true),
                 SectionKind::SelfTests => account.other("self-tests", bytes, true),
+                SectionKind::Ranges => account.other("ranges", bytes, true),
                 kind => account.other(&format!("section {}", kind.code()), bytes, kind.is_ancillary()),
             }
         }

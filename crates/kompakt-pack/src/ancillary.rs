@@ -1,4 +1,4 @@
-//! Labels, history and self-tests as sections, compressed with Zstandard where that is smaller.
+//! Labels, history, self-tests and ranges as sections, compressed with Zstandard where that is smaller.
 
 use crate::{cbor::Cbor, content::About, error::PackError, sections::Section};
 use kompakt_format::{SectionKind, limits::MAX_ANCILLARY_BYTES};
@@ -28,6 +28,14 @@ pub(crate) fn sections(about: &About) -> Result<Vec<Section>, PackError> {
             bytes.extend(test.expected.iter().flat_map(|v| v.to_le_bytes()));
         }
         sections.push(packed(SectionKind::SelfTests, bytes)?);
+    }
+    if !about.ranges.is_empty() {
+        let mut cbor = Cbor::default();
+        cbor.array(2 * about.ranges.len());
+        for range in &about.ranges {
+            cbor.float(f64::from(range.low)).float(f64::from(range.high));
+        }
+        sections.push(packed(SectionKind::Ranges, cbor.0)?);
     }
     Ok(sections)
 }

@@ -1,7 +1,7 @@
 //! The content to be packed, from any source.
 
 use crate::{convert, directory, error::PackError, order::order_units, self_test, simplify};
-use kompakt_format::{Container, Decoded, SelfTest};
+use kompakt_format::{Container, Decoded, SelfTest, ValueRange, ranged_values};
 use kompakt_graph::Graph;
 use kompakt_model::{Model, ModelFile};
 use kompakt_prep::Pipeline;
@@ -21,6 +21,7 @@ pub struct About {
     /// JSON.
     pub(crate) provenance: Option<String>,
     pub(crate) self_tests: Vec<SelfTest>,
+    pub(crate) ranges: Vec<ValueRange>,
 }
 
 /// A source of parameters, one at a time.
@@ -60,6 +61,7 @@ impl About {
             labels: model.labels.clone(),
             provenance,
             self_tests: Vec::new(),
+            ranges: Vec::new(),
         })
     }
 
@@ -75,6 +77,7 @@ impl About {
             labels: container.labels()?,
             provenance: container.provenance()?,
             self_tests: container.self_tests()?,
+            ranges: container.ranges()?,
         })
     }
 
@@ -90,7 +93,26 @@ impl About {
             labels: Vec::new(),
             provenance: None,
             self_tests: Vec::new(),
+            ranges: Vec::new(),
         }
+    }
+
+    /// Sets the ranges of all values that [have one](ranged_values), or none.
+    ///
+    /// Errors: of other values, or one that leaves out 0 or is not finite.
+    fn set_ranges(&mut self, ranges: Vec<ValueRange>) -> Result<(), PackError> {
+        let values = ranged_values(&self.graph);
+        let is_range = |r: &ValueRange| r.low <= 0.0 && r.high >= 0.0 && r.low.is_finite() && r.high.is_finite();
+        if !ranges.is_empty() && !ranges.iter().map(|r| r.value).eq(values) {
+            return Err(PackError::unsupported("ranges", "not one for each value that layers read"));
+        }
+        if let Some(range) = ranges.iter().find(|r| !is_range(r)) {
+            let problem = format!("of value {}: from {} to {}", range.value, range.low, range.high);
+            return Err(PackError::unsupported("ranges", problem));
+        }
+        // One way to write 0.
+        self.ranges = ranges.into_iter().map(|r| ValueRange { low: r.low + 0.0, high: r.high + 0.0, ..r }).collect();
+        Ok(())
     }
 
     /// Parameters of the network as it entered the pipeline.
@@ -136,6 +158,13 @@ impl InMemory {
         let parameters: Vec<Vec<f32>> = self.parameters.iter().map(dense).collect();
         self.about.self_tests = self_test::make(&self.about, &parameters, n)?;
         Ok(())
+    }
+
+    /// Adds the ranges of the values that layers read.
+    ///
+    /// Errors: of other values, or one that leaves out 0 or is not finite.
+    pub fn set_ranges(&mut self, ranges: Vec<ValueRange>) -> Result<(), PackError> {
+        self.about.set_ranges(ranges)
     }
 }
 
@@ -185,6 +214,13 @@ impl<'c, 'a> Packed<'c, 'a> {
     /// Decodes the pool.
     pub fn new(container: &'c Container<'a>) -> Result<Self, PackError> {
         Ok(Self { about: About::of_container(container)?, pool: container.pool()?, container })
+    }
+
+    /// Replaces the ranges of the values that layers read; an empty list removes them.
+    ///
+    /// Errors: of other values, or one that leaves out 0 or is not finite.
+    pub fn set_ranges(&mut self, ranges: Vec<ValueRange>) -> Result<(), PackError> {
+        self.about.set_ranges(ranges)
     }
 }
 

@@ -102,6 +102,7 @@ fn section_kinds() {
         (SectionKind::Labels, "labels"),
         (SectionKind::Provenance, "provenance"),
         (SectionKind::SelfTests, "self-tests"),
+        (SectionKind::Ranges, "ranges"),
     ];
     assert_eq!(numbered("kind"), named(&kinds.map(|(kind, name)| (kind.code(), name))));
 }

@@ -75,6 +75,12 @@ pub enum RuntimeError {
         /// The largest magnitude of the stored output.
         largest: f32,
     },
+    /// Layers cannot read integers without the ranges of their inputs.
+    #[error(
+        "int8 activations need the ranges of values, which the file does not hold: add them by `kompakt calibrate FILE -o NEW \
+         --data IMAGES`, or compress with `--activations int8`"
+    )]
+    NoRanges,
     /// The budget is less than the network needs even if all tiles are streamed.
     #[error(
         "a RAM budget of {budget} bytes is too small: {least} is the least possible for batches of {max_batch}"

@@ -9,7 +9,11 @@ mod vectors;
 use crate::{
     error::RuntimeError,
     exec::Threads,
-    schedule::{LayerSpec, forms::FormKind},
+    schedule::{
+        LayerSpec,
+        forms::FormKind,
+        int8::{Int8Input, Int8Layer},
+    },
     weights::{RowScratch, StoredWeights},
 };
 use alloc::vec::Vec;
@@ -31,6 +35,10 @@ pub(crate) struct PreparedLayer<'m> {
     pub(crate) n_kept: usize,
     pub(crate) n_weights: usize,
     n_rows: usize,
+    /// How its input becomes bytes, if it reads these.
+    pub(crate) int8: Option<Int8Input>,
+    /// Then the error of its weights, relative to them.
+    pub(crate) int8_error: Option<f64>,
 }
 
 /// Scratch memory of a thread.
@@ -81,7 +89,52 @@ impl<'m> PreparedLayer<'m> {
         };
         let (n_kept, n_weights, n_rows) = (weights.n_kept, weights.n_rows * weights.n_cols, weights.n_rows);
         let weights = (target.form == FormKind::FromFile).then_some(weights);
-        Ok(Self { spec, weights, form_kind: target.form, form, scale, bias, n_kept, n_weights, n_rows })
+        Ok(Self {
+            spec,
+            weights,
+            form_kind: target.form,
+            form,
+            scale,
+            bias,
+            n_kept,
+            n_weights,
+            n_rows,
+            int8: None,
+            int8_error: None,
+        })
+    }
+
+    /// Builds a layer over bytes.
+    pub(crate) fn of_bytes(
+        spec: LayerSpec,
+        weights: &StoredWeights<'_>,
+        Int8Layer { rows, input }: Int8Layer,
+        target: Target,
+        (scale, bias): (Option<Vec<f32>>, Option<Vec<f32>>),
+    ) -> Self {
+        let (n_kept, n_rows) = (weights.n_kept, weights.n_rows);
+        // y = s_x s_w (sum of w q - z sum of w), then scale and bias.
+        let (step, zero) = (input.quantiser.scale(), input.quantiser.zero_point(target.isa));
+        let steps = rows.scales().iter().enumerate();
+        let new_scale: Vec<f32> =
+            steps.map(|(row, s)| step * s * scale.as_ref().map_or(1.0, |scale| scale[row])).collect();
+        let offset = |row: usize| f64::from(zero) * f64::from(rows.sums()[row]) * f64::from(new_scale[row]);
+        let old = |row: usize| f64::from(bias.as_ref().map_or(0.0, |bias| bias[row]));
+        let new_bias = (0..n_rows).map(|row| (old(row) - offset(row)) as f32).collect();
+        let int8_error = Some(rows.error());
+        Self {
+            form: Form::of_bytes(&spec, rows, &target),
+            spec,
+            weights: None,
+            form_kind: target.form,
+            scale: Some(new_scale),
+            bias: Some(new_bias),
+            n_kept,
+            n_weights: n_rows * weights.n_cols,
+            n_rows,
+            int8: Some(input),
+            int8_error,
+        }
     }
 
     /// The bytes of memory that its form holds.

@@ -33,6 +33,8 @@
 //! 1e-5 of the largest (of the largest sum of absolute products, where terms cancel), on every tier and instruction
 //! set; they do not depend on the number of threads.
 //!
+//! With [`SessionOptions::activations`] other than the default, layers may multiply integers of 8 bits: faster, and approximate.
+//!
 //! What is not here: training, writing, and any knowledge of instruction sets (`kompakt-kernels`).
 
 #![no_std]
@@ -62,7 +64,7 @@ pub use kompakt_format::SelfTest;
 pub use kompakt_kernels::{Codebook, Isa, RowWeights};
 pub use model::Model;
 pub use schedule::plan::{DevicePlan, LayerPlan, Plan};
-pub use session::{OwnedSession, Port, Prediction, Session, SessionOptions};
+pub use session::{Activations, OwnedSession, Port, Prediction, Session, SessionOptions};
 #[cfg(feature = "signatures")]
 pub use signature::PublicKey;
 pub use weights::{CompressedRows, Parameters};

@@ -22,6 +22,7 @@ pub(crate) mod costs;
 mod features_last;
 pub(crate) mod forms;
 pub(crate) mod general;
+pub(crate) mod int8;
 pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod planner;
@@ -158,19 +159,30 @@ impl Schedule {
     /// Schedules a program for up to `max_batch` images at once. The forms of its layers are still open.
     ///
     /// Errors: all operations that cannot be run here, with the reasons.
-    pub(crate) fn new(program: &Program, max_batch: usize) -> Result<Self, Vec<String>> {
+    ///
+    /// `fuses_depthwise`: whether a convolution and the depthwise one after it may be one step.
+    pub(crate) fn new(program: &Program, max_batch: usize, fuses_depthwise: bool) -> Result<Self, Vec<String>> {
         let program = features_last::multiply(simplify::simplify(program));
-        compile::compile(&program, max_batch > 1)
+        compile::compile(&program, max_batch > 1, fuses_depthwise)
     }
 
     /// Sets the convolutions' input layouts for the chosen forms, and divides the steps into segments. Called
     /// once, before buffers are placed.
-    pub(crate) fn settle(&mut self, choices: &[Choice], max_batch: usize) {
+    ///
+    /// `n_bytes`: for each layer that reads bytes, elements of four of them in an image.
+    pub(crate) fn settle(&mut self, choices: &[Choice], n_bytes: &[Option<usize>], max_batch: usize) {
         for (spec, choice) in self.layers.iter_mut().zip(choices) {
             spec.conv = choice.conv;
         }
         let Self { steps, buffers, layers, .. } = self;
         for (at, step) in steps.iter_mut().enumerate() {
+            if let StepKind::Linear { layer } | StepKind::Convolution { layer, .. } = step.kind
+                && let Some(len) = n_bytes[layer]
+            {
+                let layout = buffers[step.reads[0]].layout;
+                buffers.push(Buffer { len, first: at, last: at, layout, n_images: usize::MAX });
+                step.bytes = Some(buffers.len() - 1);
+            }
             if let StepKind::Convolution { layer, conv } = &mut step.kind
                 && let Some(chosen) = layers[*layer].conv
             {

@@ -6,7 +6,7 @@ mod port;
 mod prediction;
 mod self_test;
 
-pub use options::SessionOptions;
+pub use options::{Activations, SessionOptions};
 pub use owned::OwnedSession;
 pub use port::Port;
 pub use prediction::Prediction;

@@ -80,6 +80,17 @@ impl<'m> StoredWeights<'m> {
         }
     }
 
+    /// Gives the rows back that [`take_rows`](Self::take_rows) took.
+    pub(crate) fn put_back(&mut self, rows: CompressedRows) {
+        self.decoded = Some(rows);
+    }
+
+    /// Takes the exact number of kept weights from its rows.
+    pub(crate) fn is_counted(&mut self, rows: &CompressedRows) {
+        (self.n_kept, self.most_kept) = (rows.n_kept(), rows.n_kept());
+        self.is_full = self.n_kept == self.n_rows * self.n_cols;
+    }
+
     fn decode(&self) -> Result<CompressedRows, RuntimeError> {
         let mut rows = CompressedRows::new(self.n_cols, self.codebook.clone(), true);
         rows.reserve(self.n_rows, self.n_kept.min(self.n_rows * self.n_cols));

@@ -15,7 +15,7 @@ use crate::{training::Plan, tuning::Tuning};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use kompakt_compress::{
-    Compressed, Images, Metric, Options, Scan, check_after, check_before, check_file, compress, doubts, table,
+    Activations, Compressed, Images, Metric, Options, Scan, check_after, check_before, check_file, compress, doubts, table,
 };
 use kompakt_format::Tier;
 use kompakt_model::Model;
@@ -78,6 +78,10 @@ pub(crate) struct Arguments {
     /// What the random numbers of --finetune come from
     #[arg(long, value_name = "N", default_value_t = 1, requires = "finetune")]
     seed: u64,
+    /// The numbers in which layers read their inputs: f32, or int8. With int8 the file gets the ranges of these inputs, so that
+    /// `kompakt-run --activations int8` runs it faster, and accuracy is measured so
+    #[arg(long, value_name = "NAME", default_value = "f32")]
+    activations: Activations,
     /// How weights are coded; `kompakt repack` switches without loss
     #[arg(long, value_enum, default_value_t = TierName::Smallest)]
     tier: TierName,
@@ -165,7 +169,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.output.write_with(|path| std::fs::write(path, &made.packed).context("writing the file"))?;
     if !arguments.quiet {
         let is_labelled = work.images.as_ref().is_some_and(|(_, validation)| !validation.labels.is_empty());
-        let speed = speed::line(&made.packed)?;
+        let speed = speed::line(&made.packed, arguments.activations)?;
         drop(shown);
         say(&made, &work.model, &options, is_labelled, &speed);
         if let Some(doubts) = doubts(&made.outcome, options.target) {
@@ -280,7 +284,8 @@ fn options(arguments: &Arguments, dense_bytes: u64) -> Result<Options> {
         TierName::Direct => Tier::Direct,
     };
     let (metric, reach) = judged_by(arguments)?;
-    Ok(Options::new(drop, bytes, arguments.noise, tier).judged_by(metric, reach))
+    let options = Options::new(drop, bytes, arguments.noise, tier).judged_by(metric, reach);
+    Ok(Options { activations: arguments.activations, ..options })
 }
 
 /// The scan in a file, or none where there is no file.

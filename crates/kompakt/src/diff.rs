@@ -93,6 +93,7 @@ pub(crate) fn differences(a: &Container<'_>, b: &Container<'_>) -> Result<Vec<St
     compare("labels", a.labels()? == b.labels()?);
     compare("provenance", a.provenance()? == b.provenance()?);
     compare("self-tests", a.self_tests()? == b.self_tests()?);
+    compare("ranges", a.ranges()? == b.ranges()?);
     if is_same_network(a.graph(), b.graph()) {
         for ((param, a), b) in a.graph().params().iter().zip(a.decode()?).zip(b.decode()?) {
             if a != b {

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use kompakt_compress::{CompressError, Detected, Evaluation, Metric, Recognised};
 use kompakt_data::{Dataset, Labelling, Reconciled, Split, load_sample, reconcile};
 use kompakt_prep::{Pipeline, Scratch};
-use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
+use kompakt_runtime::{Activations, Model, RuntimeError, Session, SessionOptions};
 use std::{io::Write, path::PathBuf};
 
 /// Batch size.
@@ -50,6 +50,10 @@ pub(crate) struct Arguments {
     /// image
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
+    /// The numbers in which layers read their inputs: f32, or int8, for which the file must hold ranges (`kompakt compress
+    /// --activations int8`, `kompakt calibrate`). The original of --against is always run in f32
+    #[arg(long, value_name = "NAME", default_value = "f32")]
+    activations: Activations,
     /// What is done to a raw image first, for a model that does not say: a preset (none, normalize, imagenet,
     /// inception, caffe, bytes, deskew, features: `kompakt prep list`), words (resize=256 mean=A,B,C std=D), a JSON list of
     /// steps, or a file with one (see spec/preprocessing.md)
@@ -137,8 +141,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         arguments.against.as_ref().map(|path| Runnable::open(&arguments.source.of(path))).transpose()?;
     let model = Model::from_bytes(&own.bytes).map_err(broken)?;
     let theirs = original.as_ref().map(|o| Model::from_bytes(&o.bytes)).transpose().map_err(broken)?;
-    let mut session = session_of(&model)?;
-    let mut other = theirs.as_ref().map(session_of).transpose()?;
+    let mut session = session_of(&model, arguments.activations)?;
+    let mut other = theirs.as_ref().map(|model| session_of(model, Activations::F32)).transpose()?;
 
     let shape = session.input_shape().to_vec();
     let steps = match &arguments.prep {
@@ -211,8 +215,9 @@ fn hint(found: &Evaluation, has_steps: bool) {
     }
 }
 
-fn session_of<'m>(model: &'m Model<'m>) -> Result<Session<'m>> {
+fn session_of<'m>(model: &'m Model<'m>, activations: Activations) -> Result<Session<'m>> {
     let mut options = SessionOptions::default();
+    options.activations = activations;
     options.max_batch = BATCH;
     options.threads = std::thread::available_parallelism().map_or(1, usize::from);
     Session::new(model, &options).map_err(broken)

@@ -3,7 +3,7 @@
 //! The stages are their own command lines; every other subcommand is a module of this crate.
 
 use crate::{
-    completions, compress, data, devices, diff, eval, export, import, inspect, keygen, man, patch, prep,
+    calibrate, completions, compress, data, devices, diff, eval, export, import, inspect, keygen, man, patch, prep,
     process, repack, report, sense, sign,
     stages::{self, Stage},
     unpack, verify,
@@ -35,6 +35,7 @@ enum Command {
     Pack(stages::pack::Args),
     Run(stages::run::Args),
     Compress(compress::Arguments),
+    Calibrate(calibrate::Arguments),
     Sense(sense::Arguments),
     Eval(eval::Arguments),
     Import(import::Arguments),
@@ -93,6 +94,7 @@ fn run(arguments: Arguments) -> u8 {
         Command::Pack(args) => args.run(),
         Command::Run(args) => args.run(),
         Command::Compress(arguments) => compress::run(&arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
         Command::Sense(arguments) => sense::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

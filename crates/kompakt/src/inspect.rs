@@ -163,6 +163,10 @@ fn summary(container: &Container<'_>, decode_ms: f64) -> Result<String> {
     if n_tests > 0 {
         lines.push(format!("{n_tests} self-tests"));
     }
+    let ranges = container.ranges()?;
+    if !ranges.is_empty() {
+        lines.push(format!("ranges of {} values, for --activations int8", ranges.len()));
+    }
     lines.push(String::new());
     lines.push(String::new());
     Ok(lines.join("\n"))
@@ -189,6 +193,9 @@ pub(crate) fn json(container: &Container<'_>, account: &Account, decode_ms: f64)
         "measured": container.measured().iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
         "provenance": provenance,
         "self_tests": container.self_tests()?.len(),
+        "ranges": container.ranges()?.iter().map(|r| json!({
+            "value": container.graph().value_name(r.value), "low": r.low, "high": r.high,
+        })).collect::<Vec<_>>(),
         "tensors": account.parameters.iter().map(tensor).collect::<Vec<_>>(),
         "others": account.others.iter().map(|o| {
             json!({"name": o.name, "bytes": o.bytes, "ancillary": o.is_ancillary})

@@ -3,6 +3,7 @@
 //! The libraries know nothing of command lines, standard streams and progress bars; those are here.
 
 mod byte_count;
+mod calibrate;
 mod calibration;
 mod completions;
 mod compress;

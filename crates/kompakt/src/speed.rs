@@ -8,14 +8,14 @@ use crate::network::failed;
 use anyhow::Result;
 use kompakt_compress::CompressError;
 use kompakt_graph::Graph;
-use kompakt_runtime::{Model, Plan, RuntimeError, Session, SessionOptions};
+use kompakt_runtime::{Activations, Model, Plan, RuntimeError, Session, SessionOptions};
 
 /// One line about a packed network, compared with the same network unpruned.
-pub(crate) fn line(packed: &[u8]) -> Result<String> {
+pub(crate) fn line(packed: &[u8], activations: Activations) -> Result<String> {
     let broken = |error: RuntimeError| failed(CompressError::Run(error));
     let model = Model::from_bytes(packed).map_err(broken)?;
     let mut options = SessionOptions::default();
-    options.threads = 1;
+    (options.threads, options.activations) = (1, activations);
     let session = Session::new(&model, &options).map_err(broken)?;
     let container = model.container().map_err(broken)?;
     Ok(text(container.graph(), session.plan()))

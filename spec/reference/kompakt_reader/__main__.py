@@ -29,7 +29,7 @@ def summary(container, decoded):
                 "sha256": digest(values),
             }
         )
-    return {
+    found = {
         "tier": TIERS[container.tier],
         "content_hash": container.content_hash.hex(),
         "inputs": [list(s) for s in container.graph.shapes[: container.graph.n_inputs]],
@@ -44,6 +44,8 @@ def summary(container, decoded):
         "self_tests": [{"seed": seed, "expected": expected} for seed, expected in container.self_tests()],
         "tensors": tensors,
     }
+    ranges = [{"value": value, "low": low, "high": high} for value, low, high in container.ranges()]
+    return found | ({"ranges": ranges} if ranges else {})
 
 
 def main(argv=None):

@@ -23,7 +23,7 @@ TIER, CONTENT_HASH, INPUTS, NODES, OUTPUTS, PREPROCESSING, PARAMETERS, SECTIONS 
 NAMES, DENSE_PARAMETERS, MEASURED = -1, -2, -3
 FORMATS = ("f32", "f16", "scaled")
 POOL, NUMBERS, ADAPTIVE, RAW, DIRECT_TILES, STREAM_TILES, STREAM_TABLES = range(7)
-LABELS, PROVENANCE, SELF_TESTS = -1, -2, -3
+LABELS, PROVENANCE, SELF_TESTS, RANGES = -1, -2, -3, -4
 TIERS_OF_KIND = {POOL: (0,), NUMBERS: (1, 2), ADAPTIVE: (0,), RAW: (0, 1, 2), DIRECT_TILES: (2,), STREAM_TILES: (1,), STREAM_TABLES: (1,)}  # fmt: skip
 
 
@@ -338,11 +338,11 @@ class Container:
         if kind == RAW and len(rest) == 1:
             need(is_size(rest[0]), "F-7", at, "no length")
             section.unpacked, rest = rest[0], []
-        if SELF_TESTS <= kind < 0 and len(rest) == 1:
+        if RANGES <= kind < 0 and len(rest) == 1:
             need(is_size(rest[0]), "F-7", at, "no length")
             need(rest[0] <= MAX_ANCILLARY_BYTES, "F-15", at, "an ancillary section that is too long")
             section.unpacked, rest = rest[0], []
-        need(not rest or kind < SELF_TESTS, "F-7", at, "a line that is too long")
+        need(not rest or kind < RANGES, "F-7", at, "a line that is too long")
         return section
 
     def place(self):
@@ -406,7 +406,7 @@ class Container:
             content.update(parameter.hashed())
         content.update(self.data[self.spans[INPUTS][0] : self.spans[PARAMETERS][2]])
         need(content.digest()[:8] == self.content_hash, "F-25", self.start, "the content hash does not fit")
-        self.labels(), self.provenance(), self.self_tests()
+        self.labels(), self.provenance(), self.self_tests(), self.ranges()
         return decoded
 
     # Ancillary
@@ -454,6 +454,24 @@ class Container:
         need(len(data) % size == 0, "F-26", at, "not a whole number of self-tests")
         tests = [struct.unpack(f"<Q{n}f", data[i : i + size]) for i in range(0, len(data), size)]
         return [(test[0], list(test[1:])) for test in tests]
+
+    def ranges(self):
+        """Triples of a value, its lowest and its highest number. Rule F-27."""
+        data, at = self.ancillary(RANGES)
+        if data is None:
+            return []
+        nodes = [node for node in self.graph.nodes if node.op in ("linear", "conv2d")]
+        values = sorted({node.inputs[0] for node in nodes})
+        try:
+            numbers = cbor.document(data, at)
+        except Refused as error:
+            raise Refused("F-27", error.offset, error.problem) from None
+        is_list = isinstance(numbers, list) and len(numbers) == 2 * len(values)
+        need(is_list, "F-27", at, "not two numbers for each value that layers read")
+        is_single = all(isinstance(n, Float) and f32(n) == n for n in numbers)
+        need(is_single, "F-27", at, "a bound that is no float in single precision")
+        need(all(n <= 0 for n in numbers[::2]) and all(n >= 0 for n in numbers[1::2]), "F-27", at, "a range without 0")
+        return list(zip(values, numbers[::2], numbers[1::2]))
 
 
 READERS = {

@@ -1,6 +1,10 @@
 //! NEON: 128-bit vectors with fused multiply-add, thirty-two registers.
 #![expect(unsafe_code, reason = "vector loads and stores through pointers; the callers hold the bounds")]
 
+mod integers;
+
+pub(crate) use integers::{NeonDot, NeonPairs};
+
 use super::{Arch, portable::FourLanes};
 use crate::{
     Costs,

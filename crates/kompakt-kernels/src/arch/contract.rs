@@ -5,7 +5,7 @@ use super::Arch;
 use crate::{
     Codebook,
     conv::grid::LANES,
-    isa::{Isa, Job, Vector, run},
+    isa::{Isa, Job, Vector, run, run_integers},
     matrix::sliced::FILLER,
 };
 
@@ -35,6 +35,62 @@ fn every_instruction_set_of_the_machine_keeps_the_contract() {
     for isa in Isa::available().filter(|isa| *isa != Isa::SCALAR) {
         let lanes = run(isa, Contract);
         assert!([4, 8, 16].contains(&lanes), "{isa} has vectors of {lanes}");
+    }
+}
+
+/// The products of bytes of one instruction set.
+struct Products;
+
+impl Job for Products {
+    type Output = ();
+
+    fn define(self) {}
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        unsafe {
+            products::<A::Narrow>();
+            products::<A::Wide>();
+        }
+    }
+}
+
+#[test]
+fn products_of_bytes_are_exact() {
+    Isa::available().for_each(|isa| run_integers(isa, Products));
+    // Also where the machine has better instructions.
+    #[cfg(target_arch = "x86_64")]
+    if Isa::by_name("avx2").is_some() {
+        unsafe { super::x86_64::Avx2Pairs::run(Products) };
+    }
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        super::aarch64::NeonPairs::run(Products)
+    };
+}
+
+unsafe fn products<V: Vector>() {
+    assert!(V::INTEGERS && V::SUMS >= 8);
+    // Bytes below 128 are the same signed and unsigned; the other test has all.
+    let patterns = [[0u8, 1, 127, 64], [127; 4], [3, 0, 99, 1]];
+    let weights = [[127i8, 127, 127, 127], [-127, -127, -127, -127], [-1, 0, 127, -128], [5, -7, 0, 1]];
+    for (i, w) in (0..12).zip(weights.iter().cycle()) {
+        let x: [f32; 16] = core::array::from_fn(|lane| f32::from_bits(u32::from_le_bytes(patterns[(i + lane) % 3])));
+        let w_ = w.map(i8::cast_unsigned);
+        unsafe {
+            let weight = V::splat(f32::from_bits(u32::from_le_bytes(w_)));
+            let start = V::splat(f32::from_bits((-5i32).cast_unsigned()));
+            let sums = lanes(V::load(x.as_ptr()).mul_add(weight, start).add(start));
+            let one = V::splat(1.0);
+            let (low, high) = (V::splat(-1e9), V::splat(1e9));
+            let floats = lanes(V::load(sums.as_ptr()).finish(one, V::splat(0.5), low, high));
+            for lane in 0..V::N {
+                let products = patterns[(i + lane) % 3].iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w));
+                let exact = products.sum::<i32>() - 10;
+                assert_eq!(sums[lane].to_bits().cast_signed(), exact);
+                assert_eq!(floats[lane], exact as f32 + 0.5);
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::Arch;
 use crate::{
     Costs,
-    isa::{Job, Vector},
+    isa::{Dot, Dots, Integers, Job, Vector},
 };
 
 /// Plain Rust, four at a time.
@@ -133,6 +133,51 @@ impl Vector for Four {
             let [a, b, c, d] = codes.cast::<[u8; 4]>().read().map(usize::from);
             Self([*levels.add(a), *levels.add(b), *levels.add(c), *levels.add(d)])
         }
+    }
+}
+
+/// The same over integers.
+pub(crate) struct PortableDot;
+
+impl Arch for PortableDot {
+    type Narrow = Dots<Four, FourDot>;
+    type Wide = Dots<Four, FourDot>;
+    const COSTS: Costs =
+        Costs { sliced_values: 2000.0, dense_values: 1500.0, tap_vector: 9000.0, plane_vector: 9000.0, panel_vector: 9000.0, ..Portable::COSTS };
+
+    #[inline(never)]
+    unsafe fn run<J: Job>(job: J) -> J::Output {
+        // SAFETY: it needs no features.
+        unsafe { job.run::<Self>() }
+    }
+}
+
+/// Bytes multiplied one by one.
+#[derive(Clone, Copy)]
+pub(crate) struct FourDot;
+
+impl Dot<Four> for FourDot {
+    const SUMS: usize = 8;
+    #[inline(always)]
+    unsafe fn dot(x: Four, w: Four, to: Four) -> Four {
+        let lane = |i: usize| {
+            let (x, w) = (x.0[i].to_bits().to_le_bytes(), w.0[i].to_bits().to_le_bytes());
+            let products = (0..4).map(|k| i32::from(x[k]) * i32::from(w[k].cast_signed()));
+            products.fold(to.0[i].to_bits().cast_signed(), i32::wrapping_add).cast_unsigned()
+        };
+        Four([0, 1, 2, 3].map(|i| f32::from_bits(lane(i))))
+    }
+}
+
+// SAFETY: no method needs features.
+impl Integers for Four {
+    #[inline(always)]
+    unsafe fn add_integers(self, other: Self) -> Self {
+        Self([0, 1, 2, 3].map(|i| f32::from_bits(self.0[i].to_bits().wrapping_add(other.0[i].to_bits()))))
+    }
+    #[inline(always)]
+    unsafe fn to_floats(self) -> Self {
+        Self(self.0.map(|lane| lane.to_bits().cast_signed() as f32))
     }
 }
 

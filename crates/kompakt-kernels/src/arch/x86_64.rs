@@ -1,9 +1,12 @@
 //! AVX2 and AVX-512.
 #![expect(unsafe_code, reason = "functions for certain features call generic ones that promise nothing")]
 
+mod integers;
 mod lookup;
 mod spread;
 mod vectors;
+
+pub(crate) use integers::{Avx2Pairs, Avx512Vnni, AvxVnni};
 
 use super::Arch;
 use crate::{Codebook, Costs, conv::grid::LANES, isa::Job};

@@ -45,7 +45,7 @@ pub struct Convolution {
     pub(super) shape: ConvShape,
     pub(super) groups: usize,
     /// Zeros below and to the right.
-    after: [usize; 2],
+    pub(super) after: [usize; 2],
     pub(super) input: Input,
 }
 
@@ -221,7 +221,7 @@ impl Convolution {
 }
 
 /// The input in planes.
-fn planes_of(shape: &ConvShape, groups: usize, after: [usize; 2]) -> Planes {
+pub(super) fn planes_of(shape: &ConvShape, groups: usize, after: [usize; 2]) -> Planes {
     let ConvShape { channels, size, before, stride, kernel, .. } = *shape;
     let planes = Planes { channels: groups * channels, size, before, after, stride, row_align: 1 };
     planes.aligned_for(kernel)

@@ -11,7 +11,18 @@ impl Convolution {
     ///
     /// Inputs and outputs are assumed to be in cache.
     pub fn cost(&self, isa: Isa, form: WindowForm, n_kept: usize, n_levels: Option<usize>) -> f64 {
-        let (costs, shape) = (Costs::of(isa), &self.shape);
+        self.cost_by(Costs::of(isa), form, n_kept, n_levels)
+    }
+
+    /// The same by a table.
+    pub(super) fn cost_by(
+        &self,
+        costs: &Costs,
+        form: WindowForm,
+        n_kept: usize,
+        n_levels: Option<usize>,
+    ) -> f64 {
+        let shape = &self.shape;
         let n_weights = self.n_weights();
         let channels = (self.groups * shape.channels) as f64;
         let outputs = (self.groups * shape.outputs) as f64;

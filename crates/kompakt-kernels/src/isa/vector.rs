@@ -18,6 +18,8 @@ pub(crate) trait Vector: Copy {
     const SUMS: usize;
     /// Whether [`mul_add`](Self::mul_add) rounds once.
     const FUSED: bool;
+    /// Whether the lanes of sums are integers, and each lane of a factor four bytes: see [`Dots`](super::Dots).
+    const INTEGERS: bool = false;
     /// A mask of lanes.
     type Mask: Copy;
     /// The first 32 levels of a codebook, ready to be looked up.
@@ -40,6 +42,12 @@ pub(crate) trait Vector: Copy {
     unsafe fn max_or_self(self, other: Self) -> Self;
     /// The smaller; `self` where either is NaN.
     unsafe fn min_or_self(self, other: Self) -> Self;
+    /// `min(max(self * scale + bias, floor), ceiling)` of a sum, as floats; NaN stays NaN.
+    #[inline(always)]
+    unsafe fn finish(self, scale: Self, bias: Self, floor: Self, ceiling: Self) -> Self {
+        // SAFETY: passed on.
+        unsafe { self.mul_add(scale, bias).max_or_self(floor).min_or_self(ceiling) }
+    }
     /// The even and the odd of the elements of both, end to end.
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2];
     /// `x` at the `N` columns at `idx`.

@@ -12,8 +12,11 @@
 use crate::{
     Codebook, Isa,
     arch::Arch,
-    isa::{Job, Vector, run},
-    matrix::rows::{PARTS, add_product, whole},
+    isa::{Job, Vector, run, run_integers},
+    matrix::{
+        rows::{PARTS, add_product, whole},
+        sliced::of_integer,
+    },
 };
 
 /// `sum of book[codes[i]] * x[i]`.
@@ -30,6 +33,13 @@ pub fn dot_codes(isa: Isa, codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
 pub fn dot_rows(isa: Isa, values: &[f32], x: &[f32], y: &mut [f32]) {
     assert_eq!(values.len(), x.len() * y.len(), "values, x and y");
     run(isa, DotRows { values, x, y });
+}
+
+/// The same where each value and each element of `x` stands for four bytes, as its bits: `y` are the sums, as floats.
+pub fn dot_rows_of_bytes(isa: Isa, values: &[f32], x: &[f32], y: &mut [f32]) {
+    assert_eq!(values.len(), x.len() * y.len(), "values, x and y");
+    run_integers(isa, DotRows { values, x, y: &mut *y });
+    y.iter_mut().for_each(|y| *y = of_integer(*y));
 }
 
 /// `sum of book[codes[i]] * x[cols[i]]`, for a row that was just unpacked: weights that stay in a file.
@@ -186,7 +196,7 @@ unsafe fn dots<L: Vector, const R: usize>(values: *const f32, x: &[f32], y: &mut
                 let at = i + u * L::N;
                 let x = L::load(x.add(at));
                 for r in 0..R {
-                    sums[r][u] = L::load(values.add(r * n + at)).mul_add(x, sums[r][u]);
+                    sums[r][u] = x.mul_add(L::load(values.add(r * n + at)), sums[r][u]);
                 }
             }
             i += SUMS * L::N;
@@ -195,7 +205,7 @@ unsafe fn dots<L: Vector, const R: usize>(values: *const f32, x: &[f32], y: &mut
             let mask = L::first((n - i).min(L::N));
             let x = L::load_masked(x.add(i), mask);
             for r in 0..R {
-                sums[r][0] = L::load_masked(values.add(r * n + i), mask).mul_add(x, sums[r][0]);
+                sums[r][0] = x.mul_add(L::load_masked(values.add(r * n + i), mask), sums[r][0]);
             }
             i += L::N;
         }
@@ -206,7 +216,10 @@ unsafe fn dots<L: Vector, const R: usize>(values: *const f32, x: &[f32], y: &mut
             while n > 1 {
                 n /= 2;
                 for i in 0..n {
-                    lanes[i] += lanes[i + n];
+                    lanes[i] = match L::INTEGERS {
+                        true => f32::from_bits(lanes[i].to_bits().wrapping_add(lanes[i + n].to_bits())),
+                        false => lanes[i] + lanes[i + n],
+                    };
                 }
             }
             y[r] = lanes[0];

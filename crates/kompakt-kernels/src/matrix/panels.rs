@@ -12,7 +12,7 @@
 
 use crate::{
     Aligned, Codebook, Epilogue, Isa, RowSource, RowWeights, TapLayout, Window,
-    isa::run,
+    isa::{run, run_integers},
     tile::panel::{GROUP, LookUp, Panels},
 };
 use alloc::vec::Vec;
@@ -31,6 +31,8 @@ pub struct PanelMatrix {
     /// `reset` write both.
     max_offset: usize,
     weights: PanelWeights,
+    /// Whether values stand for four bytes each.
+    holds_bytes: bool,
 }
 
 /// `[groups of four rows][columns][4]`, zeros past the last row.
@@ -57,7 +59,7 @@ impl PanelMatrix {
             Some(book) => PanelWeights::Codes(Vec::new(), book),
             None => PanelWeights::Values(Vec::new()),
         };
-        Self { n_rows: 0, offsets, max_offset, weights }
+        Self { n_rows: 0, offsets, max_offset, weights, holds_bytes: false }
     }
 
     /// All rows of `source`.
@@ -67,6 +69,7 @@ impl PanelMatrix {
     pub fn build(layout: &TapLayout, source: &dyn RowSource) -> Self {
         let book = source.is_coded().then(|| source.codebook().clone());
         let mut this = Self::new(layout, book);
+        this.holds_bytes = source.holds_bytes();
         this.reserve(source.n_rows());
         source.visit(&mut |row, cols, weights| {
             assert_eq!(row, this.n_rows, "rows in order");
@@ -257,7 +260,8 @@ impl PanelMatrix {
             let y = &mut y[(part.start - rows.start) * y_plane..];
             let (offsets, window) = (&self.offsets[..], &window);
             let rows = part;
-            run(isa, Panels { panels, offsets, scale, first_row, rows, x, window, epilogue, y, y_plane });
+            let job = Panels { panels, offsets, scale, first_row, rows, x, window, epilogue, y, y_plane };
+            if self.holds_bytes { run_integers(isa, job) } else { run(isa, job) }
         }
     }
 }

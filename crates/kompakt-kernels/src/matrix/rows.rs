@@ -107,6 +107,10 @@ pub trait RowSource {
     fn codebook(&self) -> &Codebook;
     /// Whether rows carry codes.
     fn is_coded(&self) -> bool;
+    /// Whether each value stands for four bytes, as its bits: see [`Int8Rows`](crate::Int8Rows).
+    fn holds_bytes(&self) -> bool {
+        false
+    }
     /// Calls `visit(row, columns, weights)` for every row from first to last: columns ascending and below
     /// [`n_cols`](Self::n_cols), as many weights as columns.
     fn visit(&self, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>));

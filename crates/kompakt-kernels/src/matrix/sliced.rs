@@ -26,7 +26,7 @@
 use crate::{
     Codebook, Epilogue, Isa, RowSource, RowWeights,
     arch::Arch,
-    isa::{Job, Vector, run},
+    isa::{Job, Vector, run, run_integers},
     matrix::rows::{PARTS, whole},
 };
 use alloc::{vec, vec::Vec};
@@ -55,6 +55,8 @@ pub struct SlicedMatrix {
     /// unchecked. Only `build` writes here, and checks it.
     idx: Vec<u16>,
     weights: SlicedWeights,
+    /// Whether values stand for four bytes each.
+    holds_bytes: bool,
 }
 
 /// Sixteen rows of a band.
@@ -111,7 +113,7 @@ impl SlicedMatrix {
         });
         // Fillers have column 0, and so does a row that was counted and then left out.
         assert!(idx.is_empty() || n_cols > 0, "kept weights without columns");
-        Some(Self { n_rows, n_cols, n_kept: counts.iter().sum(), slices, idx, weights })
+        Some(Self { n_rows, n_cols, n_kept: counts.iter().sum(), slices, idx, weights, holds_bytes: source.holds_bytes() })
     }
 
     /// The bytes that [`build`](Self::build) would take for rows of that many kept weights each, fillers aside.
@@ -170,12 +172,18 @@ impl SlicedMatrix {
                 }
                 SlicedWeights::Values(values) => Lanes::Values(&values[at.clone()]),
             };
-            let sums = run(isa, Sums { idx: &self.idx[at], weights, x });
+            let job = Sums { idx: &self.idx[at], weights, x };
+            let sums = if self.holds_bytes { run_integers(isa, job).map(of_integer) } else { run(isa, job) };
             for (&row, sum) in slice.rows[..slice.n_lanes].iter().zip(sums) {
                 y[usize::from(row)] = epilogue.row(rows.start + usize::from(row)).apply(sum);
             }
         }
     }
+}
+
+/// The float nearest to an integer sum that is there as bits.
+pub(crate) fn of_integer(bits: f32) -> f32 {
+    bits.to_bits().cast_signed() as f32
 }
 
 /// The weights of one slice.

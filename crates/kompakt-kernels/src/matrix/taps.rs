@@ -19,7 +19,7 @@
 )]
 
 use crate::{
-    Codebook, Epilogue, Isa, RowSource, RowWeights, TapLayout, Window, epilogue::RowEpilogue, isa::run,
+    Codebook, Epilogue, Isa, RowSource, RowWeights, TapLayout, Window, epilogue::RowEpilogue, isa::{run, run_integers},
     tile::Products,
 };
 use alloc::{sync::Arc, vec, vec::Vec};
@@ -40,6 +40,8 @@ pub struct TapMatrix {
     /// enough. Only `build`, `push_row` and `push_full_row` write here, after [`TapLayout::check`].
     idx: Vec<u16>,
     weights: TapWeights,
+    /// Whether values stand for four bytes each.
+    holds_bytes: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -55,7 +57,7 @@ impl TapMatrix {
             Some(book) => TapWeights::Codes(Vec::new(), book),
             None => TapWeights::Values(Vec::new()),
         };
-        Self { layout, n_rows: 0, by_block: false, starts: vec![0], idx: Vec::new(), weights }
+        Self { layout, n_rows: 0, by_block: false, starts: vec![0], idx: Vec::new(), weights, holds_bytes: false }
     }
 
     /// All rows of `source`.
@@ -103,7 +105,7 @@ impl TapMatrix {
         } else {
             TapWeights::Values(all_values)
         };
-        Self { layout, n_rows, by_block: true, starts, idx, weights }
+        Self { layout, n_rows, by_block: true, starts, idx, weights, holds_bytes: source.holds_bytes() }
     }
 
     /// Room for that many rows and kept weights in all.
@@ -281,6 +283,9 @@ impl TapMatrix {
             match &self.weights {
                 TapWeights::Codes(codes, book) => {
                     run(isa, Products::new(idx, Coded { codes, table: book.table() }, rows, &part, y));
+                }
+                TapWeights::Values(values) if self.holds_bytes => {
+                    run_integers(isa, Products::new(idx, Plain(values), rows, &part, y));
                 }
                 TapWeights::Values(values) => run(isa, Products::new(idx, Plain(values), rows, &part, y)),
             }

@@ -343,5 +343,22 @@ fn ancillary(bad: &mut Bad<'_>) {
     let mut several = frame;
     several[4] &= !0x20;
     bad.tiny("F-26-frame-with-a-window", section(-2, &several, Some(300)));
+    // Two layers: four floats.
+    let floats = |numbers: &[u16]| {
+        let each = numbers.iter().flat_map(|n| [&[0xf9][..], &n.to_be_bytes()].concat());
+        [vec![0x80 | numbers.len() as u8], each.collect()].concat()
+    };
+    let (zero, one, minus_one) = (0, 0x3c00, 0xbc00);
+    bad.tiny("F-27-ranges-not-a-list", section(-4, &[0xa0], None));
+    bad.tiny("F-27-ranges-of-one-layer", section(-4, &floats(&[zero, one]), None));
+    bad.tiny("F-27-ranges-of-three-layers", section(-4, &floats(&[zero, one, zero, one, zero, one]), None));
+    bad.tiny("F-27-range-above-0", section(-4, &floats(&[one, one, zero, one]), None));
+    bad.tiny("F-27-range-below-0", section(-4, &floats(&[zero, one, minus_one, minus_one]), None));
+    bad.tiny("F-27-range-without-an-end", section(-4, &floats(&[zero, one, zero, 0x7c00]), None));
+    bad.tiny("F-27-range-of-whole-numbers", section(-4, &[0x84, 0, 1, 0, 1], None));
+    bad.tiny("F-27-ranges-and-more", section(-4, &[floats(&[zero, one, zero, one]), vec![0]].concat(), None));
+    let double = [0xfb, 0x3f, 0xb9, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a];
+    let long = [&[0x84, 0xf9, 0, 0][..], &double, &[0xf9, 0, 0, 0xf9, 0x3c, 0]].concat();
+    bad.tiny("F-27-range-of-double-precision", section(-4, &long, None));
     bad.tiny("F-15-ancillary-section-too-long", section(-2, &[], Some((1 << 24) + 1)));
 }

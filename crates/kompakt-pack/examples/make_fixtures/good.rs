@@ -1,6 +1,6 @@
 //! Small containers that must decode, each with what it holds as JSON beside it.
 
-use kompakt_format::{Container, Tier};
+use kompakt_format::{Container, Tier, ValueRange};
 use kompakt_graph::{BinaryFunction, Cell, Graph, Op, Reduction, UnaryFunction, Update};
 use kompakt_model::{Model, Parameter, StageRecord, graph_from_json};
 use kompakt_pack::{
@@ -30,7 +30,34 @@ pub(crate) fn files() -> Result<Files> {
     recurrent(&mut files)?;
     large_sections(&mut files)?;
     extremes(&mut files)?;
+    ranges(&mut files)?;
     Ok(files)
+}
+
+/// Ranges of the values that layers read; one is read by two, and one is negative throughout.
+fn ranges(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [3, 6, 6]}],
+        "nodes": [
+            {"op": "conv2d", "name": "left", "out_channels": 5, "kernel": 3, "padding": 1},
+            {"op": "conv2d", "name": "right", "out_channels": 5, "kernel": 1, "inputs": ["input"]},
+            {"op": "add", "name": "both", "inputs": ["left", "right"]},
+            {"op": "relu", "name": "active"},
+            {"op": "conv2d", "name": "deep", "out_channels": 8, "kernel": 3, "stride": 2},
+            {"op": "flatten", "name": "flat"},
+            {"op": "linear", "name": "head", "out_features": 4},
+        ],
+    }))?;
+    let recipe = Recipe { density: 0.5, n_levels: 7, numbers: NumberChoice::Scaled, seed: 6 };
+    let model = synthetic::model(graph, recipe)?;
+    let found = [(0, 0.0, 1.0), (4, 0.0, 2.1), (6, -70_000.0, 0.0)];
+    let ranges = found.map(|(value, low, high)| ValueRange { value, low, high }).to_vec();
+    for tier in TIERS {
+        let mut source = InMemory::new(model.clone())?;
+        source.set_ranges(ranges.clone())?;
+        add_source(files, &format!("ranges-{}", tier.name()), source, &Options::new(tier))?;
+    }
+    Ok(())
 }
 
 /// The example of the specification: as small as a network can be.
@@ -399,12 +426,16 @@ fn graph(json: Value) -> Result<Graph> {
 }
 
 fn add(files: &mut Files, name: &str, model: &Model, options: &Options, n_self_tests: usize) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("file");
     let mut source = InMemory::new(model.clone())?;
     if n_self_tests > 0 {
         source.add_self_tests(n_self_tests)?;
     }
+    add_source(files, name, source, options)
+}
+
+fn add_source(files: &mut Files, name: &str, mut source: InMemory, options: &Options) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("file");
     write(&mut source, options, &path, &|_, _| {})?;
     let bytes = std::fs::read(&path)?;
     let expected = format!("{:#}\n", describe(&Container::parse(&bytes)?)?);
@@ -430,7 +461,7 @@ pub(crate) fn describe(container: &Container<'_>) -> Result<Value> {
     }
     let names = graph.inputs().iter().map(|i| &i.name).chain(graph.nodes().iter().map(|n| &n.name));
     let tests = container.self_tests()?;
-    Ok(json!({
+    let mut all = json!({
         "tier": container.tier().name(),
         "content_hash": hex(&container.content_hash()),
         "inputs": graph.inputs().iter().map(|i| &i.shape).collect::<Vec<_>>(),
@@ -444,7 +475,13 @@ pub(crate) fn describe(container: &Container<'_>) -> Result<Value> {
         "provenance": container.provenance()?,
         "self_tests": tests.iter().map(|t| json!({"seed": t.seed, "expected": t.expected})).collect::<Vec<_>>(),
         "tensors": tensors,
-    }))
+    });
+    let ranges = container.ranges()?;
+    if !ranges.is_empty() {
+        let one = |r: &ValueRange| json!({"value": r.value, "low": f64::from(r.low), "high": f64::from(r.high)});
+        all["ranges"] = ranges.iter().map(one).collect();
+    }
+    Ok(all)
 }
 
 fn hex(bytes: &[u8]) -> String {

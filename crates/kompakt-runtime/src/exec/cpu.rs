@@ -12,11 +12,12 @@ use crate::{
     schedule::{
         BufferId, Layout, PerChannel, Schedule,
         forms::{self, Choice},
+        int8::{self, Int8Layer},
         placement::Places,
         plan::{LayerPlan, Plan},
         planner::{Chosen, Planner},
     },
-    session::SessionOptions,
+    session::{Activations, SessionOptions},
     weights::{Parameters, StoredWeights, Table},
 };
 use alloc::{vec, vec::Vec};
@@ -54,7 +55,12 @@ impl<'m> Cpu<'m> {
         let max_batch = most.get(BATCH);
         let threads = Threads::new(options.threads.max(1))?;
         let n_threads = threads.len();
-        let mut schedule = Schedule::new(program, max_batch).map_err(RuntimeError::Unsupported)?;
+        let is_int8 = options.activations == Activations::Int8;
+        let mut schedule = Schedule::new(program, max_batch, !is_int8).map_err(RuntimeError::Unsupported)?;
+        let quantisers = match is_int8 {
+            true => int8::quantisers(&schedule, &model.container()?)?,
+            false => vec![None; schedule.layers.len()],
+        };
         let mut parameters = Parameters::new(model, options.isa)?;
         let per_channel = per_channel(&schedule, &mut parameters)?;
         let mut epilogues = Vec::new();
@@ -69,8 +75,25 @@ impl<'m> Cpu<'m> {
             weights.push(parameters.open(spec.weight, &exact_from, keep_counted)?);
         }
         let fastest = |(spec, weights)| forms::fastest(spec, weights, options.isa, max_batch);
-        let choices: Vec<Choice> = schedule.layers.iter().zip(&weights).map(fastest).collect();
-        schedule.settle(&choices, max_batch);
+        let mut choices: Vec<Choice> = schedule.layers.iter().zip(&weights).map(fastest).collect();
+        let mut of_bytes = Vec::new();
+        for (i, quantiser) in quantisers.into_iter().enumerate() {
+            let spec = &mut schedule.layers[i];
+            let found = match quantiser {
+                None => None,
+                Some(quantiser) => {
+                    let (choice, found) =
+                        int8::fastest(spec, &mut weights[i], quantiser, (options.isa, max_batch))?;
+                    choices[i] = choice;
+                    found
+                }
+            };
+            spec.stays_in_memory |= found.is_some();
+            of_bytes.push(found);
+        }
+        let n_bytes: Vec<Option<usize>> =
+            of_bytes.iter().map(|layer| Some(layer.as_ref()?.input.len())).collect();
+        schedule.settle(&choices, &n_bytes, max_batch);
         for (spec, weights) in schedule.layers.iter().zip(&mut weights) {
             weights.more_at_once = forms::more_at_once(spec);
         }
@@ -102,7 +125,7 @@ impl<'m> Cpu<'m> {
             file_bytes: 0,
             device: None,
         };
-        let layers = layers(&schedule, weights, chosen, epilogues, options.isa, &mut plan)?;
+        let layers = layers(&schedule, weights, of_bytes, chosen, epilogues, options.isa, &mut plan)?;
         if layers.iter().any(|l| l.weights.is_some()) {
             plan.anonymous_bytes += tables;
         }
@@ -244,6 +267,7 @@ type Epilogues = Vec<(Option<Vec<f32>>, Option<Vec<f32>>)>;
 fn layers<'m>(
     schedule: &Schedule,
     weights: Vec<StoredWeights<'m>>,
+    of_bytes: Vec<Option<Int8Layer>>,
     chosen: Vec<Chosen>,
     epilogues: Epilogues,
     isa: Isa,
@@ -251,19 +275,23 @@ fn layers<'m>(
 ) -> Result<Vec<PreparedLayer<'m>>, RuntimeError> {
     let max_batch = plan.max_batch;
     let (mut layers, mut scratch_bytes) = (Vec::new(), 0);
-    for (((spec, weights), chosen), epilogue) in
-        schedule.layers.iter().zip(weights).zip(chosen).zip(epilogues)
+    for ((((spec, weights), of_bytes), chosen), epilogue) in
+        schedule.layers.iter().zip(weights).zip(of_bytes).zip(chosen).zip(epilogues)
     {
         let file_bytes = weights.file_bytes;
         let Chosen { form, fastest, ns, dense_ns, costs } = chosen;
         scratch_bytes = scratch_bytes.max(forms::scratch_bytes(spec, &weights, form, fastest, max_batch));
         let target = Target { form, fastest, isa, max_batch };
-        let layer = PreparedLayer::build(spec.clone(), weights, target, epilogue)?;
+        let layer = match of_bytes {
+            Some(of_bytes) => PreparedLayer::of_bytes(spec.clone(), &weights, of_bytes, target, epilogue),
+            None => PreparedLayer::build(spec.clone(), weights, target, epilogue)?,
+        };
         plan.layers.push(LayerPlan {
             name: spec.name.clone(),
             form: layer.form_kind.name(),
             n_kept: layer.n_kept,
             n_weights: layer.n_weights,
+            int8_error: layer.int8_error,
             anonymous_bytes: layer.n_bytes(),
             file_bytes: if layer.weights.is_some() { file_bytes } else { 0 },
             costs,

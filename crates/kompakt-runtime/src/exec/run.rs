@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     layer::{PreparedLayer, Scratch},
-    schedule::{Layout, Schedule, Segment, Step, StepKind},
+    schedule::{BufferId, Layout, Schedule, Segment, Step, StepKind},
     weights::Table,
 };
 use alloc::vec::Vec;
@@ -62,7 +62,8 @@ impl Run<'_, '_> {
         let (isa, n) = (self.isa, self.n);
         match &step.kind {
             StepKind::Linear { layer } => {
-                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                let from = self.input(step, *layer);
+                let (x, y) = self.arena.pair(from, step.writes, n);
                 self.layers[*layer].linear(isa, self.threads, self.scratch, x, y, n);
             }
             &StepKind::Vectors { layer, n: vectors } => {
@@ -114,9 +115,17 @@ impl Run<'_, '_> {
         }
     }
 
+    /// The buffer that a layer reads: its input, or the bytes that are made of it here.
+    fn input(&mut self, step: &Step, layer: usize) -> BufferId {
+        let (Some(bytes), Some(input)) = (step.bytes, &self.layers[layer].int8) else { return step.reads[0] };
+        let (x, out) = self.arena.pair(step.reads[0], bytes, self.n);
+        input.fill(self.isa, x, out, self.n);
+        bytes
+    }
+
     fn convolution(&mut self, step: &Step, layer: usize, conv: &Convolution) {
         let n = self.n;
-        let mut from = step.reads[0];
+        let mut from = self.input(step, layer);
         if let (Some(scratch), Some(len)) = (step.scratch, conv.laid_out_len()) {
             let (x, laid_out) = self.arena.pair(from, scratch, n);
             for (x, out) in x.chunks_exact(conv.input_len()).zip(laid_out.chunks_exact_mut(len)) {

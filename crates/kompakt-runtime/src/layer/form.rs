@@ -6,12 +6,13 @@ use crate::{
         LayerSpec,
         costs::Costs,
         forms::{FormKind, tap_layout},
+        int8,
     },
     weights::{CompressedRows, StoredWeights},
 };
 use alloc::{sync::Arc, vec, vec::Vec};
 use kompakt_kernels::{
-    Codebook, ColumnMatrix, LaneMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix,
+    Codebook, ColumnMatrix, Int8Rows, LaneMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix,
 };
 
 /// The weights of a layer in their execution form.
@@ -22,6 +23,8 @@ pub(super) enum Form {
     SlicedAndColumns(SlicedMatrix, ColumnMatrix, f32),
     DenseCodes(Vec<u8>, Codebook, usize),
     DenseValues(Vec<f32>, usize),
+    /// Elements of four bytes, and how many a row has.
+    Int8Rows(Vec<f32>, usize),
     Windows(WindowMatrix),
     Lanes(LaneMatrix),
     FromFile(FromFile),
@@ -46,7 +49,13 @@ impl Form {
             FormKind::DenseCodes => Some(dense_codes(rows, with_zero(weights))),
             FormKind::DenseValues => Some(dense_values(rows)),
             FormKind::Lanes => Some(Self::Lanes(LaneMatrix::build(rows))),
-            FormKind::Taps | FormKind::Panels | FormKind::FromFile => None,
+            FormKind::Taps
+            | FormKind::Panels
+            | FormKind::Int8Rows
+            | FormKind::Int8Sliced
+            | FormKind::Int8Taps
+            | FormKind::Int8Panels
+            | FormKind::FromFile => None,
         };
         form.unwrap_or_else(|| {
             let layout = Arc::new(tap_layout(spec, weights, target.max_batch));
@@ -55,13 +64,34 @@ impl Form {
         })
     }
 
+    /// Builds a form from weights as bytes.
+    pub(super) fn of_bytes(spec: &LayerSpec, rows: Int8Rows, target: &Target) -> Self {
+        let form = match target.form {
+            FormKind::Int8Sliced => SlicedMatrix::build(&rows).map(Self::Sliced),
+            _ => None,
+        };
+        if let Some(form) = form {
+            return form;
+        }
+        match target.form.for_windows() {
+            Some(form) => {
+                let layout = int8::layout(spec, &rows, spec.max_vectors(target.max_batch));
+                Self::Windows(WindowMatrix::build(form, &Arc::new(layout), &rows))
+            }
+            None => {
+                let n_cols = rows.elements().len() / rows.scales().len().max(1);
+                Self::Int8Rows(rows.into_elements(), n_cols)
+            }
+        }
+    }
+
     /// The bytes of memory that it holds.
     pub(super) fn n_bytes(&self) -> usize {
         match self {
             Self::Sliced(m) => m.n_bytes(),
             Self::SlicedAndColumns(m, c, _) => m.n_bytes() + c.n_bytes(),
             Self::DenseCodes(codes, _, _) => codes.len() + 1024,
-            Self::DenseValues(values, _) => values.len() * 4,
+            Self::DenseValues(values, _) | Self::Int8Rows(values, _) => values.len() * 4,
             Self::Windows(m) => m.n_bytes(),
             Self::Lanes(m) => m.n_bytes(),
             Self::FromFile(from_file) => from_file.n_bytes(),

@@ -33,7 +33,14 @@ impl FromFile {
             FormKind::Sliced | FormKind::SlicedAndColumns => Self::Rows,
             FormKind::DenseCodes => Self::Dense(with_zero(weights)),
             FormKind::Lanes => Self::Lanes,
-            form @ (FormKind::DenseValues | FormKind::Taps | FormKind::Panels | FormKind::FromFile) => {
+            form @ (FormKind::DenseValues
+            | FormKind::Taps
+            | FormKind::Panels
+            | FormKind::Int8Rows
+            | FormKind::Int8Sliced
+            | FormKind::Int8Taps
+            | FormKind::Int8Panels
+            | FormKind::FromFile) => {
                 let layout = Arc::new(tap_layout(spec, weights, target.max_batch));
                 Self::Windows(form.for_windows().unwrap_or(WindowForm::Taps), layout)
             }

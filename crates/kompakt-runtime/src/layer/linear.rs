@@ -59,6 +59,13 @@ impl PreparedLayer<'_> {
                     rows.zip(y).for_each(|(row, y)| *y = epilogue.apply(row, *y));
                 });
             }
+            Form::Int8Rows(elements, n_cols) => {
+                threads.for_rows(y, &rows(16), scratch, |rows, mut y, _| {
+                    let (y, elements) = (y.image(0), &elements[rows.start * n_cols..rows.end * n_cols]);
+                    dense::dot_rows_of_bytes(isa, elements, &x[..*n_cols], y);
+                    rows.zip(y).for_each(|(row, y)| *y = epilogue.apply(row, *y));
+                });
+            }
             Form::Windows(m) => {
                 threads.for_rows(y, &rows(16), scratch, |rows, mut y, scratch| {
                     let panels = scratch.conv.panels();

@@ -28,7 +28,11 @@ use kompakt_kernels::{
 /// another layout than images.
 ///
 /// Errors: all operations that cannot be run here, with the reasons.
-pub(super) fn compile(program: &Program, is_batched: bool) -> Result<Schedule, Vec<String>> {
+pub(super) fn compile(
+    program: &Program,
+    is_batched: bool,
+    fuses_depthwise: bool,
+) -> Result<Schedule, Vec<String>> {
     let shapes = shapes(program)?;
     let n_values = program.values.len();
     let mut compiler = Compiler {
@@ -37,6 +41,7 @@ pub(super) fn compile(program: &Program, is_batched: bool) -> Result<Schedule, V
         n_reads: program.n_reads(),
         schedule: Schedule::default(),
         is_batched,
+        fuses_depthwise,
         buffers: vec![None; n_values],
         is_exclusive: vec![false; n_values],
         has_zeros: vec![false; n_values],
@@ -53,6 +58,8 @@ struct Compiler<'p> {
     n_reads: Vec<usize>,
     schedule: Schedule,
     is_batched: bool,
+    /// Whether a convolution and the depthwise one after it may be one step.
+    fuses_depthwise: bool,
     /// For each value its buffer, once assigned.
     buffers: Vec<Option<BufferId>>,
     /// Whether the buffer of a value has a single reader.
@@ -279,7 +286,7 @@ impl Compiler<'_> {
         for &buffer in reads.iter().chain([&writes]) {
             self.schedule.buffers[buffer].last = at;
         }
-        self.schedule.steps.push(Step { name: name.to_string(), kind, reads, writes, scratch: None });
+        self.schedule.steps.push(Step { name: name.to_string(), kind, reads, writes, scratch: None, bytes: None });
     }
 
     /// A step into a buffer of its own.
@@ -515,7 +522,7 @@ impl Compiler<'_> {
         x: ValueId,
         conv: &Convolution,
     ) -> Option<(usize, ExpandedDepthwise, Vec<BufferId>)> {
-        let (source, is_exclusive) = (self.source(x), self.is_exclusive[x]);
+        let (source, is_exclusive) = (self.source(x), self.is_exclusive[x] && self.fuses_depthwise);
         let before = self.schedule.steps.last().filter(|step| step.writes == source && is_exclusive)?;
         let StepKind::Convolution { layer, conv: from } = before.kind else { return None };
         let convs = ExpandedDepthwise::new(&from, conv)?;

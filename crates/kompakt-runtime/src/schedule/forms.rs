@@ -8,6 +8,8 @@
 //! | `taps` | memory | convolutions; batches |
 //! | `lanes` | memory | most weights are kept, and vectors lie one after another: recurrent layers, features last |
 //! | `panels` | memory | the same where most weights are kept: skipping the others would be slower |
+//! | `int8 rows`, `int8 sliced` | memory | with int8 activations: all elements of four weights, or those that are not all zero, one image at a time |
+//! | `int8 taps`, `int8 panels` | memory | the same for convolutions and batches |
 //! | `from the file` | the file | the RAM budget is too small: rows are unpacked (`direct`) or tiles decoded (`stream`) at every run, and discarded |
 
 use super::{
@@ -25,7 +27,7 @@ use kompakt_kernels::{
 const MAX_COLUMNS_BYTES: usize = 1 << 19;
 /// Floats of `x` spanned by a block of columns of a batch: a part of an L2 cache that leaves room for the
 /// weights.
-const BATCH_BLOCK: usize = 1 << 15;
+pub(crate) const BATCH_BLOCK: usize = 1 << 15;
 /// The name of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FormKind {
@@ -36,6 +38,10 @@ pub(crate) enum FormKind {
     Lanes,
     Taps,
     Panels,
+    Int8Rows,
+    Int8Sliced,
+    Int8Taps,
+    Int8Panels,
     FromFile,
 }
 
@@ -49,6 +55,10 @@ impl FormKind {
             Self::Lanes => "lanes",
             Self::Taps => "taps",
             Self::Panels => "panels",
+            Self::Int8Rows => "int8 rows",
+            Self::Int8Sliced => "int8 sliced",
+            Self::Int8Taps => "int8 taps",
+            Self::Int8Panels => "int8 panels",
             Self::FromFile => "from the file",
         }
     }
@@ -56,13 +66,15 @@ impl FormKind {
     /// The form for windows of positions, if it is one.
     pub(crate) fn for_windows(self) -> Option<WindowForm> {
         match self {
-            Self::Taps => Some(WindowForm::Taps),
-            Self::Panels => Some(WindowForm::Panels),
+            Self::Taps | Self::Int8Taps => Some(WindowForm::Taps),
+            Self::Panels | Self::Int8Panels => Some(WindowForm::Panels),
             Self::Sliced
             | Self::SlicedAndColumns
             | Self::DenseCodes
             | Self::DenseValues
             | Self::Lanes
+            | Self::Int8Rows
+            | Self::Int8Sliced
             | Self::FromFile => None,
         }
     }
@@ -121,6 +133,10 @@ pub(crate) fn from_file_bytes(
 ) -> FromFile {
     let row = weights.unpack_bytes();
     match form {
+        // Layers over bytes stay in memory.
+        FormKind::Int8Rows | FormKind::Int8Sliced | FormKind::Int8Taps | FormKind::Int8Panels => {
+            FromFile { held: 0, scratch: 0 }
+        }
         FormKind::Sliced | FormKind::SlicedAndColumns => FromFile { held: 0, scratch: row },
         FormKind::DenseCodes | FormKind::DenseValues => {
             FromFile { held: 1024, scratch: row + weights.n_cols }
@@ -158,6 +174,11 @@ fn window_scratch(spec: &LayerSpec, weights: &StoredWeights<'_>, form: WindowFor
     }
 }
 
+/// Bytes needed to multiply bytes in a form for windows.
+fn int8_scratch(spec: &LayerSpec, weights: &StoredWeights<'_>, form: WindowForm) -> usize {
+    spec.conv.map_or(0, |conv| conv.scratch_bytes(form, weights.n_rows, false, false))
+}
+
 /// Scratch bytes per thread for a layer of that form.
 pub(crate) fn scratch_bytes(
     spec: &LayerSpec,
@@ -170,7 +191,13 @@ pub(crate) fn scratch_bytes(
         FormKind::FromFile => from_file_bytes(spec, weights, fastest, max_batch).scratch,
         FormKind::Lanes => LaneMatrix::scratch_bytes(weights.n_rows, weights.n_cols, weights.is_coded()),
         FormKind::SlicedAndColumns => 4 * (weights.n_cols + 4 * weights.n_rows + 20),
-        FormKind::Sliced | FormKind::DenseCodes | FormKind::DenseValues => 0,
+        FormKind::Sliced
+        | FormKind::DenseCodes
+        | FormKind::DenseValues
+        | FormKind::Int8Rows
+        | FormKind::Int8Sliced => 0,
+        FormKind::Int8Taps => int8_scratch(spec, weights, WindowForm::Taps),
+        FormKind::Int8Panels => int8_scratch(spec, weights, WindowForm::Panels),
         FormKind::Taps | FormKind::Panels => {
             let form = form.for_windows().unwrap_or(WindowForm::Taps);
             window_scratch(spec, weights, form, weights.n_rows) + turned_bytes(spec, weights, max_batch)

@@ -63,6 +63,9 @@ pub struct LayerPlan {
     pub n_kept: usize,
     /// The number of weights.
     pub n_weights: usize,
+    /// Where it multiplies integers of 8 bits: the root of the squared error of its weights, relative to them; 0 where its
+    /// levels are such integers.
+    pub int8_error: Option<f64>,
     /// Bytes of the form.
     pub anonymous_bytes: usize,
     /// Bytes of the file that every run reads.

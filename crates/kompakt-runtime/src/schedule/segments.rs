@@ -13,7 +13,7 @@ pub(super) fn cut(schedule: &mut Schedule, max_batch: usize) {
     let Schedule { steps, buffers, segments, inputs, outputs, .. } = schedule;
     let used = |step: &Step| {
         let all: Vec<BufferId> =
-            step.reads.iter().chain([&step.writes]).chain(&step.scratch).copied().collect();
+            step.reads.iter().chain([&step.writes]).chain(&step.scratch).chain(&step.bytes).copied().collect();
         all
     };
     let by_image =

@@ -19,6 +19,8 @@ pub(crate) struct Step {
     pub(crate) writes: BufferId,
     /// Scratch for this step only.
     pub(crate) scratch: Option<BufferId>,
+    /// The same, for the input as bytes.
+    pub(crate) bytes: Option<BufferId>,
 }
 
 /// Consecutive steps that are run together for some images, then for the next.

@@ -70,12 +70,12 @@ mod tests {
     fn what_is_not_run_here_is_refused_by_name() {
         let graph = Graph::chain(&[4], vec![Op::Softmax, Op::Relu]).unwrap();
         let mut program = Program::new(&graph).unwrap();
-        assert!(compile(&program, false).is_ok());
+        assert!(compile(&program, false, true).is_ok());
         program.operations[0].kind = Kind::Softmax { axis: 0 };
-        let problems = compile(&program, false).unwrap_err();
+        let problems = compile(&program, false, true).unwrap_err();
         assert!(problems.len() == 1 && problems[0].contains(graph.value_name(1)), "{problems:?}");
         program.values[0].data_type = DataType::I64;
         program.values[2].shape = Shape::new(vec![Dim::Open(Symbol(0)), Dim::Open(Symbol(1))]).unwrap();
-        assert_eq!(compile(&program, false).unwrap_err().len(), 2);
+        assert_eq!(compile(&program, false, true).unwrap_err().len(), 2);
     }
 }

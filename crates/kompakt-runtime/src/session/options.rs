@@ -7,6 +7,29 @@ use crate::{
 use alloc::{string::String, vec::Vec};
 use kompakt_kernels::Isa;
 
+/// The numbers in which layers read their inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Activations {
+    /// Floats.
+    #[default]
+    F32,
+    /// Integers of 8 bits where that is faster, in the ranges that the file holds; so are the weights of these layers.
+    Int8,
+}
+
+impl core::str::FromStr for Activations {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "f32" => Ok(Self::F32),
+            "int8" => Ok(Self::Int8),
+            _ => Err(alloc::format!("no activations {name:?}; there are f32, int8")),
+        }
+    }
+}
+
 /// Options for running a model.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -27,6 +50,12 @@ pub struct SessionOptions {
     pub max_sizes: Vec<(String, usize)>,
     /// The instruction set. Default: the fastest of the machine.
     pub isa: Isa,
+    /// The numbers in which linear layers and convolutions read their inputs. Default: floats.
+    ///
+    /// With [`Activations::Int8`], each such layer that the table of costs says is faster so multiplies integers: its
+    /// answers are approximate, and it stays in memory. Depthwise convolutions, other grouped ones of fewer than eight
+    /// channels a group, recurrent layers and all other operators are run in floats.
+    pub activations: Activations,
 }
 
 impl Default for SessionOptions {
@@ -38,6 +67,7 @@ impl Default for SessionOptions {
             max_batch: 1,
             max_sizes: Vec::new(),
             isa: Isa::best(),
+            activations: Activations::F32,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 use anyhow::{Context, Error, Result};
 use kompakt_data::{DataError, Split};
-use kompakt_runtime::{Isa, Model, PublicKey, RuntimeError, SessionOptions};
+use kompakt_runtime::{Activations, Isa, Model, PublicKey, RuntimeError, SessionOptions};
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
     path::PathBuf,
@@ -93,6 +93,10 @@ pub struct Args {
     /// Run every layer from the file, even where memory would allow more: the shortest start
     #[arg(long)]
     pub from_file: bool,
+    /// The numbers in which layers read their inputs: f32, or int8, which is faster and approximate; the file must hold
+    /// ranges for it (`kompakt compress --activations int8`, `kompakt calibrate`)
+    #[arg(long, value_name = "NAME", default_value = "f32")]
+    pub activations: Activations,
     /// What to run on
     #[command(flatten)]
     pub device: DeviceOptions,
@@ -167,6 +171,7 @@ impl Args {
         options.from_file = self.from_file;
         options.max_batch = self.batch.unwrap_or(if self.data.is_some() { 16 } else { 1 });
         options.isa = self.isa.unwrap_or_else(Isa::best);
+        options.activations = self.activations;
         let start = Instant::now();
         let mut session = self.device.session(&model, &options).with_context(about_model)?;
         if self.plan {
@@ -202,7 +207,7 @@ fn io_failure(path: &std::path::Path, error: &io::Error) -> Error {
 fn coded(error: RuntimeError) -> Error {
     let code = match &error {
         RuntimeError::Io { .. } => exit::IO,
-        RuntimeError::Format(_) | RuntimeError::Unsupported(_) => exit::INPUT,
+        RuntimeError::Format(_) | RuntimeError::Unsupported(_) | RuntimeError::NoRanges => exit::INPUT,
         RuntimeError::Input { .. } | RuntimeError::InputCount { .. } => exit::INPUT,
         RuntimeError::NotAClassifier(_) | RuntimeError::SelfTest { .. } => exit::INPUT,
         RuntimeError::Signature(_) => exit::INPUT,

@@ -6,15 +6,15 @@ use core::arch::x86_64::*;
 
 /// Eight lanes, AVX2 and FMA.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2x8(__m256);
+pub(crate) struct Avx2x8(pub(super) __m256);
 
 /// Eight lanes with mask registers, AVX-512 VL.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512x8(__m256);
+pub(crate) struct Avx512x8(pub(super) __m256);
 
 /// Sixteen lanes, AVX-512.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512x16(__m512);
+pub(crate) struct Avx512x16(pub(super) __m512);
 
 static ONES_THEN_ZEROS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 

@@ -53,6 +53,7 @@ pub(crate) fn plan_json(plan: &Plan, model: &Model<'_>) -> Value {
         json!({
             "name": l.name, "form": l.form, "kept": l.n_kept, "weights": l.n_weights,
             "anonymous_bytes": l.anonymous_bytes, "file_bytes": l.file_bytes,
+            "int8_error": l.int8_error,
             "costs": l.costs.iter().map(|(form, ns)| json!({ "form": form, "ns": ns })).collect::<Vec<_>>(),
         })
     };
@@ -85,7 +86,11 @@ pub(super) fn plan(plan: &Plan, model: &Model<'_>, json: bool, out: &mut dyn Wri
         let costs: Vec<String> =
             l.costs.iter().map(|(form, ns)| format!("{form} {:.1} us", ns / 1e3)).collect();
         let costs = if costs.is_empty() { "no other form".into() } else { costs.join(", ") };
-        writeln!(out, "{name:width$}  {form:>14}  {kept:>12}  {memory:>10}  {file:>10}  {costs}")?;
+        let error = match l.int8_error {
+            Some(error) => format!("; weights off by {:.2} %", 100.0 * error),
+            None => String::new(),
+        };
+        writeln!(out, "{name:width$}  {form:>14}  {kept:>12}  {memory:>10}  {file:>10}  {costs}{error}")?;
     }
     if let Some(device) = &plan.device {
         let (total, [weights, values, staging]) =
