@@ -75,6 +75,7 @@ pub use error::CompressError;
 pub use evaluation::{Against, Evaluation};
 pub use images::Images;
 pub use int8::calibrated;
+pub use kompakt_runtime::Activations;
 pub use lossless::without_loss;
 pub use metric::Metric;
 pub use network::{answers, n_classes, output_shape, packed, runnable};
@@ -83,7 +84,6 @@ pub use recognised::Recognised;
 pub use report::{LayerReport, table};
 pub use sanity::{check_after, check_before, check_file, doubts};
 pub use scan::{LayerScan, SHOWN, Scan, ScanPoint, sense};
-pub use kompakt_runtime::Activations;
 pub use target::{DEFAULT_NOISE, Options, Outcome, Target};
 
 /// Progress callback: the current step, and how much of it is done (0 to 1).

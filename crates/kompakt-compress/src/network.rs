@@ -2,10 +2,10 @@
 
 use crate::{error::CompressError, images::Images};
 use kompakt_format::Tier;
+use kompakt_format::ValueRange;
 use kompakt_graph::Graph;
 use kompakt_model::{Model, Parameter};
 use kompakt_pack::{InMemory, Options, write_to};
-use kompakt_format::ValueRange;
 use kompakt_runtime::{Activations, Model as Packed, Session, SessionOptions};
 
 /// Batch size for answers, unless images are large.

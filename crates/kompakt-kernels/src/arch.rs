@@ -34,16 +34,20 @@ pub(crate) use portable::{Four, Portable};
 #[inline(always)]
 pub(crate) fn run_integers<J: Job>(isa: Isa, job: J) -> J::Output {
     match isa.level() {
-        // SAFETY of the blocks below: an `Isa` of a level proves that the machine has its features, and `has_dot` the others.
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: an `Isa` of a level proves that the machine has its features, and `has_dot` the others.
         Level::Avx512 if isa.has_dot() => unsafe { x86_64::Avx512Vnni::run(job) },
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
         Level::Avx2 if isa.has_dot() => unsafe { x86_64::AvxVnni::run(job) },
         #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
         Level::Avx2 | Level::Avx512 => unsafe { x86_64::Avx2Pairs::run(job) },
         #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
         Level::Neon if isa.has_dot() => unsafe { aarch64::NeonDot::run(job) },
         #[cfg(target_arch = "aarch64")]
+        // SAFETY: as above.
         Level::Neon => unsafe { aarch64::NeonPairs::run(job) },
         // SAFETY: it needs no features.
         _ => unsafe { portable::PortableDot::run(job) },

@@ -11,8 +11,8 @@ mod dots;
 mod vector;
 
 use crate::arch::{self, Arch};
-pub(crate) use kompakt_isa::{Isa, Level};
 pub(crate) use dots::{Dot, Dots, Integers};
+pub(crate) use kompakt_isa::{Isa, Level};
 pub(crate) use vector::Vector;
 
 /// A computation to be run on an instruction set.

@@ -3,8 +3,9 @@
 
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
-    BytePlanes, Codebook, ConvRows, ConvScratch, ConvShape, Convolution, Epilogue, Int8Rows, Isa, PanelScratch,
-    Quantiser, RowSource, RowWeights, SlicedMatrix, TapLayout, Window, WindowForm, WindowMatrix, dense,
+    BytePlanes, Codebook, ConvRows, ConvScratch, ConvShape, Convolution, Epilogue, Int8Rows, Isa,
+    PanelScratch, Quantiser, RowSource, RowWeights, SlicedMatrix, TapLayout, Window, WindowForm,
+    WindowMatrix, dense,
 };
 use kompakt_testing::numbers;
 use std::sync::Arc;
@@ -26,7 +27,13 @@ impl Bytes {
             let (sizes, dice) = (numbers(seed ^ r as u64, n_cols), numbers(seed ^ 77 ^ r as u64, n_cols));
             let one = |(v, d): (&f32, &f32)| match (f32::midpoint(*d, 1.0) < density, is_extreme) {
                 (false, _) => 0,
-                (true, true) => if *v > -0.8 { 127 } else { -127 },
+                (true, true) => {
+                    if *v > -0.8 {
+                        127
+                    } else {
+                        -127
+                    }
+                }
                 (true, false) => (v * 127.0) as i8,
             };
             let mut row: Vec<i8> = sizes.iter().zip(&dice).map(one).collect();
@@ -72,7 +79,8 @@ fn epilogue(rows: &Int8Rows, zero_point: i32) -> Vec<f32> {
 #[test]
 fn linear_layers() {
     arbtest::arbtest(|u| {
-        let (n_rows, n_cols, n) = (u.int_in_range(1..=70)?, u.int_in_range(1..=300)?, u.int_in_range(1..=40)?);
+        let (n_rows, n_cols, n) =
+            (u.int_in_range(1..=70)?, u.int_in_range(1..=300)?, u.int_in_range(1..=40)?);
         let m = Bytes::random(u, [n_rows, n_cols])?;
         let seed: u64 = u.arbitrary()?;
         let x = inputs(seed, n_cols * n);
@@ -136,7 +144,9 @@ fn convolutions() {
             inputs(u.arbitrary()?, groups * channels * size[0] * size[1]).iter().map(|x| x - 100.0).collect();
         let at = |c: usize, y: usize, x_: usize| -> i32 {
             match (y.checked_sub(before[0]), x_.checked_sub(before[1])) {
-                (Some(r), Some(col)) if r < size[0] && col < size[1] => x[(c * size[0] + r) * size[1] + col] as i32,
+                (Some(r), Some(col)) if r < size[0] && col < size[1] => {
+                    x[(c * size[0] + r) * size[1] + col] as i32
+                }
                 _ => 0,
             }
         };
@@ -157,7 +167,8 @@ fn convolutions() {
                 }
                 let density = rows.n_kept() as f32 / rows.elements().len() as f32;
                 let weights = WindowMatrix::build(form, &Arc::new(conv.columns(density)), &rows);
-                let part = ConvRows { isa, conv: &conv, weights: &weights, first: 0, rows: 0..n_rows, epilogue: e };
+                let part =
+                    ConvRows { isa, conv: &conv, weights: &weights, first: 0, rows: 0..n_rows, epilogue: e };
                 let plane = output[0] * output[1];
                 let mut y = vec![f32::NAN; n_rows * plane];
                 part.run(&laid_out, 0, &mut ConvScratch::default(), &mut y);

@@ -102,7 +102,8 @@ impl About {
     /// Errors: of other values, or one that leaves out 0 or is not finite.
     fn set_ranges(&mut self, ranges: Vec<ValueRange>) -> Result<(), PackError> {
         let values = ranged_values(&self.graph);
-        let is_range = |r: &ValueRange| r.low <= 0.0 && r.high >= 0.0 && r.low.is_finite() && r.high.is_finite();
+        let is_range =
+            |r: &ValueRange| r.low <= 0.0 && r.high >= 0.0 && r.low.is_finite() && r.high.is_finite();
         if !ranges.is_empty() && !ranges.iter().map(|r| r.value).eq(values) {
             return Err(PackError::unsupported("ranges", "not one for each value that layers read"));
         }
@@ -111,7 +112,8 @@ impl About {
             return Err(PackError::unsupported("ranges", problem));
         }
         // One way to write 0.
-        self.ranges = ranges.into_iter().map(|r| ValueRange { low: r.low + 0.0, high: r.high + 0.0, ..r }).collect();
+        self.ranges =
+            ranges.into_iter().map(|r| ValueRange { low: r.low + 0.0, high: r.high + 0.0, ..r }).collect();
         Ok(())
     }
 

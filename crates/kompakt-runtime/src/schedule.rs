@@ -161,7 +161,11 @@ impl Schedule {
     /// Errors: all operations that cannot be run here, with the reasons.
     ///
     /// `fuses_depthwise`: whether a convolution and the depthwise one after it may be one step.
-    pub(crate) fn new(program: &Program, max_batch: usize, fuses_depthwise: bool) -> Result<Self, Vec<String>> {
+    pub(crate) fn new(
+        program: &Program,
+        max_batch: usize,
+        fuses_depthwise: bool,
+    ) -> Result<Self, Vec<String>> {
         let program = features_last::multiply(simplify::simplify(program));
         compile::compile(&program, max_batch > 1, fuses_depthwise)
     }

@@ -18,8 +18,10 @@ use std::path::PathBuf;
 /// The network is run on training images of --data, or without data on synthetic inputs of the kind that it takes, as far as
 /// that can be told; real images give better ranges. Nothing else of the file changes: its content hash stays.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  kompakt calibrate lenet5.kompakt -o lenet5-int8.kompakt --data mnist\n  kompakt eval \
-                        lenet5-int8.kompakt --data mnist --activations int8")]
+#[command(
+    after_help = "Example:\n  kompakt calibrate lenet5.kompakt -o lenet5-int8.kompakt --data mnist\n  kompakt eval \
+                        lenet5-int8.kompakt --data mnist --activations int8"
+)]
 pub(crate) struct Arguments {
     /// The .kompakt file
     file: PathBuf,

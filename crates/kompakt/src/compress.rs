@@ -15,7 +15,8 @@ use crate::{training::Plan, tuning::Tuning};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use kompakt_compress::{
-    Activations, Compressed, Images, Metric, Options, Scan, check_after, check_before, check_file, compress, doubts, table,
+    Activations, Compressed, Images, Metric, Options, Scan, check_after, check_before, check_file, compress,
+    doubts, table,
 };
 use kompakt_format::Tier;
 use kompakt_model::Model;

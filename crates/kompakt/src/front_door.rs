@@ -3,8 +3,8 @@
 //! The stages are their own command lines; every other subcommand is a module of this crate.
 
 use crate::{
-    calibrate, completions, compress, data, devices, diff, eval, export, import, inspect, keygen, man, patch, prep,
-    process, repack, report, sense, sign,
+    calibrate, completions, compress, data, devices, diff, eval, export, import, inspect, keygen, man, patch,
+    prep, process, repack, report, sense, sign,
     stages::{self, Stage},
     unpack, verify,
 };

@@ -75,7 +75,8 @@ unsafe fn products<V: Vector>() {
     let patterns = [[0u8, 1, 127, 64], [127; 4], [3, 0, 99, 1]];
     let weights = [[127i8, 127, 127, 127], [-127, -127, -127, -127], [-1, 0, 127, -128], [5, -7, 0, 1]];
     for (i, w) in (0..12).zip(weights.iter().cycle()) {
-        let x: [f32; 16] = core::array::from_fn(|lane| f32::from_bits(u32::from_le_bytes(patterns[(i + lane) % 3])));
+        let x: [f32; 16] =
+            core::array::from_fn(|lane| f32::from_bits(u32::from_le_bytes(patterns[(i + lane) % 3])));
         let w_ = w.map(i8::cast_unsigned);
         unsafe {
             let weight = V::splat(f32::from_bits(u32::from_le_bytes(w_)));
@@ -85,7 +86,8 @@ unsafe fn products<V: Vector>() {
             let (low, high) = (V::splat(-1e9), V::splat(1e9));
             let floats = lanes(V::load(sums.as_ptr()).finish(one, V::splat(0.5), low, high));
             for lane in 0..V::N {
-                let products = patterns[(i + lane) % 3].iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w));
+                let products =
+                    patterns[(i + lane) % 3].iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w));
                 let exact = products.sum::<i32>() - 10;
                 assert_eq!(sums[lane].to_bits().cast_signed(), exact);
                 assert_eq!(floats[lane], exact as f32 + 0.5);

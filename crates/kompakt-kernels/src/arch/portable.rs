@@ -142,8 +142,14 @@ pub(crate) struct PortableDot;
 impl Arch for PortableDot {
     type Narrow = Dots<Four, FourDot>;
     type Wide = Dots<Four, FourDot>;
-    const COSTS: Costs =
-        Costs { sliced_values: 2000.0, dense_values: 1500.0, tap_vector: 9000.0, plane_vector: 9000.0, panel_vector: 9000.0, ..Portable::COSTS };
+    const COSTS: Costs = Costs {
+        sliced_values: 2000.0,
+        dense_values: 1500.0,
+        tap_vector: 9000.0,
+        plane_vector: 9000.0,
+        panel_vector: 9000.0,
+        ..Portable::COSTS
+    };
 
     #[inline(never)]
     unsafe fn run<J: Job>(job: J) -> J::Output {

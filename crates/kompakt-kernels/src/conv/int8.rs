@@ -18,17 +18,14 @@ impl Convolution {
             return None;
         }
         let planes = self.byte_planes();
-        let shape = ConvShape {
-            channels: channels.div_ceil(4),
-            size: planes.padded(),
-            before: [0; 2],
-            ..self.shape
-        };
+        let shape =
+            ConvShape { channels: channels.div_ceil(4), size: planes.padded(), before: [0; 2], ..self.shape };
         let of = |input| Self { shape, groups: self.groups, after: [0; 2], input };
         if shape.kernel == [1; 2] && shape.stride == [1; 2] && shape.size == shape.output {
             return Some(of(Input::Lines)).filter(|conv| conv.forms().contains(&form));
         }
-        let all = [of(Input::Planes(planes_of(&shape, self.groups, [0; 2]))), of(Input::Grid(Grid::new(shape)))];
+        let all =
+            [of(Input::Planes(planes_of(&shape, self.groups, [0; 2]))), of(Input::Grid(Grid::new(shape)))];
         let costs = Costs::of_integers(isa);
         let cost = |conv: &Self| conv.cost_by(costs, form, conv.n_weights(), None);
         let best = all.into_iter().reduce(|a, b| if cost(&b) < cost(&a) { b } else { a });

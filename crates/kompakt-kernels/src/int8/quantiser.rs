@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn bytes_are_the_nearest() {
-        for (low, high) in [(0.0, 6.0), (-2.5, 4.0), (-1.0, -0.5), (0.0, 0.0), (-1e-30, 1e-30), (-1e38, 1e38)] {
+        for (low, high) in [(0.0, 6.0), (-2.5, 4.0), (-1.0, -0.5), (0.0, 0.0), (-1e-30, 1e-30), (-1e38, 1e38)]
+        {
             let q = Quantiser::new(low, high);
             assert!((0.0..=255.0).contains(&q.zero) && q.byte(0.0) == q.zero as u32, "{q:?}");
             for i in 0..=1000 {
@@ -144,7 +145,8 @@ mod tests {
     #[test]
     fn every_instruction_set_lays_out_the_same_bytes() {
         let planes = BytePlanes { channels: 6, size: [5, 19], before: [1, 2], after: [0, 3] };
-        let x: alloc::vec::Vec<f32> = (0..planes.input_len()).map(|i| (i * 37 % 101) as f32 / 17.0 - 2.0).collect();
+        let x: alloc::vec::Vec<f32> =
+            (0..planes.input_len()).map(|i| (i * 37 % 101) as f32 / 17.0 - 2.0).collect();
         let q = Quantiser::new(-1.5, 3.5);
         for isa in Isa::available() {
             let mut out = vec![0.0; planes.len()];

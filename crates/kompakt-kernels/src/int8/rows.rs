@@ -125,7 +125,9 @@ impl RowSource for Int8Rows {
         for row in 0..self.n_rows {
             cols.clear();
             values.clear();
-            for (col, &element) in self.elements[row * self.n_cols..(row + 1) * self.n_cols].iter().enumerate() {
+            for (col, &element) in
+                self.elements[row * self.n_cols..(row + 1) * self.n_cols].iter().enumerate()
+            {
                 if element.to_bits() != 0 {
                     cols.push(col as u32);
                     values.push(element);

@@ -113,7 +113,15 @@ impl SlicedMatrix {
         });
         // Fillers have column 0, and so does a row that was counted and then left out.
         assert!(idx.is_empty() || n_cols > 0, "kept weights without columns");
-        Some(Self { n_rows, n_cols, n_kept: counts.iter().sum(), slices, idx, weights, holds_bytes: source.holds_bytes() })
+        Some(Self {
+            n_rows,
+            n_cols,
+            n_kept: counts.iter().sum(),
+            slices,
+            idx,
+            weights,
+            holds_bytes: source.holds_bytes(),
+        })
     }
 
     /// The bytes that [`build`](Self::build) would take for rows of that many kept weights each, fillers aside.

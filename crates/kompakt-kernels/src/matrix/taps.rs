@@ -19,7 +19,9 @@
 )]
 
 use crate::{
-    Codebook, Epilogue, Isa, RowSource, RowWeights, TapLayout, Window, epilogue::RowEpilogue, isa::{run, run_integers},
+    Codebook, Epilogue, Isa, RowSource, RowWeights, TapLayout, Window,
+    epilogue::RowEpilogue,
+    isa::{run, run_integers},
     tile::Products,
 };
 use alloc::{sync::Arc, vec, vec::Vec};
@@ -57,7 +59,15 @@ impl TapMatrix {
             Some(book) => TapWeights::Codes(Vec::new(), book),
             None => TapWeights::Values(Vec::new()),
         };
-        Self { layout, n_rows: 0, by_block: false, starts: vec![0], idx: Vec::new(), weights, holds_bytes: false }
+        Self {
+            layout,
+            n_rows: 0,
+            by_block: false,
+            starts: vec![0],
+            idx: Vec::new(),
+            weights,
+            holds_bytes: false,
+        }
     }
 
     /// All rows of `source`.

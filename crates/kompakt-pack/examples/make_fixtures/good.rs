@@ -478,7 +478,8 @@ pub(crate) fn describe(container: &Container<'_>) -> Result<Value> {
     });
     let ranges = container.ranges()?;
     if !ranges.is_empty() {
-        let one = |r: &ValueRange| json!({"value": r.value, "low": f64::from(r.low), "high": f64::from(r.high)});
+        let one =
+            |r: &ValueRange| json!({"value": r.value, "low": f64::from(r.low), "high": f64::from(r.high)});
         all["ranges"] = ranges.iter().map(one).collect();
     }
     Ok(all)

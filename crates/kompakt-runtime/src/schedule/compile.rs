@@ -286,7 +286,14 @@ impl Compiler<'_> {
         for &buffer in reads.iter().chain([&writes]) {
             self.schedule.buffers[buffer].last = at;
         }
-        self.schedule.steps.push(Step { name: name.to_string(), kind, reads, writes, scratch: None, bytes: None });
+        self.schedule.steps.push(Step {
+            name: name.to_string(),
+            kind,
+            reads,
+            writes,
+            scratch: None,
+            bytes: None,
+        });
     }
 
     /// A step into a buffer of its own.

@@ -10,7 +10,8 @@ use alloc::{vec, vec::Vec};
 use kompakt_format::{Container, ranged_values};
 use kompakt_graph::Op;
 use kompakt_kernels::{
-    BytePlanes, Convolution, Int8Rows, Isa, PanelMatrix, Quantiser, SlicedMatrix, TapLayout, TapMatrix, WindowForm,
+    BytePlanes, Convolution, Int8Rows, Isa, PanelMatrix, Quantiser, SlicedMatrix, TapLayout, TapMatrix,
+    WindowForm,
 };
 
 /// The weights of a layer as bytes, and how its input becomes bytes.
@@ -91,11 +92,8 @@ pub(crate) fn fastest(
         return Ok((choice, None));
     }
     let rows = Int8Rows::new(&kept, taps);
-    let input = Int8Input {
-        quantiser,
-        planes: spec.conv.map(|conv| conv.byte_planes()),
-        n_cols: weights.n_cols,
-    };
+    let input =
+        Int8Input { quantiser, planes: spec.conv.map(|conv| conv.byte_planes()), n_cols: weights.n_cols };
     let all = candidates(spec, &rows, isa, n_vectors);
     let laid_out = Costs::of(isa).to_bytes(4 * input.len() * n_vectors);
     let best = all.iter().min_by(|a, b| a.ns.total_cmp(&b.ns)).filter(|best| best.ns + laid_out < choice.ns);
@@ -133,7 +131,9 @@ fn candidates(spec: &LayerSpec, rows: &Int8Rows, isa: Isa, n: usize) -> Vec<Cand
                     let matrix = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, false);
                     (FormKind::Int8Taps, matrix + layout.n_bytes())
                 }
-                WindowForm::Panels => (FormKind::Int8Panels, PanelMatrix::estimate_bytes(n_rows, n_cols, false)),
+                WindowForm::Panels => {
+                    (FormKind::Int8Panels, PanelMatrix::estimate_bytes(n_rows, n_cols, false))
+                }
             };
             let ns = conv.cost_of_bytes(isa, form, n_kept) * n as f64;
             Some(Candidate { form: kind, bytes, ns, conv: Some(conv) })
@@ -141,11 +141,20 @@ fn candidates(spec: &LayerSpec, rows: &Int8Rows, isa: Isa, n: usize) -> Vec<Cand
         return [WindowForm::Taps, WindowForm::Panels].into_iter().filter_map(of).collect();
     }
     if n == 1 {
-        let mut all =
-            vec![Candidate { form: FormKind::Int8Rows, bytes: 4 * n_all, ns: costs.dense_values(n_all), conv: None }];
+        let mut all = vec![Candidate {
+            form: FormKind::Int8Rows,
+            bytes: 4 * n_all,
+            ns: costs.dense_values(n_all),
+            conv: None,
+        }];
         if n_cols <= kompakt_kernels::sliced::MAX_COLS {
             let bytes = SlicedMatrix::estimate_bytes(n_rows, n_kept, None);
-            all.push(Candidate { form: FormKind::Int8Sliced, bytes, ns: costs.sliced(n_kept, None), conv: None });
+            all.push(Candidate {
+                form: FormKind::Int8Sliced,
+                bytes,
+                ns: costs.sliced(n_kept, None),
+                conv: None,
+            });
         }
         return all;
     }

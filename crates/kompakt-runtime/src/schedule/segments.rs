@@ -12,8 +12,14 @@ const SEGMENT_FLOATS: usize = 1 << 17;
 pub(super) fn cut(schedule: &mut Schedule, max_batch: usize) {
     let Schedule { steps, buffers, segments, inputs, outputs, .. } = schedule;
     let used = |step: &Step| {
-        let all: Vec<BufferId> =
-            step.reads.iter().chain([&step.writes]).chain(&step.scratch).chain(&step.bytes).copied().collect();
+        let all: Vec<BufferId> = step
+            .reads
+            .iter()
+            .chain([&step.writes])
+            .chain(&step.scratch)
+            .chain(&step.bytes)
+            .copied()
+            .collect();
         all
     };
     let by_image =

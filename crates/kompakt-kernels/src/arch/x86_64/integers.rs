@@ -59,8 +59,13 @@ impl Arch for Avx2Pairs {
     type Narrow = Dots<Avx2x8, Pairs>;
     type Wide = Dots<Avx2x8, Pairs>;
     // Four instructions where the table of AVX2 counts one, on three ports instead of two.
-    const COSTS: Costs =
-        Costs { tap_vector: 1100.0, plane_vector: 1300.0, panel_vector: 1000.0, dense_values: 120.0, ..Avx2::COSTS };
+    const COSTS: Costs = Costs {
+        tap_vector: 1100.0,
+        plane_vector: 1300.0,
+        panel_vector: 1000.0,
+        dense_values: 120.0,
+        ..Avx2::COSTS
+    };
 
     #[inline(always)]
     unsafe fn run<J: Job>(job: J) -> J::Output {
