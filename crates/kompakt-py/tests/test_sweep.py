@@ -5,7 +5,12 @@ Needs the program with the training engine in `KOMPAKT_PROGRAM`; the part on Ray
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -139,3 +144,37 @@ def test_a_cluster_that_loses_a_node_leaves_the_same_bytes(recipe: Path, tmp_pat
         cluster.shutdown()
     assert kompakt.sweep(recipe, out=tmp_path / "here", **options) == made
     assert files(tmp_path / "here") == files(tmp_path / "ray")
+
+
+@needs_program
+def test_a_client_that_is_no_node_gets_the_same_bytes(recipe: Path, tmp_path: Path) -> None:
+    """By Ray's client port; the cluster's cache is all that it writes to."""
+    pytest.importorskip("grpc")
+    ray = pytest.importorskip("ray")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    recipe.write_text(RECIPE.replace('"4"', '"1"', 1))
+    start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--disable-usage-stats", "--num-cpus=2"]
+    start += ["--port=0", f"--ray-client-server-port={port}", "--include-dashboard=false"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    with subprocess.Popen(start, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as head:
+        try:
+            _wait_for(port)
+            made = kompakt.sweep(recipe, out=tmp_path / "client", on=f"ray://127.0.0.1:{port}", progress=False)
+        finally:
+            ray.shutdown()
+            head.send_signal(signal.SIGTERM)
+            head.wait(timeout=60)
+    store = tmp_path / "client" / "store"
+    assert {path.name for path in store.iterdir()} == {path.name for path in (tmp_path / "cache/kompakt/ray/store").iterdir()}
+    assert kompakt.sweep(recipe, out=tmp_path / "here", progress=False) == made
+    assert files(tmp_path / "here") == files(tmp_path / "client")
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise TimeoutError("Ray's head node does not start")

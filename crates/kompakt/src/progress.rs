@@ -28,9 +28,6 @@ const WIDTH: usize = 24;
 /// A smaller share of a step does not predict how long it will take.
 const ENOUGH: f64 = 0.02;
 
-/// The callback that a library calls.
-pub(crate) type Tell<'p> = dyn Fn(&str, f64) + Sync + 'p;
-
 /// The steps of a command in order: the names that it reports, and their approximate relative times.
 pub(crate) type Steps = &'static [(&'static str, f64)];
 
@@ -212,8 +209,9 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(out, "{text}");
 }
 
-/// Runs `work`, and shows its progress unless it is to be quiet.
-pub(crate) fn with_progress<T>(quiet: bool, work: impl FnOnce(&Tell<'_>) -> T) -> T {
+/// Runs `work`, which is given the callback that libraries call, and shows its progress unless it is to be quiet.
+#[cfg(any(feature = "train", test))]
+pub(crate) fn with_progress<T>(quiet: bool, work: impl FnOnce(&(dyn Fn(&str, f64) + Sync)) -> T) -> T {
     let _shown = begin(quiet, &[]);
     work(&tell)
 }

@@ -33,7 +33,8 @@ def load(
     ----------
     path
         The file; or ``hf://OWNER/REPO/FILE.kompakt`` (``hf://OWNER/REPO@REVISION/FILE.kompakt``), which
-        ``huggingface_hub`` fetches and keeps. The checksums and the content hash of the file are checked either way.
+        ``huggingface_hub`` fetches and keeps. The checksums and the content hash of the file are checked either way; of
+        files that the hub knows by their SHA-256 (large ones), that too.
     threads
         Threads of a run. Results do not depend on it.
     max_batch
@@ -63,7 +64,7 @@ def load(
 
     Notes
     -----
-    Errors: ``OSError`` for a file that cannot be read, ``ValueError`` for one that is invalid, that cannot be run, that
+    Errors: ``OSError`` for a file that cannot be read or fetched, ``ValueError`` for one that is invalid, that cannot be run, that
     is not signed as required, or that does not fit into `ram` (the message says what is the least), ``RuntimeError``
     for a device that is not there or too small (the message says what there is), ``ImportError`` for ``hf://`` without
     ``huggingface_hub``.
@@ -105,4 +106,19 @@ def _fetched(address: str) -> str:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
         raise ImportError(f"{address} needs huggingface_hub: pip install 'kompakt[hub]'") from error
-    return str(hf_hub_download(repo_id=f"{owner}/{repo}", filename=file, revision=revision or None))
+    path = str(hf_hub_download(repo_id=f"{owner}/{repo}", filename=file, revision=revision or None))
+    _check_cached(address, path)
+    return path
+
+
+def _check_cached(address: str, path: str) -> None:
+    """Check a file in the hub's cache, where large files have their SHA-256 as a name."""
+    wanted = os.path.basename(os.path.realpath(path))
+    if len(wanted) != 64 or set(wanted) - set("0123456789abcdef"):
+        return
+    import hashlib
+
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != wanted:
+        raise ValueError(f"{address}: {path} is damaged: its SHA-256 is {found}, the hub's is {wanted}; delete it and try again")

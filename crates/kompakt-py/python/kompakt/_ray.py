@@ -1,7 +1,8 @@
 """Tasks of a sweep on a Ray cluster. Ray places them, repeats those whose node dies, and brings results to where they are needed.
 
 The program and the data set are objects of Ray's store, which each node unpacks once into its cache folder. Results and
-checkpoints go to a keeper on the node of the sweep, so that a task that is repeated elsewhere goes on from its checkpoint.
+checkpoints go to a keeper on the node of the sweep, so that a task that is repeated elsewhere goes on from its checkpoint. Where
+the sweep is no node of the cluster (`ray://`), the keeper is on the head node, in its cache folder, and results come from there.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ LAST_BEGAN: dict[str, list[str]] = {}
 
 
 class Keeper:
-    """Results and checkpoints by the keys of tasks, in the store of the sweep."""
+    """Results and checkpoints by the keys of tasks, in the store of the sweep; without a folder, in this node's cache."""
 
-    def __init__(self, folder: str) -> None:
-        self._store = _sweep.Store(Path(folder))
+    def __init__(self, folder: str | None) -> None:
+        self._store = _sweep.Store(Path(folder) if folder else _cache() / "store")
         self._began: dict[str, list[str]] = {}
 
     def begin(self, key: str) -> tuple[bytes | None, bytes | None]:
@@ -68,7 +69,8 @@ def run(
         ray.init(address=address or os.environ.get("RAY_ADDRESS"), log_to_driver=False)
     here = ray.get_runtime_context().get_node_id()
     stay = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=False)
-    keeper = ray.remote(Keeper).options(num_cpus=0, scheduling_strategy=stay).remote(str(store.folder.absolute()))
+    folder = None if ray.util.client.ray.is_connected() else str(store.folder.absolute())
+    keeper = ray.remote(Keeper).options(num_cpus=0, scheduling_strategy=stay).remote(folder)
     kit = [(_sweep._digest(path), path.name, ray.put(_packed(path))) for path in (Path(program), data) if path is not None]
     remote = ray.remote(_one).options(num_cpus=cpus, max_retries=_REPEATS)
     found: dict[str, Any] = {}
@@ -124,6 +126,11 @@ def _one(task: Task, kit: list[tuple[str, str, Any]], cpus: int, keeper: Any, *i
     return result
 
 
+def _cache() -> Path:
+    """This node's folder for what sweeps bring."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kompakt" / "ray"
+
+
 def _packed(path: Path) -> bytes:
     """A file or folder as a tar archive."""
     to = io.BytesIO()
@@ -134,7 +141,7 @@ def _packed(path: Path) -> bytes:
 
 def _unpacked(digest: str, name: str, reference: Any) -> Path:
     """Where an archive's content is on this node; unpacked if it is not there."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kompakt" / "ray"
+    cache = _cache()
     folder = cache / digest
     if not folder.exists():
         cache.mkdir(parents=True, exist_ok=True)
