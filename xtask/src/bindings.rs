@@ -6,7 +6,11 @@
 //!                                          NumPy's oldest ──────┴─► tests/ of arrays in and out
 //! ```
 //!
+//! Rows of their own, with the same wheel: sweeps on Ray, and the part for PyTorch.
+//!
 //! The C library needs nothing but a C compiler and is tried by the tests of `kompakt-capi`.
+
+mod torch;
 
 use crate::python::{self, Environment, call};
 use anyhow::{Context, Result, bail};
@@ -28,17 +32,39 @@ const OLDEST: [&str; 6] = [
     "hypothesis",
 ];
 
+/// What the tests use, newest.
+const NEWEST: [&str; 10] = [
+    "numpy",
+    "pytest",
+    "pytest-xdist",
+    "hypothesis",
+    "pandas",
+    "tqdm",
+    "huggingface_hub",
+    "matplotlib",
+    "mypy",
+    "pyright",
+];
+
 /// Build the Python wheel and try it in environments of its own
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Try only sweeps on Ray, with the wheel that is there
     #[arg(long)]
     ray: bool,
+    /// Try only the part for PyTorch, with the wheel that is there
+    #[arg(long, conflicts_with = "ray")]
+    torch: bool,
 }
 
 /// Does what is asked for.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    if arguments.ray { on_ray() } else { wheel() }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
+    match arguments {
+        Arguments { ray: true, .. } => on_ray(root),
+        Arguments { torch: true, .. } => torch::run(root),
+        _ => wheel(root),
+    }
 }
 
 /// Builds the Python wheel, and tries it in fresh environments: its examples against the loader's own answer, its tests,
@@ -46,13 +72,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 ///
 /// Errors: no Python 3.11 or newer, packages that cannot be installed, a wheel that answers otherwise or is
 /// too large.
-fn wheel() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
+fn wheel(root: &Path) -> Result<()> {
     let package = root.join("crates/kompakt-py");
-    let wheel = python::wheel(root)?;
+    let wheel = python::wheel(root, root)?;
     let n_bytes = wheel.metadata().context("the wheel")?.len();
     let newest = Environment::new(&root.join("target/bindings/python"))?;
-    newest.install(&["numpy", "pytest", "hypothesis", "pandas", "tqdm", "mypy", "matplotlib"])?;
+    newest.install(&NEWEST)?;
     newest.reinstall(&wheel)?;
     let python = newest.python.clone();
 
@@ -73,11 +98,13 @@ fn wheel() -> Result<()> {
     let detector = fixture("convolutions-stream.kompakt");
     run("outputs.py", &detector, &outputs(&detector)?)?;
     let tests = package.join("tests");
-    newest.test(&[&tests], program(root).as_deref())?;
+    newest.test(&[&tests], program(root).as_deref(), 2)?;
     let strict = ["-m", "mypy", "--strict", "--cache-dir"].map(OsStr::new);
     let cache = root.join("target/bindings/mypy");
     let examples = package.join("examples");
     call(&python, strict.into_iter().chain([cache.as_os_str(), examples.as_os_str()]))?;
+    let pyright = ["-m", "pyright", "--pythonpath"].map(OsStr::new);
+    call(&python, pyright.into_iter().chain([python.as_os_str(), examples.as_os_str()]))?;
     let oldest = Environment::new(&root.join("target/bindings/oldest"))?;
     oldest.install(&OLDEST)?;
     oldest.reinstall(&wheel)?;
@@ -87,8 +114,8 @@ fn wheel() -> Result<()> {
             .each_ref()
             .map(|p| &**p),
         None,
+        1,
     )?;
-    with_torch(root, &wheel)?;
     let name = wheel.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     crate::say(&format!(
         "{name}, {n_bytes} bytes: tests pass, and the examples in Python print what the loader says: {expected}"
@@ -96,37 +123,25 @@ fn wheel() -> Result<()> {
     Ok(())
 }
 
-/// The tests of `kompakt.torch`, where `KOMPAKT_TORCH` is 1: PyPI's build of torch for Linux brings 5 GB of libraries for GPUs.
-fn with_torch(root: &Path, wheel: &Path) -> Result<()> {
-    if std::env::var("KOMPAKT_TORCH").is_ok_and(|value| value == "1") {
-        let environment = Environment::new(&root.join("target/bindings/torch"))?;
-        environment.install(&["torch>=2.2", "numpy", "onnx", "onnxscript", "pytest"])?;
-        environment.reinstall(wheel)?;
-        return environment.test(&[&root.join("crates/kompakt-py/tests/test_torch.py")], None);
-    }
-    crate::say(
-        "not tested here: kompakt.torch: KOMPAKT_TORCH=1 installs torch (5 GB, three minutes) and tests it",
-    );
-    Ok(())
-}
-
-/// Tries sweeps on a cluster of several nodes on this machine, of Ray's own making, one of which is killed, with the wheel that
-/// `wheel` left.
+/// Tries sweeps on a cluster of several nodes on this machine, of Ray's own making, one of which is killed, and by Ray's client port,
+/// with the wheel that `wheel` left.
 ///
 /// Errors: no wheel, no program with the training engine, packages that cannot be installed, tests that fail.
-fn on_ray() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
+fn on_ray(root: &Path) -> Result<()> {
     let wheel =
         python::only_file(&root.join("target/bindings/wheels")).context("`cargo xtask bindings` first")?;
     let environment = Environment::new(&root.join("target/bindings/ray"))?;
-    environment.install(&["ray==2.60.*", "numpy", "pytest"])?;
+    environment.install(&["ray[client]==2.60.*", "numpy", "pytest"])?;
     environment.reinstall(&wheel)?;
     if program(root).is_none() {
         bail!("`cargo build --release --package kompakt` first: a sweep calls the program that trains");
     }
-    let cluster =
-        "crates/kompakt-py/tests/test_sweep.py::test_a_cluster_that_loses_a_node_leaves_the_same_bytes";
-    environment.test(&[&root.join(cluster)], program(root).as_deref())
+    let tests = [
+        "test_a_cluster_that_loses_a_node_leaves_the_same_bytes",
+        "test_a_client_that_is_no_node_gets_the_same_bytes",
+    ];
+    let tests = tests.map(|name| root.join(format!("crates/kompakt-py/tests/test_sweep.py::{name}")));
+    environment.test(&tests.each_ref().map(|p| &**p), program(root).as_deref(), 1)
 }
 
 /// The program with the training engine, if it is built.

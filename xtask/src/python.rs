@@ -7,8 +7,8 @@ use std::{
     process::Command,
 };
 
-/// The most bytes of a wheel: 6 MiB.
-const MOST_BYTES: u64 = 6 << 20;
+/// The most bytes of a wheel.
+const MOST_BYTES: u64 = 6_000_000;
 
 /// Functions of the same code are stored once (generic ones, mostly): 3 % of the wheel. By the linker that Rust brings for this machine.
 const FOLDED: &[&str] = if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
@@ -43,11 +43,14 @@ impl Environment {
         self.install(&["--force-reinstall", "--no-deps", &wheel.display().to_string()])
     }
 
-    /// Runs tests; `program`, the one with the training engine, is for those that need it.
-    pub(crate) fn test(&self, paths: &[&Path], program: Option<&Path>) -> Result<()> {
+    /// Runs tests, `jobs` at a time; `program`, the one with the training engine, is for those that need it.
+    pub(crate) fn test(&self, paths: &[&Path], program: Option<&Path>, jobs: usize) -> Result<()> {
         let quiet = ["-m", "pytest", "--quiet", "-p", "no:cacheprovider"].map(OsStr::new);
         let mut command = Command::new(&self.python);
         command.args(quiet).args(paths).stdout(std::io::stderr());
+        if jobs > 1 {
+            command.arg(format!("--numprocesses={jobs}"));
+        }
         if let Some(program) = program {
             command.env("KOMPAKT_PROGRAM", program);
         }
@@ -59,25 +62,31 @@ impl Environment {
     }
 }
 
-/// Builds the wheel into an empty folder: its path.
+/// Builds the wheel of the workspace in `source` into an empty folder of the one in `root`: its path.
 ///
 /// Its libraries are those of the workspace (see the manifest of `kompakt-py`), so that only the command lines are built
 /// anew, without the training engine.
 ///
 /// Errors: no Python 3.11 or newer, maturin cannot be installed, a wheel that is too large.
-pub(crate) fn wheel(root: &Path) -> Result<PathBuf> {
+pub(crate) fn wheel(root: &Path, source: &Path) -> Result<PathBuf> {
     let tools = Environment::new(&root.join("target/bindings/tools"))?;
     tools.install(&["maturin>=1.9,<2"])?;
     let wheels = root.join("target/bindings/wheels");
     if wheels.exists() {
         std::fs::remove_dir_all(&wheels).context("cannot empty target/bindings/wheels")?;
     }
-    let manifest = root.join("crates/kompakt-py/Cargo.toml");
+    let manifest = source.join("crates/kompakt-py/Cargo.toml");
     let build =
         ["-m", "maturin", "build", "--release", "--quiet", "--compression-level", "9", "--manifest-path"]
             .map(OsStr::new);
     let build = build.into_iter().chain([manifest.as_os_str(), "--out".as_ref(), wheels.as_os_str()]);
-    call(&tools.python, build.chain(FOLDED.iter().map(OsStr::new)))?;
+    let mut maturin = Command::new(&tools.python);
+    maturin.args(build.chain(FOLDED.iter().map(OsStr::new)));
+    if source != root {
+        // Crates of others are built already.
+        maturin.env("CARGO_TARGET_DIR", root.join("target"));
+    }
+    run(&mut maturin)?;
     let wheel = only_file(&wheels)?;
     let n_bytes = wheel.metadata().context("the wheel")?.len();
     if n_bytes > MOST_BYTES {
@@ -97,11 +106,12 @@ pub(crate) fn call<S: AsRef<OsStr>>(
     program: impl AsRef<OsStr>,
     arguments: impl IntoIterator<Item = S>,
 ) -> Result<()> {
-    let program = program.as_ref();
-    let mut command = Command::new(program);
-    command.args(arguments).stdout(std::io::stderr());
-    let name = program.to_string_lossy();
-    let status = command.status().with_context(|| format!("cannot start {name}"))?;
+    run(Command::new(program).args(arguments))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.stdout(std::io::stderr()).status().with_context(|| format!("cannot start {name}"))?;
     if !status.success() {
         bail!("{name} failed ({status})");
     }

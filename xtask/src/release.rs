@@ -1,16 +1,16 @@
 //! `cargo xtask release --dry-run`: everything that a release consists of, made and tried. Nothing is published.
 //!
 //! ```text
-//! crates/kompakt-py ─► wheel            ─► a fresh virtual environment: a file compressed, inspected and run
-//! git archive       ─► source archive   ─► unpacked elsewhere: the runner is built from it, and runs a file
+//! git archive       ─► source archive   ─► unpacked elsewhere, without the repository
+//!     it            ─► wheel            ─► a fresh virtual environment: a file compressed, inspected and run
 //! web/              ─► npm package      ─► a folder of its own: installed, runs a file in Node
 //! crates/kompakt-capi ─► C library      ─► unpacked elsewhere: a program in C found by pkg-config, shared and static
 //! cargo metadata    ─► SBOM (CycloneDX)
 //! all of them       ─► SHA256SUMS
 //! ```
 //!
-//! The version is that of the workspace's manifest. Each trial starts with an empty folder and, but for the wheel's NumPy and
-//! the source archive's crates, without the network. The answers are held to those of this machine's loader.
+//! The version is that of the workspace's manifest. Each trial starts with an empty folder and, but for the wheel's NumPy,
+//! without the network. The answers are held to those of this machine's loader.
 
 mod c_library;
 mod checksums;
@@ -22,13 +22,13 @@ mod wheel;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 
-/// Make the wheel, the source archive, the npm package, the C library, checksums and the SBOM, and try each
+/// Make the source archive, the wheel, the npm package, the C library, checksums and the SBOM, and try each
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Publish nothing: this command never does, and has to be told so
     #[arg(long)]
     dry_run: bool,
-    /// Only these parts: wheel, source, npm, c, sbom [default: all]
+    /// Only these parts: source, wheel, npm, c, sbom [default: all]
     #[arg(long, value_delimiter = ',', value_name = "PARTS")]
     only: Vec<String>,
     /// Where the parts go
@@ -40,8 +40,8 @@ pub(crate) struct Arguments {
 type Part = (&'static str, fn(&Release) -> Result<PathBuf>);
 
 const PARTS: [Part; 5] = [
-    ("wheel", wheel::make),
     ("source", source::make),
+    ("wheel", wheel::make),
     ("npm", npm::make),
     ("c", c_library::make),
     ("sbom", sbom::make),

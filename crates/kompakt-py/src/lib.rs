@@ -12,7 +12,9 @@ mod model;
 mod weights;
 
 /// The native half of kompakt; use the package.
-#[pyo3::pymodule]
+///
+/// On free-threaded builds of Python nothing in it needs the global lock.
+#[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
     use super::arrays::{decode, encode};

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+# The networks are small: more threads would wait for each other.
+torch.set_num_threads(1)
 
 import kompakt
 import kompakt.torch

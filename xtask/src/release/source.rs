@@ -1,10 +1,14 @@
-//! The source archive: what git has, built elsewhere without the repository.
+//! The source archive: what git has, unpacked elsewhere without the repository. The wheel is built from it.
 
 use super::Release;
 use crate::ci::Calls;
 use anyhow::{Context, Result, bail};
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
+/// Makes the archive, unpacks it, and looks whether the workspace is whole: every crate there, every dependency locked.
 pub(super) fn make(release: &Release) -> Result<PathBuf> {
     let name = format!("kompakt-{}", release.version);
     let archive = release.out.join(format!("{name}.tar.gz"));
@@ -18,24 +22,37 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
     git.args(["archive", "--format=tar.gz", &format!("--prefix={name}/"), "--output"]);
     calls.run(git.arg(&archive).arg("HEAD").current_dir(&release.root))?;
 
-    let folder = release.empty("source")?;
-    calls.run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&folder))?;
-    let unpacked = folder.join(&name);
-    let mut cargo = crate::cargo::cargo();
-    cargo.args(["build", "--locked", "--release", "--package", "kompakt", "--no-default-features"]);
-    cargo
-        .args(["--bin", "kompakt-run"])
-        .current_dir(&unpacked)
-        .env("CARGO_TARGET_DIR", folder.join("target"));
-    calls.run(&mut cargo)?;
-    let runner = folder.join("target/release/kompakt-run");
-    if output(Command::new(&runner).arg("--version"))? != format!("kompakt-run {}\n", release.version) {
-        bail!("{} is of another version", runner.display());
+    let folder = folder(&release.root);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
-    calls.run(
-        Command::new(runner).arg(unpacked.join("fixtures/good/perceptron-stream.kompakt")).arg("--bench"),
-    )?;
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    // With the time of now: cargo takes what is older than a build to be in it.
+    calls.run(Command::new("tar").arg("--touch").arg("-xzf").arg(&archive).arg("-C").arg(&folder))?;
+    let mut metadata = crate::cargo::cargo();
+    metadata.args(["metadata", "--locked", "--format-version", "1"]).current_dir(folder.join(&name));
+    let metadata: serde_json::Value =
+        serde_json::from_str(&output(&mut metadata)?).context("cargo metadata")?;
+    let packages = metadata["packages"].as_array().context("cargo metadata names no packages")?;
+    let ours = packages.iter().find(|package| package["name"] == "kompakt");
+    if ours.is_none_or(|package| package["version"] != release.version.as_str()) {
+        bail!("{} is of another version than {}", archive.display(), release.version);
+    }
     Ok(archive)
+}
+
+/// Where the archive is unpacked, made if it is not among the parts that were asked for.
+pub(super) fn unpacked(release: &Release) -> Result<PathBuf> {
+    let name = format!("kompakt-{}", release.version);
+    if !release.out.join(format!("{name}.tar.gz")).exists() {
+        make(release)?;
+    }
+    Ok(folder(&release.root).join(name))
+}
+
+/// A fixed place, so that a later build replaces what an earlier one left in the target folder.
+fn folder(root: &Path) -> PathBuf {
+    root.join("target/release-source")
 }
 
 fn output(command: &mut Command) -> Result<String> {

@@ -1,6 +1,6 @@
-//! The wheel, tried as a user gets it: installed into a fresh environment.
+//! The wheel: built from the source archive, tried as a user gets it, installed into a fresh environment.
 
-use super::{Release, keep};
+use super::{Release, keep, source};
 use crate::python::{self, Environment, call};
 use anyhow::{Context, Result, bail};
 use std::{ffi::OsStr, path::PathBuf, process::Command};
@@ -17,7 +17,7 @@ assert np.isfinite(answer).all()
 ";
 
 pub(super) fn make(release: &Release) -> Result<PathBuf> {
-    let wheel = keep(&python::wheel(&release.root)?, &release.out)?;
+    let wheel = keep(&python::wheel(&release.root, &source::unpacked(release)?)?, &release.out)?;
     let folder = release.empty("wheel")?;
     let environment = Environment::new(&folder.join("env"))?;
     environment.install(&[&wheel.display().to_string()])?;

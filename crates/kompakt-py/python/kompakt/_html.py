@@ -37,10 +37,10 @@ def page(file: File) -> str:
         f'<th style="{cell}">{head}</th>' for head in ("tensor", "shape", "kept", "levels", "bytes", "centroids")
     )
     return (
-        f'<div style="font-family:sans-serif;font-size:13px;line-height:1.5">'
+        f'<div style="font-family:sans-serif;font-size:13px;line-height:1.5;margin-top:6px">'
         f"<div><b>{file.n_bytes:,}</b> bytes{ratio}; tier <code>{escape(file.tier)}</code>; content "
         f"<code>{escape(file.content_hash)}</code></div>"
-        f"<div>input {inputs}; {legend}; {others:,} bytes are no tensor's (graph, names, history)</div>"
+        f"<div>takes {inputs}; {legend}; {others:,} bytes are no tensor's (graph, names, history)</div>"
         f'<table style="border-collapse:collapse;margin-top:6px;font-size:inherit"><tr>{heads}</tr>{rows}</table></div>'
     )
 
