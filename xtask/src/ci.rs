@@ -78,7 +78,11 @@ const ROWS: &[Row] = &[
     },
     Row { name: "site", what: "the documentation of the Python package, without warnings", run: site::build },
     Row { name: "ray", what: "sweeps on a Ray cluster that loses a node, with the wheel", run: ray::run },
-    Row { name: "torch", what: "kompakt.torch with PyTorch, without its libraries for GPUs", run: torch::run },
+    Row {
+        name: "torch",
+        what: "kompakt.torch with PyTorch, without its libraries for GPUs",
+        run: torch::run,
+    },
     Row { name: "gpu", what: "the executor for GPUs, on a GPU in software", run: gpu::run },
     Row {
         name: "aarch64",

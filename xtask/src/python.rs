@@ -111,7 +111,8 @@ pub(crate) fn call<S: AsRef<OsStr>>(
 
 fn run(command: &mut Command) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let status = command.stdout(std::io::stderr()).status().with_context(|| format!("cannot start {name}"))?;
+    let status =
+        command.stdout(std::io::stderr()).status().with_context(|| format!("cannot start {name}"))?;
     if !status.success() {
         bail!("{name} failed ({status})");
     }
