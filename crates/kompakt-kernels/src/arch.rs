@@ -133,6 +133,15 @@ pub(crate) trait Arch: Sized {
         dense::looked_up_sparse(<Self::Wide as Vector>::FUSED, cols, codes, book.table(), x)
     }
 
+    /// `to[i] = book[codes[i]]`; as many codes as elements.
+    ///
+    /// # Safety
+    /// The features.
+    #[inline(always)]
+    unsafe fn look_up(codes: &[u8], book: &Codebook, to: &mut [f32]) {
+        to.iter_mut().zip(codes).for_each(|(to, &code)| *to = book.value(code));
+    }
+
     /// Writes the indices of the nonzero elements to the front of `active`, which holds 16 more than `x`, and
     /// returns their number.
     ///

@@ -142,6 +142,11 @@ impl Vector for F32x4 {
         unsafe { [Self(vuzp1q_f32(low.0, high.0)), Self(vuzp2q_f32(low.0, high.0))] }
     }
     #[inline(always)]
+    unsafe fn interleave(even: Self, odd: Self) -> [Self; 2] {
+        // SAFETY: as above the block.
+        unsafe { [Self(vzip1q_f32(even.0, odd.0)), Self(vzip2q_f32(even.0, odd.0))] }
+    }
+    #[inline(always)]
     unsafe fn gather(idx: *const u16, x: *const f32) -> Self {
         // SAFETY: as above the block. One load of the four columns.
         unsafe {

@@ -132,6 +132,9 @@ unsafe fn vector<V: Vector>() {
         let [even, odd] = V::even_odd(V::load(x.as_ptr()), V::load(x.as_ptr().add(n)));
         each(even, &|i| x[2 * i]);
         each(odd, &|i| x[2 * i + 1]);
+        let [low, high] = V::interleave(even, odd);
+        each(low, &|i| x[i]);
+        each(high, &|i| x[n + i]);
         for end in 0..=n {
             for from in 0..=end {
                 let inside = |i: usize| (from..end).contains(&i);
@@ -178,6 +181,9 @@ unsafe fn arch<A: Arch>() {
                 let cols: [u32; 64] = core::array::from_fn(|i| (i * 11 % 64) as u32);
                 let exact: f32 = (0..n).map(|i| book.value(codes[i]) * x[i]).sum();
                 assert_eq!(A::dot_codes(&codes[..n], &book, &x[..n]), exact);
+                let mut values = [f32::NAN; 64];
+                A::look_up(&codes[..n], &book, &mut values[..n]);
+                assert!((0..n).all(|i| values[i] == book.value(codes[i])), "{n_levels} levels, {n} codes");
                 let exact: f32 = (0..n).map(|i| book.value(codes[i]) * x[cols[i] as usize]).sum();
                 assert_eq!(A::dot_sparse(&cols[..n], &codes[..n], &book, &x), exact);
             }

@@ -115,6 +115,11 @@ impl Vector for Four {
         [Self([a, c, e, g]), Self([b, d, f, h])]
     }
     #[inline(always)]
+    unsafe fn interleave(even: Self, odd: Self) -> [Self; 2] {
+        let ([a, c, e, g], [b, d, f, h]) = (even.0, odd.0);
+        [Self([a, b, c, d]), Self([e, f, g, h])]
+    }
+    #[inline(always)]
     unsafe fn gather(idx: *const u16, x: *const f32) -> Self {
         // SAFETY: as above the block.
         unsafe {

@@ -100,6 +100,10 @@ impl Vector for F32x4 {
         [Self(i32x4_shuffle::<0, 2, 4, 6>(low.0, high.0)), Self(i32x4_shuffle::<1, 3, 5, 7>(low.0, high.0))]
     }
     #[inline(always)]
+    unsafe fn interleave(even: Self, odd: Self) -> [Self; 2] {
+        [Self(i32x4_shuffle::<0, 4, 1, 5>(even.0, odd.0)), Self(i32x4_shuffle::<2, 6, 3, 7>(even.0, odd.0))]
+    }
+    #[inline(always)]
     unsafe fn gather(idx: *const u16, x: *const f32) -> Self {
         // SAFETY: as above the block.
         let at = |i: usize| unsafe { *x.add(usize::from(idx.add(i).read_unaligned())) };

@@ -40,7 +40,7 @@ impl Arch for Avx2 {
         grid_output: 170.0,
         winograd_input: 1600.0,
         winograd_output: 1700.0,
-        winograd_kernel: 4000.0,
+        winograd_kernel: 1300.0,
         depthwise_vector: 633.0,
     };
 
@@ -84,7 +84,7 @@ impl Arch for Avx512 {
         grid_output: 185.0,
         winograd_input: 1650.0,
         winograd_output: 1000.0,
-        winograd_kernel: 4000.0,
+        winograd_kernel: 1300.0,
         depthwise_vector: 416.0,
     };
 
@@ -121,6 +121,12 @@ impl Arch for Avx512 {
     unsafe fn dot_sparse(cols: &[u32], codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
         // SAFETY: passed on.
         unsafe { lookup::dot_sparse(cols, codes, book, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn look_up(codes: &[u8], book: &Codebook, to: &mut [f32]) {
+        // SAFETY: passed on.
+        unsafe { lookup::look_up(codes, book, to) }
     }
 
     #[inline(always)]

@@ -169,7 +169,7 @@ impl Convolution {
             }
             Input::Grid(grid) => TapLayout::planar(grid.offsets(), grid_block(grid, density)),
             // Channels of the transformed input are contiguous.
-            Input::Winograd(_) => TapLayout::linear(self.n_cols(), PLANE_BLOCK),
+            Input::Winograd(_) => TapLayout::kernels(shape.channels),
         }
     }
 

@@ -48,7 +48,7 @@ impl Convolution {
             }
             Input::Winograd(method) => {
                 let tiles = method.n_tiles() as f64;
-                let copied = channels * (shape.size[0] * shape.size[1]) as f64 * STRIDED * costs.plane_input;
+                let copied = channels * (shape.size[0] * shape.size[1]) as f64 * costs.plane_input;
                 let transformed =
                     channels * tiles * costs.winograd_input + outputs * tiles * costs.winograd_output;
                 let kernels = outputs * shape.channels as f64;

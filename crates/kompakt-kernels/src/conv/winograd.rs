@@ -10,8 +10,8 @@
 //! y    = At M A         of each output channel and tile     2 x 2               adds, then the epilogue
 //! ```
 //!
-//! The input is stored in [`Planes`] by the phases of a step of two, so that neighbouring tiles read
-//! neighbours. Sums differ from those of the direct method, and their error is a few times larger: about
+//! The input is stored padded in [`Planes`]; even and odd columns are separated in registers, so that a vector has one column
+//! of neighbouring tiles. Kernels of four rows and four channels are transformed together. Sums differ from those of the direct method, and their error is a few times larger: about
 //! `2^-22` of the sum of absolute products. A non-finite input affects all four outputs of its tiles.
 //!
 //! Source: Lavin and Gray 2015, "Fast Algorithms for Convolutional Neural Networks".
@@ -28,10 +28,10 @@ use crate::{
     Epilogue, Isa, PanelMatrix, PanelScratch, Window,
     arch::{Arch, Four, Portable},
     epilogue::{RowEpilogue, VectorEpilogue},
-    isa::{Job, Vector, per_isa, run},
+    isa::{Job, Vector, run},
     tile::panel::{GROUP, Panels},
 };
-use core::{array::from_fn, ops::Range};
+use core::ops::Range;
 
 /// Numbers of a transformed tile.
 const NUMBERS: usize = 16;
@@ -69,7 +69,7 @@ impl Winograd {
         let tiles = [output[0].div_ceil(2), output[1].div_ceil(2).next_multiple_of(4)];
         let after = [0, 1].map(|i| (2 * tiles[i] + 2).saturating_sub(size[i] + before[i]));
         let planes =
-            Planes { channels: groups * channels, size, before, after, stride: [2; 2], row_align: 1 };
+            Planes { channels: groups * channels, size, before, after, stride: [1; 2], row_align: 1 };
         let this = Self { planes, channels, output, tiles };
         (this.input_floats() <= MAX_INPUT).then_some(this)
     }
@@ -146,7 +146,8 @@ impl Winograd {
             let u_apart = odd_lines(n_rows * self.channels);
             let (u, products) = part.split_at_mut(NUMBERS * u_apart);
             let looked_up = m.look_up(isa, start / GROUP..end.div_ceil(GROUP), panels);
-            transform_weights(isa, looked_up, u_apart / GROUP, u);
+            let together = m.channels_together();
+            run(isa, TransformWeights { looked_up, together, apart: u_apart, u });
             let (window, scale) = (&Window::line(self.n_tiles()), pitch);
             let (u_len, apart) = (n_rows * self.channels, self.apart(n_rows));
             for k in 0..NUMBERS {
@@ -225,33 +226,110 @@ impl Transform<'_> {
         let Self { method, x, v } = self;
         let Winograd { planes, channels, tiles: [down, across], .. } = *method;
         let (pitch, len, row) = (method.pitch(), planes.channel_len(), planes.row_stride());
-        let at: [[usize; 4]; 4] = from_fn(|i| from_fn(|j| planes.offset(0, [i, j])));
-        let last = planes.offset(0, [3, 3]).max(planes.offset(0, [3, 2])).max(planes.offset(0, [2, 3]));
-        assert!(last + (down - 1) * row + across <= len && x.len() >= channels * len, "x is too short");
+        assert!(2 * across + 2 <= row && (2 * down + 2) * row <= len && x.len() >= channels * len, "x is too short");
         assert!(v.len() >= method.input_floats() && across.is_multiple_of(L::N), "v is too short");
         let number = method.number_len();
         for channel in 0..channels {
-            for ty in 0..down {
-                for tx in (0..across).step_by(L::N) {
-                    // SAFETY: a place of a tile is at most `last`, so that the vector from the tile `tx` on, of which there
-                    // are `across`, ends in the channel; the same tiles of number 15 of the last channel end in `v`.
-                    unsafe {
-                        let x = x.as_ptr().add(channel * len + ty * row + tx);
-                        let to = v.as_mut_ptr().add(channel * pitch + ty * across + tx);
-                        let minus = L::splat(-1.0);
-                        let difference = |a: L, b: L| b.mul_add(minus, a);
-                        for (i, (a, b)) in [(0, 2), (1, 2), (2, 1), (1, 3)].into_iter().enumerate() {
-                            // A row of Bt d.
-                            let mut t = [L::splat(0.0); 4];
-                            for j in 0..4 {
-                                let (a, b) = (L::load(x.add(at[a][j])), L::load(x.add(at[b][j])));
-                                t[j] = if i == 1 { a.add(b) } else { difference(a, b) };
-                            }
-                            let to = to.add(i * 4 * number);
-                            difference(t[0], t[2]).store(to);
-                            t[1].add(t[2]).store(to.add(number));
-                            difference(t[2], t[1]).store(to.add(2 * number));
-                            difference(t[1], t[3]).store(to.add(3 * number));
+            for tx in (0..across).step_by(L::N) {
+                // SAFETY: a tile of `N` reads two columns more than twice as many in four rows of the channel, the last of
+                // which was compared; the same tiles of number 15 of the last channel end in `v`.
+                unsafe {
+                    let x = x.as_ptr().add(channel * len + 2 * tx);
+                    let to = v.as_mut_ptr().add(channel * pitch + tx);
+                    let mut above = [columns::<L>(x), columns::<L>(x.add(row))];
+                    for ty in 0..down {
+                        let x = x.add((2 * ty + 2) * row);
+                        let below = [columns::<L>(x), columns::<L>(x.add(row))];
+                        for j in 0..4 {
+                            let to = to.add(ty * across + j * number);
+                            let [a, b, c, d] = [above[0][j], above[1][j], below[0][j], below[1][j]];
+                            difference(a, c).store(to);
+                            b.add(c).store(to.add(4 * number));
+                            difference(c, b).store(to.add(8 * number));
+                            difference(b, d).store(to.add(12 * number));
+                        }
+                        above = below;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A row of tiles, transformed across: its numbers `d B`.
+///
+/// # Safety
+/// The features of `L`; `2 N + 2` floats at `x`.
+#[inline(always)]
+unsafe fn columns<L: Vector>(x: *const f32) -> [L; 4] {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let [a, b] = L::even_odd(L::load(x), L::load(x.add(L::N)));
+        let [c, d] = L::even_odd(L::load(x.add(2)), L::load(x.add(L::N + 2)));
+        [difference(a, c), b.add(c), difference(c, b), difference(b, d)]
+    }
+}
+
+/// `a - b`.
+///
+/// # Safety
+/// The features of `L`.
+#[inline(always)]
+unsafe fn difference<L: Vector>(a: L, b: L) -> L {
+    // SAFETY: promised by the caller.
+    unsafe { b.mul_add(L::splat(-1.0), a) }
+}
+
+/// Kernels of some groups of four rows: `looked_up` `[groups, channels / together, 9, together, 4]`, `u`
+/// `[16, groups, channels, 4]`, its numbers `apart` floats.
+struct TransformWeights<'a> {
+    looked_up: &'a [f32],
+    /// Channels whose kernels are interleaved: one or four.
+    together: usize,
+    apart: usize,
+    u: &'a mut [f32],
+}
+
+impl Job for TransformWeights<'_> {
+    type Output = ();
+
+    fn define(self) {
+        // SAFETY: they need no features.
+        unsafe { self.run::<Portable>() }
+    }
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        // SAFETY: passed on; kernels of four rows and four channels are sixteen floats.
+        unsafe { if self.together == 4 { self.kernels::<A::Wide>() } else { self.kernels::<Four>() } }
+    }
+}
+
+impl TransformWeights<'_> {
+    /// # Safety
+    /// The features of `L`, whose vectors divide the kernels that are interleaved.
+    #[inline(always)]
+    unsafe fn kernels<L: Vector>(self) {
+        let Self { looked_up, together, apart, u } = self;
+        let block = together * GROUP;
+        let n_blocks = looked_up.len() / (9 * block);
+        assert!((NUMBERS - 1) * apart + n_blocks * block <= u.len(), "u is too short");
+        assert!(block.is_multiple_of(L::N), "kernels and vectors");
+        for at in 0..n_blocks {
+            for lane in (0..block).step_by(L::N) {
+                // SAFETY: nine vectors of the block, and one of number 15, which was compared.
+                unsafe {
+                    let from = looked_up.as_ptr().add(at * 9 * block + lane);
+                    let to = u.as_mut_ptr().add(at * block + lane);
+                    let mut columns = [[L::splat(0.0); 4]; 3];
+                    for x in 0..3 {
+                        let (a, b) = (L::load(from.add(x * block)), L::load(from.add((3 + x) * block)));
+                        columns[x] = of_three(a, b, L::load(from.add((6 + x) * block)));
+                    }
+                    for i in 0..4 {
+                        let out = of_three(columns[0][i], columns[1][i], columns[2][i]);
+                        for j in 0..4 {
+                            out[j].store(to.add((i * 4 + j) * apart));
                         }
                     }
                 }
@@ -260,32 +338,18 @@ impl Transform<'_> {
     }
 }
 
-per_isa! { fn transform_weights(looked_up: &[f32], apart: usize, u: &mut [f32]) = transform_weights_body; }
-
-/// Kernels of four rows at a time: `looked_up` `[groups, channels, 9, 4]`, `u` `[16, groups, channels, 4]`, its numbers
-/// `apart` groups of four.
+/// G applied to three numbers.
+///
+/// # Safety
+/// The features of `L`.
 #[inline(always)]
-fn transform_weights_body(looked_up: &[f32], apart: usize, u: &mut [f32]) {
-    type Rows = [f32; GROUP];
-    let (rows, _) = looked_up.as_chunks::<GROUP>();
-    let (kernels, _) = rows.as_chunks::<9>();
-    let (u, _) = u.as_chunks_mut::<GROUP>();
-    assert!((NUMBERS - 1) * apart + kernels.len() <= u.len(), "u is too short");
-    // G applied to three numbers.
-    let g = |a: Rows, b: Rows, c: Rows| -> [Rows; 4] {
-        let ends: Rows = from_fn(|l| 0.5 * (a[l] + c[l]));
-        let middle: Rows = from_fn(|l| 0.5 * b[l]);
-        [a, from_fn(|l| ends[l] + middle[l]), from_fn(|l| ends[l] - middle[l]), c]
-    };
-    for (at, kernel) in kernels.iter().enumerate() {
-        let columns: [[Rows; 4]; 3] = from_fn(|x| g(kernel[x], kernel[3 + x], kernel[6 + x]));
-        for i in 0..4 {
-            let out = g(columns[0][i], columns[1][i], columns[2][i]);
-            for j in 0..4 {
-                // SAFETY: number 15 of the last kernel is in `u`, as was checked.
-                unsafe { *u.get_unchecked_mut((i * 4 + j) * apart + at) = out[j] }
-            }
-        }
+unsafe fn of_three<L: Vector>(a: L, b: L, c: L) -> [L; 4] {
+    // SAFETY: promised by the caller.
+    unsafe {
+        // The negative zero changes nothing when it is added.
+        let (half, zero) = (L::splat(0.5), L::splat(-0.0));
+        let (ends, middle) = (a.add(c).mul_add(half, zero), b.mul_add(half, zero));
+        [a, ends.add(middle), difference(ends, middle), c]
     }
 }
 
@@ -310,7 +374,9 @@ impl Job for Finish<'_> {
     unsafe fn run<A: Arch>(self) {
         // SAFETY: passed on.
         unsafe {
-            if self.method.tiles[1].is_multiple_of(<A::Narrow as Vector>::N) {
+            if self.method.tiles[1].is_multiple_of(<A::Wide as Vector>::N) {
+                self.tiles::<A::Wide>();
+            } else if self.method.tiles[1].is_multiple_of(<A::Narrow as Vector>::N) {
                 self.tiles::<A::Narrow>();
             } else {
                 self.tiles::<Four>();
@@ -323,45 +389,45 @@ impl Finish<'_> {
     /// A vector of tiles at a time.
     ///
     /// # Safety
-    /// The features of `L`; a row of tiles is so many vectors, of at most eight floats.
+    /// The features of `L`; a row of tiles is so many vectors.
     #[inline(always)]
     unsafe fn tiles<L: Vector>(self) {
         let Self { method, products, apart, epilogue, y } = self;
         let Winograd { output: [oh, ow], tiles: [down, across], .. } = *method;
         assert!((NUMBERS - 1) * apart + down * across <= products.len(), "products are too short");
-        assert!(across.is_multiple_of(L::N) && L::N <= 8, "tiles and vectors");
+        assert!(across.is_multiple_of(L::N) && y.len() >= oh * ow, "tiles and vectors");
         for ty in 0..down {
             for tx in (0..across).step_by(L::N) {
-                let mut out = [[0.0f32; 16]; 2];
-                // SAFETY: `across` tiles of number 15 end in the products; two vectors in a row of `out`.
+                let (oy, ox) = (2 * ty, 2 * tx);
+                // SAFETY: `across` tiles of number 15 end in the products; what is stored in `y` is in a row of it; two
+                // vectors in `pair`.
                 unsafe {
-                    let (minus, epilogue) = (L::splat(-1.0), VectorEpilogue::<L>::new(epilogue));
-                    let difference = |a: L, b: L| b.mul_add(minus, a);
+                    let epilogue = VectorEpilogue::<L>::new(epilogue);
                     let from = products.as_ptr().add(ty * across + tx);
                     let mut rows = [[L::splat(0.0); 4]; 2];
                     for j in 0..4 {
-                        let [a, b, c, d] = from_fn(|i| L::load(from.add((i * 4 + j) * apart)));
+                        let (a, b) = (L::load(from.add(j * apart)), L::load(from.add((4 + j) * apart)));
+                        let (c, d) = (L::load(from.add((8 + j) * apart)), L::load(from.add((12 + j) * apart)));
                         rows[0][j] = a.add(b).add(c);
                         rows[1][j] = difference(difference(b, c), d);
                     }
                     for r in 0..2 {
                         let [a, b, c, d] = rows[r];
                         let (even, odd) = (a.add(b).add(c), difference(difference(b, c), d));
-                        let [even, odd] = [even, odd].map(|y| epilogue.apply(y));
-                        // Side by side, then interleaved.
-                        let mut pair = [0.0f32; 16];
-                        even.store(pair.as_mut_ptr());
-                        odd.store(pair.as_mut_ptr().add(L::N));
-                        for l in 0..L::N {
-                            (out[r][2 * l], out[r][2 * l + 1]) = (pair[l], pair[L::N + l]);
+                        let [low, high] = L::interleave(epilogue.apply(even), epilogue.apply(odd));
+                        if oy + r >= oh || ox >= ow {
+                            continue;
                         }
-                    }
-                }
-                for (r, out) in out.iter().enumerate() {
-                    let (oy, ox) = (2 * ty + r, 2 * tx);
-                    if oy < oh && ox < ow {
-                        let n = (2 * L::N).min(ow - ox);
-                        copy(&out[..n], &mut y[oy * ow + ox..][..n]);
+                        let to = &mut y[(oy + r) * ow + ox..(oy + r + 1) * ow];
+                        if to.len() >= 2 * L::N {
+                            low.store(to.as_mut_ptr());
+                            high.store(to.as_mut_ptr().add(L::N));
+                        } else {
+                            let mut pair = [0.0f32; 32];
+                            low.store(pair.as_mut_ptr());
+                            high.store(pair.as_mut_ptr().add(L::N));
+                            copy(&pair[..to.len()], to);
+                        }
                     }
                 }
             }

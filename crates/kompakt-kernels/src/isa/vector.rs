@@ -50,6 +50,8 @@ pub(crate) trait Vector: Copy {
     }
     /// The even and the odd of the elements of both, end to end.
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2];
+    /// The elements of both in turns, end to end: what [`even_odd`](Self::even_odd) takes apart.
+    unsafe fn interleave(even: Self, odd: Self) -> [Self; 2];
     /// `x` at the `N` columns at `idx`.
     unsafe fn gather(idx: *const u16, x: *const f32) -> Self;
     /// Loads a codebook's table.

@@ -22,7 +22,8 @@ use core::ops::Range;
 /// Floats of the panels that are expanded together: a part of an L2 cache.
 const PANEL_FLOATS: usize = 1 << 15;
 
-/// See the [module page](self).
+/// All weights of a matrix, against vectors one after another: `y[v] = W x[v]`. Rows are side by side in the vectors of the
+/// machine, so that `x` is read and `y` written as they lie.
 #[derive(Debug, Clone)]
 pub struct LaneMatrix {
     n_rows: usize,

@@ -14,6 +14,8 @@ pub struct TapLayout {
     pub(super) bases: Vec<u32>,
     /// The largest of all offsets.
     pub(super) max_offset: usize,
+    /// Whether the columns are kernels of 3 x 3, which panels keep four channels together, place by place.
+    pub(super) is_in_fours: bool,
 }
 
 impl TapLayout {
@@ -26,7 +28,15 @@ impl TapLayout {
         let bases: Vec<u32> = (0..n_cols).step_by(block_cols).map(|c| c as u32).collect();
         let mut bounds = bases.clone();
         bounds.push(n_cols as u32);
-        Self { n_cols, offsets: None, bounds, bases, max_offset: n_cols.saturating_sub(1) }
+        Self { n_cols, offsets: None, bounds, bases, max_offset: n_cols.saturating_sub(1), is_in_fours: false }
+    }
+
+    /// The columns of kernels of 3 x 3 that are transformed before they are multiplied.
+    ///
+    /// Panics: if there are more than 2^32 - 1 columns.
+    pub(crate) fn kernels(channels: usize) -> Self {
+        let linear = Self::linear(9 * channels, 1 << 16);
+        Self { is_in_fours: channels.is_multiple_of(4), ..linear }
     }
 
     /// Columns at those offsets, in blocks that span at most `footprint` floats where possible.
@@ -52,7 +62,7 @@ impl TapLayout {
         }
         bounds.push(offsets.len() as u32);
         let max_offset = offsets.iter().copied().max().unwrap_or(0) as usize;
-        Self { n_cols: offsets.len(), offsets: Some(offsets), bounds, bases, max_offset }
+        Self { n_cols: offsets.len(), offsets: Some(offsets), bounds, bases, max_offset, is_in_fours: false }
     }
 
     /// The number of blocks.

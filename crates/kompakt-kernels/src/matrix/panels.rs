@@ -30,6 +30,8 @@ pub struct PanelMatrix {
     /// The layout's largest: kernels load there unchecked once `x` is known to be long enough. Only `new` and
     /// `reset` write both.
     max_offset: usize,
+    /// As in the layout.
+    is_in_fours: bool,
     weights: PanelWeights,
     /// Whether values stand for four bytes each.
     holds_bytes: bool,
@@ -59,7 +61,8 @@ impl PanelMatrix {
             Some(book) => PanelWeights::Codes(Vec::new(), book),
             None => PanelWeights::Values(Vec::new()),
         };
-        Self { n_rows: 0, offsets, max_offset, weights, holds_bytes: false }
+        let is_in_fours = layout.is_in_fours;
+        Self { n_rows: 0, offsets, max_offset, is_in_fours, weights, holds_bytes: false }
     }
 
     /// All rows of `source`.
@@ -97,7 +100,7 @@ impl PanelMatrix {
         self.clear();
         self.offsets.clear();
         self.offsets.extend(layout.all_offsets());
-        self.max_offset = layout.max_offset;
+        (self.max_offset, self.is_in_fours) = (layout.max_offset, layout.is_in_fours);
         match (&mut self.weights, codebook) {
             (PanelWeights::Codes(_, book), Some(new)) => book.copy_from(new),
             (PanelWeights::Values(_), None) => {}
@@ -120,11 +123,12 @@ impl PanelMatrix {
     /// Panics: if there are not as many as columns, or rows are values.
     pub fn push_full_row(&mut self, all: &[u8]) {
         assert_eq!(all.len(), self.offsets.len(), "codes and columns");
-        let lane = self.start_row();
+        let (lane, place) = (self.start_row(), self.places());
         match &mut self.weights {
             PanelWeights::Codes(codes, _) => {
                 let from = codes.len() - all.len() * GROUP + lane;
-                codes[from..].iter_mut().step_by(GROUP).zip(all).for_each(|(to, &code)| *to = code);
+                let codes = &mut codes[from..];
+                all.iter().enumerate().for_each(|(col, &code)| codes[place(col) * GROUP] = code);
             }
             PanelWeights::Values(_) => panic!("codes for a matrix of values"),
         }
@@ -137,22 +141,36 @@ impl PanelMatrix {
     pub fn push_row(&mut self, cols: &[u32], weights: RowWeights<'_>) {
         let n_cols = self.offsets.len();
         assert_eq!(cols.len(), weights.len(), "columns and weights");
-        let lane = self.start_row();
+        let (lane, place) = (self.start_row(), self.places());
         match (&mut self.weights, weights) {
             (PanelWeights::Codes(all, book), RowWeights::Codes(codes)) => {
                 assert!(cols.len() == n_cols || book.n_levels() < 256, "no code for a zero");
                 let from = all.len() - n_cols * GROUP + lane;
                 let all = &mut all[from..];
-                cols.iter().zip(codes).for_each(|(&col, &code)| all[col as usize * GROUP] = code);
+                cols.iter().zip(codes).for_each(|(&col, &code)| all[place(col as usize) * GROUP] = code);
             }
             (PanelWeights::Values(all), RowWeights::Values(values)) => {
                 let from = all.len() - n_cols * GROUP + lane;
                 let all = &mut all[from..];
-                cols.iter().zip(values).for_each(|(&col, &value)| all[col as usize * GROUP] = value);
+                cols.iter().zip(values).for_each(|(&col, &value)| all[place(col as usize) * GROUP] = value);
             }
             (PanelWeights::Values(_), RowWeights::Codes(_)) => panic!("codes for a matrix of values"),
             (PanelWeights::Codes(..), RowWeights::Values(_)) => panic!("values for a matrix of codes"),
         }
+    }
+
+    /// Where a column is among those of a row: kernels of four channels are interleaved, `[channels / 4, 9, 4]`.
+    fn places(&self) -> impl Fn(usize) -> usize + use<> {
+        let is_in_fours = self.is_in_fours;
+        move |col| {
+            let (channel, place) = (col / 9, col % 9);
+            if is_in_fours { channel / 4 * 36 + place * 4 + channel % 4 } else { col }
+        }
+    }
+
+    /// Channels whose kernels are interleaved.
+    pub(crate) fn channels_together(&self) -> usize {
+        if self.is_in_fours { 4 } else { 1 }
     }
 
     /// Appends a row of zeros; returns its position in its group.

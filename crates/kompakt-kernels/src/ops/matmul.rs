@@ -14,7 +14,9 @@ use crate::{
     isa::{Job, Vector, run},
 };
 
-/// Rows of `y` whose accumulators are kept in registers together.
+/// Rows of `y` whose accumulators are kept in registers together, where they fit.
+const MANY_ROWS: usize = 8;
+/// The same elsewhere, and for the rest.
 const ROWS: usize = 4;
 
 /// `y = a b`. Shapes: `a` `[m, k]`, `b` `[k, n]`, `y` `[m, n]`, where `m` and `n` follow from the lengths.
@@ -92,6 +94,12 @@ unsafe fn rows<L: Vector, const V: usize, const MASKED: bool>(job: &mut Product<
     let mut row = 0;
     // SAFETY: so many rows are left.
     unsafe {
+        if const { MANY_ROWS * V <= L::SUMS } {
+            while row + MANY_ROWS <= m {
+                tile::<L, MANY_ROWS, V, MASKED>(job, row, column);
+                row += MANY_ROWS;
+            }
+        }
         while row + ROWS <= m {
             tile::<L, ROWS, V, MASKED>(job, row, column);
             row += ROWS;

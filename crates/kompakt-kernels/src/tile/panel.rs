@@ -122,7 +122,7 @@ unsafe fn tiles<L: Vector, const V: usize, const MASKED: bool>(
     at: usize,
     a_line: usize,
 ) {
-    let (window, n_cols) = (job.window, job.offsets.len());
+    let window = job.window;
     let (mut from, mut to) = ([job.x.as_ptr(); V], [0; V]);
     for v in 0..V {
         let (row, col) = ((at + v) / a_line, (at + v) % a_line * L::N);
@@ -133,48 +133,82 @@ unsafe fn tiles<L: Vector, const V: usize, const MASKED: bool>(
     // SAFETY: a vector ends where its line does or before; the mask takes what the line has.
     unsafe {
         let mask = L::first(if MASKED { window.cols } else { L::N });
-        for (group, row) in (job.first_row..job.rows.end).step_by(GROUP).enumerate() {
-            let panel = &job.panels[group * n_cols..(group + 1) * n_cols];
-            let sums = tile::<L, V, MASKED>(panel, job.offsets, job.scale, from, mask);
-            for r in 0..GROUP {
-                if job.rows.contains(&(row + r)) {
-                    let y = job.y.as_mut_ptr().add((row + r - job.rows.start) * job.y_plane);
-                    let epilogue = VectorEpilogue::<L>::new(job.epilogue.row(row + r));
-                    for v in 0..V {
-                        let out = epilogue.apply(sums[r][v]);
-                        if MASKED { out.store_masked(y.add(to[v]), mask) } else { out.store(y.add(to[v])) }
-                    }
+        let n_groups = (job.rows.end - job.first_row).div_ceil(GROUP);
+        let mut group = 0;
+        // Few sums would wait for each other.
+        if const { V <= 2 && 2 * V * GROUP <= L::SUMS } {
+            while group + 2 <= n_groups {
+                groups::<L, V, 2, MASKED>(job, group, from, to, mask);
+                group += 2;
+            }
+        }
+        while group < n_groups {
+            groups::<L, V, 1, MASKED>(job, group, from, to, mask);
+            group += 1;
+        }
+    }
+}
+
+/// One tile of `G` groups from the one numbered `group` on.
+///
+/// # Safety
+/// As [`tiles`]; there are so many groups.
+#[inline(always)]
+unsafe fn groups<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
+    job: &mut Panels<'_>,
+    group: usize,
+    from: [*const f32; V],
+    to: [usize; V],
+    mask: L::Mask,
+) {
+    let n_cols = job.offsets.len();
+    let panels = &job.panels[group * n_cols..(group + G) * n_cols];
+    // SAFETY: promised by the caller; rows that are not computed are not stored.
+    unsafe {
+        let sums = tile::<L, V, G, MASKED>(panels, job.offsets, job.scale, from, mask);
+        for r in 0..G * GROUP {
+            let row = job.first_row + group * GROUP + r;
+            if job.rows.contains(&row) {
+                let y = job.y.as_mut_ptr().add((row - job.rows.start) * job.y_plane);
+                let epilogue = VectorEpilogue::<L>::new(job.epilogue.row(row));
+                for v in 0..V {
+                    let out = epilogue.apply(sums[r / GROUP][r % GROUP][v]);
+                    if MASKED { out.store_masked(y.add(to[v]), mask) } else { out.store(y.add(to[v])) }
                 }
             }
         }
     }
 }
 
-/// The sums of one group for one tile.
+/// The sums of `G` groups for one tile.
 ///
 /// # Safety
-/// The features of `L`; at each of `from`, the vector of every offset is readable, or the lanes of its mask if `MASKED`.
+/// The features of `L`; at each of `from`, the vector of every offset is readable, or the lanes of its mask if `MASKED`; as
+/// many columns in `G` panels as offsets.
 #[inline(always)]
-unsafe fn tile<L: Vector, const V: usize, const MASKED: bool>(
-    panel: &[[f32; GROUP]],
+unsafe fn tile<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
+    panels: &[[f32; GROUP]],
     offsets: &[u32],
     scale: usize,
     from: [*const f32; V],
     mask: L::Mask,
-) -> [[L; V]; GROUP] {
+) -> [[[L; V]; GROUP]; G] {
     // SAFETY: promised by the caller.
     unsafe {
-        let mut sums = [[L::splat(0.0); V]; GROUP];
-        for (weights, &offset) in panel.iter().zip(offsets) {
+        let mut sums = [[[L::splat(0.0); V]; GROUP]; G];
+        for (column, &offset) in offsets.iter().enumerate() {
             let mut x = [L::splat(0.0); V];
             for v in 0..V {
                 let at = from[v].add(offset as usize * scale);
                 x[v] = if MASKED { L::load_masked(at, mask) } else { L::load(at) };
             }
-            for r in 0..GROUP {
-                let weight = L::splat(weights[r]);
-                for v in 0..V {
-                    sums[r][v] = x[v].mul_add(weight, sums[r][v]);
+            for g in 0..G {
+                let weights = panels.get_unchecked(g * offsets.len() + column);
+                for r in 0..GROUP {
+                    let weight = L::splat(weights[r]);
+                    for v in 0..V {
+                        sums[g][r][v] = x[v].mul_add(weight, sums[g][r][v]);
+                    }
                 }
             }
         }
@@ -202,7 +236,8 @@ impl Job for LookUp<'_> {
     unsafe fn run<A: Arch>(self) {
         // One code past the levels stands for pruned weights.
         if self.book.n_levels() >= 32 {
-            return self.define();
+            // SAFETY: promised by the caller.
+            return unsafe { A::look_up(self.codes, self.book, self.panel) };
         }
         let n = <A::Wide as Vector>::N;
         let (mut codes, mut panel) = (self.codes.chunks_exact(n), self.panel.chunks_exact_mut(n));

@@ -10,8 +10,8 @@ use kompakt_kernels::Convolution;
 
 /// Estimate for the fixed memory of a session that is not counted individually.
 const FIXED_BYTES: usize = 16 << 10;
-/// Names and short lists of a layer or a step.
-const NAMES_BYTES: usize = 256;
+/// Names and short lists of a layer or a step, and the record of its form.
+const NAMES_BYTES: usize = 288;
 
 /// The planner's inputs.
 pub(crate) struct Planner<'a> {

@@ -48,6 +48,41 @@ pub(super) unsafe fn dot_sparse(cols: &[u32], codes: &[u8], book: &Codebook, x: 
     }
 }
 
+/// As [`Arch::look_up`](crate::arch::Arch::look_up).
+///
+/// # Safety
+/// AVX-512 F, BW, DQ, VL; as many codes as elements.
+#[inline(always)]
+pub(super) unsafe fn look_up(codes: &[u8], book: &Codebook, to: &mut [f32]) {
+    debug_assert!(codes.len() == to.len());
+    // SAFETY: promised by the caller. One more code stands for pruned weights.
+    unsafe {
+        match book.n_levels() {
+            0..=63 => all::<4>(codes, book, to),
+            64..=127 => all::<8>(codes, book, to),
+            _ => all::<16>(codes, book, to),
+        }
+    }
+}
+
+/// The levels of all codes, which are below `16 T`.
+///
+/// # Safety
+/// As [`look_up`].
+#[inline(always)]
+unsafe fn all<const T: usize>(codes: &[u8], book: &Codebook, to: &mut [f32]) {
+    let ((codes, codes_rest), (to, to_rest)) = (codes.as_chunks::<16>(), to.as_chunks_mut::<16>());
+    // SAFETY: sixteen of each.
+    unsafe {
+        let table = levels::<T>(book);
+        for (codes, to) in codes.iter().zip(to) {
+            let code = _mm512_cvtepu8_epi32(_mm_loadu_si128(codes.as_ptr().cast()));
+            _mm512_storeu_ps(to.as_mut_ptr(), weights::<T>(&table, code));
+        }
+    }
+    to_rest.iter_mut().zip(codes_rest).for_each(|(to, &code)| *to = book.value(code));
+}
+
 #[target_feature(enable = "avx512f")]
 fn largest(cols: &[u32]) -> u32 {
     let (groups, rest) = cols.as_chunks::<16>();

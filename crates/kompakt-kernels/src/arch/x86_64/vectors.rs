@@ -98,6 +98,15 @@ impl Vector for Avx2x8 {
         }
     }
     #[inline(always)]
+    unsafe fn interleave(even: Self, odd: Self) -> [Self; 2] {
+        // SAFETY: as above the first block. Each half of a vector by itself; then halves change places.
+        unsafe {
+            let (low, high) = (_mm256_unpacklo_ps(even.0, odd.0), _mm256_unpackhi_ps(even.0, odd.0));
+            let first = _mm256_permute2f128_ps::<0x20>(low, high);
+            [Self(first), Self(_mm256_permute2f128_ps::<0x31>(low, high))]
+        }
+    }
+    #[inline(always)]
     unsafe fn gather(idx: *const u16, x: *const f32) -> Self {
         // SAFETY: as above the first block.
         Self(unsafe { gather_8(idx, x) })
@@ -178,9 +187,20 @@ impl Vector for Avx512x8 {
     #[inline(always)]
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2] {
         // SAFETY: as above the first block.
-        unsafe { Avx2x8::even_odd(Avx2x8(low.0), Avx2x8(high.0)).map(|half| Self(half.0)) }
+        unsafe {
+            let [even, odd] = Avx2x8::even_odd(Avx2x8(low.0), Avx2x8(high.0));
+            [Self(even.0), Self(odd.0)]
+        }
     }
 
+    #[inline(always)]
+    unsafe fn interleave(even: Self, odd: Self) -> [Self; 2] {
+        // SAFETY: as above the first block.
+        unsafe {
+            let [low, high] = Avx2x8::interleave(Avx2x8(even.0), Avx2x8(odd.0));
+            [Self(low.0), Self(high.0)]
+        }
+    }
     #[inline(always)]
     unsafe fn gather(idx: *const u16, x: *const f32) -> Self {
         // SAFETY: as above the first block.
@@ -268,6 +288,16 @@ impl Vector for Avx512x16 {
             let even = _mm512_permutex2var_ps(low.0, even, high.0);
             let odd = _mm512_permutex2var_ps(low.0, odd, high.0);
             [Self(even), Self(odd)]
+        }
+    }
+    #[inline(always)]
+    unsafe fn interleave(even: Self, odd: Self) -> [Self; 2] {
+        // SAFETY: as above the first block.
+        unsafe {
+            let first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+            let low = _mm512_permutex2var_ps(even.0, first, odd.0);
+            [Self(low), Self(_mm512_permutex2var_ps(even.0, second, odd.0))]
         }
     }
     #[inline(always)]
