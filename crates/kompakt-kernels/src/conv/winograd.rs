@@ -226,7 +226,10 @@ impl Transform<'_> {
         let Self { method, x, v } = self;
         let Winograd { planes, channels, tiles: [down, across], .. } = *method;
         let (pitch, len, row) = (method.pitch(), planes.channel_len(), planes.row_stride());
-        assert!(2 * across + 2 <= row && (2 * down + 2) * row <= len && x.len() >= channels * len, "x is too short");
+        assert!(
+            2 * across + 2 <= row && (2 * down + 2) * row <= len && x.len() >= channels * len,
+            "x is too short"
+        );
         assert!(v.len() >= method.input_floats() && across.is_multiple_of(L::N), "v is too short");
         let number = method.number_len();
         for channel in 0..channels {
@@ -407,7 +410,8 @@ impl Finish<'_> {
                     let mut rows = [[L::splat(0.0); 4]; 2];
                     for j in 0..4 {
                         let (a, b) = (L::load(from.add(j * apart)), L::load(from.add((4 + j) * apart)));
-                        let (c, d) = (L::load(from.add((8 + j) * apart)), L::load(from.add((12 + j) * apart)));
+                        let (c, d) =
+                            (L::load(from.add((8 + j) * apart)), L::load(from.add((12 + j) * apart)));
                         rows[0][j] = a.add(b).add(c);
                         rows[1][j] = difference(difference(b, c), d);
                     }

@@ -28,7 +28,14 @@ impl TapLayout {
         let bases: Vec<u32> = (0..n_cols).step_by(block_cols).map(|c| c as u32).collect();
         let mut bounds = bases.clone();
         bounds.push(n_cols as u32);
-        Self { n_cols, offsets: None, bounds, bases, max_offset: n_cols.saturating_sub(1), is_in_fours: false }
+        Self {
+            n_cols,
+            offsets: None,
+            bounds,
+            bases,
+            max_offset: n_cols.saturating_sub(1),
+            is_in_fours: false,
+        }
     }
 
     /// The columns of kernels of 3 x 3 that are transformed before they are multiplied.
