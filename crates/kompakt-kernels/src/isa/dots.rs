@@ -124,7 +124,14 @@ impl<V: Integers, D: Dot<V>> Vector for Dots<V, D> {
     #[inline(always)]
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2] {
         // SAFETY: as above the block.
-        unsafe { V::even_odd(low.0, high.0).map(Self::of) }
+        let [even, odd] = unsafe { V::even_odd(low.0, high.0) };
+        [Self::of(even), Self::of(odd)]
+    }
+    #[inline(always)]
+    unsafe fn interleave(even: Self, odd: Self) -> [Self; 2] {
+        // SAFETY: as above the block.
+        let [low, high] = unsafe { V::interleave(even.0, odd.0) };
+        [Self::of(low), Self::of(high)]
     }
     #[inline(always)]
     unsafe fn gather(idx: *const u16, x: *const f32) -> Self {
