@@ -15,9 +15,11 @@ mod outcome;
 mod progress;
 mod recipe;
 pub mod retrain;
+mod taught;
 pub mod train;
 
 pub use data::Data;
 pub use outcome::Outcome;
 pub use progress::{NoProgress, Progress};
 pub use recipe::Recipe;
+pub use taught::{Taught, Teaching};

@@ -1,5 +1,6 @@
 //! How to train, as a recipe that goes into a model's history.
 
+use crate::Teaching;
 use kompakt_data::Augmentation;
 use kompakt_engine::{CrossEntropy, Optimizer, TrainOptions};
 use kompakt_model::{Model, StageRecord};
@@ -13,6 +14,8 @@ pub struct Recipe {
     pub label_smoothing: f32,
     /// What is done to images.
     pub augmentation: Augmentation,
+    /// Whom the network learns from besides the labels.
+    pub teaching: Option<Teaching>,
 }
 
 impl Recipe {
@@ -35,6 +38,7 @@ impl Recipe {
             },
             label_smoothing: 0.0,
             augmentation: Self::augmentation_of(model).unwrap_or_default(),
+            teaching: None,
         }
     }
 
@@ -43,7 +47,7 @@ impl Recipe {
         model.provenance.iter().rev().find_map(|record| record.options.get("augment")?.parse().ok())
     }
 
-    /// The loss.
+    /// The loss by the labels.
     pub fn loss(&self) -> CrossEntropy {
         CrossEntropy { label_smoothing: self.label_smoothing }
     }
@@ -62,6 +66,12 @@ impl Recipe {
             .option("clip_norm", o.clip_norm.map_or("none".to_string(), |c| c.to_string()))
             .option("label_smoothing", self.label_smoothing)
             .option("augment", self.augmentation);
+        if let Some(teaching) = &self.teaching {
+            record = record
+                .option("teachers", teaching.teachers.join(","))
+                .option("distill", teaching.share)
+                .option("temperature", teaching.temperature);
+        }
         record.seed = Some(o.seed);
         record
     }

@@ -167,3 +167,31 @@ fn principal_components_are_a_first_layer() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--pca"));
 }
+
+#[test]
+fn a_network_learns_from_teachers() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let teachers: Vec<String> = (1..3).map(|seed| path(&format!("{seed}"))).collect();
+    for (seed, teacher) in teachers.iter().enumerate() {
+        std::fs::write(teacher, trained(&format!("{SMALL} --epochs 6 --seed {seed} -q"))).unwrap();
+    }
+    let taught = format!("--teacher {} --distill 0.9 --temperature 2", teachers.join(" "));
+    let student = "--net mlp --hidden 8 --data digits --epochs 6 --batch 32 --lr 5e-3 -q";
+    let bytes = trained(&format!("{student} {taught}"));
+    let plain = model(&trained(student));
+    let record = &model(&bytes).provenance[0];
+    assert_eq!((record.options["distill"].as_str(), record.options["temperature"].as_str()), ("0.9", "2"));
+    assert_eq!(record.options["teachers"].len(), 33);
+    let error = |record: &kompakt_model::StageRecord| record.measured["validation_error"];
+    assert!(error(record) < error(&plain.provenance[0]), "{:?}", record.measured);
+
+    let refused = |arguments: String| {
+        let output = run(&arguments);
+        assert!(!output.status.success() && output.stdout.is_empty(), "{arguments}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(refused(format!("{student} --distill 0.5")).contains("--teacher"));
+    assert!(refused(format!("{student} --prep deskew {taught}")).contains("preprocessing"));
+    assert!(refused(format!("{student} --distill 2 --teacher {}", teachers[0])).contains("distill"));
+}

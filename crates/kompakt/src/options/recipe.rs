@@ -71,7 +71,7 @@ impl RecipeArgs {
             return Err(EngineError::Option { name: "label smoothing", problem });
         }
         let augmentation = self.augment.unwrap_or(defaults.augmentation);
-        Ok(Recipe { options, label_smoothing, augmentation })
+        Ok(Recipe { options, label_smoothing, augmentation, teaching: None })
     }
 
     /// Whether any option is given that only training uses (a seed and threads are always allowed).

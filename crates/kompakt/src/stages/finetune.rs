@@ -5,7 +5,7 @@ use crate::{
     epoch_progress::EpochProgress,
     failure::{IntoAnyhow, failure},
     input::{Input, present},
-    options::{DataArgs, RecipeArgs},
+    options::{DataArgs, RecipeArgs, TeacherArgs},
     output::Output,
 };
 use anyhow::Result;
@@ -15,7 +15,7 @@ use kompakt_training::{
     Outcome, Recipe,
     finetune::{FinetuneError, Options, Select, finetune},
 };
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
 /// Fine-tune a network with shared weights: train its centroids and biases, codes and masks held.
 ///
@@ -46,6 +46,9 @@ pub struct Args {
     /// How to train
     #[command(flatten)]
     pub recipe: RecipeArgs,
+    /// Whom to learn from
+    #[command(flatten)]
+    pub teacher: TeacherArgs,
     /// Where the result goes
     #[command(flatten)]
     pub output: Output,
@@ -76,7 +79,10 @@ impl Stage for Args {
     const PROGRAM: &str = "kompakt-finetune";
 
     fn run(&self) -> Result<()> {
-        self.output.check(&[&self.input.files()[..], &[self.data.path()]].concat())?;
+        let mut inputs = self.input.files();
+        inputs.push(self.data.path());
+        inputs.extend(self.teacher.teacher.iter().map(PathBuf::as_path));
+        self.output.check(&inputs)?;
         present(&self.input.files())?;
         self.data.present()?;
         let mut model = self.input.read()?;
@@ -85,6 +91,7 @@ impl Stage for Args {
         }
         let input = model.content_hash();
         let mut recipe = self.recipe.recipe(Recipe::of_trained(&model, 4, 8)).map_err(failure)?;
+        let loss = self.teacher.loss(&mut recipe, &model.graph, model.preprocessing.as_ref())?;
         let record = self.record(&recipe);
         recipe.options.seed = recipe.options.seed.wrapping_add(STREAM);
         let data = self.data.feeds_for(&model, recipe.augmentation, recipe.options.seed)?;
@@ -101,8 +108,7 @@ impl Stage for Args {
             threads: self.recipe.threads,
         };
         let mut progress = EpochProgress::new(Self::PROGRAM, options.train.epochs, self.quiet);
-        let loss = recipe.loss();
-        let outcome = finetune(&mut model, &options, &data.with(&loss), &mut progress)
+        let outcome = finetune(&mut model, &options, &data.with(&*loss), &mut progress)
             .map_err(FinetuneError::into_anyhow)?;
         drop(progress);
         let record = outcome.record(record).measure("epoch", outcome.epoch as f64);

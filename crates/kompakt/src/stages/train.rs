@@ -7,7 +7,7 @@ use super::Stage;
 use crate::{
     epoch_progress::EpochProgress,
     failure::{IntoAnyhow, failure},
-    options::{DataArgs, RecipeArgs},
+    options::{DataArgs, RecipeArgs, TeacherArgs},
     output::Output,
     process::Failure,
 };
@@ -64,6 +64,9 @@ pub struct Args {
     /// How to train
     #[command(flatten)]
     pub recipe: RecipeArgs,
+    /// Whom to learn from
+    #[command(flatten)]
+    pub teacher: TeacherArgs,
     /// Where the model goes
     #[command(flatten)]
     pub output: Output,
@@ -74,7 +77,8 @@ impl Stage for Args {
 
     fn run(&self) -> Result<()> {
         let named = [Some(self.net.as_str()), self.prep.as_deref()].into_iter().flatten().map(Path::new);
-        let inputs: Vec<&Path> = named.chain([self.data.path()]).chain(self.checkpoint.as_deref()).collect();
+        let inputs = named.chain([self.data.path()]).chain(self.checkpoint.as_deref());
+        let inputs: Vec<&Path> = inputs.chain(self.teacher.teacher.iter().map(PathBuf::as_path)).collect();
         self.output.check(&inputs)?;
         is_there(&self.net)?;
         self.data.present()?;
@@ -86,7 +90,7 @@ impl Stage for Args {
             // Only raw images can be augmented.
             defaults.recipe.augmentation = kompakt_data::Augmentation::default();
         }
-        let recipe = self.recipe.recipe(defaults.recipe).map_err(failure)?;
+        let mut recipe = self.recipe.recipe(defaults.recipe).map_err(failure)?;
         let dropout = self.dropout.unwrap_or(defaults.dropout);
         if !(0.0..1.0).contains(&dropout) {
             return Err(Failure::usage(format!("--dropout {dropout}: must be at least 0 and below 1")).into());
@@ -112,6 +116,8 @@ impl Stage for Args {
                 "kompakt-train: {n} components hold {percent:.2} % of the variance"
             )?;
         }
+        let json = steps.as_ref().map(serde_json::to_value).transpose()?;
+        let loss = self.teacher.loss(&mut recipe, &graph, json.as_ref())?;
         let plan = Plan {
             graph,
             projection,
@@ -126,9 +132,8 @@ impl Stage for Args {
         let data =
             self.data.feeds(raw, plan.steps.as_ref(), plan.recipe.augmentation, plan.recipe.options.seed)?;
         let mut progress = EpochProgress::new(Self::PROGRAM, plan.recipe.options.epochs, self.quiet);
-        let loss = plan.recipe.loss();
         let (threads, checkpoint) = (self.recipe.threads, self.checkpoint.as_deref());
-        let model = train(&plan, &data.with(&loss), threads, checkpoint, &mut progress)
+        let model = train(&plan, &data.with(&*loss), threads, checkpoint, &mut progress)
             .map_err(TrainError::into_anyhow)?;
         drop(progress);
         self.output.write(&model)?;
