@@ -14,8 +14,9 @@ use wgpu::{
 };
 
 /// The GPUs of this machine, best first.
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn summaries() -> Vec<AdapterSummary> {
-    all().iter().map(summary).collect()
+    pollster::block_on(all()).iter().map(summary).collect()
 }
 
 /// An open GPU. Sessions share it: a clone is the same device.
@@ -37,8 +38,17 @@ impl Gpu {
     ///
     /// Errors: [`GpuError::NoAdapter`] with a list of the adapters; [`GpuError::Device`] if the driver
     /// refuses.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn open(name: Option<&str>, with_software: bool) -> Result<Self, GpuError> {
-        let mut adapters = all();
+        pollster::block_on(Self::open_async(name, with_software))
+    }
+
+    /// As [`open`](Self#method.open), for programs that may not wait. A browser has one adapter, whose name it may keep to
+    /// itself.
+    ///
+    /// Errors: as there.
+    pub async fn open_async(name: Option<&str>, with_software: bool) -> Result<Self, GpuError> {
+        let mut adapters = all().await;
         let names: Vec<String> =
             adapters.iter().map(summary).map(|s| format!("{:?} ({})", s.name, s.kind)).collect();
         let wanted = match name {
@@ -54,10 +64,10 @@ impl Gpu {
             let found = if names.is_empty() { "none".to_string() } else { names.join(", ") };
             return Err(GpuError::NoAdapter { wanted, found });
         };
-        Self::of(&adapter)
+        Self::of(&adapter).await
     }
 
-    fn of(adapter: &Adapter) -> Result<Self, GpuError> {
+    async fn of(adapter: &Adapter) -> Result<Self, GpuError> {
         let summary = summary(adapter);
         let wanted = Features::SUBGROUP | Features::SHADER_F16 | Features::TIMESTAMP_QUERY;
         let (features, limits) = (adapter.features() & wanted, adapter.limits());
@@ -68,7 +78,9 @@ impl Gpu {
             memory_hints: MemoryHints::MemoryUsage,
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
             .map_err(|e| GpuError::Device { adapter: summary.name.clone(), problem: e.to_string() })?;
         let error: Arc<Mutex<Option<String>>> = Arc::default();
         let (report, lost) = (error.clone(), error.clone());
@@ -76,7 +88,10 @@ impl Gpu {
         device.set_device_lost_callback(move |_, message| {
             keep_first(&lost, format!("the device is lost: {message}"));
         });
-        let has_subgroups = features.contains(Features::SUBGROUP) && has_even_subgroups(&summary);
+        // In a browser the shaders' way of numbering lanes by subgroup is an extension that few have.
+        let has_subgroups = !cfg!(target_arch = "wasm32")
+            && features.contains(Features::SUBGROUP)
+            && has_even_subgroups(&summary);
         Ok(Self { device, queue, has_subgroups, pipelines: Arc::default(), error, limits, summary })
     }
 
@@ -123,6 +138,15 @@ impl Gpu {
         }
     }
 
+    /// Natively, waits until everything submitted is done; answers to requests are delivered meanwhile.
+    ///
+    /// Errors: what the driver has reported.
+    pub(crate) fn poll(&self) -> Result<(), GpuError> {
+        let polled = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.check()?;
+        polled.map(|_| ()).map_err(|e| self.failed(e))
+    }
+
     /// An error in the driver's words.
     pub(crate) fn failed(&self, message: impl ToString) -> GpuError {
         GpuError::Driver { adapter: self.summary.name.clone(), message: message.to_string() }
@@ -156,11 +180,11 @@ fn keep_first(place: &Mutex<Option<String>>, message: String) {
     place.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
 }
 
-fn all() -> Vec<Adapter> {
-    let backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
+async fn all() -> Vec<Adapter> {
+    let backends = Backends::VULKAN | Backends::METAL | Backends::DX12 | Backends::BROWSER_WEBGPU;
     let instance =
         Instance::new(InstanceDescriptor { backends, ..InstanceDescriptor::new_without_display_handle() });
-    let mut all = pollster::block_on(instance.enumerate_adapters(backends));
+    let mut all = instance.enumerate_adapters(backends).await;
     all.sort_by_key(|adapter| rank(adapter.get_info().device_type));
     all
 }
@@ -178,7 +202,7 @@ fn rank(kind: DeviceType) -> u8 {
 fn summary(adapter: &Adapter) -> AdapterSummary {
     let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
     AdapterSummary {
-        name: info.name,
+        name: if info.name.is_empty() { info.backend.to_string() } else { info.name },
         kind: match info.device_type {
             DeviceType::DiscreteGpu => "discrete",
             DeviceType::IntegratedGpu => "integrated",

@@ -230,7 +230,7 @@ impl<'c> Decoder<'c> {
     /// Prepares a layer: its dispatches, those of its decoding included where that is done at every run.
     ///
     /// Errors: broken tiles, those of the driver.
-    pub(crate) fn layer(
+    pub(crate) async fn layer(
         &self,
         binder: &mut Binder<'_>,
         step: &Step,
@@ -240,13 +240,21 @@ impl<'c> Decoder<'c> {
     ) -> Result<Vec<Dispatch>, GpuError> {
         let epilogue = binder.epilogue(step, layer, parameters)?;
         let Some((tiles, levels)) = tiles(parameters, layer.weight) else { return Ok(Vec::new()) };
+        let mut blocks = Vec::new();
+        let found = self.coded.blocks(parameters, layer, &mut |block| {
+            blocks.push(block);
+            Ok(())
+        });
+        if let Err(Stop::Error(error)) = found {
+            return Err(error);
+        }
         let mut dispatches = Vec::new();
         let mut is_broken = false;
-        let found = self.coded.blocks(parameters, layer, &mut |block| {
+        for block in blocks {
             let before = binder.n_bytes;
             let (decoding, out) = self.decoding(binder, &step.name, &block)?;
             let n_coded = binder.n_bytes - before;
-            match self.decode(binder.gpu, &decoding, block.tiles.len())? {
+            match self.decode(binder.gpu, &decoding, block.tiles.len()).await? {
                 Some(n_kept) => plan.n_kept += n_kept,
                 None => is_broken = true,
             }
@@ -264,18 +272,16 @@ impl<'c> Decoder<'c> {
                 (_, false) => "map",
             };
             dispatches.push(dispatch);
-            Ok(())
-        });
-        match found {
-            Err(Stop::Error(error)) => Err(error),
-            _ if is_broken => Err(self.coded.rule_broken(&tiles, &levels).unwrap_or_else(|| {
+        }
+        if is_broken {
+            return Err(self.coded.rule_broken(&tiles, &levels).unwrap_or_else(|| {
                 let step = &step.name;
                 binder
                     .gpu
                     .failed(format!("{step:?} was not decoded as on the processor: see the option decode"))
-            })),
-            _ => Ok(dispatches),
+            }));
         }
+        Ok(dispatches)
     }
 
     /// The decoding of a block, and the buffer that it fills.
@@ -311,14 +317,19 @@ impl<'c> Decoder<'c> {
     }
 
     /// Decodes a block now; the number of kept weights, or `None` if one of its tiles is broken.
-    fn decode(&self, gpu: &Gpu, decoding: &[Dispatch], n_tiles: usize) -> Result<Option<usize>, GpuError> {
+    async fn decode(
+        &self,
+        gpu: &Gpu,
+        decoding: &[Dispatch],
+        n_tiles: usize,
+    ) -> Result<Option<usize>, GpuError> {
         let mut encoder = gpu.device.create_command_encoder(&CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
         decoding.iter().for_each(|dispatch| record(gpu, &mut pass, dispatch, 1));
         drop(pass);
         encoder.copy_buffer_to_buffer(&self.result, 0, &self.read, 0, 8 * n_tiles as u64);
         gpu.queue.submit([encoder.finish()]);
-        ports::wait(gpu, [ports::map(&self.read, MapMode::Read)])?;
+        ports::wait(gpu, [ports::map(&self.read, MapMode::Read)]).await?;
         let mut n_kept = Some(0);
         {
             let view = self.read.slice(..).get_mapped_range().map_err(|e| gpu.failed(e))?;

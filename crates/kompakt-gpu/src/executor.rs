@@ -16,7 +16,7 @@ use crate::{
     weights,
 };
 use kompakt_format::rows_and_cols;
-use kompakt_runtime::{DevicePlan, Executor, LayerPlan, Model, Parameters, Plan, RuntimeError, StepTime};
+use kompakt_runtime::{DevicePlan, LayerPlan, Model, Parameters, Plan, StepTime};
 use std::time::Duration;
 use wgpu::{
     Buffer, BufferDescriptor, BufferUsages, CommandEncoder, CommandEncoderDescriptor, ComputePass,
@@ -36,8 +36,8 @@ pub struct GpuExecutor<'m> {
     stages: Vec<Stage>,
     values: Vec<Buffer>,
     slots: Option<Slots>,
-    /// For layers that are streamed at every run.
-    parameters: Parameters<'m>,
+    /// Where layers are streamed at every run.
+    parameters: Option<Parameters<'m>>,
     plan: Plan,
 }
 
@@ -56,7 +56,20 @@ impl<'m> GpuExecutor<'m> {
     ///
     /// Errors: payloads that are broken, operations or sizes beyond the GPU, a budget that is too small, and whatever the
     /// driver reports.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn new(
+        gpu: &Gpu,
+        model: &'m Model<'m>,
+        max_batch: usize,
+        options: &GpuOptions,
+    ) -> Result<Self, GpuError> {
+        pollster::block_on(Self::new_async(gpu, model, max_batch, options))
+    }
+
+    /// As [`new`](Self#method.new), for programs that may not wait.
+    ///
+    /// Errors: as there.
+    pub async fn new_async(
         gpu: &Gpu,
         model: &'m Model<'m>,
         max_batch: usize,
@@ -111,28 +124,86 @@ impl<'m> GpuExecutor<'m> {
                 && let Work::Layer(layer) = &step.work
             {
                 let mut plan = layer_plan(step, layer);
-                let dispatches = decoder.layer(&mut binder, step, layer, &mut parameters, &mut plan)?;
+                let dispatches = decoder.layer(&mut binder, step, layer, &mut parameters, &mut plan).await?;
                 stages.push(Stage::Resident(dispatches));
                 layers.push(plan);
                 continue;
             }
             let slots = slots.as_ref().filter(|_| budget.is_streamed(index));
             stages.push(stage(&mut binder, step, &mut parameters, slots, &mut layers)?);
+            finish_uploads(gpu).await?;
         }
+        let n_bytes = binder.n_bytes;
+        drop(decoder);
+        finish_uploads(gpu).await?;
         let device = DevicePlan {
             name: gpu.summary().name.clone(),
-            weight_bytes: binder.n_bytes,
+            weight_bytes: n_bytes,
             activation_bytes,
             staging_bytes: ports.n_bytes() + slots.as_ref().map_or(0, Slots::n_bytes),
         };
-        drop(decoder);
-        finish_uploads(gpu)?;
+        let parameters = stages.iter().any(|stage| matches!(stage, Stage::Streamed(_))).then_some(parameters);
         let plan = plan(&lowered, device, layers, max_batch, element);
         Ok(Self { gpu: gpu.clone(), max_batch, ports, stages, values, slots, parameters, plan })
     }
 
+    /// How it is run, and its memory.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The same executor without the file, unless layers are streamed from it at every run.
+    pub(crate) fn without_file(self) -> Option<GpuExecutor<'static>> {
+        let Self { gpu, max_batch, ports, stages, values, slots, parameters, plan } = self;
+        let executor = GpuExecutor { gpu, max_batch, ports, stages, values, slots, parameters: None, plan };
+        parameters.is_none().then_some(executor)
+    }
+
+    /// Runs the program, as [`Executor::run`](kompakt_runtime::Executor::run), for programs that may not wait. A
+    /// run is awaited to its end.
+    ///
+    /// Errors: as there.
+    pub async fn run_async(
+        &mut self,
+        inputs: &[&[f32]],
+        batch: usize,
+        outputs: &mut [Vec<f32>],
+    ) -> Result<(), GpuError> {
+        let mut first = 0;
+        while first < batch {
+            let n = self.max_batch.min(batch - first);
+            self.run_part(inputs, first, n, outputs, None).await?;
+            first += n;
+        }
+        Ok(())
+    }
+
+    /// Times every step, as [`Executor::profile`](kompakt_runtime::Executor::profile): from device timestamps, for one
+    /// part of a batch; empty where there are none.
+    ///
+    /// Errors: as there.
+    pub async fn profile_async(
+        &mut self,
+        inputs: &[&[f32]],
+        batch: usize,
+        rounds: usize,
+        outputs: &mut [Vec<f32>],
+    ) -> Result<Vec<StepTime>, GpuError> {
+        let n = batch.min(self.max_batch);
+        let Some(mut timing) = Timing::new(&self.gpu, self.n_dispatches()).filter(|_| n > 0) else {
+            return Ok(Vec::new());
+        };
+        let mut all: Vec<Vec<Duration>> = Vec::new();
+        for _ in 0..rounds {
+            timing.start();
+            self.run_part(inputs, 0, n, outputs, Some(&mut timing)).await?;
+            all.push(timing.read(&self.gpu).await?);
+        }
+        Ok(timing.steps(&all))
+    }
+
     /// Runs `n` images from number `first` on.
-    fn run_part(
+    async fn run_part(
         &mut self,
         inputs: &[&[f32]],
         first: usize,
@@ -141,7 +212,7 @@ impl<'m> GpuExecutor<'m> {
         mut timing: Option<&mut Timing>,
     ) -> Result<(), GpuError> {
         let mut encoder = self.encoder();
-        self.ports.upload(&self.gpu, inputs, first, n, &self.values, &mut encoder)?;
+        self.ports.upload(&self.gpu, inputs, first, n, &self.values, &mut encoder).await?;
         let mut pass: Option<ComputePass<'static>> = None;
         for stage in &self.stages {
             match stage {
@@ -162,10 +233,12 @@ impl<'m> GpuExecutor<'m> {
                 }
                 Stage::Streamed(streamed) => {
                     drop(pass.take());
-                    let Some(slots) = &mut self.slots else { continue };
+                    let Some((slots, parameters)) = self.slots.as_mut().zip(self.parameters.as_mut()) else {
+                        continue;
+                    };
                     let mut blocks = streamed.dispatches.iter().enumerate();
                     let gpu = &self.gpu;
-                    streamed.blocks(&mut self.parameters, &mut |block| {
+                    streamed.blocks(parameters, &mut |block| {
                         let Some((k, dispatch)) = blocks.next() else { return Ok(()) };
                         slots.bring(gpu, k, &block.words, &mut encoder)?;
                         let mut pass = match &mut timing {
@@ -188,7 +261,7 @@ impl<'m> GpuExecutor<'m> {
         if let Some(timing) = timing {
             timing.resolve(&mut encoder);
         }
-        self.ports.download(&self.gpu, first, n, &self.values, encoder, outputs)
+        self.ports.download(&self.gpu, first, n, &self.values, encoder, outputs).await
     }
 
     fn encoder(&self) -> CommandEncoder {
@@ -208,40 +281,29 @@ impl<'m> GpuExecutor<'m> {
     }
 }
 
-impl Executor for GpuExecutor<'_> {
+#[cfg(not(target_arch = "wasm32"))]
+impl kompakt_runtime::Executor for GpuExecutor<'_> {
     fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    fn run(&mut self, inputs: &[&[f32]], batch: usize, outputs: &mut [Vec<f32>]) -> Result<(), RuntimeError> {
-        let mut first = 0;
-        while first < batch {
-            let n = self.max_batch.min(batch - first);
-            self.run_part(inputs, first, n, outputs, None)?;
-            first += n;
-        }
-        Ok(())
+    fn run(
+        &mut self,
+        inputs: &[&[f32]],
+        batch: usize,
+        outputs: &mut [Vec<f32>],
+    ) -> Result<(), kompakt_runtime::RuntimeError> {
+        Ok(pollster::block_on(self.run_async(inputs, batch, outputs))?)
     }
 
-    /// From device timestamps, for one part of a batch; empty where there are none.
     fn profile(
         &mut self,
         inputs: &[&[f32]],
         batch: usize,
         rounds: usize,
         outputs: &mut [Vec<f32>],
-    ) -> Result<Vec<StepTime>, RuntimeError> {
-        let n = batch.min(self.max_batch);
-        let Some(mut timing) = Timing::new(&self.gpu, self.n_dispatches()).filter(|_| n > 0) else {
-            return Ok(Vec::new());
-        };
-        let mut all: Vec<Vec<Duration>> = Vec::new();
-        for _ in 0..rounds {
-            timing.start();
-            self.run_part(inputs, 0, n, outputs, Some(&mut timing))?;
-            all.push(timing.read(&self.gpu)?);
-        }
-        Ok(timing.steps(&all))
+    ) -> Result<Vec<StepTime>, kompakt_runtime::RuntimeError> {
+        Ok(pollster::block_on(self.profile_async(inputs, batch, rounds, outputs))?)
     }
 }
 
@@ -306,7 +368,6 @@ fn stage(
         Ok(())
     })?;
     layers.push(layer_plan);
-    finish_uploads(gpu)?;
     Ok(match slots {
         Some(slots) => Stage::Streamed(Streamed {
             weight: layer.weight,
@@ -326,11 +387,11 @@ fn layer_plan(step: &Step, layer: &Layer) -> LayerPlan {
 }
 
 /// Submits the writes now, so that host memory holds one layer at most, and frees what is no longer used.
-fn finish_uploads(gpu: &Gpu) -> Result<(), GpuError> {
+async fn finish_uploads(gpu: &Gpu) -> Result<(), GpuError> {
     gpu.queue.submit([]);
-    let polled = gpu.device.poll(wgpu::PollType::wait_indefinitely());
-    gpu.check()?;
-    polled.map(|_| ()).map_err(|e| gpu.failed(e))
+    #[cfg(target_arch = "wasm32")]
+    crate::ports::done(gpu).await;
+    gpu.poll()
 }
 
 /// The largest batch, at most `wanted`, for which each value fits a buffer and its elements can be indexed.

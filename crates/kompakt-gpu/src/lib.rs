@@ -7,7 +7,7 @@
 //!
 //! A layer is uploaded as the codes of its kept weights, a bitmap that marks them, and the codebook: shaders
 //! multiply from these, and video memory never holds a dense copy of a pruned or clustered layer. Shaders are
-//! WGSL, for Vulkan, Metal and DirectX 12. Layers of the tier `stream` are uploaded as they are in the file, and decoded
+//! WGSL, for Vulkan, Metal, DirectX 12 and, in browsers, WebGPU. Layers of the tier `stream` are uploaded as they are in the file, and decoded
 //! on the GPU: once, or at every run ([`Decode`]).
 //!
 //! The loader's session does everything else: preprocessing, checks of inputs, classes. [`session`] makes one for a
@@ -16,6 +16,10 @@
 //! # Numbers
 //! Sums are f32, on the exact weights of the file, in a different order than the processor's: results agree
 //! to 1e-4 of the largest. [`GpuOptions::half`] keeps the values between steps in 16 bits instead.
+//!
+//! # In a browser
+//! A page may not wait for a device: on `wasm32` everything that waits is `async` alone, and a `Network` takes the place of
+//! a session. The same code runs natively, where the other forms wait for it. The package is `kompakt/webgpu`.
 //!
 //! # Features
 //! Without the feature `wgpu` there is no GPU in this crate: [`session`] runs on the processor, and reports
@@ -38,6 +42,7 @@
 
 mod device;
 mod error;
+#[cfg(not(all(target_arch = "wasm32", feature = "wgpu")))]
 mod open;
 mod options;
 
@@ -58,6 +63,8 @@ mod in_place;
 #[cfg(feature = "wgpu")]
 mod layer;
 #[cfg(feature = "wgpu")]
+mod network;
+#[cfg(feature = "wgpu")]
 mod places;
 #[cfg(feature = "wgpu")]
 mod ports;
@@ -76,8 +83,9 @@ mod weights;
 
 pub use device::{AdapterSummary, Device};
 pub use error::GpuError;
+#[cfg(not(all(target_arch = "wasm32", feature = "wgpu")))]
 pub use open::{Opened, adapters, session};
 pub use options::{Decode, GpuOptions};
 
 #[cfg(feature = "wgpu")]
-pub use {adapter::Gpu, executor::GpuExecutor};
+pub use {adapter::Gpu, executor::GpuExecutor, network::Network};

@@ -9,10 +9,11 @@ use crate::{
 };
 use half::f16;
 use std::{
-    sync::mpsc::{Receiver, channel},
-    time::Duration,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
 };
-use wgpu::{Buffer, BufferAsyncError, BufferDescriptor, BufferUsages, CommandEncoder, MapMode, PollType};
+use wgpu::{Buffer, BufferAsyncError, BufferDescriptor, BufferUsages, CommandEncoder, MapMode};
 
 /// See the [module page](self).
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl Ports {
     }
 
     /// Writes `n` images from number `first` on, and records their copy to the buffers of the values.
-    pub(crate) fn upload(
+    pub(crate) async fn upload(
         &mut self,
         gpu: &Gpu,
         inputs: &[&[f32]],
@@ -100,7 +101,7 @@ impl Ports {
         if !self.is_mapped {
             // An earlier run has failed.
             let mapped = map(&self.upload, MapMode::Write);
-            wait(gpu, [mapped])?;
+            wait(gpu, [mapped]).await?;
         }
         self.is_mapped = false;
         {
@@ -131,7 +132,7 @@ impl Ports {
     }
 
     /// Records the copy of the results, submits, waits, and writes them out starting at image `first`.
-    pub(crate) fn download(
+    pub(crate) async fn download(
         &mut self,
         gpu: &Gpu,
         first: usize,
@@ -147,7 +148,7 @@ impl Ports {
         gpu.queue.submit([encoder.finish()]);
         // The next run's inputs can be written once this run's have been read.
         let (down, up) = (map(&self.download, MapMode::Read), map(&self.upload, MapMode::Write));
-        wait(gpu, [down, up])?;
+        wait(gpu, [down, up]).await?;
         self.is_mapped = true;
         {
             let view = self.download.slice(..).get_mapped_range().map_err(|e| gpu.failed(e))?;
@@ -170,32 +171,67 @@ impl Ports {
     }
 }
 
-/// How long to wait for another thread to deliver a result that is ready.
-const ANSWER: Duration = Duration::from_secs(60);
+/// A buffer being mapped: ready once the device has answered. Natively that is while a thread, this or another, polls the
+/// device; in a browser, when the program is left alone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Mapping(Arc<Mutex<Answer>>);
 
-pub(crate) type Mapping = Receiver<Result<(), BufferAsyncError>>;
+#[derive(Debug, Default)]
+struct Answer {
+    result: Option<Result<(), BufferAsyncError>>,
+    waker: Option<Waker>,
+}
+
+impl Mapping {
+    fn answer(&self, result: Result<(), BufferAsyncError>) {
+        let mut answer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answer.result = Some(result);
+        if let Some(waker) = answer.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Future for Mapping {
+    type Output = Result<(), BufferAsyncError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut answer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer.result.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                answer.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
 
 /// Requests that a buffer be mapped for the host.
 pub(crate) fn map(buffer: &Buffer, mode: MapMode) -> Mapping {
-    let (send, receive) = channel();
-    buffer.slice(..).map_async(mode, move |result| {
-        // The receiver is gone if the run has failed.
-        let _ = send.send(result);
-    });
-    receive
+    let mapping = Mapping::default();
+    let answered = mapping.clone();
+    buffer.slice(..).map_async(mode, move |result| answered.answer(result));
+    mapping
 }
 
-/// Waits until buffers are mapped.
-pub(crate) fn wait<const N: usize>(gpu: &Gpu, mappings: [Mapping; N]) -> Result<(), GpuError> {
-    let polled = gpu.device.poll(PollType::wait_indefinitely());
-    gpu.check()?;
-    polled.map_err(|e| gpu.failed(e))?;
-    mappings.into_iter().try_for_each(|mapping| answered(gpu, &mapping))
+/// Waits, in a browser, until everything submitted is done: what has gone wrong has been reported then.
+#[cfg(target_arch = "wasm32")]
+pub(crate) async fn done(gpu: &Gpu) {
+    let done = Mapping::default();
+    let answered = done.clone();
+    gpu.queue.on_submitted_work_done(move || answered.answer(Ok(())));
+    let _ = done.await;
 }
 
-/// Receives the result of a mapping whose submission is done. Another thread that waited for the same device
-/// may be about to deliver it.
-pub(crate) fn answered(gpu: &Gpu, mapping: &Mapping) -> Result<(), GpuError> {
-    let answer = mapping.recv_timeout(ANSWER).map_err(|_| gpu.failed("the device did not answer"))?;
-    answer.map_err(|e| gpu.failed(e))
+/// Waits until everything submitted is done and buffers are mapped.
+pub(crate) async fn wait<const N: usize>(gpu: &Gpu, mappings: [Mapping; N]) -> Result<(), GpuError> {
+    gpu.poll()?;
+    for mapping in mappings {
+        let answer = mapping.await;
+        // The reason, where there is one, before its consequence.
+        gpu.check()?;
+        answer.map_err(|e| gpu.failed(e))?;
+    }
+    Ok(())
 }

@@ -5,17 +5,9 @@
 //!                                                                            the host packs block k + 1
 //! ```
 
-use crate::{
-    GpuError,
-    adapter::Gpu,
-    block::Block,
-    bound::{Dispatch, write_words},
-    executor::buffer,
-    ports::{answered, map},
-    weights,
-};
+use crate::{GpuError, adapter::Gpu, block::Block, bound::Dispatch, executor::buffer, weights};
 use kompakt_runtime::{Parameters, program::ParameterId};
-use wgpu::{Buffer, BufferUsages, CommandEncoder, MapMode, PollType, SubmissionIndex};
+use wgpu::{Buffer, BufferUsages, CommandEncoder, SubmissionIndex};
 
 /// Two buffers for the host and two for the shaders.
 #[derive(Debug)]
@@ -24,6 +16,10 @@ pub(crate) struct Slots {
 }
 
 #[derive(Debug)]
+#[cfg_attr(
+    target_arch = "wasm32",
+    allow(dead_code, reason = "a browser keeps blocks itself until they are used")
+)]
 struct Pair {
     staging: Buffer,
     slot: Buffer,
@@ -62,6 +58,7 @@ impl Slots {
 
     /// Writes block number `k` to its staging buffer, once the device has finished with its contents, and
     /// records the copy.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn bring(
         &mut self,
         gpu: &Gpu,
@@ -70,17 +67,32 @@ impl Slots {
         encoder: &mut CommandEncoder,
     ) -> Result<(), GpuError> {
         let pair = &mut self.pairs[k % 2];
-        let mapped = map(&pair.staging, MapMode::Write);
-        let until = PollType::Wait { submission_index: pair.used_by.take(), timeout: None };
+        let mapped = crate::ports::map(&pair.staging, wgpu::MapMode::Write);
+        let until = wgpu::PollType::Wait { submission_index: pair.used_by.take(), timeout: None };
         let polled = gpu.device.poll(until);
         gpu.check()?;
         polled.map_err(|e| gpu.failed(e))?;
-        answered(gpu, &mapped)?;
+        // Another thread that polls the same device may be about to deliver it.
+        pollster::block_on(mapped).map_err(|e| gpu.failed(e))?;
         let mut view = pair.staging.slice(..).get_mapped_range_mut().map_err(|e| gpu.failed(e))?;
-        write_words(&mut view, words);
+        crate::bound::write_words(&mut view, words);
         drop(view);
         pair.staging.unmap();
         encoder.copy_buffer_to_buffer(&pair.staging, 0, &pair.slot, 0, 4 * words.len() as u64);
+        Ok(())
+    }
+
+    /// Writes block number `k` to its slot: a browser keeps the order of writes and submissions, and nobody may wait there.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn bring(
+        &mut self,
+        gpu: &Gpu,
+        k: usize,
+        words: &[u32],
+        _: &mut CommandEncoder,
+    ) -> Result<(), GpuError> {
+        let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+        gpu.queue.write_buffer(&self.pairs[k % 2].slot, 0, &bytes);
         Ok(())
     }
 

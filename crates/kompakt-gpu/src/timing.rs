@@ -67,8 +67,8 @@ impl Timing {
     }
 
     /// The times of the round's dispatches.
-    pub(crate) fn read(&self, gpu: &Gpu) -> Result<Vec<Duration>, GpuError> {
-        ports::wait(gpu, [ports::map(&self.read, MapMode::Read)])?;
+    pub(crate) async fn read(&self, gpu: &Gpu) -> Result<Vec<Duration>, GpuError> {
+        ports::wait(gpu, [ports::map(&self.read, MapMode::Read)]).await?;
         let period = f64::from(gpu.queue.get_timestamp_period());
         let times = {
             let view = self.read.slice(..).get_mapped_range().map_err(|e| gpu.failed(e))?;

@@ -11,6 +11,7 @@ mod gpu {
     mod decode;
     mod limits;
     mod memory;
+    mod network;
     mod profile;
     mod random;
 }
