@@ -24,6 +24,7 @@ mod site;
 mod torch;
 mod wasm;
 
+pub(crate) use browser::{browser, modules};
 pub(crate) use calls::Calls;
 pub(crate) use cross::{Cross, cross_folder, rust_lld};
 

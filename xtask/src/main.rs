@@ -12,6 +12,7 @@ mod pipeline;
 mod python;
 mod release;
 mod web;
+mod webgpu;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Command {
     Onnx,
     /// Build the package for JavaScript and try it in Node
     Web,
+    /// Build the module behind kompakt/webgpu and try it in Chromium, on a GPU in software
+    Webgpu,
     Release(release::Arguments),
     Ci(ci::Arguments),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Bindings(arguments) => bindings::run(&arguments),
         Command::Onnx => onnx::run(),
         Command::Web => web::run(),
+        Command::Webgpu => webgpu::run(),
         Command::Release(arguments) => release::run(&arguments),
         Command::Ci(arguments) => ci::run(&arguments),
     };

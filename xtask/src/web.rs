@@ -51,12 +51,17 @@ pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
         calls.run(cargo.env(cross.variable("LINKER"), &linker))?;
         let (from, to) = (cross.output("web", "kompakt_capi.wasm"), dist.join(name));
         if is_older(&to, &from) {
-            let mut optimiser = Command::new(cross.tool("wasm-opt"));
-            optimiser.args(["-Oz", "--strip-producers"]).args(FEATURES).arg("--output").arg(to);
-            calls.run(optimiser.arg(from))?;
+            calls.run(optimiser(&cross).arg("--output").arg(to).arg(from))?;
         }
     }
     Ok(())
+}
+
+/// wasm-opt, for size.
+pub(crate) fn optimiser(cross: &Cross) -> Command {
+    let mut optimiser = Command::new(cross.tool("wasm-opt"));
+    optimiser.args(["-Oz", "--strip-producers"]).args(FEATURES);
+    optimiser
 }
 
 /// Whether a file was made before the one that it is made of, or is not there.

@@ -44,14 +44,14 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
 }
 
 /// The path of Chromium: Playwright does not look for programs.
-fn browser() -> Option<PathBuf> {
+pub(crate) fn browser() -> Option<PathBuf> {
     let name = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
     let folders = std::env::var_os("PATH")?;
     std::env::split_paths(&folders).map(|folder| folder.join(&name)).find(|path| path.is_file())
 }
 
 /// The folder with Playwright and axe.
-fn modules() -> PathBuf {
+pub(crate) fn modules() -> PathBuf {
     std::env::var_os("KOMPAKT_MODULES").map_or_else(
         || {
             let folder =

@@ -29,6 +29,17 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
     for name in ["kompakt.js", "kompakt.d.ts", "README.md", "dist/kompakt.wasm", "dist/kompakt-simd.wasm"] {
         fs::copy(web.join(name), staged.join(name)).with_context(|| format!("web/{name}"))?;
     }
+    // What is for GPUs is there where it was built: `cargo xtask webgpu`.
+    let gpu =
+        ["webgpu.js", "webgpu.d.ts", "dist/webgpu/kompakt_webgpu.js", "dist/webgpu/kompakt_webgpu_bg.wasm"];
+    if gpu.iter().all(|name| web.join(name).exists()) {
+        fs::create_dir(staged.join("dist/webgpu"))?;
+        for name in gpu {
+            fs::copy(web.join(name), staged.join(name)).with_context(|| format!("web/{name}"))?;
+        }
+    } else if let Some(exports) = about["exports"].as_object_mut() {
+        exports.remove("./webgpu");
+    }
     about["version"] = release.version.clone().into();
     fs::write(staged.join("package.json"), serde_json::to_string_pretty(&about)?)?;
     let pack = ["pack", "--silent", "--offline", "--ignore-scripts", "--pack-destination"];
