@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import struct
 import sys
 import unittest
 
@@ -10,6 +11,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from kompakt_reader import direct, smallest, stream  # noqa: E402
+from kompakt_reader.container import Container  # noqa: E402
+from kompakt_reader.payload import Item  # noqa: E402
 from kompakt_reader.refused import Refused  # noqa: E402
 
 FIXTURES = HERE.parent.parent / "fixtures" / "coders"
@@ -148,6 +151,20 @@ class Coders(unittest.TestCase):
                 self.assertEqual(read_adaptive(case), expected)
             with self.subTest(name + ", as the chapter has it"):
                 self.assertEqual(read_as_written(names, case), expected)
+
+    def test_compact(self):
+        names, found = chapter(), sorted((FIXTURES.parent / "good").glob("compact-*.kompakt"))
+        self.assertTrue(found)
+        for path in found:
+            with self.subTest(path.name):
+                container, stream = Container(path.read_bytes()), path.read_bytes()[21:]
+                coder, models, directory = names["compact"](stream, Item().ends_with)
+                self.assertEqual(container.document, directory[:1] + b"\x01\x48" + container.content_hash + directory[1:])
+                ours = smallest.StreamDecoder(stream)
+                ours.begin(Item().ends_with)
+                self.assertEqual(ours.coder.code, coder.code)
+                numbers = names["floats"](coder, models.numbers[0][0], 8, 23, 1)
+                self.assertEqual(ours.numbers_f32(1), [struct.unpack("<f", struct.pack("<I", n))[0] for n in numbers])
 
     def test_bad_adaptive(self):
         names = chapter()

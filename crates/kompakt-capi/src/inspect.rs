@@ -5,7 +5,7 @@
     expect(unsafe_code, reason = "an interface of pointers: their owner promises what each text says")
 )]
 
-use kompakt_format::{CRC_BYTES, Container, Decoded, FormatError, NumberFormat, Numbers, SectionKind, key};
+use kompakt_format::{Container, Decoded, FormatError, NumberFormat, Numbers, SectionKind, key};
 use std::fmt::Write;
 
 /// The file as JSON: `{tier, content_hash, bytes, preprocessing: [step], nodes: [operator], others: [{name, bytes}], tensors:
@@ -23,7 +23,7 @@ pub(crate) fn json(container: &Container<'_>) -> Result<String, FormatError> {
     let mut shared_bytes = 0;
     let mut end = container.directory_span().end;
     for section in container.sections() {
-        let bytes = section.end() + CRC_BYTES - end;
+        let bytes = section.end() + container.crc_bytes() - end;
         end += bytes;
         match section.kind {
             SectionKind::Pool | SectionKind::Numbers => shared_bytes += bytes,

@@ -81,7 +81,7 @@ fn directory(
     old: &Container<'_>,
     new: Option<&Container<'_>>,
 ) -> Result<Vec<u8>, DeltaError> {
-    let of = |container: &Container<'_>| container.bytes()[container.directory_span()].to_vec();
+    let of = |container: &Container<'_>| container.document().to_vec();
     let (mut like, mut directory) = (of(old), new.map(of).unwrap_or_default());
     let unusual = || DeltaError::damaged("E-5", "a directory without a content hash");
     if new.is_some() {

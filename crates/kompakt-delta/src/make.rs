@@ -24,6 +24,13 @@ pub fn diff(old: &[u8], new: &[u8]) -> Result<Vec<u8>, DeltaError> {
              `kompakt repack --tier smallest` it first; after patching, `kompakt repack --tier {tier}` gives the same content"
         )));
     }
+    if to.is_compact() {
+        return Err(DeltaError::Unsupported(
+            "the new file is of version 2, and patches make files of version 1: `kompakt repack --tier smallest --minimal` it first; \
+             after patching, `kompakt repack --tier smallest --compact` gives the same file"
+                .to_string(),
+        ));
+    }
     let before = from.decode()?;
     let after: Vec<Option<Decoded>> = to
         .decode()?

@@ -5,7 +5,6 @@ use crate::{
     decoded::{Decoded, coder_shape},
     descriptor::{Descriptor, Form},
     error::FormatError,
-    limits::GAPS_FROM,
 };
 use alloc::vec;
 use kompakt_entropy::{
@@ -15,18 +14,20 @@ use kompakt_entropy::{
 use kompakt_graph::Param;
 use kompakt_numbers::{NumberFormat, Numbers};
 
-/// Reads one parameter of an adaptive stream: scale, codebook, mask and codes, and values.
+/// Reads one parameter of an adaptive stream: scale, codebook, mask and codes, and values. Codebooks of at least `gaps_from` entries
+/// are coded by their gaps.
 pub(crate) fn adaptive(
     decoder: &mut StreamDecoder<'_>,
     param: &Param,
     descriptor: &Descriptor,
     hints: Hints<'_>,
+    gaps_from: usize,
     at: usize,
 ) -> Result<Decoded, FormatError> {
     let coded = |e| FormatError::coded(e, at);
     match descriptor.form {
         Form::Shared { n_levels } => {
-            let ascends = n_levels >= GAPS_FROM;
+            let ascends = n_levels >= gaps_from;
             let codebook = numbers(decoder, descriptor.format, n_levels, ascends).map_err(coded)?;
             check_codebook(&codebook, at)?;
             let mut weights = target(param, descriptor, &codebook, at)?;

@@ -85,6 +85,20 @@ impl<'a> Container<'a> {
     pub fn directory_bytes(&self) -> &[(i64, usize)] {
         &self.directory.key_bytes
     }
+    /// Whether the file is of version 2: its directory is in the stream that is its only section, and has no place and no bytes of
+    /// its own.
+    pub fn is_compact(&self) -> bool {
+        self.directory.document.is_some()
+    }
+    /// Bytes of the checksum after each section: none in a compact file, which has one before all.
+    pub fn crc_bytes(&self) -> usize {
+        if self.is_compact() { 0 } else { crate::CRC_BYTES }
+    }
+    /// The directory as version 1 stores it, also of a compact file.
+    pub fn document(&self) -> &[u8] {
+        let stored = || self.bytes.get(self.directory.span.clone()).unwrap_or(&[]);
+        self.directory.document.as_deref().unwrap_or_else(stored)
+    }
     /// Where the directory is stored; the header precedes it.
     pub fn directory_span(&self) -> core::ops::Range<usize> {
         self.directory.span.clone()

@@ -3,6 +3,7 @@
 use crate::{
     adaptive::{adaptive, target},
     check::{check, check_codebook},
+    compact,
     container::{Container, rows_and_cols},
     decoded::{Decoded, unit_counts},
     descriptor::{Descriptor, Form},
@@ -10,6 +11,7 @@ use crate::{
     error::{FormatError, broken},
     fill::{TileTarget, fill_stream},
     hints::WeightHints,
+    limits::{COMPACT_GAPS_FROM, GAPS_FROM},
     planes::Blocks,
     pool::{Pool, Pooled},
     raw::RawReader,
@@ -144,13 +146,17 @@ impl Directory {
         };
         let mut decoder = StreamDecoder::quick(bytes).on(isa);
         let hints = Hints { producer: None, grid: WeightHints::of(&self.graph, parameter).grid };
-        let decoded = adaptive(&mut decoder, param, descriptor, hints, section.offset)?;
+        let decoded = adaptive(&mut decoder, param, descriptor, hints, GAPS_FROM, section.offset)?;
         decoder.finish().map_err(|e| FormatError::coded(e, section.offset))?;
         Ok(decoded)
     }
 
     fn adaptive_pool(&self, section: &Section, bytes: &[u8], isa: Isa) -> Result<Vec<Pooled>, FormatError> {
-        let mut decoder = StreamDecoder::new(bytes).on(isa);
+        let mut decoder = match self.document {
+            Some(_) => compact::payload(bytes)?.0.on(isa),
+            None => StreamDecoder::new(bytes).on(isa),
+        };
+        let gaps_from = if self.document.is_some() { COMPACT_GAPS_FROM } else { GAPS_FROM };
         let mut entries: Vec<Pooled> = Vec::new();
         for i in 0..self.descriptors.len() {
             let entry = match (self.section_of(i), self.described(i)) {
@@ -162,7 +168,8 @@ impl Directory {
                         Some(unit_counts(decoded, rows_and_cols(shape), p.span))
                     });
                     let hints = Hints { producer: counts.as_deref(), grid: hints.grid };
-                    let decoded = adaptive(&mut decoder, param, descriptor, hints, section.offset)?;
+                    let decoded =
+                        adaptive(&mut decoder, param, descriptor, hints, gaps_from, section.offset)?;
                     check(&decoded, section.offset)?;
                     Pooled::Whole(decoded)
                 }

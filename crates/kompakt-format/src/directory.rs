@@ -3,6 +3,7 @@
 
 use crate::{
     cbor::{Cbor, Scalar, major},
+    compact,
     container::rows_and_cols,
     descriptor::{Descriptor, Form},
     error::{FormatError, broken},
@@ -110,9 +111,11 @@ pub struct Directory {
     pub(crate) homes: Vec<Option<usize>>,
     /// In the file's order; each with its checksum within the file.
     pub(crate) sections: Vec<Section>,
-    /// Bytes of the directory that the content hash covers.
+    /// The directory of a compact file as version 1 would store it; `None` where it is in the file.
+    pub(crate) document: Option<Vec<u8>>,
+    /// Bytes that the content hash covers: of the document, or of the file.
     pub(crate) hashed: Range<usize>,
-    /// Where the directory is stored.
+    /// Where the directory is stored; empty in a compact file.
     pub(crate) span: Range<usize>,
     /// All keys, known or not, with the number of bytes that each takes with its value.
     pub(crate) key_bytes: Vec<(i64, usize)>,
@@ -124,7 +127,7 @@ pub struct Directory {
 
 /// The values of the map read so far.
 #[derive(Default)]
-struct Raw {
+pub(crate) struct Raw {
     tier: Option<Tier>,
     content_hash: Option<[u8; 8]>,
     inputs: Vec<Vec<usize>>,
@@ -150,13 +153,16 @@ impl Directory {
 
     /// The same for a file of `total` bytes, given its first bytes, at least up to the end of the directory.
     pub(crate) fn parse_prefix(bytes: &[u8], total: usize) -> Result<Self, FormatError> {
+        if compact::is_compact(bytes) {
+            return compact::parse(bytes, total);
+        }
         let header = Header::parse(bytes, total)?;
         let span = header.directory_at..header.directory_end;
         let document = bytes.get(span.clone()).unwrap_or(&[]);
         let mut cbor = Cbor::new(document, span.start);
         let raw = Raw::read(&mut cbor, span.end, total)?;
         cbor.finish()?;
-        raw.check(span, total)
+        raw.check(span, total, CRC_BYTES)
     }
 
     /// First eight bytes of SHA-256 over the content, the same in every tier.
@@ -283,7 +289,7 @@ impl Directory {
 }
 
 impl Raw {
-    fn read(cbor: &mut Cbor<'_>, end: usize, total: usize) -> Result<Self, FormatError> {
+    pub(crate) fn read(cbor: &mut Cbor<'_>, end: usize, total: usize) -> Result<Self, FormatError> {
         let mut raw = Self { hashed: end..end, ..Self::default() };
         let n = cbor.map(MAX_KEYS)?;
         let mut last = None;
@@ -362,7 +368,20 @@ impl Raw {
         Ok(())
     }
 
-    fn check(self, span: Range<usize>, total: usize) -> Result<Directory, FormatError> {
+    /// Whether there is nothing but what the content hash covers, and that.
+    pub(crate) fn has_only_content(&self) -> bool {
+        self.key_bytes.iter().all(|(key, _)| (key::CONTENT_HASH..=key::PARAMETERS).contains(key))
+    }
+
+    /// The directory of a compact file of `total` bytes.
+    pub(crate) fn compact(mut self, document: Vec<u8>, total: usize) -> Result<Directory, FormatError> {
+        self.key_bytes.clear();
+        let directory = self.check(compact::STREAM_AT..compact::STREAM_AT, total, 0)?;
+        Ok(Directory { document: Some(document), ..directory })
+    }
+
+    /// `crc_bytes` follow the pool, where it is the only section.
+    fn check(self, span: Range<usize>, total: usize, crc_bytes: usize) -> Result<Directory, FormatError> {
         let start = span.start;
         let missing = |what: &str| FormatError::new("F-7", start, format!("the directory lacks {what}"));
         let content_hash = self.content_hash.ok_or_else(|| missing("the content hash, key 1"))?;
@@ -379,7 +398,7 @@ impl Raw {
         let sections = match self.sections {
             Some(sections) => sections,
             None => {
-                let Some(length) = total.checked_sub(span.end).and_then(|n| n.checked_sub(CRC_BYTES)) else {
+                let Some(length) = total.checked_sub(span.end).and_then(|n| n.checked_sub(crc_bytes)) else {
                     return broken("F-18", span.end, "the file ends within the checksum of the pool");
                 };
                 vec![Section::only(SectionKind::Pool, span.end, length)]
@@ -394,6 +413,7 @@ impl Raw {
             descriptors,
             homes,
             sections,
+            document: None,
             hashed: self.hashed,
             span,
             key_bytes: self.key_bytes,

@@ -15,8 +15,10 @@ use crate::{
 
 /// The first eight bytes of every container.
 pub const MAGIC: [u8; 8] = *b"\x89KPT\r\n\x1a\n";
-/// The version that this reader reads.
+/// The version of files with a header as above.
 pub const VERSION: u8 = 1;
+/// The version of the compact form, which has another.
+pub const COMPACT_VERSION: u8 = 2;
 
 /// Where the directory is stored.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +49,9 @@ impl Header {
                 return broken(
                     "F-2",
                     8,
-                    alloc::format!("version {other}; this reader reads version {VERSION}"),
+                    alloc::format!(
+                        "version {other}; this reader reads versions {VERSION} and {COMPACT_VERSION}"
+                    ),
                 );
             }
             None => return broken("F-3", 8, "the file ends within its header"),
@@ -137,7 +141,7 @@ mod tests {
         assert_eq!(rule(b"\x89KPT"), "F-3");
         assert_eq!(rule(b"\x89KPT\n\x1a\n"), "F-1");
         assert_eq!(rule(b"GIF89a"), "F-1");
-        assert_eq!(rule(b"\x89KPT\r\n\x1a\n\x02"), "F-2");
+        assert_eq!(rule(b"\x89KPT\r\n\x1a\n\x03"), "F-2");
         assert_eq!(rule(b"\x89KPT\r\n\x1a\n\x01\x0a"), "F-3");
         assert_eq!(rule(b"\x89KPT\r\n\x1a\n\x01\x0b\x05"), "F-4");
     }

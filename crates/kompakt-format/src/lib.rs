@@ -28,6 +28,9 @@
 //! # }
 //! ```
 //!
+//! Small networks may come in the compact form, version 2: header, content hash and one adaptive stream, in which the directory
+//! comes first. Its one checksum is over the whole file, and is checked by `parse`.
+//!
 //! Memory is allocated only in proportion to what has been validated, and never more than the limits of
 //! `spec/format.md` allow: see [`limits`]. Every error names the rule of that text and the byte where it is broken.
 //!
@@ -46,6 +49,7 @@ mod adaptive;
 mod ancillary;
 mod cbor;
 mod check;
+mod compact;
 mod container;
 mod content;
 mod decode;
@@ -76,7 +80,7 @@ pub use decoded::{Decoded, coder_shape, unit_counts};
 pub use descriptor::{Descriptor, Form};
 pub use directory::{Directory, Tier, input_names, key};
 pub use error::FormatError;
-pub use header::{MAGIC, VERSION};
+pub use header::{COMPACT_VERSION, MAGIC, VERSION};
 pub use hints::{Producer, WeightHints};
 pub use kompakt_numbers::{NumberFormat, Numbers};
 pub use planes::{BLOCK_BYTES, n_planes};

@@ -25,6 +25,12 @@ pub const MAX_KEYS: usize = 256;
 pub const MAX_LEVELS: usize = 256;
 /// Number of entries from which a codebook in an adaptive stream is coded by its gaps.
 pub const GAPS_FROM: usize = 32;
+/// The same in a compact stream.
+pub const COMPACT_GAPS_FROM: usize = 2;
+/// Bytes of a file of version 2.
+pub const MAX_COMPACT_BYTES: usize = 1 << 20;
+/// Bytes of its directory.
+pub const MAX_HEAD_BYTES: usize = 1 << 16;
 /// Number of bytes from which a section begins at a multiple of [`ALIGNMENT`].
 pub const ALIGNED_FROM: usize = 4096;
 /// Alignment of large sections.

@@ -1,6 +1,7 @@
 //! Reads everything: padding, checksums, payloads, content hash.
 
 use crate::{
+    compact,
     container::{Container, rows_and_cols},
     content::ContentHash,
     decode::parse_tables,
@@ -26,8 +27,11 @@ impl Container<'_> {
         self.directory().verify_from(&mut self.bytes())
     }
 
-    /// Checks the checksum of one section.
+    /// Checks the checksum of one section; of a compact file, that of all.
     pub fn check_crc(&self, section: &Section) -> Result<(), FormatError> {
+        if self.is_compact() {
+            return compact::check(self.bytes(), self.directory().total);
+        }
         checked(&mut self.bytes(), section)
     }
 }
@@ -37,6 +41,10 @@ impl Directory {
     pub fn read<S: Source>(source: &mut S, total: usize) -> Result<Self, S::Error> {
         // Magic, version, two lengths of at most nine bytes, checksum.
         let start = source.part(0, total.min(31))?;
+        if compact::is_compact(start.as_ref()) {
+            compact::check_length(total)?;
+            return Ok(Self::parse_prefix(source.part(0, total)?.as_ref(), total)?);
+        }
         let end = crate::header::directory_end(start.as_ref(), total)?;
         let all = source.part(0, end)?;
         Ok(Self::parse_prefix(all.as_ref(), total)?)
@@ -71,8 +79,11 @@ impl Directory {
         if let Some(pool) = &mut pool {
             verifier.pooled_before(self.descriptors.len(), pool)?;
         }
-        let hashed = source.part(self.hashed.start, self.hashed.len())?;
-        if verifier.hash.finish(hashed.as_ref()) != self.content_hash {
+        let found = match &self.document {
+            Some(document) => verifier.hash.finish(document.get(self.hashed.clone()).unwrap_or(&[])),
+            None => verifier.hash.finish(source.part(self.hashed.start, self.hashed.len())?.as_ref()),
+        };
+        if found != self.content_hash {
             broken("F-25", self.span.start, "the content hash does not fit what the file holds")?;
         }
         Ok(())
@@ -80,8 +91,11 @@ impl Directory {
 }
 
 impl Directory {
-    /// Padding before, and the checksum after, each section.
+    /// Padding before, and the checksum after, each section; or the checksum of a compact file.
     fn check_bytes<S: Source>(&self, source: &mut S) -> Result<(), S::Error> {
+        if self.document.is_some() {
+            return Ok(compact::check(source.part(0, self.total)?.as_ref(), self.total)?);
+        }
         let mut end = self.span.end;
         for section in &self.sections {
             let padding = source.part(end, section.offset.saturating_sub(end))?;

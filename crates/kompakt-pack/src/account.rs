@@ -66,8 +66,11 @@ impl Account {
     /// In an adaptive stream a tensor's bytes are the growth of the stream when it is added.
     pub fn of(container: &Container<'_>) -> Result<Self, PackError> {
         let pool = container.pool()?;
-        let mut account = Self { others: header_and_directory(container), parameters: Vec::new() };
         let mut in_pool = PoolBytes::new(container);
+        let mut account = Self { others: header_and_directory(container), parameters: Vec::new() };
+        if container.is_compact() {
+            account.other("directory", in_pool.so_far, false);
+        }
         let mut own = vec![None; container.descriptors().len()];
         for (section, padding) in sections_with_padding(container) {
             if let Some(home) = section.kind.parameter().and_then(|p| own.get_mut(p)) {
@@ -80,8 +83,9 @@ impl Account {
             account.parameters.push(row);
         }
         for (section, padding) in sections_with_padding(container) {
-            let bytes = section.length + CRC_BYTES + padding;
+            let bytes = section.length + container.crc_bytes() + padding;
             match section.kind {
+                SectionKind::Pool if container.is_compact() => {}
                 SectionKind::Pool | SectionKind::Numbers => {
                     account.other("checksum of the pool", CRC_BYTES + padding, false);
                 }
@@ -120,6 +124,10 @@ fn header_and_directory(container: &Container<'_>) -> Vec<OtherRow> {
     let head = span.len() - in_keys;
     let row = |name: &str, bytes, is_ancillary| OtherRow { name: name.to_string(), bytes, is_ancillary };
     let mut rows = vec![row("header", span.start + head, false)];
+    if container.is_compact() {
+        // A content hash of eight bytes ends the header.
+        rows = vec![row("header", span.start - 8, false), row(key::name(key::CONTENT_HASH), 8, false)];
+    }
     for &(key, bytes) in keys {
         rows.push(row(key::name(key), bytes, key < 0));
     }
@@ -131,7 +139,7 @@ fn sections_with_padding<'c>(container: &'c Container<'_>) -> impl Iterator<Item
     let mut end = container.directory_span().end;
     container.sections().iter().map(move |section| {
         let padding = section.offset - end;
-        end = section.end() + CRC_BYTES;
+        end = section.end() + container.crc_bytes();
         (section, padding)
     })
 }
@@ -225,7 +233,15 @@ struct PoolBytes<'c> {
 
 impl<'c> PoolBytes<'c> {
     fn new(container: &'c Container<'_>) -> Self {
-        Self { container, adaptive: adaptive::PoolEncoder::new(), so_far: 0 }
+        if !container.is_compact() {
+            return Self { container, adaptive: adaptive::PoolEncoder::new(), so_far: 0 };
+        }
+        let document = container.document();
+        // The map's head, and what follows key 1: two bytes and the hash.
+        let head = [document.get(..1).unwrap_or(&[]), document.get(11..).unwrap_or(&[])].concat();
+        let adaptive = adaptive::PoolEncoder::compact(&head);
+        let so_far = adaptive.stream.clone().finish().len();
+        Self { container, adaptive, so_far }
     }
 
     /// Bytes of the values and of map and codes together, for the next parameter; 0 if it is stored
@@ -248,16 +264,11 @@ impl<'c> PoolBytes<'c> {
             self.adaptive.elsewhere();
             return Ok((0, 0));
         }
-        let mut after_numbers = self.adaptive.stream.clone();
-        let numbers_first = matches!(decoded, Decoded::Shared { .. });
-        if let Decoded::Shared { codebook, .. } = decoded {
-            adaptive::numbers(&mut after_numbers, codebook);
-        }
-        let between = after_numbers.finish().len();
+        let between = decoded.shared().map(|(codebook, _)| self.adaptive.with_codebook(codebook));
         self.adaptive.parameter(self.container.graph(), decoded)?;
         let after = self.adaptive.stream.clone().finish().len();
         let before = std::mem::replace(&mut self.so_far, after);
-        Ok(if numbers_first { (between - before, after - between) } else { (after - before, 0) })
+        Ok(between.map_or((after - before, 0), |between| (between - before, after - between)))
     }
 }
 

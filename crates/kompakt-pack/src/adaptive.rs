@@ -6,7 +6,9 @@ use kompakt_entropy::{
     smallest::{Hints, StreamEncoder},
 };
 use kompakt_format::{
-    Decoded, Numbers, WeightHints, coder_shape, limits::GAPS_FROM, rows_and_cols, unit_counts,
+    Decoded, Numbers, WeightHints, coder_shape,
+    limits::{COMPACT_GAPS_FROM, GAPS_FROM},
+    rows_and_cols, unit_counts,
 };
 use kompakt_graph::Graph;
 
@@ -15,11 +17,26 @@ pub(crate) struct PoolEncoder {
     pub(crate) stream: StreamEncoder,
     /// For each parameter so far that is in the pool, how many weights each unit keeps.
     kept: Vec<Option<Vec<u32>>>,
+    /// Entries from which a codebook is coded by its gaps.
+    gaps_from: usize,
 }
 
 impl PoolEncoder {
     pub(crate) fn new() -> Self {
-        Self { stream: StreamEncoder::new(), kept: Vec::new() }
+        Self { stream: StreamEncoder::new(), kept: Vec::new(), gaps_from: GAPS_FROM }
+    }
+
+    /// One that begins with a directory, without its content hash.
+    pub(crate) fn compact(head: &[u8]) -> Self {
+        Self { stream: StreamEncoder::compact(head), kept: Vec::new(), gaps_from: COMPACT_GAPS_FROM }
+    }
+
+    /// How long the stream would be if the codebook of that parameter, the next one, came last.
+    pub(crate) fn with_codebook(&self, levels: &Numbers) -> usize {
+        let mut stream = self.stream.clone();
+        // One that does not ascend is refused when the stream itself is written.
+        _ = codebook(&mut stream, levels, self.gaps_from);
+        stream.finish().len()
     }
 
     /// Adds the next parameter of the graph.
@@ -32,7 +49,8 @@ impl PoolEncoder {
             Some(counts.iter().flat_map(|&n| std::iter::repeat_n(n, p.span)).collect::<Vec<u32>>())
         });
         let hints = Hints { producer: producer.as_deref(), grid: hints.grid };
-        encode(&mut self.stream, decoded, &param.shape, hints).map_err(PackError::coder(&param.name))?;
+        encode(&mut self.stream, decoded, &param.shape, hints, self.gaps_from)
+            .map_err(PackError::coder(&param.name))?;
         self.kept.push(Some(unit_counts(decoded, rows_and_cols(&param.shape), 1)));
         Ok(())
     }
@@ -49,7 +67,7 @@ pub(crate) fn section(graph: &Graph, index: usize, decoded: &Decoded) -> Result<
     let param = &graph.params()[index];
     let hints = Hints { producer: None, grid: WeightHints::of(graph, index).grid };
     let mut stream = StreamEncoder::quick();
-    encode(&mut stream, decoded, &param.shape, hints).map_err(PackError::coder(&param.name))?;
+    encode(&mut stream, decoded, &param.shape, hints, GAPS_FROM).map_err(PackError::coder(&param.name))?;
     Ok(stream.finish())
 }
 
@@ -58,7 +76,7 @@ pub(crate) fn numbers_alone(decoded: &Decoded) -> usize {
     let mut stream = StreamEncoder::new();
     match decoded {
         // One that is not ascending is refused when the stream itself is written.
-        Decoded::Shared { codebook: levels, .. } => _ = codebook(&mut stream, levels),
+        Decoded::Shared { codebook: levels, .. } => _ = codebook(&mut stream, levels, GAPS_FROM),
         Decoded::Dense { numbers: kept, .. } => numbers(&mut stream, kept),
     }
     stream.finish().len()
@@ -69,10 +87,11 @@ fn encode(
     decoded: &Decoded,
     shape: &[usize],
     hints: Hints<'_>,
+    gaps_from: usize,
 ) -> Result<(), EntropyError> {
     match decoded {
         Decoded::Shared { codebook: levels, weights } => {
-            codebook(stream, levels)?;
+            codebook(stream, levels, gaps_from)?;
             stream.weights(&weights.view(), hints)
         }
         Decoded::Dense { numbers: kept, mask } => {
@@ -91,9 +110,9 @@ fn encode(
 }
 
 /// Adds a codebook, a long one by its gaps. Integers are ascending if their scale is positive.
-fn codebook(stream: &mut StreamEncoder, levels: &Numbers) -> Result<(), EntropyError> {
+fn codebook(stream: &mut StreamEncoder, levels: &Numbers, gaps_from: usize) -> Result<(), EntropyError> {
     match levels {
-        _ if levels.len() < GAPS_FROM => {
+        _ if levels.len() < gaps_from => {
             numbers(stream, levels);
             Ok(())
         }
@@ -111,7 +130,7 @@ fn codebook(stream: &mut StreamEncoder, levels: &Numbers) -> Result<(), EntropyE
 }
 
 /// Adds a list of values.
-pub(crate) fn numbers(stream: &mut StreamEncoder, numbers: &Numbers) {
+fn numbers(stream: &mut StreamEncoder, numbers: &Numbers) {
     match numbers {
         Numbers::F32(v) => stream.numbers_f32(v),
         Numbers::F16(v) => stream.numbers_f16(v),

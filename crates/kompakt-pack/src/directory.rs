@@ -46,6 +46,14 @@ pub(crate) fn content(
     Ok((cbor.0, n_keys))
 }
 
+/// The directory of a compact file, without its content hash: the map's head, then the content.
+pub(crate) fn head(content: &(Vec<u8>, usize)) -> Vec<u8> {
+    let mut cbor = Cbor::default();
+    cbor.map(content.1 + 1);
+    cbor.0.extend(&content.0);
+    cbor.0
+}
+
 fn preprocessing(cbor: &mut Cbor, pipeline: &Pipeline) {
     cbor.array(1 + pipeline.steps().len()).sizes(&pipeline.input_shape().dims());
     for step in pipeline.steps() {

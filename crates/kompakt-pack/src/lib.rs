@@ -16,6 +16,7 @@ mod adaptive;
 mod ancillary;
 pub mod arrays;
 mod cbor;
+mod compact;
 mod content;
 mod convert;
 mod directory;

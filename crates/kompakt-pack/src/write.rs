@@ -2,7 +2,7 @@
 
 use crate::{
     adaptive::{self, PoolEncoder},
-    ancillary,
+    ancillary, compact,
     content::{About, Source},
     convert, directory,
     error::PackError,
@@ -30,6 +30,9 @@ pub struct Options {
     pub tier: Tier,
     /// Leave out everything ancillary.
     pub minimal: bool,
+    /// With [`Self::minimal`]: write version 2 of the container, in which a network of a few kB takes the fewest bytes, if the tier is
+    /// `smallest` and the network small. Readers of version 1 alone refuse it.
+    pub compact: bool,
     /// Where sections and tiles are cut.
     pub layout: Layout,
     /// Whether the file is read back and checked, down to the content hash. Leave it out only to measure a
@@ -64,11 +67,22 @@ impl Default for Layout {
 impl Options {
     /// Everything included, in that tier, laid out as suits it.
     pub fn new(tier: Tier) -> Self {
-        Self { tier, minimal: false, layout: Layout::default(), read_back: true, packs_numbers: true }
+        Self {
+            tier,
+            minimal: false,
+            compact: false,
+            layout: Layout::default(),
+            read_back: true,
+            packs_numbers: true,
+        }
     }
     /// Without anything ancillary.
     pub fn minimal(self) -> Self {
         Self { minimal: true, ..self }
+    }
+    /// Without anything ancillary, in version 2.
+    pub fn compact(self) -> Self {
+        Self { minimal: true, compact: true, ..self }
     }
     /// With large dense tensors uncompressed.
     pub fn unpacked(self) -> Self {
@@ -135,6 +149,15 @@ fn pack(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Written, PackError> {
     let about = if options.minimal { source.about().clone().minimal() } else { source.about().clone() };
+    if options.compact
+        && options.minimal
+        && options.tier == Tier::Smallest
+        && compact::suits(&about, &options.layout)
+    {
+        if let Some(written) = compact::pack(&about, source, out, progress)? {
+            return Ok(written);
+        }
+    }
     let mut packing = Packing::new(&about, options, place);
     let rounds = if options.tier == Tier::Stream { 2 } else { 1 };
     let total = rounds * about.graph.n_parameters() as u64;

@@ -5,7 +5,7 @@ use kompakt_format::{Container, Tier};
 use kompakt_graph::{Graph, networks};
 use kompakt_model::Model;
 use kompakt_pack::{
-    InMemory, Options, Packed,
+    InMemory, Layout, Options, Packed, Source,
     account::Account,
     order_units, reference,
     synthetic::{self, NumberChoice, Random, Recipe},
@@ -60,6 +60,57 @@ fn every_tier_gives_the_model_back() {
             }
             assert!(hashes.windows(2).all(|w| w[0] == w[1]));
         }
+    }
+}
+
+/// Version 2 holds the same content in fewer bytes, there and back.
+#[test]
+fn the_compact_form_holds_the_same() {
+    let compact = |source: &mut dyn Source, options: &Options| {
+        let mut bytes = Vec::new();
+        let written = write_to(source, options, &mut bytes, &|_, _| {}).unwrap();
+        assert_eq!(written.bytes, bytes.len() as u64);
+        (bytes, written.content_hash)
+    };
+    for numbers in [NumberChoice::F32, NumberChoice::F16, NumberChoice::Scaled] {
+        for (density, n_levels) in [(0.08, 8), (1.0, 3), (0.3, 0), (1.0, 0), (0.01, 256)] {
+            let graph = networks::mlp(&[1, 10, 10], &[40, 20], 10).unwrap();
+            let model = synthetic::model(graph, recipe(density, n_levels, numbers)).unwrap();
+            let minimal = pack_with(&model, Tier::Smallest, true);
+            let first = Container::parse(&minimal).unwrap();
+            let options = Options::new(Tier::Smallest).compact();
+            let (bytes, hash) = compact(&mut InMemory::new(model.clone()).unwrap(), &options);
+            assert_eq!(compact(&mut Packed::new(&first).unwrap(), &options).0, bytes);
+            let container = Container::parse(&bytes).unwrap();
+            container.verify().unwrap();
+            assert!(container.is_compact() && !first.is_compact());
+            assert_eq!((hash, container.content_hash()), (first.content_hash(), first.content_hash()));
+            assert_eq!(unpack(&container, false, &|_, _| ()).unwrap(), model);
+            assert_eq!(Account::of(&container).unwrap().bytes(), bytes.len());
+            assert!(bytes.len() < minimal.len(), "{} of {}", bytes.len(), minimal.len());
+            let back =
+                compact(&mut Packed::new(&container).unwrap(), &Options::new(Tier::Smallest).minimal());
+            assert!(back.0 == minimal);
+        }
+    }
+}
+
+/// What the compact form cannot hold is written in version 1.
+#[test]
+fn the_compact_form_is_for_small_networks() {
+    let graph = networks::mlp(&[1, 10, 10], &[40, 20], 10).unwrap();
+    let model = synthetic::model(graph, recipe(0.3, 8, NumberChoice::F16)).unwrap();
+    let layout = Layout { pool_elements: 1000, own_from: 500, ..Layout::default() };
+    for options in
+        [Options { layout, ..Options::new(Tier::Smallest).compact() }, Options::new(Tier::Direct).compact()]
+    {
+        let minimal = Options { compact: false, ..options.clone() };
+        let files = [options, minimal].map(|options| {
+            let mut bytes = Vec::new();
+            write_to(&mut InMemory::new(model.clone()).unwrap(), &options, &mut bytes, &|_, _| {}).unwrap();
+            bytes
+        });
+        assert!(files[0] == files[1] && !Container::parse(&files[0]).unwrap().is_compact());
     }
 }
 

@@ -55,6 +55,9 @@ fn limits_are_those_of_the_code() {
         ("MAX_ANCILLARY_BYTES", limits::MAX_ANCILLARY_BYTES as u64),
         ("MAX_HINT_STEPS", limits::MAX_HINT_STEPS as u64),
         ("GAPS_FROM", limits::GAPS_FROM as u64),
+        ("COMPACT_GAPS_FROM", limits::COMPACT_GAPS_FROM as u64),
+        ("MAX_COMPACT_BYTES", limits::MAX_COMPACT_BYTES as u64),
+        ("MAX_HEAD_BYTES", limits::MAX_HEAD_BYTES as u64),
         ("ALIGNED_FROM", limits::ALIGNED_FROM as u64),
         ("ALIGNMENT", limits::ALIGNMENT as u64),
     ];

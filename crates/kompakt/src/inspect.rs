@@ -8,7 +8,7 @@ use crate::{
     stages::{self, Stage},
 };
 use anyhow::Result;
-use kompakt_format::{Container, NumberFormat};
+use kompakt_format::{COMPACT_VERSION, Container, NumberFormat, VERSION};
 use kompakt_micro::{Input, Memory, MicroError};
 use kompakt_pack::{
     PackError,
@@ -134,7 +134,8 @@ fn summary(container: &Container<'_>, decode_ms: f64) -> Result<String> {
     let n = graph.n_parameters();
     let mut lines = vec![
         format!(
-            "version 1, tier {}, content {}",
+            "version {}, tier {}, content {}",
+            if container.is_compact() { COMPACT_VERSION } else { VERSION },
             container.tier().name(),
             packed::hex(&container.content_hash())
         ),

@@ -1,16 +1,29 @@
 //! A container on the command line: read into memory, with errors that name the file.
 
 use crate::{
+    options::TierName,
     process::{Failure, exit},
     progress,
 };
 use anyhow::{Context, Result};
-use kompakt_format::{Container, FormatError};
-use kompakt_pack::Checking;
+use kompakt_format::{Container, FormatError, Tier};
+use kompakt_pack::{Checking, Options};
 use std::{ops::Range, path::Path};
 
 /// Progress label of [`checked`].
 pub(crate) const CHECKING: &str = "checking";
+
+/// How a file is to be written; `--compact` implies `--minimal`.
+///
+/// Errors: the compact form of another tier than `smallest`.
+pub(crate) fn options(tier: TierName, minimal: bool, compact: bool) -> Result<Options> {
+    let options = Options::new(tier.into());
+    match compact {
+        false => Ok(Options { minimal, ..options }),
+        true if options.tier == Tier::Smallest => Ok(options.compact()),
+        true => Err(Failure::usage("--compact is a form of the tier smallest alone").into()),
+    }
+}
 
 /// The bytes of a file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {

@@ -8,7 +8,7 @@ use crate::{
     progress::{Steps, begin, tell},
 };
 use anyhow::Result;
-use kompakt_pack::{Options, PackError, Packed};
+use kompakt_pack::{PackError, Packed};
 use std::path::PathBuf;
 
 /// Switch a packed file between its tiers, without loss
@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// Leave out all that the network does not need to run: names, labels, history, accuracy, self-tests
     #[arg(long)]
     minimal: bool,
+    /// --minimal, in version 2 of the format: the fewest bytes for a small network of tier smallest
+    #[arg(long)]
+    compact: bool,
 }
 
 const STEPS: Steps = &[(packed::CHECKING, 1.0), ("packing", 2.0), ("reading back", 1.0)];
@@ -36,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let bytes = packed::read(&arguments.file)?;
     let container = packed::parse(&arguments.file, &bytes)?;
     packed::checked(&arguments.file, &container, 0.0..1.0)?;
-    let options = Options { minimal: arguments.minimal, ..Options::new(arguments.tier.into()) };
+    let options = packed::options(arguments.tier, arguments.minimal, arguments.compact)?;
     arguments.output.write_with(|path| {
         let mut source = Packed::new(&container).map_err(PackError::into_anyhow)?;
         kompakt_pack::write(&mut source, &options, path, &packing).map_err(PackError::into_anyhow)?;

@@ -96,6 +96,25 @@ fn repack_there_and_back_gives_the_same_bytes() {
 }
 
 #[test]
+fn the_compact_form_is_made_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (there, back) = (path(folder.path(), "there"), path(folder.path(), "back"));
+    let original = fixture("good/convolutions-smallest.kompakt");
+    stdout(&kompakt(&["repack", &original, "--tier", "smallest", "--compact", "-o", &there]));
+    assert_eq!(
+        fs::read(&there).unwrap(),
+        fs::read(fixture("good/compact-convolutions-smallest.kompakt")).unwrap()
+    );
+    stdout(&kompakt(&["verify", &there]));
+    assert!(stdout(&kompakt(&["inspect", &there])).starts_with("version 2, tier smallest"));
+    stdout(&kompakt(&["diff", &original, &there]));
+    stdout(&kompakt(&["repack", &there, "--tier", "smallest", "-o", &back]));
+    assert_eq!(fs::read(&back).unwrap(), fs::read(&original).unwrap());
+    let output = kompakt(&["repack", &original, "--tier", "direct", "--compact", "-o", &back]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
 fn unpack_gives_what_the_stages_read() {
     let folder = tempfile::tempdir().unwrap();
     let (model, packed) = (path(folder.path(), "model.safetensors"), path(folder.path(), "again.kompakt"));

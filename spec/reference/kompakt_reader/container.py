@@ -11,7 +11,8 @@ from .graph import MAX_NODES, MAX_RANK, Graph, is_int, is_size, is_sizes, read_n
 from .refused import Refused, need
 
 MAGIC = bytes.fromhex("894B50540D0A1A0A")
-VERSION = 1
+VERSION, COMPACT_VERSION = 1, 2
+MAX_COMPACT_BYTES, COMPACT_STREAM_AT = 1 << 20, 21
 MAX_DIRECTORY_BYTES = 1 << 24
 MAX_KEYS, MAX_INPUTS, MAX_PARAMETERS, MAX_SECTIONS, MAX_TILES = 256, 64, 1 << 18, 1 << 18, 1 << 20
 MAX_FIGURES, MAX_LABELS, MAX_LEVELS, MAX_ANCILLARY_BYTES = 256, 1 << 20, 256, 1 << 24
@@ -150,7 +151,10 @@ class Container:
             raise Refused("F-3", len(data), "the file ends within its header")
         need(data[:8] == MAGIC, "F-1", 0, "no .kompakt file")
         need(len(data) > 8, "F-3", 8, "the file ends within its header")
-        need(data[8] == VERSION, "F-2", 8, "an unknown version")
+        need(data[8] in (VERSION, COMPACT_VERSION), "F-2", 8, "an unknown version")
+        self.is_compact = data[8] == COMPACT_VERSION
+        if self.is_compact:
+            return self.read_compact()
         total, length_at = self.leb128(9)
         need(total == len(data), "F-3", 9, f"the header says {total} bytes, the file has {len(data)}")
         length, crc_at = self.leb128(length_at)
@@ -159,7 +163,23 @@ class Container:
         self.end = start + length
         crc = zlib.crc32(data[start : self.end], zlib.crc32(data[:crc_at]))
         need(crc == int.from_bytes(data[crc_at:start], "little"), "F-5", crc_at, "the checksum does not fit")
+        self.document = data[start : self.end]
         return start
+
+    def read_compact(self):
+        """Header and directory of version 2."""
+        from .payload import Item, coder
+        from .smallest import StreamDecoder
+
+        data, at = self.data, COMPACT_STREAM_AT
+        need(at <= len(data) <= MAX_COMPACT_BYTES, "F-28", 8, "too short or too long for version 2")
+        crc = zlib.crc32(data[13:], zlib.crc32(data[:9]))
+        need(crc == int.from_bytes(data[9:13], "little"), "F-29", 9, "the checksum does not fit")
+        with coder(Section(POOL, len(data) - at, at)):
+            head = StreamDecoder(data[at:]).begin(Item().ends_with)
+        need(0xA4 <= head[0] <= 0xA6, "F-30", at, "no map of four to six pairs")
+        self.document, self.end = head[:1] + b"\x01\x48" + data[13:at] + head[1:], at
+        return at
 
     def leb128(self, at):
         value, shift, first = 0, 0, at
@@ -175,9 +195,9 @@ class Container:
     # Directory
 
     def read_directory(self):
-        reader = cbor.Reader(self.data[self.start : self.end], self.start)
+        reader = cbor.Reader(self.document, self.start)
         at = self.start
-        need(self.end > self.start and self.data[at] >> 5 == 5, "F-7" if self.end > self.start else "F-6", at, "no map")
+        need(self.document and self.document[0] >> 5 == 5, "F-7" if self.document else "F-6", at, "no map")
         n = reader.head()[2]
         need(n <= MAX_KEYS, "F-15", at, "too many keys")
         entries = []
@@ -200,6 +220,8 @@ class Container:
             last, self.spans[key] = encoded, span
             if key in READERS:
                 READERS[key](self, item, self.at(key))
+        is_content = all(CONTENT_HASH <= key <= PARAMETERS for key in self.spans)
+        need(is_content or not self.is_compact, "F-30", at, "other keys than 1 to 6")
 
     def at(self, key):
         return self.spans[key][1] if key in self.spans else self.start
@@ -287,7 +309,7 @@ class Container:
             fits = self.graph.n_inputs == 1 and list(self.prepared) == list(self.graph.shapes[0])
             need(fits, "F-13", self.at(PREPROCESSING), f"preprocessing makes {self.prepared}, which the network does not read")
         if self.lines is None:
-            length = len(self.data) - self.end - 4
+            length = len(self.data) - self.end - (0 if self.is_compact else 4)
             need(length >= 0, "F-18", self.end, "the file ends within the checksum of the pool")
             self.sections = [Section(POOL, length, self.end)]
         at = self.at(PARAMETERS)
@@ -393,7 +415,7 @@ class Container:
     def verify(self):
         """Checks every byte; returns the parameters."""
         end = self.end
-        for section in self.sections:
+        for section in [] if self.is_compact else self.sections:
             padding = self.data[end : section.offset]
             need(not any(padding), "F-20", end, "padding that is not zero")
             end = section.offset + section.length
@@ -404,7 +426,7 @@ class Container:
         content = hashlib.sha256()
         for parameter in decoded:
             content.update(parameter.hashed())
-        content.update(self.data[self.spans[INPUTS][0] : self.spans[PARAMETERS][2]])
+        content.update(self.document[self.spans[INPUTS][0] - self.start : self.spans[PARAMETERS][2] - self.start])
         need(content.digest()[:8] == self.content_hash, "F-25", self.start, "the content hash does not fit")
         self.labels(), self.provenance(), self.self_tests(), self.ranges()
         return decoded

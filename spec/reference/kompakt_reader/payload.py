@@ -57,7 +57,10 @@ def adaptive_pool(container):
     section = container.sections[0]
     pool = []
     with coder(section):
-        decoder = smallest.StreamDecoder(container.bytes_of(section))
+        decoder, gaps_from = smallest.StreamDecoder(container.bytes_of(section)), GAPS_FROM
+        if container.is_compact:
+            decoder.begin(Item().ends_with)
+            gaps_from = COMPACT_GAPS_FROM
         for index, (parameter, descriptor) in enumerate(zip(container.graph.parameters, container.descriptors)):
             if container.homes[index]:
                 pool.append(None)
@@ -66,7 +69,7 @@ def adaptive_pool(container):
             counts = None
             if producer is not None and pool[producer]:
                 counts = [n for n in pool[producer].unit_counts() for _ in range(span)]
-            pool.append(adaptive(decoder, parameter, descriptor, counts, grid))
+            pool.append(adaptive(decoder, parameter, descriptor, counts, grid, gaps_from))
         decoder.finish()
     return pool
 
@@ -76,12 +79,12 @@ def coder_shape(shape):
     return shape[0], shape[1] if len(shape) > 1 else 1, prod(shape[2:])
 
 
-def adaptive(decoder, parameter, descriptor, counts, grid):
+def adaptive(decoder, parameter, descriptor, counts, grid, gaps_from=32):
     """One parameter of an adaptive stream."""
     shape = coder_shape(parameter.shape)
     if descriptor.n_levels:
         n = descriptor.n_levels
-        codebook = adaptive_numbers(decoder, descriptor.form, n, ascending=n >= GAPS_FROM)
+        codebook = adaptive_numbers(decoder, descriptor.form, n, ascending=n >= gaps_from)
         check_codebook(codebook, 0)
         negative = sum(v < 0 for v in codebook.values())
         mask, codes = decoder.weights(shape, descriptor.is_masked, descriptor.n_levels, negative, counts, grid)
@@ -94,7 +97,43 @@ def adaptive(decoder, parameter, descriptor, counts, grid):
 
 
 # Codebooks of so many entries are coded by their gaps.
-GAPS_FROM = 32
+GAPS_FROM, COMPACT_GAPS_FROM = 32, 2
+
+
+class Item:
+    """How much of a directory without its content hash is still to come, byte by byte."""
+
+    def __init__(self):
+        self.items, self.argument_bytes, self.text_bytes = None, 0, 0
+
+    def ends_with(self, byte):
+        if self.items is None:
+            if not 0xA4 <= byte <= 0xA6:
+                return True
+            self.items = 2 * ((byte & 7) - 1)
+            return False
+        if self.text_bytes:
+            self.text_bytes -= 1
+            return not self.text_bytes and not self.items
+        if self.argument_bytes:
+            self.argument_bytes -= 1
+            self.argument = self.argument << 8 | byte
+        else:
+            self.items -= 1
+            self.major, info = byte >> 5, byte & 31
+            if info > 27:
+                return True
+            self.argument = info if info < 24 else 0
+            self.argument_bytes = 0 if info < 24 else 1 << (info & 3)
+        if self.argument_bytes:
+            return False
+        if self.major == 6:
+            return True
+        if self.major in (2, 3):
+            self.text_bytes = self.argument
+        elif self.major in (4, 5):
+            self.items += self.argument * (self.major - 3)
+        return not self.items and not self.text_bytes
 
 
 def adaptive_numbers(decoder, form, n, ascending=False):

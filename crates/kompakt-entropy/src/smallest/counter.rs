@@ -45,6 +45,11 @@ impl Counter {
         ((stretch(self.p()) - base) * i32::from(trust.0[self.n() as usize])) >> 15
     }
 
+    /// Goes on as if it had seen no more than `most` bits.
+    pub(crate) fn forget(&mut self, most: u32) {
+        *self = Self::seen(self.p(), self.n().min(most));
+    }
+
     /// Moves by `1 / (n + 1.5)` of the way; `limit` bounds `n`.
     #[inline(always)]
     pub(crate) fn learn(&mut self, bit: bool, limit: u32) {

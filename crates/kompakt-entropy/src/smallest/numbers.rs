@@ -126,6 +126,22 @@ impl Fields {
 }
 
 impl Fields {
+    /// Calls `with` with every counter.
+    fn each(&mut self, with: impl FnMut(&mut Counter)) {
+        let lists: [&mut [Counter]; 8] = [
+            &mut self.sign,
+            &mut self.exponent,
+            &mut self.significand,
+            &mut self.spare,
+            &mut self.size,
+            &mut self.first_gap,
+            &mut self.change,
+            self.top.as_flattened_mut(),
+        ];
+        let single = [&mut self.zero, &mut self.same, &mut self.smaller];
+        lists.into_iter().flatten().chain(single).for_each(with);
+    }
+
     /// How many bits a gap has, against the `last` one.
     fn gap_size<C: Coder>(&mut self, coder: &mut C, last: u32, wanted: u32) -> u32 {
         if bit(coder, &mut self.same, wanted == last) {
@@ -166,6 +182,13 @@ impl NumberModel {
     pub(crate) fn new() -> Self {
         let three = || [Fields::new(), Fields::new(), Fields::new()];
         Self { fields: [three(), three()] }
+    }
+
+    /// Goes on as if no counter had seen more than `most` bits.
+    pub(crate) fn forget(&mut self, most: u32) {
+        for fields in self.fields.iter_mut().flatten() {
+            fields.each(|counter| counter.forget(most));
+        }
     }
 
     /// Starts a vector of floats.

@@ -4,6 +4,7 @@ use super::{
     binary::{Coder, Decoder, Encoder},
     cells::{Cells, Source, Target},
     numbers::{Float, HALF, NumberModel, Role, SINGLE},
+    primer,
     quick::QuickModel,
     walk::WeightModel,
 };
@@ -107,6 +108,17 @@ impl StreamEncoder {
     /// a third of the time. The reader must be told.
     pub fn quick() -> Self {
         Self { coder: Encoder::new(), models: Models::quick() }
+    }
+
+    /// A stream that begins with these bytes, a directory, whose models have read the primer: the fewest bytes for a small network.
+    /// The reader must be told, and know from the bytes themselves where they end.
+    pub fn compact(head: &[u8]) -> Self {
+        let (mut model, numbers) = primer::primed();
+        let mut coder = Encoder::new();
+        for &byte in head {
+            model.byte(&mut coder, byte);
+        }
+        Self { coder, models: Models { numbers, ..Models::rich() } }
     }
 
     /// Writes one layer's mask and codes; shape and levels are not written.
@@ -221,6 +233,31 @@ impl<'a> StreamDecoder<'a> {
     /// The same, written with quick models.
     pub fn quick(bytes: &'a [u8]) -> Self {
         Self { coder: Decoder::new(bytes), models: Models::quick(), isa: Isa::best() }
+    }
+
+    /// The same, begun with bytes: reads them, up to the one for which `is_last` returns true.
+    ///
+    /// Errors: [`EntropyError::Stream`] where the stream ends before, or (rule F-30 of the container) there are more than `most` bytes.
+    pub fn compact(
+        bytes: &'a [u8],
+        most: usize,
+        mut is_last: impl FnMut(u8) -> bool,
+    ) -> Result<(Self, Vec<u8>), EntropyError> {
+        let (mut model, numbers) = primer::primed();
+        let (mut coder, mut head) = (Decoder::new(bytes), Vec::new());
+        loop {
+            if head.len() == most {
+                return Err(coder.wrong("F-30", "the head of a compact stream is too long"));
+            }
+            let byte = model.byte(&mut coder, 0);
+            coder.check()?;
+            head.push(byte);
+            if is_last(byte) {
+                break;
+            }
+        }
+        let models = Models { numbers, ..Models::rich() };
+        Ok((Self { coder, models, isa: Isa::best() }, head))
     }
 
     /// The same on that instruction set, instead of the best.

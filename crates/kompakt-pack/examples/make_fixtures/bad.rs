@@ -1,5 +1,7 @@
 //! Containers that must be refused, each by the rule that its name begins with.
 
+use kompakt_entropy::smallest::StreamEncoder;
+
 use crate::editor::{Editor, Item, Part, array, assemble, leb128};
 use std::collections::BTreeMap;
 
@@ -47,6 +49,7 @@ pub(crate) fn files(good: &Files) -> Result<Files> {
     table(&mut bad);
     payloads(&mut bad);
     ancillary(&mut bad);
+    compact(&mut bad);
     Ok(bad.files)
 }
 
@@ -56,8 +59,8 @@ fn header(bad: &mut Bad<'_>) {
     bad.add("F-1-line-ends-changed", text);
     bad.add("F-1-another-format", b"GIF89a, a picture and no network".to_vec());
     let mut version = tiny.clone();
-    version[8] = 2;
-    bad.add("F-2-version-2", version);
+    version[8] = 3;
+    bad.add("F-2-version-3", version);
     bad.add("F-3-nothing", Vec::new());
     bad.add("F-3-magic-only", tiny[..8].to_vec());
     bad.add("F-3-cut-off", tiny[..tiny.len() - 1].to_vec());
@@ -319,6 +322,34 @@ fn payloads(bad: &mut Bad<'_>) {
     bad.tiny("F-25-another-content-hash", |e| e.set(1, Item::Raw([&[0x48][..], &[7; 8]].concat())));
     bad.changed("F-25-another-bias", "aligned-direct", |e| e.payload(0, |b| b[68] ^= 1));
     bad.tiny("F-25-another-graph", |e| e.set(3, array![array![0, 3], 9, array![0, 2, Item::Bool(false)]]));
+}
+
+/// Version 2.
+fn compact(bad: &mut Bad<'_>) {
+    let file = bad.good("compact-worked-example").to_vec();
+    let mut flipped = file.clone();
+    flipped[30] ^= 1;
+    bad.add("F-28-without-a-stream", file[..20].to_vec());
+    bad.add("F-29-flipped", flipped);
+    bad.add("F-29-cut-off", file[..file.len() - 1].to_vec());
+    let with = |stream: &[u8]| with_checksum(&[&file[..21], stream].concat());
+    let head = |head: &[u8]| with(&StreamEncoder::compact(head).finish());
+    bad.add("F-30-not-a-map", head(&[0x81, 0x00]));
+    bad.add("F-30-names", head(b"\xa5\x02\x81\x04\x03\x81\x07\x06\x80\x20\x82\x61a\x61b"));
+    bad.add("F-30-too-long", head(&[&b"\xa4\x02\x5a\x00\x02\x00\x00"[..], &[0; 66_000]].concat()));
+    bad.add("F-6-compact-keys-not-sorted", head(b"\xa4\x03\x81\x07\x02\x81\x04\x06\x80"));
+    bad.add("F-12-compact-dimension-0", head(b"\xa4\x02\x81\x00\x03\x81\x07\x06\x80"));
+    let mut hash = file.clone();
+    hash[13] ^= 1;
+    bad.add("F-25-compact-another-hash", with_checksum(&hash));
+}
+
+/// A file of version 2 with a checksum that fits.
+fn with_checksum(file: &[u8]) -> Vec<u8> {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&file[..9]);
+    crc.update(&file[13..]);
+    [&file[..9], &crc.finalize().to_le_bytes(), &file[13..]].concat()
 }
 
 fn mask_ones(bytes: &[u8]) -> usize {

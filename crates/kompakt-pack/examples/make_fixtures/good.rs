@@ -4,9 +4,9 @@ use kompakt_format::{Container, Tier, ValueRange};
 use kompakt_graph::{BinaryFunction, Cell, Graph, Op, Reduction, UnaryFunction, Update};
 use kompakt_model::{Model, Parameter, StageRecord, graph_from_json};
 use kompakt_pack::{
-    InMemory, Layout, Options, order_units,
+    InMemory, Layout, Options, Packed, order_units,
     synthetic::{self, NumberChoice, Recipe},
-    write,
+    write, write_to,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -31,6 +31,7 @@ pub(crate) fn files() -> Result<Files> {
     large_sections(&mut files)?;
     extremes(&mut files)?;
     ranges(&mut files)?;
+    compact(&mut files)?;
     Ok(files)
 }
 
@@ -143,6 +144,27 @@ fn convolutions(files: &mut Files) -> Result<()> {
     let model = synthetic::model(graph, recipe)?;
     for tier in TIERS {
         add(files, &format!("convolutions-{}", tier.name()), &model, &Options::new(tier).minimal(), 0)?;
+    }
+    Ok(())
+}
+
+/// Version 2: the worked example, half-precision codebooks in a network of many attributes, preprocessing, and no codebooks.
+fn compact(files: &mut Files) -> Result<()> {
+    for name in [
+        "worked-example",
+        "convolutions-smallest",
+        "perceptron-smallest",
+        "dense-smallest",
+        "long-scaled-codebook",
+    ] {
+        let bytes = files[&format!("{name}.kompakt")].clone();
+        let container = Container::parse(&bytes)?;
+        let options = Options::new(Tier::Smallest).compact();
+        let mut packed = Vec::new();
+        write_to(&mut Packed::new(&container)?, &options, &mut packed, &|_, _| {})?;
+        let expected = format!("{:#}\n", describe(&Container::parse(&packed)?)?);
+        files.insert(format!("compact-{name}.kompakt"), packed);
+        files.insert(format!("compact-{name}.json"), expected.into_bytes());
     }
     Ok(())
 }

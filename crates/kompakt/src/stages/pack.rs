@@ -6,6 +6,7 @@ use crate::{
     input::Input,
     options::TierName,
     output::Output,
+    packed,
     process::Failure,
     progress::{Steps, begin, tell},
     repack::packing,
@@ -13,7 +14,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use kompakt_format::Container;
 use kompakt_model::ModelFile;
-use kompakt_pack::{InMemory, Options, PackError, Source, Streamed, account::Account, table, write};
+use kompakt_pack::{InMemory, PackError, Source, Streamed, account::Account, table, write};
 use std::path::Path;
 
 /// A model of more weights than this is read tensor by tensor, and its units keep their order.
@@ -36,8 +37,11 @@ pub struct Args {
     /// Leave out all that the network does not need to run: names, labels, history, accuracy, self-tests
     #[arg(long)]
     minimal: bool,
+    /// --minimal, in version 2 of the format: the fewest bytes for a small network of tier smallest
+    #[arg(long)]
+    compact: bool,
     /// Store N inputs with the outputs that they should give
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "minimal")]
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with_all = ["minimal", "compact"])]
     self_test: usize,
     /// Leave hidden units in the order they have
     #[arg(long)]
@@ -57,7 +61,7 @@ impl Stage for Args {
         let _shown = begin(self.quiet, STEPS);
         tell("reading", f64::NAN);
         let mut source = self.source(self.input.open()?)?;
-        let options = Options { minimal: self.minimal, ..Options::new(self.tier.into()) };
+        let options = packed::options(self.tier, self.minimal, self.compact)?;
         let dense_bytes = source.about().dense_parameters().map(|n| 4 * n);
         self.output.write_with(|path| {
             write(source.as_mut(), &options, path, &packing).map_err(PackError::into_anyhow)?;

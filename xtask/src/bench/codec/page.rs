@@ -131,7 +131,7 @@ beyond those factors, so contexts have nothing to learn and all good coders come
 ";
 
 const SIZES: &str = "\
-Bytes; after each tier its ratio to NNCodec. `file` is the whole container, `--minimal`, with codebooks, biases and graph.
+Bytes; after each tier its ratio to NNCodec. `file` is the whole container, `--compact`, with codebooks, biases and graph.
 ";
 
 const SPEEDS: &str = "\

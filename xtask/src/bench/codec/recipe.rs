@@ -87,7 +87,7 @@ impl Case {
     pub(crate) fn file_bytes(&self, folder: &Path) -> Result<Option<u64>> {
         let packed = folder.join(format!("{}.kompakt", self.name()));
         let model = folder.join(format!("{}.safetensors", self.name()));
-        let pack = Stage::new("kompakt-pack").args(["--minimal", "--quiet"]);
+        let pack = Stage::new("kompakt-pack").args(["--compact", "--quiet"]);
         pack.args([model.display().to_string(), "-o".to_string(), packed.display().to_string()]).run()?;
         Ok(Some(std::fs::metadata(&packed)?.len()))
     }
