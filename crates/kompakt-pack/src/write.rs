@@ -149,14 +149,12 @@ fn pack(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Written, PackError> {
     let about = if options.minimal { source.about().clone().minimal() } else { source.about().clone() };
-    if options.compact
-        && options.minimal
-        && options.tier == Tier::Smallest
+    let is_compact = options.compact && options.minimal && options.tier == Tier::Smallest;
+    if is_compact
         && compact::suits(&about, &options.layout)
+        && let Some(written) = compact::pack(&about, source, out, progress)?
     {
-        if let Some(written) = compact::pack(&about, source, out, progress)? {
-            return Ok(written);
-        }
+        return Ok(written);
     }
     let mut packing = Packing::new(&about, options, place);
     let rounds = if options.tier == Tier::Stream { 2 } else { 1 };
