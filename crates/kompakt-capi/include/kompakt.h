@@ -78,6 +78,11 @@ typedef struct kompakt_options {
    Check every checksum and payload before the first run.
    */
   bool verify;
+  /*
+   Layers may multiply integers of 8 bits where that is faster: the answers are approximate, and the file must hold ranges
+   of values.
+   */
+  bool int8;
 } kompakt_options;
 
 /*

@@ -5,7 +5,7 @@ use crate::{
     error,
 };
 use kompakt_gpu::{Decode, Device, GpuOptions};
-use kompakt_runtime::{Model as File, OwnedSession, Port, PublicKey, RuntimeError, Session, SessionOptions};
+use kompakt_runtime::{Activations, Model as File, OwnedSession, Port, PublicKey, RuntimeError, Session, SessionOptions};
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
     prelude::*,
@@ -31,6 +31,7 @@ struct Options {
     threads: usize,
     max_batch: usize,
     ram: Option<usize>,
+    activations: String,
     in_memory: bool,
     verify: bool,
     device: Device,
@@ -49,8 +50,8 @@ impl Model {
     /// `stream` is decoded: "load", "run" or "host"; of the other options it takes `max_batch`. `require_signature` is the text of a public key that must have signed the file.
     #[new]
     #[pyo3(signature = (
-        path, *, threads = 1, max_batch = 1, ram = None, in_memory = false, verify = true, device = "cpu", vram = None,
-        half = false, decode = "load", require_signature = None
+        path, *, threads = 1, max_batch = 1, ram = None, activations = "f32", in_memory = false, verify = true,
+        device = "cpu", vram = None, half = false, decode = "load", require_signature = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python has them by name")]
     fn new(
@@ -59,6 +60,7 @@ impl Model {
         threads: usize,
         max_batch: usize,
         ram: Option<usize>,
+        activations: &str,
         in_memory: bool,
         verify: bool,
         device: &str,
@@ -69,6 +71,8 @@ impl Model {
     ) -> PyResult<Self> {
         let key =
             require_signature.as_deref().map(PublicKey::parse).transpose().map_err(error::of_runtime)?;
+        let numbers: Activations = activations.parse().map_err(PyValueError::new_err)?;
+        let activations = activations.to_string();
         let device: Device = device.parse().map_err(PyValueError::new_err)?;
         let decode: Decode = decode.parse().map_err(PyValueError::new_err)?;
         let (threads, max_batch) = (threads.max(1), max_batch.max(1));
@@ -86,6 +90,7 @@ impl Model {
             let (labels, n_bytes) = (file.labels().to_vec(), file.n_bytes());
             let mut options = SessionOptions::default();
             (options.threads, options.max_batch, options.ram_budget) = (threads, max_batch, ram);
+            options.activations = numbers;
             let mut gpu = GpuOptions::default();
             (gpu.vram_budget, gpu.half, gpu.decode) = (vram, half, decode);
             let session = OwnedSession::with_session(file, |file| {
@@ -97,6 +102,7 @@ impl Model {
                 threads,
                 max_batch,
                 ram,
+                activations,
                 in_memory,
                 verify,
                 device,
@@ -245,6 +251,7 @@ impl Model {
         options.set_item("threads", self.options.threads)?;
         options.set_item("max_batch", self.options.max_batch)?;
         options.set_item("ram", self.options.ram)?;
+        options.set_item("activations", &self.options.activations)?;
         options.set_item("in_memory", self.options.in_memory)?;
         options.set_item("verify", self.options.verify)?;
         options.set_item("device", self.options.device.to_string())?;

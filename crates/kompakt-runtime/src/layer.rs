@@ -16,7 +16,7 @@ use crate::{
     },
     weights::{RowScratch, StoredWeights},
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use form::Form;
 use from_file::FromFile;
 use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, LaneMatrix, WindowMatrix};
@@ -35,10 +35,8 @@ pub(crate) struct PreparedLayer<'m> {
     pub(crate) n_kept: usize,
     pub(crate) n_weights: usize,
     n_rows: usize,
-    /// How its input becomes bytes, if it reads these.
-    pub(crate) int8: Option<Int8Input>,
-    /// Then the error of its weights, relative to them.
-    pub(crate) int8_error: Option<f64>,
+    /// How its input becomes bytes, if it reads these, and the error of its weights, relative to them.
+    pub(crate) int8: Option<Box<(Int8Input, f64)>>,
 }
 
 /// Scratch memory of a thread.
@@ -100,7 +98,6 @@ impl<'m> PreparedLayer<'m> {
             n_weights,
             n_rows,
             int8: None,
-            int8_error: None,
         })
     }
 
@@ -121,7 +118,7 @@ impl<'m> PreparedLayer<'m> {
         let offset = |row: usize| f64::from(zero) * f64::from(rows.sums()[row]) * f64::from(new_scale[row]);
         let old = |row: usize| f64::from(bias.as_ref().map_or(0.0, |bias| bias[row]));
         let new_bias = (0..n_rows).map(|row| (old(row) - offset(row)) as f32).collect();
-        let int8_error = Some(rows.error());
+        let int8 = Some(Box::new((input, rows.error())));
         Self {
             form: Form::of_bytes(&spec, rows, &target),
             spec,
@@ -132,8 +129,7 @@ impl<'m> PreparedLayer<'m> {
             n_kept,
             n_weights: n_rows * weights.n_cols,
             n_rows,
-            int8: Some(input),
-            int8_error,
+            int8,
         }
     }
 

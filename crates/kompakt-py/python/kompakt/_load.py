@@ -19,6 +19,7 @@ def load(
     threads: int = 1,
     max_batch: int = 1,
     ram: int | None = None,
+    activations: str = "f32",
     in_memory: bool = False,
     verify: bool = True,
     device: str = "cpu",
@@ -43,6 +44,9 @@ def load(
     ram
         The most bytes of memory that weights and activations may take. Layers that do not fit are unpacked from the
         file at every run. ``None``: no limit.
+    activations
+        ``"int8"``: layers multiply integers of 8 bits where that is faster; answers are approximate, and the file must hold
+        the ranges that this needs (``kompakt calibrate``, ``kompakt compress --activations int8``).
     in_memory
         Read the file instead of mapping it.
     verify
@@ -77,6 +81,7 @@ def load(
         threads=threads,
         max_batch=max_batch,
         ram=ram,
+        activations=activations,
         in_memory=in_memory,
         verify=verify,
         device=device,

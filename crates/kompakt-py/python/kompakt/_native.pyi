@@ -23,6 +23,7 @@ class Model:
         threads: int = 1,
         max_batch: int = 1,
         ram: int | None = None,
+        activations: str = "f32",
         in_memory: bool = False,
         verify: bool = True,
         device: str = "cpu",

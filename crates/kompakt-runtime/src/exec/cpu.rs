@@ -291,7 +291,7 @@ fn layers<'m>(
             form: layer.form_kind.name(),
             n_kept: layer.n_kept,
             n_weights: layer.n_weights,
-            int8_error: layer.int8_error,
+            int8_error: layer.int8.as_ref().map(|int8| int8.1),
             anonymous_bytes: layer.n_bytes(),
             file_bytes: if layer.weights.is_some() { file_bytes } else { 0 },
             costs,

@@ -117,9 +117,9 @@ impl Run<'_, '_> {
 
     /// The buffer that a layer reads: its input, or the bytes that are made of it here.
     fn input(&mut self, step: &Step, layer: usize) -> BufferId {
-        let (Some(bytes), Some(input)) = (step.bytes, &self.layers[layer].int8) else { return step.reads[0] };
+        let (Some(bytes), Some(int8)) = (step.bytes, &self.layers[layer].int8) else { return step.reads[0] };
         let (x, out) = self.arena.pair(step.reads[0], bytes, self.n);
-        input.fill(self.isa, x, out, self.n);
+        int8.0.fill(self.isa, x, out, self.n);
         bytes
     }
 
