@@ -5,7 +5,9 @@ use crate::{
     error,
 };
 use kompakt_gpu::{Decode, Device, GpuOptions};
-use kompakt_runtime::{Activations, Model as File, OwnedSession, Port, PublicKey, RuntimeError, Session, SessionOptions};
+use kompakt_runtime::{
+    Activations, Model as File, OwnedSession, Port, PublicKey, RuntimeError, Session, SessionOptions,
+};
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
     prelude::*,
