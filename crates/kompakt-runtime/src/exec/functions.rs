@@ -47,6 +47,11 @@ fn truth(is_true: bool) -> f32 {
     f32::from(u8::from(is_true))
 }
 
+/// Whether they are equal.
+pub(super) fn equal(a: f32, b: f32) -> f32 {
+    truth(a == b)
+}
+
 /// A binary function.
 pub(super) fn binary(function: BinaryFunction) -> fn(f32, f32) -> f32 {
     match function {
@@ -55,7 +60,7 @@ pub(super) fn binary(function: BinaryFunction) -> fn(f32, f32) -> f32 {
         BinaryFunction::Min => |a, b| if a.is_nan() || a < b { a } else { b },
         BinaryFunction::Modulo => |a, b| wide(a, |a| a - libm::floor(a / f64::from(b)) * f64::from(b)),
         BinaryFunction::Remainder => |a, b| a % b,
-        BinaryFunction::Equal => |a, b| truth(a == b),
+        BinaryFunction::Equal => equal,
         BinaryFunction::Less => |a, b| truth(a < b),
         BinaryFunction::LessOrEqual => |a, b| truth(a <= b),
         BinaryFunction::Greater => |a, b| truth(a > b),

@@ -6,7 +6,7 @@ use crate::{
     weights::{RowScratch, Table},
 };
 use alloc::vec::Vec;
-use kompakt_graph::{MAX_RANK, Reduction, Update};
+use kompakt_graph::{BinaryFunction, MAX_RANK, Reduction, Update};
 use kompakt_kernels::{Isa, matmul, reduce as kernel};
 
 /// The context of such a step.
@@ -32,12 +32,16 @@ impl General {
     fn image(&self, work: &mut Work<'_, '_>, [x, second, third]: [&[f32]; 3], y: &mut [f32]) {
         match self {
             Self::Binary { function, shapes: [a, b], to, relu } => {
-                let f = functions::binary(*function);
-                let places = [steps(a, to), steps(b, to)];
-                walk(to, &places, |i, [a, b]| {
-                    let v = f(x[a], second[b]);
-                    y[i] = if *relu && v < 0.0 { 0.0 } else { v };
-                });
+                let operands = [(x, &a[..]), (second, &b[..])];
+                if *function == BinaryFunction::Equal {
+                    // Compiled by itself: it makes the large one-hot inputs of networks over bytes.
+                    of_two(functions::equal, operands, to, y);
+                } else {
+                    of_two(functions::binary(*function), operands, to, y);
+                }
+                if *relu {
+                    y.iter_mut().filter(|y| **y < 0.0).for_each(|y| *y = 0.0);
+                }
             }
             Self::Select { shapes: [c, a, b], to } => {
                 let places = [steps(c, to), steps(a, to), steps(b, to)];
@@ -105,6 +109,26 @@ impl General {
             }
         }
     }
+}
+
+/// `y = f(a, b)` of two operands with their shapes, broadcast to `to`; a line of the last dimension at a time.
+fn of_two(
+    f: impl Fn(f32, f32) -> f32,
+    [(a, a_shape), (b, b_shape)]: [(&[f32], &[usize]); 2],
+    to: &[usize],
+    y: &mut [f32],
+) {
+    let (places, last) = ([steps(a_shape, to), steps(b_shape, to)], to.len() - 1);
+    let len = to[last];
+    walk(&to[..last], &places, |line, [at, bt]| {
+        let y = &mut y[line * len..(line + 1) * len];
+        match [places[0][last], places[1][last]] {
+            [0, 0] => y.fill(f(a[at], b[bt])),
+            [0, _] => y.iter_mut().zip(&b[bt..]).for_each(|(y, &b)| *y = f(a[at], b)),
+            [_, 0] => y.iter_mut().zip(&a[at..]).for_each(|(y, &a)| *y = f(a, b[bt])),
+            _ => y.iter_mut().zip(a[at..].iter().zip(&b[bt..])).for_each(|(y, (&a, &b))| *y = f(a, b)),
+        }
+    });
 }
 
 /// The row of an index among `n`.

@@ -205,9 +205,14 @@ pub(crate) fn scratch_bytes(
     }
 }
 
-/// The number of columns in which `n` vectors are transposed: vectors of the machine are then whole, unless they are few.
+/// The number of columns in which `n` vectors are transposed: vectors of the machine are then whole, unless they are few,
+/// and lines at a power of two, which would evict each other from the cache, are avoided.
 pub(crate) fn n_columns(n: usize) -> usize {
-    if n < 16 { n } else { n.next_multiple_of(16) }
+    match n {
+        0..16 => n,
+        _ if n.next_multiple_of(16).is_multiple_of(256) => n.next_multiple_of(16) + 16,
+        _ => n.next_multiple_of(16),
+    }
 }
 
 /// Scratch bytes for the transposed vectors and their products, where a form for windows has vectors one after another.

@@ -3,15 +3,16 @@
 use super::{
     LayerSpec, Schedule, Step,
     forms::{self, Choice, FormKind},
+    plan::LayerPlan,
 };
-use crate::{error::RuntimeError, weights::StoredWeights};
+use crate::{error::RuntimeError, layer::PreparedLayer, weights::StoredWeights};
 use alloc::{vec, vec::Vec};
 use kompakt_kernels::Convolution;
 
 /// Estimate for the fixed memory of a session that is not counted individually.
 const FIXED_BYTES: usize = 16 << 10;
-/// Names and short lists of a layer or a step, and the record of its form.
-const NAMES_BYTES: usize = 288;
+/// Names and short lists of a layer or a step.
+const NAMES_BYTES: usize = 256;
 
 /// The planner's inputs.
 pub(crate) struct Planner<'a> {
@@ -43,9 +44,10 @@ pub(crate) struct Chosen {
 impl Planner<'_> {
     /// The bytes that are fixed before any layer's form is chosen.
     pub(crate) fn fixed_bytes(activation_bytes: usize, file_in_memory: usize, schedule: &Schedule) -> usize {
-        // A layer is stored twice, with its name; a step has a name and lists of buffers, perhaps two
-        // convolutions.
-        let layers = schedule.layers.len() * (2 * size_of::<LayerSpec>() + NAMES_BYTES);
+        // A layer is stored in the schedule and with its form, and named in the plan; a step has a name and lists of
+        // buffers, perhaps two convolutions.
+        let a_layer = size_of::<LayerSpec>() + size_of::<PreparedLayer<'_>>() + size_of::<LayerPlan>();
+        let layers = schedule.layers.len() * (a_layer + NAMES_BYTES);
         let steps = schedule.steps.len() * (size_of::<Step>() + 2 * size_of::<Convolution>() + NAMES_BYTES);
         FIXED_BYTES + activation_bytes + file_in_memory + layers + steps
     }
