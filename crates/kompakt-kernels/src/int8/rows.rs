@@ -64,8 +64,9 @@ impl Int8Rows {
                 bytes[channel % 4] = byte.cast_unsigned();
                 *element = f32::from_bits(u32::from_le_bytes(bytes));
                 this.sums[row] += i32::from(byte);
-                error += (f64::from(weight) - f64::from(byte) * f64::from(scale)).powi(2);
-                energy += f64::from(weight).powi(2);
+                let off = f64::from(weight) - f64::from(byte) * f64::from(scale);
+                error += off * off;
+                energy += f64::from(weight) * f64::from(weight);
             }
         });
         this.n_kept = this.elements.iter().filter(|e| e.to_bits() != 0).count();
