@@ -85,6 +85,7 @@ impl<'m> GpuExecutor<'m> {
         if options.half {
             lowered.check_half()?;
         }
+        let allocated = gpu.allocated_bytes();
         let places = Places::plan(&lowered);
         let max_batch = batch_that_fits(gpu, &places, max_batch.max(1))?;
         let element = if options.half { 2 } else { 4 };
@@ -141,6 +142,10 @@ impl<'m> GpuExecutor<'m> {
             weight_bytes: n_bytes,
             activation_bytes,
             staging_bytes: ports.n_bytes() + slots.as_ref().map_or(0, Slots::n_bytes),
+            allocated_bytes: gpu
+                .allocated_bytes()
+                .zip(allocated)
+                .map(|(now, before)| now.saturating_sub(before)),
         };
         let parameters = stages.iter().any(|stage| matches!(stage, Stage::Streamed(_))).then_some(parameters);
         let plan = plan(&lowered, device, layers, max_batch, element);

@@ -21,6 +21,7 @@ mod plot;
 mod record;
 mod rival;
 mod venv;
+mod vision_transformer;
 pub(super) mod weights;
 
 use anyhow::{Context, Result};

@@ -42,6 +42,8 @@ pub struct DevicePlan {
     pub activation_bytes: u64,
     /// Bytes of staging memory for inputs, results and weights.
     pub staging_bytes: u64,
+    /// Bytes that its allocator took meanwhile, where it counts them: what the total should be.
+    pub allocated_bytes: Option<u64>,
 }
 
 impl DevicePlan {

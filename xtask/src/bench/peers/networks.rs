@@ -5,6 +5,7 @@
 //! MobileNetV2 have their batch norms folded into biases, as every engine folds them at load; MobileNetV2 has ReLU for
 //! ReLU6 in all engines.
 
+use super::vision_transformer;
 use anyhow::{Result, bail};
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair, networks};
 
@@ -97,6 +98,11 @@ pub(crate) fn network(name: &str) -> Result<Network> {
             let layers = pointwise_layers(&graph, 0.15);
             let title = "EfficientNet-Lite0, 1x1 at 15 %";
             of("efficientnet-lite0", title, graph, layers, &[1], InputKind::Normal)
+        }
+        "deit-s" => {
+            let graph = vision_transformer::deit_s()?;
+            let layers = pointwise_layers(&graph, 0.15);
+            of("deit-s", "DeiT-S, linear at 15 %", graph, layers, &[1], InputKind::Normal)
         }
         _ => bail!("no network {name}; there are {}", NAMES.join(", ")),
     })

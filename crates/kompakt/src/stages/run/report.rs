@@ -65,6 +65,7 @@ pub(crate) fn plan_json(plan: &Plan, model: &Model<'_>) -> Value {
         "device": plan.device.as_ref().map(|device| json!({
             "name": device.name, "weight_bytes": device.weight_bytes, "activation_bytes": device.activation_bytes,
             "staging_bytes": device.staging_bytes, "total_bytes": device.total_bytes(),
+            "allocated_bytes": device.allocated_bytes,
         })),
     })
 }
