@@ -23,7 +23,7 @@ struct Budget {
 
 const BUDGETS: [Budget; 2] = [
     Budget { board: &CORTEX_M4F, flash: 9_000, ram: 8_000, n_images: 200 },
-    Budget { board: &CORTEX_M0, flash: 17_200, ram: 8_000, n_images: 40 },
+    Budget { board: &CORTEX_M0, flash: 16_000, ram: 8_000, n_images: 40 },
 ];
 
 /// Seconds after which an emulator is ended.
