@@ -9,6 +9,7 @@ use crate::{
     options::KompaktOptions,
     session::{KompaktSession, put},
 };
+use alloc::string::{String, ToString};
 use kompakt_gpu::{Device, GpuError, GpuOptions};
 use kompakt_runtime::Model;
 use std::ffi::{CStr, c_char};

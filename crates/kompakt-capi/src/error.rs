@@ -1,11 +1,11 @@
 //! Statuses, and the words that belong to the last of them.
 
-use kompakt_runtime::RuntimeError;
-use std::{
-    cell::RefCell,
-    ffi::{CString, c_char},
-    panic::{AssertUnwindSafe, catch_unwind},
+use alloc::{
+    ffi::CString,
+    string::{String, ToString},
 };
+use core::{cell::RefCell, ffi::c_char};
+use kompakt_runtime::RuntimeError;
 
 /// How a call ended.
 #[repr(C)]
@@ -29,7 +29,7 @@ pub enum KompaktStatus {
     Signature = 7,
 }
 
-thread_local! {
+per_thread! {
     static LAST: RefCell<CString> = RefCell::default();
 }
 
@@ -47,11 +47,14 @@ pub(crate) struct Failure(pub(crate) KompaktStatus, pub(crate) String);
 impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         let status = match &error {
+            #[cfg(not(target_arch = "wasm32"))]
             RuntimeError::Io { .. } => KompaktStatus::Io,
             RuntimeError::Format(_) => KompaktStatus::Format,
             RuntimeError::Signature(_) => KompaktStatus::Signature,
             RuntimeError::Unsupported(_) => KompaktStatus::Unsupported,
-            RuntimeError::Budget { .. } | RuntimeError::Thread(_) => KompaktStatus::Resources,
+            #[cfg(not(target_arch = "wasm32"))]
+            RuntimeError::Thread(_) => KompaktStatus::Resources,
+            RuntimeError::Budget { .. } => KompaktStatus::Resources,
             _ => KompaktStatus::Argument,
         };
         Self(status, error.to_string())
@@ -60,15 +63,26 @@ impl From<RuntimeError> for Failure {
 
 /// Runs the body of an exported function: errors and panics become statuses.
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> KompaktStatus {
-    let result = catch_unwind(AssertUnwindSafe(body));
-    let Failure(status, text) = match result {
+    let Failure(status, text) = match caught(body) {
         Ok(Ok(())) => return KompaktStatus::Ok,
         Ok(Err(failure)) => failure,
-        Err(_) => Failure(KompaktStatus::Internal, "a bug in kompakt: please report it".to_string()),
+        Err(()) => Failure(KompaktStatus::Internal, "a bug in kompakt: please report it".to_string()),
     };
     let text: String = text.chars().filter(|c| *c != '\0').collect();
     LAST.with(|last| *last.borrow_mut() = CString::new(text).unwrap_or_default());
     status
+}
+
+/// Its result, unless it panicked.
+#[cfg(not(target_arch = "wasm32"))]
+fn caught<T>(body: impl FnOnce() -> T) -> Result<T, ()> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).map_err(drop)
+}
+
+/// Its result: a panic is a trap.
+#[cfg(target_arch = "wasm32")]
+fn caught<T>(body: impl FnOnce() -> T) -> Result<T, ()> {
+    Ok(body())
 }
 
 pub(crate) fn argument(text: &str) -> Failure {

@@ -1,15 +1,21 @@
-//! What is in a file and where its bytes are, as JSON; the weights of one parameter. For pages that show files.
+//! What is in a file and where its bytes are, as JSON; the weights of one parameter; checksums. For JavaScript.
 //! WebAssembly only.
 #![cfg_attr(
     target_arch = "wasm32",
     expect(unsafe_code, reason = "an interface of pointers: their owner promises what each text says")
 )]
 
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
+use core::fmt::Write;
 use kompakt_format::{Container, Decoded, FormatError, NumberFormat, Numbers, SectionKind, key};
-use std::fmt::Write;
 
 /// The file as JSON: `{tier, content_hash, bytes, preprocessing: [step], nodes: [operator], others: [{name, bytes}], tensors:
-/// [{name, shape, n, n_kept, coder, levels: [number] | null, bytes, map_bytes, codes_bytes, numbers_bytes}]}`.
+/// [{name, shape, n, n_kept, coder, levels: [bits of an f32] | null, bytes, map_bytes, codes_bytes, numbers_bytes}]}`.
 ///
 /// Bytes of others and tensors add up to the file's. A tensor with a section of its own has that section's; those that
 /// share one stream have shares in proportion to their entropy, and so have the map of kept weights, the codes and the
@@ -57,7 +63,7 @@ pub(crate) fn json(container: &Container<'_>) -> Result<String, FormatError> {
         let shared_bits = in_shared(index, *bits);
         bits_so_far += shared_bits;
         let until = match all_bits > 0.0 {
-            true => (shared_bytes as f64 * bits_so_far / all_bits).round() as usize,
+            true => (shared_bytes as f64 * bits_so_far / all_bits + 0.5) as usize,
             false => 0,
         };
         let from_shared = until.saturating_sub(bytes_so_far);
@@ -79,14 +85,15 @@ pub(crate) fn json(container: &Container<'_>) -> Result<String, FormatError> {
         let _ = write!(
             tensors,
             "{}{{\"name\":{},\"shape\":[{}],\"n\":{},\"n_kept\":{n_kept},\"coder\":\"{coder}\",\"levels\":{levels},\"bytes\":{},\
-             \"map_bytes\":{:.1},\"codes_bytes\":{:.1},\"numbers_bytes\":{numbers_bytes:.1}}}",
+             \"map_bytes\":{},\"codes_bytes\":{},\"numbers_bytes\":{}}}",
             if index > 0 { "," } else { "" },
             quoted(&param.name),
             shape.join(","),
             param.len(),
             in_own + from_shared,
-            map * (scale + per_bit),
-            codes * (scale + per_bit),
+            Tenths(map * (scale + per_bit)),
+            Tenths(codes * (scale + per_bit)),
+            Tenths(numbers_bytes),
         );
     }
     others.push(("checksum of the shared section", shared_bytes.saturating_sub(bytes_so_far)));
@@ -145,7 +152,7 @@ fn coder(kind: SectionKind) -> &'static str {
 fn entropy_bits(decoded: &Decoded) -> [f64; 3] {
     let of = |counts: &[usize]| {
         let n = counts.iter().sum::<usize>() as f64;
-        counts.iter().filter(|&&c| c > 0).map(|&c| c as f64 * (n / c as f64).log2()).sum::<f64>()
+        counts.iter().filter(|&&c| c > 0).map(|&c| c as f64 * libm::log2(n / c as f64)).sum::<f64>()
     };
     let map = decoded.mask().map_or(0.0, |mask| of(&[decoded.n_kept(), mask.len() - decoded.n_kept()]));
     let mut codes = 0.0;
@@ -171,10 +178,20 @@ fn entropy_bits(decoded: &Decoded) -> [f64; 3] {
     [map, codes, bits * numbers.len() as f64]
 }
 
-/// The codebook as JSON, or `null`.
+/// A number of at least 0 with one decimal. Not `{:.1}`: the standard library's way takes tables of 10 kB along.
+struct Tenths(f64);
+
+impl core::fmt::Display for Tenths {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let tenths = (self.0 * 10.0 + 0.5) as u64;
+        write!(f, "{}.{}", tenths / 10, tenths % 10)
+    }
+}
+
+/// The bits of the codebook's levels as JSON, or `null`.
 fn levels(decoded: &Decoded) -> String {
     let text =
-        |numbers: &Numbers| numbers.to_f32().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        |numbers: &Numbers| numbers.to_f32().iter().map(|level| level.to_bits().to_string()).collect::<Vec<_>>().join(",");
     decoded.shared().map_or_else(|| "null".to_string(), |(codebook, _)| format!("[{}]", text(codebook)))
 }
 
@@ -200,13 +217,10 @@ mod exported {
     use crate::error::{Failure, KompaktStatus, argument, guard};
     use kompakt_format::Container;
     use kompakt_runtime::RuntimeError;
-    use std::{
-        cell::RefCell,
-        ffi::{CString, c_char},
-        slice,
-    };
+    use alloc::ffi::CString;
+    use core::{cell::RefCell, ffi::c_char, slice};
 
-    thread_local! {
+    per_thread! {
         static TEXT: RefCell<CString> = RefCell::default();
     }
 
@@ -233,6 +247,20 @@ mod exported {
     #[unsafe(no_mangle)]
     pub extern "C" fn kompakt_inspection() -> *const c_char {
         TEXT.with(|kept| kept.borrow().as_ptr())
+    }
+
+    /// Checks every checksum of a file, without decoding anything.
+    ///
+    /// cbindgen:ignore
+    ///
+    /// # Safety
+    /// As for `kompakt_inspect`.
+    #[unsafe(no_mangle)]
+    pub unsafe extern "C" fn kompakt_check(bytes: *const u8, n_bytes: usize) -> KompaktStatus {
+        guard(|| {
+            // SAFETY: the caller's promise.
+            Ok(unsafe { container(bytes, n_bytes) }?.check_bytes().map_err(RuntimeError::from)?)
+        })
     }
 
     /// Writes the values of a parameter, NaN for a weight that is not kept.

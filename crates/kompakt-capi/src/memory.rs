@@ -1,7 +1,7 @@
 //! Memory for callers who live outside the module and have no allocator in it: JavaScript. WebAssembly only.
 #![expect(unsafe_code, reason = "an interface of pointers: what is given back was handed out here")]
 
-use std::alloc::{Layout, alloc, dealloc};
+use alloc::alloc::{Layout, alloc, dealloc};
 
 /// Enough for every type of the interface.
 const ALIGNMENT: usize = 16;
@@ -11,7 +11,7 @@ const ALIGNMENT: usize = 16;
 /// cbindgen:ignore
 #[unsafe(no_mangle)]
 pub extern "C" fn kompakt_allocate(n_bytes: usize) -> *mut u8 {
-    let Ok(layout) = Layout::from_size_align(n_bytes.max(1), ALIGNMENT) else { return std::ptr::null_mut() };
+    let Ok(layout) = Layout::from_size_align(n_bytes.max(1), ALIGNMENT) else { return core::ptr::null_mut() };
     // SAFETY: the size is not zero.
     unsafe { alloc(layout) }
 }

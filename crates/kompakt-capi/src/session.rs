@@ -8,13 +8,13 @@ use crate::{
     error::{Failure, KompaktStatus, argument, guard},
     options::KompaktOptions,
 };
+use alloc::{boxed::Box, ffi::CString, vec::Vec};
+#[cfg(not(target_arch = "wasm32"))]
+use core::ffi::CStr;
+use core::{ffi::c_char, ptr, slice};
 #[cfg(feature = "signatures")]
 use kompakt_runtime::PublicKey;
 use kompakt_runtime::{Model, OwnedSession, RuntimeError, Session};
-use std::{
-    ffi::{CStr, CString, c_char},
-    slice,
-};
 
 /// A model made ready to run.
 pub struct KompaktSession {
@@ -84,6 +84,7 @@ impl KompaktSession {
 ///
 /// # Safety
 /// `path` is a text of UTF-8 that ends in a zero; `options` is null or points to options; `session` can be written.
+#[cfg(not(target_arch = "wasm32"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kompakt_open(
     path: *const c_char,
@@ -243,7 +244,7 @@ pub unsafe extern "C" fn kompakt_n_inputs(session: *const KompaktSession) -> usi
 pub unsafe extern "C" fn kompakt_input_name(session: *const KompaktSession, index: usize) -> *const c_char {
     // SAFETY: the caller's promise.
     let port = unsafe { session.as_ref() }.and_then(|s| s.inputs.get(index));
-    port.map_or(std::ptr::null(), |port| port.name.as_ptr())
+    port.map_or(ptr::null(), |port| port.name.as_ptr())
 }
 
 /// Numbers of one input `index`: the product of its shape. 0 where there is no such input.
@@ -292,7 +293,7 @@ pub unsafe extern "C" fn kompakt_n_outputs(session: *const KompaktSession) -> us
 pub unsafe extern "C" fn kompakt_output_name(session: *const KompaktSession, index: usize) -> *const c_char {
     // SAFETY: the caller's promise.
     let port = unsafe { session.as_ref() }.and_then(|s| s.outputs.get(index));
-    port.map_or(std::ptr::null(), |port| port.name.as_ptr())
+    port.map_or(ptr::null(), |port| port.name.as_ptr())
 }
 
 /// Numbers of one output `index`: the product of its shape. 0 where there is no such output.
@@ -341,7 +342,7 @@ pub unsafe extern "C" fn kompakt_n_labels(session: *const KompaktSession) -> usi
 pub unsafe extern "C" fn kompakt_label(session: *const KompaktSession, label: usize) -> *const c_char {
     // SAFETY: the caller's promise.
     let labels = unsafe { session.as_ref() }.map(|s| &s.labels);
-    labels.and_then(|labels| labels.get(label)).map_or(std::ptr::null(), |label| label.as_ptr())
+    labels.and_then(|labels| labels.get(label)).map_or(ptr::null(), |label| label.as_ptr())
 }
 
 /// Runs raw inputs: the file's preprocessing, then the network. Bytes of pictures are divided by 255 before.

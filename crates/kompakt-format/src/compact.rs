@@ -12,6 +12,7 @@
 //! reads version 1.
 
 use crate::{
+    crc::Crc,
     cbor::Cbor,
     directory::{Directory, Raw},
     error::{FormatError, broken},
@@ -49,7 +50,7 @@ pub(crate) fn check(bytes: &[u8], total: usize) -> Result<(), FormatError> {
     if bytes.len() != total {
         return broken("F-28", MAGIC.len(), "the file has changed its length");
     }
-    let mut crc = crc32fast::Hasher::new();
+    let mut crc = Crc::new();
     crc.update(bytes.get(..CRC_AT).unwrap_or(&[]));
     crc.update(bytes.get(HASH_AT..).unwrap_or(&[]));
     if bytes.get(CRC_AT..HASH_AT) != Some(&crc.finalize().to_le_bytes()) {

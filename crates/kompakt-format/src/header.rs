@@ -9,6 +9,7 @@
 //! ```
 
 use crate::{
+    crc::Crc,
     error::{FormatError, broken},
     limits::MAX_DIRECTORY_BYTES,
 };
@@ -72,7 +73,7 @@ impl Header {
     }
 
     fn crc(&self, bytes: &[u8], crc_at: usize) -> u32 {
-        let mut crc = crc32fast::Hasher::new();
+        let mut crc = Crc::new();
         crc.update(bytes.get(..crc_at).unwrap_or(&[]));
         crc.update(bytes.get(self.directory_at..self.directory_end).unwrap_or(&[]));
         crc.finalize()

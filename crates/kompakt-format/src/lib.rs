@@ -52,6 +52,7 @@ mod check;
 mod compact;
 mod container;
 mod content;
+mod crc;
 mod decode;
 mod decoded;
 mod dense;

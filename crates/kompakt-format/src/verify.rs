@@ -4,6 +4,7 @@ use crate::{
     compact,
     container::{Container, rows_and_cols},
     content::ContentHash,
+    crc::Crc,
     decode::parse_tables,
     decoded::Decoded,
     dense::check_dense,
@@ -25,6 +26,16 @@ impl Container<'_> {
     /// Errors: the first rule that is broken.
     pub fn verify(&self) -> Result<(), FormatError> {
         self.directory().verify_from(&mut self.bytes())
+    }
+
+    /// Checks padding and the checksum of every section, without decoding anything.
+    ///
+    /// Afterwards the file is as it was written, but for changes that were made with the intent to deceive. Payloads that
+    /// were never sound are found when they are decoded.
+    ///
+    /// Errors: the first rule that is broken.
+    pub fn check_bytes(&self) -> Result<(), FormatError> {
+        self.directory().check_bytes(&mut self.bytes())
     }
 
     /// Checks the checksum of one section; of a compact file, that of all.
@@ -111,7 +122,7 @@ impl Directory {
 
 /// Compares the checksum of a section with its bytes, piece by piece.
 fn checked<S: Source>(source: &mut S, section: &Section) -> Result<(), S::Error> {
-    let mut crc = crc32fast::Hasher::new();
+    let mut crc = Crc::new();
     for from in (0..section.length).step_by(BLOCK_BYTES) {
         let length = section.length.saturating_sub(from).min(BLOCK_BYTES);
         crc.update(source.part(section.offset.saturating_add(from), length)?.as_ref());

@@ -88,6 +88,12 @@ instruction_sets! {
     Simd128 "simd128" if true;
 }
 
+/// What a WebAssembly module of one instruction set runs, whatever an [`Isa`] says: the others are not compiled into it.
+#[cfg(all(feature = "single", target_arch = "wasm32", target_feature = "simd128"))]
+const ONLY: Level = Level::Simd128;
+#[cfg(all(feature = "single", target_arch = "wasm32", not(target_feature = "simd128")))]
+const ONLY: Level = Level::Portable;
+
 #[cfg(target_arch = "x86_64")]
 fn has_avx2() -> bool {
     has!("avx2" "fma" "popcnt" "bmi1" "bmi2" "lzcnt")
@@ -110,6 +116,9 @@ impl Isa {
     /// Its level.
     #[inline(always)]
     pub fn level(self) -> Level {
+        #[cfg(all(feature = "single", target_arch = "wasm32"))]
+        return ONLY;
+        #[cfg(not(all(feature = "single", target_arch = "wasm32")))]
         self.level
     }
 

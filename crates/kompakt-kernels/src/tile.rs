@@ -92,7 +92,7 @@ impl<W: IndexedWeights> Job for Products<'_, W> {
             if whole::is_whole(&self.part.window) {
                 whole::run::<A, W>(self);
             } else {
-                anywhere::run::<A::Narrow, W>(self);
+                anywhere::run::<A, W>(self);
             }
         }
     }

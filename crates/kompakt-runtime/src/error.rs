@@ -62,8 +62,10 @@ pub enum RuntimeError {
     NotAClassifier(Vec<String>),
     /// The output for a self-test of the file differs from the stored one.
     #[error(
-        "self-test {index} on {isa} is off by {off:e}, where 1e-5 of {largest} is allowed: the file is not what was \
-         packed, or the loader is wrong"
+        "self-test {index} on {isa} is off by {}, where 1e-5 of {} is allowed: the file is not what was \
+         packed, or the loader is wrong",
+        Rounded(*.off),
+        Rounded(*.largest)
     )]
     SelfTest {
         /// Which of the file's self-tests.
@@ -104,4 +106,48 @@ pub enum RuntimeError {
 
 fn list(reasons: &[String]) -> String {
     reasons.iter().flat_map(|r| ["\n  ", r]).collect()
+}
+
+/// A number in three digits, such as `1.25e-3`: all digits would take the standard library's tables into small programs.
+struct Rounded(f32);
+
+impl core::fmt::Display for Rounded {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (mut rest, mut exponent) = (f64::from(self.0.abs()), 0i32);
+        if self.0.is_nan() || self.0.is_infinite() {
+            return f.write_str(if self.0.is_nan() { "NaN" } else { "infinity" });
+        }
+        while rest >= 9.995 {
+            (rest, exponent) = (rest / 10.0, exponent + 1);
+        }
+        while rest != 0.0 && rest < 0.9995 {
+            (rest, exponent) = (rest * 10.0, exponent - 1);
+        }
+        let digits = (rest * 100.0 + 0.5) as u32;
+        let sign = if self.0 < 0.0 { "-" } else { "" };
+        write!(f, "{sign}{}.{:02}e{exponent}", digits / 100, digits % 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rounded;
+    use alloc::string::ToString;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        for (number, text) in [
+            (0.0, "0.00e0"),
+            (1.0, "1.00e0"),
+            (9.996, "1.00e1"),
+            (-123.4, "-1.23e2"),
+            (1.25e-5, "1.25e-5"),
+            (0.9996, "1.00e0"),
+            (f32::MAX, "3.40e38"),
+            (f32::MIN_POSITIVE, "1.18e-38"),
+            (f32::NAN, "NaN"),
+        ] {
+            assert_eq!(Rounded(number).to_string(), text);
+        }
+    }
 }

@@ -37,7 +37,7 @@ impl<const K: usize, const S: usize> SubJob for Of<'_, K, S> {
     #[inline(always)]
     unsafe fn run<A: Arch>(self) {
         // SAFETY: passed on.
-        unsafe { channels::<A::Wide, K, S>(self.0) }
+        unsafe { channels::<A, A::Wide, K, S>(self.0) }
     }
 }
 
@@ -47,7 +47,7 @@ const STRIPS: usize = 8;
 /// # Safety
 /// As [`run`].
 #[inline(always)]
-unsafe fn channels<L: Vector, const K: usize, const S: usize>(job: Channels<'_>) {
+unsafe fn channels<A: Arch, L: Vector, const K: usize, const S: usize>(job: Channels<'_>) {
     let width = job.shape.output[1];
     for start in (0..width).step_by(STRIPS * L::N) {
         let n = (width - start).div_ceil(L::N).min(STRIPS);
@@ -60,7 +60,7 @@ unsafe fn channels<L: Vector, const K: usize, const S: usize>(job: Channels<'_>)
             let mut y = job.y.as_mut_ptr();
             for row in job.rows.clone() {
                 let channel = job.channel(row);
-                plane::<L, K, S>(job.shape, &channel, &strips[..n], y);
+                plane::<A, L, K, S>(job.shape, &channel, &strips[..n], y);
                 y = y.wrapping_add(job.at.y_plane);
             }
         }
@@ -105,7 +105,7 @@ impl<L: Vector> Strip<L> {
 /// # Safety
 /// The features; `y` has room for the output.
 #[inline(always)]
-unsafe fn plane<L: Vector, const K: usize, const S: usize>(
+unsafe fn plane<A: Arch, L: Vector, const K: usize, const S: usize>(
     shape: &Depthwise,
     channel: &Channel<'_>,
     strips: &[Strip<L>],
@@ -124,12 +124,13 @@ unsafe fn plane<L: Vector, const K: usize, const S: usize>(
                 tile::<L, K, S, 7>(shape, channel, &weights, strip, row, y);
                 row += 7;
             }
-            while height - row >= 2 {
+            while const { !A::IS_COMPACT } && height - row >= 2 {
                 tile::<L, K, S, 2>(shape, channel, &weights, strip, row, y);
                 row += 2;
             }
-            if row < height {
+            while row < height {
                 tile::<L, K, S, 1>(shape, channel, &weights, strip, row, y);
+                row += 1;
             }
         }
     }

@@ -335,6 +335,8 @@ impl Part<'_> {
 
 /// Weights by number.
 pub(crate) trait IndexedWeights: Copy {
+    /// Whether they are looked up in a codebook.
+    const ARE_CODED: bool;
     /// How many.
     fn len(self) -> usize;
     /// # Safety
@@ -352,6 +354,7 @@ pub(crate) struct Coded<'a> {
 pub(crate) struct Plain<'a>(&'a [f32]);
 
 impl IndexedWeights for Coded<'_> {
+    const ARE_CODED: bool = true;
     #[inline(always)]
     fn len(self) -> usize {
         self.codes.len()
@@ -364,6 +367,7 @@ impl IndexedWeights for Coded<'_> {
 }
 
 impl IndexedWeights for Plain<'_> {
+    const ARE_CODED: bool = false;
     #[inline(always)]
     fn len(self) -> usize {
         self.0.len()

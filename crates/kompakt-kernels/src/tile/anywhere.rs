@@ -6,6 +6,7 @@
 
 use super::{Lie, Products, Step, Taps, row_of, tile};
 use crate::{
+    arch::Arch,
     isa::Vector,
     matrix::{taps::IndexedWeights, window::Window},
 };
@@ -13,9 +14,9 @@ use crate::{
 /// Row after row, so that common values stay in registers.
 ///
 /// # Safety
-/// The features of `L`; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
+/// The features of `A`; the windows of the part's taps inside `part.x`, and one window a row inside `y`.
 #[inline(always)]
-pub(super) unsafe fn run<L: Vector, W: IndexedWeights>(job: Products<'_, W>) {
+pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
     let Products { idx, weights, rows, part, y } = job;
     let first = rows.start;
     for row in rows {
@@ -23,7 +24,7 @@ pub(super) unsafe fn run<L: Vector, W: IndexedWeights>(job: Products<'_, W>) {
         // SAFETY: the row's window lies in y, those of its taps in x, as the caller vouches.
         unsafe {
             let y = y.as_mut_ptr().add((row - first) * part.y_plane);
-            positions::<L, W>(taps, part.x.as_ptr(), &part.window, step, y);
+            positions::<A, A::Narrow, W>(taps, part.x.as_ptr(), &part.window, step, y);
         }
     }
 }
@@ -33,7 +34,7 @@ pub(super) unsafe fn run<L: Vector, W: IndexedWeights>(job: Products<'_, W>) {
 /// # Safety
 /// The features of `L`; every tap's window inside `x`, the window inside `y`.
 #[inline(always)]
-unsafe fn positions<L: Vector, W: IndexedWeights>(
+unsafe fn positions<A: Arch, L: Vector, W: IndexedWeights>(
     taps: Taps<'_, W>,
     x: *const f32,
     window: &Window,
@@ -48,6 +49,9 @@ unsafe fn positions<L: Vector, W: IndexedWeights>(
             let (x, y) = (x.add(col), y.add(col));
             let rest = window.cols - col;
             let n = match left {
+                2.. if const { A::IS_COMPACT && !W::ARE_CODED } => {
+                    column::<L, W, 2, 4>(taps, x, window, rest, step, y)
+                }
                 5.. if window.rows == 1 && left >= 8 => column::<L, W, 8, 1>(taps, x, window, rest, step, y),
                 4.. if const { L::SUMS >= 16 } => column::<L, W, 4, 4>(taps, x, window, rest, step, y),
                 4.. => column::<L, W, 4, 2>(taps, x, window, rest, step, y),

@@ -37,6 +37,45 @@ pub(crate) const fn rows_at_once(across: usize) -> usize {
     }
 }
 
+/// Which tiles kernels are compiled for.
+#[derive(Clone, Copy)]
+struct Shapes {
+    /// Vectors of a tile.
+    sums: usize,
+    /// Rows of a tile that is one vector wide.
+    single: usize,
+    /// Vectors across.
+    across: usize,
+}
+
+impl Shapes {
+    /// All whose sums stay in registers; where code is downloaded, few for weights without a codebook, which are rare.
+    const fn of<A: Arch, W: IndexedWeights>() -> Self {
+        let sums = A::Wide::SUMS;
+        match (A::IS_COMPACT, W::ARE_CODED) {
+            (false, _) => Self { sums, single: if sums < MAX_DOWN { sums } else { MAX_DOWN }, across: 8 },
+            (true, true) => Self { sums, single: 8, across: 4 },
+            (true, false) => Self { sums, single: 3, across: 2 },
+        }
+    }
+
+    /// Rows of a tile that is so many vectors wide.
+    const fn down(self, across: usize) -> usize {
+        let fit = if across == 1 { self.single } else { self.sums / across };
+        if fit == 0 {
+            1
+        } else if fit > MAX_DOWN {
+            MAX_DOWN
+        } else {
+            fit
+        }
+    }
+
+    const fn has(self, down: usize, across: usize) -> bool {
+        across <= self.across && down <= self.down(across)
+    }
+}
+
 /// Whether the window consists of full vectors of sixteen.
 pub(super) fn is_whole(window: &Window) -> bool {
     let rows_are = [window.x_stride, window.y_stride].iter().all(|s| s.is_multiple_of(WHOLE));
@@ -72,12 +111,12 @@ pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
 /// As [`run`].
 #[inline(always)]
 unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) {
-    let window = &job.part.window;
+    let (window, shapes) = (&job.part.window, const { Shapes::of::<A, W>() });
     if window.rows == 1 {
         // Contiguous rows are treated as a single line.
         let mut col = 0;
         while col < window.cols {
-            let [down, across] = piece(A::Wide::SUMS, (window.cols - col) / WHOLE);
+            let [down, across] = piece(shapes, (window.cols - col) / WHOLE);
             let strides = [across * WHOLE; 2];
             // SAFETY: `down * across` vectors from `col` on lie in the window.
             unsafe { shape::<A, W>([down, across], job, [col + lane; 2], strides) };
@@ -88,11 +127,12 @@ unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) 
     let strides = [window.x_stride, window.y_stride];
     let mut col = 0;
     while col < window.cols {
-        let across = ((window.cols - col) / WHOLE).min(8);
-        let fit = (A::Wide::SUMS / across).clamp(1, MAX_DOWN);
+        // As even as possible.
+        let left = (window.cols - col) / WHOLE;
+        let across = left.div_ceil(left.div_ceil(shapes.across));
+        let fit = shapes.down(across);
         let mut row = 0;
         while row < window.rows {
-            // As even as possible.
             let left = window.rows - row;
             let down = left.div_ceil(left.div_ceil(fit));
             let at = strides.map(|stride| row * stride + col + lane);
@@ -106,8 +146,8 @@ unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) 
 
 /// The first tile of a line of that many vectors: as large as registers allow, without leaving a small
 /// remainder.
-fn piece(max: usize, n: usize) -> [usize; 2] {
-    let single = max.min(MAX_DOWN);
+fn piece(shapes: Shapes, n: usize) -> [usize; 2] {
+    let Shapes { sums: max, single, across } = shapes;
     if n <= single {
         return [n, 1];
     }
@@ -115,10 +155,10 @@ fn piece(max: usize, n: usize) -> [usize; 2] {
         return [max / 2, 2];
     }
     if n > max {
-        return piece(max, n.div_ceil(2));
+        return piece(shapes, n.div_ceil(2));
     }
-    let fits = |&across: &usize| n.is_multiple_of(across) && n / across <= MAX_DOWN;
-    match (2..=8).find(fits) {
+    let fits = |&across: &usize| n.is_multiple_of(across) && n / across <= shapes.down(across);
+    match (2..=across).find(fits) {
         Some(across) => [n / across, across],
         None => [n.div_ceil(n.div_ceil(single)), 1],
     }
@@ -141,7 +181,7 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
                 $($(
                     // The condition is `const`, so that no code is generated for tiles that these vectors do
                     // not have. SAFETY: passed on.
-                    [$r, $v] if const { $r * $v <= A::Wide::SUMS || $r == 1 } => unsafe {
+                    [$r, $v] if const { Shapes::of::<A, W>().has($r, $v) } => unsafe {
                         match const { $r * $v } {
                             1 => out_of_line::<A, _>(Rows::<W, $r, $v, 4> { job, at, strides }),
                             2 | 3 => out_of_line::<A, _>(Rows::<W, $r, $v, 2> { job, at, strides }),

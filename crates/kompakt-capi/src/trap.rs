@@ -1,0 +1,13 @@
+//! What ends a WebAssembly module that has met a bug: a trap, which JavaScript sees as a `RuntimeError`. WebAssembly only.
+
+use core::panic::PanicInfo;
+
+/// The standard library's allocator.
+#[global_allocator]
+static MEMORY: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+// It does not read what happened, so that no code makes the text.
+#[panic_handler]
+fn trap(_: &PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
