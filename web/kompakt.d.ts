@@ -12,8 +12,11 @@ export interface LoadOptions {
   signal?: AbortSignal;
   /** Inputs per run; 1 by default. Longer batches are run in parts. */
   maxBatch?: number;
-  /** Check every checksum first; true by default. */
-  verify?: boolean;
+  /**
+   * What is checked first: every checksum (the default), or also (`true`) that what is decoded has the file's content hash, which takes
+   * about as long as the start; `false`: header and directory alone.
+   */
+  verify?: "checksums" | boolean;
 }
 
 /** Opens a network: a URL, or the bytes of a file. */

@@ -65,7 +65,8 @@ async function fetched(url, options) {
 /**
  * Opens a network. `source` is a URL or the bytes of a file (ArrayBuffer, or a view of one).
  * Options: `integrity` ("sha256-…", as in HTML), `signal` (AbortSignal), `maxBatch` (inputs per run, default 1),
- * `verify` (check every checksum first, default true).
+ * `verify`: "checksums" (default: every checksum first), true (also decode everything once and compare it with the content
+ * hash, which takes about as long as the start), false.
  */
 export async function load(source, options = {}) {
   const bytes = await bytesOf(source, options);
@@ -109,7 +110,7 @@ export class Network {
   #maxBatch;
 
   /** Use `load`. */
-  constructor(wasm, bytes, { maxBatch = 1, verify = true }) {
+  constructor(wasm, bytes, { maxBatch = 1, verify = "checksums" }) {
     this.#wasm = wasm;
     this.#maxBatch = maxBatch;
     this.#file = this.#allocate(bytes.byteLength);
@@ -122,8 +123,11 @@ export class Network {
       memory.setUint32(options.at + 4, maxBatch, true);
       memory.setUint32(options.at + 8, 0, true);
       memory.setUint8(options.at + 12, 1);
-      memory.setUint8(options.at + 13, verify ? 1 : 0);
+      memory.setUint8(options.at + 13, verify === true ? 1 : 0);
       const place = options.at + 16;
+      if (verify === "checksums") {
+        this.#check(wasm.kompakt_check(this.#file.at, bytes.byteLength));
+      }
       this.#check(wasm.kompakt_open_bytes(this.#file.at, bytes.byteLength, options.at, place));
       this.#session = new DataView(wasm.memory.buffer).getUint32(place, true);
       this.#input = this.#allocate(4 * maxBatch * wasm.kompakt_input_len(this.#session));
@@ -181,7 +185,12 @@ export class Network {
   inspect() {
     const wasm = this.#open();
     this.#check(wasm.kompakt_inspect(this.#file.at, this.#file.n));
-    return JSON.parse(this.#text(wasm.kompakt_inspection()));
+    const inspection = JSON.parse(this.#text(wasm.kompakt_inspection()));
+    for (const tensor of inspection.tensors) {
+      // They come as the bits of 32-bit floats.
+      tensor.levels &&= Array.from(new Float32Array(Uint32Array.from(tensor.levels).buffer));
+    }
+    return inspection;
   }
 
   /** The values of tensor `index` of `inspect()`, which has `n`; NaN for a weight that is not kept. */

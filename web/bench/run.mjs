@@ -4,46 +4,25 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { cpus, loadavg } from "node:os";
-import { extname, join, normalize } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
+import { CHROMIUM, serve } from "../server.mjs";
 
 const [networks, packaged, modules, result, rounds] = process.argv.slice(2);
 const { chromium } = createRequire(join(modules, "package.json"))("playwright-core");
 const here = fileURLToPath(new URL(".", import.meta.url));
-const ROOTS = { nets: networks, kompakt: packaged, npm: join(modules, "node_modules"), bench: here };
-const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+const FOLDERS = { nets: networks, kompakt: packaged, npm: join(modules, "node_modules"), bench: here, "": here };
 const NETWORKS = JSON.parse(readFileSync(join(networks, "networks.json"), "utf8"));
 const ENGINES = ["kompakt", "kompakt, stream", "onnxruntime-web", "tfjs"];
 /** The same code and memory form as `kompakt`: only its start and bytes differ. */
 const TIMED = ENGINES.filter((name) => name !== "kompakt, stream");
 
 const served = new Map();
-const server = createServer(async (request, response) => {
-  const [, root, ...rest] = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname)).split("/");
-  if (!root) {
-    response.writeHead(200, { "content-type": "text/html" }).end("<!doctype html><title>bench</title>");
-    return;
-  }
-  try {
-    const path = join(ROOTS[root], ...rest);
-    const bytes = await readFile(path);
-    served.set(`/${root}/${rest.join("/")}`, path);
-    response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream" }).end(bytes);
-  } catch {
-    response.writeHead(404).end();
-  }
-});
-await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-const origin = `http://127.0.0.1:${server.address().port}`;
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
+const { origin, close } = await serve(FOLDERS, (url, path) => served.set(url, path));
+const browser = await chromium.launch(CHROMIUM);
 
 /** Runs in a fresh page: nothing is cached, nothing compiled. */
 async function fresh(work, argument) {
@@ -82,7 +61,7 @@ try {
         const largest = Math.max(...expected.map(Math.abs));
         const off = Math.max(...expected.map((value, i) => Math.abs(value - answer[i]) / largest));
         assert.ok(off < 1e-4 && answer.length === expected.length, `${name}: ${engine} differs by ${off}`);
-        const fetched = [...served].filter(([url]) => !/input\.f32|shape\.json|bench\//.test(url));
+        const fetched = [...served].filter(([url]) => !/input\.f32|shape\.json|bench\/|index\.html|^\/$/.test(url));
         const sum = (isNetwork) => fetched.reduce((sum, [url, path]) => sum + (url.startsWith("/nets/") === isNetwork ? brotli(path) : 0), 0);
         bytes[engine] ??= { code: sum(false), network: sum(true) };
       }
@@ -94,7 +73,7 @@ try {
   }
 } finally {
   await browser.close();
-  server.close();
+  close();
 }
 
 const number = (n) => n.toLocaleString("en");

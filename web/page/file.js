@@ -25,7 +25,7 @@ async function open(file) {
     }
     const bytes = await file.arrayBuffer();
     const start = performance.now();
-    network = await load(bytes);
+    network = await load(bytes, { verify: true });
     const spent = performance.now() - start;
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     show(file, spent, Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join(""));

@@ -31,7 +31,8 @@ test("networks answer as this machine's loader does", async () => {
   const answers = JSON.parse(readFileSync(process.env.KOMPAKT_ANSWERS, "utf8"));
   assert.ok(Object.keys(answers).length >= 10);
   for (const [name, { shape, output }] of Object.entries(answers)) {
-    const network = await load(fixture(`good/${name}`));
+    const path = name.replace("/networks/", "/web/page/networks/").slice(1);
+    const network = await load(new Uint8Array(readFileSync(new URL(path, ROOT))));
     assert.deepEqual(network.info.inputShape, shape, name);
     const found = network.run(inputOf(product(shape)));
     assert.equal(found.length, output.length, name);
@@ -94,14 +95,21 @@ test("classes come with their names, best first", async () => {
 
 test("what is refused is refused with the loader's own words, and nothing traps", async () => {
   for (const name of readdirSync(new URL("fixtures/bad/", ROOT)).filter((name) => name.endsWith(".kompakt"))) {
-    const error = await load(fixture(`bad/${name}`)).then(
-      (network) => network.free(),
-      (error) => error,
-    );
-    assert.ok(error instanceof KompaktError, `${name}: ${error}`);
-    assert.ok(error.message.length > 10 && error.status !== "internal", `${name}: ${error.message}`);
+    for (const verify of [true, "checksums"]) {
+      const error = await load(fixture(`bad/${name}`), { verify }).then(
+        (network) => network.free(),
+        (error) => error,
+      );
+      if (verify === true || error) {
+        assert.ok(error instanceof KompaktError, `${name}: ${error}`);
+        assert.ok(error.message.length > 10 && error.status !== "internal", `${name}: ${error.message}`);
+      }
+    }
   }
   await assert.rejects(load(new Uint8Array(0)), KompaktError);
+  const changed = fixture("good/perceptron-stream.kompakt");
+  changed[changed.length - 7] ^= 1;
+  await assert.rejects(load(changed), { name: "KompaktError", status: "format" });
 });
 
 test("wrong lengths and freed networks are errors", async () => {

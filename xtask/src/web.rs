@@ -112,25 +112,32 @@ pub(crate) fn answers(root: &Path) -> Result<PathBuf> {
     let folder = root.join("target/web");
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let answers = folder.join("answers.json");
-    std::fs::write(&answers, serde_json::to_vec(&all_answers(&root.join("fixtures/good"))?)?)?;
+    std::fs::write(&answers, serde_json::to_vec(&all_answers(root)?)?)?;
     Ok(answers)
 }
 
-/// By file, for every network of one input: what the loader says to a fixed input.
-fn all_answers(folder: &Path) -> Result<Value> {
+/// Folders of networks, and what they are called in a URL.
+const NETWORKS: [(&str, &str); 2] =
+    [("fixtures/good", "/fixtures/good"), ("web/page/networks", "/networks")];
+
+/// By URL, for every network of one input: what the loader says to a fixed input.
+fn all_answers(root: &Path) -> Result<Value> {
     let mut answers = serde_json::Map::new();
-    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
-    paths.sort();
-    for path in paths.iter().filter(|path| path.extension().is_some_and(|e| e == "kompakt")) {
-        let model = Model::read(path).with_context(|| path.display().to_string())?;
-        let Ok(mut session) = Session::new(&model, &SessionOptions::default()) else { continue };
-        let shape = session.raw_shape();
-        let input: Vec<f32> =
-            (0..shape.iter().product()).map(|i: usize| (i * 37 % 101) as f32 / 101.0).collect();
-        let Ok(output) = session.run_raw(&input, 1).map(<[f32]>::to_vec) else { continue };
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        answers.insert(name, json!({ "shape": shape, "output": output }));
+    for (folder, url) in NETWORKS {
+        let folder = root.join(folder);
+        let entries = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+        let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+        paths.sort();
+        for path in paths.iter().filter(|path| path.extension().is_some_and(|e| e == "kompakt")) {
+            let model = Model::read(path).with_context(|| path.display().to_string())?;
+            let Ok(mut session) = Session::new(&model, &SessionOptions::default()) else { continue };
+            let shape = session.raw_shape();
+            let input: Vec<f32> =
+                (0..shape.iter().product()).map(|i: usize| (i * 37 % 101) as f32 / 101.0).collect();
+            let Ok(output) = session.run_raw(&input, 1).map(<[f32]>::to_vec) else { continue };
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            answers.insert(format!("{url}/{name}"), json!({ "shape": shape, "output": output }));
+        }
     }
     Ok(answers.into())
 }
