@@ -117,11 +117,12 @@ export class Network {
     new Uint8Array(wasm.memory.buffer).set(bytes, this.#file.at);
     const options = this.#allocate(16 + 4);
     try {
-      // struct kompakt_options of the C library: three sizes, two flags; then the place for the session.
+      // struct kompakt_options of the C library: three sizes, three flags; then the place for the session.
       const memory = new DataView(wasm.memory.buffer);
       memory.setUint32(options.at, 0, true);
       memory.setUint32(options.at + 4, maxBatch, true);
       memory.setUint32(options.at + 8, 0, true);
+      memory.setUint32(options.at + 12, 0, true);
       memory.setUint8(options.at + 12, 1);
       memory.setUint8(options.at + 13, verify === true ? 1 : 0);
       const place = options.at + 16;

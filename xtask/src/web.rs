@@ -117,8 +117,7 @@ pub(crate) fn answers(root: &Path) -> Result<PathBuf> {
 }
 
 /// Folders of networks, and what they are called in a URL.
-const NETWORKS: [(&str, &str); 2] =
-    [("fixtures/good", "/fixtures/good"), ("web/page/networks", "/networks")];
+const NETWORKS: [(&str, &str); 2] = [("fixtures/good", "/fixtures/good"), ("web/page/networks", "/networks")];
 
 /// By URL, for every network of one input: what the loader says to a fixed input.
 fn all_answers(root: &Path) -> Result<Value> {

@@ -190,8 +190,9 @@ impl core::fmt::Display for Tenths {
 
 /// The bits of the codebook's levels as JSON, or `null`.
 fn levels(decoded: &Decoded) -> String {
-    let text =
-        |numbers: &Numbers| numbers.to_f32().iter().map(|level| level.to_bits().to_string()).collect::<Vec<_>>().join(",");
+    let text = |numbers: &Numbers| {
+        numbers.to_f32().iter().map(|level| level.to_bits().to_string()).collect::<Vec<_>>().join(",")
+    };
     decoded.shared().map_or_else(|| "null".to_string(), |(codebook, _)| format!("[{}]", text(codebook)))
 }
 
@@ -215,10 +216,10 @@ fn quoted(text: &str) -> String {
 #[expect(unreachable_pub, reason = "exported by name")]
 mod exported {
     use crate::error::{Failure, KompaktStatus, argument, guard};
-    use kompakt_format::Container;
-    use kompakt_runtime::RuntimeError;
     use alloc::ffi::CString;
     use core::{cell::RefCell, ffi::c_char, slice};
+    use kompakt_format::Container;
+    use kompakt_runtime::RuntimeError;
 
     per_thread! {
         static TEXT: RefCell<CString> = RefCell::default();

@@ -26,10 +26,10 @@ mod error;
 mod inspect;
 #[cfg(target_arch = "wasm32")]
 pub mod memory;
-#[cfg(target_arch = "wasm32")]
-mod trap;
 mod options;
 mod session;
+#[cfg(target_arch = "wasm32")]
+mod trap;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use device::{KompaktDevice, kompakt_devices, kompakt_open_on};
@@ -42,7 +42,7 @@ pub use session::kompakt_open_signed;
 pub use session::{
     KompaktSession, kompakt_close, kompakt_input_len, kompakt_input_len_at, kompakt_input_name,
     kompakt_input_shape, kompakt_input_shape_at, kompakt_label, kompakt_n_inputs, kompakt_n_labels,
-    kompakt_n_outputs, kompakt_open_bytes, kompakt_output_len, kompakt_output_len_at,
-    kompakt_output_name, kompakt_output_shape, kompakt_output_shape_at, kompakt_predict, kompakt_run,
-    kompakt_run_all, kompakt_run_prepared,
+    kompakt_n_outputs, kompakt_open_bytes, kompakt_output_len, kompakt_output_len_at, kompakt_output_name,
+    kompakt_output_shape, kompakt_output_shape_at, kompakt_predict, kompakt_run, kompakt_run_all,
+    kompakt_run_prepared,
 };

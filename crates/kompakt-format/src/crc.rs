@@ -106,7 +106,9 @@ mod tests {
     #[test]
     fn the_small_one_agrees() {
         let bytes: Vec<u8> = (0..20_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        for cuts in [&[0, 20_000][..], &[0, 1, 8, 4_097, 9_000, 9_001, 20_000], &[0, 4_096, 8_191, 19_993, 20_000]] {
+        for cuts in
+            [&[0, 20_000][..], &[0, 1, 8, 4_097, 9_000, 9_001, 20_000], &[0, 4_096, 8_191, 19_993, 20_000]]
+        {
             let mut crc = super::small::Crc::new();
             cuts.windows(2).for_each(|cut| crc.update(&bytes[cut[0]..cut[1]]));
             assert_eq!(crc.finalize(), crc32fast::hash(&bytes));

@@ -30,9 +30,17 @@ use crate::{
 
 pub(crate) use portable::{Four, Portable};
 
+/// Whether there are kernels over integers of 8 bits: not where code is downloaded.
+pub const HAS_INTEGERS: bool = !cfg!(all(feature = "single", target_arch = "wasm32"));
+
 /// Runs a job over integers on an instruction set: see [`Dots`](crate::isa::Dots).
+///
+/// Panics: unless [`HAS_INTEGERS`].
 #[inline(always)]
 pub(crate) fn run_integers<J: Job>(isa: Isa, job: J) -> J::Output {
+    if !HAS_INTEGERS {
+        unreachable!("this build has no kernels over integers");
+    }
     match isa.level() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: an `Isa` of a level proves that the machine has its features, and `has_dot` the others.

@@ -44,6 +44,7 @@ mod matrix;
 mod ops;
 mod tile;
 
+pub use arch::HAS_INTEGERS;
 pub use conv::{
     aligned::Aligned,
     convolution::Convolution,

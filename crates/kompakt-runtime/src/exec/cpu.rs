@@ -20,9 +20,9 @@ use crate::{
     session::{Activations, SessionOptions},
     weights::{Parameters, StoredWeights, Table},
 };
-use alloc::{vec, vec::Vec};
+use alloc::{string::ToString, vec, vec::Vec};
 use core::time::Duration;
-use kompakt_kernels::Isa;
+use kompakt_kernels::{HAS_INTEGERS, Isa};
 
 /// See the [module page](self).
 pub(crate) struct Cpu<'m> {
@@ -43,7 +43,10 @@ pub(crate) struct Cpu<'m> {
 // By hand: an executor behind a pointer would take the descriptions of all layers into every program.
 impl core::fmt::Debug for Cpu<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Cpu").field("isa", &self.isa).field("max_batch", &self.max_batch).finish_non_exhaustive()
+        f.debug_struct("Cpu")
+            .field("isa", &self.isa)
+            .field("max_batch", &self.max_batch)
+            .finish_non_exhaustive()
     }
 }
 
@@ -62,6 +65,10 @@ impl<'m> Cpu<'m> {
         let threads = Threads::new(options.threads.max(1))?;
         let n_threads = threads.len();
         let is_int8 = options.activations == Activations::Int8;
+        if is_int8 && !HAS_INTEGERS {
+            let problem = "this build of the loader has no kernels for int8 activations";
+            return Err(RuntimeError::Unsupported(vec![problem.to_string()]));
+        }
         let mut schedule = Schedule::new(program, max_batch, !is_int8).map_err(RuntimeError::Unsupported)?;
         let quantisers = match is_int8 {
             true => int8::quantisers(&schedule, &model.container()?)?,
