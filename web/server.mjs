@@ -26,7 +26,7 @@ export async function serve(folders, found = () => {}) {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname)).slice(1);
     const [name, ...rest] = path.split("/");
-    const file = Object.hasOwn(folders, name) ? join(folders[name], ...rest) : join(folders[""], path || "index.html");
+    const file = name && Object.hasOwn(folders, name) ? join(folders[name], ...rest) : join(folders[""], path || "index.html");
     try {
       const bytes = await readFile(file);
       found(`/${path}`, file);
