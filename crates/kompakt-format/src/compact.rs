@@ -12,8 +12,8 @@
 //! reads version 1.
 
 use crate::{
-    crc::Crc,
     cbor::Cbor,
+    crc::Crc,
     directory::{Directory, Raw},
     error::{FormatError, broken},
     header::{COMPACT_VERSION, MAGIC},
