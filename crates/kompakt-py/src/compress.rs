@@ -3,7 +3,10 @@
 use crate::{background, container::tier_of, error};
 use anyhow::Result;
 use kompakt::library::{self, Data};
-use kompakt_compress::{Compressed, Options, check_after, check_before, check_file, compress, without_loss};
+use kompakt_compress::{
+    Activations, CompressError, Compressed, Metric, Options, check_after, check_before, check_file, compress,
+    without_loss,
+};
 use kompakt_data::{Dataset, Labelling, Values};
 use kompakt_format::Tier;
 use kompakt_model::Parameter;
@@ -43,15 +46,20 @@ struct Made {
     dense_bytes: u64,
     notes: Vec<String>,
     missed: Option<String>,
+    n_judged: usize,
 }
 
-/// The target: a loss (0 to 1), bytes, a ratio, a summed error; checked by the caller.
+/// The target: a loss (0 to 1), bytes, a ratio, a summed error, a metric and a figure of it, the numbers that layers read; checked
+/// by the caller.
 #[derive(FromPyObject)]
 pub(crate) struct Wish {
     drop: Option<f64>,
     bytes: Option<u64>,
     ratio: Option<f64>,
     noise: Option<f64>,
+    metric: String,
+    reach: Option<f64>,
+    activations: String,
 }
 
 /// Compresses a network.
@@ -126,7 +134,12 @@ fn work(
     progress("reading the network", 0.0);
     let mut model = read(network)?;
     let ratio = wish.ratio.map(|ratio| (model.dense_bytes() as f64 / ratio) as u64);
-    let options = Options::new(wish.drop, wish.bytes.or(ratio), wish.noise, tier);
+    let refused = |text: String| library::compress_error(CompressError::Wish(text));
+    let metric: Metric = wish.metric.parse().map_err(refused)?;
+    let activations: Activations = wish.activations.parse().map_err(refused)?;
+    let options =
+        Options::new(wish.drop, wish.bytes.or(ratio), wish.noise, tier).judged_by(metric, wish.reach);
+    let options = Options { activations, ..options };
     let notes = std::cell::RefCell::new(Vec::new());
     let pictures = match data {
         None => None,
@@ -143,7 +156,14 @@ fn work(
     check_after(&made.outcome, options.target).map_err(library::compress_error)?;
     check_file(&made.packed).map_err(library::compress_error)?;
     let missed = (!made.outcome.met).then(|| options.missed(&made.outcome));
-    Ok(Made { compressed: made, dense_bytes: model.dense_bytes(), notes: notes.into_inner(), missed })
+    let n_judged = validation.map_or(0, |images| images.n);
+    Ok(Made {
+        compressed: made,
+        dense_bytes: model.dense_bytes(),
+        notes: notes.into_inner(),
+        missed,
+        n_judged,
+    })
 }
 
 impl Source {
@@ -175,15 +195,16 @@ impl Images {
 }
 
 fn described(py: Python<'_>, made: Made) -> PyResult<Bound<'_, PyDict>> {
-    let Made { compressed, dense_bytes, notes, missed } = made;
+    let Made { compressed, dense_bytes, notes, missed, n_judged } = made;
     let (outcome, all) = (&compressed.outcome, PyDict::new(py));
     all.set_item("packed", PyBytes::new(py, &compressed.packed))?;
     all.set_item("dense_bytes", dense_bytes)?;
     all.set_item("noise", outcome.noise)?;
     all.set_item("missed", missed)?;
     all.set_item("notes", notes)?;
+    all.set_item("n_judged", n_judged)?;
+    all.set_item("figure", outcome.figure)?;
     if let Some(paired) = &outcome.paired {
-        all.set_item("n_judged", paired.n)?;
         all.set_item("accuracy", (paired.share(paired.n_before), paired.share(paired.n_after)))?;
         all.set_item("agreement", paired.share(paired.n_same))?;
         all.set_item("drop_bound", paired.bound())?;

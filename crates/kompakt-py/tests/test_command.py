@@ -24,7 +24,7 @@ def call(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
 def test_commands_answer_and_exit_codes_are_theirs(packed: Path, tmp_path: Path) -> None:
     assert call("--version").stdout == f"kompakt {kompakt.__version__}\n"
     shown = call("--help").stdout
-    assert "compress" in shown and "finetune" not in shown
+    assert "compress" in shown and "finetune" not in shown and "\n  sweep " in shown
     assert '"tier": "smallest"' in call("inspect", packed, "--json").stdout
     assert call("verify", packed).returncode == 0
     assert call("nonsense").returncode == 2 and call().returncode == 2

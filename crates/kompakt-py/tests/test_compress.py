@@ -51,6 +51,28 @@ def test_other_data_may_judge(network) -> None:
     assert made.n_judged == 1300
 
 
+def test_other_figures_are_reached(network) -> None:
+    x, wanted = network.x, network.answers(network.x)
+    made = small(network, data=x, metric="cosine", reach=0.999)
+    assert made.figure >= 0.999 and made.accuracy is None and made.n_judged == 1125
+    file = made.open()
+    dense = {name: file.weights(name) for name in file.shapes}
+    answers = np.maximum(x @ dense["fc1.weight"].T + dense["fc1.bias"], 0) @ dense["fc2.weight"].T + dense["fc2.bias"]
+    cosines = (answers * wanted).sum(1) / np.linalg.norm(answers, axis=1) / np.linalg.norm(wanted, axis=1)
+    assert abs(cosines.mean() - made.figure) < 5e-4
+    assert small(network, data=x, metric="snr", reach=30).n_bytes > small(network, data=x, metric="snr", reach=10).n_bytes
+    assert small(network, data=x, labels=network.y, metric="top-3", target_size=2500).accuracy[0] > 0.98
+    with pytest.raises(kompakt.TargetMissed, match="cosine"):
+        small(network, data=x, metric="cosine", reach=1.5)
+
+
+def test_layers_may_read_integers(network) -> None:
+    plain = small(network, data=network.x, labels=network.y, max_drop=2)
+    made = small(network, data=network.x, labels=network.y, max_drop=2, activations="int8")
+    assert made.drop_bound <= 0.02
+    assert made.open().provenance[-1] != plain.open().provenance[-1] and "int8" in str(made.open().provenance[-1])
+
+
 def test_a_target_that_is_missed_brings_what_came_nearest(network, tmp_path: Path) -> None:
     with pytest.raises(kompakt.TargetMissed, match="target was missed") as caught:
         small(network, tmp_path / "a.kompakt", data=network.x, labels=network.y, max_drop=0.5, target_size=300)
@@ -71,7 +93,14 @@ def test_a_target_that_is_missed_brings_what_came_nearest(network, tmp_path: Pat
         ({"target_size": 1, "target_ratio": 2}, "exclude"),
         ({"noise": 1, "target_ratio": 2}, "excludes"),
         ({"metric": "beauty"}, "metric"),
+        ({"metric": "top-0"}, "metric"),
+        ({"metric": "cosine"}, "needs reach"),
+        ({"metric": "accuracy", "reach": 0.9}, "reach is for"),
+        ({"metric": "cosine", "reach": 0.9}, "reach needs data"),
+        ({"metric": "cosine", "reach": 0.9, "max_drop": 1}, "excludes"),
+        ({"metric": "boxes", "reach": 0.9, "data": np.zeros((99, 64), np.float32)}, "needs an output"),
         ({"tier": "gold"}, "tier"),
+        ({"activations": "int3"}, "activations"),
         ({"labels": [1]}, "need data"),
         ({"data": np.zeros((5, 7), np.float32)}, "the network takes"),
         ({"data": np.zeros(64, np.float32)}, r"\(n, ...\)"),

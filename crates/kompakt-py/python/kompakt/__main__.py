@@ -11,7 +11,10 @@ def main() -> None:
         sys.exit(sweep(sys.argv[2:]))
     from kompakt import _native
 
-    sys.exit(_native.main(["kompakt", *sys.argv[1:]]))
+    code = _native.main(["kompakt", *sys.argv[1:]])
+    if sys.argv[1:] in (["--help"], ["-h"], ["help"]):
+        print("\nBy Python:\n  sweep        Many runs of a recipe, on this machine's cores or on a Ray cluster", flush=True)
+    sys.exit(code)
 
 
 def sweep(words: list[str]) -> int:

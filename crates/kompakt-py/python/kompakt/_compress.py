@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "b": 1, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb": 1e9,
           "kib": 1024, "mib": 1024**2, "gib": 1024**3}  # fmt: skip
 
+# What is judged image by image without labels, and what is one figure of all images.
+_SHARES = ("agreement", "text")
+_FIGURES = ("cosine", "mse", "snr", "boxes")
+
 
 def compress(
     model: Any,
@@ -34,7 +38,9 @@ def compress(
     target_size: int | str | None = None,
     target_ratio: float | None = None,
     noise: float | None = None,
-    metric: Literal["accuracy", "agreement"] = "accuracy",
+    metric: str = "accuracy",
+    reach: float | None = None,
+    activations: Literal["f32", "int8"] = "f32",
     prep: str | None = None,
     n_judges: int = 2000,
     tier: Literal["smallest", "stream", "direct"] = "smallest",
@@ -77,7 +83,14 @@ def compress(
         Let the layers' relative squared errors, each times the layer's sensitivity, sum to this. Default 0.005,
         where no other target is set.
     metric
-        What `max_drop` bounds: ``"accuracy"`` by the labels, or ``"agreement"`` with the original's answers.
+        What is judged. With `max_drop`: ``"accuracy"`` or ``"top-5"`` (any number) by the labels, ``"agreement"`` with the original's
+        answers, or ``"text"``, for recognisers: what is read alike. With `reach`: ``"cosine"``, ``"mse"``, ``"snr"`` (decibels) of all
+        answers against the original's, or ``"boxes"``, for detectors: twice the boxes that both find over all boxes of both.
+    reach
+        Let that figure be at least this (mse: at most) on the validation images, which need no labels.
+    activations
+        The numbers in which layers read their inputs. With ``"int8"`` the file gets the ranges of these inputs, so that
+        ``load(activations="int8")`` runs it faster, and accuracy is measured so.
     prep
         What is done to a raw image first, recorded in the file: a preset (``"imagenet"``, ``"normalize"``; see ``kompakt
         prep list``), words, or JSON. Default: what the model has recorded, else nothing.
@@ -98,12 +111,12 @@ def compress(
     Errors: `TargetMissed` (with what came nearest as ``compressed``; nothing is written), ``ValueError`` for a network, data
     or an invalid option, ``OSError`` for what cannot be read or written.
     """
-    wish = _wish(max_drop, target_size, target_ratio, noise)
-    if max_drop is not None and data is None:
-        raise ValueError("max_drop needs data")
-    if metric not in ("accuracy", "agreement"):
-        raise ValueError(f"metric {metric!r}: there are 'accuracy' and 'agreement'")
-    if max_drop is not None and metric == "accuracy" and _lacks_labels(data, labels, judge):
+    wish = _wish(max_drop, target_size, target_ratio, noise, metric, reach)
+    wish.activations = activations
+    if (max_drop is not None or reach is not None) and data is None:
+        raise ValueError(f"{'max_drop' if reach is None else 'reach'} needs data")
+    by_label = wish.metric.startswith("top-") and metric != "agreement"
+    if max_drop is not None and by_label and _lacks_labels(data, labels, judge):
         raise ValueError("max_drop needs labels; without them, metric='agreement'")
     target = None if out is None else os.path.abspath(os.fspath(out))
     import tempfile
@@ -118,7 +131,7 @@ def compress(
             _native.check_output(target, inputs)
         network = (path, graph_path, _shapes(input_shape), check, list(classes or []))
         source = _sources.data(data, labels, judge, n_judges)
-        judged = None if source is None else (source, n_judges, metric == "agreement", prep)
+        judged = None if source is None else (source, n_judges, not by_label, prep)
         with _Bar(progress) as bar:
             try:
                 made = _native.compress_network(network, judged, wish, tier, bar.tell)
@@ -154,6 +167,8 @@ class Compressed:
         The share of validation images on which both networks answer the same.
     drop_bound : float or None
         What may be lost on other images like these, at most (0 to 1; 95 % confidence, one-sided).
+    figure : float or None
+        What the metric that `reach` bounds is on the validation images.
     n_judged : int
         Validation images.
     noise : float
@@ -172,7 +187,8 @@ class Compressed:
         self.accuracy: tuple[float, float] | None = made.get("accuracy")
         self.agreement: float | None = made.get("agreement")
         self.drop_bound: float | None = made.get("drop_bound")
-        self.n_judged: int = made.get("n_judged", 0)
+        self.figure: float | None = made["figure"]
+        self.n_judged: int = made["n_judged"]
         self.noise: float = made["noise"]
         self.layers: list[dict[str, Any]] = made["layers"]
         self.notes: list[str] = made["notes"]
@@ -201,8 +217,10 @@ class Compressed:
 
     def to_pandas(self) -> Any:
         """The layers as a pandas table; needs pandas."""
-        import pandas
-
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_pandas needs pandas: pip install 'kompakt[pandas]'") from error
         return pandas.DataFrame(self.layers).set_index("name")
 
     def __repr__(self) -> str:
@@ -217,7 +235,25 @@ class Compressed:
         return result(self)
 
 
-def _wish(max_drop: float | None, size: int | str | None, ratio: float | None, noise: float | None) -> SimpleNamespace:
+def _wish(
+    max_drop: float | None,
+    size: int | str | None,
+    ratio: float | None,
+    noise: float | None,
+    metric: str,
+    reach: float | None,
+) -> SimpleNamespace:
+    places = metric.removeprefix("top-") if metric.startswith("top-") else ""
+    if metric not in ("accuracy", *_SHARES, *_FIGURES) and not (places.isdecimal() and int(places) > 0):
+        raise ValueError(f"metric {metric!r}: there are 'accuracy', 'top-K', {', '.join(map(repr, (*_SHARES, *_FIGURES)))}")
+    if metric in _FIGURES and reach is None:
+        raise ValueError(f"metric {metric!r} needs reach, the figure that is wanted")
+    if reach is not None and metric not in _FIGURES:
+        raise ValueError(f"reach is for metric {', '.join(map(repr, _FIGURES))}; {metric!r} is bounded by max_drop")
+    if reach is not None and not abs(reach) < float("inf"):
+        raise ValueError(f"reach {reach}: a number is needed")
+    if reach is not None and (max_drop is not None or noise is not None):
+        raise ValueError("reach excludes max_drop and noise")
     for name, value in (("target_ratio", ratio), ("noise", noise)):
         if value is not None and not 0 < value < float("inf"):
             raise ValueError(f"{name} {value}: a number above 0 is needed")
@@ -228,7 +264,11 @@ def _wish(max_drop: float | None, size: int | str | None, ratio: float | None, n
     if noise is not None and any(wish is not None for wish in (max_drop, size, ratio)):
         raise ValueError("noise excludes max_drop, target_size and target_ratio")
     drop = None if max_drop is None else max_drop / 100
-    return SimpleNamespace(drop=drop, bytes=None if size is None else _bytes(size), ratio=ratio, noise=noise)
+    # Agreement is accuracy without labels.
+    name = "top-1" if metric in ("accuracy", "agreement") else metric
+    return SimpleNamespace(
+        drop=drop, bytes=None if size is None else _bytes(size), ratio=ratio, noise=noise, metric=name, reach=reach
+    )
 
 
 def _bytes(size: int | str) -> int:

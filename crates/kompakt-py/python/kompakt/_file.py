@@ -181,8 +181,10 @@ class File:
 
     def to_pandas(self) -> Any:
         """The layers as a pandas table; needs pandas."""
-        import pandas
-
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_pandas needs pandas: pip install 'kompakt[pandas]'") from error
         return pandas.DataFrame(self.layers).set_index("name")
 
     def __repr__(self) -> str:

@@ -54,6 +54,8 @@ def result(made: Compressed) -> str:
             f"accuracy {100 * before:.2f} % before, {100 * after:.2f} % after, on {made.n_judged:,} images; the same answer on "
             f"{100 * made.agreement:.2f} %; at most {100 * made.drop_bound:.2f} points lost on others (95 % confidence)"
         )
+    if made.figure is not None:
+        facts.append(f"{made.figure:.6g} against the original on {made.n_judged:,} images")
     largest = max((layer.get("sensitivity") or 0.0 for layer in made.layers), default=0.0) or 1.0
     cell = 'style="padding:2px 10px;text-align:left;white-space:nowrap"'
     rows = "".join(
