@@ -81,25 +81,27 @@ fn good_ones_are_accepted() {
     }
 }
 
-/// Files of earlier packers of this version of the format: byte for byte as written, decoding to the same
+/// Files of earlier packers of these versions of the format: byte for byte as written, decoding to the same
 /// values.
 #[test]
-fn files_of_version_1_decode_for_ever() {
-    let kept = folder("compat/v1");
-    assert!(kept.len() >= 24, "files are missing from fixtures/compat/v1");
-    let sums = fs::read_to_string(root().join("fixtures/compat/v1/SHA256SUMS")).unwrap();
-    let hash = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>();
-    for line in sums.lines() {
-        let (sum, name) = line.split_once("  ").unwrap();
-        assert_eq!(hash(&kept[name]), sum, "fixtures/compat/v1/{name} is not what it was");
-    }
-    assert_eq!(sums.lines().count(), kept.len());
-    for (name, bytes) in containers("compat/v1") {
-        assert_eq!(verify(&bytes), Ok(()), "{name}");
-        let found = good::describe(&Container::parse(&bytes).unwrap()).unwrap();
-        let expected: serde_json::Value =
-            serde_json::from_slice(&kept[&name.replace(".kompakt", ".json")]).unwrap();
-        assert_eq!(found, expected, "{name}");
+fn files_of_all_versions_decode_for_ever() {
+    for (version, at_least) in [("compat/v1", 24), ("compat/v2", 10)] {
+        let kept = folder(version);
+        assert!(kept.len() >= at_least, "files are missing from fixtures/{version}");
+        let sums = fs::read_to_string(root().join("fixtures").join(version).join("SHA256SUMS")).unwrap();
+        let hash = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>();
+        for line in sums.lines() {
+            let (sum, name) = line.split_once("  ").unwrap();
+            assert_eq!(hash(&kept[name]), sum, "fixtures/{version}/{name} is not what it was");
+        }
+        assert_eq!(sums.lines().count(), kept.len());
+        for (name, bytes) in containers(version) {
+            assert_eq!(verify(&bytes), Ok(()), "{name}");
+            let found = good::describe(&Container::parse(&bytes).unwrap()).unwrap();
+            let expected: serde_json::Value =
+                serde_json::from_slice(&kept[&name.replace(".kompakt", ".json")]).unwrap();
+            assert_eq!(found, expected, "{name}");
+        }
     }
 }
 
