@@ -89,7 +89,8 @@ fn files_of_all_versions_decode_for_ever() {
         let kept = folder(version);
         assert!(kept.len() >= at_least, "files are missing from fixtures/{version}");
         let sums = fs::read_to_string(root().join("fixtures").join(version).join("SHA256SUMS")).unwrap();
-        let hash = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let hash =
+            |bytes: &[u8]| Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect::<String>();
         for line in sums.lines() {
             let (sum, name) = line.split_once("  ").unwrap();
             assert_eq!(hash(&kept[name]), sum, "fixtures/{version}/{name} is not what it was");
