@@ -100,5 +100,7 @@ fn split(graph: &Graph, groups: &[Vec<Range<usize>>]) -> Result<Graph, ClusterEr
         new.push(inputs.len() + all.len() - 1);
     }
     let outputs = outputs.into_iter().map(|value| new[value]).collect();
-    Graph::new(inputs, all, outputs).map_err(|error| ClusterError::Graph(error.to_string()))
+    let sizes = graph.sizes().map(|sizes| sizes.renumbered(&new));
+    let graph = Graph::new(inputs, all, outputs).and_then(|graph| graph.with_sizes(sizes));
+    graph.map_err(|error| ClusterError::Graph(error.to_string()))
 }

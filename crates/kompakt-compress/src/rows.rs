@@ -154,7 +154,9 @@ fn with_scales(graph: &Graph, scaled: &[Option<Vec<f32>>]) -> Result<Graph, Comp
         new.push(inputs.len() + all.len() - 1);
     }
     let outputs = outputs.into_iter().map(|v| new[v]).collect();
-    Ok(Graph::new(inputs, all, outputs).map_err(CheckpointError::from)?)
+    let sizes = graph.sizes().map(|sizes| sizes.renumbered(&new));
+    let graph = Graph::new(inputs, all, outputs).and_then(|graph| graph.with_sizes(sizes));
+    Ok(graph.map_err(CheckpointError::from)?)
 }
 
 fn energies(weights: &[f32], n_rows: usize) -> Vec<f64> {

@@ -53,9 +53,11 @@ impl ContentHash {
         self.sha.update(bytes);
     }
 
-    /// Ends with the directory's bytes from key 2 to the end of key 6's value; the first eight bytes of the hash.
-    pub fn finish(mut self, directory: &[u8]) -> [u8; 8] {
+    /// Ends with the directory's bytes from key 2 to the end of key 6's value, and those of key 8 with its value if it is
+    /// there; the first eight bytes of the hash.
+    pub fn finish(mut self, directory: &[u8], sizes: &[u8]) -> [u8; 8] {
         self.sha.update(directory);
+        self.sha.update(sizes);
         let digest: [u8; 32] = self.sha.finalize().into();
         let mut hash = [0; 8];
         hash.iter_mut().zip(digest).for_each(|(to, from)| *to = from);

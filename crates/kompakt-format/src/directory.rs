@@ -11,6 +11,7 @@ use crate::{
     limits::{BASE_ELEMENTS, ELEMENTS_PER_BYTE, MAX_FIGURES, MAX_INPUTS, MAX_KEYS, MAX_PARAMETERS},
     operators,
     section::{self, CRC_BYTES, Section, SectionKind},
+    sizes,
     tiles::Tiles,
 };
 use alloc::{
@@ -20,7 +21,7 @@ use alloc::{
     vec::Vec,
 };
 use core::ops::Range;
-use kompakt_graph::{Graph, Input, MAX_NODES, Node, Param, ParamRole, default_names};
+use kompakt_graph::{Graph, Input, MAX_NODES, Node, Param, ParamRole, Sizes, default_names};
 use kompakt_prep::{MAX_NUMBERS, MAX_STEPS, Number, Pipeline, Step};
 
 /// Keys of the directory. Rule F-8.
@@ -41,6 +42,8 @@ pub mod key {
     pub const PARAMETERS: i64 = 6;
     /// The section table; left out if there is only the pool.
     pub const SECTIONS: i64 = 7;
+    /// Sizes that are given when the network is about to run.
+    pub const SIZES: i64 = 8;
     /// Names of inputs and nodes.
     pub const NAMES: i64 = -1;
     /// Number of parameters of the network as it entered the pipeline.
@@ -59,6 +62,7 @@ pub mod key {
             PREPROCESSING => "preprocessing",
             PARAMETERS => "descriptors",
             SECTIONS => "section table",
+            SIZES => "open sizes",
             NAMES => "names",
             DENSE_PARAMETERS => "dense size",
             MEASURED => "accuracy",
@@ -115,6 +119,8 @@ pub struct Directory {
     pub(crate) document: Option<Vec<u8>>,
     /// Bytes that the content hash covers: of the document, or of the file.
     pub(crate) hashed: Range<usize>,
+    /// And those of the open sizes, which it covers too.
+    pub(crate) hashed_sizes: Range<usize>,
     /// Where the directory is stored; empty in a compact file.
     pub(crate) span: Range<usize>,
     /// All keys, known or not, with the number of bytes that each takes with its value.
@@ -138,10 +144,12 @@ pub(crate) struct Raw {
     descriptors: Option<(Vec<Descriptor>, usize)>,
     sections: Option<Vec<Section>>,
     sections_at: usize,
+    sizes: Option<(Sizes, usize)>,
     names: Option<Vec<String>>,
     dense_parameters: Option<u64>,
     measured: Vec<(String, f64)>,
     hashed: Range<usize>,
+    hashed_sizes: Range<usize>,
     key_bytes: Vec<(i64, usize)>,
 }
 
@@ -290,7 +298,7 @@ impl Directory {
 
 impl Raw {
     pub(crate) fn read(cbor: &mut Cbor<'_>, end: usize, total: usize) -> Result<Self, FormatError> {
-        let mut raw = Self { hashed: end..end, ..Self::default() };
+        let mut raw = Self { hashed: end..end, hashed_sizes: end..end, ..Self::default() };
         let n = cbor.map(MAX_KEYS)?;
         let mut last = None;
         for _ in 0..n {
@@ -352,6 +360,10 @@ impl Raw {
                 self.sections_at = at;
                 self.sections = Some(section::table(cbor, end, total)?);
             }
+            key::SIZES => {
+                self.sizes = Some((sizes::sizes(cbor)?, at));
+                self.hashed_sizes = key_at..cbor.offset();
+            }
             key::NAMES => {
                 let n = cbor.array(MAX_NODES.saturating_add(MAX_INPUTS))?;
                 let names = (0..n).map(|_| cbor.text().map(String::from));
@@ -391,6 +403,12 @@ impl Raw {
         }
         let tier = self.tier.unwrap_or(Tier::Smallest);
         let graph = graph(self.inputs, self.nodes, self.outputs, self.names, self.nodes_at)?;
+        let graph = match self.sizes {
+            Some((sizes, at)) => graph
+                .with_sizes(Some(sizes))
+                .map_err(|error| FormatError::new("F-31", at, error.to_string()))?,
+            None => graph,
+        };
         let pipeline = match self.pipeline {
             Some((pipeline, at)) => Some(fitting(pipeline, &graph, at)?),
             None => None,
@@ -415,6 +433,7 @@ impl Raw {
             sections,
             document: None,
             hashed: self.hashed,
+            hashed_sizes: self.hashed_sizes,
             span,
             key_bytes: self.key_bytes,
             dense_parameters: self.dense_parameters,

@@ -69,6 +69,7 @@ mod planes;
 mod pool;
 mod raw;
 mod section;
+mod sizes;
 mod source;
 mod tiles;
 mod verify;

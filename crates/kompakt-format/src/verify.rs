@@ -91,8 +91,13 @@ impl Directory {
             verifier.pooled_before(self.descriptors.len(), pool)?;
         }
         let found = match &self.document {
-            Some(document) => verifier.hash.finish(document.get(self.hashed.clone()).unwrap_or(&[])),
-            None => verifier.hash.finish(source.part(self.hashed.start, self.hashed.len())?.as_ref()),
+            // A compact file has no open sizes.
+            Some(document) => verifier.hash.finish(document.get(self.hashed.clone()).unwrap_or(&[]), &[]),
+            None => {
+                let hashed = source.part(self.hashed.start, self.hashed.len())?;
+                let sizes = source.part(self.hashed_sizes.start, self.hashed_sizes.len())?;
+                verifier.hash.finish(hashed.as_ref(), sizes.as_ref())
+            }
         };
         if found != self.content_hash {
             broken("F-25", self.span.start, "the content hash does not fit what the file holds")?;

@@ -1,7 +1,7 @@
 //! What flows between the stages: models as safetensors, graphs and steps as JSON.
 
 use crate::Fixtures;
-use kompakt_graph::networks;
+use kompakt_graph::{Symbol, networks};
 use kompakt_model::{Model, Parameter, graph_from_json, graph_to_json};
 use kompakt_prep::{Pipeline, preset};
 use std::{
@@ -30,6 +30,12 @@ pub(crate) fn json(bytes: &[u8]) {
     if let Ok(graph) = graph_from_json(&value) {
         let again = graph_from_json(&graph_to_json(&graph));
         assert!(again.is_ok_and(|again| again == graph), "a graph changes when it is written");
+        if let Some(sizes) = graph.sizes() {
+            assert!(graph.at(&[]).is_ok(), "a graph is not at the sizes at which it is stored");
+            for pick in [|s: &Symbol| s.least, |s: &Symbol| s.most, |s: &Symbol| s.most.saturating_add(s.step)] {
+                let _ = graph.at_sizes(&sizes.symbols.iter().map(pick).collect::<Vec<_>>());
+            }
+        }
     }
     if let Ok(steps) = serde_json::from_value::<Pipeline>(value) {
         let _ = steps.hash_hex();
@@ -75,5 +81,14 @@ pub(crate) fn documents(_: &Fixtures) -> Vec<Vec<u8>> {
         .iter()
         .filter_map(|name| preset(name, &[1, 28, 28], &[0.5], &[0.5]).ok());
     let steps = steps.filter_map(|steps| serde_json::to_vec(&steps).ok());
-    graphs.chain(steps).collect()
+    graphs.chain(steps).chain([OPEN_SIZES.as_bytes().to_vec()]).collect()
 }
+
+/// A graph whose sizes are given when it is about to run: every form of a number that depends on one.
+const OPEN_SIZES: &str = r#"{"inputs": [{"name": "x", "shape": [6, 4]}],
+ "nodes": [{"op": "scale", "name": "a"}, {"op": "reshape", "shape": [2, 3, 4], "name": "b"},
+           {"op": "slice", "start": [0, 0, 0], "end": [2, 2, 4], "step": [1, 1, 1], "name": "c"}],
+ "sizes": {"symbols": [{"name": "n", "stored": 6, "least": 4, "most": 12, "step": 2}],
+           "places": [{"value": "x", "number": 0, "offset": 0, "terms": [{"factor": 1, "symbol": "n"}]},
+                      {"value": "b", "number": 1},
+                      {"value": "c", "number": 4, "offset": -1, "terms": [{"factor": 1, "value": "b", "axis": 1}]}]}}"#;

@@ -47,6 +47,26 @@ pub enum GraphError {
     /// The graph has no input, no node or no output, or refers to a value that does not exist.
     #[error("the graph {0}")]
     Structure(String),
+    /// A size that is given is not possible, or the sizes of a graph are not sound.
+    #[error("size {name:?} {problem}")]
+    Size {
+        /// The symbol's name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// At these sizes, a number of a node has no value, or the node cannot have it.
+    #[error("node {node:?} ({op}): its number {number} {problem}")]
+    Number {
+        /// The node's name.
+        node: String,
+        /// The operator's name.
+        op: &'static str,
+        /// Which of its numbers.
+        number: usize,
+        /// What is wrong, with the sizes.
+        problem: String,
+    },
     /// Values for the weight layers do not fit the layers (see [`crate::PerLayer`]).
     #[error("values by layer: {0}")]
     PerLayer(String),

@@ -17,6 +17,8 @@
 //! Parameters carry PyTorch's names and layouts: `conv1.weight` `[out, in / groups, kh, kw]`, `fc1.weight`
 //! `[out, in]`, `bn1.running_mean` `[channels]`.
 //!
+//! Sizes may be open: a graph with [`Sizes`] is stored at one size of each of its symbols, and [`Graph::at`] gives it at others.
+//!
 //! What is not here: weights, execution, files.
 #![no_std]
 
@@ -33,6 +35,7 @@ mod names;
 pub mod networks;
 mod op;
 mod per_layer;
+mod sizes;
 pub mod table;
 
 pub use channels::{ChannelReach, ChannelSource, Passage, Reader};
@@ -41,7 +44,11 @@ pub use functions::{BinaryFunction, Cell, Reduction, UnaryFunction, Update};
 pub use geometry::Convolution;
 pub use graph::{Graph, Input, Node, Param, ParamRole, ValueId};
 pub use infer::output_shape;
-pub use limits::{MAX_ADDRESSABLE_ELEMENTS, MAX_DIM, MAX_ELEMENTS, MAX_INDICES, MAX_NODES, MAX_RANK};
+pub use limits::{
+    MAX_ADDRESSABLE_ELEMENTS, MAX_DIM, MAX_ELEMENTS, MAX_INDICES, MAX_NAME_BYTES, MAX_NODES, MAX_PLACES, MAX_RANK,
+    MAX_SYMBOLS, MAX_TERMS,
+};
 pub use names::default_names;
 pub use op::{Op, Padding, Pair};
 pub use per_layer::PerLayer;
+pub use sizes::{Count, Place, Size, Sizes, Symbol};

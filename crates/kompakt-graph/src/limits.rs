@@ -8,6 +8,14 @@ pub const MAX_RANK: usize = 6;
 pub const MAX_DIM: usize = 1 << 28;
 /// The most indices of a gather.
 pub const MAX_INDICES: usize = 1 << 16;
+/// The most bytes of a name.
+pub const MAX_NAME_BYTES: usize = 255;
+/// The most symbols of a graph.
+pub const MAX_SYMBOLS: usize = 16;
+/// The most numbers that depend on them.
+pub const MAX_PLACES: usize = 1 << 16;
+/// The most terms of a size.
+pub const MAX_TERMS: usize = 4;
 /// The most elements in one value or one parameter.
 pub const MAX_ELEMENTS: u64 = 1 << 34;
 /// The most elements in one value or one parameter that this machine can address: [`MAX_ELEMENTS`], or less where

@@ -39,8 +39,10 @@ pub fn fold_batch_norm(model: &Model) -> Result<Model, CheckpointError> {
             }
         }
     }
-    remove(&model.graph, &removed, &mut nodes, &mut outputs);
-    folded.graph = Graph::new(inputs, nodes, outputs).map_err(CheckpointError::from)?;
+    let new_value = remove(&model.graph, &removed, &mut nodes, &mut outputs);
+    let sizes = model.graph.sizes().map(|sizes| sizes.renumbered(&new_value));
+    let graph = Graph::new(inputs, nodes, outputs).and_then(|graph| graph.with_sizes(sizes));
+    folded.graph = graph.map_err(CheckpointError::from)?;
     folded.check()?;
     Ok(folded)
 }
@@ -97,8 +99,13 @@ fn multiply(parameters: &mut BTreeMap<String, Parameter>, layer: &str, scale: &[
     parameters.insert(format!("{layer}.bias"), Parameter::dense(vec![scale.len()], bias.collect()));
 }
 
-/// Removes nodes of one input; their readers read that input instead.
-fn remove(graph: &Graph, removed: &[usize], nodes: &mut Vec<Node>, outputs: &mut [usize]) {
+/// Removes nodes of one input; their readers read that input instead. The new number of each value.
+fn remove(
+    graph: &Graph,
+    removed: &[usize],
+    nodes: &mut Vec<Node>,
+    outputs: &mut [usize],
+) -> Vec<usize> {
     let n_inputs = graph.inputs().len();
     let mut new_value: Vec<usize> = (0..n_inputs).collect();
     let mut next = n_inputs;
@@ -117,4 +124,5 @@ fn remove(graph: &Graph, removed: &[usize], nodes: &mut Vec<Node>, outputs: &mut
     });
     let values = nodes.iter_mut().flat_map(|n| &mut n.inputs).chain(outputs);
     values.for_each(|v| *v = new_value[*v]);
+    new_value
 }

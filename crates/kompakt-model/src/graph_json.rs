@@ -7,17 +7,17 @@
 //! ```
 //!
 //! A node without `inputs` works on the value before it; one without `name` gets its default name; without
-//! `outputs` the last value is the output. What is written is always in full except for default attributes.
+//! `outputs` the last value is the output. Open sizes are the member `sizes`, see spec/interchange.md. What is written is always in full except for default attributes.
 
-use crate::error::CheckpointError;
+use crate::{error::CheckpointError, sizes_json};
 use kompakt_graph::{Graph, Input, Node, Op, default_names};
 use serde_json::{Map, Value, json};
 
 /// Reads a graph. Errors name the node and the attribute.
 pub fn graph_from_json(value: &Value) -> Result<Graph, CheckpointError> {
     let object = value.as_object().ok_or_else(|| bad("the graph must be a JSON object".into()))?;
-    if let Some(key) = object.keys().find(|k| !["inputs", "nodes", "outputs"].contains(&k.as_str())) {
-        return Err(bad(format!("unknown member {key:?}; a graph has inputs, nodes and outputs")));
+    if let Some(key) = object.keys().find(|k| !["inputs", "nodes", "outputs", "sizes"].contains(&k.as_str())) {
+        return Err(bad(format!("unknown member {key:?}; a graph has inputs, nodes, outputs and sizes")));
     }
     let inputs = list(object, "inputs")?.iter().map(read_input).collect::<Result<Vec<_>, _>>()?;
     let entries = list(object, "nodes")?;
@@ -52,7 +52,9 @@ pub fn graph_from_json(value: &Value) -> Result<Graph, CheckpointError> {
             .map(|name| find(name, value_names.len(), "outputs"))
             .collect::<Result<_, _>>()?,
     };
-    Ok(Graph::new(inputs, nodes, outputs)?)
+    let graph = Graph::new(inputs, nodes, outputs)?;
+    let sizes = object.get("sizes").map(|sizes| sizes_json::read(sizes, &graph)).transpose().map_err(bad)?;
+    Ok(graph.with_sizes(sizes)?)
 }
 
 /// Writes a graph; [`graph_from_json`] reads it back.
@@ -74,7 +76,11 @@ pub fn graph_to_json(graph: &Graph) -> Value {
         })
         .collect();
     let outputs: Vec<&str> = graph.outputs().iter().map(|&v| graph.value_name(v)).collect();
-    json!({"inputs": inputs, "nodes": nodes, "outputs": outputs})
+    let mut object = json!({"inputs": inputs, "nodes": nodes, "outputs": outputs});
+    if let Some(sizes) = graph.sizes() {
+        object["sizes"] = sizes_json::write(sizes, graph);
+    }
+    object
 }
 
 struct Entry {

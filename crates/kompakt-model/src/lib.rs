@@ -18,6 +18,7 @@ mod codebook;
 mod error;
 mod fold;
 mod graph_json;
+mod sizes_json;
 mod metadata;
 mod model;
 mod parameter;

@@ -14,10 +14,11 @@ use kompakt_format::{
 };
 use std::{io::Write, sync::Arc};
 
-/// Whether a network may have this form: it goes into one pool.
+/// Whether a network may have this form: it goes into one pool, and all its sizes are fixed.
 pub(crate) fn suits(about: &About, layout: &Layout) -> bool {
     let graph = &about.graph;
-    graph.n_parameters() <= layout.pool_elements
+    graph.sizes().is_none()
+        && graph.n_parameters() <= layout.pool_elements
         && graph.params().iter().all(|param| param.len() <= layout.raw_from)
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn pack(
         progress(done.min(total), total);
     }
     progress(total, total);
-    let content_hash = hash.finish(&content.0);
+    let content_hash = hash.finish(&content.keys, &content.sizes);
     let file = file(content_hash, &pool.stream.finish());
     if file.len() > MAX_COMPACT_BYTES {
         return Ok(None);

@@ -2,15 +2,24 @@
 
 use crate::{cbor::Cbor, content::About, error::PackError, operators, sections::Entry, sections::Spool};
 use kompakt_format::{Descriptor, MAGIC, SectionKind, Tier, VERSION, input_names, key};
-use kompakt_graph::{Graph, default_names};
+use kompakt_graph::{Count, Graph, Place, Size, Sizes, Symbol, default_names};
 use kompakt_prep::{Number, Pipeline};
 
-/// The part of the directory that the content hash covers: keys 2 to 6, and how many they are.
+/// The parts of the directory that the content hash covers.
+pub(crate) struct Content {
+    /// Keys 2 to 6.
+    pub(crate) keys: Vec<u8>,
+    n_keys: usize,
+    /// Key 8; empty if no size is open.
+    pub(crate) sizes: Vec<u8>,
+}
+
+/// See [`Content`].
 pub(crate) fn content(
     graph: &Graph,
     pipeline: Option<&Pipeline>,
     descriptors: &[Descriptor],
-) -> Result<(Vec<u8>, usize), PackError> {
+) -> Result<Content, PackError> {
     let mut cbor = Cbor::default();
     let mut n_keys = 3;
     cbor.int(key::INPUTS);
@@ -43,14 +52,43 @@ pub(crate) fn content(
     for descriptor in descriptors {
         cbor.uint(descriptor.code());
     }
-    Ok((cbor.0, n_keys))
+    let mut open = Cbor::default();
+    if let Some(sizes) = graph.sizes() {
+        open.int(key::SIZES);
+        write_sizes(&mut open, sizes);
+    }
+    Ok(Content { keys: cbor.0, n_keys, sizes: open.0 })
+}
+
+fn write_sizes(cbor: &mut Cbor, sizes: &Sizes) {
+    cbor.array(2).array(sizes.symbols.len());
+    for Symbol { name, stored, least, most, step } in &sizes.symbols {
+        cbor.array(5).text(name).size(*stored).size(*least).size(*most).size(*step);
+    }
+    cbor.array(sizes.places.len());
+    for Place { value, number, size } in &sizes.places {
+        match size {
+            Size::Rest => {
+                cbor.array(2).size(*value).size(*number);
+            }
+            Size::Sum { offset, terms } => {
+                cbor.array(3 + terms.len()).size(*value).size(*number).int(*offset);
+                for (factor, count) in terms {
+                    match count {
+                        Count::Symbol(symbol) => cbor.array(2).int(*factor).size(*symbol),
+                        Count::Dimension { value, axis } => cbor.array(3).int(*factor).size(*value).size(*axis),
+                    };
+                }
+            }
+        }
+    }
 }
 
 /// The directory of a compact file, without its content hash: the map's head, then the content.
-pub(crate) fn head(content: &(Vec<u8>, usize)) -> Vec<u8> {
+pub(crate) fn head(content: &Content) -> Vec<u8> {
     let mut cbor = Cbor::default();
-    cbor.map(content.1 + 1);
-    cbor.0.extend(&content.0);
+    cbor.map(content.n_keys + 1);
+    cbor.0.extend(&content.keys);
     cbor.0
 }
 
@@ -75,14 +113,15 @@ fn preprocessing(cbor: &mut Cbor, pipeline: &Pipeline) {
 pub(crate) fn directory(
     tier: Tier,
     hash: [u8; 8],
-    content: &(Vec<u8>, usize),
+    content: &Content,
     entries: &[Entry],
     about: &About,
 ) -> Vec<u8> {
     let only_pool = matches!(entries, [Entry { kind: SectionKind::Pool, .. }]);
     let names = about.names.as_deref();
-    let n_keys = content.1
+    let n_keys = content.n_keys
         + 1
+        + usize::from(!content.sizes.is_empty())
         + usize::from(tier != Tier::Smallest)
         + usize::from(!only_pool)
         + usize::from(names.is_some())
@@ -94,11 +133,12 @@ pub(crate) fn directory(
         cbor.int(key::TIER).uint(tier.code());
     }
     cbor.int(key::CONTENT_HASH).bytes(&hash);
-    cbor.0.extend(&content.0);
+    cbor.0.extend(&content.keys);
     if !only_pool {
         cbor.int(key::SECTIONS).array(entries.len());
         entries.iter().for_each(|e| section(&mut cbor, e));
     }
+    cbor.0.extend(&content.sizes);
     if let Some(names) = names {
         cbor.int(key::NAMES).array(names.len());
         for name in names {

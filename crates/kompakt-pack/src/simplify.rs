@@ -6,6 +6,7 @@ use kompakt_graph::{Graph, Op};
 /// Removes dropout and identity. Other nodes keep their names, so parameters keep theirs.
 pub(crate) fn without_idle_nodes(graph: Graph) -> Result<Graph, PackError> {
     let n_inputs = graph.inputs().len();
+    let sizes = graph.sizes().cloned();
     let (inputs, nodes, outputs) = graph.into_parts();
     // For each old value the new one.
     let mut renamed: Vec<usize> = (0..n_inputs).collect();
@@ -19,5 +20,6 @@ pub(crate) fn without_idle_nodes(graph: Graph) -> Result<Graph, PackError> {
             kept.push(node);
         }
     }
-    Ok(Graph::new(inputs, kept, outputs.iter().map(|&v| renamed[v]).collect())?)
+    let graph = Graph::new(inputs, kept, outputs.iter().map(|&v| renamed[v]).collect())?;
+    Ok(graph.with_sizes(sizes.map(|sizes| sizes.renumbered(&renamed)))?)
 }

@@ -311,7 +311,7 @@ impl<'a> Packing<'a> {
             self.spool.push(section)?;
         }
         let content = directory::content(&self.about.graph, self.about.pipeline.as_ref(), &self.descriptors)?;
-        let content_hash = self.hash.finish(&content.0);
+        let content_hash = self.hash.finish(&content.keys, &content.sizes);
 
         let mut pool = Spool::new(self.place);
         pool.push(first)?;

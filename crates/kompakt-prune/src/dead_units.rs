@@ -152,11 +152,13 @@ fn shrink(model: &mut Model, node: usize, readers: &[Reader], keep: &[bool]) -> 
     for reader in readers {
         retain(model, &name(&graph, reader.node, "weight"), 1, reader.span, keep);
     }
+    let sizes = graph.sizes().cloned();
     let (inputs, mut nodes, outputs) = graph.into_parts();
     if let Op::Linear { out_features: n, .. } | Op::Conv2d { out_channels: n, .. } = &mut nodes[node].op {
         *n = keep.iter().filter(|k| **k).count();
     }
-    model.graph = Graph::new(inputs, nodes, outputs).map_err(kompakt_model::CheckpointError::from)?;
+    let graph = Graph::new(inputs, nodes, outputs).and_then(|graph| graph.with_sizes(sizes));
+    model.graph = graph.map_err(kompakt_model::CheckpointError::from)?;
     Ok(())
 }
 

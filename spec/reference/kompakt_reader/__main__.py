@@ -6,6 +6,7 @@ import json
 import struct
 import sys
 
+from . import sizes
 from .container import TIERS, Container
 from .refused import Refused
 
@@ -29,6 +30,7 @@ def summary(container, decoded):
                 "sha256": digest(values),
             }
         )
+    open_sizes = {} if container.sizes is None else {"sizes": sizes.summary(container.sizes, container.graph)}
     found = {
         "tier": TIERS[container.tier],
         "content_hash": container.content_hash.hex(),
@@ -43,6 +45,7 @@ def summary(container, decoded):
         "provenance": container.provenance(),
         "self_tests": [{"seed": seed, "expected": expected} for seed, expected in container.self_tests()],
         "tensors": tensors,
+        **open_sizes,
     }
     ranges = [{"value": value, "low": low, "high": high} for value, low, high in container.ranges()]
     return found | ({"ranges": ranges} if ranges else {})

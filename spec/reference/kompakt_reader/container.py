@@ -5,7 +5,7 @@ import struct
 import zlib
 from math import isfinite
 
-from . import cbor, prep
+from . import cbor, prep, sizes
 from .cbor import Float
 from .graph import MAX_NODES, MAX_RANK, Graph, is_int, is_size, is_sizes, read_node
 from .refused import Refused, need
@@ -20,7 +20,7 @@ BASE_ELEMENTS, ELEMENTS_PER_BYTE = 1 << 24, 1 << 12
 ALIGNED_FROM, ALIGNMENT = 4096, 64
 
 TIERS = {0: "smallest", 1: "stream", 2: "direct"}
-TIER, CONTENT_HASH, INPUTS, NODES, OUTPUTS, PREPROCESSING, PARAMETERS, SECTIONS = range(8)
+TIER, CONTENT_HASH, INPUTS, NODES, OUTPUTS, PREPROCESSING, PARAMETERS, SECTIONS, SIZES = range(9)
 NAMES, DENSE_PARAMETERS, MEASURED = -1, -2, -3
 FORMATS = ("f32", "f16", "scaled")
 POOL, NUMBERS, ADAPTIVE, RAW, DIRECT_TILES, STREAM_TILES, STREAM_TABLES = range(7)
@@ -210,13 +210,13 @@ class Container:
         self.spans, last = {}, b""
         self.tier, self.content_hash, self.inputs, self.nodes, self.outputs = 0, None, [], [], None
         self.raw_shape, self.steps, self.descriptors, self.lines, self.names = None, [], None, None, None
-        self.dense_parameters, self.measured = None, {}
+        self.dense_parameters, self.measured, self.sizes = None, {}, None
         # First each value by itself, in order; then what they are together.
         for key, encoded, item, span in entries:
             need(is_int(key), "F-7", span[0], "a key that is no whole number")
             need(-(2**63) <= key < 2**63, "F-6", span[0], "a key beyond 64 bits")
             need(encoded > last, "F-6", span[0], "keys not ascending")
-            need(key <= SECTIONS, "F-8", span[0], f"key {key} is unknown")
+            need(key <= SIZES, "F-8", span[0], f"key {key} is unknown")
             last, self.spans[key] = encoded, span
             if key in READERS:
                 READERS[key](self, item, self.at(key))
@@ -282,6 +282,9 @@ class Container:
             need(is_size(n), "F-7", at, "no descriptor")
             self.descriptors.append(Descriptor(n, at))
 
+    def read_sizes(self, item, at):
+        self.sizes = sizes.read(item, at)
+
     def read_names(self, names, at):
         need(isinstance(names, list) and all(isinstance(n, str) for n in names), "F-7", at, "no names")
         self.names = names
@@ -303,6 +306,8 @@ class Container:
         need(self.content_hash is not None and self.descriptors is not None, "F-7", at, "no hash, or no descriptors")
         need(self.inputs and self.nodes, "F-7", at, "no inputs, or no nodes")
         self.graph = Graph(self.inputs, self.nodes, self.outputs, self.names, self.at(NODES))
+        if self.sizes is not None:
+            sizes.check(self.sizes, self.graph, self.at(SIZES))
         if self.raw_shape is None:
             self.raw_shape = self.graph.shapes[0]
         else:
@@ -427,8 +432,10 @@ class Container:
         for parameter in decoded:
             content.update(parameter.hashed())
         content.update(self.document[self.spans[INPUTS][0] - self.start : self.spans[PARAMETERS][2] - self.start])
-        need(content.digest()[:8] == self.content_hash, "F-25", self.start, "the content hash does not fit")
+        if SIZES in self.spans:
+            content.update(self.document[self.spans[SIZES][0] - self.start : self.spans[SIZES][2] - self.start])
         self.labels(), self.provenance(), self.self_tests(), self.ranges()
+        need(content.digest()[:8] == self.content_hash, "F-25", self.start, "the content hash does not fit")
         return decoded
 
     # Ancillary
@@ -505,6 +512,7 @@ READERS = {
     PREPROCESSING: Container.read_preprocessing,
     PARAMETERS: Container.read_descriptors,
     SECTIONS: Container.read_sections,
+    SIZES: Container.read_sizes,
     NAMES: Container.read_names,
     DENSE_PARAMETERS: Container.read_dense_parameters,
     MEASURED: Container.read_measured,

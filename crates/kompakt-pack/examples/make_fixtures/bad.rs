@@ -46,6 +46,7 @@ pub(crate) fn files(good: &Files) -> Result<Files> {
     directory(&mut bad);
     defaults(&mut bad);
     graph(&mut bad);
+    open_sizes(&mut bad);
     table(&mut bad);
     payloads(&mut bad);
     ancillary(&mut bad);
@@ -123,7 +124,7 @@ fn directory(bad: &mut Bad<'_>) {
     bad.tiny("F-7-text-for-a-key", |e| {
         e.change(|e| e.trailing = vec![0x61, b'x', 0]).change(|e| e.n_keys = Some(5))
     });
-    bad.tiny("F-8-critical-key", |e| e.set(8, 0));
+    bad.tiny("F-8-critical-key", |e| e.set(9, 0));
     bad.tiny("F-9-tier-3", |e| e.set(0, 3));
     bad.tiny("F-14-one-descriptor-too-few", |e| e.set(6, array![22, 2]));
     bad.tiny("F-14-unknown-number-format", |e| e.set(6, array![22, 3, 22]));
@@ -225,6 +226,36 @@ fn graph(bad: &mut Bad<'_>) {
     bad.changed("F-13-step-on-a-vector", "perceptron-smallest", |e| {
         e.set(5, array![array![64], array![10, half()]])
     });
+}
+
+/// Key 8 of a network with an input of 4, `linear` of 3, `relu`, `linear` of 2.
+fn open_sizes(bad: &mut Bad<'_>) {
+    let n = || array![Item::Text("n"), 4, 1, 8, 1];
+    let input = || array![0, 0, 0, array![1, 0]];
+    let mut key = |name: &str, symbols: Item, places: Item| {
+        bad.tiny(name, |e| e.set(8, array![symbols, places]));
+    };
+    key("F-7-symbol-without-a-step", array![array![Item::Text("n"), 4, 1, 8]], array![input()]);
+    key("F-7-offset-without-a-term", array![n()], array![array![0, 0, 0]]);
+    key("F-15-too-many-symbols", Item::Array(vec![n(); 17]), array![input()]);
+    key("F-15-too-many-terms", array![n()], array![Item::Array(vec![0.into(); 8])]);
+    key("F-31-no-symbols", array![], array![]);
+    key("F-31-symbol-of-no-input", array![n()], array![]);
+    key("F-31-symbol-twice", array![n(), n()], array![array![0, 0, 0, array![1, 0], array![0, 1]]]);
+    key("F-31-stored-beyond-the-most", array![array![Item::Text("n"), 4, 1, 3, 1]], array![input()]);
+    key("F-31-most-between-two-steps", array![array![Item::Text("n"), 4, 1, 8, 3]], array![input()]);
+    key("F-31-step-0", array![array![Item::Text("n"), 4, 4, 4, 0]], array![input()]);
+    key("F-31-least-0", array![array![Item::Text("n"), 4, 0, 8, 1]], array![input()]);
+    key("F-31-most-of-2-to-the-40", array![array![Item::Text("n"), 4, 1, 1 << 40, 1]], array![input()]);
+    key("F-31-name-with-a-control-character", array![array![Item::Text("n\u{7}"), 4, 1, 8, 1]], array![input()]);
+    key("F-31-another-number-than-is-stored", array![n()], array![array![0, 0, 1, array![1, 0]]]);
+    key("F-31-place-twice", array![n()], array![input(), input()]);
+    key("F-31-place-of-a-value-that-is-not-there", array![n()], array![input(), array![9, 0, 0, array![1, 0]]]);
+    key("F-31-place-of-a-number-that-is-not-there", array![n()], array![input(), array![1, 1, 0, array![1, 0]]]);
+    key("F-31-rest-of-a-layer", array![n()], array![input(), array![1, 0]]);
+    key("F-31-term-of-a-later-value", array![n()], array![input(), array![1, 0, 0, array![1, 2, 0]]]);
+    key("F-31-factor-0", array![n()], array![array![0, 0, 4, array![0, 0]]]);
+    key("F-31-factor-past-64-bits", array![n()], array![array![0, 0, 4 - (1 << 62), array![1 << 60, 0]]]);
 }
 
 fn table(bad: &mut Bad<'_>) {

@@ -51,7 +51,8 @@ fn head(major: u8, n: u64) -> Vec<u8> {
         0..=23 => vec![major | n as u8],
         24..=0xff => vec![major | 24, n as u8],
         0x100..=0xffff => [&[major | 25][..], &(n as u16).to_be_bytes()].concat(),
-        _ => [&[major | 26][..], &(n as u32).to_be_bytes()].concat(),
+        0x1_0000..=0xffff_ffff => [&[major | 26][..], &(n as u32).to_be_bytes()].concat(),
+        _ => [&[major | 27][..], &n.to_be_bytes()].concat(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Small containers that must decode, each with what it holds as JSON beside it.
 
 use kompakt_format::{Container, Tier, ValueRange};
-use kompakt_graph::{BinaryFunction, Cell, Graph, Op, Reduction, UnaryFunction, Update};
+use kompakt_graph::{
+    BinaryFunction, Cell, Count, Graph, Op, Place, Reduction, Size, Sizes, Symbol, UnaryFunction, Update,
+};
 use kompakt_model::{Model, Parameter, StageRecord, graph_from_json};
 use kompakt_pack::{
     InMemory, Layout, Options, Packed, order_units,
@@ -28,6 +30,7 @@ pub(crate) fn files() -> Result<Files> {
     all_operators(&mut files)?;
     functions(&mut files)?;
     recurrent(&mut files)?;
+    open_sizes(&mut files)?;
     large_sections(&mut files)?;
     extremes(&mut files)?;
     ranges(&mut files)?;
@@ -397,6 +400,52 @@ fn recurrent(files: &mut Files) -> Result<()> {
     Ok(())
 }
 
+/// A text of any length beside a picture of any even height: every form of a place; in each tier.
+fn open_sizes(files: &mut Files) -> Result<()> {
+    let sum = |value: &str, number: usize, offset: i64, terms: Value| {
+        json!({"value": value, "number": number, "offset": offset, "terms": terms})
+    };
+    let seq = |factor: i64| json!([{"factor": factor, "symbol": "seq"}]);
+    let graph = graph(json!({
+        "inputs": [{"name": "text", "shape": [6]}],
+        "nodes": [
+            {"op": "embedding", "rows": 10, "features": 8, "name": "words"},
+            {"op": "constant", "shape": [16, 8], "inputs": ["text"], "name": "places"},
+            {"op": "slice", "start": [0, 0], "end": [6, 8], "step": [1, 1], "name": "used"},
+            {"op": "add", "inputs": ["words", "used"], "name": "placed"},
+            {"op": "reshape", "shape": [6, 2, 4], "name": "heads"},
+            {"op": "transpose", "axes": [1, 0, 2], "name": "turned"},
+            {"op": "conv2d", "out_channels": 3, "kernel": [3, 1], "stride": [2, 1], "padding": [1, 0, 1, 0],
+             "name": "strided"},
+            {"op": "reshape", "shape": [3, 12], "name": "rows"},
+            {"op": "reshape", "shape": [3, 3, 4], "name": "again"},
+            {"op": "slice", "start": [0, 1, 0], "end": [3, 3, 4], "step": [1, 1, 1], "name": "later"},
+            {"op": "pad", "before": [0, 0, 0], "after": [0, 5, 0], "name": "padded"},
+            {"op": "reduce", "function": "mean", "axes": [1, 2], "name": "mean"},
+            {"op": "flatten", "name": "flat"},
+        ],
+        "outputs": ["flat", "padded"],
+        "sizes": {
+            "symbols": [{"name": "seq", "stored": 6, "least": 4, "most": 16, "step": 2}],
+            "places": [
+                sum("text", 0, 0, seq(1)),
+                sum("used", 2, 0, json!([{"factor": 1, "value": "words", "axis": 0}])),
+                sum("heads", 0, 0, seq(1)),
+                {"value": "rows", "number": 1},
+                sum("again", 1, 0, json!([{"factor": 1, "value": "strided", "axis": 1}])),
+                sum("later", 4, 0, json!([{"factor": 1, "value": "again", "axis": 1}])),
+                sum("padded", 4, 2, json!([{"factor": 1, "symbol": "seq"}, {"factor": -1, "value": "strided", "axis": 1}])),
+            ],
+        },
+    }))?;
+    let recipe = Recipe { density: 0.8, n_levels: 6, numbers: NumberChoice::F32, seed: 11 };
+    let model = synthetic::model(graph, recipe)?;
+    for tier in TIERS {
+        add(files, &format!("open-sizes-{}", tier.name()), &model, &Options::new(tier), 2)?;
+    }
+    Ok(())
+}
+
 /// Tensors with sections of their own: aligned tiles, adaptive streams.
 fn large_sections(files: &mut Files) -> Result<()> {
     let graph = graph(json!({
@@ -483,7 +532,7 @@ pub(crate) fn describe(container: &Container<'_>) -> Result<Value> {
     }
     let names = graph.inputs().iter().map(|i| &i.name).chain(graph.nodes().iter().map(|n| &n.name));
     let tests = container.self_tests()?;
-    let mut all = json!({
+    let mut described = json!({
         "tier": container.tier().name(),
         "content_hash": hex(&container.content_hash()),
         "inputs": graph.inputs().iter().map(|i| &i.shape).collect::<Vec<_>>(),
@@ -502,9 +551,36 @@ pub(crate) fn describe(container: &Container<'_>) -> Result<Value> {
     if !ranges.is_empty() {
         let one =
             |r: &ValueRange| json!({"value": r.value, "low": f64::from(r.low), "high": f64::from(r.high)});
-        all["ranges"] = ranges.iter().map(one).collect();
+        described["ranges"] = ranges.iter().map(one).collect();
     }
-    Ok(all)
+    if let Some(sizes) = graph.sizes() {
+        described["sizes"] = describe_sizes(graph, sizes)?;
+    }
+    Ok(described)
+}
+
+/// Symbols, places, and the shapes of all values at the greatest sizes.
+fn describe_sizes(graph: &Graph, sizes: &Sizes) -> Result<Value> {
+    let most: Vec<usize> = sizes.symbols.iter().map(|symbol| symbol.most).collect();
+    let greatest = graph.at_sizes(&most)?;
+    let n_values = graph.inputs().len() + graph.nodes().len();
+    let place = |place: &Place| {
+        let mut numbers = vec![json!(place.value), json!(place.number)];
+        if let Size::Sum { offset, terms } = &place.size {
+            numbers.push(json!(offset));
+            numbers.extend(terms.iter().map(|(factor, count)| match count {
+                Count::Symbol(symbol) => json!([factor, symbol]),
+                Count::Dimension { value, axis } => json!([factor, value, axis]),
+            }));
+        }
+        numbers
+    };
+    let symbol = |s: &Symbol| json!([s.name, s.stored, s.least, s.most, s.step]);
+    Ok(json!({
+        "symbols": sizes.symbols.iter().map(symbol).collect::<Vec<_>>(),
+        "places": sizes.places.iter().map(place).collect::<Vec<_>>(),
+        "greatest": (0..n_values).map(|value| greatest.shape(value)).collect::<Vec<_>>(),
+    }))
 }
 
 fn hex(bytes: &[u8]) -> String {
