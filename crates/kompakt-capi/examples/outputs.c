@@ -1,4 +1,5 @@
-/* Prints every output for an all-grey input:  cc outputs.c -I ../include -lkompakt_capi && ./a.out model.kompakt */
+/* Prints every output for an all-grey input:  cc outputs.c -I ../include -lkompakt_capi && ./a.out model.kompakt
+   With numbers after the file: at these sizes of what the network leaves open, in its order. */
 #include "kompakt.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,13 @@ int main(int argc, char **argv) {
     kompakt_session *session = NULL;
     if (argc < 2 || kompakt_open(argv[1], NULL, &session) != KOMPAKT_STATUS_OK) {
         fprintf(stderr, "outputs: %s\n", argc < 2 ? "which file?" : kompakt_last_error());
+        return 1;
+    }
+    size_t sizes[16] = {0}, n_sizes = kompakt_n_sizes(session);
+    for (size_t i = 0; i < n_sizes && i < 16 && i + 2 < (size_t)argc; i++) sizes[i] = strtoul(argv[i + 2], NULL, 10);
+    if (kompakt_resize(session, sizes) != KOMPAKT_STATUS_OK) {
+        fprintf(stderr, "outputs: %s\n", kompakt_last_error());
+        kompakt_close(session);
         return 1;
     }
     size_t n_inputs = kompakt_n_inputs(session), n_outputs = kompakt_n_outputs(session);

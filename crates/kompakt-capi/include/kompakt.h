@@ -110,6 +110,28 @@ typedef struct kompakt_device {
   const char *decode;
 } kompakt_device;
 
+/*
+ An open size.
+ */
+typedef struct kompakt_range {
+  /*
+   At which the session runs.
+   */
+  size_t now;
+  /*
+   The least that it may be.
+   */
+  size_t least;
+  /*
+   The greatest that it may be.
+   */
+  size_t most;
+  /*
+   It may be least, least + step, and so on.
+   */
+  size_t step;
+} kompakt_range;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -292,6 +314,40 @@ size_t kompakt_output_shape_at(const struct kompakt_session *session,
                                size_t index,
                                size_t *dims,
                                size_t capacity);
+
+/*
+ How many sizes the network leaves open: the length of a text, the height of a picture.
+
+ # Safety
+ `session` is null or open.
+ */
+size_t kompakt_n_sizes(const struct kompakt_session *session);
+
+/*
+ The name of open size `index`, or null where there is no such size. Valid until kompakt_close.
+
+ # Safety
+ `session` is null or open.
+ */
+const char *kompakt_size_name(const struct kompakt_session *session, size_t index);
+
+/*
+ Open size `index`; all zero where there is no such size.
+
+ # Safety
+ `session` is null or open.
+ */
+struct kompakt_range kompakt_size(const struct kompakt_session *session, size_t index);
+
+/*
+ Makes the session ready for other sizes: `sizes` holds one for each open size, 0 where it stays as it is. Afterwards lengths
+ and shapes of inputs and outputs are others; names stay where they are. On an error the session stays as it was.
+
+ # Safety
+ `session` is open, and used by this thread alone; `sizes` holds kompakt_n_sizes numbers.
+ */
+enum kompakt_status kompakt_resize(struct kompakt_session *session,
+                                   const size_t *sizes);
 
 /*
  How many classes the file names.

@@ -21,6 +21,8 @@ pub struct KompaktSession {
     session: OwnedSession,
     /// Names of the classes, ended by a zero.
     labels: Vec<CString>,
+    /// Names of the open sizes, ended by a zero.
+    sizes: Vec<CString>,
     /// Numbers of one raw input, of one prepared input, of the first output.
     raw_len: usize,
     input_len: usize,
@@ -62,21 +64,31 @@ impl KompaktSession {
             model.verify()?;
         }
         let labels = model.labels().iter().map(|label| text(label)).collect();
+        let sizes = model.open_sizes().iter().map(|symbol| text(&symbol.name)).collect();
         let session = OwnedSession::with_session(model, make)?;
-        let lens = session.look(|s| {
-            let len = |shape: &[usize]| shape.iter().product::<usize>();
-            [len(&s.raw_shape()), len(s.input_shape()), len(s.output_shape())]
-        });
         let (inputs, outputs) = session.look(|s| {
-            let mut inputs: Vec<Port> = s.inputs().iter().map(Port::from).collect();
+            (s.inputs().iter().map(Port::from).collect(), s.outputs().iter().map(Port::from).collect())
+        });
+        let mut this =
+            Self { session, labels, sizes, raw_len: 0, input_len: 0, output_len: 0, inputs, outputs };
+        this.measure();
+        Ok(this)
+    }
+
+    /// Takes shapes and lengths from the session; names stay where they are.
+    fn measure(&mut self) {
+        let Self { session, raw_len, input_len, output_len, inputs, outputs, .. } = self;
+        session.look(|s| {
+            let len = |shape: &[usize]| shape.iter().product::<usize>();
+            (*raw_len, *input_len, *output_len) =
+                (len(&s.raw_shape()), len(s.input_shape()), len(s.output_shape()));
+            let ports = inputs.iter_mut().zip(s.inputs()).chain(outputs.iter_mut().zip(s.outputs()));
+            ports.for_each(|(port, of)| (port.shape, port.len) = (of.shape.clone(), of.len));
             // What comes in is raw where the file has preprocessing, which networks of one input have alone.
             if let [input] = &mut inputs[..] {
-                (input.shape, input.len) = (s.raw_shape(), lens[0]);
+                (input.shape, input.len) = (s.raw_shape(), *raw_len);
             }
-            (inputs, s.outputs().iter().map(Port::from).collect())
         });
-        let [raw_len, input_len, output_len] = lens;
-        Ok(Self { session, labels, raw_len, input_len, output_len, inputs, outputs })
     }
 }
 
@@ -322,6 +334,86 @@ pub unsafe extern "C" fn kompakt_output_shape_at(
     let port = unsafe { session.as_ref() }.and_then(|s| s.outputs.get(index));
     // SAFETY: the caller's promise.
     port.map_or(0, |port| unsafe { write_shape(&port.shape, dims, capacity) })
+}
+
+/// How many sizes the network leaves open: the length of a text, the height of a picture.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_n_sizes(session: *const KompaktSession) -> usize {
+    // SAFETY: the caller's promise.
+    unsafe { session.as_ref() }.map_or(0, |s| s.sizes.len())
+}
+
+/// The name of open size `index`, or null where there is no such size. Valid until kompakt_close.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_size_name(session: *const KompaktSession, index: usize) -> *const c_char {
+    // SAFETY: the caller's promise.
+    let name = unsafe { session.as_ref() }.and_then(|s| s.sizes.get(index));
+    name.map_or(std::ptr::null(), |name| name.as_ptr())
+}
+
+/// An open size.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KompaktSize {
+    /// At which the session runs.
+    pub now: usize,
+    /// The least that it may be.
+    pub least: usize,
+    /// The greatest that it may be.
+    pub most: usize,
+    /// It may be least, least + step, and so on.
+    pub step: usize,
+}
+
+/// Open size `index`; all zero where there is no such size.
+///
+/// # Safety
+/// `session` is null or open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_size(session: *const KompaktSession, index: usize) -> KompaktSize {
+    // SAFETY: the caller's promise.
+    let Some(session) = (unsafe { session.as_ref() }) else { return KompaktSize::default() };
+    session.session.look(|s| match (s.model().open_sizes().get(index), s.sizes().get(index)) {
+        (Some(symbol), Some(&now)) => {
+            KompaktSize { now, least: symbol.least, most: symbol.most, step: symbol.step }
+        }
+        _ => KompaktSize::default(),
+    })
+}
+
+/// Makes the session ready for other sizes: `sizes` holds one for each open size, 0 where it stays as it is. Afterwards lengths
+/// and shapes of inputs and outputs are others; names stay where they are. On an error the session stays as it was.
+///
+/// # Safety
+/// `session` is open, and used by this thread alone; `sizes` holds kompakt_n_sizes numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kompakt_resize(session: *mut KompaktSession, sizes: *const usize) -> KompaktStatus {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let session = unsafe { session.as_mut() }.ok_or_else(|| argument("session is null"))?;
+        if session.sizes.is_empty() {
+            return Ok(());
+        }
+        if sizes.is_null() {
+            return Err(argument("sizes is null"));
+        }
+        // SAFETY: not null; length by the caller's promise.
+        let sizes = unsafe { slice::from_raw_parts(sizes, session.sizes.len()) };
+        session.session.with(|s| {
+            let given = s.model().open_sizes().iter().zip(sizes).filter(|(_, size)| **size > 0);
+            let given: Vec<(String, usize)> =
+                given.map(|(symbol, &size)| (symbol.name.clone(), size)).collect();
+            s.resize(&given)
+        })?;
+        session.measure();
+        Ok(())
+    })
 }
 
 /// How many classes the file names.

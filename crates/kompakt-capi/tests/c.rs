@@ -88,3 +88,22 @@ fn all_outputs_reach_c_with_their_names() {
     assert!(found.status.success(), "{found:?}");
     assert_eq!(String::from_utf8_lossy(&found.stdout), expected);
 }
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "names of libraries and options of cc are those of Linux")]
+fn a_session_is_resized_from_c() {
+    let path = package().join("../../fixtures/good/open-sizes-stream.kompakt");
+    let model = Model::map(&path).unwrap();
+    let mut session = Session::new(&model, &SessionOptions::default()).unwrap();
+    session.resize(&[("seq".into(), 10)]).unwrap();
+    session.run(&[0.5; 10], 1).unwrap();
+    let program = example("outputs").unwrap();
+    let found = Command::new(&program).arg(&path).arg("10").output().unwrap();
+    assert!(found.status.success(), "{found:?}");
+    let text = String::from_utf8_lossy(&found.stdout).into_owned();
+    let values: String = session.output(1).iter().map(|v| format!(" {v:.6}")).collect();
+    assert!(text.contains(&format!("padded 3 11 4:{values}\n")), "{text}");
+    let refused = Command::new(&program).arg(&path).arg("11").output().unwrap();
+    let error = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(error, "outputs: size \"seq\" is 11; it may be 4 to 16 in steps of 2\n");
+}

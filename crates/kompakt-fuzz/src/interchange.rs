@@ -32,7 +32,9 @@ pub(crate) fn json(bytes: &[u8]) {
         assert!(again.is_ok_and(|again| again == graph), "a graph changes when it is written");
         if let Some(sizes) = graph.sizes() {
             assert!(graph.at(&[]).is_ok(), "a graph is not at the sizes at which it is stored");
-            for pick in [|s: &Symbol| s.least, |s: &Symbol| s.most, |s: &Symbol| s.most.saturating_add(s.step)] {
+            for pick in
+                [|s: &Symbol| s.least, |s: &Symbol| s.most, |s: &Symbol| s.most.saturating_add(s.step)]
+            {
                 let _ = graph.at_sizes(&sizes.symbols.iter().map(pick).collect::<Vec<_>>());
             }
         }

@@ -154,9 +154,11 @@ impl Graph {
         let again = self.resolved(&sizes, &stored)?;
         if again != self {
             let is_other = |(a, b): (&Node, &Node)| a != b;
-            let node = self.nodes.iter().zip(&again.nodes).position(|pair| is_other(pair));
+            let node = self.nodes.iter().zip(&again.nodes).position(is_other);
             let what = node.map_or("an input".into(), |node| format!("node {:?}", self.nodes[node].name));
-            return Err(GraphError::Structure(format!("has open sizes that do not give {what} as it is stored")));
+            return Err(GraphError::Structure(format!(
+                "has open sizes that do not give {what} as it is stored"
+            )));
         }
         self.sizes = Some(sizes);
         Ok(self)
@@ -195,7 +197,8 @@ impl Graph {
     fn resolved(&self, sizes: &Sizes, given: &[usize]) -> Result<Self, GraphError> {
         let mut inputs = self.inputs.clone();
         let n_inputs = inputs.len();
-        let (of_inputs, of_nodes) = sizes.places.split_at(sizes.places.partition_point(|p| p.value < n_inputs));
+        let (of_inputs, of_nodes) =
+            sizes.places.split_at(sizes.places.partition_point(|p| p.value < n_inputs));
         for place in of_inputs {
             let Input { name, shape } = &mut inputs[place.value];
             match (shape.get_mut(place.number), sizes.evaluate(&place.size, given, &[])) {
@@ -238,7 +241,9 @@ impl Graph {
         let graph = Self::build(inputs, self.nodes.clone(), self.outputs.clone(), resolve)?;
         match graph.params == self.params {
             true => Ok(graph),
-            false => Err(GraphError::Structure("has a parameter whose shape depends on open sizes".to_string())),
+            false => {
+                Err(GraphError::Structure("has a parameter whose shape depends on open sizes".to_string()))
+            }
         }
     }
 

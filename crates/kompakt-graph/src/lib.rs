@@ -45,8 +45,8 @@ pub use geometry::Convolution;
 pub use graph::{Graph, Input, Node, Param, ParamRole, ValueId};
 pub use infer::output_shape;
 pub use limits::{
-    MAX_ADDRESSABLE_ELEMENTS, MAX_DIM, MAX_ELEMENTS, MAX_INDICES, MAX_NAME_BYTES, MAX_NODES, MAX_PLACES, MAX_RANK,
-    MAX_SYMBOLS, MAX_TERMS,
+    MAX_ADDRESSABLE_ELEMENTS, MAX_DIM, MAX_ELEMENTS, MAX_INDICES, MAX_NAME_BYTES, MAX_NODES, MAX_PLACES,
+    MAX_RANK, MAX_SYMBOLS, MAX_TERMS,
 };
 pub use names::default_names;
 pub use op::{Op, Padding, Pair};

@@ -147,7 +147,9 @@ impl Sizes {
         for place in inputs() {
             let (Some(found), Size::Sum { offset, terms }) = (given(place), &place.size) else { continue };
             let [(factor, Count::Symbol(symbol))] = terms[..] else { continue };
-            let rest = found as i64 - offset;
+            let Some(rest) = i64::try_from(found).ok().and_then(|found| found.checked_sub(*offset)) else {
+                continue;
+            };
             if !is_known[symbol] && rest % factor == 0 && rest / factor > 0 {
                 (sizes[symbol], is_known[symbol]) = ((rest / factor) as usize, true);
             }
@@ -160,7 +162,10 @@ impl Sizes {
                 && self.evaluate(&place.size, &sizes, &[]) != Some(found)
             {
                 let names = place.size.symbols().map(|s| self.symbols[s].name.as_str()).collect::<Vec<_>>();
-                let problem = format!("gives dimension {} of input {} another size than {found}", place.number, place.value);
+                let problem = format!(
+                    "gives dimension {} of input {} another size than {found}",
+                    place.number, place.value
+                );
                 return Err(GraphError::Size { name: names.join(", "), problem });
             }
         }

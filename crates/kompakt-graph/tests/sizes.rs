@@ -160,8 +160,10 @@ fn parameters_do_not_depend_on_sizes() {
         vec![node("fc", Op::Linear { out_features: 2, bias: true }, &[0])],
         vec![1],
     );
-    let sizes =
-        Sizes { symbols: vec![symbol("n", 4, 1, 8, 1)], places: vec![place(0, 0, Size::of(Count::Symbol(0)))] };
+    let sizes = Sizes {
+        symbols: vec![symbol("n", 4, 1, 8, 1)],
+        places: vec![place(0, 0, Size::of(Count::Symbol(0)))],
+    };
     let graph = graph.unwrap().with_sizes(Some(sizes)).unwrap();
     let error = graph.at(&[("n".into(), 5)]).unwrap_err().to_string();
     assert!(error.contains("parameter whose shape depends"), "{error}");

@@ -16,7 +16,7 @@ use std::{path::PathBuf, process::ExitCode};
 fn verdict(case: &Case, path: &PathBuf) -> (&'static str, String) {
     std::fs::write(path, &case.model).unwrap();
     let mut run = |model: &_, inputs: &[Vec<f32>], n: usize| case::run_on(model, Tier::Direct, n, inputs, n);
-    let (model, checked) = match import_checked(path, &ImportOptions::default(), &mut run, &|_, _| ()) {
+    let (model, checked, _) = match import_checked(path, &ImportOptions::default(), &mut run, &|_, _| ()) {
         Ok(imported) => imported,
         Err(error @ (OnnxError::Differs { .. } | OnnxError::NotRun(_))) => {
             return ("wrong", error.to_string());

@@ -14,6 +14,10 @@
 //! no leading batch, all dimensions become the network's own, an open first one is 1, and one run of the
 //! network is one run of the file.
 //!
+//! # Open sizes
+//! Other sizes that a file leaves open stay open where imports at several sizes prove that one network is all of them; the others
+//! are fixed, and [`HeldSize`] names the operator that holds each. [`ImportOptions`] gives the stored and the greatest sizes.
+//!
 //! # Transformations
 //! Arithmetic on shapes and constants is carried out. Batch norms, scales and biases go into the layer before them.
 //! Padding becomes explicit. Operators that the interchange lacks become several that it has: a transposed
@@ -37,19 +41,23 @@ mod error;
 mod evaluate;
 mod export;
 mod external;
+mod fit;
 mod fold;
 mod import;
 mod lower;
 mod narrow;
+mod open_sizes;
 mod options;
 mod ports;
 mod proto;
 mod rules;
+mod sample;
 mod simplify;
 mod tensor;
 
 pub use check::{Checked, Progress, Run, TOLERANCE, import_checked};
 pub use error::{OnnxError, Problem};
 pub use export::export;
-pub use import::{external_files, import};
+pub use import::{external_files, import, import_with_held};
+pub use open_sizes::{DEFAULT_MOST, HeldSize};
 pub use options::ImportOptions;

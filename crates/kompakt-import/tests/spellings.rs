@@ -215,8 +215,8 @@ fn random_networks_of_all_spellings_pass_the_check() {
         let (bytes, names) = network(seed);
         std::fs::write(&path, bytes).unwrap();
         match import_checked(&path, &ImportOptions::default(), &mut run, &|_, _| ()) {
-            Ok((_, Checked::Equal { .. })) => {}
-            Ok((_, other)) => wrong.push(format!("{seed} {names:?}: {other:?}")),
+            Ok((_, Checked::Equal { .. }, _)) => {}
+            Ok((_, other, _)) => wrong.push(format!("{seed} {names:?}: {other:?}")),
             Err(error) => wrong.push(format!("{seed} {names:?}: {error}")),
         }
     }

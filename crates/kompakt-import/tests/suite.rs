@@ -19,7 +19,7 @@ fn try_case(case: &Case) -> Result<(), String> {
     std::fs::write(&path, &case.model).unwrap();
     let mut run = |model: &_, inputs: &[Vec<f32>], n: usize| case::run_on(model, Tier::Direct, n, inputs, n);
     let imported = import_checked(&path, &ImportOptions::default(), &mut run, &|_, _| ());
-    let (model, checked) = imported.map_err(|e| e.to_string())?;
+    let (model, checked, _) = imported.map_err(|e| e.to_string())?;
     if let Checked::LeftOut(reason) = checked {
         return Err(format!("not checked: {reason}"));
     }

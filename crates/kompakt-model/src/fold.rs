@@ -100,12 +100,7 @@ fn multiply(parameters: &mut BTreeMap<String, Parameter>, layer: &str, scale: &[
 }
 
 /// Removes nodes of one input; their readers read that input instead. The new number of each value.
-fn remove(
-    graph: &Graph,
-    removed: &[usize],
-    nodes: &mut Vec<Node>,
-    outputs: &mut [usize],
-) -> Vec<usize> {
+fn remove(graph: &Graph, removed: &[usize], nodes: &mut Vec<Node>, outputs: &mut [usize]) -> Vec<usize> {
     let n_inputs = graph.inputs().len();
     let mut new_value: Vec<usize> = (0..n_inputs).collect();
     let mut next = n_inputs;

@@ -16,7 +16,8 @@ use serde_json::{Map, Value, json};
 /// Reads a graph. Errors name the node and the attribute.
 pub fn graph_from_json(value: &Value) -> Result<Graph, CheckpointError> {
     let object = value.as_object().ok_or_else(|| bad("the graph must be a JSON object".into()))?;
-    if let Some(key) = object.keys().find(|k| !["inputs", "nodes", "outputs", "sizes"].contains(&k.as_str())) {
+    if let Some(key) = object.keys().find(|k| !["inputs", "nodes", "outputs", "sizes"].contains(&k.as_str()))
+    {
         return Err(bad(format!("unknown member {key:?}; a graph has inputs, nodes, outputs and sizes")));
     }
     let inputs = list(object, "inputs")?.iter().map(read_input).collect::<Result<Vec<_>, _>>()?;

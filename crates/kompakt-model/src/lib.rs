@@ -18,12 +18,12 @@ mod codebook;
 mod error;
 mod fold;
 mod graph_json;
-mod sizes_json;
 mod metadata;
 mod model;
 mod parameter;
 mod provenance;
 mod read;
+mod sizes_json;
 mod write;
 
 pub use codebook::{Ascending, ascending, move_off_zero};

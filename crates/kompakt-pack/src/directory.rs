@@ -76,7 +76,9 @@ fn write_sizes(cbor: &mut Cbor, sizes: &Sizes) {
                 for (factor, count) in terms {
                     match count {
                         Count::Symbol(symbol) => cbor.array(2).int(*factor).size(*symbol),
-                        Count::Dimension { value, axis } => cbor.array(3).int(*factor).size(*value).size(*axis),
+                        Count::Dimension { value, axis } => {
+                            cbor.array(3).int(*factor).size(*value).size(*axis)
+                        }
                     };
                 }
             }

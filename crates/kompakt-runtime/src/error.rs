@@ -32,6 +32,9 @@ pub enum RuntimeError {
         /// The sizes that the network leaves open.
         known: Vec<String>,
     },
+    /// Sizes that the network cannot have.
+    #[error(transparent)]
+    Sizes(#[from] kompakt_graph::GraphError),
     /// An executor cannot run the network, or failed to.
     #[error("{0}")]
     Executor(String),

@@ -8,6 +8,7 @@ use alloc::{
     vec::Vec,
 };
 use kompakt_format::{Container, Directory};
+use kompakt_graph::{Graph, Symbol};
 use kompakt_kernels::Isa;
 #[cfg(feature = "std")]
 use std::path::Path;
@@ -34,6 +35,8 @@ pub struct Model<'a> {
     bytes: Bytes<'a>,
     directory: Arc<Directory>,
     labels: Vec<String>,
+    /// One size for each symbol of the graph, if they are not those that are stored.
+    sizes: Option<Vec<usize>>,
 }
 
 /// The storage of a file's bytes.
@@ -94,7 +97,7 @@ impl<'a> Model<'a> {
         let container = Container::parse(bytes.get())?;
         let labels = container.labels()?;
         let directory = container.directory().clone();
-        Ok(Self { bytes, directory, labels })
+        Ok(Self { bytes, directory, labels, sizes: None })
     }
 
     /// The parsed file: graph, preprocessing, sections, history.
@@ -111,11 +114,43 @@ impl<'a> Model<'a> {
         Ok(self.container()?.verify()?)
     }
 
+    /// The same file, to be run at other sizes: those that are given by name, the others as they are stored. See
+    /// [`open_sizes`](Self::open_sizes).
+    ///
+    /// Errors: a name that the network does not have, a size outside of its range, sizes at which a node cannot work.
+    pub fn at(mut self, sizes: &[(String, usize)]) -> Result<Self, RuntimeError> {
+        let graph = self.directory.graph();
+        graph.at(sizes)?;
+        self.sizes = graph.sizes().map(|open| open.named(sizes)).transpose()?;
+        Ok(self)
+    }
+
+    /// The sizes that the file leaves open, with their ranges; none if all are fixed.
+    pub fn open_sizes(&self) -> &[Symbol] {
+        self.directory.graph().sizes().map_or(&[], |sizes| &sizes.symbols)
+    }
+
+    /// The size of each of the [open sizes](Self::open_sizes) at which the model runs.
+    pub fn sizes(&self) -> Vec<usize> {
+        match &self.sizes {
+            Some(sizes) => sizes.clone(),
+            None => self.open_sizes().iter().map(|symbol| symbol.stored).collect(),
+        }
+    }
+
+    pub(crate) fn graph(&self) -> &Graph {
+        self.directory.graph()
+    }
+
     /// The network as a program, for executors.
     ///
     /// Errors: only if the bytes have changed their length since they were opened.
     pub fn program(&self) -> Result<Program, RuntimeError> {
-        Program::new(self.container()?.graph())
+        let container = self.container()?;
+        match &self.sizes {
+            None => Program::new(container.graph()),
+            Some(sizes) => Program::new(&container.graph().at_sizes(sizes)?),
+        }
     }
 
     /// The parameters of the [program](Self::program), one layer at a time.

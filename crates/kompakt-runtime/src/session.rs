@@ -4,6 +4,7 @@ mod options;
 mod owned;
 mod port;
 mod prediction;
+mod resize;
 mod self_test;
 
 pub use options::{Activations, SessionOptions};
@@ -32,6 +33,10 @@ use prediction::{ends_in_softmax, likeliest};
 pub struct Session<'m> {
     model: &'m Model<'m>,
     executor: Box<dyn Executor + 'm>,
+    /// How the plan was made, where it can be made again for other sizes.
+    options: Option<SessionOptions>,
+    /// One size for each open size of the model.
+    sizes: Vec<usize>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
     /// Results of the last run, one per output: `[batch, len]`.
@@ -52,10 +57,12 @@ impl<'m> Session<'m> {
     /// Errors: payloads that are broken, all nodes that cannot be run, sizes that the network does not have, a RAM budget
     /// that is too small (with the least possible), a thread that cannot be started.
     pub fn new(model: &'m Model<'m>, options: &SessionOptions) -> Result<Self, RuntimeError> {
-        let program = model.program()?;
+        let open = resize::named(model, &options.sizes)?;
+        let program = resize::program(model, &open)?;
         let sizes = options.sizes(&program)?;
         let cpu = Cpu::new(model, &program, &sizes, options)?;
-        Self::of(model, &program, &sizes, Box::new(cpu), options.isa)
+        let session = Self::of(model, &program, &sizes, Box::new(cpu), options.isa, open)?;
+        Ok(Self { options: Some(options.clone()), ..session })
     }
 
     /// A session with another executor; see [`Executor`].
@@ -66,7 +73,7 @@ impl<'m> Session<'m> {
         executor: Box<dyn Executor + 'm>,
     ) -> Result<Self, RuntimeError> {
         let program = model.program()?;
-        Self::of(model, &program, &Sizes::default(), executor, Isa::best())
+        Self::of(model, &program, &Sizes::default(), executor, Isa::best(), model.sizes())
     }
 
     fn of(
@@ -75,18 +82,22 @@ impl<'m> Session<'m> {
         sizes: &Sizes,
         executor: Box<dyn Executor + 'm>,
         isa: Isa,
+        open: Vec<usize>,
     ) -> Result<Self, RuntimeError> {
         let input = |&value: &usize| Port::new(program, value, &program.values()[value].name, sizes);
         let inputs: Vec<Port> = program.inputs().iter().map(input).collect();
         let named = program.outputs().iter().zip(program.output_names());
         let outputs: Vec<Port> = named.map(|(&value, name)| Port::new(program, value, name, sizes)).collect();
+        let pipeline = resize::pipeline(model, &inputs)?;
         Ok(Self {
             model,
             executor,
+            options: None,
+            sizes: open,
             results: outputs.iter().map(|_| Vec::new()).collect(),
             inputs,
             outputs,
-            pipeline: model.container()?.pipeline().filter(|p| !p.is_identity()).cloned(),
+            pipeline,
             prepared: Vec::new(),
             prep_scratch: kompakt_prep::Scratch::default(),
             predictions: Vec::new(),
@@ -151,11 +162,16 @@ impl<'m> Session<'m> {
         Ok(self.output(0))
     }
 
-    /// Runs a network with any number of inputs; [`output`](Self::output) returns the results.
+    /// Runs a network with any number of inputs; [`output`](Self::output) returns the results. Inputs of other lengths that
+    /// say which sizes are meant make the session [resize](Self::resize) itself; where they do not (a picture of open height and
+    /// width), [`resize_to`](Self::resize_to) takes their shapes.
     ///
     /// Errors: the wrong number of inputs, or an input of the wrong length.
     pub fn run_all(&mut self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
-        self.check(inputs, batch)?;
+        if let Err(error) = self.check(inputs, batch) {
+            self.follow(inputs, batch, error)?;
+            self.check(inputs, batch)?;
+        }
         self.make_room(batch);
         self.executor.run(inputs, batch, &mut self.results)
     }

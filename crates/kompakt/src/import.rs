@@ -1,7 +1,7 @@
 //! `kompakt import`: an ONNX model, or a file of Deep Compression's authors, into the interchange.
 
 use crate::{
-    foreign,
+    NamedSize, foreign,
     input::{present, read_graph},
     network::sane,
     output::Output,
@@ -46,9 +46,17 @@ pub(crate) struct Arguments {
 /// How an ONNX file is read.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct OnnxArguments {
-    /// The shape of an input that an ONNX file leaves open: 3,224,224 or NAME=3,224,224
+    /// The shape of an input that an ONNX file leaves open: 3,224,224 or NAME=3,224,224. Where the network works at other sizes
+    /// too, it is stored at these, and stays open
     #[arg(long, value_name = "SHAPE")]
     input_shape: Vec<InputShape>,
+    /// The greatest size of what an ONNX file leaves open, by the name that it has there, as seq=512 [default: 512, or more for
+    /// larger stored sizes, as far as the network allows]. The network then runs at any size up to it
+    #[arg(long, value_name = "NAME=SIZE")]
+    max_size: Vec<NamedSize>,
+    /// Fix what an ONNX file leaves open to the sizes of --input-shape
+    #[arg(long, conflicts_with = "max_size")]
+    fixed: bool,
     /// The value of an ONNX file's input that never changes: it becomes a part of the network, NAME=16000
     #[arg(long, value_name = "NAME=NUMBERS")]
     input_value: Vec<InputValue>,
@@ -80,7 +88,13 @@ impl OnnxArguments {
     /// Shapes by name, the empty name for the only input.
     pub(crate) fn new(shapes: Vec<(String, Vec<usize>)>, is_checked: bool) -> Self {
         let input_shape = shapes.into_iter().map(|(name, shape)| InputShape(name, shape)).collect();
-        Self { input_shape, input_value: Vec::new(), no_check: !is_checked }
+        Self {
+            input_shape,
+            max_size: Vec::new(),
+            fixed: false,
+            input_value: Vec::new(),
+            no_check: !is_checked,
+        }
     }
 }
 
@@ -134,17 +148,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 pub(crate) fn read_onnx(path: &Path, arguments: &OnnxArguments) -> Result<Model> {
     let input_shapes = arguments.input_shape.iter().map(|s| (s.0.clone(), s.1.clone())).collect();
     let input_values = arguments.input_value.iter().map(|v| (v.0.clone(), v.1.clone())).collect();
-    let options = ImportOptions { input_shapes, input_values };
-    let (model, checked) = match arguments.no_check {
-        true => onnx::import(path, &options).map(|model| (model, None)),
+    let max_sizes = arguments.max_size.iter().map(|size| (size.0.clone(), size.1)).collect();
+    let options = ImportOptions { input_shapes, input_values, max_sizes, fixed: arguments.fixed };
+    let (model, checked, held) = match arguments.no_check {
+        true => onnx::import_with_held(path, &options).map(|(model, held)| (model, None, held)),
         false => onnx::import_checked(path, &options, &mut answers, &tell)
-            .map(|(model, found)| (model, Some(found))),
+            .map(|(model, found, held)| (model, Some(found), held)),
     }
     .map_err(into_anyhow)
     .with_context(|| path.display().to_string())?;
     if let Some(Checked::LeftOut(reason)) = checked {
         let path = path.display();
         progress::say(&format!("kompakt: {path}: the import was not checked against the file: {reason}"));
+    }
+    for held in held {
+        progress::say(&format!("kompakt: {}: {held}", path.display()));
     }
     Ok(model)
 }

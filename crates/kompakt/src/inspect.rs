@@ -9,6 +9,7 @@ use crate::{
 };
 use anyhow::Result;
 use kompakt_format::{COMPACT_VERSION, Container, NumberFormat, VERSION};
+use kompakt_graph::Symbol;
 use kompakt_micro::{Input, Memory, MicroError};
 use kompakt_pack::{
     PackError,
@@ -143,6 +144,11 @@ fn summary(container: &Container<'_>, decode_ms: f64) -> Result<String> {
     ];
     for input in graph.inputs() {
         lines.push(format!("input    {} {:?}", input.name, input.shape));
+    }
+    for symbol in graph.sizes().iter().flat_map(|sizes| &sizes.symbols) {
+        let Symbol { name, stored, least, most, step } = symbol;
+        let steps = if *step > 1 { format!(" in steps of {step}") } else { String::new() };
+        lines.push(format!("size     {name} {stored}; {least} to {most}{steps}"));
     }
     if let Some(pipeline) = container.pipeline() {
         let steps: Vec<&str> = pipeline.steps().iter().map(|s| s.name()).collect();

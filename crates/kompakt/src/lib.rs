@@ -25,6 +25,7 @@ mod job_progress;
 mod keygen;
 pub mod library;
 mod man;
+mod named_size;
 mod network;
 pub mod options;
 mod output;
@@ -54,6 +55,7 @@ mod verify;
 pub use byte_count::ByteCount;
 pub use front_door::{front_door, front_door_of};
 pub use input::{Input, read_graph};
+pub use named_size::NamedSize;
 pub use output::Output;
 
 /// The allocator of programs that train: it retains the pages of tensors that are reallocated at every step,

@@ -19,6 +19,7 @@ use crate::onnx::{
     error::OnnxError,
     evaluate::{Evaluator, Failure},
     import::{Imported, Source},
+    open_sizes::HeldSize,
     options::ImportOptions,
     ports::Port,
     tensor::Tensor,
@@ -82,7 +83,7 @@ const CHECKING: &str = "checking the import";
 const EVALUATION: f64 = 0.6;
 
 /// Reads an ONNX file as [`import`](crate::onnx::import()) does, and checks that the network, run by `run`, answers as the
-/// file says.
+/// file says. Also returns the sizes that the file leaves open and that stay fixed.
 ///
 /// Errors: as for [`import`](crate::onnx::import()); [`OnnxError::Differs`] with the first node that differs;
 /// [`OnnxError::NotRun`] for a network that `run` cannot run.
@@ -91,17 +92,18 @@ pub fn import_checked(
     options: &ImportOptions,
     run: &mut Run<'_>,
     progress: &Progress<'_>,
-) -> Result<(Model, Checked), OnnxError> {
+) -> Result<(Model, Checked, Vec<HeldSize>), OnnxError> {
     progress(READING, 0.0);
     let source = Source::open(path)?;
-    let imported = source.import(options, &|share| progress(READING, share))?;
+    let (imported, held, options) = source.import_open(options, &|share| progress(READING, share))?;
+    let options = &options;
     progress(CHECKING, 0.0);
     let checked = match smaller(&source, options, &imported) {
         Ok(None) => check(&source, &imported, run, progress)?,
         Ok(Some(smaller)) => check(&source, &smaller, run, progress)?,
         Err(reason) => Checked::LeftOut(reason),
     };
-    Ok((imported.model, checked))
+    Ok((imported.model, checked, held))
 }
 
 /// The network on smaller images, where it is expensive and the file leaves their size open; an

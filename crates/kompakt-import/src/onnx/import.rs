@@ -1,8 +1,9 @@
 //! Reads a file as a model.
 
 use crate::onnx::{
-    error::{OnnxError, Problem},
+    error::{INPUT, OnnxError, Problem},
     lower::{Lowering, Slot},
+    open_sizes::{self, HeldSize},
     options::ImportOptions,
     ports::{self, Port, network_inputs},
     proto::{GraphProto, ModelProto},
@@ -28,7 +29,15 @@ pub(crate) const LABELS: &str = "kompakt.labels";
 /// Errors: a file that cannot be read or is not an ONNX model; inputs of unknown shape; all unsupported
 /// features of the model, in one list.
 pub fn import(path: &Path, options: &ImportOptions) -> Result<Model, OnnxError> {
-    Ok(Source::open(path)?.import(options, &|_| ())?.model)
+    import_with_held(path, options).map(|(model, _)| model)
+}
+
+/// As [`import`], with the sizes that the file leaves open and that stay fixed.
+///
+/// Errors: as [`import`].
+pub fn import_with_held(path: &Path, options: &ImportOptions) -> Result<(Model, Vec<HeldSize>), OnnxError> {
+    let (imported, held, _) = Source::open(path)?.import_open(options, &|_| ())?;
+    Ok((imported.model, held))
 }
 
 /// The files next to an ONNX file that hold its weights; none if the file cannot be read.
@@ -153,6 +162,46 @@ impl Source {
         is_smaller.then_some(shapes)
     }
 
+    /// Whether a size other than the first, which is the batch, is not fixed.
+    fn leaves_sizes_open(&self) -> bool {
+        let shapes = network_inputs(&self.graph)
+            .into_iter()
+            .filter_map(|input| input.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref());
+        shapes.flat_map(|shape| shape.dim.iter().skip(1)).any(|dim| dim.dim_value <= 0)
+    }
+
+    /// Makes the network with open sizes: also those that stay fixed, and the options with the shapes that were taken.
+    pub(crate) fn import_open(
+        &self,
+        options: &ImportOptions,
+        tell: &dyn Fn(f64),
+    ) -> Result<(Imported, Vec<HeldSize>, ImportOptions), OnnxError> {
+        let mut reason = None;
+        for divisor in open_sizes::DIVISORS {
+            let (with_shapes, is_chosen) = open_sizes::with_shapes(self, options, divisor);
+            let mut imported = match self.import(&with_shapes, tell) {
+                Ok(imported) => imported,
+                Err(_) if is_chosen => continue,
+                Err(error) => return Err(error),
+            };
+            let held = open_sizes::open(self, &with_shapes, &mut imported)?;
+            if !is_chosen || held.is_empty() {
+                return Ok((imported, held, with_shapes));
+            }
+            reason = reason.or_else(|| held.into_iter().next());
+        }
+        // The sizes that nobody gave matter: the error is about those.
+        match (self.import(options, tell), reason) {
+            (Err(OnnxError::Unsupported(mut problems)), Some(held)) => {
+                let of_input = problems.iter_mut().filter(|problem| problem.operator == INPUT);
+                of_input.for_each(|problem| problem.problem += &format!("; {held}"));
+                Err(OnnxError::Unsupported(problems))
+            }
+            (Err(error), _) => Err(error),
+            (Ok(imported), _) => Ok((imported, Vec::new(), options.clone())),
+        }
+    }
+
     /// Makes the network: one that maps over the batch, or else one without a batch. `tell` receives the
     /// fraction of nodes read (0 to 1).
     pub(crate) fn import(&self, options: &ImportOptions, tell: &dyn Fn(f64)) -> Result<Imported, OnnxError> {
@@ -175,7 +224,7 @@ impl Source {
     }
 
     /// Makes the network, with this many leading dimensions of the file that its values lack.
-    fn import_as(
+    pub(crate) fn import_as(
         &self,
         options: &ImportOptions,
         lead: usize,
@@ -184,6 +233,7 @@ impl Source {
         let graph = &self.graph;
         let mut lowering = Lowering::new(graph, self.opset, self.folder(), self.n_bytes)?;
         lowering.lead = lead;
+        lowering.sizes_are_open = !options.fixed && self.leaves_sizes_open();
         let fixed = ports::fixed(graph, options)?;
         for (name, tensor) in &fixed {
             if let Some(input) = graph.input.iter().find(|input| input.name == *name) {

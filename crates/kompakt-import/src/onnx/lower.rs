@@ -64,6 +64,8 @@ pub(crate) struct Lowering<'a> {
     /// Leading dimensions of the file that a value does not have here: 1 if that is the batch, 0 if there is
     /// none.
     pub(crate) lead: usize,
+    /// Whether forms that do not depend on sizes are preferred.
+    pub(crate) sizes_are_open: bool,
     /// Element types by name, as far as they are known.
     pub(crate) kinds: BTreeMap<&'a str, i32>,
     pub(crate) batch: usize,
@@ -167,6 +169,7 @@ impl<'a> Lowering<'a> {
         Ok(Self {
             builder: Builder::new(readable),
             lead: 1,
+            sizes_are_open: false,
             kinds,
             batch: 1,
             batch_is_open: true,

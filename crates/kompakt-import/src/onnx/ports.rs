@@ -246,19 +246,39 @@ fn shown(dims: &[Option<usize>]) -> String {
 
 /// An example of a shape for an input of these dimensions.
 fn example(graph: &GraphProto, input: &ValueInfo, declared: &[Option<usize>]) -> String {
+    let sizes = example_sizes(graph, input, declared, 1);
+    let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
+    format!("--input-shape {}={}", input.name, sizes.join(","))
+}
+
+/// Likely sizes, the batch left out.
+fn example_sizes(
+    graph: &GraphProto,
+    input: &ValueInfo,
+    declared: &[Option<usize>],
+    divisor: usize,
+) -> Vec<usize> {
     let is_picture = declared.len() == 4;
     let size = |(d, known): (usize, &Option<usize>)| {
         let guess = match d {
             0 if declared.len() > 2 => {
                 channels(graph, &input.name).unwrap_or(if is_picture { 3 } else { 64 })
             }
-            _ if is_picture => EXAMPLE_SIDE,
-            _ => EXAMPLE_LENGTH,
+            _ if is_picture => EXAMPLE_SIDE / divisor,
+            _ => EXAMPLE_LENGTH / divisor,
         };
-        known.unwrap_or(guess).to_string()
+        known.unwrap_or(guess)
     };
-    let sizes: Vec<String> = declared[1..].iter().enumerate().map(size).collect();
-    format!("--input-shape {}={}", input.name, sizes.join(","))
+    declared[1..].iter().enumerate().map(size).collect()
+}
+
+/// A shape for an input that leaves sizes open, the batch left out, lengths and sides divided by `divisor`; `None` if it leaves none open, or has no known shape.
+pub(crate) fn example_dims(graph: &GraphProto, input: &ValueInfo, divisor: usize) -> Option<Vec<usize>> {
+    let dims = &input.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?.dim;
+    let declared: Vec<Option<usize>> =
+        dims.iter().map(|d| usize::try_from(d.dim_value).ok().filter(|&v| v > 0)).collect();
+    let rest = declared.get(1..)?;
+    rest.contains(&None).then(|| example_sizes(graph, input, &declared, divisor))
 }
 
 /// The channels that an input's first convolution expects.

@@ -247,11 +247,23 @@ fn open_sizes(bad: &mut Bad<'_>) {
     key("F-31-step-0", array![array![Item::Text("n"), 4, 4, 4, 0]], array![input()]);
     key("F-31-least-0", array![array![Item::Text("n"), 4, 0, 8, 1]], array![input()]);
     key("F-31-most-of-2-to-the-40", array![array![Item::Text("n"), 4, 1, 1 << 40, 1]], array![input()]);
-    key("F-31-name-with-a-control-character", array![array![Item::Text("n\u{7}"), 4, 1, 8, 1]], array![input()]);
+    key(
+        "F-31-name-with-a-control-character",
+        array![array![Item::Text("n\u{7}"), 4, 1, 8, 1]],
+        array![input()],
+    );
     key("F-31-another-number-than-is-stored", array![n()], array![array![0, 0, 1, array![1, 0]]]);
     key("F-31-place-twice", array![n()], array![input(), input()]);
-    key("F-31-place-of-a-value-that-is-not-there", array![n()], array![input(), array![9, 0, 0, array![1, 0]]]);
-    key("F-31-place-of-a-number-that-is-not-there", array![n()], array![input(), array![1, 1, 0, array![1, 0]]]);
+    key(
+        "F-31-place-of-a-value-that-is-not-there",
+        array![n()],
+        array![input(), array![9, 0, 0, array![1, 0]]],
+    );
+    key(
+        "F-31-place-of-a-number-that-is-not-there",
+        array![n()],
+        array![input(), array![1, 1, 0, array![1, 0]]],
+    );
     key("F-31-rest-of-a-layer", array![n()], array![input(), array![1, 0]]);
     key("F-31-term-of-a-later-value", array![n()], array![input(), array![1, 0, 0, array![1, 2, 0]]]);
     key("F-31-factor-0", array![n()], array![array![0, 0, 4, array![0, 0]]]);

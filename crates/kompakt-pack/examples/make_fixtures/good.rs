@@ -402,9 +402,7 @@ fn recurrent(files: &mut Files) -> Result<()> {
 
 /// A text of any length beside a picture of any even height: every form of a place; in each tier.
 fn open_sizes(files: &mut Files) -> Result<()> {
-    let sum = |value: &str, number: usize, offset: i64, terms: Value| {
-        json!({"value": value, "number": number, "offset": offset, "terms": terms})
-    };
+    let sum = |value: &str, number: usize, offset: i64, terms: Value| json!({"value": value, "number": number, "offset": offset, "terms": terms});
     let seq = |factor: i64| json!([{"factor": factor, "symbol": "seq"}]);
     let graph = graph(json!({
         "inputs": [{"name": "text", "shape": [6]}],

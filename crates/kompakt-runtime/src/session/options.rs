@@ -48,6 +48,9 @@ pub struct SessionOptions {
     /// The largest values of other open sizes of the program, by name: see
     /// [`Program::symbols`](crate::program::Program::symbols). In files of version 1, only the batch is open.
     pub max_sizes: Vec<(String, usize)>,
+    /// Sizes at which to run, by name, instead of those of the model: see
+    /// [`Model::open_sizes`](crate::Model::open_sizes). Default: those of the model.
+    pub sizes: Vec<(String, usize)>,
     /// The instruction set. Default: the fastest of the machine.
     pub isa: Isa,
     /// The numbers in which linear layers and convolutions read their inputs. Default: floats.
@@ -66,6 +69,7 @@ impl Default for SessionOptions {
             from_file: false,
             max_batch: 1,
             max_sizes: Vec::new(),
+            sizes: Vec::new(),
             isa: Isa::best(),
             activations: Activations::F32,
         }

@@ -16,7 +16,9 @@ impl Model<'_> {
         if tests.is_empty() {
             return Ok(0);
         }
-        let mut session = Session::new(self, options)?;
+        // Self-tests are those of the stored sizes.
+        let stored = self.open_sizes().iter().map(|symbol| (symbol.name.clone(), symbol.stored)).collect();
+        let mut session = Session::new(self, &SessionOptions { sizes: stored, ..options.clone() })?;
         for (index, test) in tests.iter().enumerate() {
             session.self_test(index, test)?;
         }

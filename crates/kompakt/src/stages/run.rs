@@ -10,7 +10,7 @@ mod stats;
 
 use super::Stage;
 use crate::{
-    ByteCount,
+    ByteCount, NamedSize,
     process::{Failure, exit},
     progress::{begin, tell},
     public_key::public_key,
@@ -90,6 +90,10 @@ pub struct Args {
     /// at every run
     #[arg(long, value_name = "BYTES")]
     pub ram: Option<ByteCount>,
+    /// Run at this size of what the network leaves open, as seq=64; again for each [default: as stored; arrays (.npy) of another
+    /// size tell it themselves]
+    #[arg(long, value_name = "NAME=SIZE")]
+    pub size: Vec<NamedSize>,
     /// Run every layer from the file, even where memory would allow more: the shortest start
     #[arg(long)]
     pub from_file: bool,
@@ -165,6 +169,12 @@ impl Args {
         if !self.no_verify {
             model.verify().map_err(coded).with_context(about_model)?;
         }
+        let sizes: Vec<(String, usize)> = self.size.iter().map(|size| (size.0.clone(), size.1)).collect();
+        let model = if sizes.is_empty() {
+            model
+        } else {
+            model.at(&sizes).map_err(coded).with_context(about_model)?
+        };
         let mut options = SessionOptions::default();
         options.threads = self.threads;
         options.ram_budget = self.ram.map(|ram| ram.0);
@@ -211,7 +221,7 @@ fn coded(error: RuntimeError) -> Error {
         RuntimeError::Input { .. } | RuntimeError::InputCount { .. } => exit::INPUT,
         RuntimeError::NotAClassifier(_) | RuntimeError::SelfTest { .. } => exit::INPUT,
         RuntimeError::Signature(_) => exit::INPUT,
-        RuntimeError::Budget { .. } => exit::USAGE,
+        RuntimeError::Budget { .. } | RuntimeError::Sizes(_) => exit::USAGE,
         _ => exit::FAILURE,
     };
     Failure { code, message: error.to_string() }.into()

@@ -89,6 +89,12 @@ impl Lowering<'_> {
 
     /// Reductions over any dimensions but the batch.
     pub(super) fn reduce(&mut self, call: &Call<'_>) -> Result<Act, String> {
+        // A sum as a multiple of the mean knows the size.
+        let is_sum =
+            ["ReduceSum", "ReduceL1", "ReduceL2", "ReduceSumSquare"].contains(&call.node.op_type.as_str());
+        if self.sizes_are_open && is_sum {
+            return self.reduce_node(call);
+        }
         let x = call.act(0)?.clone();
         let rank = x.dims.len();
         let axes = rules::axes(call.node, call.constant(1)?, rank)?;

@@ -29,6 +29,9 @@ pub(super) fn answer(
     let n_paths = paths.len();
     for (at, path) in paths.into_iter().enumerate() {
         let images = read(session, &path)?;
+        if let Some(files) = &files {
+            files.check(session.outputs())?;
+        }
         for index in 0..images.len() {
             tell("running", (at as f64 + index as f64 / images.len() as f64) / n_paths as f64);
             raw.resize(images.image_len(), 0.0);
@@ -59,10 +62,16 @@ pub(super) fn answer(
 }
 
 /// The images of a file, checked against the network's input.
-pub(super) fn read(session: &Session<'_>, path: &Path) -> Result<Images> {
+///
+/// An array of another size resizes the session, where the network leaves that size open.
+pub(super) fn read(session: &mut Session<'_>, path: &Path) -> Result<Images> {
     let shape = session.raw_shape();
     let dims = <[usize; 3]>::try_from(shape.as_slice()).ok().filter(|d| d[0] == 1 || d[0] == 3);
     let images = read_images(path, dims).map_err(coded_data)?;
+    if images.dims() != shape && session.inputs().len() == 1 && !session.sizes().is_empty() {
+        session.resize_to(&[images.dims()]).map_err(coded)?;
+    }
+    let shape = session.raw_shape();
     if images.image_len() != shape.iter().product::<usize>() {
         return Err(wrong_input(format!(
             "{}: images of {:?}, the network takes {shape:?}",
@@ -74,11 +83,14 @@ pub(super) fn read(session: &Session<'_>, path: &Path) -> Result<Images> {
 }
 
 /// The first image given, or noise of the right shape: an input to measure with.
-pub(super) fn sample(session: &Session<'_>, paths: &[PathBuf]) -> Result<Vec<f32>> {
-    let len = session.raw_shape().iter().product();
-    let mut raw = vec![0.0; len];
+pub(super) fn sample(session: &mut Session<'_>, paths: &[PathBuf]) -> Result<Vec<f32>> {
+    let mut raw = vec![0.0; session.raw_shape().iter().product()];
     match expand(paths)?.first() {
-        Some(path) => read(session, path)?.image(0, &mut raw),
+        Some(path) => {
+            let images = read(session, path)?;
+            raw.resize(images.image_len(), 0.0);
+            images.image(0, &mut raw);
+        }
         None => {
             let mut state = 1u64;
             for v in &mut raw {

@@ -38,8 +38,24 @@ impl NpyFiles {
         Ok(Self { files, n_images: 0, shapes: outputs.iter().map(|o| o.shape.clone()).collect() })
     }
 
+    /// Errors: outputs of another shape than those before.
+    pub(super) fn check(&self, outputs: &[Port]) -> Result<()> {
+        match outputs
+            .iter()
+            .zip(&self.shapes)
+            .find(|(output, shape)| output.shape != **shape && self.n_images > 0)
+        {
+            None => Ok(()),
+            Some((output, shape)) => Err(usage(&format!(
+                "output {:?} is {:?} here and {shape:?} before; run images of different sizes one by one with --npy",
+                output.name, output.shape
+            ))),
+        }
+    }
+
     /// The results of the last run, of one image.
     pub(super) fn append(&mut self, session: &Session<'_>) -> Result<()> {
+        self.shapes = session.outputs().iter().map(|output| output.shape.clone()).collect();
         for (i, (file, path)) in self.files.iter_mut().enumerate() {
             for value in session.output(i) {
                 file.write_all(&value.to_le_bytes()).map_err(|e| io_failure(path, &e))?;

@@ -13,7 +13,7 @@ impl Lowering<'_> {
         self.builder.op(None, Op::Reduce { function, axes: axes.to_vec() }, vec![x])
     }
 
-    pub(super) fn reduce_node(&mut self, call: &Call<'_>) -> Result<Act, String> {
+    pub(in crate::onnx::lower) fn reduce_node(&mut self, call: &Call<'_>) -> Result<Act, String> {
         let x = call.act(0)?.clone();
         let rank = x.dims.len();
         let given = rules::axes(call.node, call.constant(1)?, rank)?.filter(|a| !a.is_empty());
