@@ -8,7 +8,7 @@ use crate::{
     error::{Failure, KompaktStatus, argument, guard},
     options::KompaktOptions,
 };
-use alloc::{boxed::Box, ffi::CString, vec::Vec};
+use alloc::{boxed::Box, ffi::CString, string::String, vec::Vec};
 #[cfg(not(target_arch = "wasm32"))]
 use core::ffi::CStr;
 use core::{ffi::c_char, ptr, slice};
@@ -354,7 +354,7 @@ pub unsafe extern "C" fn kompakt_n_sizes(session: *const KompaktSession) -> usiz
 pub unsafe extern "C" fn kompakt_size_name(session: *const KompaktSession, index: usize) -> *const c_char {
     // SAFETY: the caller's promise.
     let name = unsafe { session.as_ref() }.and_then(|s| s.sizes.get(index));
-    name.map_or(std::ptr::null(), |name| name.as_ptr())
+    name.map_or(ptr::null(), |name| name.as_ptr())
 }
 
 /// An open size.
