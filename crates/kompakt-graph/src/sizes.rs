@@ -87,7 +87,10 @@ pub struct Place {
     pub size: Size,
 }
 
-/// The symbols of a graph, and all numbers that depend on them. See the [module page](self).
+/// The symbols of a graph, and all numbers that depend on them.
+///
+/// A graph is stored at one size of each symbol. [`Graph::at`](crate::Graph::at) puts other sizes in: each place gets its number, in
+/// the order of the values, and shapes are inferred as they are for any graph. Parameters have the same shapes at all sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sizes {
     /// The symbols.
