@@ -16,6 +16,16 @@ pub(crate) struct Input {
     numbers: Numbers,
     /// `None`: one input, without a batch.
     pub(crate) batch: Option<usize>,
+    /// Of one input.
+    pub(crate) shape: Vec<usize>,
+}
+
+/// The shape that an input must have.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'s> {
+    Exactly(&'s [usize]),
+    /// As many dimensions: their sizes are for the network to judge.
+    Like(&'s [usize]),
 }
 
 enum Numbers {
@@ -26,21 +36,21 @@ enum Numbers {
 }
 
 impl Input {
-    /// Any array, or anything that NumPy converts to one, for inputs of `shape`.
+    /// Any array, or anything that NumPy converts to one, for inputs of this shape.
     ///
     /// Errors: another shape, elements that are not real numbers.
-    pub(crate) fn new(py: Python<'_>, x: &Bound<'_, PyAny>, shape: &[usize]) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'_>, x: &Bound<'_, PyAny>, wanted: Wanted<'_>) -> PyResult<Self> {
         if let Ok(bytes) = PyBuffer::<u8>::get(x) {
-            let batch = batch_of(bytes.shape(), shape)?;
+            let (batch, shape) = batch_of(bytes.shape(), wanted)?;
             let numbers = bytes.to_vec(py)?.into_iter().map(byte_value).collect();
-            return Ok(Self { numbers: Numbers::Here(numbers), batch });
+            return Ok(Self { numbers: Numbers::Here(numbers), batch, shape });
         }
         let buffer = match PyBuffer::<f32>::get(x) {
             Ok(buffer) if is_native(&buffer) && buffer.is_c_contiguous() => buffer,
             _ => PyBuffer::get(&converted(py, x)?)?,
         };
-        let batch = batch_of(buffer.shape(), shape)?;
-        Ok(Self { numbers: Numbers::There(buffer), batch })
+        let (batch, shape) = batch_of(buffer.shape(), wanted)?;
+        Ok(Self { numbers: Numbers::There(buffer), batch, shape })
     }
 
     /// Its values, row-major.
@@ -64,14 +74,19 @@ fn is_native(buffer: &PyBuffer<f32>) -> bool {
     buffer.format().to_bytes().first().is_some_and(|order| !foreign.contains(order))
 }
 
-/// The batch of an array for inputs of `shape`; none where it is one input.
+/// The batch of an array, none where it is one input, and the shape of one input.
 ///
 /// Errors: another shape.
-fn batch_of(found: &[usize], shape: &[usize]) -> PyResult<Option<usize>> {
+fn batch_of(found: &[usize], wanted: Wanted<'_>) -> PyResult<(Option<usize>, Vec<usize>)> {
+    let fits = |shape: &[usize]| match wanted {
+        Wanted::Exactly(wanted) => shape == wanted,
+        Wanted::Like(wanted) => shape.len() == wanted.len(),
+    };
     match found {
-        found if found == shape => Ok(None),
-        [batch, rest @ ..] if rest == shape => Ok(Some(*batch)),
+        found if fits(found) => Ok((None, found.to_vec())),
+        [batch, rest @ ..] if fits(rest) => Ok((Some(*batch), rest.to_vec())),
         found => {
+            let (Wanted::Exactly(shape) | Wanted::Like(shape)) = wanted;
             let (found, shape) = (shown(found), shown(shape));
             let text = format!("an array of shape {found}; the network takes {shape}, or a batch of them");
             Err(PyValueError::new_err(text))

@@ -1,10 +1,11 @@
 //! `kompakt.Model`: a file, ready to run.
 
 use crate::{
-    array::{Input, Room, tuple},
+    array::{Input, Room, Wanted, tuple},
     error,
 };
 use kompakt_gpu::{Decode, Device, GpuOptions};
+use kompakt_graph::Symbol;
 use kompakt_runtime::{
     Activations, Model as File, OwnedSession, Port, PublicKey, RuntimeError, Session, SessionOptions,
 };
@@ -13,15 +14,18 @@ use pyo3::{
     prelude::*,
     types::{PyDict, PyTuple},
 };
-use std::{path::PathBuf, sync::Mutex};
+use std::{borrow::Cow, path::PathBuf, sync::Mutex};
 
 /// A `.kompakt` file, ready to run.
 #[pyclass(frozen, module = "kompakt")]
 pub(crate) struct Model {
     session: Mutex<OwnedSession>,
+    /// Shapes at the sizes at which the file was opened.
     raw_shape: Vec<usize>,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    /// The sizes that the file leaves open.
+    open_sizes: Vec<Symbol>,
     labels: Vec<String>,
     n_bytes: usize,
     path: PathBuf,
@@ -34,6 +38,7 @@ struct Options {
     max_batch: usize,
     ram: Option<usize>,
     activations: String,
+    sizes: Vec<(String, usize)>,
     in_memory: bool,
     verify: bool,
     device: Device,
@@ -45,15 +50,16 @@ struct Options {
 
 #[pymethods]
 impl Model {
-    /// Opens a file. `ram` is a budget in bytes; `in_memory` reads the file instead of mapping it.
+    /// Opens a file. `ram` is a budget in bytes; `sizes` has sizes that the file leaves open, by name; `in_memory` reads the file instead
+    /// of mapping it.
     ///
     /// `device` is "cpu", "gpu", "gpu:NAME" (a part of a name of `devices()`) or "auto", which falls back on the processor. A
     /// GPU takes `vram`, a budget of video memory in bytes, and `half`, values between layers in 16 bits, and `decode`, when the tier
     /// `stream` is decoded: "load", "run" or "host"; of the other options it takes `max_batch`. `require_signature` is the text of a public key that must have signed the file.
     #[new]
     #[pyo3(signature = (
-        path, *, threads = 1, max_batch = 1, ram = None, activations = "f32", in_memory = false, verify = true,
-        device = "cpu", vram = None, half = false, decode = "load", require_signature = None
+        path, *, threads = 1, max_batch = 1, ram = None, activations = "f32", sizes = None, in_memory = false,
+        verify = true, device = "cpu", vram = None, half = false, decode = "load", require_signature = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python has them by name")]
     fn new(
@@ -63,6 +69,7 @@ impl Model {
         max_batch: usize,
         ram: Option<usize>,
         activations: &str,
+        sizes: Option<Bound<'_, PyDict>>,
         in_memory: bool,
         verify: bool,
         device: &str,
@@ -78,6 +85,8 @@ impl Model {
         let device: Device = device.parse().map_err(PyValueError::new_err)?;
         let decode: Decode = decode.parse().map_err(PyValueError::new_err)?;
         let (threads, max_batch) = (threads.max(1), max_batch.max(1));
+        let sizes = sizes.iter().flatten().map(|(name, size)| Ok((name.extract()?, size.extract()?)));
+        let sizes = sizes.collect::<PyResult<Vec<(String, usize)>>>()?;
         let path = std::path::absolute(path)?;
         py.detach(|| {
             let file = match (&key, in_memory) {
@@ -89,10 +98,13 @@ impl Model {
             if verify {
                 file.verify()?;
             }
+            let file = file.at(&sizes)?;
             let (labels, n_bytes) = (file.labels().to_vec(), file.n_bytes());
+            let open_sizes = file.open_sizes().to_vec();
             let mut options = SessionOptions::default();
             (options.threads, options.max_batch, options.ram_budget) = (threads, max_batch, ram);
             options.activations = numbers;
+            options.sizes.clone_from(&sizes);
             let mut gpu = GpuOptions::default();
             (gpu.vram_budget, gpu.half, gpu.decode) = (vram, half, decode);
             let session = OwnedSession::with_session(file, |file| {
@@ -105,6 +117,7 @@ impl Model {
                 max_batch,
                 ram,
                 activations,
+                sizes,
                 in_memory,
                 verify,
                 device,
@@ -114,7 +127,7 @@ impl Model {
                 require_signature,
             };
             let session = Mutex::new(session);
-            Ok(Self { session, raw_shape, inputs, outputs, labels, n_bytes, path, options })
+            Ok(Self { session, raw_shape, inputs, outputs, open_sizes, labels, n_bytes, path, options })
         })
         .map_err(error::of_device)
     }
@@ -149,6 +162,17 @@ impl Model {
     #[getter]
     fn output_shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         tuple(py, &self.outputs[0].shape)
+    }
+
+    /// The sizes that the file leaves open, by name: what each may be.
+    #[getter]
+    fn open_sizes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let all = PyDict::new(py);
+        let range = py.import("builtins")?.getattr("range")?;
+        for symbol in &self.open_sizes {
+            all.set_item(&symbol.name, range.call1((symbol.least, symbol.most + 1, symbol.step))?)?;
+        }
+        Ok(all)
     }
 
     /// Names of the classes, or none.
@@ -210,13 +234,16 @@ impl Model {
             return Err(PyValueError::new_err("the inputs have different batches"));
         }
         self.knows_all_of(out)?;
+        let outputs = self.outputs_for(py, &inputs)?;
         let room = |port: &Port| {
             let given = out.map(|out| out.get_item(&port.name)).transpose()?.flatten();
             Room::new(py, given.as_ref(), batch, &port.shape)
         };
-        let rooms = self.outputs.iter().map(room).collect::<PyResult<Vec<Room>>>()?;
+        let rooms = outputs.iter().map(room).collect::<PyResult<Vec<Room>>>()?;
         let values: Vec<&[f32]> = inputs.iter().map(Input::values).collect();
+        let shapes = shapes(&inputs);
         self.with(py, |session| {
+            self.fit(session, &shapes)?;
             session.run_all_raw(&values, batch.unwrap_or(1))?;
             rooms.iter().enumerate().for_each(|(i, room)| room.fill(session.output(i)));
             Ok(())
@@ -231,12 +258,13 @@ impl Model {
     /// The likeliest classes of one raw input as pairs of label and probability, likeliest first.
     #[pyo3(signature = (x, top = 5))]
     fn classify(&self, py: Python<'_>, x: &Bound<'_, PyAny>, top: usize) -> PyResult<Vec<(String, f32)>> {
-        let input = Input::new(py, x, &self.raw_shape)?;
+        let input = Input::new(py, x, self.wanted(&self.raw_shape))?;
         if input.batch.is_some_and(|n| n != 1) {
             return Err(PyValueError::new_err("classify takes one input; predict takes many"));
         }
         let values = input.values();
         self.with(py, |session| {
+            self.fit(session, &[&input.shape])?;
             let model = session.model();
             let found = session.classify(values, top)?;
             Ok(found.iter().map(|p| (model.label(p.class).into_owned(), p.probability)).collect())
@@ -254,6 +282,9 @@ impl Model {
         options.set_item("max_batch", self.options.max_batch)?;
         options.set_item("ram", self.options.ram)?;
         options.set_item("activations", &self.options.activations)?;
+        let sizes = PyDict::new(py);
+        self.options.sizes.iter().try_for_each(|(name, size)| sizes.set_item(name, size))?;
+        options.set_item("sizes", sizes)?;
         options.set_item("in_memory", self.options.in_memory)?;
         options.set_item("verify", self.options.verify)?;
         options.set_item("device", self.options.device.to_string())?;
@@ -287,16 +318,44 @@ impl Model {
         out: Option<&Bound<'_, PyAny>>,
         run: impl FnOnce(&mut Session<'_>, &[f32], usize) -> Result<(), RuntimeError> + Send,
     ) -> PyResult<Py<PyAny>> {
-        let input = Input::new(py, x, &self.raw_shape)?;
-        let room = Room::new(py, out, input.batch, &self.outputs[0].shape)?;
+        let input = Input::new(py, x, self.wanted(&self.raw_shape))?;
+        let outputs = self.outputs_for(py, std::slice::from_ref(&input))?;
+        let room = Room::new(py, out, input.batch, &outputs[0].shape)?;
         let (values, batch) = (input.values(), input.batch.unwrap_or(1));
         let to = &room;
         self.with(py, |session| {
+            self.fit(session, &[&input.shape])?;
             run(session, values, batch)?;
             to.fill(session.output(0));
             Ok(())
         })?;
         Ok(room.array)
+    }
+
+    /// Whether inputs say at which sizes the network runs: some are open, and no preprocessing comes first.
+    fn is_open(&self) -> bool {
+        !self.open_sizes.is_empty() && (self.inputs.len() > 1 || self.raw_shape == self.inputs[0].shape)
+    }
+
+    fn wanted<'s>(&self, shape: &'s [usize]) -> Wanted<'s> {
+        if self.is_open() { Wanted::Like(shape) } else { Wanted::Exactly(shape) }
+    }
+
+    /// The outputs with their shapes for inputs of these shapes.
+    fn outputs_for(&self, py: Python<'_>, inputs: &[Input]) -> PyResult<Cow<'_, [Port]>> {
+        if !self.is_open() {
+            return Ok(Cow::Borrowed(&self.outputs));
+        }
+        let shapes = shapes(inputs);
+        self.with(py, |session| {
+            self.fit(session, &shapes)?;
+            Ok(Cow::Owned(session.outputs().to_vec()))
+        })
+    }
+
+    /// Plans the session for inputs of these shapes, which another thread may have changed.
+    fn fit(&self, session: &mut Session<'_>, shapes: &[&[usize]]) -> Result<(), RuntimeError> {
+        if self.is_open() { session.resize_to(shapes) } else { Ok(()) }
     }
 
     fn input_shape_of<'s>(&'s self, port: &'s Port) -> &'s [usize] {
@@ -305,7 +364,9 @@ impl Model {
 
     /// The network's inputs, from one array or from a dictionary of all.
     fn read_inputs(&self, py: Python<'_>, x: &Bound<'_, PyAny>) -> PyResult<Vec<Input>> {
-        let Ok(named) = x.cast::<PyDict>() else { return Ok(vec![Input::new(py, x, &self.raw_shape)?]) };
+        let Ok(named) = x.cast::<PyDict>() else {
+            return Ok(vec![Input::new(py, x, self.wanted(&self.raw_shape))?]);
+        };
         if named.len() != self.inputs.len() {
             let text = format!("{} inputs given, the network has {}", named.len(), self.inputs.len());
             return Err(PyValueError::new_err(text));
@@ -314,7 +375,7 @@ impl Model {
             let Some(array) = named.get_item(&port.name)? else {
                 return Err(PyValueError::new_err(format!("input {:?} is missing", port.name)));
             };
-            Input::new(py, &array, self.input_shape_of(port))
+            Input::new(py, &array, self.wanted(self.input_shape_of(port)))
         };
         self.inputs.iter().map(one).collect()
     }
@@ -332,6 +393,10 @@ impl Model {
         }
         Ok(())
     }
+}
+
+fn shapes(inputs: &[Input]) -> Vec<&[usize]> {
+    inputs.iter().map(|input| &input.shape[..]).collect()
 }
 
 /// Names of this machine's GPUs, best first. A module that was built without the feature `gpu` has none.

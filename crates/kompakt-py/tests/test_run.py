@@ -198,3 +198,52 @@ def test_the_hub_is_asked_where_it_is_installed(packed: Path, monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ImportError, match="huggingface_hub"):
         kompakt.load("hf://owner/repo/small.kompakt")
+
+
+def test_open_sizes_follow_from_the_array(fixtures: Path) -> None:
+    path = fixtures / "open-sizes-stream.kompakt"
+    model = kompakt.load(path)
+    (name, sizes), = model.open_sizes.items()
+    (stored,) = model.input_shape
+    assert stored in sizes
+    outputs = []
+    for size in (sizes[0], stored, sizes[-1], sizes[0]):
+        x = (np.arange(3 * size) % 10).astype(np.float32).reshape(3, size)
+        found = model.run_all(x)
+        fixed = kompakt.load(path, sizes={name: size})
+        assert fixed.input_shape == (size,)
+        wanted = fixed.run_all(x)
+        assert {n: a.shape for n, a in found.items()} == {n: (3, *s) for n, s in fixed.outputs.items()}
+        assert all(np.array_equal(found[n], wanted[n]) for n in wanted)
+        assert np.array_equal(model.run(x[0]), fixed.run(x[0]))
+        outputs.append(found)
+    assert all(np.array_equal(outputs[0][n], outputs[3][n]) for n in outputs[0])
+    assert pickle.loads(pickle.dumps(fixed)).input_shape == (sizes[0],)
+    with pytest.raises(ValueError, match=name):
+        model.run(np.zeros(sizes[-1] + 1, np.float32))
+    with pytest.raises(ValueError, match="shape"):
+        model.run(np.zeros((2, 2, 2), np.float32))
+    with pytest.raises(ValueError, match="nothing"):
+        kompakt.load(path, sizes={"nothing": 3})
+    assert np.array_equal(model.run(x[0]), fixed.run(x[0]))
+
+
+def test_threads_run_one_model_at_their_own_sizes(fixtures: Path) -> None:
+    path = fixtures / "open-sizes-direct.kompakt"
+    model = kompakt.load(path)
+    (name, sizes), = model.open_sizes.items()
+    wanted, wrong = {}, []
+    for size in sizes:
+        x = (np.arange(size) % 10).astype(np.float32)
+        wanted[size] = x, kompakt.load(path, sizes={name: size}).run(x)
+
+    def work(size: int) -> None:
+        x, y = wanted[size]
+        for _ in range(30):
+            if not np.array_equal(model.run(x), y):
+                wrong.append(size)
+
+    threads = [threading.Thread(target=work, args=(size,)) for size in wanted]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert not wrong

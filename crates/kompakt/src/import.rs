@@ -9,6 +9,7 @@ use crate::{
     progress::{self, Steps, begin, tell},
 };
 use anyhow::{Context, Result};
+use kompakt_graph::Symbol;
 use kompakt_import::han::HanError;
 use kompakt_import::onnx::{self, Checked, ImportOptions, OnnxError};
 use kompakt_model::Model;
@@ -163,6 +164,15 @@ pub(crate) fn read_onnx(path: &Path, arguments: &OnnxArguments) -> Result<Model>
     }
     for held in held {
         progress::say(&format!("kompakt: {}: {held}", path.display()));
+    }
+    if let (Some(sizes), true) = (model.graph.sizes(), arguments.input_shape.is_empty()) {
+        let size = |s: &Symbol| format!("{} {} ({} to {})", s.name, s.stored, s.least, s.most);
+        let sizes: Vec<String> = sizes.symbols.iter().map(size).collect();
+        let path = path.display();
+        progress::say(&format!(
+            "kompakt: {path}: sizes are open, and stored as {}; --input-shape gives other ones",
+            sizes.join(", ")
+        ));
     }
     Ok(model)
 }

@@ -20,6 +20,7 @@ def load(
     max_batch: int = 1,
     ram: int | None = None,
     activations: str = "f32",
+    sizes: dict[str, int] | None = None,
     in_memory: bool = False,
     verify: bool = True,
     device: str = "cpu",
@@ -47,6 +48,9 @@ def load(
     activations
         ``"int8"``: layers multiply integers of 8 bits where that is faster; answers are approximate, and the file must hold
         the ranges that this needs (``kompakt calibrate``, ``kompakt compress --activations int8``).
+    sizes
+        Sizes that the file leaves open, by name (`Model.open_sizes` has them with their ranges); those that are not given are
+        as they are stored. Arrays of other lengths change them at a run, which then plans anew; a GPU runs at one size.
     in_memory
         Read the file instead of mapping it.
     verify
@@ -82,6 +86,7 @@ def load(
         max_batch=max_batch,
         ram=ram,
         activations=activations,
+        sizes=sizes,
         in_memory=in_memory,
         verify=verify,
         device=device,

@@ -24,6 +24,7 @@ class Model:
         max_batch: int = 1,
         ram: int | None = None,
         activations: str = "f32",
+        sizes: dict[str, int] | None = None,
         in_memory: bool = False,
         verify: bool = True,
         device: str = "cpu",
@@ -49,6 +50,11 @@ class Model:
     @property
     def output_shape(self) -> tuple[int, ...]:
         """Shape of the first output, batch left out."""
+
+    @property
+    def open_sizes(self) -> dict[str, range]:
+        """The sizes that the file leaves open, by name: what each may be. Where there are any, and the
+        file has no preprocessing, an array of any such shape runs; the shapes above are those at which the file was opened."""
 
     @property
     def labels(self) -> list[str]:
