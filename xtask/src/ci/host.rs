@@ -63,10 +63,13 @@ fn crates_with_features() -> Result<Vec<(String, &'static str)>> {
     Ok(found)
 }
 
-/// Whether the library says `#![no_std]`.
+/// Whether the library says `#![no_std]`, and does not ask for `std` again outside of browsers.
 pub(super) fn is_without_std(name: &str) -> bool {
     let source = std::fs::read_to_string(root().join("crates").join(name).join("src/lib.rs"));
-    source.is_ok_and(|text| text.lines().any(|line| line.contains("no_std") && line.starts_with("#![")))
+    source.is_ok_and(|text| {
+        text.lines().any(|line| line.contains("no_std") && line.starts_with("#!["))
+            && !text.contains("#[cfg(not(target_arch = \"wasm32\"))]\nextern crate std")
+    })
 }
 
 #[cfg(test)]
