@@ -1,8 +1,10 @@
 //! `cargo xtask ci`: everything that must hold before a change lands, in one command.
 //!
 //! ```text
-//! this machine ──► Python ──► other machines ──► table of seconds ──► xtask's own tests
-//! (host, gpu)      (python)   (aarch64, wasm, cortex_m*)               the closing lines are the test runner's
+//! this machine, its GPU ──► Python ──────────────────────┬──► tables of seconds ──► xtask's own tests
+//! (host, gpu)              (python, site, ray, torch)    │                          the closing lines are the
+//! beside: other machines                                 │                          test runner's
+//!         (aarch64, wasm, browser, cortex_m*) ───────────┘
 //! ```
 //!
 //! Formatting and lints come first, because they fail fast. What is for this machine is built in the release profile
@@ -10,6 +12,7 @@
 //! missing is left out with a line "not tested here: …", except where the environment says `CI=true`: there it fails.
 
 mod aarch64;
+mod beside;
 mod browser;
 mod calls;
 mod cortex_m;
@@ -29,6 +32,7 @@ pub(crate) use calls::Calls;
 pub(crate) use cross::{Cross, cross_folder, rust_lld};
 
 use anyhow::{Context, Result, bail};
+use beside::Beside;
 use ledger::Ledger;
 use std::{io::Write, path::Path};
 
@@ -47,7 +51,18 @@ struct Row {
     name: &'static str,
     /// For the table of rows.
     what: &'static str,
+    place: Place,
     run: fn(&mut Calls) -> Result<Outcome>,
+}
+
+/// Where a row runs when all do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Place {
+    /// In this process.
+    Here,
+    /// In a process beside it: it builds into a folder of its own, `target/machines`, and fills the time in which
+    /// one large library keeps one core busy.
+    Beside,
 }
 
 /// How a row that did not fail ended.
@@ -58,53 +73,49 @@ enum Outcome {
     NotTested(String),
 }
 
-/// All rows, in the order in which they run.
+const fn here(name: &'static str, what: &'static str, run: fn(&mut Calls) -> Result<Outcome>) -> Row {
+    Row { name, what, place: Place::Here, run }
+}
+
+const fn beside(name: &'static str, what: &'static str, run: fn(&mut Calls) -> Result<Outcome>) -> Row {
+    Row { name, what, place: Place::Beside, run }
+}
+
+/// All rows, in the order in which they run at each place.
 const ROWS: &[Row] = &[
-    Row { name: "format", what: "rustfmt", run: host::format },
-    Row { name: "lints", what: "clippy, warnings denied", run: host::lints },
-    Row { name: "docs", what: "rustdoc, warnings denied", run: host::documentation },
-    Row {
-        name: "features",
-        what: "every crate without its default features",
-        run: host::without_default_features,
-    },
-    Row { name: "doctests", what: "examples in the documentation", run: host::doc_tests },
-    Row { name: "binaries", what: "all programs", run: host::binaries },
-    Row { name: "tests", what: "all tests", run: host::tests },
-    Row { name: "reader", what: "tests of the second reader, in Python", run: python::reader },
-    Row {
-        name: "wheel",
-        what: "the Python wheel: built, installed, tested with the newest and the oldest NumPy",
-        run: python::wheel,
-    },
-    Row { name: "site", what: "the documentation of the Python package, without warnings", run: site::build },
-    Row { name: "ray", what: "sweeps on a Ray cluster that loses a node, with the wheel", run: ray::run },
-    Row {
-        name: "torch",
-        what: "kompakt.torch with PyTorch, without its libraries for GPUs",
-        run: torch::run,
-    },
-    Row { name: "gpu", what: "the executor for GPUs, on a GPU in software", run: gpu::run },
-    Row {
-        name: "aarch64",
-        what: "the loader built for 64-bit Arm, its tests under emulation",
-        run: aarch64::run,
-    },
-    Row { name: "wasm", what: "the package for JavaScript and the kernels, tested in Node", run: wasm::run },
-    Row { name: "browser", what: "the package and its page, tested in Chromium", run: browser::run },
-    Row {
-        name: "cortex-m",
-        what: "the crates without std built for a microcontroller, files verified on an emulated one",
-        run: cortex_m::run,
-    },
-    Row {
-        name: "cortex-m-c",
-        what: "a network's C on two emulated microcontrollers, within budgets of flash and RAM",
-        run: cortex_m_c::run,
-    },
+    here("format", "rustfmt", host::format),
+    here("lints", "clippy, warnings denied", host::lints),
+    here("docs", "rustdoc, warnings denied", host::documentation),
+    here("features", "every crate without its default features", host::without_default_features),
+    here("doctests", "examples in the documentation", host::doc_tests),
+    here("binaries", "all programs", host::binaries),
+    here("tests", "all tests, those for GPUs on one in software where there is no other", host::tests),
+    here("reader", "tests of the second reader, in Python", python::reader),
+    here(
+        "wheel",
+        "the Python wheel: built, installed, tested with the newest and the oldest NumPy",
+        python::wheel,
+    ),
+    here("site", "the documentation of the Python package, without warnings", site::build),
+    here("ray", "sweeps on a Ray cluster that loses a node, with the wheel", ray::run),
+    here("torch", "kompakt.torch with PyTorch, without its libraries for GPUs", torch::run),
+    beside("aarch64", "the loader built for 64-bit Arm, its tests under emulation", aarch64::run),
+    beside("wasm", "the package for JavaScript and the kernels, tested in Node", wasm::run),
+    beside("browser", "the package and its page, tested in Chromium", browser::run),
+    beside(
+        "cortex-m",
+        "the crates without std built for a microcontroller, files verified on an emulated one",
+        cortex_m::run,
+    ),
+    beside(
+        "cortex-m-c",
+        "a network's C on two emulated microcontrollers, within budgets of flash and RAM",
+        cortex_m_c::run,
+    ),
 ];
 
-/// Runs all rows, or those named; stops at the first that fails.
+/// Runs all rows, those of other machines beside the others, or those named one after another; the first that fails
+/// ends it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.list {
         let rows: String = ROWS.iter().map(|row| format!("{:10} {}\n", row.name, row.what)).collect();
@@ -112,9 +123,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         _ = std::io::stdout().write_all(rows.as_bytes());
         return Ok(());
     }
+    if !arguments.rows.is_empty() {
+        return run_rows(&chosen(&arguments.rows)?);
+    }
+    let (beside, here): (Vec<&Row>, Vec<&Row>) = ROWS.iter().partition(|row| row.place == Place::Beside);
+    let beside = Beside::start(beside.iter().map(|row| row.name))?;
+    run_rows(&here)?;
+    beside.finish()?;
+    // Last, so that the closing line is the test runner's.
+    Calls::default().run(host::workspace("test").args(["--bin", "xtask"]))
+}
+
+/// Runs rows one after another, and prints what each took.
+fn run_rows(rows: &[&Row]) -> Result<()> {
     let is_ci = std::env::var("CI").is_ok_and(|value| value == "true");
     let mut ledger = Ledger::default();
-    for row in chosen(&arguments.rows)? {
+    for row in rows {
         crate::say(&format!("{}: {}", row.name, row.what));
         let mut calls = Calls::default();
         let outcome = (row.run)(&mut calls).with_context(|| format!("row {}", row.name))?;
@@ -127,10 +151,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ledger.add(row.name, calls, outcome);
     }
     eprintln!("\n{ledger}");
-    if arguments.rows.is_empty() {
-        // Last, so that the closing line is the test runner's.
-        Calls::default().cargo(&["test", "--release", "--workspace", "--bin", "xtask"])?;
-    }
     Ok(())
 }
 

@@ -1,8 +1,17 @@
 //! Rows for this machine.
 
-use super::{Outcome, calls::Calls, root};
+use super::{
+    Outcome,
+    calls::{Calls, within},
+    gpu::{self, Driver},
+    root,
+};
 use anyhow::{Context, Result};
 use serde_json::Value;
+use std::process::Command;
+
+/// Seconds after which tests are ended.
+const LIMIT_S: &str = "2400";
 
 pub(super) fn format(calls: &mut Calls) -> Result<Outcome> {
     calls.cargo(&["fmt", "--all", "--check"])?;
@@ -10,7 +19,7 @@ pub(super) fn format(calls: &mut Calls) -> Result<Outcome> {
 }
 
 pub(super) fn lints(calls: &mut Calls) -> Result<Outcome> {
-    calls.cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
+    calls.run(workspace("clippy").args(["--all-targets", "--", "--deny", "warnings"]))?;
     Ok(Outcome::Held)
 }
 
@@ -30,19 +39,38 @@ pub(super) fn without_default_features(calls: &mut Calls) -> Result<Outcome> {
 }
 
 pub(super) fn doc_tests(calls: &mut Calls) -> Result<Outcome> {
-    calls.cargo(&["test", "--release", "--workspace", "--doc"])?;
+    calls.run(workspace("test").arg("--doc"))?;
     Ok(Outcome::Held)
 }
 
 /// The programs, which the tests of pipes chain together.
 pub(super) fn binaries(calls: &mut Calls) -> Result<Outcome> {
-    calls.cargo(&["build", "--release", "--workspace", "--bins"])?;
+    calls.run(workspace("build").arg("--bins"))?;
     Ok(Outcome::Held)
 }
 
+/// All tests. Without a driver the GPU's are built, and the row says that they did not run.
 pub(super) fn tests(calls: &mut Calls) -> Result<Outcome> {
-    calls.cargo(&["test", "--release", "--workspace", "--lib", "--tests"])?;
-    Ok(Outcome::Held)
+    let driver = Driver::find();
+    let mut tests = workspace("test");
+    tests.args(["--lib", "--tests"]);
+    match driver {
+        Ok(driver) => {
+            calls.run(&mut driver.within_reach_of(within(LIMIT_S, &tests)))?;
+            Ok(Outcome::Held)
+        }
+        Err(missing) => {
+            calls.run(&mut within(LIMIT_S, &tests))?;
+            Ok(Outcome::NotTested(missing))
+        }
+    }
+}
+
+/// Cargo for the whole workspace, the executor for GPUs included.
+pub(super) fn workspace(subcommand: &str) -> Command {
+    let mut cargo = crate::cargo::cargo();
+    cargo.args([subcommand, "--release", "--workspace", "--features", gpu::FEATURES]);
+    cargo
 }
 
 /// Crates of the workspace that can be built with fewer features, each with what of it is checked.

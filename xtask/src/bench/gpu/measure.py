@@ -395,7 +395,7 @@ def page(found, settings):
     if found["software"]:
         lines += [
             f"**Times are not measured**: the last run was on {found['device']}, which is software. Its times say nothing and are left",
-            "out; bytes are the same on any GPU. That the answers are right is tested on software (`cargo xtask ci gpu`): every operator,",
+            "out; bytes are the same on any GPU. That the answers are right is tested on software (`cargo xtask ci tests`): every operator,",
             "in every tier, to 1e-4 of the largest.",
         ]
     else:
