@@ -3,14 +3,16 @@
 use crate::{
     AdapterSummary, GpuError,
     shader::{LANES, Shader, Variant},
+    waiting::{self, LIMIT, LIMIT_IN_SOFTWARE},
 };
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 use wgpu::{
     Adapter, Backends, ComputePipeline, Device, DeviceDescriptor, DeviceType, Features, Instance,
-    InstanceDescriptor, Limits, MemoryHints, Queue,
+    InstanceDescriptor, Limits, MemoryHints, PollError, PollType, Queue, SubmissionIndex,
 };
 
 /// The GPUs of this machine, best first.
@@ -29,6 +31,8 @@ pub struct Gpu {
     /// The first error from the driver that has not been returned yet.
     error: Arc<Mutex<Option<String>>>,
     limits: Limits,
+    /// The longest that it may take to answer.
+    limit: Duration,
     summary: AdapterSummary,
 }
 
@@ -37,7 +41,7 @@ impl Gpu {
     /// integrated before software, which counts only `with_software`.
     ///
     /// Errors: [`GpuError::NoAdapter`] with a list of the adapters; [`GpuError::Device`] if the driver
-    /// refuses.
+    /// refuses; in a browser, [`GpuError::Timeout`] if it does not answer.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn open(name: Option<&str>, with_software: bool) -> Result<Self, GpuError> {
         pollster::block_on(Self::open_async(name, with_software))
@@ -48,7 +52,9 @@ impl Gpu {
     ///
     /// Errors: as there.
     pub async fn open_async(name: Option<&str>, with_software: bool) -> Result<Self, GpuError> {
-        let mut adapters = all().await;
+        let no_answer = |adapter: String| GpuError::Timeout { adapter, seconds: LIMIT.as_secs_f64() };
+        let asked = waiting::request(LIMIT, all()).await;
+        let mut adapters = asked.ok_or_else(|| no_answer("of this machine".into()))?;
         let names: Vec<String> =
             adapters.iter().map(summary).map(|s| format!("{:?} ({})", s.name, s.kind)).collect();
         let wanted = match name {
@@ -64,7 +70,8 @@ impl Gpu {
             let found = if names.is_empty() { "none".to_string() } else { names.join(", ") };
             return Err(GpuError::NoAdapter { wanted, found });
         };
-        Self::of(&adapter).await
+        let opened = waiting::request(LIMIT, Self::of(&adapter)).await;
+        opened.unwrap_or_else(|| Err(no_answer(summary(&adapter).name)))
     }
 
     async fn of(adapter: &Adapter) -> Result<Self, GpuError> {
@@ -92,7 +99,8 @@ impl Gpu {
         let has_subgroups = !cfg!(target_arch = "wasm32")
             && features.contains(Features::SUBGROUP)
             && has_even_subgroups(&summary);
-        Ok(Self { device, queue, has_subgroups, pipelines: Arc::default(), error, limits, summary })
+        let limit = if summary.kind == "software" { LIMIT_IN_SOFTWARE } else { LIMIT };
+        Ok(Self { device, queue, has_subgroups, pipelines: Arc::default(), error, limits, limit, summary })
     }
 
     /// What it is.
@@ -111,6 +119,13 @@ impl Gpu {
     #[must_use]
     pub fn with_max_binding_bytes(mut self, bytes: u64) -> Self {
         self.limits.max_storage_buffer_binding_size = bytes.min(self.limits.max_storage_buffer_binding_size);
+        self
+    }
+
+    /// The same device with another limit for its answers, if one is given.
+    #[must_use]
+    pub(crate) fn with_limit(mut self, limit: Option<Duration>) -> Self {
+        self.limit = limit.unwrap_or(self.limit);
         self
     }
 
@@ -140,11 +155,32 @@ impl Gpu {
 
     /// Natively, waits until everything submitted is done; answers to requests are delivered meanwhile.
     ///
-    /// Errors: what the driver has reported.
+    /// Errors: no answer within the limit; what the driver has reported.
     pub(crate) fn poll(&self) -> Result<(), GpuError> {
-        let polled = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.poll_until(None)
+    }
+
+    /// The same for a submission and those before it.
+    pub(crate) fn poll_until(&self, submission_index: Option<SubmissionIndex>) -> Result<(), GpuError> {
+        let polled = self.device.poll(PollType::Wait { submission_index, timeout: Some(self.limit) });
         self.check()?;
-        polled.map(|_| ()).map_err(|e| self.failed(e))
+        match polled {
+            Ok(_) => Ok(()),
+            Err(PollError::Timeout) => Err(self.no_answer()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// The longest that it may take to answer.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// An error for a device that has not answered within the limit.
+    pub(crate) fn no_answer(&self) -> GpuError {
+        // The last handle of a queue waits, without a limit, until it is idle: this one is never dropped.
+        std::mem::forget(self.clone());
+        GpuError::Timeout { adapter: self.summary.name.clone(), seconds: self.limit.as_secs_f64() }
     }
 
     /// An error in the driver's words.

@@ -4,19 +4,20 @@ use crate::{
     GpuError,
     adapter::Gpu,
     block::Layout,
-    executor::buffer,
     layer::Layer,
+    memory::buffer,
     places::Places,
     shader::{LANES, Shader, Variant},
     steps::{Groups, Step, Table, Work},
 };
 use kompakt_runtime::Parameters;
 use wgpu::{
-    BindGroup, BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePipeline,
+    BindGroup, BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePass,
+    ComputePipeline,
 };
 
 /// A step or a part of one, ready to be dispatched.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Dispatch {
     pub(crate) name: String,
     pub(crate) shader: Shader,
@@ -29,6 +30,16 @@ impl Dispatch {
     /// Workgroups for `batch` images.
     pub(crate) fn n_groups(&self, batch: u64) -> u64 {
         self.groups.number(batch)
+    }
+
+    /// Records it for `n` images.
+    pub(crate) fn record(&self, gpu: &Gpu, pass: &mut ComputePass<'_>, n: usize) {
+        // The numbers of workgroups were checked when it was bound.
+        let (groups, limit) = (self.n_groups(n as u64), gpu.max_groups());
+        let x = groups.min(limit).max(1);
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bindings, &[]);
+        pass.dispatch_workgroups(x as u32, groups.div_ceil(x) as u32, 1);
     }
 }
 

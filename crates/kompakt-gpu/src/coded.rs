@@ -12,15 +12,16 @@ use crate::{
     adapter::Gpu,
     block::{code_bits, zero_bits},
     bound::{Binder, Dispatch},
-    executor::{buffer, record},
     layer::Layer,
-    ports,
+    memory::buffer,
+    resident::{Resident, ResidentBlock},
     steps::{Lowered, Step, Work},
     stream_block::{Limits, Matrix, Refusal, StreamBlock, TILE_WORDS},
+    waiting,
 };
 use kompakt_entropy::stream::{Tables, TileDecoder};
 use kompakt_format::{SectionKind, Tile};
-use kompakt_runtime::{LayerPlan, Parameters, RuntimeError, program::ParameterId};
+use kompakt_runtime::{Parameters, RuntimeError, program::ParameterId};
 use wgpu::{
     Buffer, BufferDescriptor, BufferUsages, CommandEncoderDescriptor, ComputePassDescriptor, MapMode,
 };
@@ -227,7 +228,7 @@ impl<'c> Decoder<'c> {
         Ok(Self { coded, slots, scratch, result, read, decoded })
     }
 
-    /// Prepares a layer: its dispatches, those of its decoding included where that is done at every run.
+    /// Loads a layer.
     ///
     /// Errors: broken tiles, those of the driver.
     pub(crate) async fn layer(
@@ -236,10 +237,9 @@ impl<'c> Decoder<'c> {
         step: &Step,
         layer: &Layer,
         parameters: &mut Parameters<'_>,
-        plan: &mut LayerPlan,
-    ) -> Result<Vec<Dispatch>, GpuError> {
-        let epilogue = binder.epilogue(step, layer, parameters)?;
-        let Some((tiles, levels)) = tiles(parameters, layer.weight) else { return Ok(Vec::new()) };
+    ) -> Result<Resident, GpuError> {
+        let mut resident = Resident::new(step, layer, binder.epilogue(step, layer, parameters)?);
+        let Some((tiles, levels)) = tiles(parameters, layer.weight) else { return Ok(resident) };
         let mut blocks = Vec::new();
         let found = self.coded.blocks(parameters, layer, &mut |block| {
             blocks.push(block);
@@ -248,30 +248,24 @@ impl<'c> Decoder<'c> {
         if let Err(Stop::Error(error)) = found {
             return Err(error);
         }
-        let mut dispatches = Vec::new();
         let mut is_broken = false;
         for block in blocks {
             let before = binder.n_bytes;
             let (decoding, out) = self.decoding(binder, &step.name, &block)?;
             let n_coded = binder.n_bytes - before;
             match self.decode(binder.gpu, &decoding, block.tiles.len()).await? {
-                Some(n_kept) => plan.n_kept += n_kept,
+                Some(n_kept) => resident.plan.n_kept += n_kept,
                 None => is_broken = true,
             }
-            if self.decoded.is_some() {
-                dispatches.extend(decoding);
-                plan.anonymous_bytes += n_coded as usize;
+            let decoding = if self.decoded.is_some() {
+                resident.plan.anonymous_bytes += n_coded as usize;
+                decoding
             } else {
                 binder.n_bytes = before + out.size();
-                plan.anonymous_bytes += out.size() as usize;
-            }
-            let dispatch = binder.block(step, layer, &block.layout, &out, &epilogue)?;
-            plan.form = match (self.coded.decode, block.layout.is_fields) {
-                (Decode::Run, _) => "coded",
-                (_, true) => "fields",
-                (_, false) => "map",
+                resident.plan.anonymous_bytes += out.size() as usize;
+                Vec::new()
             };
-            dispatches.push(dispatch);
+            resident.blocks.push(ResidentBlock { decoding, layout: block.layout, weights: out });
         }
         if is_broken {
             return Err(self.coded.rule_broken(&tiles, &levels).unwrap_or_else(|| {
@@ -281,7 +275,7 @@ impl<'c> Decoder<'c> {
                     .failed(format!("{step:?} was not decoded as on the processor: see the option decode"))
             }));
         }
-        Ok(dispatches)
+        Ok(resident)
     }
 
     /// The decoding of a block, and the buffer that it fills.
@@ -325,11 +319,11 @@ impl<'c> Decoder<'c> {
     ) -> Result<Option<usize>, GpuError> {
         let mut encoder = gpu.device.create_command_encoder(&CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
-        decoding.iter().for_each(|dispatch| record(gpu, &mut pass, dispatch, 1));
+        decoding.iter().for_each(|dispatch| dispatch.record(gpu, &mut pass, 1));
         drop(pass);
         encoder.copy_buffer_to_buffer(&self.result, 0, &self.read, 0, 8 * n_tiles as u64);
         gpu.queue.submit([encoder.finish()]);
-        ports::wait(gpu, [ports::map(&self.read, MapMode::Read)]).await?;
+        waiting::wait(gpu, [waiting::map(&self.read, MapMode::Read)]).await?;
         let mut n_kept = Some(0);
         {
             let view = self.read.slice(..).get_mapped_range().map_err(|e| gpu.failed(e))?;

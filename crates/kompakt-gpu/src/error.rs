@@ -62,6 +62,15 @@ pub enum GpuError {
         /// Images per run.
         max_batch: usize,
     },
+    /// The device has not answered within the [limit](crate::GpuOptions::timeout). It is left as it is, with the memory that it
+    /// has: nothing waits for it any more.
+    #[error("the GPU {adapter:?} has not answered for {seconds} seconds (the device `cpu` needs none)")]
+    Timeout {
+        /// Its name.
+        adapter: String,
+        /// How long was waited.
+        seconds: f64,
+    },
     /// The driver reported an error, or the device was lost.
     #[error("the GPU {adapter:?} reported: {message}")]
     Driver {

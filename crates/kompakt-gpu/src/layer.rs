@@ -247,7 +247,7 @@ impl Layer {
             ]
             .map(word),
         );
-        words.extend(Self::activation_words(activation));
+        words.extend(activation.unwrap_or_default().words());
         if let Purpose::Recur(recurrence) = &self.purpose {
             words.extend([recurrence.code(), u32::from(recurrence.reverse)]);
         }

@@ -63,11 +63,19 @@ mod in_place;
 #[cfg(feature = "wgpu")]
 mod layer;
 #[cfg(feature = "wgpu")]
+mod memory;
+#[cfg(feature = "wgpu")]
 mod network;
 #[cfg(feature = "wgpu")]
 mod places;
 #[cfg(feature = "wgpu")]
 mod ports;
+#[cfg(feature = "wgpu")]
+mod prepare;
+#[cfg(feature = "wgpu")]
+mod prepared;
+#[cfg(feature = "wgpu")]
+mod resident;
 #[cfg(feature = "wgpu")]
 mod shader;
 #[cfg(feature = "wgpu")]
@@ -78,6 +86,8 @@ mod stream_block;
 mod streamed;
 #[cfg(feature = "wgpu")]
 mod timing;
+#[cfg(feature = "wgpu")]
+mod waiting;
 #[cfg(feature = "wgpu")]
 mod weights;
 

@@ -1,6 +1,6 @@
 //! Options for running a network on a GPU, in addition to those of all sessions.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 /// Options for running a network on a GPU, in addition to those of all sessions.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +14,9 @@ pub struct GpuOptions {
     pub half: bool,
     /// Where and when weights of the tier `stream` are decoded. Default: [`Decode::Load`].
     pub decode: Decode,
+    /// The longest that the device may take to answer: for a run, or for the upload of a layer. Then the call ends with
+    /// [`GpuError::Timeout`](crate::GpuError::Timeout). Default: 60 seconds, and 600 on a GPU in software.
+    pub timeout: Option<Duration>,
 }
 
 /// Where and when weights of the tier `stream` are decoded. Those of the other tiers need no decoder on the GPU.

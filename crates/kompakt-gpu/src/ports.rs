@@ -3,17 +3,13 @@
 use crate::{
     GpuError,
     adapter::Gpu,
-    executor::{buffer, buffer_bytes},
+    memory::{buffer, buffer_bytes},
     places::Places,
     steps::Lowered,
+    waiting::{map, wait},
 };
 use half::f16;
-use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, Waker},
-};
-use wgpu::{Buffer, BufferAsyncError, BufferDescriptor, BufferUsages, CommandEncoder, MapMode};
+use wgpu::{Buffer, BufferDescriptor, BufferUsages, CommandEncoder, MapMode};
 
 /// See the [module page](self).
 #[derive(Debug)]
@@ -169,69 +165,4 @@ impl Ports {
         self.download.unmap();
         gpu.check()
     }
-}
-
-/// A buffer being mapped: ready once the device has answered. Natively that is while a thread, this or another, polls the
-/// device; in a browser, when the program is left alone.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Mapping(Arc<Mutex<Answer>>);
-
-#[derive(Debug, Default)]
-struct Answer {
-    result: Option<Result<(), BufferAsyncError>>,
-    waker: Option<Waker>,
-}
-
-impl Mapping {
-    fn answer(&self, result: Result<(), BufferAsyncError>) {
-        let mut answer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        answer.result = Some(result);
-        if let Some(waker) = answer.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
-impl Future for Mapping {
-    type Output = Result<(), BufferAsyncError>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut answer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match answer.result.take() {
-            Some(result) => Poll::Ready(result),
-            None => {
-                answer.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-}
-
-/// Requests that a buffer be mapped for the host.
-pub(crate) fn map(buffer: &Buffer, mode: MapMode) -> Mapping {
-    let mapping = Mapping::default();
-    let answered = mapping.clone();
-    buffer.slice(..).map_async(mode, move |result| answered.answer(result));
-    mapping
-}
-
-/// Waits, in a browser, until everything submitted is done: what has gone wrong has been reported then.
-#[cfg(target_arch = "wasm32")]
-pub(crate) async fn done(gpu: &Gpu) {
-    let done = Mapping::default();
-    let answered = done.clone();
-    gpu.queue.on_submitted_work_done(move || answered.answer(Ok(())));
-    let _ = done.await;
-}
-
-/// Waits until everything submitted is done and buffers are mapped.
-pub(crate) async fn wait<const N: usize>(gpu: &Gpu, mappings: [Mapping; N]) -> Result<(), GpuError> {
-    gpu.poll()?;
-    for mapping in mappings {
-        let answer = mapping.await;
-        // The reason, where there is one, before its consequence.
-        gpu.check()?;
-        answer.map_err(|e| gpu.failed(e))?;
-    }
-    Ok(())
 }

@@ -5,7 +5,7 @@
 //!                                                                            the host packs block k + 1
 //! ```
 
-use crate::{GpuError, adapter::Gpu, block::Block, bound::Dispatch, executor::buffer, weights};
+use crate::{GpuError, adapter::Gpu, block::Block, bound::Dispatch, memory::buffer, weights};
 use kompakt_runtime::{Parameters, program::ParameterId};
 use wgpu::{Buffer, BufferUsages, CommandEncoder, SubmissionIndex};
 
@@ -67,13 +67,10 @@ impl Slots {
         encoder: &mut CommandEncoder,
     ) -> Result<(), GpuError> {
         let pair = &mut self.pairs[k % 2];
-        let mapped = crate::ports::map(&pair.staging, wgpu::MapMode::Write);
-        let until = wgpu::PollType::Wait { submission_index: pair.used_by.take(), timeout: None };
-        let polled = gpu.device.poll(until);
-        gpu.check()?;
-        polled.map_err(|e| gpu.failed(e))?;
+        let mapping = crate::waiting::map(&pair.staging, wgpu::MapMode::Write);
+        gpu.poll_until(pair.used_by.take())?;
         // Another thread that polls the same device may be about to deliver it.
-        pollster::block_on(mapped).map_err(|e| gpu.failed(e))?;
+        pollster::block_on(crate::waiting::mapped(gpu, mapping))?;
         let mut view = pair.staging.slice(..).get_mapped_range_mut().map_err(|e| gpu.failed(e))?;
         crate::bound::write_words(&mut view, words);
         drop(view);

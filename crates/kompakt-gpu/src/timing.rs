@@ -1,6 +1,6 @@
 //! The time of each dispatch, from device timestamps.
 
-use crate::{GpuError, adapter::Gpu, bound::Dispatch, executor::buffer, ports};
+use crate::{GpuError, adapter::Gpu, bound::Dispatch, memory::buffer, waiting};
 use kompakt_runtime::StepTime;
 use std::time::Duration;
 use wgpu::{
@@ -68,7 +68,7 @@ impl Timing {
 
     /// The times of the round's dispatches.
     pub(crate) async fn read(&self, gpu: &Gpu) -> Result<Vec<Duration>, GpuError> {
-        ports::wait(gpu, [ports::map(&self.read, MapMode::Read)]).await?;
+        waiting::wait(gpu, [waiting::map(&self.read, MapMode::Read)]).await?;
         let period = f64::from(gpu.queue.get_timestamp_period());
         let times = {
             let view = self.read.slice(..).get_mapped_range().map_err(|e| gpu.failed(e))?;

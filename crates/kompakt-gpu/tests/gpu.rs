@@ -14,4 +14,6 @@ mod gpu {
     mod network;
     mod profile;
     mod random;
+    mod sizes;
+    mod timeout;
 }

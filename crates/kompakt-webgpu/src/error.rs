@@ -11,7 +11,7 @@ pub(crate) fn thrown(error: impl Into<GpuError>) -> JsValue {
     let status = match &error {
         GpuError::Runtime(RuntimeError::Format(_)) => "format",
         GpuError::Unsupported(_) | GpuError::Runtime(RuntimeError::Unsupported(_)) => "unsupported",
-        GpuError::Driver { .. } => "internal",
+        GpuError::Driver { .. } | GpuError::Timeout { .. } => "internal",
         GpuError::Runtime(_) => "argument",
         _ => "resources",
     };

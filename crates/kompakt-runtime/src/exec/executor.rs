@@ -1,6 +1,6 @@
 //! The interface for running a program.
 
-use crate::{error::RuntimeError, schedule::plan::Plan};
+use crate::{error::RuntimeError, program::Program, schedule::plan::Plan};
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
@@ -68,6 +68,19 @@ pub trait Executor: core::fmt::Debug + Send + Sync {
             self.run(inputs, batch, outputs)?;
         }
         Ok(Vec::new())
+    }
+
+    /// Whether it can be [prepared for other sizes](Self::resize). Default: no.
+    fn is_resizable(&self) -> bool {
+        false
+    }
+
+    /// Prepares for the program of the same model at other sizes.
+    ///
+    /// Errors: an executor of one size; sizes at which an operation cannot be run, after which it is as it was.
+    fn resize(&mut self, _program: &Program) -> Result<(), RuntimeError> {
+        let problem = "this executor runs at one size: open the model at another (Model::at)";
+        Err(RuntimeError::Executor(problem.into()))
     }
 }
 

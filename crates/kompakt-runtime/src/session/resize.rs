@@ -8,7 +8,7 @@ use crate::{
     error::RuntimeError,
     exec::{Cpu, Executor},
     model::Model,
-    program::Program,
+    program::{Program, Sizes},
     schedule::plan::Plan,
 };
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
@@ -85,7 +85,7 @@ impl<'m> Session<'m> {
     /// Plans the session again for other sizes, by name; sizes that are not named stay. A plan for the present sizes is kept.
     ///
     /// Errors: a name that the network does not have, a size outside of its range, sizes at which a node cannot work; the
-    /// session stays as it is. A session of another executor cannot be resized: it is made from [`Model::at`].
+    /// session stays as it is. A session of another executor is resized if that [can be](Executor::is_resizable).
     pub fn resize(&mut self, sizes: &[(String, usize)]) -> Result<(), RuntimeError> {
         let found = named(self.model, sizes)?;
         let mut all = self.sizes.clone();
@@ -113,10 +113,7 @@ impl<'m> Session<'m> {
         if sizes == self.sizes {
             return Ok(());
         }
-        let Some(options) = self.options.clone() else {
-            let problem = "this executor runs at one size: open the model at another (Model::at)";
-            return Err(RuntimeError::Executor(problem.into()));
-        };
+        let Some(options) = self.options.clone() else { return self.resize_executor(sizes) };
         let before = core::mem::take(&mut self.sizes);
         // What can fail for these sizes comes first.
         let program = program(self.model, &sizes);
@@ -129,6 +126,18 @@ impl<'m> Session<'m> {
             }
         }
         result
+    }
+
+    /// Prepares another executor for other sizes.
+    fn resize_executor(&mut self, sizes: Vec<usize>) -> Result<(), RuntimeError> {
+        let program = program(self.model, &sizes)?;
+        // What can fail besides the executor comes first.
+        let nothing = Box::new(Nothing(Plan::default()));
+        let mut resized = Self::of(self.model, &program, &Sizes::default(), nothing, self.isa, sizes)?;
+        self.executor.resize(&program)?;
+        core::mem::swap(&mut self.executor, &mut resized.executor);
+        *self = resized;
+        Ok(())
     }
 
     fn plan_again(
@@ -154,7 +163,8 @@ impl<'m> Session<'m> {
         error: RuntimeError,
     ) -> Result<(), RuntimeError> {
         let graph = self.model.graph();
-        let (Some(open), true) = (graph.sizes(), self.options.is_some()) else { return Err(error) };
+        let is_resizable = self.options.is_some() || self.executor.is_resizable();
+        let (Some(open), true) = (graph.sizes(), is_resizable) else { return Err(error) };
         if inputs.len() != self.inputs.len() || batch == 0 {
             return Err(error);
         }
