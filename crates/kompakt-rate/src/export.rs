@@ -44,7 +44,7 @@ pub(crate) fn export(
 /// The bytes of the smallest file that holds a model.
 pub(crate) fn packed_bytes(model: &Model) -> Result<u64, RateError> {
     let mut source = InMemory::ordered(model.clone())?;
-    let options = Options::new(kompakt_format::Tier::Smallest).minimal();
+    let options = Options::new(kompakt_format::Tier::Smallest).compact();
     Ok(write_to(&mut source, &options, &mut std::io::sink(), &|_, _| ())?.bytes)
 }
 

@@ -5,12 +5,16 @@
 //! ```
 //!
 //! Sums over lanes are taken in one fixed order and products are fused everywhere, so results do not depend
-//! on the machine. [`vectorized`] also compiles its argument for 256-bit vectors and dispatches at run time.
+//! on the machine. [`vectorized`] also compiles its argument for vectors of 256 and of 512 bits and dispatches at run
+//! time.
 
 use pulp::NullaryFnOnce;
 
 /// One value for `8 K` examples.
 pub(crate) type Lanes<const K: usize> = [[f32; 8]; K];
+
+/// One value of a framed image, for eight examples.
+pub(crate) type Cell = Lanes<1>;
 
 /// All zero.
 #[inline(always)]
@@ -79,16 +83,79 @@ pub(crate) fn exp(x: f32) -> f32 {
     p * f32::from_bits(((whole as i32 + 127) as u32) << 23)
 }
 
-/// Runs `work`, compiled for wide vectors where the machine has them. Its `call` and everything in it must be
-/// `inline(always)`: a closure is not, and would not be vectorised.
-pub(crate) fn vectorized<W: NullaryFnOnce>(work: W) -> W::Output {
+/// Vectors that work can be compiled for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Vectors {
+    /// What the build assumes.
+    Plain,
+    /// Of 256 bits (AVX2).
     #[cfg(target_arch = "x86_64")]
-    {
-        if let Some(simd) = pulp::x86::V3::try_new() {
-            return pulp::Simd::vectorize(simd, work);
+    V3(pulp::x86::V3),
+    /// Of 512 bits (AVX-512).
+    #[cfg(target_arch = "x86_64")]
+    V4(pulp::x86::V4),
+}
+
+impl Vectors {
+    /// Those of this machine, the widest first.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        #[cfg(target_arch = "x86_64")]
+        let wide = [pulp::x86::V4::try_new().map(Self::V4), pulp::x86::V3::try_new().map(Self::V3)];
+        #[cfg(not(target_arch = "x86_64"))]
+        let wide: [Option<Self>; 0] = [];
+        wide.into_iter().flatten().chain([Self::Plain])
+    }
+
+    /// Runs `work`, compiled for these vectors. Its `call` and everything in it must be `inline(always)`: a closure is
+    /// not, and would not be vectorised.
+    #[inline]
+    pub(crate) fn run<W: NullaryFnOnce>(self, work: W) -> W::Output {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::V4(simd) => pulp::Simd::vectorize(simd, work),
+            #[cfg(target_arch = "x86_64")]
+            Self::V3(simd) => pulp::Simd::vectorize(simd, work),
+            Self::Plain => work.call(),
         }
     }
-    work.call()
+
+    /// The same of tiled work.
+    #[inline]
+    pub(crate) fn run_tiled<W: Tiled>(self, work: W) -> W::Output {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::V4(_) => self.run(AtWidth::<W, 16>(work)),
+            _ => self.run(AtWidth::<W, 8>(work)),
+        }
+    }
+}
+
+/// Work on framed images, which can be compiled for tiles of up to `T` cells ([`tiled`]).
+pub(crate) trait Tiled {
+    type Output;
+    fn call<const T: usize>(self) -> Self::Output;
+}
+
+/// Tiled work at one width.
+struct AtWidth<W, const T: usize>(W);
+
+impl<W: Tiled, const T: usize> NullaryFnOnce for AtWidth<W, T> {
+    type Output = W::Output;
+
+    #[inline(always)]
+    fn call(self) -> W::Output {
+        self.0.call::<T>()
+    }
+}
+
+/// Runs tiled work on the widest vectors of this machine, in tiles that its registers hold: as [`vectorized`].
+pub(crate) fn tiled<W: Tiled>(work: W) -> W::Output {
+    Vectors::all().next().unwrap_or(Vectors::Plain).run_tiled(work)
+}
+
+/// Runs `work` on the widest vectors of this machine ([`Vectors::run`]).
+pub(crate) fn vectorized<W: NullaryFnOnce>(work: W) -> W::Output {
+    Vectors::all().next().unwrap_or(Vectors::Plain).run(work)
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@
 //! ```
 
 use crate::{
-    conv::{Conv, NOWHERE, Plane},
+    conv::Conv,
     error::RateError,
     layer::Geometry,
+    plane::{NOWHERE, Plane},
     residual::{Job, Stage, Stages},
     windows::Windows,
 };

@@ -17,10 +17,12 @@
 //! Sources: Han 2015 (pruning, sharing, centroids by summed gradients); Evci 2020 (connections that come back);
 //! Hinton 2015 (distillation); Choi 2016 (curvature-weighted, entropy-constrained levels).
 
+mod cells;
 mod code_length;
 mod conv;
 mod error;
 mod export;
+mod gradients;
 mod lanes;
 mod layer;
 mod layout;
@@ -31,6 +33,7 @@ mod net;
 mod net_tests;
 mod options;
 mod passes;
+mod plane;
 mod random;
 mod residual;
 #[cfg(test)]
@@ -38,6 +41,7 @@ mod residual_tests;
 mod snapshot;
 mod stage;
 mod supply;
+mod tile;
 mod train;
 mod windows;
 mod wiring;

@@ -1,7 +1,7 @@
 //! Tests of the passes: gradients against finite differences of the loss.
 
 use crate::{
-    lanes::Lanes,
+    lanes::{Lanes, Vectors},
     layer::Probe,
     loss::{Distillation, slopes, softmax},
     net::{Net, Work},
@@ -115,6 +115,37 @@ fn a_probe_agrees_with_the_gradients_of_what_is_connected() {
             assert_eq!(found, layer.weight.gradient[i]);
         }
     }
+}
+
+/// A pass over 32 examples there and back, as work for vectors.
+struct Both<'a>(&'a mut Net, &'a mut Work<4>);
+
+impl pulp::NullaryFnOnce for Both<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.0.forward(self.1);
+        let scores = self.1.scores().to_vec();
+        self.1.slopes.last_mut().unwrap().copy_from_slice(&scores);
+        self.0.backward(self.1, None);
+    }
+}
+
+#[test]
+fn all_vectors_give_the_same_bits() {
+    let found = Vectors::all().map(|vectors| {
+        let (mut net, mut work) = (net(), Work::new(&net()));
+        for (i, x) in work.values[0].iter_mut().flatten().flatten().enumerate() {
+            *x = (i * 13 % 31) as f32 / 31.0;
+        }
+        vectors.run(Both(&mut net, &mut work));
+        let gradients: Vec<Vec<f32>> = net.layers.iter().map(|l| l.weight.gradient.clone()).collect();
+        (work.scores().to_vec(), gradients)
+    });
+    let found: Vec<_> = found.collect();
+    assert!(found[0].1.iter().all(|layer| layer.iter().any(|g| *g != 0.0)));
+    assert!(found.iter().all(|other| *other == found[0]));
 }
 
 fn budget(bits: f64) -> Budget {

@@ -5,7 +5,7 @@ use crate::{error::RateError, loss::Distillation, supply::BLOCK};
 /// Options of rate-aware training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// The target size of the file, packed for the smallest tier without anything ancillary.
+    /// The target size of the file, packed for the smallest tier in the compact form.
     pub target_bytes: u64,
     /// Total number of steps.
     pub steps: usize,

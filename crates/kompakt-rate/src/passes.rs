@@ -1,7 +1,7 @@
 //! Forward and backward over blocks of examples: one thread over a chain, many over a network of framed images.
 
 use crate::{
-    lanes::{vectorized, zero},
+    lanes::{Tiled, tiled, vectorized, zero},
     layer::Probe,
     loss::{self, Distillation},
     net::{Net, Work},
@@ -134,7 +134,7 @@ const PARTS: usize = BLOCK / PART;
 
 /// Over a network of framed images: eight examples at a time, parts of blocks on all threads.
 struct Framed {
-    rooms: Vec<Room<1>>,
+    rooms: Vec<Room>,
 }
 
 /// What a part of a block gave.
@@ -148,12 +148,12 @@ impl Framed {
     /// Runs all parts; the results are in their order, whichever thread made them.
     fn run(&mut self, net: &Net, lesson: &Lesson<'_>, blocks: &[usize], has_probes: bool) -> Vec<Found> {
         let (n, n_parts) = (self.rooms.len(), blocks.len() * PARTS);
-        let mine = |(i, room): (usize, &mut Room<1>)| -> Vec<Found> {
+        let mine = |(i, room): (usize, &mut Room)| -> Vec<Found> {
             let parts = (i..n_parts).step_by(n);
             parts
                 .map(|part| {
                     let (block, first) = (blocks[part / PARTS], part % PARTS * PART);
-                    vectorized(Part { lesson: *lesson, net, room, block, first, has_probes })
+                    tiled(Part { lesson: *lesson, net, room, block, first, has_probes })
                 })
                 .collect()
         };
@@ -201,18 +201,18 @@ fn add(to: &mut [f32], from: &[f32]) {
 struct Part<'a> {
     lesson: Lesson<'a>,
     net: &'a Net,
-    room: &'a mut Room<1>,
+    room: &'a mut Room,
     block: usize,
     /// The first example.
     first: usize,
     has_probes: bool,
 }
 
-impl pulp::NullaryFnOnce for Part<'_> {
+impl Tiled for Part<'_> {
     type Output = Found;
 
     #[inline(always)]
-    fn call(self) -> Found {
+    fn call<const T: usize>(self) -> Found {
         let Self { net, room, block, first, .. } = self;
         let Lesson { supply, how, scale } = self.lesson;
         let mut found = Found { loss: 0.0, gradients: Vec::new(), probes: Vec::new() };
@@ -223,7 +223,7 @@ impl pulp::NullaryFnOnce for Part<'_> {
                 *x = f32::from(*byte).mul_add(supply.step, supply.low);
             }
         }
-        stages.forward(&net.layers, room);
+        stages.forward::<T>(&net.layers, room);
         let labels = &supply.labels(block)[first..first + PART];
         let last = room.values.len() - 1;
         let teacher: Option<Vec<_>> = supply.has_teacher().then(|| {
@@ -237,7 +237,7 @@ impl pulp::NullaryFnOnce for Part<'_> {
             found.probes = net.geometry.iter().map(Probe::new).collect();
         }
         let probes = self.has_probes.then_some(&mut found.probes[..]);
-        found.gradients = stages.backward(&net.geometry, &net.layers, room, probes);
+        found.gradients = stages.backward::<T>(&net.geometry, &net.layers, room, probes);
         found
     }
 }

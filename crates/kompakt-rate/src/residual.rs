@@ -9,9 +9,12 @@
 //! are convolutions whose kernel is as large as the image. All rows are computed, with connections or without.
 
 use crate::{
-    conv::{Conv, Plane, Readers, Sums},
-    lanes::{Lanes, add, add_product, sum, zero},
+    cells::Cells,
+    conv::Conv,
+    gradients::{Readers, Sums},
+    lanes::{Cell, add, add_product, sum, zero},
     layer::{Geometry, Probe, SparseLayer},
+    plane::{NOWHERE, Plane},
     windows::Windows,
 };
 
@@ -49,12 +52,12 @@ pub(crate) struct Stages {
     readers: Vec<Readers>,
 }
 
-/// Memory of one pass over `8 K` examples.
-pub(crate) struct Room<const K: usize> {
-    pub(crate) values: Vec<Vec<Lanes<K>>>,
-    pub(crate) slopes: Vec<Vec<Lanes<K>>>,
-    sums: Vec<Sums<K>>,
-    all: Sums<K>,
+/// Memory of one pass over eight examples.
+pub(crate) struct Room {
+    pub(crate) values: Vec<Cells>,
+    pub(crate) slopes: Vec<Cells>,
+    sums: Vec<Sums>,
+    all: Sums,
 }
 
 /// The gradients of a layer.
@@ -64,13 +67,13 @@ pub(crate) struct Gradient {
     pub(crate) bias: Vec<f32>,
 }
 
-impl<const K: usize> Room<K> {
+impl Room {
     pub(crate) fn new(stages: &Stages) -> Self {
-        let buffers = || stages.buffers.iter().map(|(plane, n)| vec![zero(); plane.len() * n]).collect();
+        let buffers = || stages.buffers.iter().map(|(plane, n)| Cells::new(plane.len() * n)).collect();
         Self { values: buffers(), slopes: buffers(), sums: Vec::new(), all: Sums::default() }
     }
 
-    pub(crate) fn scores(&self) -> &[Lanes<K>] {
+    pub(crate) fn scores(&self) -> &[Cell] {
         &self.values[self.values.len() - 1]
     }
 }
@@ -101,16 +104,16 @@ impl Stages {
         }
     }
 
-    /// From `room.values[0]` to the scores.
+    /// From `room.values[0]` to the scores, in tiles of up to `T` cells.
     #[inline(always)]
-    pub(crate) fn forward<const K: usize>(&self, layers: &[SparseLayer], room: &mut Room<K>) {
+    pub(crate) fn forward<const T: usize>(&self, layers: &[SparseLayer], room: &mut Room) {
         for (i, stage) in self.stages.iter().enumerate() {
             let (before, after) = room.values.split_at_mut(i + 1);
             let (x, y) = (&before[stage.from][..], &mut after[0][..]);
             match &stage.job {
                 Job::Weigh { layer, conv, plus, has_relu } => {
                     let plus = plus.as_ref().map(|(other, map)| (&before[*other][..], &map[..]));
-                    conv.forward(&layers[*layer], x, plus, *has_relu, y);
+                    conv.forward::<T>(&layers[*layer], x, plus, *has_relu, y);
                 }
                 Job::Pool(windows) => windows.forward(x, y),
             }
@@ -120,11 +123,11 @@ impl Stages {
     /// From the gradient of the scores, in the last of `room.slopes`, to those of weights and biases. `probes` also
     /// collects those of weights that are not connected.
     #[inline(always)]
-    pub(crate) fn backward<const K: usize>(
+    pub(crate) fn backward<const T: usize>(
         &self,
         geometry: &[Geometry],
         layers: &[SparseLayer],
-        room: &mut Room<K>,
+        room: &mut Room,
         mut probes: Option<&mut [Probe]>,
     ) -> Vec<Gradient> {
         room.sums.resize_with(layers.len(), Sums::default);
@@ -142,12 +145,12 @@ impl Stages {
                     }
                     let (layer, sums) = (&layers[*l], &mut room.sums[*l]);
                     sums.clear(layer.len(), layer.rows());
-                    conv.weight_gradient((&layer.starts, &layer.reads), x, dy, sums);
+                    conv.weight_gradient::<T>((&layer.starts, &layer.reads), x, dy, sums);
                     if let Some(probes) = &mut probes {
-                        probe(conv, &geometry[*l], x, dy, &mut room.all, &mut probes[*l]);
+                        probe::<T>(conv, &geometry[*l], x, dy, &mut room.all, &mut probes[*l]);
                     }
                     if stage.from > 0 {
-                        conv.input_gradient(
+                        conv.input_gradient::<T>(
                             layer,
                             &self.readers[*l],
                             dy,
@@ -165,10 +168,8 @@ impl Stages {
                 }
             }
         }
-        let gradient = |s: &Sums<K>| Gradient {
-            weight: s.weight.iter().map(|[even, odd]| sum(even) + sum(odd)).collect(),
-            bias: s.bias.iter().map(sum).collect(),
-        };
+        let gradient =
+            |s: &Sums| Gradient { weight: s.of_weights().collect(), bias: s.of_biases().collect() };
         room.sums.iter().map(gradient).collect()
     }
 
@@ -193,9 +194,7 @@ impl Stages {
                         Some((other, map)) if map.is_empty() => or(&mut is_read[*other], &mine),
                         Some((other, map)) => {
                             let (cells, plane) = (conv.y.height * conv.y.width, self.buffers[*other].0.len());
-                            for (at, from) in
-                                map.iter().enumerate().filter(|(_, m)| **m != crate::conv::NOWHERE)
-                            {
+                            for (at, from) in map.iter().enumerate().filter(|(_, m)| **m != NOWHERE) {
                                 is_read[*other][*from as usize / plane] |= mine[at / cells];
                             }
                         }
@@ -214,7 +213,7 @@ fn or(to: &mut [bool], from: &[bool]) {
 
 /// Gradients of results that a ReLU cut off are zero.
 #[inline(always)]
-fn mask<const K: usize>(dy: &mut [Lanes<K>], y: &[Lanes<K>]) {
+fn mask(dy: &mut [Cell], y: &[Cell]) {
     for (dy, y) in dy.iter_mut().zip(y) {
         for (dy, y) in dy.as_flattened_mut().iter_mut().zip(y.as_flattened()) {
             *dy = if *y > 0.0 { *dy } else { 0.0 };
@@ -224,7 +223,7 @@ fn mask<const K: usize>(dy: &mut [Lanes<K>], y: &[Lanes<K>]) {
 
 /// The gradient of what is added to a layer's result.
 #[inline(always)]
-fn pass_on<const K: usize>(conv: &Conv, dy: &[Lanes<K>], map: &[u32], to: &mut [Lanes<K>], is_first: bool) {
+fn pass_on(conv: &Conv, dy: &[Cell], map: &[u32], to: &mut [Cell], is_first: bool) {
     if map.is_empty() {
         if is_first {
             to.copy_from_slice(dy);
@@ -238,7 +237,7 @@ fn pass_on<const K: usize>(conv: &Conv, dy: &[Lanes<K>], map: &[u32], to: &mut [
     }
     for (dy, map) in dy.chunks_exact(conv.y.len()).zip(map.chunks_exact(conv.y.height * conv.y.width)) {
         for (at, &from) in conv.y.inside().zip(map) {
-            if from != crate::conv::NOWHERE {
+            if from != NOWHERE {
                 add(&mut to[from as usize], &dy[at]);
             }
         }
@@ -247,22 +246,20 @@ fn pass_on<const K: usize>(conv: &Conv, dy: &[Lanes<K>], map: &[u32], to: &mut [
 
 /// Adds the gradient of every weight, and the mean squares: of `x` by column, of `dy` by row.
 #[inline(always)]
-fn probe<const K: usize>(
+fn probe<const T: usize>(
     conv: &Conv,
     geometry: &Geometry,
-    x: &[Lanes<K>],
-    dy: &[Lanes<K>],
-    sums: &mut Sums<K>,
+    x: &[Cell],
+    dy: &[Cell],
+    sums: &mut Sums,
     found: &mut Probe,
 ) {
     let (rows, cols) = (geometry.rows(), geometry.cols());
     let starts: Vec<u32> = (0..=rows).map(|r| (r * cols) as u32).collect();
     sums.clear(rows * cols, rows);
     let reads = geometry.tap.repeat(rows);
-    conv.weight_gradient((&starts, &reads), x, dy, sums);
-    for (to, [even, odd]) in found.gradient.iter_mut().zip(&sums.weight) {
-        *to += sum(even) + sum(odd);
-    }
+    conv.weight_gradient::<T>((&starts, &reads), x, dy, sums);
+    found.gradient.iter_mut().zip(sums.of_weights()).for_each(|(to, gradient)| *to += gradient);
     for (to, dy) in found.of_row.iter_mut().zip(dy.chunks_exact(conv.y.len())) {
         let mut acc = zero();
         dy.iter().for_each(|dy| add_product(&mut acc, dy, dy));

@@ -1,7 +1,7 @@
 //! Tests of networks of framed images: results against the reference, gradients against finite differences.
 
 use crate::{
-    lanes::zero,
+    lanes::{Tiled, Vectors, zero},
     layer::Probe,
     loss::{Distillation, slopes, softmax},
     net::Net,
@@ -74,7 +74,10 @@ fn model() -> Model {
 
 /// A model in which each third weight is missing, from `missing` on: none if it is 3 or more.
 fn model_with(missing: usize) -> Model {
-    let graph = graph();
+    of_graph(graph(), missing)
+}
+
+fn of_graph(graph: Graph, missing: usize) -> Model {
     let mut parameters = BTreeMap::new();
     for (p, param) in graph.params().iter().enumerate() {
         let value = |i: usize| {
@@ -87,34 +90,36 @@ fn model_with(missing: usize) -> Model {
 }
 
 fn image(lane: usize) -> Vec<f32> {
-    (0..200).map(|i| ((i * 13 + lane * 29) % 31) as f32 / 31.0 - 0.3).collect()
+    (0..1352).map(|i| ((i * 13 + lane * 29) % 31) as f32 / 31.0 - 0.3).collect()
 }
 
-fn forward(net: &Net, room: &mut Room<1>) {
+#[inline(always)]
+fn forward<const T: usize>(net: &Net, room: &mut Room) {
     let stages = net.stages.as_ref().unwrap();
     for lane in 0..8 {
         for (&at, x) in stages.input_at.iter().zip(image(lane)) {
             room.values[0][at as usize][0][lane] = x;
         }
     }
-    stages.forward(&net.layers, room);
+    stages.forward::<T>(&net.layers, room);
 }
 
-fn loss(net: &Net, room: &mut Room<1>) -> f64 {
-    forward(net, room);
+fn loss(net: &Net, room: &mut Room) -> f64 {
+    forward::<8>(net, room);
     f64::from(softmax(room.scores(), &LABELS, 1.0, &mut [zero::<1>(); 3]).0)
 }
 
-fn backward(net: &Net, room: &mut Room<1>, probes: Option<&mut [Probe]>) -> Vec<Gradient> {
-    forward(net, room);
+#[inline(always)]
+fn backward<const T: usize>(net: &Net, room: &mut Room, probes: Option<&mut [Probe]>) -> Vec<Gradient> {
+    forward::<T>(net, room);
     let how = Distillation { share: 0.0, temperature: 1.0 };
     let scores = room.scores().to_vec();
     let soft = &mut [zero::<1>(); 3][..];
     slopes(how, 1.0, &scores, &LABELS, None, (soft, room.slopes.last_mut().unwrap()));
-    net.stages.as_ref().unwrap().backward(&net.geometry, &net.layers, room, probes)
+    net.stages.as_ref().unwrap().backward::<T>(&net.geometry, &net.layers, room, probes)
 }
 
-fn room(net: &Net) -> Room<1> {
+fn room(net: &Net) -> Room {
     Room::new(net.stages.as_ref().unwrap())
 }
 
@@ -123,12 +128,12 @@ fn scores_are_those_of_the_reference() {
     let model = model();
     let net = Net::of_model(&model).unwrap();
     let mut room = room(&net);
-    forward(&net, &mut room);
+    forward::<8>(&net, &mut room);
     let doubles = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
     let named = |p: &kompakt_graph::Param| doubles(model.parameters[&p.name].to_f32());
     let parameters: Vec<Vec<f64>> = model.graph.params().iter().map(named).collect();
     for lane in 0..8 {
-        let input = vec![doubles(image(lane))];
+        let input = vec![doubles(image(lane)[..200].to_vec())];
         let wanted = &kompakt_reference::evaluate(&model.graph, input, &|i| &parameters[i])[0].data;
         for (class, wanted) in wanted.iter().enumerate() {
             let found = f64::from(room.scores()[class][0][lane]);
@@ -141,8 +146,8 @@ fn scores_are_those_of_the_reference() {
 fn gradients_are_the_slopes_of_the_loss() {
     let mut net = Net::of_model(&model()).unwrap();
     let mut room = room(&net);
-    let gradients = backward(&net, &mut room, None);
-    let again = backward(&net, &mut room, None);
+    let gradients = backward::<8>(&net, &mut room, None);
+    let again = backward::<8>(&net, &mut room, None);
     assert!(gradients == again, "nothing is left over from the pass before");
     for (l, gradient_of) in gradients.iter().enumerate() {
         for i in (0..net.layers[l].len()).step_by(3) {
@@ -178,13 +183,52 @@ fn a_probe_agrees_with_the_gradients_of_what_is_connected() {
     let net = Net::of_model(&model()).unwrap();
     let mut room = room(&net);
     let mut probes: Vec<Probe> = net.geometry.iter().map(Probe::new).collect();
-    let gradients = backward(&net, &mut room, Some(&mut probes));
+    let gradients = backward::<8>(&net, &mut room, Some(&mut probes));
     for ((layer, gradient), (geometry, probe)) in
         net.layers.iter().zip(&gradients).zip(net.geometry.iter().zip(&probes))
     {
         for (i, row) in layer.row_of().iter().enumerate() {
             let found = probe.gradient[*row as usize * geometry.cols() + layer.column[i] as usize];
             assert_eq!(found, gradient.weight[i]);
+        }
+    }
+}
+
+/// A pass there and back, as work for vectors; returns the scores and the gradients.
+struct Pass<'a>(&'a Net, &'a mut Room);
+
+impl Tiled for Pass<'_> {
+    type Output = (Vec<[[f32; 8]; 1]>, Vec<Gradient>);
+
+    #[inline(always)]
+    fn call<const T: usize>(self) -> Self::Output {
+        let gradients = backward::<T>(self.0, self.1, None);
+        (self.1.scores().to_vec(), gradients)
+    }
+}
+
+#[test]
+fn all_vectors_give_the_same_bits() {
+    // Tiles of sixteen cells, of eight and single ones, windows that move by one cell and by two.
+    let ops = vec![
+        conv(4, 3, 1, 1),
+        Op::Relu,
+        conv(6, 3, 2, 1),
+        Op::Relu,
+        conv(5, 3, 1, 1),
+        Op::GlobalAvgPool,
+        Op::Flatten,
+        Op::Linear { out_features: 3, bias: true },
+    ];
+    let wide = Graph::chain(&[2, 26, 26], ops).unwrap();
+    for model in [model(), of_graph(wide, 1)] {
+        let net = Net::of_model(&model).unwrap();
+        let mut found =
+            Vectors::all().map(|vectors| (vectors, vectors.run_tiled(Pass(&net, &mut room(&net)))));
+        let (_, first) = found.next().unwrap();
+        assert!(first.1.iter().any(|gradient| gradient.weight.iter().any(|g| *g != 0.0)));
+        for (vectors, other) in found {
+            assert!(first == other, "{vectors:?}");
         }
     }
 }

@@ -13,7 +13,7 @@
 
 use crate::{
     error::RateError,
-    lanes::{exp, vectorized},
+    lanes::{Tiled, exp, tiled, vectorized},
     net::{Forward, Net, Work},
     random::Random,
     residual::Room,
@@ -231,7 +231,7 @@ pub(crate) enum Desk {
     /// A chain: 64 images at a time.
     Chain(Work<EIGHTS>),
     /// A network of framed images: eight.
-    Framed(Room<1>),
+    Framed(Room),
 }
 
 impl Desk {
@@ -264,7 +264,7 @@ impl Desk {
                             room.values[0][at as usize][0][lane] = *x;
                         }
                     }
-                    vectorized(Answer { net, room });
+                    tiled(Answer { net, room });
                     let scores: Vec<&[f32]> = room.scores().iter().map(|s| s.as_flattened()).collect();
                     take(part * 8, &scores);
                 }
@@ -273,18 +273,18 @@ impl Desk {
     }
 }
 
-/// [`Stages::forward`](crate::residual::Stages::forward) as work for [`vectorized`].
+/// [`Stages::forward`](crate::residual::Stages::forward) as work for [`tiled`].
 struct Answer<'a> {
     net: &'a Net,
-    room: &'a mut Room<1>,
+    room: &'a mut Room,
 }
 
-impl pulp::NullaryFnOnce for Answer<'_> {
+impl Tiled for Answer<'_> {
     type Output = ();
     #[inline(always)]
-    fn call(self) {
+    fn call<const T: usize>(self) {
         if let Some(stages) = &self.net.stages {
-            stages.forward(&self.net.layers, self.room);
+            stages.forward::<T>(&self.net.layers, self.room);
         }
     }
 }

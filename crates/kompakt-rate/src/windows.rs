@@ -1,8 +1,8 @@
 //! Average and maximum pools on framed images.
 
 use crate::{
-    conv::Plane,
-    lanes::{Lanes, add, add_scaled, zero},
+    lanes::{Cell, add, add_scaled, zero},
+    plane::Plane,
 };
 
 /// A pool: for every output cell of one channel, where its window begins and where the result goes.
@@ -34,11 +34,11 @@ impl Windows {
     }
 
     #[inline(always)]
-    pub(crate) fn forward<const K: usize>(&self, x: &[Lanes<K>], y: &mut [Lanes<K>]) {
+    pub(crate) fn forward(&self, x: &[Cell], y: &mut [Cell]) {
         let share = 1.0 / self.cells.len() as f32;
         for (x, y) in x.chunks_exact(self.x.len()).zip(y.chunks_exact_mut(self.y.len())) {
             for &(from, to) in &self.places {
-                let mut acc = if self.is_mean { zero() } else { [[f32::NEG_INFINITY; 8]; K] };
+                let mut acc = if self.is_mean { zero() } else { [[f32::NEG_INFINITY; 8]] };
                 for &cell in &self.cells {
                     let x = &x[(from + cell) as usize];
                     if self.is_mean {
@@ -56,12 +56,7 @@ impl Windows {
 
     /// Adds to the gradient of the input; a maximum's goes to the first cell that has it.
     #[inline(always)]
-    pub(crate) fn backward<const K: usize>(
-        &self,
-        (x, y): (&[Lanes<K>], &[Lanes<K>]),
-        dx: &mut [Lanes<K>],
-        dy: &[Lanes<K>],
-    ) {
+    pub(crate) fn backward(&self, (x, y): (&[Cell], &[Cell]), dx: &mut [Cell], dy: &[Cell]) {
         let share = 1.0 / self.cells.len() as f32;
         let (n_x, n_y) = (self.x.len(), self.y.len());
         for (channel, dx) in dx.chunks_exact_mut(n_x).enumerate() {

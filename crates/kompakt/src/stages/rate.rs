@@ -28,13 +28,13 @@ use std::{
     name = "kompakt-rate",
     version,
     after_help = "Example:\n  \
-    kompakt-train --net lenet-300-100 | kompakt-rate --target-size 2400 | kompakt-pack --minimal -o small.kompakt"
+    kompakt-train --net lenet-300-100 | kompakt-rate --target-size 2400 | kompakt-pack --compact -o small.kompakt"
 )]
 pub struct Args {
     /// Where the model comes from
     #[command(flatten)]
     pub input: Input,
-    /// The file to reach, in bytes: tier smallest, --minimal
+    /// The file to reach, in bytes: tier smallest, --compact
     #[arg(long, value_name = "BYTES")]
     pub target_size: u64,
     /// A known name (mnist, fashion-mnist, cifar10, digits) or a path to a data set
