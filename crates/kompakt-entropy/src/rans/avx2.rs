@@ -13,7 +13,7 @@ use kompakt_isa::Level;
 
 /// Proof that the processor has AVX2 and POPCNT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Avx2(());
+pub(crate) struct Avx2(());
 
 /// For each mask of 8 lanes, which word each lane takes: as many as lanes below it are set.
 static SPREAD: [[u8; 8]; 256] = spread();
@@ -34,7 +34,7 @@ const fn spread() -> [[u8; 8]; 256] {
 
 impl Avx2 {
     /// The proof, from that of the level.
-    pub(super) fn of(isa: Isa) -> Option<Self> {
+    pub(crate) fn of(isa: Isa) -> Option<Self> {
         match isa.level() {
             Level::Avx2 | Level::Avx512 => Some(Self(())),
             _ => None,

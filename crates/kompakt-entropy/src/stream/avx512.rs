@@ -2,12 +2,9 @@
 #![expect(unsafe_code, reason = "vector intrinsics on memory")]
 
 use super::links::List;
-use super::rows::Sum;
+use super::rows::{MAX_COLS, Sum};
 use crate::rans::avx512::{Avx512, Words};
 use core::arch::x86_64::*;
-
-/// The most columns of a row whose sums fit 16 bits, whatever the next 32 gaps.
-pub(super) const MAX_COLS: u32 = (1 << 16) - 32 * 256;
 
 /// As the loop of [`super::rows::columns`], 32 symbols at a time. Returns the symbols that are left, `None` where they
 /// lead past the last row.
@@ -137,4 +134,39 @@ fn append(list: &mut [u32], len: usize, lanes: __m512i) {
     let room = &mut list[len..len + 16];
     // SAFETY: there is room for 16.
     unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), lanes) }
+}
+
+/// As [`super::links::starts_of_row`].
+pub(super) fn starts(
+    _proof: Avx512,
+    cols: &[u32],
+    first: u32,
+    reach: u32,
+    at: &mut [u32],
+    n: usize,
+) -> (usize, usize) {
+    // SAFETY: the token is proof of AVX-512 F and POPCNT.
+    unsafe { starts_avx512(cols, first, reach, at, n) }
+}
+
+#[target_feature(enable = "avx512f,popcnt")]
+fn starts_avx512(cols: &[u32], first: u32, reach: u32, at: &mut [u32], mut n: usize) -> (usize, usize) {
+    let (before, _) = cols.as_chunks::<16>();
+    let (here, _) = cols[1..].as_chunks::<16>();
+    let reach = _mm512_set1_epi32(reach as i32);
+    let next = _mm512_setr_epi32(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16);
+    let mut weights = _mm512_add_epi32(_mm512_set1_epi32(first as i32), next);
+    let mut n_done = 1;
+    for (before, here) in before.iter().zip(here) {
+        // SAFETY: 16 lanes of 4 bytes are there.
+        let before = unsafe { _mm512_loadu_si512(before.as_ptr().cast()) };
+        // SAFETY: as above.
+        let here = unsafe { _mm512_loadu_si512(here.as_ptr().cast()) };
+        let is_far = _mm512_cmpgt_epu32_mask(_mm512_sub_epi32(here, before), reach);
+        append(at, n, _mm512_maskz_compress_epi32(is_far, weights));
+        n += is_far.count_ones() as usize;
+        weights = _mm512_add_epi32(weights, _mm512_set1_epi32(16));
+        n_done += 16;
+    }
+    (n, n_done)
 }

@@ -82,7 +82,7 @@ impl Links {
     ) -> Result<(), EntropyError> {
         let lists = [&mut self.starts].into_iter().chain(&mut self.now).chain(&mut self.next);
         lists.for_each(|list| list.reserve(codes.len()));
-        find_starts(places, &mut self.starts);
+        find_starts(isa, places, &mut self.starts);
         let mut run = |list: &List, table: &Table, next: &mut [List; 2]| {
             let symbols = &mut symbols[..list.len];
             decoder.decode(table, symbols)?;
@@ -103,7 +103,7 @@ impl Links {
     }
 }
 
-fn find_starts(places: &Places<'_>, starts: &mut List) {
+fn find_starts(isa: Isa, places: &Places<'_>, starts: &mut List) {
     let Places { starts: row_starts, firsts, cols, reach } = *places;
     let at = &mut starts.at[..];
     let mut n = 0;
@@ -111,8 +111,10 @@ fn find_starts(places: &Places<'_>, starts: &mut List) {
         at[n] = row[0];
         n += 1;
         let row_cols = &cols[first as usize..][..(row[1] - row[0]) as usize];
+        let (n_so_far, n_done) = starts_of_row(isa, row_cols, row[0], reach, at, n);
+        n = n_so_far;
         // Written in any case, counted only if it is one: a branch here is a toss of a coin.
-        for (weight, pair) in (row[0] + 1..).zip(row_cols.windows(2)) {
+        for (weight, pair) in (row[0] + n_done as u32..).zip(row_cols[n_done - 1..].windows(2)) {
             at[n] = weight;
             n += usize::from(pair[1] - pair[0] > reach);
         }
@@ -122,11 +124,39 @@ fn find_starts(places: &Places<'_>, starts: &mut List) {
     starts.len = n;
 }
 
+/// Appends the starts among the first weights of a row, after its first; `first` is its number. Returns how many starts
+/// there are, and how many weights were looked at.
+fn starts_of_row(
+    isa: Isa,
+    cols: &[u32],
+    first: u32,
+    reach: u32,
+    at: &mut [u32],
+    n: usize,
+) -> (usize, usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use crate::rans::{avx2::Avx2, avx512::Avx512};
+        match (Avx512::of(isa), Avx2::of(isa)) {
+            (Some(avx512), _) => return super::avx512::starts(avx512, cols, first, reach, at, n),
+            (None, Some(avx2)) => return super::avx2::starts(avx2, cols, first, reach, at, n),
+            (None, None) => {}
+        }
+    }
+    let _ = (isa, cols, first, reach, at);
+    (n, 1)
+}
+
 /// Appends to `next` what is linked to the weights of `list`, whose codes are `symbols`.
 fn follow(isa: Isa, list: &List, symbols: &[u8], n_negative: usize, next: &mut [List; 2]) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(avx512) = crate::rans::avx512::Avx512::of(isa) {
-        return super::avx512::follow(avx512, list, symbols, n_negative, next);
+    {
+        use crate::rans::{avx2::Avx2, avx512::Avx512};
+        match (Avx512::of(isa), Avx2::of(isa)) {
+            (Some(avx512), _) => return super::avx512::follow(avx512, list, symbols, n_negative, next),
+            (None, Some(avx2)) => return super::avx2::follow(avx2, list, symbols, n_negative, next),
+            (None, None) => {}
+        }
     }
     let _ = isa;
     follow_from(0, list, symbols, n_negative, next);

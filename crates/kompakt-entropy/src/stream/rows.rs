@@ -38,11 +38,15 @@ pub(super) fn columns(
 ) -> Option<usize> {
     let mut sum = Sum::default();
     #[cfg(target_arch = "x86_64")]
-    let symbols = match crate::rans::avx512::Avx512::of(isa).and_then(|avx512| avx512.words()) {
-        Some(words) if n_cols <= super::avx512::MAX_COLS => {
-            super::avx512::columns(words, symbols, cap, n_cols, &mut sum, cols, ends)?
+    let symbols = {
+        use crate::rans::{avx2::Avx2, avx512::Avx512};
+        let words = Avx512::of(isa).and_then(|avx512| avx512.words());
+        match (words, Avx2::of(isa)) {
+            _ if n_cols > MAX_COLS => symbols,
+            (Some(words), _) => super::avx512::columns(words, symbols, cap, n_cols, &mut sum, cols, ends)?,
+            (None, Some(avx2)) => super::avx2::columns(avx2, symbols, cap, n_cols, &mut sum, cols, ends)?,
+            (None, None) => symbols,
         }
-        _ => symbols,
     };
     let _ = isa;
     for &symbol in symbols {
@@ -67,6 +71,10 @@ pub(super) fn columns(
     ends[sum.n_ended..].fill(sum.n as u32);
     Some(sum.n)
 }
+
+/// The most columns of a row whose sums fit 16 bits, whatever the next 32 gaps: for vectors.
+#[cfg(target_arch = "x86_64")]
+pub(super) const MAX_COLS: u32 = (1 << 16) - 32 * 256;
 
 /// What vector code may write past the end of the columns.
 pub(super) const SLACK: usize = 32;

@@ -3,6 +3,7 @@
 
 mod integers;
 mod lookup;
+mod lookup_avx2;
 mod spread;
 mod vectors;
 
@@ -46,7 +47,7 @@ impl Arch for Avx2 {
 
     #[inline(always)]
     unsafe fn run<J: Job>(job: J) -> J::Output {
-        #[target_feature(enable = "avx2,fma")]
+        #[target_feature(enable = "avx2,fma,popcnt")]
         fn with_features<J: Job>(job: J) -> J::Output {
             // SAFETY: this function has them.
             unsafe { job.run::<Avx2>() }
@@ -59,6 +60,24 @@ impl Arch for Avx2 {
     unsafe fn transpose(x: *const f32, x_step: usize, y: *mut f32, y_step: usize) {
         // SAFETY: passed on.
         unsafe { transpose(x, x_step, y, y_step) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+        // SAFETY: passed on.
+        unsafe { lookup_avx2::dot_codes(codes, book, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_sparse(cols: &[u32], codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
+        // SAFETY: passed on.
+        unsafe { lookup_avx2::dot_sparse(cols, codes, book, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn nonzero(x: &[f32], active: &mut [u32]) -> usize {
+        // SAFETY: passed on.
+        unsafe { lookup_avx2::nonzero(x, active) }
     }
 }
 

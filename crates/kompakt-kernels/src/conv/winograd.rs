@@ -37,6 +37,10 @@ use core::ops::Range;
 const NUMBERS: usize = 16;
 /// Floats of transformed weights, and of products, of the rows that are run together: a part of an L2 cache.
 const PART_FLOATS: usize = 1 << 15;
+/// Floats of a transformed input that stays in an L2 cache beside them.
+const NEAR_FLOATS: usize = 1 << 17;
+/// Floats of both, where the input does not, and comes from the L3 cache once for so many rows: half of an L2 cache.
+const FAR_FLOATS: usize = 1 << 18;
 /// The maximum size of a transformed input, in floats.
 const MAX_INPUT: usize = 1 << 20;
 
@@ -108,7 +112,11 @@ impl Winograd {
 
     /// Rows that are run together: their transformed weights and products stay in cache.
     fn rows_at_once(&self, n_rows: usize) -> usize {
-        let most = PART_FLOATS / NUMBERS / self.channels.max(self.pitch()).max(1);
+        let (channels, pitch) = (self.channels, self.pitch());
+        let most = match self.input_floats() {
+            ..=NEAR_FLOATS => PART_FLOATS / NUMBERS / channels.max(pitch).max(1),
+            _ => FAR_FLOATS / NUMBERS / (channels + pitch),
+        };
         (most / GROUP).clamp(1, n_rows.div_ceil(GROUP).max(1)) * GROUP
     }
 

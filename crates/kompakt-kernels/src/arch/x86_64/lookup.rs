@@ -99,7 +99,7 @@ fn largest(cols: &[u32]) -> u32 {
 /// # Safety
 /// Four readable columns, each a valid index at `x`; AVX.
 #[inline(always)]
-unsafe fn four(cols: *const u32, x: *const f32) -> __m128 {
+pub(super) unsafe fn four(cols: *const u32, x: *const f32) -> __m128 {
     // SAFETY: promised by the caller. Two loads of eight bytes: loads are what this kernel runs out of.
     unsafe {
         let (low, high) = (cols.cast::<u64>().read_unaligned(), cols.add(2).cast::<u64>().read_unaligned());

@@ -358,7 +358,7 @@ unsafe fn gather_8(idx: *const u16, x: *const f32) -> __m256 {
 /// # Safety
 /// Eight readable codes; AVX2.
 #[inline(always)]
-unsafe fn look_up_8<const FILLERS: bool>(codes: *const u8, table: [__m256; 4]) -> __m256 {
+pub(super) unsafe fn look_up_8<const FILLERS: bool>(codes: *const u8, table: [__m256; 4]) -> __m256 {
     // SAFETY: promised by the caller.
     unsafe {
         let code = _mm256_cvtepu8_epi32(_mm_loadl_epi64(codes.cast()));
