@@ -6,15 +6,15 @@
 use super::{
     Arguments,
     files::Files,
-    ours::WAYS,
+    ours::{WAYS, Way},
     record::Cold,
-    root,
     venv::{ENGINES, Python},
 };
 use anyhow::{Context, Result, ensure};
+use kompakt_runtime::Activations;
 use serde_json::Value;
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::Instant,
 };
@@ -22,23 +22,8 @@ use std::{
 /// Processes per engine; the median counts.
 const RUNS: usize = 5;
 
-/// Builds `kompakt-run`.
-pub(crate) fn build_runner() -> Result<PathBuf> {
-    let mut cargo = crate::cargo::cargo();
-    cargo.args([
-        "build",
-        "--release",
-        "--quiet",
-        "-p",
-        "kompakt",
-        "--no-default-features",
-        "--bin",
-        "kompakt-run",
-    ]);
-    ensure!(cargo.current_dir(root()).status()?.success(), "kompakt-run does not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(target.join("release/kompakt-run"))
-}
+/// How the smallest file is run: as any other, once it is unpacked.
+const SMALLEST: Way = Way::new("kompakt, smallest", "smallest", false);
 
 /// All requested engines, and ours.
 pub(crate) fn all(files: &Files, python: &Python, runner: &Path, arguments: &Arguments) -> Result<Vec<Cold>> {
@@ -52,16 +37,17 @@ pub(crate) fn all(files: &Files, python: &Python, runner: &Path, arguments: &Arg
             Err(error) => crate::say(&format!("{engine}: {error:#}")),
         }
     }
-    let smallest = ("kompakt, smallest", "smallest", false);
-    for (name, tier, from_file) in WAYS.iter().map(|w| (w.name, w.tier.name(), w.from_file)).chain([smallest])
-    {
+    for way in WAYS.into_iter().chain([SMALLEST]) {
         let mut command = Command::new(runner);
-        command.arg(files.folder.join(format!("{tier}.kompakt"))).arg(files.folder.join("x1.npy"));
+        command.arg(files.kompakt(way.file)).arg(files.folder.join("x1.npy"));
         command.args(["--no-verify", "--stats"]);
-        if from_file {
+        if way.from_file {
             command.arg("--from-file");
         }
-        all.push(median(name, &mut command)?);
+        if way.activations == Activations::Int8 {
+            command.args(["--activations", "int8"]);
+        }
+        all.push(median(way.name, &mut command)?);
     }
     for cold in &all {
         crate::say(&format!(

@@ -1,21 +1,25 @@
-//! The files of a network: ours in three tiers, those of the others dense, and the inputs.
+//! The files of a network: ours in three tiers and with ranges for int8, those of the others dense, and the inputs.
 
 use super::{
     networks::{InputKind, Network},
     onnx,
+    ours::INT8,
+    programs::Programs,
+    subject::{Subject, Trained},
     venv::Python,
     weights::{Normal, seeded},
 };
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use kompakt_compress::{Images, calibrated};
 use kompakt_data::Split;
-use kompakt_format::Tier;
+use kompakt_format::{Container, Tier};
 use kompakt_pack::{InMemory, Options};
 use std::path::{Path, PathBuf};
 
 /// Images in an input file; batches repeat them.
 const N_IMAGES: usize = 8;
 /// Changes when networks or weights do.
-const EDITION: &str = "1";
+const EDITION: &str = "2";
 
 /// Where the files of one network are.
 pub(crate) struct Files {
@@ -23,11 +27,13 @@ pub(crate) struct Files {
     /// Images, `[n, ...]`.
     pub(crate) x: Vec<f32>,
     pub(crate) image_len: usize,
+    pub(crate) n_parameters: usize,
 }
 
 impl Files {
-    pub(crate) fn kompakt(&self, tier: Tier) -> PathBuf {
-        self.folder.join(format!("{}.kompakt", tier.name()))
+    /// One of ours, by its name without `.kompakt`.
+    pub(crate) fn kompakt(&self, name: &str) -> PathBuf {
+        kompakt(&self.folder, name)
     }
 
     /// That many images, as the other engines repeat them.
@@ -51,36 +57,71 @@ impl Files {
 }
 
 /// Makes what is not there yet.
-pub(crate) fn make(network: &Network, folder: &Path, python: &Python) -> Result<Files> {
-    let folder = folder.join(network.name);
+pub(crate) fn make(
+    subject: &Subject,
+    folder: &Path,
+    python: &Python,
+    programs: &Programs,
+) -> Result<Files> {
+    let folder = folder.join(subject.name());
     std::fs::create_dir_all(&folder)?;
-    let shape = network.graph.shape(0).to_vec();
-    let image_len = shape.iter().product();
-    let x = images(network.input, &shape)?;
-    let files = Files { folder: folder.clone(), x, image_len };
     let stamp = folder.join("edition");
-    let litert = || match folder.join("model.int8.tflite").exists() {
-        true => Ok(()),
-        false => python.call(&["litert", &folder.to_string_lossy()]),
-    };
-    if std::fs::read_to_string(&stamp).is_ok_and(|found| found == EDITION) {
-        litert()?;
-        return Ok(files);
+    let is_made = std::fs::read_to_string(&stamp).is_ok_and(|found| found == EDITION);
+    if !is_made {
+        crate::say(&format!("{}: making files", subject.name()));
+        match subject {
+            Subject::Seeded(network) => pack_seeded(network, &folder)?,
+            Subject::Trained(network) => compress(network, &folder, programs)?,
+        }
     }
-    crate::say(&format!("{}: making files", network.name));
-    write_npy(&folder.join("x.npy"), &shape, &files.x)?;
-    write_npy(&folder.join("x1.npy"), &shape, &files.x[..image_len])?;
+    let packed = std::fs::read(kompakt(&folder, Tier::Stream.name()))?;
+    let (shape, n_parameters) = {
+        let container = Container::parse(&packed).context("our own file")?;
+        (container.graph().shape(0).to_vec(), container.graph().n_parameters())
+    };
+    let image_len = shape.iter().product();
+    let files = Files { folder, x: images(subject.input(), &shape)?, image_len, n_parameters };
+    if !is_made {
+        let folder = &files.folder;
+        write_npy(&folder.join("x.npy"), &shape, &files.x)?;
+        write_npy(&folder.join("x1.npy"), &shape, &files.x[..image_len])?;
+        let seen = Images::from_values(files.x.clone(), N_IMAGES, Vec::new());
+        let with_ranges = calibrated(&packed, Some(&seen), &|_, _| ())?;
+        std::fs::write(files.kompakt(INT8), with_ranges)?;
+        python.call(&["make", &folder.to_string_lossy()])?;
+        if matches!(subject, Subject::Seeded(_)) {
+            python.call(&["litert", &folder.to_string_lossy()])?;
+        }
+        std::fs::write(&stamp, EDITION)?;
+    }
+    Ok(files)
+}
+
+fn kompakt(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.kompakt"))
+}
+
+/// Seeded weights in all tiers, and what `rivals.py` makes an ONNX file from.
+fn pack_seeded(network: &Network, folder: &Path) -> Result<()> {
     let model = seeded(network)?;
-    onnx::write(&model, &folder)?;
+    onnx::write(&model, folder)?;
     let mut source = InMemory::new(model)?;
     for tier in [Tier::Smallest, Tier::Stream, Tier::Direct] {
-        kompakt_pack::write(&mut source, &Options::new(tier), &files.kompakt(tier), &|_, _| {})?;
+        kompakt_pack::write(&mut source, &Options::new(tier), &kompakt(folder, tier.name()), &|_, _| {})?;
     }
-    drop(source);
-    python.call(&["make", &folder.to_string_lossy()])?;
-    litert()?;
-    std::fs::write(&stamp, EDITION)?;
-    Ok(files)
+    Ok(())
+}
+
+/// What `kompakt compress` makes of a trained network, in all tiers, and the ONNX file of the result, dense.
+fn compress(network: &Trained, folder: &Path, programs: &Programs) -> Result<()> {
+    let file = |name: &str| folder.join(name).to_string_lossy().into_owned();
+    let (source, ratio) = (network.onnx.to_string_lossy(), network.ratio.to_string());
+    let first = file("smallest.kompakt");
+    programs.call(&["compress", &source, "-o", &first, "--target-ratio", &ratio, "--quiet"])?;
+    for tier in ["stream", "direct"] {
+        programs.call(&["repack", &first, "--tier", tier, "-o", &file(&format!("{tier}.kompakt"))])?;
+    }
+    programs.call(&["export", &first, "-o", &file("model.onnx")])
 }
 
 /// The images that all engines run.

@@ -1,4 +1,4 @@
-//! The table in front of `results/peers.md`: one row per engine and mode, its time beside its own memory.
+//! Tables of `results/peers.md`: one row per engine and mode, its time beside its own memory.
 
 use super::{
     page::{bytes, file_of, find, milliseconds},
@@ -8,17 +8,20 @@ use anyhow::Result;
 use std::fmt::Write;
 
 /// What is compared: ONNX Runtime, the int8 engine that runs every network, and each mode of the loader.
-const MODES: [&str; 5] = [
+const MODES: [&str; 6] = [
     "onnxruntime",
     "openvino-int8",
     "kompakt, unpacked once",
+    "kompakt, int8 activations",
     "kompakt, direct from the file",
     "kompakt, stream from the file",
 ];
 
+/// What stands before the tables.
+pub(crate) const HEAD: &str = include_str!("text/modes.md");
+
 /// Batch 1, one thread. A mode has a row where both its time and its memory were measured.
-pub(crate) fn table(records: &[Record], text: &mut String) -> Result<()> {
-    writeln!(text, "{}", include_str!("text/modes.md"))?;
+pub(crate) fn table<'r>(records: impl Iterator<Item = &'r Record>, text: &mut String) -> Result<()> {
     writeln!(text, "| network | engine, mode | file | time | ratio | peak RSS |\n|---|---|---|---|---|---|")?;
     for record in records {
         for mode in MODES {

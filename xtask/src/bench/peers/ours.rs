@@ -3,24 +3,35 @@
 use super::files::Files;
 use anyhow::Result;
 use cpu_time::ProcessTime;
-use kompakt_format::Tier;
-use kompakt_runtime::{Model, Session, SessionOptions};
+use kompakt_runtime::{Activations, Model, Session, SessionOptions};
 use std::time::{Duration, Instant};
 
 /// How the loader runs a network.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Way {
     pub(crate) name: &'static str,
-    pub(crate) tier: Tier,
+    /// Its name without `.kompakt`.
+    pub(crate) file: &'static str,
     pub(crate) from_file: bool,
+    pub(crate) activations: Activations,
+}
+
+impl Way {
+    pub(crate) const fn new(name: &'static str, file: &'static str, from_file: bool) -> Self {
+        Self { name, file, from_file, activations: Activations::F32 }
+    }
 }
 
 /// What is kept in memory is the same for every tier, so one way stands for all three.
-pub(crate) const WAYS: [Way; 3] = [
-    Way { name: "kompakt, unpacked once", tier: Tier::Stream, from_file: false },
-    Way { name: "kompakt, direct from the file", tier: Tier::Direct, from_file: true },
-    Way { name: "kompakt, stream from the file", tier: Tier::Stream, from_file: true },
+pub(crate) const WAYS: [Way; 4] = [
+    Way::new("kompakt, unpacked once", "stream", false),
+    Way { activations: Activations::Int8, ..Way::new("kompakt, int8 activations", INT8, false) },
+    Way::new("kompakt, direct from the file", "direct", true),
+    Way::new("kompakt, stream from the file", "stream", true),
 ];
+
+/// The file with ranges for activations of 8 bits.
+pub(crate) const INT8: &str = "int8";
 
 /// The options of a way.
 pub(crate) fn options(way: Way, batch: usize, threads: usize) -> SessionOptions {
@@ -28,6 +39,7 @@ pub(crate) fn options(way: Way, batch: usize, threads: usize) -> SessionOptions 
     options.threads = threads;
     options.max_batch = batch;
     options.from_file = way.from_file;
+    options.activations = way.activations;
     options
 }
 

@@ -1,50 +1,68 @@
-//! `results/peers.md` and its plot, from all that was measured.
+//! `results/peers.md` and its plot, from all that was measured: a table for each kind of processor.
 
 use super::{
     modes,
-    networks::NAMES,
+    ours::INT8,
     plot,
     record::{Cold, Record, Speed},
-    venv,
+    store::Kind,
 };
 use anyhow::Result;
 use std::{fmt::Write, path::Path};
 
-/// Writes both from the records in `folder`.
-pub(crate) fn write(folder: &Path, results: &Path) -> Result<()> {
-    let mut records = Vec::new();
-    for name in NAMES {
-        let record = Record::read_or_new(folder, name)?;
-        if !record.speeds.is_empty() {
-            records.push(record);
-        }
+/// Writes both from what is in `results/peers`.
+pub(crate) fn write(results: &Path) -> Result<()> {
+    let kinds = Kind::all(results)?;
+    for (kind, name) in kinds.iter().zip(plots(&kinds)) {
+        let records: Vec<&Record> = kind.records().collect();
+        std::fs::write(results.join(name), plot::ratios(&kind.about.title, &records))?;
     }
-    std::fs::create_dir_all(results)?;
-    std::fs::write(results.join("peers.svg"), plot::ratios(&records))?;
-    std::fs::write(results.join("peers.md"), page(&records)?)?;
+    std::fs::write(results.join("peers.md"), page(&kinds)?)?;
     crate::say("results/peers.md");
     Ok(())
 }
 
-fn page(records: &[Record]) -> Result<String> {
-    let mut text = String::from(HEAD);
-    writeln!(text, "Machine: {}. Engines: {}.\n", machine(), venv::versions())?;
-    writeln!(text, "{METHOD}")?;
-    modes::table(records, &mut text)?;
-    summary(records, &mut text)?;
-    writeln!(text, "{NOTES}")?;
-    writeln!(text, "![Ratios to ONNX Runtime, batch 1, one thread](peers.svg)\n")?;
-    start_and_memory(records, &mut text)?;
+/// The name of each kind's plot.
+fn plots(kinds: &[Kind]) -> impl Iterator<Item = String> {
+    kinds.iter().map(|kind| format!("peers/{}.svg", kind.name()))
+}
+
+fn page(kinds: &[Kind]) -> Result<String> {
+    let mut text = format!("{HEAD}{METHOD}\n");
+    writeln!(text, "## In short\n\nRatios to ONNX Runtime f32; lower is better.\n")?;
+    for (kind, plot) in kinds.iter().zip(plots(kinds)) {
+        writeln!(text, "### {}\n\nMachine: {}. Engines: {}.\n", kind.about.title, kind.about.machine, kind.about.engines)?;
+        summary(kind.records(), &mut text)?;
+        let remarks = kind.remarks();
+        if !remarks.is_empty() {
+            writeln!(text, "{remarks}")?;
+        }
+        writeln!(text, "![Ratios to ONNX Runtime, batch 1, one thread]({plot})\n")?;
+    }
+    writeln!(text, "{}", modes::HEAD)?;
+    for kind in kinds {
+        writeln!(text, "### {}: one mode a row\n", kind.about.title)?;
+        modes::table(kind.records(), &mut text)?;
+    }
+    writeln!(text, "{START}")?;
+    for kind in kinds {
+        writeln!(text, "### {}: start and memory\n", kind.about.title)?;
+        start_and_memory(kind.records(), &mut text)?;
+    }
     writeln!(text, "{BOUNDS}")?;
-    for record in records {
-        network(record, &mut text)?;
+    for kind in kinds {
+        writeln!(text, "## {}: all measurements\n", kind.about.title)?;
+        for record in kind.records() {
+            network(record, &mut text)?;
+        }
     }
     Ok(text)
 }
 
 const HEAD: &str = "# The loader beside other engines
 
-Written by `cargo xtask bench peers`, which makes the networks, installs the other engines and measures.
+Written by `cargo xtask bench peers`, which makes the networks, installs the other engines and measures; what it measured is in
+`results/peers/`, a file for each kind of processor.
 
 ";
 
@@ -52,22 +70,7 @@ Written by `cargo xtask bench peers`, which makes the networks, installs the oth
 
 const METHOD: &str = include_str!("text/method.md");
 
-/// Remarks on this edition of the measurements.
-const NOTES: &str = include_str!("text/notes.md");
-
 const BOUNDS: &str = include_str!("text/bounds.md");
-
-/// Cores, processor, system.
-fn machine() -> String {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|l| l.strip_prefix("model name")).unwrap_or(": unknown");
-    let n = cpu.lines().filter(|l| l.starts_with("processor")).count();
-    format!(
-        "{n} cores, {} ({}), shared with other work",
-        model.trim_start_matches(['\t', ' ', ':']),
-        kompakt_runtime::Isa::best()
-    )
-}
 
 pub(super) fn find<'r>(record: &'r Record, engine: &str, batch: usize, threads: usize) -> Option<&'r Speed> {
     record.speeds.iter().find(|s| (s.engine.as_str(), s.batch, s.threads) == (engine, batch, threads))
@@ -91,13 +94,12 @@ fn is_rival(engine: &str) -> bool {
     !engine.starts_with("kompakt") && engine != "onnxruntime"
 }
 
-fn summary(records: &[Record], text: &mut String) -> Result<()> {
-    writeln!(text, "## In short\n\nRatios to ONNX Runtime f32; lower is better.\n")?;
+fn summary<'r>(records: impl Iterator<Item = &'r Record>, text: &mut String) -> Result<()> {
     writeln!(
         text,
-        "| network | batch | threads | ONNX Runtime | unpacked once | `direct` from the file | `stream` from the file | best other f32 | best int8 |"
+        "| network | batch | threads | ONNX Runtime | unpacked once | int8 activations | `direct` from the file | `stream` from the file | best other f32 | best other int8 |"
     )?;
-    writeln!(text, "|---|---|---|---|---|---|---|---|---|")?;
+    writeln!(text, "|---|---|---|---|---|---|---|---|---|---|")?;
     for record in records {
         let mut shapes: Vec<(usize, usize)> = record.speeds.iter().map(|s| (s.batch, s.threads)).collect();
         shapes.sort_by_key(|&(batch, threads)| (threads, batch));
@@ -106,13 +108,14 @@ fn summary(records: &[Record], text: &mut String) -> Result<()> {
             let Some(base) = find(record, "onnxruntime", batch, threads) else { continue };
             let ours = |way: &str| ratio(find(record, &format!("kompakt, {way}"), batch, threads));
             let f32 = best(record, batch, threads, |e| is_rival(e) && !e.ends_with("int8"));
-            let int8 = best(record, batch, threads, |e| e.ends_with("int8"));
+            let int8 = best(record, batch, threads, |e| is_rival(e) && e.ends_with("int8"));
             writeln!(
                 text,
-                "| {} | {batch} | {threads} | {} ms | **{}** | {} | {} | {} | {} |",
+                "| {} | {batch} | {threads} | {} ms | **{}** | {} | {} | {} | {} | {} |",
                 record.title,
                 milliseconds(base.ms),
                 ours("unpacked once"),
+                ours("int8 activations"),
                 ours("direct from the file"),
                 ours("stream from the file"),
                 named(f32),
@@ -132,15 +135,14 @@ pub(super) fn milliseconds(ms: f64) -> String {
     }
 }
 
-fn start_and_memory(records: &[Record], text: &mut String) -> Result<()> {
-    writeln!(text, "{START}")?;
+fn start_and_memory<'r>(records: impl Iterator<Item = &'r Record>, text: &mut String) -> Result<()> {
     writeln!(
         text,
         "| network | engine | file | ready | first result | process, start to end | peak RSS | of which before the file is opened |"
     )?;
     writeln!(text, "|---|---|---|---|---|---|---|---|")?;
     for record in records {
-        for cold in record.cold.iter().filter(|c| record.n_parameters > 100_000 || !c.engine.is_empty()) {
+        for cold in &record.cold {
             writeln!(
                 text,
                 "| {} | {} | {} | {:.2} ms | {:.2} ms | {:.1} ms | {:.1} MB | {:.1} MB |",
@@ -165,6 +167,7 @@ pub(super) fn file_of(record: &Record, cold: &Cold) -> u64 {
     let name = match cold.engine.strip_prefix("kompakt, ") {
         Some(way) if way.starts_with("direct") => "direct",
         Some(way) if way.starts_with("smallest") => "smallest",
+        Some(way) if way.starts_with("int8") => INT8,
         Some(_) => "stream",
         None => &cold.engine,
     };
@@ -176,7 +179,7 @@ pub(super) fn bytes(n: u64) -> String {
 }
 
 fn network(record: &Record, text: &mut String) -> Result<()> {
-    writeln!(text, "## {}\n", record.title)?;
+    writeln!(text, "### {}\n", record.title)?;
     let dense = record.n_parameters * 4;
     let sizes: Vec<String> = ["smallest", "stream", "direct"]
         .into_iter()

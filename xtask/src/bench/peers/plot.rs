@@ -11,7 +11,7 @@ const WIDTH: f64 = 900.0;
 const MOST: f64 = 1.5;
 
 /// An SVG.
-pub(crate) fn ratios(records: &[Record]) -> String {
+pub(crate) fn ratios(machine: &str, records: &[&Record]) -> String {
     let scale = (WIDTH - LEFT - 70.0) / MOST;
     let mut body = String::new();
     let mut y = 42.0;
@@ -48,7 +48,7 @@ pub(crate) fn ratios(records: &[Record]) -> String {
         16.0,
         "start",
         "bold",
-        "Time of a run, ONNX Runtime f32 = 1 (batch 1, one thread; lower is better)",
+        &format!("{machine}: time of a run, ONNX Runtime f32 = 1 (batch 1, one thread; lower is better)"),
     );
     format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y:.0}" font-family="system-ui, sans-serif" font-size="10" fill="#333d4d"><rect width="100%" height="100%" fill="#ffffff"/>{lines}{body}</svg>

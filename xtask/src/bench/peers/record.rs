@@ -1,9 +1,7 @@
 //! What was measured on one network.
 
-use super::{files::Files, networks::Network, venv::Python};
-use anyhow::{Context, Result};
+use super::{files::Files, ours::INT8, subject::Subject, venv::Python};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// See the [module page](self).
 #[derive(Default, Serialize, Deserialize)]
@@ -52,28 +50,14 @@ pub(crate) struct Cold {
 }
 
 impl Record {
-    /// What is there from an earlier measurement.
-    pub(crate) fn read_or_new(folder: &Path, name: &str) -> Result<Self> {
-        let path = folder.join(format!("{name}.json"));
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| path.display().to_string()),
-            Err(_) => Ok(Self::default()),
-        }
-    }
-
-    pub(crate) fn write(&self, folder: &Path, name: &str) -> Result<()> {
-        Ok(std::fs::write(folder.join(format!("{name}.json")), serde_json::to_vec_pretty(self)?)?)
-    }
-
     /// Sizes and names.
-    pub(crate) fn about(&mut self, network: &Network, files: &Files, python: &Python) -> Result<()> {
-        self.title = network.title.to_string();
-        self.n_parameters = network.graph.n_parameters() as u64;
-        let tiers = ["smallest", "stream", "direct"].into_iter();
-        self.files =
-            tiers.chain(super::venv::ENGINES).map(|name| (name.to_string(), files.n_bytes(name))).collect();
-        self.missing = python.missing.clone();
-        Ok(())
+    pub(crate) fn about(&mut self, subject: &Subject, files: &Files, python: &Python) {
+        self.title = subject.title().to_string();
+        self.n_parameters = files.n_parameters as u64;
+        let ours = ["smallest", "stream", "direct", INT8].into_iter();
+        let all = ours.chain(super::venv::ENGINES).map(|name| (name.to_string(), files.n_bytes(name)));
+        self.files = all.filter(|(_, n)| *n > 0).collect();
+        self.missing.clone_from(&python.missing);
     }
 
     /// Replaces what was measured of those engines at that batch size and number of threads; a ratio is to ONNX Runtime

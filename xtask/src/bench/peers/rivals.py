@@ -1,6 +1,6 @@
 """The other engines of `cargo xtask bench peers`, one process per engine.
 
-    rivals.py make FOLDER                       model.json and weights.f32 to ONNX (f32, int8) and OpenVINO IR
+    rivals.py make FOLDER                       model.json and weights.f32, or model.onnx, to ONNX (f32, int8) and OpenVINO IR
     rivals.py litert FOLDER                     model.json and model.onnx to .tflite (f32, dynamic int8)
     rivals.py serve ENGINE FOLDER BATCH THREADS answers lines on stdin: `run SECONDS`, `output PATH`, `memory`
     rivals.py once ENGINE FOLDER                loads, runs once, and says how long each took
@@ -42,6 +42,17 @@ def inputs(folder, batch):
 
 
 def make(folder):
+    if (folder / "model.json").exists():
+        make_onnx(folder)
+    quantize(folder)
+    import openvino as ov
+
+    for name in ("model", "model.int8"):
+        if (folder / f"{name}.onnx").exists():
+            ov.save_model(ov.convert_model(folder / f"{name}.onnx"), folder / f"{name}.xml", compress_to_fp16=False)
+
+
+def make_onnx(folder):
     import onnx
     from onnx import TensorProto, helper
 
@@ -61,17 +72,14 @@ def make(folder):
     made.ir_version = 8
     onnx.save(made, folder / "model.onnx")
     (folder / "weights.f32").unlink()
-    quantize(folder, model["input"]["name"])
-    import openvino as ov
-
-    for name in ("model", "model.int8"):
-        if (folder / f"{name}.onnx").exists():
-            ov.save_model(ov.convert_model(folder / f"{name}.onnx"), folder / f"{name}.xml", compress_to_fp16=False)
 
 
-def quantize(folder, name):
+def quantize(folder):
     """Static int8, per channel: what both int8 engines run."""
+    import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    name = onnx.load(folder / "model.onnx", load_external_data=False).graph.input[0].name
 
     class Reader(CalibrationDataReader):
         def __init__(self):
