@@ -187,10 +187,8 @@ fn starts_avx2(cols: &[u32], first: u32, reach: u32, at: &mut [u32], mut n: usiz
     let (before, _) = cols.as_chunks::<8>();
     let (here, _) = cols[1..].as_chunks::<8>();
     let reach = _mm256_set1_epi32(reach as i32);
-    let mut weights = _mm256_add_epi32(
-        _mm256_set1_epi32(first as i32),
-        _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 8),
-    );
+    let mut weights =
+        _mm256_add_epi32(_mm256_set1_epi32(first as i32), _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 8));
     let mut n_done = 1;
     for (before, here) in before.iter().zip(here) {
         let is_far = mask_of(_mm256_cmpgt_epi32(_mm256_sub_epi32(load(here), load(before)), reach));

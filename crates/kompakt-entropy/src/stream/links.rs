@@ -126,14 +126,7 @@ fn find_starts(isa: Isa, places: &Places<'_>, starts: &mut List) {
 
 /// Appends the starts among the first weights of a row, after its first; `first` is its number. Returns how many starts
 /// there are, and how many weights were looked at.
-fn starts_of_row(
-    isa: Isa,
-    cols: &[u32],
-    first: u32,
-    reach: u32,
-    at: &mut [u32],
-    n: usize,
-) -> (usize, usize) {
+fn starts_of_row(isa: Isa, cols: &[u32], first: u32, reach: u32, at: &mut [u32], n: usize) -> (usize, usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use crate::rans::{avx2::Avx2, avx512::Avx512};

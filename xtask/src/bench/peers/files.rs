@@ -57,12 +57,7 @@ impl Files {
 }
 
 /// Makes what is not there yet.
-pub(crate) fn make(
-    subject: &Subject,
-    folder: &Path,
-    python: &Python,
-    programs: &Programs,
-) -> Result<Files> {
+pub(crate) fn make(subject: &Subject, folder: &Path, python: &Python, programs: &Programs) -> Result<Files> {
     let folder = folder.join(subject.name());
     std::fs::create_dir_all(&folder)?;
     let stamp = folder.join("edition");

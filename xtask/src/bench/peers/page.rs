@@ -31,7 +31,11 @@ fn page(kinds: &[Kind]) -> Result<String> {
     let mut text = format!("{HEAD}{METHOD}\n");
     writeln!(text, "## In short\n\nRatios to ONNX Runtime f32; lower is better.\n")?;
     for (kind, plot) in kinds.iter().zip(plots(kinds)) {
-        writeln!(text, "### {}\n\nMachine: {}. Engines: {}.\n", kind.about.title, kind.about.machine, kind.about.engines)?;
+        writeln!(
+            text,
+            "### {}\n\nMachine: {}. Engines: {}.\n",
+            kind.about.title, kind.about.machine, kind.about.engines
+        )?;
         summary(kind.records(), &mut text)?;
         let remarks = kind.remarks();
         if !remarks.is_empty() {

@@ -22,7 +22,8 @@ impl Programs {
         cargo.args(["build", "--release", "--quiet", "-p", "kompakt", "--no-default-features"]);
         cargo.args(["--bin", "kompakt", "--bin", "kompakt-run"]);
         ensure!(cargo.current_dir(root()).status()?.success(), "kompakt does not build");
-        let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+        let target =
+            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
         let of = |name: &str| target.join("release").join(name);
         Ok(Self { kompakt: of("kompakt"), run: of("kompakt-run") })
     }

@@ -145,7 +145,8 @@ impl<'a> Levels<'a> {
                 32 => look_up_8::<false>(codes, self.first),
                 _ => {
                     let codes = codes.cast::<u64>().read_unaligned();
-                    let level = |i: u32| _mm_load_ss(self.all.as_ptr().add((codes >> (8 * i)) as u8 as usize));
+                    let level =
+                        |i: u32| _mm_load_ss(self.all.as_ptr().add((codes >> (8 * i)) as u8 as usize));
                     let half = |i: u32| {
                         let low = _mm_insert_ps(level(i), level(i + 1), 0x10);
                         _mm_insert_ps(_mm_insert_ps(low, level(i + 2), 0x20), level(i + 3), 0x30)
