@@ -14,6 +14,7 @@
 //! Where a model comes from and goes to (files, pipes, terminals) is the business of the command lines, which are the
 //! crate `kompakt`.
 
+mod block;
 mod codebook;
 mod error;
 mod fold;
@@ -26,6 +27,7 @@ mod read;
 mod sizes_json;
 mod write;
 
+pub use block::Block;
 pub use codebook::{Ascending, ascending, move_off_zero};
 pub use error::CheckpointError;
 pub use fold::fold_batch_norm;

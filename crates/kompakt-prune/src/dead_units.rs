@@ -5,12 +5,15 @@
 //!   its readers moves into their biases, and the unit is dropped. Where that is not exact (a reader without
 //!   bias, zero padding around a non-zero image) the unit stays.
 //!
+//! Where weights are kept or dropped in blocks of input channels, the units that one block reads are dropped together or stay, so
+//! that blocks are what they were.
+//!
 //! Dropping units can leave others without a reader, so this is repeated until nothing changes. One unit per
 //! layer always stays, and so does every unit that passes an add, a concat or the output.
 
 use crate::{error::PruneError, reach};
 use kompakt_graph::{Graph, Op, Padding, Reader};
-use kompakt_model::{Model, Numbers, Parameter};
+use kompakt_model::{Block, Model, Numbers, Parameter};
 use std::collections::BTreeSet;
 
 /// How many units a layer lost.
@@ -26,7 +29,7 @@ pub struct Removed {
 /// some, in order.
 ///
 /// Errors: weights that are shared already; the model being inconsistent to begin with.
-pub fn remove_dead_units(model: &mut Model) -> Result<Vec<Removed>, PruneError> {
+pub fn remove_dead_units(model: &mut Model, block: Block) -> Result<Vec<Removed>, PruneError> {
     if let Some((name, _)) = model.in_order().find(|(_, p)| matches!(p, Parameter::Shared { .. })) {
         return Err(PruneError::AlreadyShared { name: name.to_string() });
     }
@@ -35,7 +38,7 @@ pub fn remove_dead_units(model: &mut Model) -> Result<Vec<Removed>, PruneError> 
     while has_changed {
         has_changed = false;
         for (node, lost) in lost.iter_mut().enumerate() {
-            let n = remove_from(model, node)?;
+            let n = remove_from(model, node, block)?;
             *lost += n;
             has_changed |= n > 0;
         }
@@ -46,7 +49,7 @@ pub fn remove_dead_units(model: &mut Model) -> Result<Vec<Removed>, PruneError> 
 }
 
 /// Removes the dead units of one layer and returns their number.
-fn remove_from(model: &mut Model, node: usize) -> Result<usize, PruneError> {
+fn remove_from(model: &mut Model, node: usize, block: Block) -> Result<usize, PruneError> {
     let Some(readers) = reach::readers(&model.graph, node) else { return Ok(0) };
     let n_units = model.graph.shape(model.graph.value_of(node))[0];
     let mut is_read = vec![false; n_units];
@@ -65,6 +68,12 @@ fn remove_from(model: &mut Model, node: usize) -> Result<usize, PruneError> {
     let mut keep: Vec<bool> = (0..n_units).map(|u| is_read[u] && constants[u].is_none()).collect();
     if !keep.contains(&true) {
         keep[0] = true;
+    }
+    let together = |reader: &Reader| block.n_inputs() / gcd(block.n_inputs(), reader.span);
+    let n_together = readers.iter().map(together).max().unwrap_or(1);
+    for units in keep.chunks_mut(n_together) {
+        let any = units.contains(&true);
+        units.fill(any);
     }
     if !keep.contains(&false) {
         return Ok(0);
@@ -175,6 +184,10 @@ fn retain(model: &mut Model, name: &str, dimension: usize, spread: usize, keep: 
         mask.retain(|_| kept.next() == Some(&true));
     }
     shape[dimension] = keep.iter().filter(|k| **k).count() * spread;
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 fn name(graph: &Graph, node: usize, suffix: &str) -> String {

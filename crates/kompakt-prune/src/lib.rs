@@ -10,6 +10,7 @@
 //!                                                    dead units leave the graph
 //! ```
 //!
+//! A mask may keep and drop [blocks](kompakt_model::Block) of weights instead of single ones, by their norms.
 //! [`prune`] sets masks once; [`remove_dead_units`] makes the network smaller where complete units have no
 //! input or no output left, its function unchanged. Pruning while a network trains (by a [`Schedule`], with
 //! [`Regrowth`]) is `kompakt-training`'s.
@@ -28,8 +29,8 @@ mod target;
 
 pub use dead_units::{Removed, remove_dead_units};
 pub use error::PruneError;
-pub use mask::{largest, masks, prune, weights_of};
-pub use regrow::{Regrowth, move_weights};
+pub use mask::{largest, masks, norms, prune, weights_of};
+pub use regrow::{Regrowth, move_blocks, move_weights};
 pub use report::density_text;
 pub use rule::Rule;
 pub use schedule::Schedule;

@@ -2,6 +2,8 @@
 //!
 //! Source: Evci 2020, "Rigging the lottery" (RigL).
 
+use kompakt_model::Block;
+
 /// The share of a layer that moves at an update, and until when.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Regrowth {
@@ -39,6 +41,33 @@ pub fn move_weights(values: &mut [f32], mask: &mut [bool], gradient: &[f32], sha
     }
 }
 
+/// The same by blocks of a parameter of that shape: the kept ones of smallest norm go, those of the largest norm of the gradient
+/// come.
+pub fn move_blocks(
+    (block, shape): (Block, &[usize]),
+    values: &mut [f32],
+    mask: &mut [bool],
+    gradient: &[f32],
+    share: f64,
+) {
+    if block.is_single() {
+        return move_weights(values, mask, gradient, share);
+    }
+    if gradient.len() != values.len() {
+        return;
+    }
+    let leaders: Vec<_> = block.members(shape).filter_map(|members| Some((members.clone().next()?, members))).collect();
+    let (kept, free): (Vec<usize>, Vec<usize>) = (0..leaders.len()).partition(|&b| mask[leaders[b].0]);
+    let n = ((kept.len() as f64 * share).floor() as usize).min(free.len());
+    let norms = [block.norms(shape, values), block.norms(shape, gradient)];
+    for b in first(kept, n, |b| -norms[0][leaders[b].0]) {
+        leaders[b].1.clone().for_each(|i| (mask[i], values[i]) = (false, 0.0));
+    }
+    for b in first(free, n, |b| norms[1][leaders[b].0]) {
+        leaders[b].1.clone().for_each(|i| mask[i] = true);
+    }
+}
+
 /// The `n` of `places` with the largest score.
 fn first(mut places: Vec<usize>, n: usize, score: impl Fn(usize) -> f32) -> Vec<usize> {
     if n > 0 && n < places.len() {
@@ -60,6 +89,17 @@ mod tests {
         move_weights(&mut values, &mut mask, &gradient, 0.25);
         assert_eq!(mask, [true, false, true, true, false, true]);
         assert_eq!(values, [5.0, 0.0, 0.0, 0.2, 0.0, -3.0]);
+    }
+
+    #[test]
+    fn blocks_move_whole() {
+        let block = Block::of_inputs(2).unwrap_or_default();
+        let mut values = [5.0, -0.1, 0.0, 0.0, 0.2, 1.0, 0.0, 0.0];
+        let mut mask = [true, true, false, false, true, true, false, false];
+        let gradient = [9.0, 9.0, 0.0, 2.0, 9.0, 9.0, 3.0, 3.0];
+        move_blocks((block, &[2, 4]), &mut values, &mut mask, &gradient, 0.5);
+        assert_eq!(mask, [true, true, false, false, false, false, true, true]);
+        assert_eq!(values, [5.0, -0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
     }
 
     #[test]

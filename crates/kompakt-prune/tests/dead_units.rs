@@ -3,7 +3,7 @@
 
 use arbtest::{arbitrary, arbtest};
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair};
-use kompakt_model::{Model, Numbers, Parameter};
+use kompakt_model::{Block, Model, Numbers, Parameter};
 use kompakt_prune::{PruneError, Removed, remove_dead_units};
 use std::collections::BTreeMap;
 
@@ -104,12 +104,12 @@ fn logits_stay_whatever_is_removed() {
         let activation = u.choose(&[Op::Relu, Op::Tanh, Op::Sigmoid])?.clone();
         let before = pruned(chain(u.int_in_range(0..=1)?, u.arbitrary()?, activation), u)?;
         let mut after = before.clone();
-        let removed = remove_dead_units(&mut after).unwrap();
+        let removed = remove_dead_units(&mut after, Block::SINGLE).unwrap();
         n_removed += removed.iter().map(|r| r.n_units).sum::<usize>();
         assert_same_function(&before, &after);
         assert_eq!(after.dense_parameters, before.dense_parameters);
         // Nothing more to find.
-        assert_eq!(remove_dead_units(&mut after).unwrap(), []);
+        assert_eq!(remove_dead_units(&mut after, Block::SINGLE).unwrap(), []);
         Ok(())
     })
     .budget_ms(2_000);
@@ -139,11 +139,31 @@ fn a_unit_that_nothing_reads_goes_with_its_own_inputs() {
     let mut model = ramp(Graph::chain(&[4], vec![fc(3), Op::Relu, fc(2)]).unwrap());
     zero(&mut model, "fc2.weight", |i| i % 3 == 1);
     let before = model.clone();
-    let removed = remove_dead_units(&mut model).unwrap();
+    let removed = remove_dead_units(&mut model, Block::SINGLE).unwrap();
     assert_eq!(removed, [Removed { layer: "fc1".into(), n_units: 1 }]);
     assert_eq!(model.parameters["fc1.weight"].shape(), [2, 4]);
     assert_eq!(model.parameters["fc2.weight"].shape(), [2, 2]);
     assert_eq!(model.graph.n_parameters(), 2 * 4 + 2 + 2 * 2 + 2);
+    assert_same_function(&before, &model);
+}
+
+#[test]
+fn units_that_one_block_reads_go_together_or_stay() {
+    // Units 0 to 3 of 10 have no input, of the block of units 4 to 7 only unit 5; nothing reads units 8 and 9.
+    let mut model = ramp(Graph::chain(&[4], vec![fc(10), Op::Relu, fc(3)]).unwrap());
+    zero(&mut model, "fc1.weight", |i| i < 16 || i / 4 == 5);
+    zero(&mut model, "fc2.weight", |i| i % 10 >= 8);
+    let before = model.clone();
+    let removed = remove_dead_units(&mut model, Block::of_inputs(4).unwrap()).unwrap();
+    assert_eq!(removed, [Removed { layer: "fc1".into(), n_units: 6 }]);
+    assert_eq!(model.parameters["fc2.weight"].shape(), [3, 4]);
+    assert_same_function(&before, &model);
+    // Behind a flatten of 4 positions each unit has blocks of its own.
+    let mut model = ramp(Graph::chain(&[1, 4, 4], vec![conv(3, 0), Op::Flatten, fc(2)]).unwrap());
+    zero(&mut model, "conv1.weight", |i| i / 9 == 1);
+    let before = model.clone();
+    let removed = remove_dead_units(&mut model, Block::of_inputs(4).unwrap()).unwrap();
+    assert_eq!(removed, [Removed { layer: "conv1".into(), n_units: 1 }]);
     assert_same_function(&before, &model);
 }
 
@@ -154,7 +174,7 @@ fn removal_runs_backwards_through_the_layers() {
     zero(&mut model, "fc3.weight", |i| i % 3 != 0);
     zero(&mut model, "fc2.weight", |i| i < 3 && i != 2);
     let before = model.clone();
-    remove_dead_units(&mut model).unwrap();
+    remove_dead_units(&mut model, Block::SINGLE).unwrap();
     assert_eq!(model.parameters["fc1.weight"].shape(), [1, 4]);
     assert_eq!(model.parameters["fc2.weight"].shape(), [1, 1]);
     assert_same_function(&before, &model);
@@ -167,12 +187,12 @@ fn a_constant_moves_into_the_next_bias_unless_padding_shows_it() {
         let mut model = ramp(graph);
         zero(&mut model, "conv1.weight", |i| i >= 9);
         let before = model.clone();
-        let removed = remove_dead_units(&mut model).unwrap();
+        let removed = remove_dead_units(&mut model, Block::SINGLE).unwrap();
         assert_eq!(!removed.is_empty(), is_exact);
         assert_same_function(&before, &model);
         // With a bias of zero there is nothing to show.
         zero(&mut model, "conv1.bias", |i| i == 1);
-        remove_dead_units(&mut model).unwrap();
+        remove_dead_units(&mut model, Block::SINGLE).unwrap();
         assert_eq!(model.parameters["conv1.weight"].shape()[0], 1);
     }
 }
@@ -182,7 +202,7 @@ fn a_layer_that_reads_nothing_keeps_one_unit() {
     let mut model = ramp(Graph::chain(&[4], vec![fc(3), Op::Relu, fc(2)]).unwrap());
     zero(&mut model, "fc1.weight", |_| true);
     let before = model.clone();
-    remove_dead_units(&mut model).unwrap();
+    remove_dead_units(&mut model, Block::SINGLE).unwrap();
     assert_eq!(model.parameters["fc1.weight"].shape(), [1, 4]);
     assert_same_function(&before, &model);
 }
@@ -201,7 +221,7 @@ fn units_that_meet_others_stay() {
     zero(&mut model, "out.weight", |i| i % 3 == 1);
     zero(&mut model, "a.weight", |i| i < 4);
     let before = model.clone();
-    assert_eq!(remove_dead_units(&mut model).unwrap(), []);
+    assert_eq!(remove_dead_units(&mut model, Block::SINGLE).unwrap(), []);
     assert_eq!(model, before);
 }
 
@@ -215,5 +235,5 @@ fn shared_weights_are_refused() {
         mask: None,
     };
     model.parameters.insert("fc1.weight".into(), shared);
-    assert!(matches!(remove_dead_units(&mut model), Err(PruneError::AlreadyShared { .. })));
+    assert!(matches!(remove_dead_units(&mut model, Block::SINGLE), Err(PruneError::AlreadyShared { .. })));
 }

@@ -3,7 +3,7 @@
 
 use arbtest::arbtest;
 use kompakt_graph::{Graph, networks};
-use kompakt_model::{Model, Parameter};
+use kompakt_model::{Block, Model, Parameter};
 use kompakt_prune::{PruneError, Rule, Schedule, Target, largest, prune};
 
 /// Weights whose spread differs between layers.
@@ -63,13 +63,13 @@ fn the_papers_densities_give_the_papers_counts() {
     // Han 2015, table 2: fc1 8 %, fc2 9 %, fc3 26 % of 235 K, 30 K and 1 K: 8 % in all.
     let mut m = lenet300();
     let target = Target::paper(&m.graph).unwrap();
-    prune(&mut m, &target).unwrap();
+    prune(&mut m, &target, Block::SINGLE).unwrap();
     assert_eq!(densities(&m), [0.08, 0.09, 0.26]);
     assert!((overall(&m) - 0.08).abs() < 0.003);
     m.check().unwrap();
     let mut m = model(networks::lenet5(&[1, 28, 28], 10).unwrap());
     let target = Target::paper(&m.graph).unwrap();
-    prune(&mut m, &target).unwrap();
+    prune(&mut m, &target, Block::SINGLE).unwrap();
     assert_eq!(densities(&m), [0.66, 0.12, 0.08, 0.19]);
     let other = networks::mlp(&[4], &[3], 2).unwrap();
     assert!(matches!(Target::paper(&other), Err(PruneError::NoPaperDensities)));
@@ -80,7 +80,7 @@ fn every_rule_meets_the_overall_density() {
     for rule in [Rule::Lamp, Rule::Global, Rule::Uniform, Rule::Erk] {
         for density in [0.9, 0.08, 0.01] {
             let mut m = lenet300();
-            prune(&mut m, &Target::Overall { density, rule }).unwrap();
+            prune(&mut m, &Target::Overall { density, rule }, Block::SINGLE).unwrap();
             assert!((overall(&m) - density).abs() < 2e-5, "{rule} at {density}: {}", overall(&m));
             // Global may empty a layer; no other rule does.
             assert!(rule == Rule::Global || densities(&m).iter().all(|d| *d > 0.0));
@@ -92,7 +92,7 @@ fn every_rule_meets_the_overall_density() {
 fn rules_follow_their_formulas() {
     let at = |rule| {
         let mut m = lenet300();
-        prune(&mut m, &Target::Overall { density: 0.08, rule }).unwrap();
+        prune(&mut m, &Target::Overall { density: 0.08, rule }, Block::SINGLE).unwrap();
         m
     };
     for d in densities(&at(Rule::Uniform)) {
@@ -134,7 +134,7 @@ fn lamp_follows_its_formula() {
             .map(|(name, shape, values)| (name.to_string(), Parameter::dense(shape, values)))
             .collect();
     let mut m = Model::new(graph, parameters).unwrap();
-    prune(&mut m, &Target::Overall { density: 0.5, rule: Rule::Lamp }).unwrap();
+    prune(&mut m, &Target::Overall { density: 0.5, rule: Rule::Lamp }, Block::SINGLE).unwrap();
     assert_eq!(m.parameters["fc1.weight"].mask().unwrap(), [false, true, false]);
     assert_eq!(m.parameters["fc2.weight"].mask().unwrap(), [true, false, true]);
 }
@@ -146,7 +146,7 @@ fn quality_is_a_threshold_in_deviations() {
     let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
     let target = Target::from_quality(&views, &[1.0, 0.5, 0.0]).unwrap();
     let mut pruned = m.clone();
-    prune(&mut pruned, &target).unwrap();
+    prune(&mut pruned, &target, Block::SINGLE).unwrap();
     for ((p, weights), quality) in m.graph.weights().zip(&weights).zip([1.0, 0.5, 0.0]) {
         let n = weights.len() as f64;
         let mean = weights.iter().map(|&w| f64::from(w)).sum::<f64>() / n;
@@ -160,13 +160,13 @@ fn quality_is_a_threshold_in_deviations() {
 #[test]
 fn pruning_twice_keeps_a_subset() {
     let mut m = lenet300();
-    prune(&mut m, &Target::Layers(vec![0.3; 3])).unwrap();
+    prune(&mut m, &Target::Layers(vec![0.3; 3]), Block::SINGLE).unwrap();
     let first: Vec<bool> = m.parameters["fc1.weight"].mask().unwrap().to_vec();
-    prune(&mut m, &Target::Layers(vec![0.1; 3])).unwrap();
+    prune(&mut m, &Target::Layers(vec![0.1; 3]), Block::SINGLE).unwrap();
     let second = m.parameters["fc1.weight"].mask().unwrap();
     assert!(first.iter().zip(second).all(|(a, b)| *a || !*b));
     // Asking for more than there is keeps what there is.
-    prune(&mut m, &Target::Layers(vec![0.5; 3])).unwrap();
+    prune(&mut m, &Target::Layers(vec![0.5; 3]), Block::SINGLE).unwrap();
     assert_eq!(densities(&m), [0.1; 3]);
     m.check().unwrap();
 }
@@ -190,11 +190,39 @@ fn schedules_hit_their_marks() {
 fn impossible_shares_are_refused() {
     for density in [0.0, -0.1, 1.1, f64::NAN] {
         let target = Target::Overall { density, rule: Rule::Lamp };
-        assert!(matches!(prune(&mut lenet300(), &target), Err(PruneError::Density(_))));
+        assert!(matches!(prune(&mut lenet300(), &target, Block::SINGLE), Err(PruneError::Density(_))));
     }
-    assert!(matches!(prune(&mut lenet300(), &Target::Layers(vec![0.5])), Err(PruneError::Count { .. })));
+    assert!(matches!(prune(&mut lenet300(), &Target::Layers(vec![0.5]), Block::SINGLE), Err(PruneError::Count { .. })));
     assert!(matches!(
-        prune(&mut lenet300(), &Target::Layers(vec![0.5, 2.0, 0.5])),
+        prune(&mut lenet300(), &Target::Layers(vec![0.5, 2.0, 0.5]), Block::SINGLE),
         Err(PruneError::Density(_))
     ));
+}
+
+#[test]
+fn blocks_are_kept_whole_by_their_norms() {
+    let graph = || networks::lenet5(&[1, 28, 28], 10).unwrap();
+    let block = Block::of_inputs(4).unwrap();
+    let before = model(graph());
+    for target in [Target::Layers(vec![0.6, 0.1, 0.1, 0.2]), Target::Overall { density: 0.1, rule: Rule::Lamp }] {
+        let mut m = before.clone();
+        prune(&mut m, &target, block).unwrap();
+        assert!((overall(&m) - 0.1).abs() < 0.005, "{}", overall(&m));
+        for p in m.graph.weights() {
+            let (weights, mask) = (before.parameters[&p.name].to_f32(), m.parameters[&p.name].mask().unwrap());
+            assert!(block.divides(&p.shape, mask), "{}", p.name);
+            // By definition: no dropped block has a larger root mean square than a kept one.
+            let (rows, channels, taps) = (p.shape[0], p.shape[1], p.shape[2..].iter().product::<usize>());
+            let (mut least_kept, mut most_dropped) = (f64::INFINITY, 0.0f64);
+            for (row, first, tap) in (0..rows).flat_map(|r| {
+                (0..channels).step_by(4).flat_map(move |c| (0..taps).map(move |t| (r, c, t)))
+            }) {
+                let at: Vec<usize> =
+                    (first..channels.min(first + 4)).map(|c| (row * channels + c) * taps + tap).collect();
+                let norm = at.iter().map(|&i| f64::from(weights[i]).powi(2)).sum::<f64>() / at.len() as f64;
+                if mask[at[0]] { least_kept = least_kept.min(norm) } else { most_dropped = most_dropped.max(norm) }
+            }
+            assert!(least_kept >= most_dropped * (1.0 - 1e-6), "{}: {least_kept} {most_dropped}", p.name);
+        }
+    }
 }

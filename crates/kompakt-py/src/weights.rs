@@ -37,7 +37,7 @@ pub(crate) fn masks(
     let weights = layers.iter().map(|(_, buffer)| buffer.to_vec(py)).collect::<PyResult<Vec<Vec<f32>>>>()?;
     let masks = py.detach(|| {
         let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
-        kompakt_prune::masks(&graph, &views, &target)
+        kompakt_prune::masks(&graph, &views, &target, kompakt_model::Block::SINGLE)
     });
     let bytes = |mask: Vec<bool>| {
         let mask: Vec<u8> = mask.into_iter().map(u8::from).collect();

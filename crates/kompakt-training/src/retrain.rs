@@ -5,8 +5,8 @@ use crate::{Data, Outcome, Progress};
 use kompakt_engine::{
     Engine, EngineError, Evaluation, Gradients, Hooks, Network, Step, TrainOptions, Trainable, Trainer,
 };
-use kompakt_model::Model;
-use kompakt_prune::{PruneError, Regrowth, Schedule, Target, masks, move_weights, weights_of};
+use kompakt_model::{Block, Model};
+use kompakt_prune::{PruneError, Regrowth, Schedule, Target, masks, move_blocks, norms, weights_of};
 
 /// Why a model cannot be pruned and retrained.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,8 @@ pub enum RetrainError {
 pub struct Options {
     /// How much is kept in the end.
     pub target: Target,
+    /// What is kept or dropped together.
+    pub block: Block,
     /// When weights are pruned.
     pub schedule: Schedule,
     /// Mask updates per epoch, while the schedule or regrowth needs them.
@@ -53,6 +55,9 @@ pub fn retrain(
     options.schedule.check()?;
     let weights = weights_of(model)?;
     let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
+    let norms = norms(&model.graph, &views, options.block);
+    let views: Vec<&[f32]> = norms.iter().map(Vec::as_slice).collect();
+    let from = options.target.of_now(&views);
     let mut network = Network::from_model(model)?;
     let measure = |network: &Network| -> Result<Option<Evaluation>, RetrainError> {
         let Some(validation) = data.validation else { return Ok(None) };
@@ -61,7 +66,7 @@ pub fn retrain(
     let before = measure(&network)?;
     let layers = mask_all(&mut network);
     let mut pruner =
-        Pruner { from: options.target.of_now(&views), options, layers, reached: None, gradients: Vec::new() };
+        Pruner { from, options, layers, reached: None, gradients: Vec::new() };
     progress.begin(0);
     let mut trainer = Trainer::new(network, options.train.clone(), options.threads)?;
     while !trainer.is_finished() {
@@ -120,7 +125,7 @@ impl Pruner<'_> {
             return;
         }
         let views: Vec<&[f32]> = self.layers.iter().map(|&i| values(network, i)).collect();
-        let found = masks(network.graph(), &views, &now);
+        let found = masks(network.graph(), &views, &now, self.options.block);
         for (&layer, new) in self.layers.iter().zip(found) {
             set_mask(network, layer, new);
         }
@@ -129,9 +134,11 @@ impl Pruner<'_> {
 
     fn regrow(&mut self, network: &mut Network, progress: f64) {
         let Some(regrowth) = self.options.regrowth else { return };
-        for (&layer, gradient) in self.layers.iter().zip(&self.gradients) {
+        let shapes: Vec<Vec<usize>> = network.graph().weights().map(|p| p.shape.clone()).collect();
+        for ((&layer, gradient), shape) in self.layers.iter().zip(&self.gradients).zip(&shapes) {
             if let Trainable::Masked { values, mask } = &mut network.parameters_mut()[layer].weights {
-                move_weights(values, mask, gradient, regrowth.share(progress));
+                let of = (self.options.block, &shape[..]);
+                move_blocks(of, values, mask, gradient, regrowth.share(progress));
             }
         }
         self.gradients.clear();

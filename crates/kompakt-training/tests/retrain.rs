@@ -3,7 +3,7 @@
 
 use kompakt_engine::{CrossEntropy, Engine, ExampleTable, Network, Optimizer, TrainOptions};
 use kompakt_graph::networks;
-use kompakt_model::{Model, Parameter};
+use kompakt_model::{Block, Model, Parameter};
 use kompakt_prune::{PruneError, Regrowth, Rule, Schedule, Target, remove_dead_units};
 use kompakt_training::{
     Data, NoProgress, Outcome,
@@ -23,6 +23,7 @@ fn options(target: Target, schedule: Schedule) -> Options {
     Options {
         target,
         schedule,
+        block: Block::SINGLE,
         updates_per_epoch: 3,
         regrowth: None,
         train: TrainOptions {
@@ -85,7 +86,7 @@ fn gradual_pruning_finds_the_features_that_matter() {
     }
     assert!(useful > 3 * noise, "{useful} weights on features, {noise} on noise");
     let before = model.graph.n_parameters();
-    assert!(!remove_dead_units(&mut model).unwrap().is_empty());
+    assert!(!remove_dead_units(&mut model, Block::SINGLE).unwrap().is_empty());
     assert!(model.graph.n_parameters() < before);
 }
 
@@ -99,6 +100,20 @@ fn connections_regrow_if_asked_and_the_number_stays() {
     assert!(outcome.after.unwrap().error() < 0.1);
     assert!(n_kept(&with).iter().zip(n_kept(&without)).all(|(a, b)| a.abs_diff(b) <= 1));
     assert_ne!(with.parameters["fc1.weight"].mask(), without.parameters["fc1.weight"].mask());
+}
+
+#[test]
+fn blocks_are_held_and_regrow_whole() {
+    let block = Block::of_inputs(4).unwrap();
+    for regrowth in [None, Some(Regrowth { first: 0.3, until: 0.7 })] {
+        let o = options(Target::Layers(vec![0.5, 0.5]), SCHEDULES[2]);
+        let (model, outcome) = run(&Options { block, regrowth, ..o });
+        assert_eq!(n_kept(&model), [96, 24]);
+        for p in model.graph.weights() {
+            assert!(block.divides(&p.shape, model.parameters[&p.name].mask().unwrap()), "{}", p.name);
+        }
+        assert!(outcome.after.unwrap().error() < 0.1, "{outcome:?}");
+    }
 }
 
 #[test]

@@ -14,8 +14,8 @@ use crate::{
 };
 use anyhow::Result;
 use kompakt_graph::PerLayer;
-use kompakt_model::{Model, StageRecord};
-use kompakt_prune::{PruneError, Rule, Target, density_text, prune, remove_dead_units, weights_of};
+use kompakt_model::{Block, Model, StageRecord};
+use kompakt_prune::{PruneError, Rule, Target, density_text, norms, prune, remove_dead_units, weights_of};
 use std::io::Write;
 
 #[cfg(feature = "train")]
@@ -23,6 +23,7 @@ pub use retrain::{Pruning, RetrainArgs};
 
 const AFTER_HELP: &str = "Examples:
   kompakt-train --net lenet5 --data mnist | kompakt-prune --density 0.08 --data mnist | kompakt-cluster > small.safetensors
+  kompakt-train --net lenet5 | kompakt-prune --density 0.1 --block 1x4 --data mnist | kompakt-cluster -o blocks.safetensors
   kompakt-prune model.safetensors --graph net.json --density conv=0.5,fc=0.1 -o pruned.safetensors
 
 Values by layer: one for all (0.1), one a layer in the network's order (0.66,0.12,0.08,0.19), by kind (conv=0.5,fc=0.1), \
@@ -48,6 +49,10 @@ pub struct Args {
     /// Which layers keep more when one density is given: lamp, global, uniform, erk
     #[arg(long, default_value_t = Rule::Lamp)]
     pub rule: Rule,
+    /// Keep or drop blocks of weights instead of single ones, by their norms: 1x4 is one output by four inputs, or four input
+    /// channels at one place of the kernel (1x2, 1x4, 1x8). Layers multiplied with 8 bits skip blocks of 1x4
+    #[arg(long, value_name = "1xN", default_value_t = Block::SINGLE)]
+    pub block: Block,
     /// Leave units that have no input or no output in the network
     #[arg(long)]
     pub keep_dead_units: bool,
@@ -120,7 +125,7 @@ impl Args {
     }
 
     fn prune_only(&self, model: &mut Model, target: &Target) -> Result<StageRecord> {
-        prune(model, target).map_err(PruneError::into_anyhow)?;
+        prune(model, target, self.block).map_err(PruneError::into_anyhow)?;
         let record = self.record(model, target).option("pruning", "one-shot");
         self.drop_dead_units(model)?;
         Ok(record)
@@ -131,7 +136,7 @@ impl Args {
         if self.keep_dead_units {
             return Ok(());
         }
-        for removed in remove_dead_units(model).map_err(PruneError::into_anyhow)? {
+        for removed in remove_dead_units(model, self.block).map_err(PruneError::into_anyhow)? {
             self.say(&format!(
                 "{}: {} units without input or output removed",
                 removed.layer, removed.n_units
@@ -144,6 +149,8 @@ impl Args {
         let weights = weights_of(model).map_err(PruneError::into_anyhow)?;
         let views: Vec<&[f32]> = weights.iter().map(Vec::as_slice).collect();
         let graph = &model.graph;
+        let norms = norms(graph, &views, self.block);
+        let views: Vec<&[f32]> = norms.iter().map(Vec::as_slice).collect();
         let target = match (&self.density, &self.quality) {
             (_, Some(quality)) => {
                 let quality = quality.resolve(graph).map_err(Failure::usage)?;
@@ -164,6 +171,7 @@ impl Args {
     fn record(&self, model: &Model, target: &Target) -> StageRecord {
         let record = StageRecord::new("kompakt-prune", env!("CARGO_PKG_VERSION"))
             .option("keep_dead_units", self.keep_dead_units);
+        let record = if self.block.is_single() { record } else { record.option("block", self.block) };
         match target {
             Target::Overall { density, rule } => record.option("density", density).option("rule", rule),
             Target::Layers(densities) => record.option("density", model.graph.describe_layers(densities)),

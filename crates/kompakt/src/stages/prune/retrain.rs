@@ -102,6 +102,7 @@ impl RetrainArgs {
         let data = data.feeds_for(model, recipe.augmentation, recipe.options.seed)?;
         let options = Options {
             target: target.clone(),
+            block: args.block,
             schedule,
             updates_per_epoch: UPDATES_PER_EPOCH,
             regrowth: self.regrow.map(|first| Regrowth { first, until: REGROW_UNTIL }),
