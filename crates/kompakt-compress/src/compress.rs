@@ -82,7 +82,7 @@ pub fn compress(
     // The search, from a model whose layers may have been given scales.
     let attempt = |balanced: &Balanced| -> Result<(Candidate, Scan, Vec<f64>), CompressError> {
         let all = layers(&balanced.model)?;
-        let curves = curve::curves(&all, progress);
+        let curves = curve::curves(&all, options.block, progress);
         let moments = calibration.moments(&balanced.model, progress)?;
         let scan = match &known {
             Some(scan) => scan.clone(),

@@ -2,9 +2,11 @@
 
 use crate::{
     Progress,
+    blocks::Blocks,
     layer::DenseLayer,
     levels::{Levels, Sample},
 };
+use kompakt_model::Block;
 use rayon::prelude::*;
 
 /// Weights of a layer that are sampled to place its levels.
@@ -35,6 +37,21 @@ pub(crate) struct Curve {
 }
 
 impl Curve {
+    /// Of a layer whose weights are kept or dropped in blocks.
+    fn of_blocks(block: Block, layer: &DenseLayer) -> Self {
+        let sample = Blocks::of(block, &layer.shape, &layer.weights, SAMPLE);
+        let n = layer.weights.len() as f64;
+        let point = |i: usize| {
+            let lambda = CHEAPEST * STEP.powi(i as i32);
+            let levels = sample.levels(lambda);
+            let (bits, error) = sample.measure(&levels, lambda * sample.mean_square);
+            let bits = n * bits + 8.0 * levels.codebook.len() as f64;
+            let error = if sample.mean_square > 0.0 { error / sample.mean_square } else { 0.0 };
+            Point { lambda, levels, bits, error }
+        };
+        Self { points: convex((0..N_POINTS).into_par_iter().map(point).collect()) }
+    }
+
     pub(crate) fn of(weights: &[f32]) -> Self {
         let sample = Sample::of(weights, SAMPLE);
         let n = weights.len() as f64;
@@ -62,12 +79,13 @@ impl Curve {
     }
 }
 
-/// The curves of all layers.
-pub(crate) fn curves(layers: &[DenseLayer], progress: &Progress<'_>) -> Vec<Curve> {
+/// The curves of all layers, with blocks in those that have more than one input channel.
+pub(crate) fn curves(layers: &[DenseLayer], block: Block, progress: &Progress<'_>) -> Vec<Curve> {
     let n = layers.len() as f64;
     let curve = |(i, layer): (usize, &DenseLayer)| {
         progress("placing levels", i as f64 / n);
-        Curve::of(&layer.weights)
+        let has_blocks = !block.is_single() && layer.shape.get(1).is_some_and(|channels| *channels > 1);
+        if has_blocks { Curve::of_blocks(block, layer) } else { Curve::of(&layer.weights) }
     };
     layers.iter().enumerate().map(curve).collect()
 }

@@ -1,5 +1,6 @@
 //! Levels of one layer: the values that its weights may take, zero among them.
 
+use crate::blocks::Flags;
 use kompakt_cluster::{Distribution, NumberFormat, entropy_constrained};
 use kompakt_model::Numbers;
 
@@ -27,6 +28,8 @@ pub(crate) struct Levels {
     pub(crate) lengths: Vec<f64>,
     /// How the values other than zero are stored; one fewer than `values`.
     pub(crate) codebook: Numbers,
+    /// Where weights are kept or dropped in blocks: then zero is what those of dropped ones are, and no other's level.
+    pub(crate) flags: Option<Flags>,
 }
 
 /// A sample of a layer's weights, with the number that each represents.
@@ -62,7 +65,12 @@ impl Levels {
         // Error and price of evenly spaced levels: the error falls fourfold per bit.
         let step = (12.0 * price / (2.0 * std::f64::consts::LN_2)).sqrt().max(sample.largest / FINEST);
         if sample.mean_square == 0.0 {
-            return Self { values: vec![0.0], lengths: vec![0.0], codebook: Numbers::F32(vec![]) };
+            return Self {
+                values: vec![0.0],
+                lengths: vec![0.0],
+                codebook: Numbers::F32(vec![]),
+                flags: None,
+            };
         }
         if lambda < PLACED_FROM {
             return Self::even(sample, step as f32, price);
@@ -102,7 +110,7 @@ impl Levels {
         for _ in 0..3 {
             lengths = counted(sample, &values, &lengths, price).1;
         }
-        Self { values, lengths, codebook: Numbers::Scaled { scale: step, integers } }
+        Self { values, lengths, codebook: Numbers::Scaled { scale: step, integers }, flags: None }
     }
 
     /// Rounds levels to a codebook whose rounding error is small against the quantisation error.
@@ -113,7 +121,12 @@ impl Levels {
         let bits = ((largest / allowed).log2().ceil() as u32).saturating_add(1).clamp(5, 16);
         let plain: Vec<f32> = values.iter().filter(|v| **v != 0.0).map(|&v| v as f32).collect();
         if plain.is_empty() {
-            return Self { values: vec![0.0], lengths: vec![0.0], codebook: Numbers::F32(vec![]) };
+            return Self {
+                values: vec![0.0],
+                lengths: vec![0.0],
+                codebook: Numbers::F32(vec![]),
+                flags: None,
+            };
         }
         let mut codebook = NumberFormat::Int(bits).round(&Numbers::F32(plain));
         let stored = codebook.to_f32();
@@ -128,7 +141,7 @@ impl Levels {
         for _ in 0..3 {
             lengths = counted(sample, &values, &lengths, price).1;
         }
-        Self { values, lengths, codebook }
+        Self { values, lengths, codebook, flags: None }
     }
 
     /// Bits per weight and squared error per weight on a sample.
@@ -146,7 +159,7 @@ impl Levels {
 }
 
 /// 1 to `n`, or if those are too many, 1 to [`DENSE`] and then ever larger steps, the last at least `n`.
-fn magnitudes(n: i32) -> Vec<i32> {
+pub(crate) fn magnitudes(n: i32) -> Vec<i32> {
     let most = (MAX_LEVELS / 2) as i32;
     let mut all: Vec<i32> = (1..=n.min(if n <= most { most } else { DENSE })).collect();
     if n > most {

@@ -15,6 +15,9 @@
 //! ([`sense`]). With images, sensitive output units of a layer get finer levels, by a scale after the layer
 //! (`rows`).
 //!
+//! With [blocks](Block) weights are kept or dropped four (two, eight) at a time, input channels of one output at one place
+//! (`blocks`).
+//!
 //! Second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is quantised
 //! knowing the errors of those before it, which minimises the error of the layer's output; and biases are
 //! corrected by the mean error that is left.
@@ -35,6 +38,7 @@ mod allocate;
 mod answers;
 mod backward;
 mod blind;
+mod blocks;
 mod calibration;
 mod compress;
 mod curve;
@@ -75,6 +79,7 @@ pub use error::CompressError;
 pub use evaluation::{Against, Evaluation};
 pub use images::Images;
 pub use int8::calibrated;
+pub use kompakt_model::Block;
 pub use kompakt_runtime::Activations;
 pub use lossless::without_loss;
 pub use metric::Metric;

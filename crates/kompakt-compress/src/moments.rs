@@ -33,6 +33,14 @@ pub(crate) struct GroupMoments {
     pub(crate) blocks: Vec<(usize, Factor)>,
 }
 
+impl GroupMoments {
+    /// What an error in a column counts for, about 1.
+    pub(crate) fn weight(&self, column: usize) -> f64 {
+        let block = self.blocks.iter().rev().find(|(first, _)| *first <= column);
+        block.and_then(|(first, factor)| factor.weights.get(column - first)).map_or(1.0, |w| w.max(1e-6))
+    }
+}
+
 /// The inputs of one layer.
 #[derive(Debug)]
 pub(crate) struct Moments {

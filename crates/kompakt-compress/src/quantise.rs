@@ -1,6 +1,7 @@
 //! A layer's weights as codes.
 
 use crate::{
+    blocks,
     curve::Point,
     factor::Factor,
     levels::{Chooser, Levels},
@@ -37,20 +38,26 @@ pub(crate) fn quantise(layer: WeightMatrix<'_>, point: &Point, moments: Option<&
     let square: f64 = layer.weights.iter().map(|&w| f64::from(w).powi(2)).sum();
     let price = point.lambda * square / layer.weights.len().max(1) as f64;
     let mut chosen = vec![0u8; layer.weights.len()];
+    let per_group = (rows / layer.groups.max(1)).max(1);
+    let weight_of = |i: usize| match moments {
+        None => 1.0,
+        Some(moments) => moments.groups[i / cols / per_group].weight(i % cols),
+    };
+    let dropped = blocks::dropped(layer.shape, layer.weights, levels, price, weight_of);
+    let zero = levels.values.partition_point(|&v| v < 0.0) as u8;
     match moments {
         None => {
             let choose = Chooser::new(&levels.values, &levels.lengths, price);
-            for (to, &w) in chosen.iter_mut().zip(layer.weights) {
-                *to = choose.level(f64::from(w)) as u8;
+            for ((to, &w), &dropped) in chosen.iter_mut().zip(layer.weights).zip(&dropped) {
+                *to = if dropped { zero } else { choose.level(f64::from(w)) as u8 };
             }
         }
         Some(moments) => {
-            let per_group = (rows / layer.groups.max(1)).max(1);
             let each = (per_group * cols).max(1);
-            let groups = layer.weights.chunks(each).zip(chosen.chunks_mut(each));
-            for ((weights, chosen), inputs) in groups.zip(&moments.groups) {
+            let groups = layer.weights.chunks(each).zip(dropped.chunks(each)).zip(chosen.chunks_mut(each));
+            for ((group, chosen), inputs) in groups.zip(&moments.groups) {
                 for (first, factor) in &inputs.blocks {
-                    with_feedback(weights, cols, *first, factor, levels, price, chosen);
+                    with_feedback(group, cols, *first, factor, levels, price, chosen);
                 }
             }
         }
@@ -58,9 +65,9 @@ pub(crate) fn quantise(layer: WeightMatrix<'_>, point: &Point, moments: Option<&
     finish(layer, levels, &chosen, cols, square, moments)
 }
 
-/// Columns `first` to `first + n` of some rows, where `n` are factored together.
+/// Columns `first` to `first + n` of some rows, where `n` are factored together; some weights are dropped for certain.
 fn with_feedback(
-    weights: &[f32],
+    (weights, dropped): (&[f32], &[bool]),
     cols: usize,
     first: usize,
     factor: &Factor,
@@ -73,10 +80,13 @@ fn with_feedback(
     let chooser = |&w: &f64| Chooser::new(&levels.values, &levels.lengths, price / w.max(1e-6));
     let choosers: Vec<Chooser> = factor.weights.iter().map(chooser).collect();
     let mut errors = vec![0.0; choosers.len()];
-    for (weights, chosen) in weights.chunks_exact(cols).zip(chosen.chunks_exact_mut(cols)) {
-        let (weights, chosen) = (&weights[first..], &mut chosen[first..]);
+    let zero = levels.values.partition_point(|&v| v < 0.0);
+    let rows = weights.chunks_exact(cols).zip(dropped.chunks_exact(cols)).zip(chosen.chunks_exact_mut(cols));
+    for ((weights, dropped), chosen) in rows {
+        let (weights, dropped, chosen) = (&weights[first..], &dropped[first..], &mut chosen[first..]);
         for (k, choose) in choosers.iter().enumerate() {
-            let level = choose.level(f64::from(weights[k] + factor.feedback(k, &errors)));
+            let wanted = f64::from(weights[k] + factor.feedback(k, &errors));
+            let level = if dropped[k] { zero } else { choose.level(wanted) };
             chosen[k] = level as u8;
             errors[k] = weights[k] - values[level];
         }

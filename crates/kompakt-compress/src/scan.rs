@@ -12,7 +12,7 @@ use crate::{
     rows::{self, Balanced},
     sensitivity,
 };
-use kompakt_model::Model;
+use kompakt_model::{Block, Model};
 use serde::{Deserialize, Serialize};
 
 /// Errors for which a scan has points and its table shows bits, relative to a layer's energy.
@@ -77,7 +77,7 @@ pub fn sense(model: &Model, images: Option<&Images>, progress: &Progress<'_>) ->
     let is_real = calibration.n_images() > 0;
     let balanced = rows::balanced(model, by_row.as_deref().filter(|_| is_real))?;
     let all = layers(&balanced.model)?;
-    let curves = curve::curves(&all, progress);
+    let curves = curve::curves(&all, Block::SINGLE, progress);
     let moments = calibration.moments(&balanced.model, progress)?;
     let hash = model.content_hash();
     Ok(scan(&hash, &balanced, &all, &curves, &calibration, by_row.as_deref(), &moments))

@@ -2,7 +2,7 @@
 
 use crate::{blind::Blind, images::Images, metric::Metric, network, paired::Paired};
 use kompakt_format::Tier;
-use kompakt_model::StageRecord;
+use kompakt_model::{Block, StageRecord};
 use kompakt_runtime::Activations;
 
 /// Default of the summed error of the layers.
@@ -35,6 +35,8 @@ pub struct Options {
     /// The numbers in which layers read their inputs when the accuracy is measured on images. With 8 bits, the file gets the
     /// ranges that this needs.
     pub activations: Activations,
+    /// Weights that are kept or dropped together, in layers with more than one input channel.
+    pub block: Block,
 }
 
 /// What was reached.
@@ -93,6 +95,7 @@ impl Options {
             tier,
             metric: Metric::Top(1),
             activations: Activations::F32,
+            block: Block::SINGLE,
         }
     }
 
@@ -176,6 +179,7 @@ pub(crate) fn record(options: &Options, outcome: &Outcome, n_images: usize) -> S
         Activations::Int8 => record.option("activations", "int8"),
         _ => record,
     };
+    let record = if options.block.is_single() { record } else { record.option("block", options.block) };
     let record = record.option("calibration_images", n_images).measure("noise", outcome.noise);
     let record = match outcome.figure {
         Some(figure) => record.measure("figure", figure),

@@ -15,8 +15,8 @@ use crate::{training::Plan, tuning::Tuning};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use kompakt_compress::{
-    Activations, Compressed, Images, Metric, Options, Scan, check_after, check_before, check_file, compress,
-    doubts, table,
+    Activations, Block, Compressed, Images, Metric, Options, Scan, check_after, check_before, check_file,
+    compress, doubts, table,
 };
 use kompakt_format::Tier;
 use kompakt_model::Model;
@@ -83,6 +83,10 @@ pub(crate) struct Arguments {
     /// `kompakt-run --activations int8` runs it faster, and accuracy is measured so
     #[arg(long, value_name = "NAME", default_value = "f32")]
     activations: Activations,
+    /// Keep or drop blocks of weights instead of single ones: 1x4 is one output by four inputs, or four input channels at one
+    /// place of the kernel (1x2, 1x4, 1x8). With --activations int8 such blocks are skipped
+    #[arg(long, value_name = "1xN", default_value_t = Block::SINGLE)]
+    block: Block,
     /// How weights are coded; `kompakt repack` switches without loss
     #[arg(long, value_enum, default_value_t = TierName::Smallest)]
     tier: TierName,
@@ -286,7 +290,7 @@ fn options(arguments: &Arguments, dense_bytes: u64) -> Result<Options> {
     };
     let (metric, reach) = judged_by(arguments)?;
     let options = Options::new(drop, bytes, arguments.noise, tier).judged_by(metric, reach);
-    Ok(Options { activations: arguments.activations, ..options })
+    Ok(Options { activations: arguments.activations, block: arguments.block, ..options })
 }
 
 /// The scan in a file, or none where there is no file.
