@@ -55,7 +55,8 @@ pub(crate) fn parameter(
             }
             let n_negative = codebook.n_negative();
             let mut weights =
-                MaskedCodesBuf::new(coder_shape(shape), descriptor.is_masked, n_levels, n_negative)?;
+                MaskedCodesBuf::new(coder_shape(shape), descriptor.is_masked, n_levels, n_negative)?
+                    .with_block(descriptor.block);
             let wanted = given.1.as_ref();
             codes(stream, &mut weights, hints, old, (&levels, same.as_ref()), wanted)?;
             Ok(Decoded::Shared { codebook, weights })
@@ -116,7 +117,7 @@ fn codes(
     (levels, same): (&[f32], Option<&Levels>),
     wanted: Option<&MaskedCodesBuf>,
 ) -> Result<(), DeltaError> {
-    let before = old.map(|old| {
+    let mut before = old.map(|old| {
         let mut before = weights.clone();
         expected::codes(old, levels, same, &mut before);
         before
@@ -126,6 +127,10 @@ fn codes(
     {
         weights.clone_from(before);
         return Ok(());
+    }
+    // The edition before may have had other blocks, or none.
+    if let Some(before) = &mut before {
+        before.block = 1;
     }
     if let Some(wanted) = wanted {
         weights.clone_from(wanted);

@@ -20,6 +20,9 @@
 //! All matrices of a file share one set of tables: histograms that differ less than a table costs are merged. A
 //! [`Tables`] has them, and for each matrix a model that says which serve it.
 //!
+//! Where a mask keeps or removes [`Blocks`] of weights, rows are rows of blocks up to the gaps: those count blocks, and each kept
+//! one stands for all of its weights, in the order of columns.
+//!
 //! Encoding takes two rounds, so that a model of any size is coded one matrix at a time: [`Collector`] counts,
 //! [`Plan`] encodes. The exact bytes are in `spec/format-stream.md`, rules S-1 and up.
 //!
@@ -30,7 +33,7 @@
 //! let mask: Vec<bool> = (0..600).map(|i| i % 7 == 0 || i % 11 == 3).collect();
 //! let codes: Vec<u8> = (0..600).map(|i| if mask[i] { (i % 4) as u8 } else { 0 }).collect();
 //! let weights =
-//!     MaskedCodes { rows: 6, channels: 100, taps: 1, mask: Some(&mask), codes: &codes, n_levels: 4, n_negative: 2 };
+//!     MaskedCodes { rows: 6, channels: 100, taps: 1, mask: Some(&mask), block: 1, codes: &codes, n_levels: 4, n_negative: 2 };
 //! let mut collector = Collector::new();
 //! let matrix = collector.add(&weights, suggested_rows(&weights))?;
 //! let plan = collector.finish();
@@ -66,7 +69,7 @@ mod tests;
 mod wire;
 
 pub use collect::Collector;
-pub use decode::{SparseTile, Tile, TileDecoder, TileSize};
+pub use decode::{Blocks, SparseTile, Tile, TileDecoder, TileSize};
 pub use encode::{Plan, suggested_rows};
 pub use front::{Front, Runs};
 pub use tables::Tables;

@@ -6,6 +6,9 @@
 //!   codes  0 3 0 1 2 0                    index into an ascending codebook; 0 and ignored where masked
 //! ```
 //!
+//! A mask may keep or remove blocks of weights: some channels of one row at one tap, the last of a row narrower where they do
+//! not fit. Coders then state it once a block.
+//!
 //! The codebook's values are not here: a coder only needs to know how many there are and how many of them
 //! are negative.
 
@@ -23,6 +26,8 @@ pub struct MaskedCodes<'a> {
     pub taps: usize,
     /// True = kept; `[rows, channels, taps]`. `None`: all are kept.
     pub mask: Option<&'a [bool]>,
+    /// How many channels the mask keeps or removes together: 2, 4 or 8, or 1 for single weights, or where there is no mask.
+    pub block: usize,
     /// Indices into an ascending codebook, `[rows, channels, taps]`; 0 and ignored where masked.
     pub codes: &'a [u8],
     /// How many entries the codebook has, 1 to 256.
@@ -45,6 +50,12 @@ impl MaskedCodes<'_> {
             return wrong("the mask does not have rows x channels x taps entries");
         }
         check_levels(self.n_levels, self.n_negative)?;
+        if !matches!(self.block, 1 | 2 | 4 | 8) || (self.block > 1 && self.mask.is_none()) {
+            return wrong("blocks have 1, 2, 4 or 8 channels of a layer with a mask");
+        }
+        if !self.has_whole_blocks() {
+            return wrong("the mask parts a block");
+        }
         let in_range = match self.mask {
             None => self.codes.iter().all(|&c| usize::from(c) < self.n_levels),
             Some(mask) => self
@@ -54,6 +65,17 @@ impl MaskedCodes<'_> {
                 .all(|(&c, &kept)| usize::from(c) < self.n_levels && (kept || c == 0)),
         };
         if in_range { Ok(()) } else { wrong("a code is outside the codebook, or not 0 where masked") }
+    }
+
+    /// Whether the mask keeps or removes every block whole.
+    pub fn has_whole_blocks(&self) -> bool {
+        let Some(mask) = self.mask.filter(|_| self.block > 1) else { return true };
+        (0..mask.len()).all(|i| mask[i] == mask[i - self.back(i % self.row_len())])
+    }
+
+    /// How many places before the weight in that column the first of its block is.
+    pub(crate) fn back(&self, column: usize) -> usize {
+        column / self.taps % self.block * self.taps
     }
 
     /// How many weights there are, kept or not.
@@ -94,6 +116,8 @@ pub struct MaskedCodesBuf {
     /// As in [`MaskedCodes`].
     pub mask: Option<Vec<bool>>,
     /// As in [`MaskedCodes`].
+    pub block: usize,
+    /// As in [`MaskedCodes`].
     pub codes: Vec<u8>,
     /// As in [`MaskedCodes`].
     pub n_levels: usize,
@@ -114,7 +138,12 @@ impl MaskedCodesBuf {
         let len = n_weights(rows, channels, taps)?;
         check_levels(n_levels, n_negative)?;
         let mask = has_mask.then(|| vec![false; len]);
-        Ok(Self { rows, channels, taps, mask, codes: vec![0; len], n_levels, n_negative })
+        Ok(Self { rows, channels, taps, mask, block: 1, codes: vec![0; len], n_levels, n_negative })
+    }
+
+    /// The same with a mask of blocks of so many channels.
+    pub fn with_block(self, block: usize) -> Self {
+        Self { block, ..self }
     }
 
     /// Sets all weights to code 0, masked out if there is a mask.
@@ -127,12 +156,13 @@ impl MaskedCodesBuf {
 
     /// A view of it.
     pub fn view(&self) -> MaskedCodes<'_> {
-        let Self { rows, channels, taps, n_levels, n_negative, .. } = *self;
+        let Self { rows, channels, taps, block, n_levels, n_negative, .. } = *self;
         MaskedCodes {
             rows,
             channels,
             taps,
             mask: self.mask.as_deref(),
+            block,
             codes: &self.codes,
             n_levels,
             n_negative,
@@ -161,7 +191,7 @@ mod tests {
     use super::*;
 
     fn view<'a>(codes: &'a [u8], mask: Option<&'a [bool]>) -> MaskedCodes<'a> {
-        MaskedCodes { rows: 2, channels: 2, taps: 1, mask, codes, n_levels: 3, n_negative: 1 }
+        MaskedCodes { rows: 2, channels: 2, taps: 1, mask, block: 1, codes, n_levels: 3, n_negative: 1 }
     }
 
     #[test]
@@ -176,6 +206,10 @@ mod tests {
             assert!(MaskedCodes { n_levels, n_negative, ..view(&[0; 4], None) }.validate().is_err());
         }
         assert!(MaskedCodesBuf::new([usize::MAX, 2, 1], true, 1, 0).is_err());
+        let blocks = |mask| MaskedCodes { block: 2, ..view(&[0; 4], mask) }.validate();
+        assert_eq!(blocks(Some(&[false, false, true, true])), Ok(()));
+        assert!(blocks(Some(&[false, true, true, true])).is_err() && blocks(None).is_err());
+        assert!(MaskedCodes { block: 3, ..view(&[0; 4], Some(&[true; 4])) }.validate().is_err());
     }
 
     #[test]

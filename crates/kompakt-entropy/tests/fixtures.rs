@@ -78,6 +78,7 @@ impl Matrix {
             channels: self.cols,
             taps: 1,
             mask: Some(&self.mask),
+            block: 1,
             codes: &self.codes,
             n_levels: self.levels,
             n_negative: self.negative,

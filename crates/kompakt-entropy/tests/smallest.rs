@@ -31,7 +31,8 @@ fn decode(
     let mut tensors = Vec::new();
     for tensor in like {
         let shape = [tensor.rows, tensor.channels, tensor.taps];
-        let mut read = MaskedCodesBuf::new(shape, tensor.mask.is_some(), tensor.n_levels, tensor.n_negative)?;
+        let read = MaskedCodesBuf::new(shape, tensor.mask.is_some(), tensor.n_levels, tensor.n_negative)?;
+        let mut read = read.with_block(tensor.block);
         decoder.weights(&mut read, hints)?;
         tensors.push(read);
     }
@@ -85,6 +86,17 @@ fn random_tensor(u: &mut arbtest::arbitrary::Unstructured<'_>) -> arbtest::arbit
             }
         };
         tensor.codes[i] = if kept { u.int_in_range(0..=n_levels - 1)? as u8 } else { 0 };
+    }
+    if let Some(mask) = &mut tensor.mask
+        && u.arbitrary()?
+    {
+        let (block, taps, row_len) = (*u.choose(&[2, 4, 8])?, tensor.taps, tensor.channels * tensor.taps);
+        tensor.block = block;
+        for i in 0..mask.len() {
+            let first = i - i % row_len / taps % block * taps;
+            mask[i] = mask[first];
+            tensor.codes[i] *= u8::from(mask[i]);
+        }
     }
     Ok(tensor)
 }

@@ -92,5 +92,6 @@ pub(crate) fn target(
         codebook.len(),
         codebook.n_negative(),
     )
+    .map(|weights| weights.with_block(descriptor.block))
     .map_err(|e| FormatError::coded(e, at))
 }

@@ -3,7 +3,8 @@
 //! ```text
 //! bits 0-1   number format: 0 f32, 1 f16, 2 integers times a scale
 //! bit  2     some weights are pruned: there is a mask
-//! bits 3-    entries of the codebook, or 0: one value per weight
+//! bits 3-11  entries of the codebook, or 0: one value per weight
+//! bits 12-   with a codebook and a mask: the mask is of blocks of 2, 4 or 8 channels (1, 2, 3), or of single weights (0)
 //! ```
 
 use crate::{
@@ -11,6 +12,9 @@ use crate::{
     limits::MAX_LEVELS,
 };
 use kompakt_numbers::NumberFormat;
+
+/// Where the size of blocks begins.
+const BLOCK_SHIFT: u32 = 12;
 
 /// How the weights of a parameter are represented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct Descriptor {
     pub format: NumberFormat,
     /// Whether some weights are pruned.
     pub is_masked: bool,
+    /// How many channels the mask keeps or removes together: 1, 2, 4 or 8. More than 1 only with codes and a mask.
+    pub block: usize,
 }
 
 impl Descriptor {
@@ -47,18 +53,27 @@ impl Descriptor {
     /// As an integer. Rule F-14.
     pub fn code(&self) -> u64 {
         let levels = self.n_levels().unwrap_or(0).min(MAX_LEVELS) as u64;
-        levels << 3 | u64::from(self.is_masked) << 2 | self.format.code()
+        let block = u64::from(self.block.max(1).ilog2());
+        block << BLOCK_SHIFT | levels << 3 | u64::from(self.is_masked) << 2 | self.format.code()
     }
 
     pub(crate) fn from_code(code: u64, offset: usize) -> Result<Self, FormatError> {
         let Some(format) = NumberFormat::from_code(code & 3) else {
             return broken("F-14", offset, "a number format that is unknown");
         };
-        let form = match usize::try_from(code >> 3) {
+        let block = match code >> BLOCK_SHIFT {
+            exponent @ 0..=3 => 1 << exponent,
+            _ => return broken("F-14", offset, "a descriptor of more than 14 bits"),
+        };
+        let form = match usize::try_from(code >> 3 & ((1 << (BLOCK_SHIFT - 3)) - 1)) {
             Ok(0) => Form::Dense,
             Ok(n_levels) if n_levels <= MAX_LEVELS => Form::Shared { n_levels },
             _ => return broken("F-14", offset, "a codebook of more than 256 entries"),
         };
-        Ok(Self { form, format, is_masked: code & 4 != 0 })
+        let is_masked = code & 4 != 0;
+        if block > 1 && (form == Form::Dense || !is_masked) {
+            return broken("F-14", offset, "blocks of a parameter without codes, or without a mask");
+        }
+        Ok(Self { form, format, is_masked, block })
     }
 }

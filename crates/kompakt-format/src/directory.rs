@@ -5,6 +5,7 @@ use crate::{
     cbor::{Cbor, Scalar, major},
     compact,
     container::rows_and_cols,
+    decoded::coder_shape,
     descriptor::{Descriptor, Form},
     error::{FormatError, broken},
     header::Header,
@@ -21,6 +22,7 @@ use alloc::{
     vec::Vec,
 };
 use core::ops::Range;
+use kompakt_entropy::stream;
 use kompakt_graph::{Graph, Input, MAX_NODES, Node, Param, ParamRole, Sizes, default_names};
 use kompakt_prep::{MAX_NUMBERS, MAX_STEPS, Number, Pipeline, Step};
 
@@ -195,7 +197,9 @@ impl Directory {
         }
         let (param, descriptor) = self.described(parameter)?;
         let (rows, cols) = rows_and_cols(&param.shape);
-        Some(Tiles { section, bytes, rows, cols, n_levels: descriptor.n_levels()? })
+        let [_, _, taps] = coder_shape(&param.shape);
+        let blocks = stream::Blocks { channels: descriptor.block, taps: taps.max(1) };
+        Some(Tiles { section, bytes, rows, cols, n_levels: descriptor.n_levels()?, blocks })
     }
 
     /// Checks that `raw`'s descriptors and sections fit the graph, and locates each parameter.

@@ -15,6 +15,7 @@ pub struct Tiles<'a> {
     pub(crate) rows: usize,
     pub(crate) cols: usize,
     pub(crate) n_levels: usize,
+    pub(crate) blocks: stream::Blocks,
 }
 
 /// One block of rows.
@@ -24,6 +25,8 @@ pub struct Tile<'a> {
     pub first_row: usize,
     /// Rows, columns and levels, as the coder expects them.
     pub shape: TileShape,
+    /// What the mask keeps or removes together.
+    pub blocks: stream::Blocks,
     /// Its bytes.
     pub bytes: &'a [u8],
     /// Where they begin in the file.
@@ -68,6 +71,7 @@ impl<'a> Tiles<'a> {
         Tile {
             first_row,
             shape: TileShape { rows, cols: self.cols, n_levels: self.n_levels },
+            blocks: self.blocks,
             // The lengths of the tiles were checked to add up to the section's.
             bytes: self.bytes.get(start..end).unwrap_or(&[]),
             offset,
@@ -85,10 +89,12 @@ impl<'a> Tile<'a> {
     ///
     /// Errors: as [`Tile::stream`], as far as the front shows.
     pub fn stream_size(&self, tables: &stream::Tables) -> Result<stream::TileSize, FormatError> {
-        stream::TileSize::read(self.bytes, self.shape, tables).map_err(|e| FormatError::coded(e, self.offset))
+        stream::TileSize::read(self.bytes, self.shape, self.blocks, tables)
+            .map_err(|e| FormatError::coded(e, self.offset))
     }
 
-    /// The runs of symbols of a tile of the tier `stream`, for decoders on other machines than this processor.
+    /// The runs of symbols of a tile of the tier `stream`, for decoders on other machines than this processor. With
+    /// [blocks](Self::blocks) its gaps count those.
     ///
     /// Errors: as [`Tile::stream`], as far as the front shows.
     pub fn stream_front(&self, tables: &stream::Tables) -> Result<stream::Front, FormatError> {
@@ -106,7 +112,7 @@ impl<'a> Tile<'a> {
         tables: &stream::Tables,
     ) -> Result<stream::Tile<'d>, FormatError> {
         decoder
-            .decode(self.bytes, self.shape, n_negative, tables)
+            .decode_blocks(self.bytes, self.shape, self.blocks, n_negative, tables)
             .map_err(|e| FormatError::coded(e, self.offset))
     }
 }

@@ -6,7 +6,7 @@ use kompakt_entropy::{
     direct::{TileRef, TileShape},
     rans::{Decoder, Histogram, Table},
     smallest::{Hints, StreamDecoder, StreamEncoder},
-    stream::{Tables, Tile, TileDecoder, TileSize},
+    stream::{Blocks, Tables, Tile, TileDecoder, TileSize},
 };
 use serde_json::Value;
 
@@ -40,12 +40,13 @@ fn same_everywhere<T: PartialEq + std::fmt::Debug>(read: impl Fn(Isa) -> Result<
 }
 
 /// Input: rows, channels, taps (a byte each), levels - 1, negative levels, flags (masked, codebook before, with a
-/// producer, with a grid, quick models), then a stream of weights and 8 numbers of each kind.
+/// producer, with a grid, quick models; two bits, how many channels a block has), then a stream of weights and 8 numbers of each kind.
 pub(crate) fn smallest(bytes: &[u8]) {
     let mut front = Front(bytes);
     let shape = [front.byte(), front.byte(), front.byte() % 26];
     let (n_levels, n_negative, flags) = (front.byte() + 1, front.byte(), front.byte());
-    let Ok(mut weights) = MaskedCodesBuf::new(shape, flags & 1 > 0, n_levels, n_negative) else { return };
+    let Ok(weights) = MaskedCodesBuf::new(shape, flags & 1 > 0, n_levels, n_negative) else { return };
+    let mut weights = weights.with_block(1 << (flags >> 5 & 3));
     let mut decoder =
         if flags & 16 > 0 { StreamDecoder::quick(front.0) } else { StreamDecoder::new(front.0) };
     let _ = read_smallest(&mut decoder, &mut weights, flags);
@@ -83,7 +84,7 @@ pub(crate) fn smallest_corpus(_: &Fixtures) -> Vec<Vec<u8>> {
     let mut inputs = Vec::new();
     let shapes = [([5, 12, 1], 4), ([3, 2, 9], 8), ([20, 30, 1], 32)];
     for (([rows, channels, taps], n_levels), flags) in
-        shapes.iter().flat_map(|s| (0..32u8).map(move |f| (*s, f)))
+        shapes.iter().flat_map(|s| (0..32u8).chain([65, 85]).map(move |f| (*s, f)))
     {
         if let Some(stream) = write_smallest([rows, channels, taps], n_levels, flags) {
             let head =
@@ -95,11 +96,15 @@ pub(crate) fn smallest_corpus(_: &Fixtures) -> Vec<Vec<u8>> {
 }
 
 fn write_smallest(shape: [usize; 3], n_levels: usize, flags: u8) -> Option<Vec<u8>> {
-    let mut weights = MaskedCodesBuf::new(shape, flags & 1 > 0, n_levels, n_levels / 2).ok()?;
+    let block = 1 << (flags >> 5 & 3);
+    let mut weights =
+        MaskedCodesBuf::new(shape, flags & 1 > 0, n_levels, n_levels / 2).ok()?.with_block(block);
+    let (taps, row_len) = (weights.taps, weights.channels * weights.taps);
     let mut random = crate::Mutation::new(n_levels as u64);
     for i in 0..weights.codes.len() {
         let is_kept = weights.mask.as_mut().is_none_or(|mask| {
-            mask[i] = random.below(5) == 0;
+            let first = i - i % row_len / taps % block * taps;
+            mask[i] = if first < i { mask[first] } else { random.below(5) == 0 };
             mask[i]
         });
         weights.codes[i] = if is_kept { random.below(n_levels) as u8 } else { 0 };
@@ -123,11 +128,13 @@ fn write_smallest(shape: [usize; 3], n_levels: usize, flags: u8) -> Option<Vec<u
     Some(encoder.finish())
 }
 
-/// Input: rows, columns (two bytes each), levels - 1, negative levels, length of the tables (two bytes), the tables,
+/// Input: rows, columns (two bytes each; above 13 bits of rows: whether there are 3 taps, how many channels a block has), levels - 1, negative levels, length of the tables (two bytes), the tables,
 /// a tile.
 pub(crate) fn stream(bytes: &[u8]) {
     let mut front = Front(bytes);
     let (rows, cols) = (front.pair(), front.pair());
+    let blocks = Blocks { channels: 1 << (rows >> 14), taps: 1 + (rows >> 12 & 2) };
+    let rows = rows & 0x1fff;
     let (n_levels, n_negative) = (front.byte() + 1, front.byte());
     let n_tables = front.pair();
     let tables = front.bytes(n_tables);
@@ -135,8 +142,8 @@ pub(crate) fn stream(bytes: &[u8]) {
     same_everywhere(|engine| {
         let tables = Tables::parse(tables, engine)?;
         let mut decoder = TileDecoder::new(engine);
-        let size = TileSize::read(front.0, shape, &tables);
-        let tile = decoder.decode(front.0, shape, n_negative, &tables)?;
+        let size = TileSize::read(front.0, shape, blocks, &tables);
+        let tile = decoder.decode_blocks(front.0, shape, blocks, n_negative, &tables)?;
         check_tile(&tile, shape);
         let n_kept = match &tile {
             Tile::Sparse(tile) => tile.n_kept(),
@@ -181,7 +188,11 @@ pub(crate) fn stream_corpus(fixtures: &Fixtures) -> Vec<Vec<u8>> {
             if let Some(tile) = unhex(tile) {
                 let head =
                     [&pair(rows)[..], &pair(cols), &[levels.wrapping_sub(1) as u8, negative as u8]].concat();
-                inputs.push([&head[..], &pair(tables.len()), &tables, &tile].concat());
+                for blocks in [0, 0x80, 0xa0] {
+                    let mut head = head.clone();
+                    head[1] |= blocks;
+                    inputs.push([&head[..], &pair(tables.len()), &tables, &tile].concat());
+                }
             }
         };
         if let Some(tile) = case.get("tile") {

@@ -184,6 +184,10 @@ impl Matrix<'_> {
 
     /// Checks a tile. `STATES` is the offset in the tile.
     fn describe(&self, tile: &Tile<'_>, limits: Limits) -> Result<Described, Refusal> {
+        // The shaders count the gaps of single weights.
+        if tile.blocks.channels > 1 {
+            return Err(Refusal::TooLarge);
+        }
         let front = tile.stream_front(self.tables).map_err(|e| Refusal::Broken(e.into()))?;
         let (rows, cols, n_levels) = (tile.shape.rows, tile.shape.cols, tile.shape.n_levels);
         let mut words = [0u32; TILE_WORDS];

@@ -99,8 +99,16 @@ fn encode(
                 let [rows, channels, taps] = coder_shape(shape);
                 let codes = vec![0; mask.len()];
                 let mask = Some(mask.as_slice());
-                let map =
-                    MaskedCodes { rows, channels, taps, mask, codes: &codes, n_levels: 1, n_negative: 0 };
+                let map = MaskedCodes {
+                    rows,
+                    channels,
+                    taps,
+                    mask,
+                    block: 1,
+                    codes: &codes,
+                    n_levels: 1,
+                    n_negative: 0,
+                };
                 stream.weights(&map, hints)?;
             }
             numbers(stream, kept);

@@ -2,9 +2,10 @@
 
 use kompakt_entropy::MaskedCodesBuf;
 use kompakt_format::{Decoded, Descriptor, Form, Numbers, coder_shape};
-use kompakt_model::Parameter;
+use kompakt_model::{Block, Parameter};
 
-/// The container's form of a parameter. A mask that keeps everything is dropped.
+/// The container's form of a parameter. A mask that keeps everything is dropped; one that keeps and drops blocks of weights is
+/// said to.
 pub(crate) fn to_container(parameter: Parameter) -> Decoded {
     match parameter {
         Parameter::Dense { values, mask, .. } => {
@@ -20,7 +21,8 @@ pub(crate) fn to_container(parameter: Parameter) -> Decoded {
             let n_negative = codebook.to_f32().iter().filter(|v| **v < 0.0).count();
             let [rows, channels, taps] = coder_shape(&shape);
             let n_levels = codebook.len();
-            let weights = MaskedCodesBuf { rows, channels, taps, mask, codes, n_levels, n_negative };
+            let block = mask.as_ref().map_or(1, |mask| Block::of_mask(&shape, mask).n_inputs());
+            let weights = MaskedCodesBuf { rows, channels, taps, mask, block, codes, n_levels, n_negative };
             Decoded::Shared { codebook, weights }
         }
     }
@@ -50,7 +52,8 @@ pub(crate) fn descriptor(decoded: &Decoded) -> Descriptor {
         Decoded::Dense { numbers, .. } => (Form::Dense, numbers.format()),
         Decoded::Shared { codebook, .. } => (Form::Shared { n_levels: codebook.len() }, codebook.format()),
     };
-    Descriptor { form, format, is_masked: decoded.mask().is_some() }
+    let block = decoded.shared().map_or(1, |(_, weights)| weights.block);
+    Descriptor { form, format, is_masked: decoded.mask().is_some(), block }
 }
 
 /// Puts zeros where the mask has none.

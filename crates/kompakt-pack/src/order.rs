@@ -7,12 +7,12 @@
 //! ```
 //!
 //! The function of the network is unchanged. Where units meet other values (add, concat) or leave the network
-//! they stay.
+//! they stay. Units that are read in blocks stay in these.
 
 use kompakt_entropy::{MaskedCodes, order::unit_order};
 use kompakt_format::coder_shape;
 use kompakt_graph::{Graph, Param, ParamRole, Passage};
-use kompakt_model::{Model, Numbers, Parameter};
+use kompakt_model::{Block, Model, Numbers, Parameter};
 
 /// Where the units of a layer are found: parameters that have them along a dimension.
 #[derive(Debug, Clone)]
@@ -88,8 +88,38 @@ fn best_order(model: &Model, graph: &Graph, param: &Param, units: &Units) -> Opt
     let mut blank = (Vec::new(), Vec::new());
     let reader = reader.map(|p| view(p, &mut blank.0));
     let order = unit_order(&view(weights, &mut blank.1), reader.as_ref());
+    let order = in_blocks(order, n_together(model, graph, units));
     let is_changed = order.iter().enumerate().any(|(i, &unit)| i != unit as usize);
     is_changed.then_some(order)
+}
+
+/// How many units one block of a reader has, 1 where weights are pruned one by one.
+fn n_together(model: &Model, graph: &Graph, units: &Units) -> usize {
+    let together = |&(parameter, span): &(usize, usize)| {
+        let param = &graph.params()[parameter];
+        let mask = model.parameters.get(&param.name)?.mask()?;
+        let n = Block::of_mask(&param.shape, mask).n_inputs();
+        // Powers of two.
+        Some(n >> span.trailing_zeros().min(n.trailing_zeros()))
+    };
+    units.readers.iter().filter_map(together).max().unwrap_or(1)
+}
+
+/// An order that leaves each `n` neighbours together: they come where they would have come on average, those that are fewer last.
+fn in_blocks(order: Vec<u32>, n: usize) -> Vec<u32> {
+    if n <= 1 {
+        return order;
+    }
+    let mut places = vec![0; order.len()];
+    (0..).zip(&order).for_each(|(place, &unit)| places[unit as usize] = place);
+    let mut units: Vec<u32> = (0..order.len() as u32).collect();
+    let mut blocks: Vec<&mut [u32]> = units.chunks_mut(n).collect();
+    blocks.iter_mut().for_each(|block| block.sort_by_key(|&unit| places[unit as usize]));
+    blocks.sort_by_key(|block| {
+        let sum: usize = block.iter().map(|&unit| places[unit as usize]).sum();
+        (block.len() < n, sum, block[0])
+    });
+    blocks.into_iter().flat_map(|block| block.iter().copied()).collect()
 }
 
 /// A parameter as the coders see it; `blank` holds the codes of a parameter without any.
@@ -99,11 +129,11 @@ fn view<'a>(parameter: &'a Parameter, blank: &'a mut Vec<u8>) -> MaskedCodes<'a>
     match parameter {
         Parameter::Shared { codebook, codes, .. } => {
             let n_negative = codebook.to_f32().iter().filter(|v| **v < 0.0).count();
-            MaskedCodes { rows, channels, taps, mask, codes, n_levels: codebook.len(), n_negative }
+            MaskedCodes { rows, channels, taps, mask, block: 1, codes, n_levels: codebook.len(), n_negative }
         }
         Parameter::Dense { .. } => {
             blank.resize(parameter.len(), 0);
-            MaskedCodes { rows, channels, taps, mask, codes: blank, n_levels: 1, n_negative: 0 }
+            MaskedCodes { rows, channels, taps, mask, block: 1, codes: blank, n_levels: 1, n_negative: 0 }
         }
     }
 }
@@ -139,5 +169,16 @@ fn permute_list<T: Copy>(list: &mut [T], outer: usize, order: &[u32], inner: usi
         for (to, &unit) in block.chunks_exact_mut(inner).zip(order) {
             to.copy_from_slice(&before[unit as usize * inner..][..inner]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_blocks;
+
+    #[test]
+    fn blocks_of_units_move_whole() {
+        assert_eq!(in_blocks(vec![9, 7, 5, 3, 1, 0, 2, 4, 6, 8], 4), [3, 1, 0, 2, 7, 5, 4, 6, 9, 8]);
+        assert_eq!(in_blocks(vec![2, 0, 1], 1), [2, 0, 1]);
     }
 }

@@ -27,8 +27,10 @@ pub fn largest(weights: &[f32], n: usize) -> Vec<bool> {
 /// Keeps the blocks of largest norm, about `n` weights of them: with the last block no further from `n` than without it.
 /// On a tie the earlier one; blocks of zeros are never kept. `norms` is what [`Block::norms`] makes of the weights.
 fn largest_blocks(block: Block, shape: &[usize], norms: &[f32], n: usize) -> Vec<bool> {
-    let mut order: Vec<_> =
-        block.members(shape).filter(|members| members.clone().next().is_some_and(|i| norms[i] > 0.0)).collect();
+    let mut order: Vec<_> = block
+        .members(shape)
+        .filter(|members| members.clone().next().is_some_and(|i| norms[i] > 0.0))
+        .collect();
     let norm = |members: &std::iter::StepBy<std::ops::Range<usize>>| {
         members.clone().next().map_or(0.0, |first| norms[first])
     };

@@ -56,7 +56,8 @@ pub fn move_blocks(
     if gradient.len() != values.len() {
         return;
     }
-    let leaders: Vec<_> = block.members(shape).filter_map(|members| Some((members.clone().next()?, members))).collect();
+    let leaders: Vec<_> =
+        block.members(shape).filter_map(|members| Some((members.clone().next()?, members))).collect();
     let (kept, free): (Vec<usize>, Vec<usize>) = (0..leaders.len()).partition(|&b| mask[leaders[b].0]);
     let n = ((kept.len() as f64 * share).floor() as usize).min(free.len());
     let norms = [block.norms(shape, values), block.norms(shape, gradient)];

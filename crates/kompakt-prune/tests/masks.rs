@@ -192,7 +192,10 @@ fn impossible_shares_are_refused() {
         let target = Target::Overall { density, rule: Rule::Lamp };
         assert!(matches!(prune(&mut lenet300(), &target, Block::SINGLE), Err(PruneError::Density(_))));
     }
-    assert!(matches!(prune(&mut lenet300(), &Target::Layers(vec![0.5]), Block::SINGLE), Err(PruneError::Count { .. })));
+    assert!(matches!(
+        prune(&mut lenet300(), &Target::Layers(vec![0.5]), Block::SINGLE),
+        Err(PruneError::Count { .. })
+    ));
     assert!(matches!(
         prune(&mut lenet300(), &Target::Layers(vec![0.5, 2.0, 0.5]), Block::SINGLE),
         Err(PruneError::Density(_))
@@ -204,23 +207,30 @@ fn blocks_are_kept_whole_by_their_norms() {
     let graph = || networks::lenet5(&[1, 28, 28], 10).unwrap();
     let block = Block::of_inputs(4).unwrap();
     let before = model(graph());
-    for target in [Target::Layers(vec![0.6, 0.1, 0.1, 0.2]), Target::Overall { density: 0.1, rule: Rule::Lamp }] {
+    for target in
+        [Target::Layers(vec![0.6, 0.1, 0.1, 0.2]), Target::Overall { density: 0.1, rule: Rule::Lamp }]
+    {
         let mut m = before.clone();
         prune(&mut m, &target, block).unwrap();
         assert!((overall(&m) - 0.1).abs() < 0.005, "{}", overall(&m));
         for p in m.graph.weights() {
-            let (weights, mask) = (before.parameters[&p.name].to_f32(), m.parameters[&p.name].mask().unwrap());
+            let (weights, mask) =
+                (before.parameters[&p.name].to_f32(), m.parameters[&p.name].mask().unwrap());
             assert!(block.divides(&p.shape, mask), "{}", p.name);
             // By definition: no dropped block has a larger root mean square than a kept one.
             let (rows, channels, taps) = (p.shape[0], p.shape[1], p.shape[2..].iter().product::<usize>());
             let (mut least_kept, mut most_dropped) = (f64::INFINITY, 0.0f64);
-            for (row, first, tap) in (0..rows).flat_map(|r| {
-                (0..channels).step_by(4).flat_map(move |c| (0..taps).map(move |t| (r, c, t)))
-            }) {
+            for (row, first, tap) in (0..rows)
+                .flat_map(|r| (0..channels).step_by(4).flat_map(move |c| (0..taps).map(move |t| (r, c, t))))
+            {
                 let at: Vec<usize> =
                     (first..channels.min(first + 4)).map(|c| (row * channels + c) * taps + tap).collect();
                 let norm = at.iter().map(|&i| f64::from(weights[i]).powi(2)).sum::<f64>() / at.len() as f64;
-                if mask[at[0]] { least_kept = least_kept.min(norm) } else { most_dropped = most_dropped.max(norm) }
+                if mask[at[0]] {
+                    least_kept = least_kept.min(norm)
+                } else {
+                    most_dropped = most_dropped.max(norm)
+                }
             }
             assert!(least_kept >= most_dropped * (1.0 - 1e-6), "{}: {least_kept} {most_dropped}", p.name);
         }

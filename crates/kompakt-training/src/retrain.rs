@@ -65,8 +65,7 @@ pub fn retrain(
     };
     let before = measure(&network)?;
     let layers = mask_all(&mut network);
-    let mut pruner =
-        Pruner { from, options, layers, reached: None, gradients: Vec::new() };
+    let mut pruner = Pruner { from, options, layers, reached: None, gradients: Vec::new() };
     progress.begin(0);
     let mut trainer = Trainer::new(network, options.train.clone(), options.threads)?;
     while !trainer.is_finished() {

@@ -127,9 +127,12 @@ class Descriptor:
     """What the directory says of a parameter. Rule F-14."""
 
     def __init__(self, number, at):
-        self.n_levels, masked, form = number >> 3, number >> 2 & 1, number & 3
+        self.n_levels, masked, form = number >> 3 & 511, number >> 2 & 1, number & 3
+        need(number < 1 << 14, "F-14", at, "a descriptor of more than 14 bits")
+        self.block = 1 << (number >> 12)
         need(form < 3, "F-14", at, "an unknown number format")
         need(self.n_levels <= MAX_LEVELS, "F-14", at, "a codebook of more than 256 entries")
+        need(self.block == 1 or masked and self.n_levels, "F-14", at, "blocks without codes or without a mask")
         self.form, self.is_masked = FORMATS[form], bool(masked)
 
 

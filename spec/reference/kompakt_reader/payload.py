@@ -30,8 +30,8 @@ def decode(container):
             reader.finish()
         else:
             pool[index] = tiles(container, section, parameter, descriptor, pool[index])
-    for decoded, section in zip(pool, container.homes):
-        check(decoded, (section or container.sections[0]).offset)
+    for decoded, descriptor, section in zip(pool, container.descriptors, container.homes):
+        check(decoded, descriptor, (section or container.sections[0]).offset)
     return pool
 
 
@@ -87,7 +87,8 @@ def adaptive(decoder, parameter, descriptor, counts, grid, gaps_from=32):
         codebook = adaptive_numbers(decoder, descriptor.form, n, ascending=n >= gaps_from)
         check_codebook(codebook, 0)
         negative = sum(v < 0 for v in codebook.values())
-        mask, codes = decoder.weights(shape, descriptor.is_masked, descriptor.n_levels, negative, counts, grid)
+        masked, block = descriptor.is_masked, descriptor.block
+        mask, codes = decoder.weights(shape, masked, descriptor.n_levels, negative, counts, grid, block)
         return Decoded(parameter, mask, None, codebook, codes)
     mask, n = None, parameter.rows * parameter.cols
     if descriptor.is_masked:
@@ -251,7 +252,8 @@ def tiles(container, section, parameter, descriptor, codebook):
         data = container.data[at : at + length]
         with coder(section):
             if tables:
-                rows = stream.decode_tile(data, rows, parameter.cols, descriptor.n_levels, negative, tables)
+                blocks = descriptor.block, coder_shape(parameter.shape)[2]
+                rows = stream.decode_tile(data, rows, parameter.cols, descriptor.n_levels, negative, tables, blocks)
             else:
                 rows = direct.decode_tile(data, rows, parameter.cols, descriptor.n_levels)
         weights += [w for row in rows for w in row]
@@ -261,7 +263,7 @@ def tiles(container, section, parameter, descriptor, codebook):
     return Decoded(parameter, mask if descriptor.is_masked else None, None, codebook, [max(w, 0) for w in weights])
 
 
-# Rules F-23 and F-24
+# Rules F-23, F-24 and F-32
 
 
 def check_codebook(codebook, at):
@@ -270,6 +272,11 @@ def check_codebook(codebook, at):
     need(ascending and all_finite(values) and 0 not in values, "F-23", at, "no codebook")
 
 
-def check(decoded, at):
+def check(decoded, descriptor, at):
+    if descriptor.block > 1:
+        rows, channels, taps = coder_shape(decoded.parameter.shape)
+        first = [column // taps % descriptor.block * taps for column in range(channels * taps)]
+        whole = all(kept == decoded.mask[i - first[i % len(first)]] for i, kept in enumerate(decoded.mask))
+        need(whole, "F-32", at, "a mask that parts a block")
     need(decoded.mask is None or not all(decoded.mask), "F-24", at, "a mask that removes nothing")
     need(decoded.numbers is None or all_finite(decoded.numbers.values()), "F-23", at, "a number that is not finite")

@@ -612,11 +612,13 @@ class Around:
 class Layer:
     """One tensor being read."""
 
-    def __init__(self, models, coder, shape, is_masked, levels, negative, counts, grid):
+    def __init__(self, models, coder, shape, is_masked, block, levels, negative, counts, grid):
         self.models, self.coder = models, coder
         self.rows, channels, self.taps = shape
         self.cols = channels * self.taps
         self.is_masked, self.levels, self.negative, self.counts = is_masked, levels, negative, counts
+        # How many columns before each one the first of its block is.
+        self.first = [column // self.taps % block * self.taps for column in range(self.cols)]
         self.picture = Picture(channels, self.taps, grid)
         require(max(self.rows, self.cols) <= 1 << 28, "A-1", "too many rows or columns")
         require(1 <= levels <= 256 and negative <= levels, "A-1", "no such codebook")
@@ -639,7 +641,7 @@ class Layer:
         for index in range(self.rows):
             self.columns.estimate(self.picture, index, self.tensor.n_kept)
             self.row = Row(index, self.tensor.row_prior())
-            self.expected = [0] * self.cols
+            self.expected, self.flags = [0] * self.cols, [0] * self.cols
             for column in range(self.cols):
                 self.weight(column)
             self.tensor.end_row(self.row)
@@ -651,8 +653,12 @@ class Layer:
         row.expected += self.columns.p[column]
         self.expected[column] = place.p
         is_kept, kept_logit = 1, 0
-        if self.is_masked:
+        first = column - self.first[column]
+        if first < column:
+            is_kept, kept_logit = self.kept[row.index][first], self.flags[first]
+        elif self.is_masked:
             is_kept, kept_logit = self.models.kept.decode(self.coder, kind, place)
+            self.flags[column] = kept_logit
         if is_kept:
             self.codes[row.index][column] = self.level(place, kept_logit)
             self.kept[row.index][column] = 1
@@ -842,7 +848,11 @@ class QuickLayer(Layer):
                 row_logit, row_scale = clamp(more, -INPUT_MAX, INPUT_MAX), sums.scale(self.tensor, 3)
             row.expected += p
             near = [here[column - n] if column >= n else 0 for n in self.back] + above[column : column + 2]
-            if self.is_masked:
+            first = column - self.first[column]
+            if first < column:
+                if not self.kept[index][first]:
+                    continue
+            elif self.is_masked:
                 around = tuple(seen > 0 for seen in near)
                 is_kept, chance = self.models.quick.flag(self.coder, logit, row_logit, around, recent)
                 recent += (is_kept << 16) - chance - recent >> 4
@@ -964,10 +974,10 @@ class StreamDecoder:
             if is_last(directory[-1]):
                 return bytes(directory)
 
-    def weights(self, shape, is_masked, levels, negative, counts, grid):
-        """Mask (None without one) and codes, row-major; the code of a pruned weight is 0."""
+    def weights(self, shape, is_masked, levels, negative, counts, grid, block=1):
+        """Mask (None without one) and codes, row-major; the code of a pruned weight is 0. The mask is of blocks of so many channels."""
         kind = QuickLayer if self.quick else Layer
-        layer = kind(self, self.coder, shape, is_masked, levels, negative, counts, grid)
+        layer = kind(self, self.coder, shape, is_masked, block, levels, negative, counts, grid)
         layer.decode()
         mask = [bool(kept) for row in layer.kept for kept in row] if is_masked else None
         return mask, [code for row in layer.codes for code in row]

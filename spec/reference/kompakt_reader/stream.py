@@ -194,8 +194,8 @@ class Header:
         raise Refused("S-6", self.at, "a number of more than 4 bytes")
 
 
-def decode_tile(data, rows, cols, levels, negative, tables):
-    """The weights of a tile, `rows` lists of `cols`. The first `negative` levels are below zero."""
+def decode_tile(data, rows, cols, levels, negative, tables, blocks=(1, 1)):
+    """The weights of a tile, `rows` lists of `cols`. The first `negative` levels are below zero. Blocks: channels, taps."""
     require(rows >= 1 and cols >= 1 and rows * cols <= 2**24, "S-1", "a tile has 1 to 2^24 weights")
     require(1 <= levels <= 256, "S-1", "levels out of range")
     header = Header(data)
@@ -207,19 +207,20 @@ def decode_tile(data, rows, cols, levels, negative, tables):
     if not model["classes"]:
         require(header.at == len(data), "S-6", "something follows a tile with nothing kept")
         return [[-1] * cols for _ in range(rows)]
-    counts = []
+    counts, spread = [], block_columns(cols, *blocks)
     for _ in model["classes"]:
         counts.append(header.number())
-        require(sum(counts) <= rows * cols, "S-9", "more gaps than weights")
+        require(sum(counts) <= rows * len(spread), "S-9", "more gaps than weights")
     decoder = Decoder(data[header.at :], ways)
     row_classes = [1] * rows
     if model["row_classes"]:
         row_classes = decoder.decode(model["row_classes"], rows)
     places = [[]]
     for number, (cap, histogram) in enumerate(model["classes"], 1):
-        limit = row_classes.count(number) * cols
+        limit = row_classes.count(number) * len(spread)
         places.append(class_places(decoder.decode(histogram, counts[number - 1]), cap, limit))
-    columns = cut_rows(places, row_classes, cols)
+    columns = cut_rows(places, row_classes, len(spread))
+    columns = [sorted(col for block in kept for col in spread[block]) for kept in columns]
     codes = decode_codes(decoder, model, columns, levels, negative)
     decoder.finish()
     tile = []
@@ -229,6 +230,14 @@ def decode_tile(data, rows, cols, levels, negative, tables):
             row[col] = codes.pop(0)
         tile.append(row)
     return tile
+
+
+def block_columns(cols, size, taps):
+    """For each block of a row, the columns of its weights."""
+    require(cols % taps == 0, "S-1", "columns are channels by taps")
+    channels = cols // taps
+    groups = [range(first, min(first + size, channels)) for first in range(0, channels, size)]
+    return [[channel * taps + tap for channel in group] for group in groups for tap in range(taps)]
 
 
 def dense_tile(header, ways, model, rows, cols, levels):

@@ -133,6 +133,23 @@ impl Kept {
         Self { shape, gaps, codes, counts }
     }
 
+    /// The kept blocks of a tile, each as the first of its weights: as columns, rows have groups of channels by taps.
+    pub(crate) fn of_blocks(weights: &MaskedCodes<'_>) -> Self {
+        let cols = weights.channels.div_ceil(weights.block) * weights.taps;
+        let firsts = || (0..weights.len()).filter(|&i| weights.back(i % weights.row_len().max(1)) == 0);
+        let mask: Option<Vec<bool>> = weights.mask.map(|mask| firsts().map(|i| mask[i]).collect());
+        let codes: Vec<u8> = firsts().map(|i| weights.codes[i]).collect();
+        let blocks = MaskedCodes {
+            channels: cols,
+            taps: 1,
+            mask: mask.as_deref(),
+            block: 1,
+            codes: &codes,
+            ..*weights
+        };
+        Self::of(&blocks)
+    }
+
     /// Whether any weight is pruned.
     pub(crate) fn is_pruned(&self) -> bool {
         self.codes.len() < self.shape.rows * self.shape.cols

@@ -22,6 +22,7 @@ impl Sample {
             channels: self.cols,
             taps: 1,
             mask: self.mask.as_deref(),
+            block: 1,
             codes: &self.codes,
             n_levels: self.n_levels,
             n_negative: 0,

@@ -8,6 +8,7 @@ use super::{
     stream::Hints,
     tables::{coarse, log},
 };
+use crate::MaskedCodes;
 use alloc::vec::Vec;
 
 /// See the [module page](self).
@@ -15,6 +16,8 @@ pub(crate) struct LayerContext {
     pub(crate) picture: Picture,
     pub(crate) row_len: usize,
     pub(crate) has_mask: bool,
+    /// Whether a mask keeps or removes blocks of weights.
+    pub(crate) has_blocks: bool,
     pub(crate) n_levels: usize,
     pub(crate) n_negative: usize,
     /// Sign and magnitude of every code.
@@ -39,6 +42,8 @@ pub(crate) struct Column {
     /// The producer's count and the column's index as [`coarse`] has them.
     pub(crate) producer: u8,
     pub(crate) index: u8,
+    /// How many columns before this one the first of its block is, which has the flag; 0 for that one.
+    pub(crate) back: u32,
     /// Position within the plane, or in a line, of [`N_PLACES`].
     pub(crate) place: u16,
 }
@@ -47,7 +52,7 @@ impl LayerContext {
     pub(crate) fn new<D: Cells>(cells: &D, hints: Hints<'_>) -> Self {
         let shape = cells.shape();
         let picture = Picture::new(&shape, &hints);
-        let columns = columns(shape.channels, shape.taps, &picture, hints.producer);
+        let columns = columns(&shape, &picture, hints.producer);
         let (n_levels, n_negative) = (shape.n_levels, shape.n_negative);
         let part = |code: usize| match code.checked_sub(n_negative) {
             _ if code >= n_levels => Part::default(),
@@ -58,6 +63,7 @@ impl LayerContext {
             picture,
             row_len: shape.row_len(),
             has_mask: shape.mask.is_some(),
+            has_blocks: shape.block > 1,
             n_levels,
             n_negative,
             parts: core::array::from_fn(part),
@@ -83,20 +89,21 @@ pub(crate) fn relative(m: usize, side: usize) -> i32 {
     ((2 * m + 1) * 128 / side) as i32
 }
 
-fn columns(channels: usize, taps: usize, picture: &Picture, producer: Option<&[u32]>) -> Vec<Column> {
+fn columns(shape: &MaskedCodes<'_>, picture: &Picture, producer: Option<&[u32]>) -> Vec<Column> {
     let counts = producer.unwrap_or(&[]);
     let sum: u64 = counts.iter().map(|&n| u64::from(n)).sum();
     let of = |n: u64| log(n + priors::PRODUCER_PRIOR);
     let mean = of((sum << 16) / counts.len().max(1) as u64);
     let column = |index: usize| {
-        let count = counts.get(index / taps).copied();
+        let count = counts.get(index / shape.taps).copied();
         let place = if picture.kind == Kind::Line { index } else { index % picture.area() };
         Column {
             producer_logit: count.map_or(0, |n| (of(u64::from(n) << 16) - mean) >> 1),
             producer: coarse(count.unwrap_or(0)) as u8,
             index: coarse(index as u32) as u8,
+            back: shape.back(index) as u32,
             place: (place % N_PLACES) as u16,
         }
     };
-    (0..channels * taps).map(column).collect()
+    (0..shape.row_len()).map(column).collect()
 }

@@ -221,7 +221,12 @@ impl<C: Coder, D: Cells> Walk<'_, C, D> {
         for (column, estimate) in (from..).zip(&estimates[from..to]) {
             let (at, near) = (row * row_len + column, rows.near(column));
             sums.expect(estimate);
-            let is_kept = !self.layer.has_mask || {
+            let back = self.layer.column(column).back as usize;
+            let is_kept = if back > 0 {
+                self.cells.kept(at - back)
+            } else if !self.layer.has_mask {
+                true
+            } else {
                 let flag = Flag { column_logit: i32::from(estimate.logit), row_logit, near };
                 self.models.kept.code(coder, &mut sums.recent, &flag, self.cells.kept(at))
             };

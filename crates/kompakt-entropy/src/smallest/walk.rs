@@ -18,6 +18,7 @@ use super::{
     window::Window,
 };
 use crate::{EntropyError, Isa};
+use alloc::{vec, vec::Vec};
 
 /// The models of all layers of a stream.
 #[derive(Debug, Clone)]
@@ -94,7 +95,7 @@ impl WeightModel {
         if layer.row_len == 0 {
             return Ok(());
         }
-        processor::run(isa, Walk { models: self, coder, cells, layer, edition })
+        processor::run(isa, Walk::new(self, coder, cells, layer, edition))
     }
 }
 
@@ -105,6 +106,21 @@ pub(crate) struct Walk<'a, C, D, E> {
     cells: &'a mut D,
     layer: LayerContext,
     edition: &'a mut E,
+    /// Of the row, where there are blocks: the prediction of each flag.
+    flags: Vec<i32>,
+}
+
+impl<'a, C, D: Cells, E> Walk<'a, C, D, E> {
+    fn new(
+        models: &'a mut WeightModel,
+        coder: &'a mut C,
+        cells: &'a mut D,
+        layer: LayerContext,
+        edition: &'a mut E,
+    ) -> Self {
+        let flags = if layer.has_blocks { vec![0; layer.row_len] } else { Vec::new() };
+        Self { models, coder, cells, layer, edition, flags }
+    }
 }
 
 impl<C: Coder, D: Cells, E: Edition> processor::Job for Walk<'_, C, D, E> {
@@ -151,11 +167,17 @@ impl<C: Coder, D: Cells, E: Edition> Walk<'_, C, D, E> {
         let place = progress.place(&self.layer, spot, self.cells);
         progress.row.expected += u64::from(progress.columns.all[spot.column].p);
         let (mut is_kept, mut kept_logit) = (true, 0);
-        if self.layer.has_mask {
+        let back = self.layer.column(spot.column).back as usize;
+        if back > 0 {
+            (is_kept, kept_logit) = (self.cells.kept(at - back), self.flags[spot.column - back]);
+        } else if self.layer.has_mask {
             let prediction = models.kept.predict(kind, &place);
             is_kept = self.edition.kept(self.coder, self.cells, &self.layer, at, prediction.logit());
             models.kept.learn(kind, &prediction, is_kept);
             kept_logit = prediction.logit();
+            if let Some(flag) = self.flags.get_mut(spot.column) {
+                *flag = kept_logit;
+            }
         }
         if is_kept {
             let spot = spot.keep(place.kept, kept_logit);
@@ -283,13 +305,8 @@ mod tests {
                 let view = weights.view();
                 let mut cells = Source(&view);
                 let layer = LayerContext::new(&cells, hints);
-                let walk = Walk {
-                    models: &mut models,
-                    coder: &mut coder,
-                    cells: &mut cells,
-                    layer,
-                    edition: &mut First,
-                };
+                let mut first = First;
+                let walk = Walk::new(&mut models, &mut coder, &mut cells, layer, &mut first);
                 if plain { walk.run() } else { processor::run(Isa::best(), walk) }.unwrap();
                 coder.finish()
             };
@@ -300,13 +317,8 @@ mod tests {
                 let mut read = MaskedCodesBuf::new([rows, channels, 1], true, 9, 4).unwrap();
                 let mut cells = Target(&mut read);
                 let layer = LayerContext::new(&cells, hints);
-                let walk = Walk {
-                    models: &mut models,
-                    coder: &mut coder,
-                    cells: &mut cells,
-                    layer,
-                    edition: &mut First,
-                };
+                let mut first = First;
+                let walk = Walk::new(&mut models, &mut coder, &mut cells, layer, &mut first);
                 if plain { walk.run() } else { processor::run(Isa::best(), walk) }.unwrap();
                 coder.finish().unwrap();
                 assert_eq!(read, weights);

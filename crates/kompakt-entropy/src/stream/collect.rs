@@ -86,8 +86,9 @@ impl Collector {
 
 fn count(weights: &MaskedCodes<'_>, rows_per_tile: usize) -> Kind {
     let kept = Kept::of(weights);
-    let tiles = tiles(&kept, rows_per_tile);
-    let sparse = sparse(weights, &tiles, &kept);
+    let places = Kept::of_blocks(weights);
+    let tiles = tiles(&places, rows_per_tile);
+    let sparse = sparse(weights, &tiles, &places, &kept);
     let n_symbols = sparse.gaps.iter().flat_map(|(_, counts)| counts).sum::<u64>() + kept.codes.len() as u64;
     let sparse_cost = sparse.cost() + n_symbols * SPARSE_TIME;
     let has_zero = kept.is_pruned();
@@ -117,7 +118,8 @@ fn tiles(kept: &Kept, rows_per_tile: usize) -> Vec<Kept> {
     kept.counts.chunks(rows_per_tile).map(tile).collect()
 }
 
-fn sparse(weights: &MaskedCodes<'_>, tiles: &[Kept], kept: &Kept) -> CountedSparse {
+/// `tiles` and `places` are of blocks, `kept` of weights.
+fn sparse(weights: &MaskedCodes<'_>, tiles: &[Kept], places: &Kept, kept: &Kept) -> CountedSparse {
     let none = CountedSparse {
         bounds: Vec::new(),
         row_classes: Vec::new(),
@@ -130,7 +132,7 @@ fn sparse(weights: &MaskedCodes<'_>, tiles: &[Kept], kept: &Kept) -> CountedSpar
     }
     let mut best = none;
     let mut least = u64::MAX;
-    for bounds in cuts(&kept.counts, kept.shape.cols) {
+    for bounds in cuts(&places.counts, places.shape.cols) {
         let tried = classes(tiles, bounds);
         let cost = tried.cost();
         if cost < least {

@@ -24,6 +24,33 @@ pub struct TileDecoder {
     cols: Vec<u32>,
     codes: Vec<u8>,
     links: Links,
+    /// Columns of kept weights that were decoded as blocks.
+    spread: Vec<u32>,
+}
+
+/// What a matrix keeps or drops together: so many channels of a row at one tap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blocks {
+    /// Channels of a block, 1 for single weights. The last of a row may have fewer.
+    pub channels: usize,
+    /// Kernel positions, 1 for a linear layer: columns are channels by taps.
+    pub taps: usize,
+}
+
+impl Blocks {
+    /// Single weights.
+    pub const NONE: Self = Self { channels: 1, taps: 1 };
+
+    /// Blocks in a row of so many columns. Rule S-1.
+    fn in_row(self, cols: usize) -> Result<usize, EntropyError> {
+        if self.channels == 1 {
+            return Ok(cols);
+        }
+        if self.channels == 0 || self.taps == 0 || !cols.is_multiple_of(self.taps) {
+            return Err(broken(0, "S-1", "columns are channels by taps"));
+        }
+        Ok((cols / self.taps).div_ceil(self.channels) * self.taps)
+    }
 }
 
 /// A decoded tile, in the decoder's memory.
@@ -94,8 +121,14 @@ impl TileSize {
     /// Reads the header of a tile without decoding it.
     ///
     /// Errors: as [`TileDecoder::decode`], as far as the header shows.
-    pub fn read(bytes: &[u8], shape: TileShape, tables: &Tables) -> Result<Self, EntropyError> {
+    pub fn read(
+        bytes: &[u8],
+        shape: TileShape,
+        blocks: Blocks,
+        tables: &Tables,
+    ) -> Result<Self, EntropyError> {
         let n_weights = n_weights(shape)?;
+        let n_blocks = shape.rows * blocks.in_row(shape.cols)?;
         let mut header = Header { bytes, at: 0 };
         let first = header.varint()?;
         let sparse = match tables.model(first / 8) {
@@ -113,13 +146,18 @@ impl TileSize {
             max_kept += n;
             about_kept += n - n * usize::from(tables.freq(class.table, class.cap)) / 4096;
         }
-        if max_kept > n_weights {
+        if max_kept > n_blocks {
             return Err(broken(header.at, "S-9", "the tile has more gaps than weights"));
         }
+        let n_gaps = max_kept;
+        (max_kept, about_kept) =
+            ((max_kept * blocks.channels).min(n_weights), (about_kept * blocks.channels).min(n_weights));
+        let spread = if blocks.channels > 1 { 4 * max_kept } else { 0 };
         // Symbols, columns and codes; four numbers of each row; five lists of links.
         let links = if sparse.reach == 0 { 0 } else { 40 * about_kept + 640 };
         let slack = 4 * rows::SLACK * sparse.classes.len();
-        let decoder_bytes = 5 * max_kept + about_kept + 13 * shape.rows + 4 + slack + links;
+        let symbols = if sparse.reach == 0 { n_gaps } else { n_gaps.max(about_kept) };
+        let decoder_bytes = symbols + 4 * n_gaps + spread + about_kept + 13 * shape.rows + 4 + slack + links;
         Ok(Self { max_kept, about_kept, is_dense: false, is_full: false, decoder_bytes })
     }
 }
@@ -146,13 +184,14 @@ impl TileDecoder {
             cols: Vec::new(),
             codes: Vec::new(),
             links: Links::default(),
+            spread: Vec::new(),
         }
     }
 
     /// The bytes of memory that it holds by now.
     pub fn n_bytes(&self) -> usize {
         let bytes = [&self.symbols, &self.row_classes, &self.codes].map(Vec::capacity);
-        let numbers = [&self.ends, &self.starts, &self.firsts, &self.cols].map(Vec::capacity);
+        let numbers = [&self.ends, &self.starts, &self.firsts, &self.cols, &self.spread].map(Vec::capacity);
         bytes.iter().sum::<usize>() + 4 * numbers.iter().sum::<usize>() + self.links.n_bytes()
     }
 
@@ -164,6 +203,18 @@ impl TileDecoder {
         &'a mut self,
         bytes: &[u8],
         shape: TileShape,
+        n_negative: usize,
+        tables: &Tables,
+    ) -> Result<Tile<'a>, EntropyError> {
+        self.decode_blocks(bytes, shape, Blocks::NONE, n_negative, tables)
+    }
+
+    /// The same of a matrix that keeps or drops blocks: its gaps are between those.
+    pub fn decode_blocks<'a>(
+        &'a mut self,
+        bytes: &[u8],
+        shape: TileShape,
+        blocks: Blocks,
         n_negative: usize,
         tables: &Tables,
     ) -> Result<Tile<'a>, EntropyError> {
@@ -184,7 +235,7 @@ impl TileDecoder {
                 Ok(Tile::Dense { symbols: &self.symbols[..n_weights], has_zero: *has_zero })
             }
             Model::Sparse(sparse) => {
-                let n_kept = self.sparse(sparse, first, header, &shape, n_negative, tables)?;
+                let n_kept = self.sparse(sparse, first, header, (&shape, blocks), n_negative, tables)?;
                 let (starts, firsts) = (&self.starts[..shape.rows + 1], &self.firsts[..shape.rows]);
                 let codes = &self.codes[..n_kept];
                 Ok(Tile::Sparse(SparseTile { starts, firsts, cols: &self.cols, codes }))
@@ -197,7 +248,7 @@ impl TileDecoder {
         model: &Sparse,
         first: usize,
         mut header: Header<'_>,
-        shape: &TileShape,
+        (shape, blocks): (&TileShape, Blocks),
         n_negative: usize,
         tables: &Tables,
     ) -> Result<usize, EntropyError> {
@@ -211,7 +262,8 @@ impl TileDecoder {
             };
         }
         let mut n_symbols = [0; super::MAX_CLASSES];
-        let mut n_left = shape.rows * shape.cols;
+        let blocks_a_row = blocks.in_row(shape.cols)?;
+        let mut n_left = shape.rows * blocks_a_row;
         for n in &mut n_symbols[..model.classes.len()] {
             *n = header.varint()?;
             n_left = n_left.checked_sub(*n).ok_or(broken(
@@ -226,8 +278,12 @@ impl TileDecoder {
             Some(table) => decoder.decode(tables.table(table), row_classes)?,
             None => row_classes.fill(1),
         }
-        let areas = self.columns(model, &n_symbols, shape, tables, &mut decoder)?;
-        let n_kept = self.rows(areas, shape);
+        let columns = TileShape { cols: blocks_a_row, ..*shape };
+        let areas = self.columns(model, &n_symbols, &columns, tables, &mut decoder)?;
+        let mut n_kept = self.rows(areas, shape);
+        if blocks.channels > 1 {
+            n_kept = self.spread(n_kept, shape, blocks);
+        }
         self.codes(model, n_kept, shape, n_negative, tables, &mut decoder)?;
         decoder.finish()?;
         Ok(n_kept)
@@ -274,6 +330,37 @@ impl TileDecoder {
             self.starts[row + 1] = n;
         }
         n as usize
+    }
+
+    /// Puts the columns of blocks' weights in place of those of blocks. Returns how many weights are kept.
+    fn spread(&mut self, n_blocks: usize, shape: &TileShape, blocks: Blocks) -> usize {
+        let Blocks { channels, taps } = blocks;
+        let n_channels = shape.cols / taps;
+        room(&mut self.spread, n_blocks * channels);
+        let mut n = 0;
+        let mut first = 0;
+        for row in 0..shape.rows {
+            let end = self.starts[row + 1] as usize;
+            let mut rest = &self.cols[self.firsts[row] as usize..][..end - first];
+            self.firsts[row] = n as u32;
+            while let Some(&block) = rest.first() {
+                let group = block as usize / taps;
+                let same = rest.partition_point(|&block| block as usize / taps == group);
+                let (here, after) = rest.split_at(same);
+                let members = group * channels..n_channels.min((group + 1) * channels);
+                for channel in members {
+                    for &block in here {
+                        self.spread[n] = (channel * taps + block as usize % taps) as u32;
+                        n += 1;
+                    }
+                }
+                rest = after;
+            }
+            first = end;
+            self.starts[row + 1] = n as u32;
+        }
+        core::mem::swap(&mut self.cols, &mut self.spread);
+        n
     }
 
     fn codes(

@@ -108,19 +108,19 @@ impl Plan {
                 tile.add(self, *table, symbols::dense(part, *has_zero))?;
             }
             (Kind::Sparse(counted), Model::Sparse(model)) => {
-                let kept = Kept::of(part);
+                let (kept, places) = (Kept::of(part), Kept::of_blocks(part));
                 if model.classes.is_empty() {
                     tile.is_empty = true;
                     return kept.codes.is_empty().then_some(tile);
                 }
-                let row_classes = symbols::row_classes(&kept.counts, &counted.bounds);
+                let row_classes = symbols::row_classes(&places.counts, &counted.bounds);
                 match model.row_classes {
                     Some(table) => tile.add(self, table, row_classes.clone())?,
                     None if row_classes.iter().all(|&class| class == 1) => {}
                     None => return None,
                 }
                 for (number, class) in (1..).zip(&model.classes) {
-                    let gaps = symbols::gaps(&kept, &row_classes, number);
+                    let gaps = symbols::gaps(&places, &row_classes, number);
                     let symbols = symbols::gap_symbols(&gaps, class.cap);
                     tile.counts.push(symbols.len());
                     tile.add(self, class.table, symbols)?;

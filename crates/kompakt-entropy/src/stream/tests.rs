@@ -11,6 +11,9 @@ use arbtest::arbitrary::{Result as Arbitrary, Unstructured};
 struct Matrix {
     rows: usize,
     cols: usize,
+    taps: usize,
+    /// Channels that the mask keeps together.
+    block: usize,
     n_levels: usize,
     n_negative: usize,
     mask: Option<Vec<bool>>,
@@ -22,13 +25,18 @@ impl Matrix {
     fn view(&self) -> MaskedCodes<'_> {
         MaskedCodes {
             rows: self.rows,
-            channels: self.cols,
-            taps: 1,
+            channels: self.cols / self.taps,
+            taps: self.taps,
             mask: self.mask.as_deref(),
+            block: self.block,
             codes: &self.codes,
             n_levels: self.n_levels,
             n_negative: self.n_negative,
         }
+    }
+
+    fn blocks(&self) -> Blocks {
+        Blocks { channels: self.block, taps: self.taps }
     }
 
     /// Rows of different densities, neighbours of like sign.
@@ -49,6 +57,10 @@ impl Matrix {
             (0..rows).map(|_| Ok(*u.choose(&[0, 1, 8, 80, 500, 1000])?)).collect::<Arbitrary<_>>()?;
         let mask: Vec<bool> = (0..rows * cols).map(|i| random(1000) < densities[i / cols]).collect();
         let mask = if u.ratio(1, 6)? { None } else { Some(mask) };
+        let taps = if cols % 3 == 0 { *u.choose(&[1, 3])? } else { 1 };
+        let block = if mask.is_some() { *u.choose(&[1, 1, 2, 4, 8])? } else { 1 };
+        let first = |i: usize| i - i % cols / taps % block * taps;
+        let mask = mask.map(|mask| (0..mask.len()).map(|i| mask[first(i)]).collect::<Vec<bool>>());
         let mut before = 0;
         let codes = (0..rows * cols).map(|i| {
             if mask.as_ref().is_some_and(|mask| !mask[i]) {
@@ -61,7 +73,7 @@ impl Matrix {
         });
         let codes = codes.collect();
         let rows_per_tile = u.int_in_range(1..=rows)?;
-        Ok(Self { rows, cols, n_levels, n_negative, mask, codes, rows_per_tile })
+        Ok(Self { rows, cols, taps, block, n_levels, n_negative, mask, codes, rows_per_tile })
     }
 }
 
@@ -118,8 +130,12 @@ fn what_is_written_is_read() {
             let mut decoder = TileDecoder::new(isa);
             for (matrix, tiles) in matrices.iter().zip(&tiles) {
                 for (tile, (first, shape)) in tiles.iter().zip(shapes(matrix)) {
-                    let tile = decoder.decode(tile, shape, matrix.n_negative, &tables).unwrap();
+                    let size = TileSize::read(tile, shape, matrix.blocks(), &tables).unwrap();
+                    let tile = decoder
+                        .decode_blocks(tile, shape, matrix.blocks(), matrix.n_negative, &tables)
+                        .unwrap();
                     let (mask, codes) = expand(tile, shape);
+                    assert!(size.max_kept >= mask.iter().filter(|kept| **kept).count());
                     let range = first * matrix.cols..(first + shape.rows) * matrix.cols;
                     assert_eq!(codes, matrix.codes[range.clone()]);
                     let expected = matrix.mask.as_ref().map_or(vec![true; mask.len()], |m| m[range].to_vec());
@@ -154,8 +170,9 @@ fn wrong_tiles_and_tables_are_survived() {
         for isa in Isa::available() {
             let Ok(tables) = Tables::parse(&tables, isa) else { continue };
             let mut decoder = TileDecoder::new(isa);
-            let result =
-                decoder.decode(tile, shape, matrix.n_negative, &tables).map(|tile| expand(tile, shape));
+            let result = decoder
+                .decode_blocks(tile, shape, matrix.blocks(), matrix.n_negative, &tables)
+                .map(|tile| expand(tile, shape));
             assert_eq!(*found.get_or_insert(result.clone()), result, "{}", isa.name());
         }
         Ok(())
@@ -172,7 +189,7 @@ fn any_bytes_are_survived() {
         for tables in [&bytes, &right] {
             let Ok(tables) = Tables::parse(tables, Isa::best()) else { continue };
             let mut decoder = TileDecoder::new(Isa::best());
-            if let Ok(tile) = decoder.decode(&bytes, shape, 8, &tables) {
+            if let Ok(tile) = decoder.decode_blocks(&bytes, shape, matrix.blocks(), 8, &tables) {
                 expand(tile, shape);
             }
         }
@@ -185,6 +202,8 @@ fn what_does_not_fit_is_refused() {
     let matrix = Matrix {
         rows: 2,
         cols: 2,
+        taps: 1,
+        block: 1,
         n_levels: 2,
         n_negative: 1,
         mask: Some(vec![true, false, false, false]),

@@ -130,6 +130,9 @@ fn directory(bad: &mut Bad<'_>) {
     bad.tiny("F-14-unknown-number-format", |e| e.set(6, array![22, 3, 22]));
     bad.tiny("F-14-codebook-for-a-bias", |e| e.set(6, array![22, 10, 22]));
     bad.tiny("F-14-257-levels", |e| e.set(6, array![257 * 8, 2, 22]));
+    bad.tiny("F-14-blocks-without-a-mask", |e| e.set(6, array![18 + (2 << 12), 2, 22]));
+    bad.tiny("F-14-blocks-without-codes", |e| e.set(6, array![22, 6 + (1 << 12), 22]));
+    bad.tiny("F-14-more-than-14-bits", |e| e.set(6, array![22 + (1 << 14), 2, 22]));
     bad.tiny("F-15-too-many-elements", |e| e.set(2, array![1 << 23]));
     bad.tiny("F-15-too-many-inputs", |e| e.set(2, Item::Array(vec![array![4]; 65])));
     bad.tiny("F-15-too-many-keys", |e| (9..300).fold(e, |e, key| e.set(-key, 0)));
@@ -362,6 +365,14 @@ fn payloads(bad: &mut Bad<'_>) {
         descriptors[2] &= !4;
         e.set(6, Item::Raw(descriptors))
     });
+    for tier in ["direct", "stream"] {
+        bad.changed(&format!("F-32-mask-parts-a-block-{tier}"), &format!("perceptron-{tier}"), |e| {
+            let descriptors =
+                e.keys.iter().find(|(k, _)| *k == 6).map(|(_, v)| v.clone()).unwrap_or_default();
+            // The first descriptor is 18 nn: with blocks of 4 it is 19 20 nn.
+            e.set(6, Item::Raw([&descriptors[..1], &[0x19, 0x20], &descriptors[2..]].concat()))
+        });
+    }
     bad.tiny("F-25-another-content-hash", |e| e.set(1, Item::Raw([&[0x48][..], &[7; 8]].concat())));
     bad.changed("F-25-another-bias", "aligned-direct", |e| e.payload(0, |b| b[68] ^= 1));
     bad.tiny("F-25-another-graph", |e| e.set(3, array![array![0, 3], 9, array![0, 2, Item::Bool(false)]]));

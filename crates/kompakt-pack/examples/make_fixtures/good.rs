@@ -4,7 +4,7 @@ use kompakt_format::{Container, Tier, ValueRange};
 use kompakt_graph::{
     BinaryFunction, Cell, Count, Graph, Op, Place, Reduction, Size, Sizes, Symbol, UnaryFunction, Update,
 };
-use kompakt_model::{Model, Parameter, StageRecord, graph_from_json};
+use kompakt_model::{Block, Model, Parameter, StageRecord, graph_from_json};
 use kompakt_pack::{
     InMemory, Layout, Options, Packed, order_units,
     synthetic::{self, NumberChoice, Recipe},
@@ -34,6 +34,7 @@ pub(crate) fn files() -> Result<Files> {
     large_sections(&mut files)?;
     extremes(&mut files)?;
     ranges(&mut files)?;
+    blocks(&mut files)?;
     compact(&mut files)?;
     Ok(files)
 }
@@ -62,6 +63,45 @@ fn ranges(files: &mut Files) -> Result<()> {
         add_source(files, &format!("ranges-{}", tier.name()), source, &Options::new(tier))?;
     }
     Ok(())
+}
+
+/// Masks of blocks: of 4 channels of a kernel's place, the last of 2; of 2 inputs; of 8 inputs, in a layer most of which is kept;
+/// and in a section under quick models.
+fn blocks(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [10, 6, 6]}],
+        "nodes": [
+            {"op": "conv2d", "name": "conv", "out_channels": 5, "kernel": 3, "padding": 1},
+            {"op": "relu", "name": "active"},
+            {"op": "max_pool", "name": "pool", "kernel": 2, "stride": 2},
+            {"op": "flatten", "name": "flat"},
+            {"op": "linear", "name": "hidden", "out_features": 24},
+            {"op": "relu", "name": "rectified"},
+            {"op": "linear", "name": "head", "out_features": 30},
+        ],
+    }))?;
+    let recipe = Recipe { density: 0.4, n_levels: 6, numbers: NumberChoice::Scaled, seed: 11 };
+    let mut model = synthetic::model(graph, recipe)?;
+    for (name, n_inputs) in [("conv.weight", 4), ("hidden.weight", 2), ("head.weight", 8)] {
+        let block = Block::of_inputs(n_inputs).ok_or("a block of that size")?;
+        if let Some(Parameter::Shared { shape, codebook, codes, mask: Some(mask) }) =
+            model.parameters.get_mut(name)
+        {
+            for members in block.members(shape) {
+                let is_kept = members.clone().next().is_some_and(|i| mask[i]) != (n_inputs == 8);
+                for i in members {
+                    codes[i] = if is_kept { (i * 7 % codebook.len()) as u8 } else { 0 };
+                    mask[i] = is_kept;
+                }
+            }
+        }
+    }
+    for tier in TIERS {
+        add(files, &format!("blocks-{}", tier.name()), &model, &Options::new(tier).minimal(), 2)?;
+    }
+    let layout = Layout { pool_elements: 0, own_from: 200, ..Layout::default() };
+    let options = Options { layout, ..Options::new(Tier::Smallest).minimal() };
+    add(files, "blocks-own-sections", &model, &options, 0)
 }
 
 /// The example of the specification: as small as a network can be.
@@ -159,6 +199,7 @@ fn compact(files: &mut Files) -> Result<()> {
         "perceptron-smallest",
         "dense-smallest",
         "long-scaled-codebook",
+        "blocks-smallest",
     ] {
         let bytes = files[&format!("{name}.kompakt")].clone();
         let container = Container::parse(&bytes)?;

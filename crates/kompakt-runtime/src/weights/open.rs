@@ -162,7 +162,13 @@ fn tiles<'m>(container: &Container<'m>, index: usize) -> Option<TilesOf<'m>> {
     // Slices from a view of the directory live as long as the view; the file's bytes live longer.
     let longer = |tile: Tile<'_>| {
         let bytes = container.bytes().get(tile.offset..tile.offset.checked_add(tile.bytes.len())?)?;
-        Some(Tile { first_row: tile.first_row, shape: tile.shape, bytes, offset: tile.offset })
+        Some(Tile {
+            first_row: tile.first_row,
+            shape: tile.shape,
+            blocks: tile.blocks,
+            bytes,
+            offset: tile.offset,
+        })
     };
     let all = tiles.iter().map(longer).collect::<Option<_>>()?;
     Some(TilesOf { kind, rows_per_tile: tiles.rows_per_tile().max(1), tiles: all })

@@ -120,6 +120,7 @@ fn layer(seed: u64, (rows, channels, height, width, density, bits): Shape) -> We
         channels,
         taps,
         mask: Some(mask),
+        block: 1,
         codes,
         n_levels: 2 * side,
         n_negative: side,
