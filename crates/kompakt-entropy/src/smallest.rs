@@ -24,6 +24,7 @@ mod quick;
 mod refined;
 mod sign;
 mod stream;
+mod table;
 mod tables;
 mod walk;
 mod window;

@@ -51,6 +51,15 @@ impl Cross {
         self.unpacked.as_ref().map(|folder| folder.join(path))
     }
 
+    /// Whether the compiler comes with the source of the standard library.
+    pub(crate) fn has_std_source(&self) -> bool {
+        let within = "lib/rustlib/src/rust/library/core/Cargo.toml";
+        match &self.unpacked {
+            Some(folder) => folder.join("root/usr").join(within).exists(),
+            None => rustc(&["--print", "sysroot"]).is_some_and(|root| Path::new(&root).join(within).exists()),
+        }
+    }
+
     /// A tool that `.ci/cross` unpacked, else that of the same name on the path.
     pub(crate) fn tool(&self, name: &str) -> PathBuf {
         self.unpacked(&format!("bin/{name}")).unwrap_or_else(|| name.into())

@@ -11,6 +11,7 @@
 //! `low` and `range` are kept as 56-bit integers; a byte is shifted out whenever `range` falls below 2^48. The
 //! end is exact: `v` is the number in the last interval with the fewest bytes, and a reader refuses any other.
 
+use super::tables::prepare;
 use crate::EntropyError;
 use alloc::vec::Vec;
 
@@ -49,6 +50,7 @@ impl Default for Encoder {
 
 impl Encoder {
     pub(crate) fn new() -> Self {
+        prepare();
         Self { low: 0, range: 1 << WINDOW, out: Vec::new() }
     }
 
@@ -137,6 +139,7 @@ impl Default for Decoder<'_> {
 
 impl<'a> Decoder<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        prepare();
         let mut decoder = Self { code: 0, range: 1 << WINDOW, n_shifted: 0, bytes };
         decoder.code = decoder.window();
         decoder

@@ -8,13 +8,16 @@
 //!
 //! After a miss the place is the one after the last occurrence of the four bytes before, if they occur; else one further.
 
-use super::{binary::Coder, counter::Counter, counter::Trust, tables::squash, tables::stretch};
+use super::{
+    binary::Coder,
+    counter::Counter,
+    tables::{TRUST_8, squash, stretch},
+};
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 
 /// Bytes that a place is found by.
 const N_FOUND_BY: usize = 4;
 const LIMIT: u32 = 250;
-static TRUST: Trust = Trust::new(8);
 
 /// The models of bytes; they live as long as a stream.
 #[derive(Debug, Clone)]
@@ -66,7 +69,7 @@ impl ByteModel {
         for i in (0..8).rev() {
             let (all, after) = (&mut self.all[node], &mut self.after[usize::from(before) << 8 | node]);
             let base = stretch(all.p());
-            let p = squash(base + after.evidence(base, &TRUST));
+            let p = squash(base + after.evidence(base, &TRUST_8));
             let bit = coder.code(byte >> i & 1 == 1, p);
             all.learn(bit, LIMIT);
             after.learn(bit, LIMIT);

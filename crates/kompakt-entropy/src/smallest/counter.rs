@@ -1,22 +1,11 @@
 //! The probability of a one in a context, learnt from the bits coded there: fast at first, slower with each
 //! bit.
 
-use super::tables::{LOGIT_MAX, stretch};
+use super::tables::{LOGIT_MAX, STEPS, Trust, stretch};
 
 /// Probability in the upper 22 bits, number of bits seen (up to a limit below 1024) in the lower 10.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Counter(u32);
-
-/// `65536 / (n + 1.5)`, rounded down: how far a counter moves that has seen `n` bits.
-static STEPS: [u16; 1024] = {
-    let mut table = [0; 1024];
-    let mut n = 0;
-    while n < 1024 {
-        table[n] = (131_072 / (2 * n + 3)) as u16;
-        n += 1;
-    }
-    table
-};
 
 impl Counter {
     /// One that has seen nothing yet and says one half.
@@ -42,7 +31,7 @@ impl Counter {
     /// How far it would move a prediction of `base`: the difference of the logits, times `n / (n + doubt)`.
     #[inline(always)]
     pub(crate) fn evidence(self, base: i32, trust: &Trust) -> i32 {
-        ((stretch(self.p()) - base) * i32::from(trust.0[self.n() as usize])) >> 15
+        ((stretch(self.p()) - base) * i32::from(trust.at(self.n() as usize))) >> 15
     }
 
     /// Goes on as if it had seen no more than `most` bits.
@@ -56,25 +45,9 @@ impl Counter {
         let (p, n) = (i64::from(self.p()), self.n());
         let target = if bit { (1 << 22) - 1 } else { 0 };
         // Rounded towards minus infinity: small probabilities go on falling when the step is below one.
-        let step = ((target - p) * i64::from(STEPS[n as usize])) >> 16;
+        let step = ((target - p) * i64::from(STEPS.at(n as usize))) >> 16;
         let p = (p + step).max(1) as u32;
         self.0 = (p << 10) | if n < limit { n + 1 } else { n };
-    }
-}
-
-/// `32768 n / (n + doubt)`, rounded down: how far a counter that has seen `n` bits is to be trusted.
-pub(crate) struct Trust([u16; 1024]);
-
-impl Trust {
-    /// With the doubt in quarters of a bit.
-    pub(crate) const fn new(doubt: usize) -> Self {
-        let mut table = [0; 1024];
-        let mut n = 0;
-        while n < 1024 {
-            table[n] = (32768 * 4 * n / (4 * n + doubt)) as u16;
-            n += 1;
-        }
-        Self(table)
     }
 }
 
@@ -83,7 +56,7 @@ const _: () = assert!(2 * (LOGIT_MAX as i64 + 4096) * 32768 < 1 << 31);
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tables::TRUST_16, *};
 
     #[test]
     fn learns_the_frequency_and_never_reaches_certainty() {
@@ -98,7 +71,6 @@ mod tests {
 
     #[test]
     fn a_new_counter_says_nothing() {
-        static TRUST: Trust = Trust::new(16);
-        assert_eq!(Counter::NEW.evidence(-700, &TRUST), 0);
+        assert_eq!(Counter::NEW.evidence(-700, &TRUST_16), 0);
     }
 }

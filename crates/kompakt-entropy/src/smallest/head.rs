@@ -8,8 +8,8 @@
 
 use super::{
     binary::Coder,
-    counter::{Counter, Trust},
-    tables::squash,
+    counter::Counter,
+    tables::{TRUST_8, squash},
 };
 use alloc::{vec, vec::Vec};
 
@@ -18,7 +18,6 @@ const N_ORDERS: usize = 5;
 /// Counters of an order, 2 to this; contexts find theirs by a hash.
 const SLOT_BITS: u32 = 13;
 const LIMIT: u32 = 250;
-static TRUST: Trust = Trust::new(8);
 
 /// The models of a directory's bytes.
 #[derive(Debug, Clone)]
@@ -45,7 +44,7 @@ impl HeadModel {
             let slots: [usize; N_ORDERS] = core::array::from_fn(|order| slot(order, self.before, node));
             let mut logit = 0;
             for (counters, slot) in self.orders.iter().zip(slots) {
-                logit += counters[slot].evidence(logit, &TRUST);
+                logit += counters[slot].evidence(logit, &TRUST_8);
             }
             let bit = coder.code(byte >> i & 1 == 1, squash(logit));
             for (counters, slot) in self.orders.iter_mut().zip(slots) {

@@ -1,6 +1,6 @@
 //! All tuned constants of the models. Start weights are in 1/1024, one row per kind of layer.
 
-use super::{counter::Trust, kept, magnitude, mixer::Rate, sign};
+use super::{kept, magnitude, mixer::Rate, sign};
 
 /// The kept flags: inputs in the order of `kept.rs`.
 pub(crate) static KEPT_WEIGHTS: [[i16; kept::N_INPUTS]; 3] = [
@@ -19,7 +19,7 @@ pub(crate) static KEPT_WEIGHTS: [[i16; kept::N_INPUTS]; 3] = [
 ];
 pub(crate) const KEPT_RATE: Rate = Rate::new(150, 3);
 pub(crate) const KEPT_LIMIT: u32 = 1000;
-pub(crate) static KEPT_TRUST: Trust = Trust::new(5);
+pub(crate) use super::tables::TRUST_5 as KEPT_TRUST;
 
 /// Signs: inputs in the order of `sign.rs`.
 pub(crate) static SIGN_WEIGHTS: [[i16; sign::N_INPUTS]; 3] = [
@@ -29,16 +29,16 @@ pub(crate) static SIGN_WEIGHTS: [[i16; sign::N_INPUTS]; 3] = [
 ];
 pub(crate) const SIGN_RATE: Rate = Rate::new(341, 5);
 pub(crate) const SIGN_LIMIT: u32 = 490;
-pub(crate) static SIGN_TRUST: Trust = Trust::new(16);
+pub(crate) use super::tables::TRUST_16 as SIGN_TRUST;
 
 /// Magnitudes: inputs in the order of `magnitude.rs`, the same for all kinds of layers.
 pub(crate) static MAGNITUDE_WEIGHTS: [i16; magnitude::N_INPUTS] =
     [1007, 319, 474, 306, 46, 193, 20, 256, 288, 273, 292, 166, 312, 308];
 pub(crate) const MAGNITUDE_RATE: Rate = Rate::new(328, 5);
 pub(crate) const MAGNITUDE_LIMIT: u32 = 128;
-pub(crate) static MAGNITUDE_TRUST: Trust = Trust::new(28);
 /// For the counters that make the base prediction.
-pub(crate) static BASE_TRUST: Trust = Trust::new(24);
+pub(crate) use super::tables::TRUST_24 as BASE_TRUST;
+pub(crate) use super::tables::TRUST_28 as MAGNITUDE_TRUST;
 
 /// Counts of priors, in 1/65536. How many rows a column's neighbourhood is worth …
 pub(crate) const COLUMN_PRIOR: u64 = 196_608;

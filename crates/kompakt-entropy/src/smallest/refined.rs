@@ -2,9 +2,9 @@
 
 use super::{
     binary::Coder,
-    counter::{Counter, Trust},
+    counter::Counter,
     mixer::{Mix, Mixer, Rate},
-    tables::stretch,
+    tables::{TRUST_12, stretch},
 };
 use alloc::{vec, vec::Vec};
 
@@ -16,7 +16,6 @@ const N_SETS: usize = 32;
 
 const RATE: Rate = Rate::new(150, 4);
 const LIMIT: u32 = 1000;
-static TRUST: Trust = Trust::new(12);
 /// Where the main context knows best, and where the prediction does; in 1/1024.
 static START: [i16; N_INPUTS] = [200, 850, 350, 350, 350];
 static START_RICH: [i16; N_INPUTS] = [900, 100, 200, 200, 200];
@@ -57,7 +56,7 @@ impl Refined {
         let base = stretch(self.contexts[0][contexts[0]].p());
         let mut inputs = [logit, base, 0, 0, 0];
         for i in 1..N_CONTEXTS {
-            inputs[1 + i] = self.contexts[i][contexts[i]].evidence(base, &TRUST);
+            inputs[1 + i] = self.contexts[i][contexts[i]].evidence(base, &TRUST_12);
         }
         let mix: Mix<N_INPUTS, 1> = self.mixer.mix([set], inputs);
         let bit = coder.code(bit, mix.p);

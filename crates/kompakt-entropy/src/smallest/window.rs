@@ -8,14 +8,18 @@
 //!   # # # x
 //! ```
 
-use super::{picture::Picture, priors, tables::log};
+use super::{
+    picture::Picture,
+    priors,
+    tables::{LOG_KEPT, log},
+};
 use alloc::{vec, vec::Vec};
 
 /// How far it reaches, up and to both sides.
 const REACH: usize = 3;
 
 /// Most weights in a window.
-const MAX_KEPT: usize = REACH * (2 * REACH + 1) + REACH;
+pub(crate) const MAX_KEPT: usize = REACH * (2 * REACH + 1) + REACH;
 
 /// How many are kept, in the upper half; how many were expected, in 1/65536, in the lower. A difference of two sums
 /// is right even where a sum has run over.
@@ -42,20 +46,10 @@ impl Sum {
     #[inline(always)]
     fn surprise(self) -> i32 {
         let kept = (self.0 >> 32) as usize;
-        i32::from(LOG_KEPT[kept.min(MAX_KEPT)]) - log((self.0 & u64::from(u32::MAX)) + priors::WINDOW_PRIOR)
+        i32::from(LOG_KEPT.at(kept.min(MAX_KEPT)) as i16)
+            - log((self.0 & u64::from(u32::MAX)) + priors::WINDOW_PRIOR)
     }
 }
-
-/// Logarithms of kept weights with the prior.
-static LOG_KEPT: [i16; MAX_KEPT + 1] = {
-    let mut table = [0; MAX_KEPT + 1];
-    let mut kept = 0;
-    while kept <= MAX_KEPT {
-        table[kept] = log(((kept as u64) << 16) + priors::WINDOW_PRIOR) as i16;
-        kept += 1;
-    }
-    table
-};
 
 /// Sums over the window of what was kept and of what was expected, as the coder walks along a picture row.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@
 use crate::isa::per_isa;
 
 /// Elements that are handled together.
-const LANES: usize = 16;
+const LANES: usize = if cfg!(target_arch = "wasm32") { 4 } else { 16 };
 
 per_isa! {
     /// Sums. Shapes: `x` `[outer, n, inner]`, `y` `[outer, inner]`. Panics: if they disagree.

@@ -52,13 +52,15 @@ unsafe fn positions<A: Arch, L: Vector, W: IndexedWeights>(
                 2.. if const { A::IS_COMPACT && !W::ARE_CODED } => {
                     column::<L, W, 2, 4>(taps, x, window, rest, step, y)
                 }
-                5.. if window.rows == 1 && left >= 8 => column::<L, W, 8, 1>(taps, x, window, rest, step, y),
+                5.. if const { !A::IS_COMPACT } && window.rows == 1 && left >= 8 => {
+                    column::<L, W, 8, 1>(taps, x, window, rest, step, y)
+                }
                 4.. if const { L::SUMS >= 16 } => column::<L, W, 4, 4>(taps, x, window, rest, step, y),
                 4.. => column::<L, W, 4, 2>(taps, x, window, rest, step, y),
                 3 if const { L::SUMS >= 24 } => column::<L, W, 3, 8>(taps, x, window, rest, step, y),
-                3 => column::<L, W, 3, 4>(taps, x, window, rest, step, y),
+                3 if const { !A::IS_COMPACT } => column::<L, W, 3, 4>(taps, x, window, rest, step, y),
                 2 if const { L::SUMS >= 16 } => column::<L, W, 2, 8>(taps, x, window, rest, step, y),
-                2 => column::<L, W, 2, 4>(taps, x, window, rest, step, y),
+                2 | 3 => column::<L, W, 2, 4>(taps, x, window, rest, step, y),
                 _ => column::<L, W, 1, 8>(taps, x, window, rest, step, y),
             };
             col += n;

@@ -66,7 +66,9 @@ impl Job for Lanes<'_> {
         unsafe {
             match self.n {
                 1 => all_rows::<A::Wide, 8, 1>(&mut self),
-                2 => all_rows::<A::Wide, 4, 2>(&mut self),
+                2 if const { !A::IS_COMPACT } => all_rows::<A::Wide, 4, 2>(&mut self),
+                // Where code is downloaded, fewer tiles.
+                _ if const { A::IS_COMPACT } => all_rows::<A::Wide, 2, 4>(&mut self),
                 _ => all_rows::<A::Wide, 2, MOST>(&mut self),
             }
         }

@@ -70,7 +70,8 @@ impl<'m> Cpu<'m> {
             return Err(RuntimeError::Unsupported(vec![problem.to_string()]));
         }
         let mut schedule = Schedule::new(program, max_batch, !is_int8).map_err(RuntimeError::Unsupported)?;
-        let quantisers = match is_int8 {
+        // Said as a constant, so that a build without these kernels has nothing of them.
+        let quantisers = match is_int8 && HAS_INTEGERS {
             true => int8::quantisers(&schedule, &model.container()?)?,
             false => vec![None; schedule.layers.len()],
         };
@@ -93,13 +94,13 @@ impl<'m> Cpu<'m> {
         for (i, quantiser) in quantisers.into_iter().enumerate() {
             let spec = &mut schedule.layers[i];
             let found = match quantiser {
-                None => None,
-                Some(quantiser) => {
+                Some(quantiser) if HAS_INTEGERS => {
                     let (choice, found) =
                         int8::fastest(spec, &mut weights[i], quantiser, (options.isa, max_batch))?;
                     choices[i] = choice;
                     found
                 }
+                _ => None,
             };
             spec.stays_in_memory |= found.is_some();
             of_bytes.push(found);
@@ -296,8 +297,10 @@ fn layers<'m>(
         scratch_bytes = scratch_bytes.max(forms::scratch_bytes(spec, &weights, form, fastest, max_batch));
         let target = Target { form, fastest, isa, max_batch };
         let layer = match of_bytes {
-            Some(of_bytes) => PreparedLayer::of_bytes(spec.clone(), &weights, of_bytes, target, epilogue),
-            None => PreparedLayer::build(spec.clone(), weights, target, epilogue)?,
+            Some(of_bytes) if HAS_INTEGERS => {
+                PreparedLayer::of_bytes(spec.clone(), &weights, of_bytes, target, epilogue)
+            }
+            _ => PreparedLayer::build(spec.clone(), weights, target, epilogue)?,
         };
         plan.layers.push(LayerPlan {
             name: spec.name.clone(),

@@ -11,7 +11,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use core::time::Duration;
-use kompakt_kernels::{Convolution, Isa};
+use kompakt_kernels::{Convolution, HAS_INTEGERS, Isa};
 
 /// The context of a run.
 pub(super) struct Run<'r, 'm> {
@@ -117,7 +117,9 @@ impl Run<'_, '_> {
 
     /// The buffer that a layer reads: its input, or the bytes that are made of it here.
     fn input(&mut self, step: &Step, layer: usize) -> BufferId {
-        let (Some(bytes), Some(int8)) = (step.bytes, &self.layers[layer].int8) else { return step.reads[0] };
+        let (Some(bytes), Some(int8), true) = (step.bytes, &self.layers[layer].int8, HAS_INTEGERS) else {
+            return step.reads[0];
+        };
         let (x, out) = self.arena.pair(step.reads[0], bytes, self.n);
         int8.0.fill(self.isa, x, out, self.n);
         bytes

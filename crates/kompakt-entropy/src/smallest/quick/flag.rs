@@ -3,9 +3,9 @@
 
 use super::{super::binary::Coder, LIMIT, Near, PRUNED};
 use crate::smallest::{
-    counter::{Counter, Trust},
+    counter::Counter,
     mixer::INPUT_MAX,
-    tables::{LOGIT_MAX, squash},
+    tables::{LOGIT_MAX, TRUST_8, squash},
 };
 use alloc::boxed::Box;
 
@@ -17,7 +17,6 @@ const START: [i32; N_INPUTS] = [1000, 1000, 20, 600, 200, 0, 0, 0];
 const RATE: i32 = 24;
 /// Weights lie within plus and minus this.
 const WEIGHT_MAX: i32 = 1 << 18;
-static TRUST: Trust = Trust::new(8);
 
 /// Classes of the base prediction, each for 32 neighbourhoods.
 const N_CLASSES: usize = 16;
@@ -55,7 +54,7 @@ impl KeptModel {
             | bit(near.above, 3)
             | bit(near.above_right, 4);
         let counter = &mut self.counters[(near * N_CLASSES + class) % N_COUNTERS];
-        let evidence = counter.evidence(base, &TRUST).clamp(-INPUT_MAX, INPUT_MAX);
+        let evidence = counter.evidence(base, &TRUST_8).clamp(-INPUT_MAX, INPUT_MAX);
         let inputs = [at.column_logit, at.row_logit, 77, evidence, *recent >> 8, 0, 0, 0];
         let sum: i32 = self.weights.iter().zip(&inputs).map(|(w, x)| (w >> 4) * x).sum();
         let p = squash(((sum + (1 << 11)) >> 12).clamp(-LOGIT_MAX, LOGIT_MAX));
