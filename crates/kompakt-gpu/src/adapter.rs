@@ -13,12 +13,13 @@ use std::{
 use wgpu::{
     Adapter, Backends, ComputePipeline, Device, DeviceDescriptor, DeviceType, Features, Instance,
     InstanceDescriptor, Limits, MemoryHints, PollError, PollType, Queue, SubmissionIndex,
+    WgslLanguageFeatures,
 };
 
 /// The GPUs of this machine, best first.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn summaries() -> Vec<AdapterSummary> {
-    pollster::block_on(all()).iter().map(summary).collect()
+    pollster::block_on(all()).0.iter().map(summary).collect()
 }
 
 /// An open GPU. Sessions share it: a clone is the same device.
@@ -28,6 +29,8 @@ pub struct Gpu {
     pub(crate) queue: Queue,
     pub(crate) pipelines: Arc<Mutex<BTreeMap<(Shader, Variant), ComputePipeline>>>,
     has_subgroups: bool,
+    /// Whether shaders multiply four bytes at once.
+    has_packed_products: bool,
     /// The first error from the driver that has not been returned yet.
     error: Arc<Mutex<Option<String>>>,
     limits: Limits,
@@ -54,7 +57,7 @@ impl Gpu {
     pub async fn open_async(name: Option<&str>, with_software: bool) -> Result<Self, GpuError> {
         let no_answer = |adapter: String| GpuError::Timeout { adapter, seconds: LIMIT.as_secs_f64() };
         let asked = waiting::request(LIMIT, all()).await;
-        let mut adapters = asked.ok_or_else(|| no_answer("of this machine".into()))?;
+        let (mut adapters, has_packed_products) = asked.ok_or_else(|| no_answer("of this machine".into()))?;
         let names: Vec<String> =
             adapters.iter().map(summary).map(|s| format!("{:?} ({})", s.name, s.kind)).collect();
         let wanted = match name {
@@ -70,11 +73,11 @@ impl Gpu {
             let found = if names.is_empty() { "none".to_string() } else { names.join(", ") };
             return Err(GpuError::NoAdapter { wanted, found });
         };
-        let opened = waiting::request(LIMIT, Self::of(&adapter)).await;
+        let opened = waiting::request(LIMIT, Self::of(&adapter, has_packed_products)).await;
         opened.unwrap_or_else(|| Err(no_answer(summary(&adapter).name)))
     }
 
-    async fn of(adapter: &Adapter) -> Result<Self, GpuError> {
+    async fn of(adapter: &Adapter, has_packed_products: bool) -> Result<Self, GpuError> {
         let summary = summary(adapter);
         let wanted = Features::SUBGROUP | Features::SHADER_F16 | Features::TIMESTAMP_QUERY;
         let (features, limits) = (adapter.features() & wanted, adapter.limits());
@@ -100,7 +103,17 @@ impl Gpu {
             && features.contains(Features::SUBGROUP)
             && has_even_subgroups(&summary);
         let limit = if summary.kind == "software" { LIMIT_IN_SOFTWARE } else { LIMIT };
-        Ok(Self { device, queue, has_subgroups, pipelines: Arc::default(), error, limits, limit, summary })
+        Ok(Self {
+            device,
+            queue,
+            has_subgroups,
+            has_packed_products,
+            pipelines: Arc::default(),
+            error,
+            limits,
+            limit,
+            summary,
+        })
     }
 
     /// What it is.
@@ -112,6 +125,13 @@ impl Gpu {
     #[must_use]
     pub fn without_subgroups(mut self) -> Self {
         self.has_subgroups = false;
+        self
+    }
+
+    /// The same device without products of four bytes at once, as in a browser that lacks them.
+    #[must_use]
+    pub fn without_packed_products(mut self) -> Self {
+        self.has_packed_products = false;
         self
     }
 
@@ -142,7 +162,7 @@ impl Gpu {
 
     /// The shader variant for it.
     pub(crate) fn variant(&self, half: bool) -> Variant {
-        Variant { subgroups: self.has_subgroups, half }
+        Variant { subgroups: self.has_subgroups, half, packed: self.has_packed_products }
     }
 
     /// Errors: what the driver has reported since it was last asked.
@@ -216,13 +236,16 @@ fn keep_first(place: &Mutex<Option<String>>, message: String) {
     place.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(message);
 }
 
-async fn all() -> Vec<Adapter> {
+/// All adapters, best first, and whether shaders may multiply four bytes at once.
+async fn all() -> (Vec<Adapter>, bool) {
     let backends = Backends::VULKAN | Backends::METAL | Backends::DX12 | Backends::BROWSER_WEBGPU;
     let instance =
         Instance::new(InstanceDescriptor { backends, ..InstanceDescriptor::new_without_display_handle() });
     let mut all = instance.enumerate_adapters(backends).await;
     all.sort_by_key(|adapter| rank(adapter.get_info().device_type));
-    all
+    let has_packed_products =
+        instance.wgsl_language_features().contains(WgslLanguageFeatures::Packed4x8IntegerDotProduct);
+    (all, has_packed_products)
 }
 
 fn rank(kind: DeviceType) -> u8 {

@@ -4,6 +4,7 @@ use crate::{
     GpuError,
     adapter::Gpu,
     block::Layout,
+    bytes::{Bytes, Quantiser},
     layer::Layer,
     memory::buffer,
     places::Places,
@@ -57,6 +58,17 @@ impl Groups {
     }
 }
 
+/// The numbers of a layer beside its rows, in video memory.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    /// Scale, then shift, of each row.
+    epilogue: Buffer,
+    /// Of a layer over bytes: the bytes of all codes.
+    tables: Option<Buffer>,
+    /// Words from the table of a row to the next; 0 where all have the same.
+    table_words: usize,
+}
+
 /// Prepares steps.
 pub(crate) struct Binder<'u> {
     pub(crate) gpu: &'u Gpu,
@@ -95,17 +107,38 @@ impl Binder<'_> {
         self.bind(step, *shader, &step.words(), &table.iter().collect::<Vec<_>>(), *groups)
     }
 
-    /// The scale and shift of each row of a layer.
+    /// The numbers of a layer beside its rows: those of its epilogue.
     pub(crate) fn epilogue(
         &mut self,
         step: &Step,
         layer: &Layer,
         parameters: &mut Parameters<'_>,
-    ) -> Result<Buffer, GpuError> {
-        let n = layer.n_rows();
-        let (scale, shift) = parameters.epilogue(&layer.epilogue)?;
-        let both = [scale.unwrap_or_else(|| vec![1.0; n]), shift.unwrap_or_else(|| vec![0.0; n])].concat();
-        self.filled(&step.name, &to_words(&both), BufferUsages::STORAGE)
+    ) -> Result<Numbers, GpuError> {
+        let both = scale_and_shift(layer, parameters)?.concat();
+        let epilogue = self.filled(&step.name, &to_words(&both), BufferUsages::STORAGE)?;
+        Ok(Numbers { epilogue, tables: None, table_words: 0 })
+    }
+
+    /// The same of a layer over bytes: `y = s_x s_w (sum of w q - z sum of w)`, then scale and shift.
+    pub(crate) fn epilogue_of_bytes(
+        &mut self,
+        step: &Step,
+        (layer, quantiser): (&Layer, Quantiser),
+        bytes: &Bytes,
+        parameters: &mut Parameters<'_>,
+    ) -> Result<Numbers, GpuError> {
+        let [mut scale, mut shift] = scale_and_shift(layer, parameters)?;
+        for (row, (scale, shift)) in scale.iter_mut().zip(&mut shift).enumerate() {
+            *scale *= quantiser.scale * bytes.scales[row];
+            let offset = f64::from(quantiser.zero) * f64::from(bytes.sums[row]) * f64::from(*scale);
+            *shift = (f64::from(*shift) - offset) as f32;
+        }
+        let n_tables = bytes.tables.len() / bytes.n_table_words.max(1);
+        Ok(Numbers {
+            epilogue: self.filled(&step.name, &to_words(&[scale, shift].concat()), BufferUsages::STORAGE)?,
+            tables: Some(self.filled(&step.name, &bytes.tables, BufferUsages::STORAGE)?),
+            table_words: if n_tables > 1 { bytes.n_table_words } else { 0 },
+        })
     }
 
     /// A block of the rows of a layer, packed in `weights`.
@@ -115,11 +148,12 @@ impl Binder<'_> {
         layer: &Layer,
         layout: &Layout,
         weights: &Buffer,
-        epilogue: &Buffer,
+        numbers: &Numbers,
     ) -> Result<Dispatch, GpuError> {
         let (shader, groups) = layer.shader(layout, self.max_batch);
-        let words = layer.words(layout, step.activation);
-        self.bind(step, shader, &words, &[weights, epilogue], groups)
+        let words = layer.words(layout, step.activation, numbers.table_words);
+        let buffers: Vec<&Buffer> = [weights, &numbers.epilogue].into_iter().chain(&numbers.tables).collect();
+        self.bind(step, shader, &words, &buffers, groups)
     }
 
     /// A part of the decoding of a layer: `n_groups` workgroups, with the buffers of `decode.wgsl` after its numbers.
@@ -130,7 +164,7 @@ impl Binder<'_> {
         buffers: &[&Buffer],
         n_groups: usize,
     ) -> Result<Dispatch, GpuError> {
-        let pipeline = self.gpu.pipeline(Shader::Decode, Variant { half: false, ..self.variant });
+        let pipeline = self.gpu.pipeline(Shader::Decode, Variant { half: false, packed: true, ..self.variant });
         let numbers = self.filled(step, numbers, BufferUsages::UNIFORM)?;
         let all: Vec<&Buffer> = [&numbers].into_iter().chain(buffers.iter().copied()).collect();
         let bindings = self.bindings(step, &pipeline, &all);
@@ -229,6 +263,13 @@ pub(crate) fn write_words(view: &mut wgpu::BufferViewMut, words: &[u32]) {
         bytes.extend(piece.iter().flat_map(|w| w.to_le_bytes()));
         view.slice(i << 14..(i << 14) + bytes.len()).copy_from_slice(&bytes);
     }
+}
+
+/// The scale and shift of each row of a layer.
+fn scale_and_shift(layer: &Layer, parameters: &mut Parameters<'_>) -> Result<[Vec<f32>; 2], GpuError> {
+    let n = layer.n_rows();
+    let (scale, shift) = parameters.epilogue(&layer.epilogue)?;
+    Ok([scale.unwrap_or_else(|| vec![1.0; n]), shift.unwrap_or_else(|| vec![0.0; n])])
 }
 
 fn to_words(values: &[f32]) -> Vec<u32> {

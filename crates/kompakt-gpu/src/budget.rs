@@ -5,6 +5,7 @@ use crate::{
     adapter::Gpu,
     block::Block,
     coded::Coded,
+    layer::LAYER_WORDS,
     steps::{Lowered, Table, Work},
     streamed::Slots,
     weights,
@@ -114,7 +115,7 @@ fn table_bytes(lowered: &Lowered) -> u64 {
     let of_step = |step: &crate::steps::Step| {
         let words = match &step.work {
             // A layer of more than one block has its parameters more than once.
-            Work::Layer(layer) => 2 * layer.n_rows() + 3 * 28,
+            Work::Layer(layer) => 2 * layer.n_rows() + 3 * LAYER_WORDS,
             Work::Plain { words, table, .. } => {
                 words.len()
                     + match table {

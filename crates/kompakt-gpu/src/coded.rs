@@ -106,6 +106,10 @@ impl Coded {
         };
         for (index, step) in lowered.steps.iter().enumerate() {
             let Work::Layer(layer) = &step.work else { continue };
+            // Layers over bytes have other columns.
+            if layer.quantiser.is_some() {
+                continue;
+            }
             let mut blocks = Vec::new();
             let found = this.blocks(parameters, layer, &mut |block| {
                 let coded = block.words.len() + TILE_WORDS * block.tiles.len();

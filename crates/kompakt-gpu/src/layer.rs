@@ -2,6 +2,7 @@
 
 use crate::{
     block::{Layout, code_bits, zero_bits},
+    bytes::Quantiser,
     shader::{LANES, MAX_RESET, Shader},
     steps::{Activation, Groups, check_extent, image, word},
 };
@@ -18,6 +19,8 @@ pub(crate) struct Layer {
     output: [usize; 3],
     window: ConvolutionWindow,
     purpose: Purpose,
+    /// How its input becomes bytes, where it reads bytes.
+    pub(crate) quantiser: Option<Quantiser>,
 }
 
 /// What the rows of a layer are for.
@@ -59,8 +62,17 @@ impl Recurrence {
     }
 }
 
+/// Words of the struct `Layer` of `layer.wgsl`.
+pub(crate) const LAYER_WORDS: usize = 32;
+
 /// Largest batch for which a linear layer runs row by row for each image.
 const MAX_VECTORS: usize = 4;
+
+/// Largest number of columns for which sums of products of bytes fit 32 bits.
+const MAX_BYTE_COLS: usize = 1 << 17;
+
+/// Channels of a group from which on a grouped convolution may read bytes.
+const MIN_BYTE_CHANNELS: usize = 8;
 
 /// Largest number of columns for which shaders count bits of a row.
 const MAX_COLS: usize = 1 << 26;
@@ -88,6 +100,7 @@ impl Layer {
             output: [n_out, 1, 1],
             window,
             purpose: Purpose::Multiply,
+            quantiser: None,
         }
         .checked()
     }
@@ -133,6 +146,7 @@ impl Layer {
             output: image(y)?,
             window: *window,
             purpose: Purpose::Multiply,
+            quantiser: None,
         }
         .checked()
     }
@@ -150,6 +164,28 @@ impl Layer {
             return Err(format!("more than {MAX_COLS} weights in a row"));
         }
         Ok(self)
+    }
+
+    /// Lets it read bytes, if it can: words of four channels of its input, and positions of a channel.
+    pub(crate) fn read_bytes(&mut self, quantiser: Quantiser) -> Option<[usize; 2]> {
+        let ([channels, h, w], groups) = (self.input, self.window.groups);
+        let per_group = channels / groups;
+        let is_whole = groups == 1 || (per_group >= MIN_BYTE_CHANNELS && per_group.is_multiple_of(4));
+        if self.purpose != Purpose::Multiply || !is_whole || self.n_elements() * 4 > MAX_BYTE_COLS {
+            return None;
+        }
+        self.quantiser = Some(quantiser);
+        Some([channels.div_ceil(4), h * w])
+    }
+
+    /// Elements of a row: four channels of a kernel position.
+    pub(crate) fn n_elements(&self) -> usize {
+        (self.input[0] / self.window.groups.max(1)).div_ceil(4) * self.n_taps()
+    }
+
+    /// Positions of the kernel.
+    pub(crate) fn n_taps(&self) -> usize {
+        self.window.kernel.h * self.window.kernel.w
     }
 
     /// Whether its rows are looked up.
@@ -196,24 +232,35 @@ impl Layer {
                 return (Shader::Recurrent, Groups::Each(recurrence.n_sequences as u64));
             }
         }
+        let is_bytes = self.quantiser.is_some();
         if self.is_vectors(max_batch) {
-            return (Shader::MatrixVector, Groups::Each(rows));
+            let shader = if is_bytes { Shader::Int8Vector } else { Shader::MatrixVector };
+            return (shader, Groups::Each(rows));
         }
         if layout.is_fields && self.suits_tile(max_batch) {
-            return (Shader::Tile, Groups::Tiles { rows, tile_rows: 32, positions, tile_positions: 32 });
+            let shader = if is_bytes { Shader::Int8Tile } else { Shader::Tile };
+            return (shader, Groups::Tiles { rows, tile_rows: 32, positions, tile_positions: 32 });
         }
         let each = if self.area() * max_batch > 2 * LANES as usize { 4 } else { 1 };
         let tile_positions = u64::from(each * LANES);
-        (
-            Shader::Convolution { positions: each },
-            Groups::Tiles { rows, tile_rows: 1, positions, tile_positions },
-        )
+        let shader = match is_bytes {
+            true => Shader::Int8Convolution { positions: each },
+            false => Shader::Convolution { positions: each },
+        };
+        (shader, Groups::Tiles { rows, tile_rows: 1, positions, tile_positions })
     }
 
     /// The shader's parameters for a block: the fields of `Layer` in `layer.wgsl`.
-    pub(crate) fn words(&self, layout: &Layout, activation: Option<Activation>) -> Vec<u32> {
+    pub(crate) fn words(
+        &self,
+        layout: &Layout,
+        activation: Option<Activation>,
+        table_words: usize,
+    ) -> Vec<u32> {
         let ([c, h, w], [_, out_h, out_w]) = (self.input, self.output);
         let ConvolutionWindow { kernel, stride, padding, dilation, groups } = self.window;
+        // Of bytes, four channels are one word.
+        let c = if self.quantiser.is_some() { c.div_ceil(4) } else { c };
         let in_image = match self.purpose {
             Purpose::LookUp { n_indices } => n_indices,
             Purpose::Multiply | Purpose::Recur(_) => c * h * w,
@@ -248,10 +295,12 @@ impl Layer {
             .map(word),
         );
         words.extend(activation.unwrap_or_default().words());
-        if let Purpose::Recur(recurrence) = &self.purpose {
-            words.extend([recurrence.code(), u32::from(recurrence.reverse)]);
-        }
-        words.resize(words.len().next_multiple_of(4), 0);
+        words.extend(match &self.purpose {
+            Purpose::Recur(recurrence) => [recurrence.code(), u32::from(recurrence.reverse)],
+            Purpose::Multiply | Purpose::LookUp { .. } => [0; 2],
+        });
+        words.extend([word(table_words), self.quantiser.map_or(0, |quantiser| quantiser.zeros())]);
+        words.resize(LAYER_WORDS, 0);
         words
     }
 }

@@ -55,6 +55,8 @@ mod bound;
 #[cfg(feature = "wgpu")]
 mod budget;
 #[cfg(feature = "wgpu")]
+mod bytes;
+#[cfg(feature = "wgpu")]
 mod coded;
 #[cfg(feature = "wgpu")]
 mod executor;

@@ -14,7 +14,7 @@ pub struct Opened<'m> {
 
 /// Makes a session on a device: the loader's own for the processor, or one of a `GpuExecutor`.
 ///
-/// A GPU uses only `max_batch` and `sizes` of `options`; `gpu_options` apply to a GPU only.
+/// A GPU uses only `max_batch`, `sizes` and `activations` of `options`; `gpu_options` apply to a GPU only.
 ///
 /// Errors: as [`Session::new`]; no GPU that fits, a network or options beyond it. Only [`Device::Auto`] falls back on the
 /// processor, and never on a broken file.
@@ -53,7 +53,8 @@ fn on_gpu<'m>(
     with_software: bool,
 ) -> Result<Session<'m>, GpuError> {
     let gpu = crate::Gpu::open(name, with_software)?;
-    let executor = crate::GpuExecutor::new(&gpu, model, options.max_batch, gpu_options)?;
+    let gpu_options = GpuOptions { activations: options.activations, ..gpu_options.clone() };
+    let executor = crate::GpuExecutor::new(&gpu, model, options.max_batch, &gpu_options)?;
     let mut session = Session::with_executor(model, Box::new(executor))?;
     session.resize(&options.sizes)?;
     Ok(session)

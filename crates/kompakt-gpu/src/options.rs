@@ -1,5 +1,6 @@
 //! Options for running a network on a GPU, in addition to those of all sessions.
 
+use kompakt_runtime::Activations;
 use std::{fmt, str::FromStr, time::Duration};
 
 /// Options for running a network on a GPU, in addition to those of all sessions.
@@ -14,6 +15,12 @@ pub struct GpuOptions {
     pub half: bool,
     /// Where and when weights of the tier `stream` are decoded. Default: [`Decode::Load`].
     pub decode: Decode,
+    /// The numbers in which linear layers and convolutions read their inputs. [`session`](crate::session()) takes those of its
+    /// `SessionOptions`. Default: floats.
+    ///
+    /// With [`Activations::Int8`], linear layers and convolutions (grouped ones from eight channels a group on) multiply integers
+    /// of 8 bits; their weights stay bitmaps and codes, which the processor unpacks, and not with `half` or `vram_budget`.
+    pub activations: Activations,
     /// The longest that the device may take to answer: for a run, or for the upload of a layer. Then the call ends with
     /// [`GpuError::Timeout`](crate::GpuError::Timeout). Default: 60 seconds, and 600 on a GPU in software.
     pub timeout: Option<Duration>,

@@ -10,6 +10,7 @@ use crate::{
     adapter::Gpu,
     bound::Binder,
     budget::Budget,
+    bytes::quantisers,
     coded::{Coded, Decoder},
     layer::Layer,
     memory::{buffer, buffer_bytes, finish_uploads},
@@ -22,7 +23,7 @@ use crate::{
     weights,
 };
 use kompakt_format::rows_and_cols;
-use kompakt_runtime::{DevicePlan, LayerPlan, Model, Parameters, Plan, program::Program};
+use kompakt_runtime::{Activations, DevicePlan, LayerPlan, Model, Parameters, Plan, program::Program};
 use wgpu::{Buffer, BufferUsages};
 
 /// What is to be prepared.
@@ -111,7 +112,12 @@ impl<'m> Request<'_, 'm> {
                 Some(decoder) if coded.as_ref().is_some_and(|coded| coded.has(index)) => {
                     decoder.layer(&mut binder, step, layer, &mut parameters).await?
                 }
-                _ => Resident::load(&mut binder, step, layer, &mut parameters)?,
+                _ => match layer.quantiser {
+                    Some(quantiser) => {
+                        Resident::load_bytes(&mut binder, step, (layer, quantiser), &mut parameters)?
+                    }
+                    None => Resident::load(&mut binder, step, layer, &mut parameters)?,
+                },
             };
             kept.n_bytes += binder.n_bytes - before;
             let (dispatches, plan) = resident.dispatches(&mut binder, step, layer)?;
@@ -171,11 +177,18 @@ impl<'m> Request<'_, 'm> {
             let adapter = gpu.summary().name.clone();
             return Err(GpuError::Feature { adapter, feature: "16-bit floats, which half precision needs" });
         }
+        if options.activations == Activations::Int8 && (options.half || options.vram_budget.is_some()) {
+            let what = "int8 activations together with half precision or a budget of video memory";
+            return Err(GpuError::Unsupported(vec![what.into()]));
+        }
         let container = model.container()?;
         let rows_of = |parameter: usize| rows_and_cols(&container.graph().params()[parameter].shape);
-        let lowered = lower(program, &rows_of)?;
+        let mut lowered = lower(program, &rows_of)?;
         if options.half {
             lowered.check_half()?;
+        }
+        if options.activations == Activations::Int8 {
+            lowered.quantise(&quantisers(&container)?);
         }
         let places = Places::plan(&lowered);
         let max_batch = batch_that_fits(gpu, &places, max_batch.max(1))?;

@@ -4,7 +4,8 @@ use crate::{
     GpuError,
     adapter::Gpu,
     block::Layout,
-    bound::{Binder, Dispatch},
+    bound::{Binder, Dispatch, Numbers},
+    bytes::{self, Quantiser},
     layer::Layer,
     shader::Shader,
     steps::Step,
@@ -18,8 +19,7 @@ use wgpu::{Buffer, BufferUsages};
 pub(crate) struct Resident {
     weight: ParameterId,
     shape: (usize, usize),
-    /// Scale and shift of each row.
-    epilogue: Buffer,
+    numbers: Numbers,
     pub(crate) blocks: Vec<ResidentBlock>,
     /// Without the form, which depends on the sizes.
     pub(crate) plan: LayerPlan,
@@ -36,9 +36,9 @@ pub(crate) struct ResidentBlock {
 
 impl Resident {
     /// A layer without its rows.
-    pub(crate) fn new(step: &Step, layer: &Layer, epilogue: Buffer) -> Self {
+    pub(crate) fn new(step: &Step, layer: &Layer, numbers: Numbers) -> Self {
         let (weight, plan) = (layer.weight, layer_plan(step, layer));
-        Self { weight, shape: (layer.n_rows(), layer.n_cols()), epilogue, blocks: Vec::new(), plan }
+        Self { weight, shape: (layer.n_rows(), layer.n_cols()), numbers, blocks: Vec::new(), plan }
     }
 
     /// Uploads a layer.
@@ -69,6 +69,31 @@ impl Resident {
         Ok(this)
     }
 
+    /// Uploads a layer over bytes.
+    ///
+    /// Errors: as [`load`](Self::load).
+    pub(crate) fn load_bytes(
+        binder: &mut Binder<'_>,
+        step: &Step,
+        (layer, quantiser): (&Layer, Quantiser),
+        parameters: &mut Parameters<'_>,
+    ) -> Result<Self, GpuError> {
+        let rows = parameters.rows(layer.weight)?;
+        let by_tile = layer.suits_tile(binder.max_batch);
+        let max_words = weights::max_words(binder.gpu.max_binding_bytes());
+        let (mut blocks, mut plan) = (Vec::new(), layer_plan(step, layer));
+        let bytes = bytes::blocks(&rows, layer, by_tile, max_words, &mut |block| {
+            plan.anonymous_bytes += 4 * block.words.len();
+            let weights = binder.filled(&step.name, &block.words, BufferUsages::STORAGE)?;
+            blocks.push(ResidentBlock { decoding: Vec::new(), layout: block.layout, weights });
+            Ok(())
+        })?;
+        (plan.n_kept, plan.int8_error) = (rows.n_kept(), Some(bytes.error));
+        plan.anonymous_bytes += 4 * bytes.tables.len();
+        let numbers = binder.epilogue_of_bytes(step, (layer, quantiser), &bytes, parameters)?;
+        Ok(Self { blocks, plan, ..Self::new(step, layer, numbers) })
+    }
+
     /// Whether it is this layer, perhaps at other sizes.
     pub(crate) fn is(&self, layer: &Layer) -> bool {
         self.weight == layer.weight && self.shape == (layer.n_rows(), layer.n_cols())
@@ -85,10 +110,13 @@ impl Resident {
     ) -> Result<(Vec<Dispatch>, LayerPlan), GpuError> {
         let (mut all, mut plan) = (Vec::new(), self.plan.clone());
         for block in &self.blocks {
-            let dispatch = binder.block(step, layer, &block.layout, &block.weights, &self.epilogue)?;
+            let dispatch = binder.block(step, layer, &block.layout, &block.weights, &self.numbers)?;
             plan.form = match dispatch.shader {
                 _ if !block.decoding.is_empty() => "coded",
                 Shader::Tile => "tile",
+                Shader::Int8Tile => "int8 tile",
+                _ if layer.quantiser.is_some() && block.layout.is_fields => "int8 fields",
+                _ if layer.quantiser.is_some() => "int8 map",
                 _ if block.layout.is_fields => "fields",
                 _ => "map",
             };

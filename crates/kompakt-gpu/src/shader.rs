@@ -33,6 +33,14 @@ pub(crate) enum Shader {
     Recurrent,
     /// Tiles of the tier `stream`, into rows as other shaders read them.
     Decode,
+    /// Floats to bytes.
+    Quantise,
+    /// `MatrixVector`, `Convolution` and `Tile` over bytes.
+    Int8Vector,
+    Int8Convolution {
+        positions: u32,
+    },
+    Int8Tile,
 }
 
 /// The variant of a shader for a device.
@@ -42,6 +50,8 @@ pub(crate) struct Variant {
     pub(crate) subgroups: bool,
     /// With values of 16 bits.
     pub(crate) half: bool,
+    /// With products of four bytes at once.
+    pub(crate) packed: bool,
 }
 
 /// Lanes of a workgroup, in every shader.
@@ -73,6 +83,10 @@ impl Shader {
             Self::TopK => "top_k",
             Self::Recurrent => "recurrent",
             Self::Decode => "decode",
+            Self::Quantise => "quantise",
+            Self::Int8Vector => "int8_vector",
+            Self::Int8Convolution { .. } => "int8_convolution",
+            Self::Int8Tile => "int8_tile",
         }
     }
 
@@ -83,6 +97,11 @@ impl Shader {
         const INDEX: &str = include_str!("shaders/index.wgsl");
         const LAYER: &str = include_str!("shaders/layer.wgsl");
         const VALUES: &str = include_str!("shaders/values.wgsl");
+        const INT8: &str = include_str!("shaders/int8.wgsl");
+        let dot = match variant.packed {
+            true => include_str!("shaders/dot_packed.wgsl"),
+            false => include_str!("shaders/dot_portable.wgsl"),
+        };
         let lanes = match variant.subgroups {
             true => include_str!("shaders/lanes_subgroup.wgsl"),
             false => include_str!("shaders/lanes_portable.wgsl"),
@@ -113,13 +132,21 @@ impl Shader {
             Self::TopK => &[include_str!("shaders/top_k.wgsl")],
             Self::Recurrent => &[lanes, ACTIVATION, LAYER, include_str!("shaders/recurrent.wgsl")],
             Self::Decode => &[lanes, include_str!("shaders/decode.wgsl")],
+            Self::Quantise => &[include_str!("shaders/quantise.wgsl")],
+            Self::Int8Vector => {
+                &[lanes, ACTIVATION, LAYER, dot, INT8, include_str!("shaders/int8_vector.wgsl")]
+            }
+            Self::Int8Convolution { .. } => {
+                &[lanes, ACTIVATION, LAYER, dot, INT8, include_str!("shaders/int8_convolution.wgsl")]
+            }
+            Self::Int8Tile => &[ACTIVATION, LAYER, dot, INT8, include_str!("shaders/int8_tile.wgsl")],
         };
         let mut text = String::new();
         if variant.half {
             text += "enable f16;\n";
         }
         text += if variant.half { "alias value = f16;\n" } else { "alias value = f32;\n" };
-        if let Self::Convolution { positions } = self {
+        if let Self::Convolution { positions } | Self::Int8Convolution { positions } = self {
             text += &format!("const POSITIONS: u32 = {positions}u;\n");
         }
         if let Self::Recurrent = self {
@@ -159,7 +186,7 @@ mod tests {
         valid::{Capabilities, ValidationFlags, Validator},
     };
 
-    const ALL: [Shader; 20] = [
+    const ALL: [Shader; 25] = [
         Shader::MatrixVector,
         Shader::Convolution { positions: 1 },
         Shader::Convolution { positions: 4 },
@@ -180,6 +207,11 @@ mod tests {
         Shader::TopK,
         Shader::Recurrent,
         Shader::Decode,
+        Shader::Quantise,
+        Shader::Int8Vector,
+        Shader::Int8Convolution { positions: 1 },
+        Shader::Int8Convolution { positions: 4 },
+        Shader::Int8Tile,
     ];
 
     /// Every shader is valid with what WebGPU has, beyond which only subgroups and 16-bit floats are used, and within the
@@ -187,8 +219,9 @@ mod tests {
     #[test]
     fn shaders_are_within_the_limits_of_webgpu() {
         for shader in ALL {
-            for (subgroups, half) in [(false, false), (false, true), (true, false), (true, true)] {
-                let source = shader.source(Variant { subgroups, half });
+            for bits in 0..8 {
+                let [subgroups, half, packed] = [1, 2, 4].map(|bit| bits & bit != 0);
+                let source = shader.source(Variant { subgroups, half, packed });
                 let name = shader.name();
                 let module = match naga::front::wgsl::parse_str(&source) {
                     Ok(module) => module,

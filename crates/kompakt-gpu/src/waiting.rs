@@ -150,10 +150,11 @@ mod timer {
     impl Timer {
         fn start(limit: Duration) -> Option<Self> {
             let set = function("setTimeout")?;
+            let milliseconds = JsValue::from(limit.as_secs_f64() * 1e3);
             let mut number = JsValue::UNDEFINED;
             let rings = Promise::new(&mut |ring, _| {
-                let given = set.call2(&JsValue::UNDEFINED, &ring, &(limit.as_secs_f64() * 1e3).into());
-                number = given.unwrap_or_default();
+                let ring: &JsValue = &ring;
+                number = set.call2(&JsValue::UNDEFINED, ring, &milliseconds).unwrap_or_default();
             });
             Some(Self { number, rings: JsFuture::from(rings) })
         }

@@ -11,7 +11,7 @@ use kompakt_format::SectionKind;
 use kompakt_runtime::{Parameters, RowWeights, RuntimeError, program::ParameterId};
 
 /// The density from which a layer has a field for each weight, where that suits its shader.
-const DENSE_FROM: f64 = 0.6;
+pub(crate) const DENSE_FROM: f64 = 0.6;
 
 /// A receiver of blocks.
 pub(crate) type Take<'t> = &'t mut dyn FnMut(Block) -> Result<(), GpuError>;
@@ -51,7 +51,8 @@ pub(crate) fn blocks(
     builder.finish().map_or(Ok(()), take)
 }
 
-fn push(
+/// Adds a row, as [`Builder::push`], and hands over the block before it if it does not fit.
+pub(crate) fn push(
     builder: &mut Builder,
     columns: &[u32],
     weights: RowWeights<'_>,

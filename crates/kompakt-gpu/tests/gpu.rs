@@ -9,6 +9,7 @@ mod gpu {
     mod answers;
     mod budget;
     mod decode;
+    mod int8;
     mod limits;
     mod memory;
     mod network;

@@ -33,7 +33,12 @@ struct Layer {
     // Of a recurrent layer.
     cell: u32,
     is_reverse: u32,
-    unused: u32,
+    // Of a layer over bytes: words from the table of a row to the next (0: all have the same), and four bytes of 0.
+    table_words: u32,
+    zeros: u32,
+    unused_a: u32,
+    unused_b: u32,
+    unused_c: u32,
 }
 
 @group(0) @binding(0) var<uniform> layer: Layer;
