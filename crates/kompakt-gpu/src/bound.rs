@@ -164,7 +164,8 @@ impl Binder<'_> {
         buffers: &[&Buffer],
         n_groups: usize,
     ) -> Result<Dispatch, GpuError> {
-        let pipeline = self.gpu.pipeline(Shader::Decode, Variant { half: false, packed: true, ..self.variant });
+        let pipeline =
+            self.gpu.pipeline(Shader::Decode, Variant { half: false, packed: true, ..self.variant });
         let numbers = self.filled(step, numbers, BufferUsages::UNIFORM)?;
         let all: Vec<&Buffer> = [&numbers].into_iter().chain(buffers.iter().copied()).collect();
         let bindings = self.bindings(step, &pipeline, &all);

@@ -57,8 +57,7 @@ pub(crate) fn quantisers(container: &Container<'_>) -> Result<Vec<(String, Quant
     if ranges.is_empty() && !ranged_values(graph).is_empty() {
         return Err(RuntimeError::NoRanges.into());
     }
-    let layers =
-        graph.nodes().iter().filter(|node| matches!(node.op, Op::Linear { .. } | Op::Conv2d { .. }));
+    let layers = graph.nodes().iter().filter(|node| matches!(node.op, Op::Linear { .. } | Op::Conv2d { .. }));
     let of = |node: &kompakt_graph::Node| {
         let range = ranges.iter().find(|range| range.value == node.inputs[0])?;
         Some((node.name.clone(), Quantiser::new(range.low, range.high)))

@@ -37,14 +37,7 @@ impl Prepared<'_> {
     /// The same without the file, unless layers are streamed from it at every run.
     pub(crate) fn without_file(self) -> Option<Prepared<'static>> {
         let Self { max_batch, ports, stages, values, slots, parameters } = self;
-        parameters.is_none().then_some(Prepared {
-            max_batch,
-            ports,
-            stages,
-            values,
-            slots,
-            parameters: None,
-        })
+        parameters.is_none().then_some(Prepared { max_batch, ports, stages, values, slots, parameters: None })
     }
 
     /// Runs a batch, in parts of at most [`max_batch`](Self::max_batch) images.

@@ -89,8 +89,7 @@ fn one_layer(gpu: &Gpu, shape: &[usize], op: &Op, (density, n_levels): (f32, usi
     let what = format!("{op:?} {density} {n_levels} {max_batch}");
     let n = 3;
     // Some are beyond the range.
-    let x: Vec<f32> =
-        numbers(4, shape.iter().product::<usize>() * n).iter().map(|v| v * 1.1 + 0.3).collect();
+    let x: Vec<f32> = numbers(4, shape.iter().product::<usize>() * n).iter().map(|v| v * 1.1 + 0.3).collect();
     let expected_bytes = with_weights_of_bytes(&model);
     let expected_model = Model::from_bytes(&expected_bytes).unwrap();
     let mut expected = Session::new(&expected_model, &SessionOptions::default()).unwrap();
