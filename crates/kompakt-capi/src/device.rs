@@ -42,7 +42,7 @@ impl From<GpuError> for Failure {
     }
 }
 
-/// As kompakt_open, on a device. `options` may be null; of them a GPU takes `max_batch`, `in_memory` and `verify`.
+/// As kompakt_open, on a device. `options` may be null; of them a GPU takes `max_batch`, `in_memory`, `verify` and `int8`.
 ///
 /// A device that is not there, or too small, is an error whose text says what this machine has; only `auto` falls back on
 /// the processor. A library that was built without the feature `gpu` has the processor alone.

@@ -50,14 +50,16 @@ def load(
         the ranges that this needs (``kompakt calibrate``, ``kompakt compress --activations int8``).
     sizes
         Sizes that the file leaves open, by name (`Model.open_sizes` has them with their ranges); those that are not given are
-        as they are stored. Arrays of other lengths change them at a run, which then plans anew; a GPU runs at one size.
+        as they are stored. Arrays of other lengths change them at a run, which then plans anew; on a GPU the weights stay
+        where they are.
     in_memory
         Read the file instead of mapping it.
     verify
         Check every checksum and the content hash first.
     device
         ``"cpu"``, ``"gpu"``, ``"gpu:NAME"`` (a part of a name that `devices` returns), or ``"auto"``: a GPU where there is
-        one that is not software, else the processor. Of the options above a GPU takes `max_batch`, `in_memory` and `verify`.
+        one that is not software, else the processor. Of the options above a GPU takes `max_batch`,
+        `activations`, `sizes`, `in_memory` and `verify`.
     vram
         On a GPU: the most bytes of video memory. Layers that do not fit are brought from the file at every run.
     half
