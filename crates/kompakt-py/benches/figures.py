@@ -1,6 +1,7 @@
-"""What Python adds to the time of the Rust code:  python figures.py [PROGRAM]
+"""What Python adds to the time of the Rust code:  python figures.py [PROGRAM] [--model FILE.onnx OPTIONS...]
 
 Times are minima of runs that alternate. PROGRAM is the command line that `compress` is compared with, by default the one in the wheel.
+With --model only `compress` is measured, on that file and with these options of the command line: ``--data mnist --max-drop 0.5``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import numpy as np
 import kompakt
 
 IMPORT = "import time; t = time.perf_counter(); import kompakt; kompakt.load; print(time.perf_counter() - t)"
-COMPRESS = "import sys, kompakt; kompakt.compress(sys.argv[1], sys.argv[2], progress=False)"
+COMPRESS = "import json, sys, kompakt; kompakt.compress(sys.argv[1], sys.argv[2], progress=False, **json.loads(sys.argv[3]))"
+ROUNDS = 5
 
 
 def lenet5(random: np.random.Generator) -> tuple[dict[str, np.ndarray], dict[str, object]]:
@@ -57,8 +59,27 @@ def cpu_seconds(command: Sequence[str]) -> float:
     return used.ru_utime + used.ru_stime
 
 
+def compare(program: Sequence[str], onnx: str, folder: Path, options: Sequence[str]) -> None:
+    """Processor seconds of `compress` by Python and by the command line."""
+    pairs = dict(zip([word[2:].replace("-", "_") for word in options[::2]], options[1::2], strict=True))
+    numbers = {name: float(value) if name in ("max_drop", "target_ratio", "noise") else value for name, value in pairs.items()}
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        ours.append(cpu_seconds([sys.executable, "-c", COMPRESS, onnx, str(folder / "a.kompakt"), json.dumps(numbers)]))
+        theirs.append(cpu_seconds([*program, "compress", onnx, "-o", str(folder / "b.kompakt"), "--quiet", *options]))
+    assert (folder / "a.kompakt").read_bytes() == (folder / "b.kompakt").read_bytes()
+    ratio = min(ours) / min(theirs) - 1
+    print(f"compress: Python {min(ours):.2f} s, command line {min(theirs):.2f} s of a processor: {ratio:+.1%}")
+
+
 def main() -> None:
-    program = sys.argv[1:] or [sys.executable, "-m", "kompakt"]
+    words = sys.argv[1:]
+    at = words.index("--model") if "--model" in words else len(words)
+    program = words[:at] or [sys.executable, "-m", "kompakt"]
+    if at < len(words):
+        with tempfile.TemporaryDirectory() as name:
+            compare(program, words[at + 1], Path(name), words[at + 2 :])
+        return
     imports = [float(subprocess.check_output([sys.executable, "-c", IMPORT])) for _ in range(10)]
     print(f"import kompakt: {1e3 * min(imports):.1f} ms")
     with tempfile.TemporaryDirectory() as name:
@@ -79,11 +100,7 @@ def main() -> None:
         times = " µs, ".join(f"{what} {1e6 * min(found):.1f}" for what, found in (("Rust", rust), ("Python", python), ("with out=", into)))
         print(f"one run of LeNet-5: {times} µs; Python adds {1e6 * (min(python) - min(rust)):.1f} µs")
 
-        ours, theirs = [], []
-        for _ in range(5):
-            ours.append(cpu_seconds([sys.executable, "-c", COMPRESS, str(onnx), str(folder / "a.kompakt")]))
-            theirs.append(cpu_seconds([*program, "compress", str(onnx), "-o", str(folder / "b.kompakt"), "--quiet"]))
-        print(f"compress LeNet-5: Python {min(ours):.2f} s, command line {min(theirs):.2f} s of a processor: {min(ours) / min(theirs) - 1:+.1%}")
+        compare(program, str(onnx), folder, [])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,12 @@
 //! Compression of a network into a small file: the work of `kompakt compress`, by the same functions.
 
-use crate::{background, container::tier_of, error};
+use crate::{
+    background,
+    container::{packing, tier_of},
+    error,
+};
 use anyhow::Result;
-use kompakt::library::{self, Data};
+use kompakt::library::{self, Data, Reading};
 use kompakt_compress::{
     Activations, CompressError, Compressed, Metric, Options, check_after, check_before, check_file, compress,
     without_loss,
@@ -10,6 +14,7 @@ use kompakt_compress::{
 use kompakt_data::{Dataset, Labelling, Values};
 use kompakt_format::Tier;
 use kompakt_model::Parameter;
+use kompakt_pack::{InMemory, PackError, write_to};
 use pyo3::{
     buffer::PyBuffer,
     exceptions::PyValueError,
@@ -18,8 +23,18 @@ use pyo3::{
 };
 use std::path::PathBuf;
 
-/// A network's file, that of its graph, shapes of inputs by name, whether it is checked, names of its classes.
-type Network = (PathBuf, Option<PathBuf>, Vec<(String, Vec<usize>)>, bool, Vec<String>);
+/// A network's file, that of its graph, what an ONNX file leaves open, whether it is checked, names of its classes.
+#[derive(FromPyObject)]
+pub(crate) struct Network {
+    path: PathBuf,
+    graph: Option<PathBuf>,
+    shapes: Vec<(String, Vec<usize>)>,
+    max_sizes: Vec<(String, usize)>,
+    fixed: bool,
+    values: Vec<(String, Vec<f32>)>,
+    check: bool,
+    classes: Vec<String>,
+}
 
 /// Images of one shape, with labels or without.
 #[derive(FromPyObject)]
@@ -64,13 +79,14 @@ pub(crate) struct Wish {
 
 /// Compresses a network.
 #[pyfunction]
-#[pyo3(signature = (network, data, wish, tier, tell))]
+#[pyo3(signature = (network, data, wish, tier, scan, tell))]
 pub(crate) fn compress_network<'py>(
     py: Python<'py>,
     network: Network,
     data: Option<Judged>,
     wish: Wish,
     tier: &str,
+    scan: Option<PathBuf>,
     tell: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let tier = tier_of(tier)?;
@@ -79,7 +95,7 @@ pub(crate) fn compress_network<'py>(
         Some((source, n, ignored, prep)) => Some((source.read(py)?, n, ignored, prep)),
     };
     let made =
-        background::run(py, tell.as_ref(), move |progress| work(network, data, &wish, tier, progress))?;
+        background::run(py, tell.as_ref(), move |progress| work(network, data, &wish, tier, scan, progress))?;
     described(py, made.map_err(|e| error::of_command(&e))?)
 }
 
@@ -89,18 +105,41 @@ pub(crate) fn pack_network<'py>(
     py: Python<'py>,
     network: Network,
     tier: &str,
+    minimal: bool,
+    compact: bool,
+    keep_order: bool,
+    self_test: usize,
 ) -> PyResult<(Bound<'py, PyBytes>, Vec<String>)> {
-    let tier = tier_of(tier)?;
+    let options = packing(tier, minimal, compact)?;
+    if self_test > 0 && options.minimal {
+        return Err(PyValueError::new_err("self_test excludes minimal and compact, which leave self-tests out"));
+    }
     let made = background::run(py, None, move |_| -> Result<(Vec<u8>, Vec<String>)> {
         let model = without_loss(&read(network)?);
         let is_dense = |name: &str| matches!(model.parameters.get(name), Some(Parameter::Dense { .. }));
         let dense = model.graph.weights().filter(|p| is_dense(&p.name)).map(|p| p.name.clone()).collect();
-        let bytes = kompakt_compress::packed(&model, tier).map_err(library::compress_error)?;
+        let bytes = packed(model, &options, keep_order, self_test)
+            .map_err(|error| library::compress_error(error.into()))?;
         check_file(&bytes).map_err(library::compress_error)?;
         Ok((bytes, dense))
     })?;
     let (bytes, dense) = made.map_err(|e| error::of_command(&e))?;
     Ok((PyBytes::new(py, &bytes), dense))
+}
+
+fn packed(
+    model: kompakt_model::Model,
+    options: &kompakt_pack::Options,
+    keep_order: bool,
+    self_test: usize,
+) -> Result<Vec<u8>, PackError> {
+    let mut source = if keep_order { InMemory::new(model)? } else { InMemory::ordered(model)? };
+    if self_test > 0 {
+        source.add_self_tests(self_test)?;
+    }
+    let mut bytes = Vec::new();
+    write_to(&mut source, options, &mut bytes, &|_, _| ())?;
+    Ok(bytes)
 }
 
 /// Refuses a place that a result cannot be written to, or that would replace an input.
@@ -116,8 +155,9 @@ pub(crate) fn write_whole(py: Python<'_>, output: PathBuf, bytes: &[u8]) -> PyRe
     py.detach(|| library::write_whole(&output, bytes)).map_err(|e| error::of_command(&e))
 }
 
-fn read((path, graph, shapes, is_checked, classes): Network) -> Result<kompakt_model::Model> {
-    let mut model = library::network(path, graph, shapes, is_checked)?;
+fn read(network: Network) -> Result<kompakt_model::Model> {
+    let Network { path, graph, shapes, max_sizes, fixed, values, check, classes } = network;
+    let mut model = library::network(path, graph, Reading { shapes, max_sizes, fixed, values, is_checked: check })?;
     if !classes.is_empty() {
         model.labels = classes;
     }
@@ -129,8 +169,11 @@ fn work(
     data: Option<(Data, usize, bool, Option<String>)>,
     wish: &Wish,
     tier: Tier,
+    scan: Option<PathBuf>,
     progress: &(dyn Fn(&str, f64) + Sync),
 ) -> Result<Made> {
+    let known = scan.as_deref().map(library::read_scan).transpose()?.flatten();
+    let is_known = known.is_some();
     progress("reading the network", 0.0);
     let mut model = read(network)?;
     let ratio = wish.ratio.map(|ratio| (model.dense_bytes() as f64 / ratio) as u64);
@@ -152,7 +195,10 @@ fn work(
     }
     let (seen, validation) = (pictures.as_ref().map(|p| &p.seen), pictures.as_ref().map(|p| &p.validation));
     let made =
-        compress(&model, &options, seen, validation, None, progress).map_err(library::compress_error)?;
+        compress(&model, &options, seen, validation, known, progress).map_err(library::compress_error)?;
+    if let (Some(path), Some(scan)) = (scan.filter(|_| !is_known), &made.scan) {
+        library::write_scan(&path, scan)?;
+    }
     check_after(&made.outcome, options.target).map_err(library::compress_error)?;
     check_file(&made.packed).map_err(library::compress_error)?;
     let missed = (!made.outcome.met).then(|| options.missed(&made.outcome));
@@ -167,7 +213,7 @@ fn work(
 }
 
 impl Source {
-    fn read(self, py: Python<'_>) -> PyResult<Data> {
+    pub(crate) fn read(self, py: Python<'_>) -> PyResult<Data> {
         Ok(match self {
             Self::Named(source, judge) => Data::Named { source, judge },
             Self::Here(seen, validation) => {

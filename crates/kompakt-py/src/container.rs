@@ -1,9 +1,10 @@
 //! A file for inspection, not for running.
 
-use crate::error;
+use crate::{background, compress::Source, error};
 use kompakt::library;
 use kompakt_format::{Container as Parsed, Tier};
 use kompakt_import::onnx;
+use kompakt_micro::Input;
 use kompakt_pack::{Options, Packed, unpack, write_to};
 use kompakt_runtime::{Model, Session, SessionOptions};
 use pyo3::{
@@ -111,9 +112,67 @@ impl Container {
         Ok(PyBytes::new(py, &made?))
     }
 
+    /// Source of that name: C and its header, or the library of a Rust crate and its manifest.
+    fn source(&self, py: Python<'_>, name: &str, bytes: bool, rust: bool) -> PyResult<(String, String)> {
+        let parsed = self.parsed()?;
+        let input = if bytes { Input::Bytes } else { Input::Floats };
+        let made = py.detach(|| match rust {
+            true => kompakt_micro::rust_crate(&parsed, name, input).map(|made| (made.code, made.manifest)),
+            false => kompakt_micro::c_source(&parsed, name, input).map(|made| (made.code, made.header)),
+        });
+        made.map_err(error::of_input)
+    }
+
+    /// The bytes of the file.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, self.parsed()?.bytes()))
+    }
+
+    /// The bytes of the same file with the ranges of the values that its layers read.
+    fn calibrate<'py>(
+        &self,
+        py: Python<'py>,
+        data: Option<Source>,
+        prep: Option<String>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let data = data.map(|data| data.read(py)).transpose()?;
+        let bytes = self.parsed()?.bytes().to_vec();
+        let made = background::run(py, None, move |progress| -> anyhow::Result<Vec<u8>> {
+            let mut model = unpack(&Parsed::parse(&bytes)?, false, &|_, _| ())
+                .map_err(|error| library::compress_error(error.into()))?;
+            let pictures = match data {
+                Some(data) => library::pictures(&mut model, data, 1, true, prep)?,
+                None => None,
+            };
+            let seen = pictures.as_ref().map(|pictures| &pictures.seen);
+            kompakt_compress::calibrated(&bytes, seen, progress).map_err(library::compress_error)
+        })?;
+        Ok(PyBytes::new(py, &made.map_err(|e| error::of_command(&e))?))
+    }
+
+    /// The patch that makes another file of this one.
+    fn patch<'py>(&self, py: Python<'py>, newer: &Self) -> PyResult<Bound<'py, PyBytes>> {
+        let (old, new) = (self.parsed()?, newer.parsed()?);
+        let made = py.detach(|| kompakt_delta::diff(old.bytes(), new.bytes()));
+        Ok(PyBytes::new(py, &made.map_err(error::of_input)?))
+    }
+
+    /// The file that a patch makes of this one.
+    fn patched<'py>(&self, py: Python<'py>, patch: Vec<u8>) -> PyResult<Bound<'py, PyBytes>> {
+        let old = self.parsed()?;
+        let made = py.detach(|| kompakt_delta::patch(old.bytes(), &patch));
+        Ok(PyBytes::new(py, &made.map_err(error::of_input)?))
+    }
+
     /// The bytes of the same content in another tier.
-    fn repack<'py>(&self, py: Python<'py>, tier: &str, minimal: bool) -> PyResult<Bound<'py, PyBytes>> {
-        let options = Options { minimal, ..Options::new(tier_of(tier)?) };
+    fn repack<'py>(
+        &self,
+        py: Python<'py>,
+        tier: &str,
+        minimal: bool,
+        compact: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let options = packing(tier, minimal, compact)?;
         let parsed = self.parsed()?;
         let made = py.detach(|| {
             let mut bytes = Vec::new();
@@ -136,6 +195,16 @@ impl Container {
             From::File(model) => model.container().map_err(error::of_runtime),
             From::Bytes(bytes) => Parsed::parse(bytes).map_err(error::of_input),
         }
+    }
+}
+
+/// How a file is to be written; `compact` implies `minimal`.
+pub(crate) fn packing(tier: &str, minimal: bool, compact: bool) -> PyResult<Options> {
+    let options = Options::new(tier_of(tier)?);
+    match compact {
+        false => Ok(Options { minimal, ..options }),
+        true if options.tier == Tier::Smallest => Ok(options.compact()),
+        true => Err(PyValueError::new_err("compact is a form of the tier 'smallest' alone")),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
 use kompakt_gpu::{Decode, Device, GpuOptions};
 use kompakt_graph::Symbol;
 use kompakt_runtime::{
-    Activations, Model as File, OwnedSession, Port, PublicKey, RuntimeError, Session, SessionOptions,
+    Activations, Isa, Model as File, OwnedSession, Port, PublicKey, RuntimeError, Session, SessionOptions,
 };
 use pyo3::{
     exceptions::{PyRuntimeError, PyValueError},
@@ -39,12 +39,14 @@ struct Options {
     ram: Option<usize>,
     activations: String,
     sizes: Vec<(String, usize)>,
+    from_file: bool,
     in_memory: bool,
     verify: bool,
     device: Device,
     vram: Option<u64>,
     half: bool,
     decode: Decode,
+    isa: Option<String>,
     require_signature: Option<String>,
 }
 
@@ -58,8 +60,9 @@ impl Model {
     /// `stream` is decoded: "load", "run" or "host"; of the other options it takes `max_batch`. `require_signature` is the text of a public key that must have signed the file.
     #[new]
     #[pyo3(signature = (
-        path, *, threads = 1, max_batch = 1, ram = None, activations = "f32", sizes = None, in_memory = false,
-        verify = true, device = "cpu", vram = None, half = false, decode = "load", require_signature = None
+        path, *, threads = 1, max_batch = 1, ram = None, activations = "f32", sizes = None, from_file = false,
+        in_memory = false, verify = true, device = "cpu", vram = None, half = false, decode = "load", isa = None,
+        require_signature = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python has them by name")]
     fn new(
@@ -70,12 +73,14 @@ impl Model {
         ram: Option<usize>,
         activations: &str,
         sizes: Option<Bound<'_, PyDict>>,
+        from_file: bool,
         in_memory: bool,
         verify: bool,
         device: &str,
         vram: Option<u64>,
         half: bool,
         decode: &str,
+        isa: Option<String>,
         require_signature: Option<String>,
     ) -> PyResult<Self> {
         let key =
@@ -84,6 +89,7 @@ impl Model {
         let activations = activations.to_string();
         let device: Device = device.parse().map_err(PyValueError::new_err)?;
         let decode: Decode = decode.parse().map_err(PyValueError::new_err)?;
+        let instructions = isa.as_deref().map(instruction_set).transpose()?;
         let (threads, max_batch) = (threads.max(1), max_batch.max(1));
         let sizes = sizes.iter().flatten().map(|(name, size)| Ok((name.extract()?, size.extract()?)));
         let sizes = sizes.collect::<PyResult<Vec<(String, usize)>>>()?;
@@ -103,7 +109,8 @@ impl Model {
             let open_sizes = file.open_sizes().to_vec();
             let mut options = SessionOptions::default();
             (options.threads, options.max_batch, options.ram_budget) = (threads, max_batch, ram);
-            options.activations = numbers;
+            (options.activations, options.from_file) = (numbers, from_file);
+            options.isa = instructions.unwrap_or_else(Isa::best);
             options.sizes.clone_from(&sizes);
             let mut gpu = GpuOptions::default();
             (gpu.vram_budget, gpu.half, gpu.decode) = (vram, half, decode);
@@ -118,12 +125,14 @@ impl Model {
                 ram,
                 activations,
                 sizes,
+                from_file,
                 in_memory,
                 verify,
                 device,
                 vram,
                 half,
                 decode,
+                isa,
                 require_signature,
             };
             let session = Mutex::new(session);
@@ -285,12 +294,14 @@ impl Model {
         let sizes = PyDict::new(py);
         self.options.sizes.iter().try_for_each(|(name, size)| sizes.set_item(name, size))?;
         options.set_item("sizes", sizes)?;
+        options.set_item("from_file", self.options.from_file)?;
         options.set_item("in_memory", self.options.in_memory)?;
         options.set_item("verify", self.options.verify)?;
         options.set_item("device", self.options.device.to_string())?;
         options.set_item("vram", self.options.vram)?;
         options.set_item("half", self.options.half)?;
         options.set_item("decode", self.options.decode.to_string())?;
+        options.set_item("isa", &self.options.isa)?;
         options.set_item("require_signature", &self.options.require_signature)?;
         Ok(((self.path.clone(),), options))
     }
@@ -393,6 +404,14 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// An instruction set of this machine.
+fn instruction_set(name: &str) -> PyResult<Isa> {
+    Isa::by_name(name).ok_or_else(|| {
+        let all: Vec<&str> = Isa::available().map(Isa::name).collect();
+        PyValueError::new_err(format!("isa {name:?}: this machine has {}", all.join(", ")))
+    })
 }
 
 fn shapes(inputs: &[Input]) -> Vec<&[usize]> {

@@ -130,6 +130,29 @@ def test_networks_that_are_none(tmp_path: Path, network) -> None:
         kompakt.compress(wrong, graph=network.graph, progress=False)
 
 
+def test_what_is_known_of_the_layers_is_kept(network, tmp_path: Path) -> None:
+    scan = tmp_path / "scan.json"
+    first = small(network, target_size=2500, scan=scan)
+    before = scan.read_bytes()
+    assert small(network, target_size=2500, scan=scan).packed == first.packed == small(network, target_size=2500).packed
+    assert scan.read_bytes() == before
+    scan.write_text("nonsense")
+    with pytest.raises(ValueError, match="no scan"):
+        small(network, scan=scan)
+
+
+def test_how_an_onnx_file_is_read(packed: Path, tmp_path: Path) -> None:
+    onnx = tmp_path / "a.onnx"
+    kompakt.open(packed).export(onnx)
+    with pytest.raises(ValueError, match="nothing"):
+        kompakt.compress(onnx, input_value={"nothing": 3}, progress=False)
+    with pytest.raises(ValueError, match="numbers"):
+        kompakt.compress(onnx, input_value={"x": np.inf}, progress=False)
+    with pytest.raises(ValueError, match="exclude"):
+        kompakt.compress(onnx, fixed=True, max_size={"n": 3}, progress=False)
+    assert kompakt.compress(onnx, fixed=True, progress=False).n_bytes > 0
+
+
 def test_an_input_is_never_overwritten(network, packed: Path, tmp_path: Path) -> None:
     onnx = tmp_path / "a.onnx"
     kompakt.open(packed).export(onnx)

@@ -49,6 +49,62 @@ def test_tiers_hold_the_same(packed: Path, tmp_path: Path) -> None:
     assert minimal.n_bytes < file.n_bytes and minimal.provenance == []
 
 
+def test_the_compact_form_is_the_smallest(packed: Path, tmp_path: Path) -> None:
+    file = kompakt.open(packed)
+    minimal, compact = file.repack("smallest", minimal=True), file.repack("smallest", tmp_path / "c.kompakt", compact=True)
+    assert compact.n_bytes < minimal.n_bytes and compact.content_hash == file.content_hash
+    x = np.ones(64, np.float32)
+    assert np.array_equal(kompakt.load(tmp_path / "c.kompakt").run(x), kompakt.load(packed).run(x))
+    with pytest.raises(ValueError, match="compact is a form of the tier 'smallest'"):
+        file.repack("stream", compact=True)
+
+
+def test_bytes_of_a_file_are_its_bytes(packed: Path) -> None:
+    minimal = kompakt.open(packed).repack("smallest", minimal=True)
+    assert kompakt.File.from_bytes(minimal.to_bytes()).to_bytes() == minimal.to_bytes()
+    assert len(minimal.to_bytes()) == minimal.n_bytes and kompakt.open(packed).to_bytes() == packed.read_bytes()
+
+
+def test_source_in_c_and_rust(packed: Path, tmp_path: Path) -> None:
+    file = kompakt.open(packed)
+    file.export(tmp_path / "digits.c")
+    assert "digits_run" in (tmp_path / "digits.h").read_text() and "digits_run" in (tmp_path / "digits.c").read_text()
+    file.export(tmp_path / "crate", to="rust", bytes=True)
+    assert "crate" in (tmp_path / "crate/Cargo.toml").read_text() and "u8" in (tmp_path / "crate/src/lib.rs").read_text()
+    for path, options in (("1.c", {}), ("a.onnx", {"bytes": True}), ("a", {"to": "fortran"})):
+        with pytest.raises(ValueError):
+            file.export(tmp_path / path, **options)
+    assert {path.name for path in tmp_path.iterdir()} == {"digits.c", "digits.h", "crate"}
+
+
+def test_ranges_for_integers(packed: Path, network, tmp_path: Path) -> None:
+    file = kompakt.open(packed)
+    with pytest.raises(ValueError, match="ranges"):
+        kompakt.load(packed, activations="int8")
+    for data in (None, network.x, [network.x[:100]]):
+        made = file.calibrate(tmp_path / "a.kompakt", data=data)
+        assert made.content_hash == file.content_hash and made.n_bytes > file.n_bytes
+        found = kompakt.load(made.path, activations="int8").run(network.x)
+        assert (found.argmax(1) == kompakt.load(packed).run(network.x).argmax(1)).mean() > 0.9
+    with pytest.raises(ValueError, match="the network takes"):
+        file.calibrate(data=network.x[:, 1:])
+
+
+def test_a_patch_makes_the_newer_edition(packed: Path, fixtures: Path, tmp_path: Path) -> None:
+    newer = kompakt.open(packed)
+    older = newer.repack("stream")
+    patch = older.patch(newer)
+    assert len(patch) < newer.n_bytes and older.patched(patch, tmp_path / "n.kompakt").n_bytes == newer.n_bytes
+    assert (tmp_path / "n.kompakt").read_bytes() == packed.read_bytes()
+    for wrong in (b"", patch[:-1], packed.read_bytes()):
+        with pytest.raises(ValueError):
+            older.patched(wrong)
+    with pytest.raises(ValueError):
+        kompakt.open(fixtures / "perceptron-stream.kompakt").patched(patch)
+    with pytest.raises(ValueError, match="smallest"):
+        newer.patch(older)
+
+
 def test_files_differ(packed: Path, fixtures: Path) -> None:
     assert any("graph" in line for line in kompakt.diff(packed, fixtures / "perceptron-stream.kompakt"))
 

@@ -148,6 +148,15 @@ def test_a_model_is_pickled_by_its_path(packed: Path, network) -> None:
     assert again.path == model.path and np.array_equal(again.run(network.x[:4]), model.run(network.x[:4]))
 
 
+def test_layers_run_from_the_file_and_on_any_instruction_set(packed: Path, network) -> None:
+    wanted = kompakt.load(packed).run(network.x)
+    for options in ({"from_file": True}, {"isa": "scalar"}, {"isa": "portable"}):
+        model = pickle.loads(pickle.dumps(kompakt.load(packed, **options)))
+        np.testing.assert_allclose(model.run(network.x), wanted, rtol=0, atol=1e-5 * abs(wanted).max())
+    with pytest.raises(ValueError, match="this machine has"):
+        kompakt.load(packed, isa="z80")
+
+
 def test_a_budget_too_small_says_what_is_the_least(packed: Path) -> None:
     with pytest.raises(ValueError, match="least possible"):
         kompakt.load(packed, ram=10)

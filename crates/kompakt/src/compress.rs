@@ -294,7 +294,7 @@ fn options(arguments: &Arguments, dense_bytes: u64) -> Result<Options> {
 }
 
 /// The scan in a file, or none where there is no file.
-fn read_scan(path: &Path) -> Result<Option<Scan>> {
+pub(crate) fn read_scan(path: &Path) -> Result<Option<Scan>> {
     if !path.exists() {
         return Ok(None);
     }

@@ -3,6 +3,7 @@
 use crate::{
     NamedSize, foreign,
     input::{present, read_graph},
+    library::Reading,
     network::sane,
     output::Output,
     process::{Failure, exit},
@@ -86,14 +87,14 @@ impl std::str::FromStr for InputValue {
 }
 
 impl OnnxArguments {
-    /// Shapes by name, the empty name for the only input.
-    pub(crate) fn new(shapes: Vec<(String, Vec<usize>)>, is_checked: bool) -> Self {
-        let input_shape = shapes.into_iter().map(|(name, shape)| InputShape(name, shape)).collect();
+    /// The values that the command line's options would have.
+    pub(crate) fn new(reading: Reading) -> Self {
+        let Reading { shapes, max_sizes, fixed, values, is_checked } = reading;
         Self {
-            input_shape,
-            max_size: Vec::new(),
-            fixed: false,
-            input_value: Vec::new(),
+            input_shape: shapes.into_iter().map(|(name, shape)| InputShape(name, shape)).collect(),
+            max_size: max_sizes.into_iter().map(|(name, size)| NamedSize(name, size)).collect(),
+            fixed,
+            input_value: values.into_iter().map(|(name, values)| InputValue(name, values)).collect(),
             no_check: !is_checked,
         }
     }

@@ -6,7 +6,7 @@ pub use crate::calibration::Pictures;
 
 use crate::{
     calibration::{Calibration, input_shape},
-    diff,
+    compress, diff,
     failure::IntoAnyhow,
     import::OnnxArguments,
     inspect,
@@ -16,7 +16,7 @@ use crate::{
     stages::run::report,
 };
 use anyhow::Result;
-use kompakt_compress::CompressError;
+use kompakt_compress::{CompressError, Scan};
 use kompakt_data::Dataset;
 use kompakt_format::Container;
 use kompakt_model::Model;
@@ -28,17 +28,23 @@ use std::{
     time::Instant,
 };
 
+/// How an ONNX file is read.
+pub struct Reading {
+    /// Shapes of inputs that the file leaves open, by name; the empty name is the only input.
+    pub shapes: Vec<(String, Vec<usize>)>,
+    /// The greatest sizes of what it leaves open, by name.
+    pub max_sizes: Vec<(String, usize)>,
+    /// Whether what it leaves open is fixed to the sizes of `shapes`.
+    pub fixed: bool,
+    /// Inputs that never change, by name.
+    pub values: Vec<(String, Vec<f32>)>,
+    /// Whether the import is compared with an evaluation of the file.
+    pub is_checked: bool,
+}
+
 /// Reads a network: an ONNX file, or a model as the stages write it (`graph`: the network of one that does not carry it).
-///
-/// `shapes` are those of inputs that an ONNX file leaves open, by name; the empty name is the only input.
-/// `is_checked`: whether the import is compared with an evaluation of the file.
-pub fn network(
-    path: PathBuf,
-    graph: Option<PathBuf>,
-    shapes: Vec<(String, Vec<usize>)>,
-    is_checked: bool,
-) -> Result<Model> {
-    Source::new(path, graph, OnnxArguments::new(shapes, is_checked)).read()
+pub fn network(path: PathBuf, graph: Option<PathBuf>, reading: Reading) -> Result<Model> {
+    Source::new(path, graph, OnnxArguments::new(reading)).read()
 }
 
 /// The source of a network's calibration and validation images.
@@ -81,6 +87,16 @@ pub fn pictures(
             Pictures::of(model, steps.as_ref(), *seen, *validation, sources, ignores_labels).map(Some)
         }
     }
+}
+
+/// What is known of a network's layers, or none where there is no file.
+pub fn read_scan(path: &Path) -> Result<Option<Scan>> {
+    compress::read_scan(path)
+}
+
+/// Writes it as JSON.
+pub fn write_scan(path: &Path, scan: &Scan) -> Result<()> {
+    compress::write_scan(path, scan)
 }
 
 /// The compressor's error in the form that tells its kind.

@@ -47,6 +47,10 @@ def compress(
     graph: str | PathLike[str] | Mapping[str, Any] | None = None,
     example: Any = None,
     input_shape: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    max_size: Mapping[str, int] | None = None,
+    fixed: bool = False,
+    input_value: Mapping[str, ArrayLike] | None = None,
+    scan: str | PathLike[str] | None = None,
     classes: Sequence[str] | None = None,
     check: bool = True,
     progress: bool | Callable[[str, float], object] = True,
@@ -97,7 +101,18 @@ def compress(
     tier
         How weights are coded; `File.repack` switches without loss.
     input_shape
-        The shape of an input that an ONNX model leaves open, batch left out; by name where there are several.
+        The shape of an input that an ONNX model leaves open, batch left out; by name where there are several. Where the network
+        works at other sizes too, it is stored at these, and stays open.
+    max_size
+        The greatest size of what an ONNX model leaves open, by the name that it has there: ``{"seq": 512}``. Default: 512, or more
+        where stored sizes are larger.
+    fixed
+        Fix what an ONNX model leaves open to the sizes of `input_shape`.
+    input_value
+        Inputs of an ONNX model that never change, by name: they become a part of the network.
+    scan
+        The path of what is known of the layers before compression, as ``kompakt sense --scan`` writes it: used if it is there,
+        else written. It saves most of the time of a second target for the same network.
     classes
         Names of the classes.
     check
@@ -118,6 +133,8 @@ def compress(
     by_label = wish.metric.startswith("top-") and metric != "agreement"
     if max_drop is not None and by_label and _lacks_labels(data, labels, judge):
         raise ValueError("max_drop needs labels; without them, metric='agreement'")
+    if fixed and max_size:
+        raise ValueError("fixed and max_size exclude each other")
     target = None if out is None else os.path.abspath(os.fspath(out))
     import tempfile
 
@@ -129,12 +146,24 @@ def compress(
         inputs += [str(given) for given in (data, judge) if isinstance(given, (str, os.PathLike)) and os.path.exists(given)]
         if target is not None:
             _native.check_output(target, inputs)
-        network = (path, graph_path, _shapes(input_shape), check, list(classes or []))
+        kept = None if scan is None else os.path.abspath(os.fspath(scan))
+        if kept is not None:
+            _native.check_output(kept, inputs)
+        network = SimpleNamespace(
+            path=path,
+            graph=graph_path,
+            shapes=_shapes(input_shape),
+            max_sizes=[(str(name), int(size)) for name, size in (max_size or {}).items()],
+            fixed=fixed,
+            values=_values(input_value),
+            check=check,
+            classes=list(classes or []),
+        )
         source = _sources.data(data, labels, judge, n_judges)
         judged = None if source is None else (source, n_judges, not by_label, prep)
         with _Bar(progress) as bar:
             try:
-                made = _native.compress_network(network, judged, wish, tier, bar.tell)
+                made = _native.compress_network(network, judged, wish, tier, kept, bar.tell)
             except TargetMissed as error:
                 error.compressed = None
                 raise
@@ -289,6 +318,18 @@ def _shapes(given: Sequence[int] | Mapping[str, Sequence[int]] | None) -> list[t
     if hasattr(given, "items"):
         return [(name, [int(n) for n in shape]) for name, shape in given.items()]
     return [("", [int(n) for n in given])]
+
+
+def _values(given: Mapping[str, ArrayLike] | None) -> list[tuple[str, list[float]]]:
+    if not given:
+        return []
+    import numpy as np
+
+    values = {str(name): np.asarray(value, dtype=np.float32).ravel() for name, value in given.items()}
+    for name, value in values.items():
+        if len(value) == 0 or not np.isfinite(value).all():
+            raise ValueError(f"input_value[{name!r}]: numbers are needed, none of them infinite")
+    return [(name, [float(v) for v in value]) for name, value in values.items()]
 
 
 def _lacks_labels(data: Any, labels: Any, judge: Any) -> bool:

@@ -9,7 +9,7 @@ from kompakt import _native
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from os import PathLike
-    from typing import Any
+    from typing import Any, Literal
 
     from numpy import bool_, float32, uint8
     from numpy.typing import NDArray
@@ -149,9 +149,49 @@ class File:
         values: NDArray[float32] = _array(book, "<f4", [len(book) // 4])
         return values
 
-    def export(self, path: str | PathLike[str]) -> None:
-        """Write the network as a dense ONNX model, completely or not at all."""
-        _write(path, self._file.onnx(), self.path)
+    def export(
+        self,
+        path: str | PathLike[str],
+        *,
+        to: Literal["onnx", "c", "rust"] | None = None,
+        bytes: bool = False,
+    ) -> None:
+        """Write the network as a dense ONNX model, or as source in C or Rust that keeps the weights compressed.
+
+        Parameters
+        ----------
+        path
+            ``model.onnx``; ``digits.c``, and its header ``digits.h`` beside it; or the folder of a Rust crate. Each file
+            appears completely or not at all.
+        to
+            Default: ``"c"`` where `path` ends in ``.c``, else ``"onnx"``.
+        bytes
+            For C and Rust: the inputs are bytes, which stand for themselves divided by 255.
+
+        Notes
+        -----
+        Errors: ``ValueError`` for a network that ONNX or source cannot express, or a name that cannot name functions.
+        """
+        kind = to or ("c" if os.fspath(path).endswith(".c") else "onnx")
+        if kind == "onnx":
+            if bytes:
+                raise ValueError("bytes is for C and Rust")
+            _write(path, self._file.onnx(), self.path)
+            return
+        target = os.path.abspath(os.fspath(path))
+        name = os.path.basename(target)
+        if kind == "c":
+            name = name.removesuffix(".c")
+            code, header = self._file.source(name, bytes, False)
+            files = {target: code, os.path.join(os.path.dirname(target), f"{name}.h"): header}
+        elif kind == "rust":
+            code, manifest = self._file.source(name, bytes, True)
+            files = {os.path.join(target, "Cargo.toml"): manifest, os.path.join(target, "src", "lib.rs"): code}
+            os.makedirs(os.path.join(target, "src"), exist_ok=True)
+        else:
+            raise ValueError(f"to {to!r}: there are 'onnx', 'c' and 'rust'")
+        for place, text in files.items():
+            _write(place, text.encode(), self.path)
 
     def repack(
         self,
@@ -159,25 +199,46 @@ class File:
         path: str | PathLike[str] | None = None,
         *,
         minimal: bool = False,
+        compact: bool = False,
     ) -> File:
         """The same content in another tier, as a file at `path` or in memory.
 
-        `minimal` leaves out all that the network does not need to run: names, labels, history, accuracy, self-tests.
-        Errors: ``ValueError`` for an unknown tier, or for a `path` that is this file.
+        `minimal` leaves out all that the network does not need to run: names, labels, history, accuracy, self-tests. `compact` does
+        that and writes version 2 of the format, in which a small network of tier ``smallest`` takes the fewest bytes.
+        Errors: ``ValueError`` for an unknown tier, for `compact` in another tier, or for a `path` that is this file.
         """
-        made = self._file.repack(tier, minimal)
-        if path is None:
-            return File.from_bytes(made)
-        _write(path, made, self.path)
-        return File(path)
+        return self._kept(self._file.repack(tier, minimal, compact), path)
+
+    def calibrate(
+        self, path: str | PathLike[str] | None = None, *, data: Any = None, prep: str | None = None
+    ) -> File:
+        """This file with the ranges that ``load(activations="int8")`` needs, at `path` or in memory.
+
+        `data` and `prep` are as for `compress`: at most 512 images of the kind that the network is for. Without data the ranges
+        are those of synthetic inputs. Nothing else of the file changes: its content hash stays.
+        """
+        from kompakt import _sources
+
+        return self._kept(self._file.calibrate(_sources.calibration(data), prep), path)
+
+    def patch(self, newer: str | PathLike[str] | File) -> bytes:
+        """The bytes by which a newer edition of tier ``smallest`` differs from this file: `patched` makes it of them.
+
+        Errors: ``ValueError`` for a newer edition of another tier.
+        """
+        other = newer if isinstance(newer, File) else File(newer)
+        return self._file.patch(other._file)
+
+    def patched(self, patch: bytes, path: str | PathLike[str] | None = None) -> File:
+        """The newer edition, byte for byte, at `path` or in memory.
+
+        Errors: ``ValueError`` for bytes that are not a patch, or one for another file.
+        """
+        return self._kept(self._file.patched(patch), path)
 
     def to_bytes(self) -> bytes:
-        """The bytes of a file of this content and tier."""
-        if self.path is None:
-            return self._file.repack(self.tier, False)
-        with _builtin_open(self.path, "rb") as file:
-            data: bytes = file.read()
-            return data
+        """The bytes of the file."""
+        return self._file.to_bytes()
 
     def to_pandas(self) -> Any:
         """The layers as a pandas table; needs pandas."""
@@ -196,6 +257,12 @@ class File:
 
         return page(self)
 
+    def _kept(self, made: bytes, path: str | PathLike[str] | None) -> File:
+        if path is None:
+            return File.from_bytes(made)
+        _write(path, made, self.path)
+        return File(path)
+
     def _parameter(self, name: str) -> Any:
         for known in (name, f"{name}.weight"):
             try:
@@ -204,12 +271,6 @@ class File:
                 pass
         names = ", ".join(self._file.names())
         raise KeyError(f"no tensor {name!r}; there are {names}")
-
-
-def _builtin_open(path: str, mode: str) -> Any:
-    import io
-
-    return io.open(path, mode)
 
 
 def _array(raw: bytearray, dtype: str, shape: list[int]) -> Any:

@@ -21,12 +21,14 @@ def load(
     ram: int | None = None,
     activations: str = "f32",
     sizes: dict[str, int] | None = None,
+    from_file: bool = False,
     in_memory: bool = False,
     verify: bool = True,
     device: str = "cpu",
     vram: int | None = None,
     half: bool = False,
     decode: str = "load",
+    isa: str | None = None,
     require_signature: str | PathLike[str] | None = None,
 ) -> Model:
     """Open a ``.kompakt`` file, ready to run.
@@ -52,6 +54,8 @@ def load(
         Sizes that the file leaves open, by name (`Model.open_sizes` has them with their ranges); those that are not given are
         as they are stored. Arrays of other lengths change them at a run, which then plans anew; on a GPU the weights stay
         where they are.
+    from_file
+        Run every layer from the file, even where memory would allow more: the shortest start.
     in_memory
         Read the file instead of mapping it.
     verify
@@ -67,6 +71,8 @@ def load(
     decode
         On a GPU: when layers of the tier ``stream`` are decoded: ``"load"``, once; ``"run"``, at every run, which takes the
         least memory; ``"host"``, once, by the processor.
+    isa
+        The instruction set: ``"scalar"``, ``"portable"``, ``"avx2"``, ``"avx512"``, ``"neon"``. ``None``: the best there is.
     require_signature
         A public key: the path of a ``.pub`` file, its text, or its line that begins with ``RW``. The file is opened only if
         the signature beside it (``FILE.kompakt.minisig``, by ``kompakt sign`` or ``minisign``) is valid and by this key.
@@ -89,12 +95,14 @@ def load(
         ram=ram,
         activations=activations,
         sizes=sizes,
+        from_file=from_file,
         in_memory=in_memory,
         verify=verify,
         device=device,
         vram=vram,
         half=half,
         decode=decode,
+        isa=isa,
         require_signature=None if require_signature is None else _key(os.fspath(require_signature)),
     )
 

@@ -105,6 +105,17 @@ def data(images: Any, labels: Any, judge: Any, n_judges: int) -> Any:
     return _images(x, y, looked), _images(x_judge, y_judge, judging)
 
 
+def calibration(images: Any) -> Any:
+    """The name of a source, or at most 512 images and one to judge by."""
+    if images is None or isinstance(images, (str, os.PathLike)):
+        return None if images is None else (os.fspath(images), None)
+    import numpy as np
+
+    x, _ = _gathered(images, None, _SEEN)
+    looked = np.unique(np.linspace(0, len(x) - 1, min(_SEEN, len(x))).round().astype(int))
+    return _images(x, None, looked), _images(x, None, looked[:1])
+
+
 def _gathered(images: Any, labels: Any, most: int) -> tuple[Any, Any]:
     """All images `[n, ...]` with their labels, or the first of an iterable of batches."""
     import numpy as np

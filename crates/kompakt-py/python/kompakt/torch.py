@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import copy
 import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -279,6 +280,10 @@ def pack(
     out: str | os.PathLike[str] | None = None,
     *,
     tier: Literal["smallest", "stream", "direct"] = "smallest",
+    minimal: bool = False,
+    compact: bool = False,
+    self_test: int = 0,
+    keep_order: bool = False,
     classes: list[str] | None = None,
     check: bool = True,
 ) -> File:
@@ -292,6 +297,12 @@ def pack(
         An input, or a tuple of all inputs, batch first: what torch's exporter traces the module with.
     out
         The path of the file, written completely or not at all. ``None``: it stays in memory.
+    tier, minimal, compact
+        As for `kompakt.File.repack`.
+    self_test
+        Store so many inputs with the outputs that they should give.
+    keep_order
+        Leave hidden units in the order they have.
     check
         Check that the file answers as the exported module does.
 
@@ -308,8 +319,10 @@ def pack(
     with tempfile.TemporaryDirectory(prefix="kompakt-") as folder:
         path = os.path.join(folder, "model.onnx")
         export(model, example, path)
-        network: Any = (path, None, [], check, list(classes or []))
-        packed, dense = _native.pack_network(network, tier)
+        network = SimpleNamespace(
+            path=path, graph=None, shapes=[], max_sizes=[], fixed=False, values=[], check=check, classes=list(classes or [])
+        )
+        packed, dense = _native.pack_network(network, tier, minimal, compact, keep_order, self_test)
     from kompakt._file import File
 
     file = File.from_bytes(packed)
