@@ -8,7 +8,7 @@ use crate::{
 use anyhow::Result;
 use kompakt::library::{self, Data, Reading};
 use kompakt_compress::{
-    Activations, CompressError, Compressed, Metric, Options, check_after, check_before, check_file, compress,
+    Activations, Block, CompressError, Compressed, Metric, Options, check_after, check_before, check_file, compress,
     without_loss,
 };
 use kompakt_data::{Dataset, Labelling, Values};
@@ -75,6 +75,7 @@ pub(crate) struct Wish {
     metric: String,
     reach: Option<f64>,
     activations: String,
+    block: String,
 }
 
 /// Compresses a network.
@@ -182,7 +183,8 @@ fn work(
     let activations: Activations = wish.activations.parse().map_err(refused)?;
     let options =
         Options::new(wish.drop, wish.bytes.or(ratio), wish.noise, tier).judged_by(metric, wish.reach);
-    let options = Options { activations, ..options };
+    let block: Block = wish.block.parse().map_err(refused)?;
+    let options = Options { activations, block, ..options };
     let notes = std::cell::RefCell::new(Vec::new());
     let pictures = match data {
         None => None,

@@ -73,6 +73,12 @@ def test_layers_may_read_integers(network) -> None:
     assert made.open().provenance[-1] != plain.open().provenance[-1] and "int8" in str(made.open().provenance[-1])
 
 
+def test_blocks_are_kept_or_dropped_together(network) -> None:
+    made = small(network, target_size=2500, block=(1, 4)).open()
+    mask = made.mask("fc1").reshape(48, 16, 4)
+    assert (mask.all(2) | ~mask.any(2)).all() and not mask.all()
+
+
 def test_a_target_that_is_missed_brings_what_came_nearest(network, tmp_path: Path) -> None:
     with pytest.raises(kompakt.TargetMissed, match="target was missed") as caught:
         small(network, tmp_path / "a.kompakt", data=network.x, labels=network.y, max_drop=0.5, target_size=300)
@@ -101,6 +107,7 @@ def test_a_target_that_is_missed_brings_what_came_nearest(network, tmp_path: Pat
         ({"metric": "boxes", "reach": 0.9, "data": np.zeros((99, 64), np.float32)}, "needs an output"),
         ({"tier": "gold"}, "tier"),
         ({"activations": "int3"}, "activations"),
+        ({"block": (4, 1)}, "block|1x4"),
         ({"labels": [1]}, "need data"),
         ({"data": np.zeros((5, 7), np.float32)}, "the network takes"),
         ({"data": np.zeros(64, np.float32)}, r"\(n, ...\)"),

@@ -41,6 +41,7 @@ def compress(
     metric: str = "accuracy",
     reach: float | None = None,
     activations: Literal["f32", "int8"] = "f32",
+    block: tuple[int, int] = (1, 1),
     prep: str | None = None,
     n_judges: int = 2000,
     tier: Literal["smallest", "stream", "direct"] = "smallest",
@@ -95,6 +96,9 @@ def compress(
     activations
         The numbers in which layers read their inputs. With ``"int8"`` the file gets the ranges of these inputs, so that
         ``load(activations="int8")`` runs it faster, and accuracy is measured so.
+    block
+        Keep or drop blocks of weights instead of single ones: ``(1, 4)`` is one output by four inputs, or four input channels at
+        one place of the kernel. ``(1, 2)``, ``(1, 4)`` and ``(1, 8)`` are possible.
     prep
         What is done to a raw image first, recorded in the file: a preset (``"imagenet"``, ``"normalize"``; see ``kompakt
         prep list``), words, or JSON. Default: what the model has recorded, else nothing.
@@ -127,7 +131,7 @@ def compress(
     or an invalid option, ``OSError`` for what cannot be read or written.
     """
     wish = _wish(max_drop, target_size, target_ratio, noise, metric, reach)
-    wish.activations = activations
+    wish.activations, wish.block = activations, "x".join(str(int(side)) for side in block)
     if (max_drop is not None or reach is not None) and data is None:
         raise ValueError(f"{'max_drop' if reach is None else 'reach'} needs data")
     by_label = wish.metric.startswith("top-") and metric != "agreement"
