@@ -8,8 +8,8 @@ use crate::{
 use anyhow::Result;
 use kompakt::library::{self, Data, Reading};
 use kompakt_compress::{
-    Activations, Block, CompressError, Compressed, Metric, Options, check_after, check_before, check_file, compress,
-    without_loss,
+    Activations, Block, CompressError, Compressed, Metric, Options, check_after, check_before, check_file,
+    compress, without_loss,
 };
 use kompakt_data::{Dataset, Labelling, Values};
 use kompakt_format::Tier;
@@ -113,7 +113,9 @@ pub(crate) fn pack_network<'py>(
 ) -> PyResult<(Bound<'py, PyBytes>, Vec<String>)> {
     let options = packing(tier, minimal, compact)?;
     if self_test > 0 && options.minimal {
-        return Err(PyValueError::new_err("self_test excludes minimal and compact, which leave self-tests out"));
+        return Err(PyValueError::new_err(
+            "self_test excludes minimal and compact, which leave self-tests out",
+        ));
     }
     let made = background::run(py, None, move |_| -> Result<(Vec<u8>, Vec<String>)> {
         let model = without_loss(&read(network)?);
@@ -158,7 +160,8 @@ pub(crate) fn write_whole(py: Python<'_>, output: PathBuf, bytes: &[u8]) -> PyRe
 
 fn read(network: Network) -> Result<kompakt_model::Model> {
     let Network { path, graph, shapes, max_sizes, fixed, values, check, classes } = network;
-    let mut model = library::network(path, graph, Reading { shapes, max_sizes, fixed, values, is_checked: check })?;
+    let mut model =
+        library::network(path, graph, Reading { shapes, max_sizes, fixed, values, is_checked: check })?;
     if !classes.is_empty() {
         model.labels = classes;
     }
