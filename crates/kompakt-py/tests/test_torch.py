@@ -147,6 +147,18 @@ def test_blocks_are_kept_or_dropped(net: Net) -> None:
         kompakt.torch.prune(Net(), 0.5, block=(0, 1))
 
 
+def test_blocks_of_a_kernel_are_channels_at_one_place() -> None:
+    """As of `kompakt prune --block 1x4`; the last block of 6 channels has 2."""
+    conv = nn.Conv2d(6, 5, 3)
+    weight = conv.weight.detach().numpy().reshape(5, 6, 9)
+    kompakt.torch.prune(nn.Sequential(conv), 0.3, rule="uniform", block=(1, 4))
+    mask = kompakt.torch._mask(conv).numpy().reshape(5, 6, 9)
+    norms = np.stack([(weight[:, :4] ** 2).mean(1), (weight[:, 4:] ** 2).mean(1)], 1)
+    kept = np.stack([mask[:, 0], mask[:, 4]], 1)
+    assert (mask[:, :4] == mask[:, :1]).all() and (mask[:, 4] == mask[:, 5]).all()
+    assert kept.sum() == round(0.3 * kept.size) and norms[kept].min() >= norms[~kept].max()
+
+
 def test_the_price_of_a_bit_is_that_of_a_coder_and_makes_files_smaller(net: Net) -> None:
     with torch.no_grad():
         for _, module in kompakt.torch.layers(net):

@@ -133,13 +133,14 @@ class Pruner:
         else:
             densities, is_overall = [now(self._density)], True
         blocks = [_norms(weight, self._block) for weight in weights]
-        rows = [(list(block.shape), block.reshape(-1)) for block in blocks]
+        shapes = [[len(block), block[0].size] if block.ndim == 3 else list(block.shape) for block in blocks]
+        rows = [(shape, block.reshape(-1)) for shape, block in zip(shapes, blocks, strict=True)]
         masks = _native.masks(rows, densities, is_overall, self._rule)
         with torch.no_grad():
             for module, weight, block, raw in zip(self._layers.values(), weights, blocks, masks, strict=True):
                 found = np.frombuffer(raw, dtype=bool).reshape(block.shape)
                 if self._block != (1, 1):
-                    found = found.repeat(self._block[0], 0).repeat(self._block[1], 1)[: weight.shape[0], : weight[0].size]
+                    found = found.repeat(self._block[0], 0).repeat(self._block[1], 1)[: weight.shape[0], : weight.shape[1]]
                 _mask(module).copy_(torch.from_numpy(found.reshape(weight.shape).copy()))
 
 
@@ -165,8 +166,9 @@ def prune(
     steps
         0: prune now. Otherwise over this many calls of `Pruner.step`.
     block
-        Keep or drop rectangles of the weight as ``[outputs, inputs * kernel]``, by the root of their mean square: ``(4, 1)`` for
-        four outputs at one input. ``(n_outputs, 1)`` drops inputs, ``(1, n_inputs)`` outputs. 1 by 1: single weights.
+        Keep or drop so many outputs by so many inputs at one place of the kernel together, by the root of their mean square, as
+        ``kompakt prune --block``: ``(1, 4)`` for one output by four inputs, which products of 8 bits skip. ``(n_outputs, 1)``
+        drops an input at a place of the kernel, ``(1, n_inputs)`` an output. 1 by 1: single weights.
 
     Notes
     -----
@@ -387,15 +389,16 @@ def _mask(module: nn.Module) -> torch.Tensor:
 
 
 def _norms(weight: Any, block: tuple[int, int]) -> Any:
-    """The root mean square of each block of a weight as `[out, rest]`; the weight itself where blocks are single weights."""
+    """The root mean square of each block of a weight, `[out, in, kernel]`; the weight itself where blocks are single weights."""
     if block == (1, 1):
         return weight
-    flat = weight.reshape(weight.shape[0], -1).astype(np.float64)
-    rows, columns = (-(-n // side) for n, side in zip(flat.shape, block, strict=True))
-    square, there = (np.zeros((rows * block[0], columns * block[1])) for _ in range(2))
-    square[: flat.shape[0], : flat.shape[1]] = flat**2
-    there[: flat.shape[0], : flat.shape[1]] = 1
-    sums = (part.reshape(rows, block[0], columns, block[1]).sum((1, 3)) for part in (square, there))
+    outputs, inputs = weight.shape[:2]
+    whole = weight.reshape(outputs, inputs, -1).astype(np.float64)
+    rows, columns = -(-outputs // block[0]), -(-inputs // block[1])
+    square, there = (np.zeros((rows * block[0], columns * block[1], whole.shape[2])) for _ in range(2))
+    square[:outputs, :inputs] = whole**2
+    there[:outputs, :inputs] = 1
+    sums = (part.reshape(rows, block[0], columns, block[1], -1).sum((1, 3)) for part in (square, there))
     return np.sqrt(next(sums) / next(sums)).astype(np.float32)
 
 
