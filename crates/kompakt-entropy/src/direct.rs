@@ -31,6 +31,10 @@
 //! # Ok::<(), kompakt_entropy::EntropyError>(())
 //! ```
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod bitmap_row;
 mod dense_row;
 mod encode;

@@ -24,7 +24,7 @@ use crate::error::RuntimeError;
 use alloc::vec::Vec;
 use core::ops::Range;
 use kompakt_entropy::direct::TileRef;
-use kompakt_kernels::Codebook;
+use kompakt_kernels::{Codebook, Isa};
 use stream::StreamTiles;
 
 /// A weight, `[rows, cols]`: rows are output units, columns all else.
@@ -56,7 +56,7 @@ pub(crate) struct StoredWeights<'m> {
 #[derive(Debug)]
 enum Source<'m> {
     /// Tiles of the tier `direct`, read in place.
-    Direct { rows_per_tile: usize, tiles: Vec<TileRef<'m>> },
+    Direct { rows_per_tile: usize, tiles: Vec<TileRef<'m>>, isa: Isa },
     /// Tiles of the tier `stream`.
     Stream(StreamTiles<'m>),
     /// Decoded completely when the weights were opened.
@@ -116,13 +116,13 @@ impl<'m> StoredWeights<'m> {
     ) {
         scratch.reserve(self.row_room);
         match &self.source {
-            Source::Direct { rows_per_tile, tiles } => {
+            Source::Direct { rows_per_tile, tiles, isa } => {
                 let mut row = rows.start;
                 while row < rows.end {
                     let (tile, first) = (row / rows_per_tile, row / rows_per_tile * rows_per_tile);
                     let Some(tile) = tiles.get(tile) else { return };
                     for packed in tile.rows_from(row - first).take(rows.end - row) {
-                        visit(row, scratch.unpack(packed, self.n_cols));
+                        visit(row, scratch.unpack(*isa, packed, self.n_cols));
                         row += 1;
                     }
                 }

@@ -3,7 +3,7 @@
 use super::dense_row::check_codes;
 use super::layout::TileShape;
 use super::row::Wrong;
-use crate::bits;
+use crate::{Isa, bits};
 
 /// A row with a bit for each weight.
 #[derive(Debug, Clone, Copy)]
@@ -46,9 +46,11 @@ impl<'a> BitmapRow<'a> {
         check_codes(self.codes, self.n_kept, &self.shape)
     }
 
-    pub(super) fn columns_into(&self, cols: &mut [u32]) {
-        let mut n = 0;
-        for (base, mut word) in words(self.map) {
+    pub(super) fn columns_into(&self, isa: Isa, cols: &mut [u32]) {
+        let (mut n, n_read) = first_columns(isa, self.map, cols);
+        let first = 8 * n_read as u32;
+        for (base, mut word) in words(&self.map[n_read..]) {
+            let base = first + base;
             // How many ones a word has cannot be predicted: all of some are written, and those past the last overwritten.
             while let Some(some) = cols.get_mut(n..).and_then(|cols| cols.first_chunk_mut::<AT_ONCE>()) {
                 let n_left = word.count_ones() as usize;
@@ -69,6 +71,21 @@ impl<'a> BitmapRow<'a> {
             }
         }
     }
+}
+
+/// As many columns as vectors find at once: how many, and the bytes of the map that they are from.
+fn first_columns(isa: Isa, map: &[u8], cols: &mut [u32]) -> (usize, usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use crate::rans::{avx2::Avx2, avx512::Avx512};
+        match (Avx512::of(isa), Avx2::of(isa)) {
+            (Some(avx512), _) => return super::avx512::columns(avx512, map, cols),
+            (None, Some(avx2)) => return super::avx2::columns(avx2, map, cols),
+            (None, None) => {}
+        }
+    }
+    let _ = (isa, map, cols);
+    (0, 0)
 }
 
 /// Columns that are written together.

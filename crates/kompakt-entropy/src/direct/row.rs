@@ -4,7 +4,7 @@ use super::bitmap_row::BitmapRow;
 use super::dense_row::DenseRow;
 use super::gaps_row::GapsRow;
 use super::layout::filler;
-use crate::bits;
+use crate::{Isa, bits};
 
 /// One row of a tile: an iterator over `(column, code)` of its kept weights, columns ascending, or its packed
 /// bytes for callers with their own decoder.
@@ -27,6 +27,11 @@ impl<'a> Row<'a> {
     ///
     /// Panics: if either slice holds fewer than that; [`max_row_kept`](super::TileRef::max_row_kept) is always enough.
     pub fn decode_into(&self, cols: &mut [u32], codes: &mut [u8]) -> usize {
+        self.decode_on(Isa::SCALAR, cols, codes)
+    }
+
+    /// As [`decode_into`](Self::decode_into), on an instruction set.
+    pub fn decode_on(&self, isa: Isa, cols: &mut [u32], codes: &mut [u8]) -> usize {
         match self {
             Self::Dense(row) => {
                 let n = row.decode_into(cols, codes);
@@ -34,7 +39,7 @@ impl<'a> Row<'a> {
                 n
             }
             Self::Bitmap(row) => {
-                row.columns_into(cols);
+                row.columns_into(isa, cols);
                 bits::unpack(row.codes, row.code_bits(), &mut codes[..row.n_kept]);
                 row.n_kept
             }

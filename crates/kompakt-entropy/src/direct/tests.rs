@@ -1,7 +1,7 @@
 //! Handwritten tiles, random tiles, and bytes that are not tiles.
 
 use super::*;
-use crate::{EntropyError, MaskedCodes};
+use crate::{EntropyError, Isa, MaskedCodes};
 use alloc::{vec, vec::Vec};
 use arbtest::arbitrary::{Result as Arbitrary, Unstructured};
 
@@ -63,13 +63,17 @@ impl Sample {
 
 fn read(bytes: &[u8], shape: TileShape) -> Result<Vec<Vec<(u32, u8)>>, EntropyError> {
     let tile = TileRef::parse(bytes, shape)?;
-    let (mut cols, mut codes) = (vec![0; tile.max_row_kept()], vec![0; tile.max_row_kept()]);
     let mut rows = Vec::new();
     for row in tile.rows() {
         let listed: Vec<_> = row.into_iter().collect();
-        let n = row.decode_into(&mut cols, &mut codes);
-        let decoded: Vec<_> = cols[..n].iter().copied().zip(codes[..n].iter().copied()).collect();
-        assert_eq!(decoded, listed, "{:?}", tile.layout());
+        // With the least room, and with more than vectors need.
+        for (isa, more) in Isa::available().flat_map(|isa| [0, 16].map(|more| (isa, more))) {
+            let n_room = tile.max_row_kept() + more;
+            let (mut cols, mut codes) = (vec![0; n_room], vec![0; n_room]);
+            let n = row.decode_on(isa, &mut cols, &mut codes);
+            let decoded: Vec<_> = cols[..n].iter().copied().zip(codes[..n].iter().copied()).collect();
+            assert_eq!(decoded, listed, "{:?}, {}", tile.layout(), isa.name());
+        }
         assert!(
             listed
                 .iter()

@@ -122,7 +122,7 @@ fn running_sum(x: __m256i) -> __m256i {
 /// The permutation that brings the lanes of a mask together.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn order(mask: u8) -> __m256i {
+pub(crate) fn order(mask: u8) -> __m256i {
     // SAFETY: a row of the table has 8 bytes.
     _mm256_cvtepu8_epi32(unsafe { _mm_loadl_epi64(TOGETHER[usize::from(mask)].as_ptr().cast()) })
 }
@@ -130,7 +130,7 @@ fn order(mask: u8) -> __m256i {
 /// Writes 8 lanes in that order from `len` on; there is slack for those that are too many.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn append(list: &mut [u32], len: usize, lanes: __m256i, order: __m256i) {
+pub(crate) fn append(list: &mut [u32], len: usize, lanes: __m256i, order: __m256i) {
     let room = &mut list[len..len + 8];
     // SAFETY: there is room for 8.
     unsafe { _mm256_storeu_si256(room.as_mut_ptr().cast(), _mm256_permutevar8x32_epi32(lanes, order)) }

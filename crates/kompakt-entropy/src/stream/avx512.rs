@@ -130,7 +130,7 @@ fn follow_avx512(list: &List, symbols: &[u8], n_negative: usize, next: &mut [Lis
 /// Writes 16 lanes from `len` on; a list has slack for those that are too many.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn append(list: &mut [u32], len: usize, lanes: __m512i) {
+pub(crate) fn append(list: &mut [u32], len: usize, lanes: __m512i) {
     let room = &mut list[len..len + 16];
     // SAFETY: there is room for 16.
     unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), lanes) }

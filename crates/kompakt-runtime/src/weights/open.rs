@@ -5,7 +5,7 @@ use crate::{error::RuntimeError, program::ParameterId};
 use alloc::{sync::Arc, vec::Vec};
 use kompakt_entropy::{direct::TileRef, stream::Tables};
 use kompakt_format::{Container, Numbers, Pool, SectionKind, Tile, rows_and_cols};
-use kompakt_kernels::Codebook;
+use kompakt_kernels::{Codebook, Isa};
 
 impl<'m> StoredWeights<'m> {
     /// Locates parameter `index` in the file. Tiles stay in the file; anything else is decoded.
@@ -47,7 +47,7 @@ impl<'m> StoredWeights<'m> {
             decoded: None,
         };
         match kind {
-            TileKind::Direct => this.open_direct(rows_per_tile, &tiles)?,
+            TileKind::Direct => this.open_direct(rows_per_tile, &tiles, container.isa())?,
             TileKind::Stream => {
                 this.open_stream(rows_per_tile, tiles, tables.get(container)?, codebook)?;
                 let exact_from = exact_from(this.codebook.n_levels());
@@ -78,14 +78,19 @@ impl<'m> StoredWeights<'m> {
         }
     }
 
-    fn open_direct(&mut self, rows_per_tile: usize, tiles: &[Tile<'m>]) -> Result<(), RuntimeError> {
+    fn open_direct(
+        &mut self,
+        rows_per_tile: usize,
+        tiles: &[Tile<'m>],
+        isa: Isa,
+    ) -> Result<(), RuntimeError> {
         let tiles: Vec<TileRef<'m>> = tiles.iter().map(Tile::direct).collect::<Result<_, _>>()?;
         self.n_kept = tiles.iter().map(TileRef::n_kept).sum();
         self.most_kept = self.n_kept;
         self.is_full = self.n_kept == self.n_rows * self.n_cols;
         self.max_row_kept = tiles.iter().map(TileRef::max_row_kept).max().unwrap_or(0);
         self.row_room = if self.is_full { self.n_cols } else { self.max_row_kept };
-        self.source = Source::Direct { rows_per_tile, tiles };
+        self.source = Source::Direct { rows_per_tile, tiles, isa };
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use kompakt_entropy::{direct::Row, stream::TileDecoder};
 use kompakt_format::FormatError;
-use kompakt_kernels::RowWeights;
+use kompakt_kernels::{Isa, RowWeights};
 
 /// One row, ready to be multiplied.
 pub(crate) enum RowView<'a> {
@@ -33,7 +33,7 @@ impl RowScratch {
     }
 
     /// Unpacks a row of the tier `direct`.
-    pub(super) fn unpack(&mut self, row: Row<'_>, n_cols: usize) -> RowView<'_> {
+    pub(super) fn unpack(&mut self, isa: Isa, row: Row<'_>, n_cols: usize) -> RowView<'_> {
         if let Row::Dense(dense) = row
             && !dense.has_zero()
         {
@@ -41,7 +41,7 @@ impl RowScratch {
             dense.unpack(codes);
             return RowView::Dense(codes);
         }
-        let n = row.decode_into(&mut self.cols, &mut self.codes);
+        let n = row.decode_on(isa, &mut self.cols, &mut self.codes);
         RowView::Sparse(&self.cols[..n], RowWeights::Codes(&self.codes[..n]))
     }
 }
