@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! onnx.backend.test.case.node ─► backend_cases.py ─► target/onnx/backend ─► example `cases` ─► right, refused, wrong
-//! spellings.py ───────────────► example `spellings` ──► results/onnx.md
+//! spellings.py, networks.py, microsoft.py ──► example `spellings` ──► results/onnx.md
 //! fixtures/onnx ──────────────► example `cases` ──► target/onnx/exports ─► check_exports.py (ONNX Runtime)
 //! ```
 
@@ -45,18 +45,15 @@ pub(crate) fn run() -> Result<()> {
 /// Writes what exporters write, imports it, and makes `results/onnx.md` of what becomes of it.
 fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path, tests: &str) -> Result<()> {
     crate::say("what exporters write");
-    let script = root.join("xtask/src/onnx/spellings.py");
-    let status =
-        Command::new(python).args([script.as_os_str(), folder.as_os_str()]).env("PYTHONPATH", cases).status();
-    let status = status.context("cannot start Python")?;
-    if !status.success() {
-        bail!("{} failed", script.display());
-    }
-    let script = root.join("xtask/src/onnx/networks.py");
-    let status =
-        Command::new(python).args([script.as_os_str(), folder.as_os_str()]).env("PYTHONPATH", cases).status();
-    if !status.context("cannot start Python")?.success() {
-        bail!("{} failed", script.display());
+    for script in ["spellings.py", "networks.py", "microsoft.py"] {
+        let script = root.join("xtask/src/onnx").join(script);
+        let status = Command::new(python)
+            .args([script.as_os_str(), folder.as_os_str()])
+            .env("PYTHONPATH", cases)
+            .status();
+        if !status.context("cannot start Python")?.success() {
+            bail!("{} failed", script.display());
+        }
     }
     let cargo = ["run", "--release", "--quiet", "-p", "kompakt-import", "--example", "spellings", "--"];
     let output = Command::new(env!("CARGO")).args(cargo).arg(folder).stderr(Stdio::inherit()).output();

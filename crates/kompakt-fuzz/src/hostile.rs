@@ -154,9 +154,63 @@ const HUGE: i64 = 1 << 40;
 
 /// All of them. None is larger than 5 MB; most are smaller than 1 kB.
 pub fn hostile_models() -> Vec<Hostile> {
-    let mut all = [graphs(), shapes(), constants(), lists(), operators(), tensors()].concat();
+    let mut all =
+        [graphs(), shapes(), constants(), lists(), operators(), selections(), microsoft(), tensors()]
+            .concat();
     all.extend(many());
     all
+}
+
+/// Results whose number depends on the data.
+fn selections() -> Vec<Hostile> {
+    let hostile = |name, bytes, says| Hostile { name, bytes, says };
+    let boxes = |most: i64| {
+        let best = with_ints(node("ReduceMax", &["x"], "m"), &[("axes", &[2])]);
+        let scores = with_ints(node("Transpose", &["m"], "s"), &[("perm", &[0, 2, 1])]);
+        let chosen = node("NonMaxSuppression", &["x", "s", "most"], "y");
+        model(&[1, 100_000, 4], &[best, scores, chosen], &[int("most", most)])
+    };
+    let counted = [node("NonZero", &["x"], "i"), node("Shape", &["i"], "y")];
+    vec![
+        hostile("2^40 boxes", boxes(HUGE), "boxes of a class"),
+        hostile("fewer than no boxes", boxes(-7), "gives 0 boxes of a class"),
+        hostile("2^24 places", model(&[1, 1 << 24], &[node("NonZero", &["x"], "y")], &[]), "the places of"),
+        hostile("places are counted", model(&[1, 4], &counted, &[]), "would mix or count them"),
+    ]
+}
+
+/// Operators of the domain `com.microsoft` with attributes and inputs that do not fit.
+fn microsoft() -> Vec<Hostile> {
+    let hostile = |name, bytes, says| Hostile { name, bytes, says };
+    let of = |op: &str, inputs: &[&str]| [node(op, inputs, "y"), field(7, b"com.microsoft")].concat();
+    let weights = || [tensor("w", 1, &[3, 9], &[0; 108]), floats("b", &[0.0; 9])];
+    let attention = |nodes: Vec<u8>| model(&[1, 2, 3], &[nodes], &weights());
+    let packed = || of("Attention", &["x", "w", "b"]);
+    let sizes = with_ints(packed(), &[("qkv_hidden_sizes", &[i64::MAX, i64::MAX, 4])]);
+    let past = of("Attention", &["x", "w", "b", "", "x"]);
+    let table = tensor("t", 1, &[1, 2], &[0; 8]);
+    vec![
+        hostile("no heads", attention(with_int(packed(), "num_heads", 0)), "0 heads of"),
+        hostile("heads below 0", attention(with_int(packed(), "num_heads", -7)), "0 heads of"),
+        hostile("heads of 2^63 - 1 features", attention(sizes), "\"the Attention\""),
+        hostile("a past of other dimensions", attention(past), "\"the Attention\""),
+        hostile(
+            "queries alone",
+            attention(of("MultiHeadAttention", &["x"])),
+            "queries, keys and values in one",
+        ),
+        hostile(
+            "angles of no token",
+            model(&[1, 2, 3], &[of("RotaryEmbedding", &["x", "p", "t", "t"])], &[int("p", HUGE), table]),
+            "\"the RotaryEmbedding\"",
+        ),
+        hostile(
+            "embeddings without tables",
+            attention(of("EmbedLayerNormalization", &["x"])),
+            "\"the EmbedLayerNormalization\"",
+        ),
+        hostile("another operator", attention(of("Conv", &["x", "w"])), "the operator is not supported"),
+    ]
 }
 
 fn graphs() -> Vec<Hostile> {

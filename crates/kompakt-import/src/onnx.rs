@@ -18,6 +18,10 @@
 //! Other sizes that a file leaves open stay open where imports at several sizes prove that one network is all of them; the others
 //! are fixed, and [`HeldSize`] names the operator that holds each. [`ImportOptions`] gives the stored and the greatest sizes.
 //!
+//! # Lengths that the data decide
+//! `NonZero` and `NonMaxSuppression` make as many rows as there can be at most: those that exist first, and -1 behind them in the
+//! network's outputs. What would count or mix such rows is refused.
+//!
 //! # Transformations
 //! Arithmetic on shapes and constants is carried out. Batch norms, scales and biases go into the layer before them.
 //! Padding becomes explicit. Operators that the interchange lacks become several that it has: a transposed

@@ -1,101 +1,8 @@
-"""Typical networks, small and with random weights: `python networks.py OUT`, with fixtures/onnx on PYTHONPATH.
+"""Typical networks, small and with random weights: `python networks.py OUT`, with fixtures/onnx on PYTHONPATH; see network.py."""
 
-Each becomes cases OUT/network--NAME-N.safetensors, one per length or size, beside those of spellings.py; what ONNX Runtime answers is in
-each. Integer inputs are written as floats, as the loader takes them.
-"""
-
-import sys
-import zlib
-from pathlib import Path
-
-import make_cases
 import numpy as np
-
-import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
-
-RNG = None
-TABLE = []
-
-
-def network(name, *sizes, opset=17):
-    """Registers `f(net, size)`, which builds a network for each size and returns its outputs."""
-
-    def register(f):
-        TABLE.append((name, sizes or (0,), opset, f))
-        return f
-
-    return register
-
-
-class Net:
-    """Nodes, constants and inputs with what they are given; every method returns the name of a value."""
-
-    def __init__(self):
-        self.nodes, self.initial, self.inputs, self.arrays = [], [], [], []
-
-    def name(self, kind):
-        return f"{kind}{len(self.nodes) + len(self.initial) + len(self.inputs)}"
-
-    def const(self, array):
-        name = self.name("c")
-        self.initial.append(numpy_helper.from_array(np.asarray(array), name))
-        return name
-
-    def weight(self, *shape, scale=None):
-        scale = scale or 1 / np.sqrt(max(shape[0], 1))
-        return self.const((RNG.standard_normal(shape) * scale).astype(np.float32))
-
-    def input(self, array, kind=TensorProto.FLOAT):
-        name = self.name("x")
-        self.inputs.append(helper.make_tensor_value_info(name, kind, list(array.shape)))
-        self.arrays.append(array)
-        return name
-
-    def floats(self, *shape):
-        return self.input(RNG.standard_normal(shape).astype(np.float32))
-
-    def add(self, op, *inputs, outputs=1, **attributes):
-        inputs = [i if isinstance(i, str) else self.const(i) for i in inputs]
-        names = [self.name("v") + f"_{k}" for k in range(outputs)]
-        self.nodes.append(helper.make_node(op, inputs, names, **attributes))
-        return names[0] if outputs == 1 else names
-
-    def linear(self, x, i, o):
-        return self.add("Add", self.add("MatMul", x, self.weight(i, o)), self.weight(o))
-
-    def norm(self, x, n):
-        return self.add("LayerNormalization", x, (1 + 0.1 * RNG.standard_normal(n)).astype(np.float32), self.weight(n), axis=-1)
-
-    def gelu(self, x):
-        half = self.add("Mul", x, np.float32(0.5))
-        return self.add("Mul", half, self.add("Add", self.add("Erf", self.add("Div", x, np.float32(2**0.5))), np.float32(1)))
-
-    def conv(self, x, i, o, k=3, stride=1, groups=1, rank=2, pad=None):
-        pad = (k // 2 if pad is None else pad)
-        w = self.weight(o, i // groups, *[k] * rank, scale=1 / np.sqrt(i // groups * k**rank))
-        return self.add("Conv", x, w, self.weight(o), strides=[stride] * rank, pads=[pad] * 2 * rank, group=groups)
-
-    def heads(self, x, tokens, n, size):
-        return self.add("Transpose", self.add("Reshape", x, np.array([0, tokens, n, size])), perm=[0, 2, 1, 3])
-
-    def attention(self, x, tokens, width, n, mask=None, past=None):
-        q, k, v = (self.heads(self.linear(x, width, width), tokens, n, width // n) for _ in range(3))
-        if past:
-            k, v = (self.add("Concat", p, new, axis=2) for p, new in zip(past, (k, v)))
-        scores = self.add("MatMul", q, self.add("Transpose", k, perm=[0, 1, 3, 2]))
-        scores = self.add("Div", scores, np.float32((width / n) ** 0.5))
-        if mask is not None:
-            scores = self.add("Add", scores, mask)
-        y = self.add("MatMul", self.add("Softmax", scores, axis=-1), v)
-        y = self.add("Reshape", self.add("Transpose", y, perm=[0, 2, 1, 3]), np.array([0, tokens, width]))
-        return self.linear(y, width, width), k, v
-
-    def block(self, x, tokens, width, n, **more):
-        y, k, v = self.attention(self.norm(x, width), tokens, width, n, **more)
-        x = self.add("Add", x, y)
-        y = self.linear(self.gelu(self.linear(self.norm(x, width), width, 4 * width)), 4 * width, width)
-        return self.add("Add", x, y), k, v
+from network import RNG, main, network
+from onnx import TensorProto
 
 
 @network("ViT-tiny", 32, 48)
@@ -210,16 +117,8 @@ def crnn(n, width):
     return [n.add("Softmax", n.linear(y, 32, 11), axis=2)]
 
 
-@network("YOLOv8-n shape with decoding", 64, 96)
-def yolo(n, side):
-    silu = lambda y: n.add("Mul", y, n.add("Sigmoid", y))
-    x = silu(n.conv(n.floats(1, 3, side, side), 3, 8, stride=2))
-    x = silu(n.conv(x, 8, 16, stride=2))
-    a, b = n.add("Split", silu(n.conv(x, 16, 16, 1)), np.array([8, 8]), outputs=2, axis=1)
-    x = silu(n.conv(n.add("Concat", a, b, n.add("Add", b, silu(n.conv(b, 8, 8))), axis=1), 24, 16, 1))
-    deep = silu(n.conv(x, 16, 16, stride=2))
-    up = n.add("Resize", deep, "", np.array([1, 1, 2, 2], np.float32), mode="nearest")
-    levels = [(n.conv(n.add("Concat", x, up, axis=1), 32, 4 * 4 + 5), side // 4, 4), (n.conv(deep, 16, 4 * 4 + 5), side // 8, 8)]
+def decoded(n, levels):
+    """Boxes and classes of all places: of each level its map, side and stride."""
     flat = [n.add("Reshape", y, np.array([1, 21, -1])) for y, _, _ in levels]
     y = n.add("Concat", *flat, axis=2)
     boxes, classes = n.add("Split", y, np.array([16, 5]), outputs=2, axis=1)
@@ -235,6 +134,19 @@ def yolo(n, side):
     centre = n.add("Div", n.add("Add", a, b), np.float32(2))
     boxes = n.add("Mul", n.add("Concat", centre, n.add("Sub", b, a), axis=1), strides[None].astype(np.float32))
     return [n.add("Concat", boxes, n.add("Sigmoid", classes), axis=1)]
+
+
+@network("YOLOv8-n shape with decoding", 64, 96)
+def yolo(n, side):
+    silu = lambda y: n.add("Mul", y, n.add("Sigmoid", y))
+    x = silu(n.conv(n.floats(1, 3, side, side), 3, 8, stride=2))
+    x = silu(n.conv(x, 8, 16, stride=2))
+    a, b = n.add("Split", silu(n.conv(x, 16, 16, 1)), np.array([8, 8]), outputs=2, axis=1)
+    x = silu(n.conv(n.add("Concat", a, b, n.add("Add", b, silu(n.conv(b, 8, 8))), axis=1), 24, 16, 1))
+    deep = silu(n.conv(x, 16, 16, stride=2))
+    up = n.add("Resize", deep, "", np.array([1, 1, 2, 2], np.float32), mode="nearest")
+    levels = [(n.conv(n.add("Concat", x, up, axis=1), 32, 4 * 4 + 5), side // 4, 4), (n.conv(deep, 16, 4 * 4 + 5), side // 8, 8)]
+    return decoded(n, levels)
 
 
 @network("ConvNeXt", 32, 48)
@@ -259,31 +171,101 @@ def efficientformer(n, side):
     x, _, _ = n.block(x, tokens, 16, 2)
     return [n.linear(n.add("ReduceMean", x, axes=[1], keepdims=0), 16, 10)]
 
+@network("YOLO11-n shape with decoding", 64, 96)
+def yolo11(n, side):
+    silu = lambda y: n.add("Mul", y, n.add("Sigmoid", y))
 
-def main():
-    global RNG
-    out = Path(sys.argv[1])
-    n_cases = 0
-    for name, sizes, opset, f in TABLE:
-        for i, size in enumerate(sizes):
-            RNG = np.random.default_rng(zlib.crc32(f"{name} {i}".encode()))
-            net = Net()
-            outputs = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in f(net, size)]
-            graph = helper.make_graph(net.nodes, "network", net.inputs, outputs, net.initial)
-            model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-            data = model.SerializeToString()
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3
-            session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-            feeds = {v.name: a for v, a in zip(net.inputs, net.arrays)}
-            tensors = {"model": ("U8", [len(data)], data)}
-            for kind, arrays in [("input", net.arrays), ("output", session.run(None, feeds))]:
-                for j, array in enumerate(arrays):
-                    array = np.ascontiguousarray(array.astype(np.float32))
-                    tensors[f"{kind}.{j}"] = ("F32", array.shape, array.tobytes())
-            make_cases.safetensors(out / f"network--{name}-{i}.safetensors", tensors)
-            n_cases += 1
-    print(f"{n_cases} cases of {len(TABLE)} networks")
+    def bottleneck(x, c, shortcut=True):
+        y = silu(n.conv(silu(n.conv(x, c, c // 2)), c // 2, c))
+        return n.add("Add", x, y) if shortcut else y
+
+    # A cross-stage block whose inner block is one of 3 convolutions, or a bottleneck.
+    def c3k2(x, i, o, inner):
+        a, b = n.add("Split", silu(n.conv(x, i, o, 1)), np.array([o // 2, o // 2]), outputs=2, axis=1)
+        c = o // 2
+        if inner:
+            left = bottleneck(bottleneck(silu(n.conv(b, c, c // 2, 1)), c // 2), c // 2)
+            y = silu(n.conv(n.add("Concat", left, silu(n.conv(b, c, c // 2, 1)), axis=1), c, c, 1))
+        else:
+            y = bottleneck(b, c)
+        return silu(n.conv(n.add("Concat", a, b, y, axis=1), 3 * c, o, 1))
+
+    def pooled(x, c):
+        x = silu(n.conv(x, c, c // 2, 1))
+        all = [x]
+        for _ in range(3):
+            all.append(n.add("MaxPool", all[-1], kernel_shape=[5, 5], strides=[1, 1], pads=[2] * 4))
+        return silu(n.conv(n.add("Concat", *all, axis=1), 2 * c, c, 1))
+
+    # Attention over the places of a picture, with a depthwise convolution for their order.
+    def attended(x, c, k):
+        a, b = n.add("Split", silu(n.conv(x, c, c, 1)), np.array([c // 2, c // 2]), outputs=2, axis=1)
+        c, heads, size = c // 2, 2, c // 4
+        qkv = n.add("Reshape", n.conv(b, c, 2 * c, 1), np.array([1, heads, 2 * size, k * k]))
+        q, key, v = n.add("Split", qkv, np.array([size // 2, size // 2, size]), outputs=3, axis=2)
+        scores = n.add("MatMul", n.add("Transpose", q, perm=[0, 1, 3, 2]), key)
+        scores = n.add("Softmax", n.add("Mul", scores, np.float32((size // 2) ** -0.5)), axis=-1)
+        y = n.add("MatMul", v, n.add("Transpose", scores, perm=[0, 1, 3, 2]))
+        y = n.add("Reshape", y, np.array([1, c, k, k]))
+        y = n.add("Add", y, n.conv(n.add("Reshape", v, np.array([1, c, k, k])), c, c, groups=c))
+        b = n.add("Add", b, n.conv(y, c, c, 1))
+        b = n.add("Add", b, n.conv(silu(n.conv(b, c, 2 * c, 1)), 2 * c, c, 1))
+        return silu(n.conv(n.add("Concat", a, b, axis=1), 2 * c, 2 * c, 1))
+
+    x = silu(n.conv(silu(n.conv(n.floats(1, 3, side, side), 3, 8, stride=2)), 8, 16, stride=2))
+    x = c3k2(x, 16, 16, False)
+    deep = c3k2(silu(n.conv(x, 16, 32, stride=2)), 32, 32, True)
+    deep = attended(pooled(deep, 32), 32, side // 8)
+    up = n.add("Resize", deep, "", np.array([1, 1, 2, 2], np.float32), mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    x = c3k2(n.add("Concat", up, x, axis=1), 48, 16, False)
+    levels = []
+    for y, c, stride in [(x, 16, 4), (deep, 32, 8)]:
+        boxes = n.conv(silu(n.conv(y, c, 16)), 16, 4 * 4, 1)
+        classes = silu(n.conv(silu(n.conv(y, c, c, groups=c)), c, 16, 1))
+        classes = n.conv(silu(n.conv(silu(n.conv(classes, 16, 16, groups=16)), 16, 16, 1)), 16, 5, 1)
+        levels.append((n.add("Concat", boxes, classes, axis=1), side // stride, stride))
+    return decoded(n, levels)
 
 
-main()
+def volume(n, x, i, o):
+    """Two convolutions of volumes, each with an instance norm."""
+    for a, b in [(i, o), (o, o)]:
+        x = n.add("InstanceNormalization", n.conv(x, a, b, rank=3), (1 + 0.1 * RNG.standard_normal(b)).astype(np.float32), n.weight(b))
+        x = n.add("LeakyRelu", x, alpha=0.01)
+    return x
+
+
+@network("U-Net 3-D", 16, 24)
+def unet(n, side):
+    wide = volume(n, n.floats(2, 1, side, side, 8), 1, 6)
+    deep = volume(n, n.add("MaxPool", wide, kernel_shape=[2] * 3, strides=[2] * 3), 6, 12)
+    deepest = volume(n, n.conv(deep, 12, 12, stride=2, rank=3), 12, 12)
+    up = n.add("ConvTranspose", deepest, n.weight(12, 12, 2, 2, 2, scale=0.2), n.weight(12), kernel_shape=[2] * 3, strides=[2] * 3)
+    y = volume(n, n.add("Concat", deep, up, axis=1), 24, 12)
+    up = n.add("ConvTranspose", y, n.weight(12, 6, 2, 2, 2, scale=0.2), n.weight(6), kernel_shape=[2] * 3, strides=[2] * 3)
+    y = volume(n, n.add("Concat", wide, up, axis=1), 12, 6)
+    return [n.add("Softmax", n.conv(y, 6, 3, 1, rank=3), axis=1)]
+
+
+@network("boxes without overlaps", 30, 60)
+def boxes(n, count):
+    corners = n.floats(1, count, 4)
+    boxes = n.add("Concat", corners, n.add("Add", corners, np.float32(1.5)), axis=2)
+    boxes = n.add("Slice", boxes, np.array([0]), np.array([4]), np.array([2]))
+    scores = n.add("Sigmoid", n.floats(1, 3, count))
+    chosen = n.add("NonMaxSuppression", boxes, scores, np.array([8]), np.array([0.4], np.float32), np.array([0.3], np.float32))
+    place = n.add("Gather", chosen, np.int64(2), axis=1)
+    found = n.add("Gather", n.add("Squeeze", boxes, np.array([0])), place, axis=0)
+    sure = n.add("GatherND", scores, chosen)
+    found = n.add("Concat", found, n.add("Unsqueeze", sure, np.array([1])), axis=1)
+    return [n.add("Cast", chosen, to=TensorProto.FLOAT), n.add("Mul", found, np.float32(2))]
+
+
+@network("places that are not zero", 5, 8)
+def places(n, side):
+    x = n.add("Relu", n.floats(1, side, side))
+    where = n.add("Transpose", n.add("NonZero", n.add("Greater", x, np.float32(0.5))), perm=[1, 0])
+    return [n.add("Cast", where, to=TensorProto.FLOAT), n.add("GatherND", x, where)]
+
+
+main("network")

@@ -220,8 +220,15 @@ fn evaluated(
         let work = 2 * WORK / (n / batch).max(1) as u64;
         let made = evaluator.run(&fed(imported, inputs, n, first, batch), work, &mut visit)?;
         let mut outputs = Vec::new();
-        for (tensor, &value) in made.iter().zip(imported.model.graph.outputs()) {
-            let len: usize = imported.model.graph.shape(value).iter().product();
+        for (index, (tensor, &value)) in made.iter().zip(imported.model.graph.outputs()).enumerate() {
+            let shape = imported.model.graph.shape(value);
+            let len: usize = shape.iter().product();
+            if let Some(axis) = imported.padded.get(index).copied().flatten()
+                && let Some(padded) = padded(tensor, shape, axis)
+            {
+                outputs.push(padded);
+                continue;
+            }
             if tensor.len() != batch * len {
                 let problem = format!("{:?} where import makes {len} numbers an image", tensor.dims);
                 return Err(Failure::Node(imported.problem(value, problem)));
@@ -231,6 +238,22 @@ fn evaluated(
         parts.push(outputs);
     }
     Ok(parts)
+}
+
+/// Elements of a tensor that is -1 from its end along `axis` to the end of `shape`; `None` if it is no such part.
+fn padded(tensor: &Tensor, shape: &[usize], axis: usize) -> Option<Vec<f32>> {
+    let fits = |d: usize| tensor.dims[d] == shape[d] || (d == axis && tensor.dims[d] < shape[d]);
+    if tensor.dims.len() != shape.len() || !(0..shape.len()).all(fits) {
+        return None;
+    }
+    let (inner, n) = (shape[axis + 1..].iter().product::<usize>(), tensor.dims[axis]);
+    let values = tensor.to_floats();
+    let mut all = Vec::with_capacity(shape.iter().product());
+    for outer in 0..shape[..axis].iter().product() {
+        all.extend_from_slice(&values[outer * n * inner..][..n * inner]);
+        all.resize(all.len() + (shape[axis] - n) * inner, -1.0);
+    }
+    Some(all)
 }
 
 /// The images from `first` on, as inputs of the file.

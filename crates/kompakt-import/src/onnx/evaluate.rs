@@ -10,6 +10,8 @@
 //!
 //! What is not here: the comparison with the imported network ([`check`](crate::onnx::check)).
 
+mod attention;
+mod boxes;
 mod call;
 mod choices;
 mod constants;
@@ -18,6 +20,7 @@ mod conv;
 mod elementwise;
 mod layout;
 mod matrix;
+mod microsoft;
 mod norms;
 mod pads;
 mod pools;
@@ -30,6 +33,7 @@ mod window;
 
 use crate::onnx::{
     error::Problem,
+    lower::MICROSOFT,
     proto::{GraphProto, NodeProto, SparseTensorProto, TensorProto},
     tensor::Tensor,
 };
@@ -241,8 +245,8 @@ pub(crate) fn constants_of(
 /// The outputs of a node.
 fn operator(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
     let node = call.node;
-    if node.op_type == "DynamicQuantizeLSTM" && node.domain == "com.microsoft" {
-        return recurrent::quantised(call);
+    if node.domain == MICROSOFT {
+        return microsoft::outputs(call);
     }
     if !(node.domain.is_empty() || node.domain == "ai.onnx") {
         return Err(format!("operators of domain {:?} are not known", node.domain));
@@ -266,6 +270,7 @@ fn operator(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
         "LpNormalization" => norms::lp(call)?,
         "LpPool" => pools::norm(call)?,
         "NonZero" => constants::non_zero(call)?,
+        "NonMaxSuppression" => boxes::non_max_suppression(call)?,
         "Size" => Tensor::ints(vec![], vec![call.x(0)?.len() as i64]),
         "Range" => constants::range(call)?,
         "Cast" | "CastLike" => constants::cast(call)?,

@@ -85,8 +85,8 @@ pub fn export(model: &Model) -> Result<Vec<u8>, OnnxError> {
 }
 
 fn float_tensor(shape: &[usize]) -> TypeProto {
-    let batch = Dimension { dim_value: 0, dim_param: "n".into() };
-    let rest = shape.iter().map(|&d| Dimension { dim_value: d as i64, dim_param: String::new() });
+    let batch = Dimension { dim_value: None, dim_param: "n".into() };
+    let rest = shape.iter().map(|&d| Dimension { dim_value: Some(d as i64), dim_param: String::new() });
     let dim = std::iter::once(batch).chain(rest).collect();
     TypeProto {
         tensor_type: Some(TensorType { elem_type: data_type::FLOAT, shape: Some(TensorShape { dim }) }),

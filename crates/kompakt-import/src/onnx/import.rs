@@ -2,11 +2,11 @@
 
 use crate::onnx::{
     error::{INPUT, OnnxError, Problem},
-    lower::{Lowering, Slot},
+    lower::{ALONG_BATCH, Lowering, Slot},
     open_sizes::{self, HeldSize},
     options::ImportOptions,
     ports::{self, Port, network_inputs},
-    proto::{GraphProto, ModelProto},
+    proto::{GraphProto, ModelProto, ValueInfo},
     simplify,
     tensor::Tensor,
 };
@@ -81,6 +81,8 @@ pub(crate) struct Imported {
     pub(crate) fixed: Vec<(String, Tensor)>,
     /// In the order of the file's nodes.
     pub(crate) values: Vec<Named>,
+    /// For each output the dimension whose length the data decide, if there is one: it is padded with -1.
+    pub(crate) padded: Vec<Option<usize>>,
 }
 
 impl Imported {
@@ -153,7 +155,7 @@ impl Source {
                 // Half of it, and a multiple of 32 still if it was one.
                 let unit = if side.is_multiple_of(32) { 32 } else { 1 };
                 let half = (*side / 2).div_ceil(unit) * unit;
-                if dim.dim_value <= 0 && half >= least && half < *side {
+                if dim.size().is_none() && half >= least && half < *side {
                     *side = half;
                     is_smaller = true;
                 }
@@ -167,7 +169,7 @@ impl Source {
         let shapes = network_inputs(&self.graph)
             .into_iter()
             .filter_map(|input| input.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref());
-        shapes.flat_map(|shape| shape.dim.iter().skip(1)).any(|dim| dim.dim_value <= 0)
+        shapes.flat_map(|shape| shape.dim.iter().skip(1)).any(|dim| dim.size().is_none())
     }
 
     /// Makes the network with open sizes: also those that stay fixed, and the options with the shapes that were taken.
@@ -215,7 +217,9 @@ impl Source {
         };
         // The problems of both attempts; the shorter list is more informative. An error before any node is about the batch.
         match (&first, &second) {
-            (OnnxError::Unsupported(with), OnnxError::Unsupported(without)) if without.len() < with.len() => {
+            (OnnxError::Unsupported(with), OnnxError::Unsupported(without))
+                if without.len() < with.len() || with.iter().all(|p| p.problem == ALONG_BATCH) =>
+            {
                 Err(second)
             }
             (OnnxError::Port(_), OnnxError::Unsupported(_)) => Err(second),
@@ -250,6 +254,8 @@ impl Source {
         }
         let outputs = ports::outputs(graph, &mut lowering)?;
         let acts = acts(graph, &lowering);
+        let padded = |output: &ValueInfo| Some(lowering.padded.get(output.name.as_str())?.axis);
+        let padded = graph.output.iter().map(padded).collect();
         let batch = if lead == 0 { Some(1) } else { (!lowering.batch_is_open).then_some(lowering.batch) };
         let n_parameters = lowering.n_parameters;
         let simplified = simplify::simplify(lowering.builder, outputs);
@@ -277,7 +283,7 @@ impl Source {
                 _ => {}
             }
         }
-        Ok(Imported { model, batch, has_batch: lead == 1, inputs, fixed, values })
+        Ok(Imported { model, batch, has_batch: lead == 1, inputs, fixed, values, padded })
     }
 }
 
@@ -286,7 +292,9 @@ fn acts(graph: &GraphProto, lowering: &Lowering<'_>) -> Vec<(usize, String, usiz
     let mut all = Vec::new();
     for (index, node) in graph.node.iter().enumerate() {
         for name in &node.output {
-            if let Some(Slot::Act(act)) = lowering.get(name) {
+            if let (Some(Slot::Act(act)), false) =
+                (lowering.get(name), lowering.padded.contains_key(name.as_str()))
+            {
                 all.push((index, name.clone(), act.value));
             }
         }

@@ -7,6 +7,7 @@ mod functions;
 mod general;
 mod layers;
 mod norms;
+mod padded;
 mod pools;
 mod quantised;
 mod resample;
@@ -22,8 +23,9 @@ use crate::onnx::{
     proto::{GraphProto, NodeProto, TensorProto, ValueInfo},
     tensor::Tensor,
 };
-pub(crate) use general::{is_number, is_whole};
-use std::{borrow::Cow, collections::BTreeMap, path::Path};
+pub(crate) use general::{ALONG_BATCH, MICROSOFT, is_number, is_whole};
+pub(crate) use padded::Padded;
+use std::{collections::BTreeMap, path::Path, rc::Rc};
 use turned::Turned;
 
 /// Elements of constants that may be computed in addition to as many as the file has bytes.
@@ -48,7 +50,7 @@ pub(crate) enum Slot<'a> {
     /// An initialiser, read when it is needed.
     Stored(&'a TensorProto),
     /// A constant that was computed.
-    Const(std::rc::Rc<Tensor>),
+    Const(Rc<Tensor>),
     Act(Act),
     /// A value whose batch is not the first dimension in the file.
     Turned(Turned),
@@ -77,6 +79,8 @@ pub(crate) struct Lowering<'a> {
     opset: i64,
     folder: Option<&'a Path>,
     slots: BTreeMap<&'a str, Slot<'a>>,
+    /// Values with a dimension whose length the data decide.
+    pub(crate) padded: BTreeMap<&'a str, Padded>,
     /// Elements of constants that may still be computed.
     budget: usize,
     /// Elements of constants that nodes may still read.
@@ -89,14 +93,14 @@ pub(crate) struct Lowering<'a> {
 pub(crate) struct Call<'n> {
     node: &'n NodeProto,
     /// One per input; `None` where it is left out.
-    inputs: Vec<Option<Operand<'n>>>,
+    inputs: Vec<Option<Operand>>,
 }
 
 /// An input of a node.
 #[derive(Debug, Clone)]
-pub(crate) enum Operand<'n> {
+pub(crate) enum Operand {
     Act(Act),
-    Const(Cow<'n, Tensor>),
+    Const(Rc<Tensor>),
 }
 
 impl<'n> Call<'n> {
@@ -127,7 +131,7 @@ impl<'n> Call<'n> {
 
     /// All inputs that are constant, the others left out.
     fn constants(&self) -> Vec<Option<&Tensor>> {
-        let get = |operand: &'_ Option<Operand<'_>>| matches!(operand, Some(Operand::Const(_)));
+        let get = |operand: &'_ Option<Operand>| matches!(operand, Some(Operand::Const(_)));
         (0..self.inputs.len())
             .map(|i| if get(&self.inputs[i]) { self.constant(i).ok().flatten() } else { None })
             .collect()
@@ -178,6 +182,7 @@ impl<'a> Lowering<'a> {
             opset,
             folder,
             slots,
+            padded: BTreeMap::new(),
             budget,
             readable,
             inner_nodes: 0,
@@ -210,6 +215,11 @@ impl<'a> Lowering<'a> {
     /// their operands are known.
     pub(crate) fn node(&mut self, node: &'a NodeProto) -> Vec<Problem> {
         let result = match control::is_control(node) {
+            true if self.reads_padded(node) => Err(vec![Problem {
+                node: node.title().to_string(),
+                operator: node.op_type.clone(),
+                problem: "a graph inside it works on a value whose length the data decide".into(),
+            }]),
             true => self.control(node),
             false => self.try_node(node).map_err(|problem| {
                 let of_node = |problem| Problem {
@@ -235,6 +245,13 @@ impl<'a> Lowering<'a> {
         result.err().unwrap_or_default()
     }
 
+    /// Whether a node, or a graph inside it, reads a value whose length the data decide.
+    fn reads_padded(&self, node: &NodeProto) -> bool {
+        let mut found = false;
+        node.reads(&mut |name| found |= self.padded.contains_key(name));
+        found
+    }
+
     /// The entry for output `name` of a node that could not be lowered.
     fn unknown(&mut self, node: &NodeProto, name: &str) -> Slot<'a> {
         let is_constant = |name: &String| match self.slots.get(name.as_str()) {
@@ -258,10 +275,9 @@ impl<'a> Lowering<'a> {
         let info = self.graph.value_info.iter().find(|v| v.name == name)?;
         let tensor = info.r#type.as_ref()?.tensor_type.as_ref().filter(|t| t.elem_type == 1)?;
         let dims = &tensor.shape.as_ref()?.dim;
-        let size = |(d, dim): (usize, &crate::onnx::proto::Dimension)| match usize::try_from(dim.dim_value) {
-            Ok(0) | Err(_) if d == 0 => Some(self.batch),
-            Ok(0) | Err(_) => None,
-            Ok(size) => Some(size),
+        let size = |(d, dim): (usize, &crate::onnx::proto::Dimension)| match dim.size() {
+            None if d == 0 => Some(self.batch),
+            size => size,
         };
         let dims: Vec<usize> = dims.iter().enumerate().map(size).collect::<Option<_>>()?;
         crate::onnx::tensor::is_sane(&dims).then_some(dims)
@@ -312,11 +328,12 @@ impl<'a> Lowering<'a> {
 
     /// The slots of the node's outputs; an error without a text where an earlier node has failed already.
     fn try_node(&mut self, node: &'a NodeProto) -> Result<Vec<Slot<'a>>, Option<String>> {
-        let is_other = node.domain == "com.microsoft" && node.op_type == "DynamicQuantizeLSTM";
-        if !(node.domain.is_empty() || node.domain == "ai.onnx" || is_other) {
-            return Err(Some(format!("operators of domain {:?} are not supported", node.domain)));
-        }
-        if !is_known(&node.op_type) && !general::is_known(&node.op_type) {
+        let is_known = match node.domain.as_str() {
+            "" | "ai.onnx" => is_known(&node.op_type) || general::is_known(&node.op_type),
+            MICROSOFT => general::is_known_of_microsoft(&node.op_type),
+            other => return Err(Some(format!("operators of domain {other:?} are not supported"))),
+        };
+        if !is_known {
             return Err(Some("the operator is not supported".into()));
         }
         if node.op_type == "Constant" {
@@ -347,10 +364,10 @@ impl<'a> Lowering<'a> {
                     turned = Some(value.clone());
                     Some(Operand::Act(value.act.clone()))
                 }
-                Some(Slot::Const(tensor)) => Some(Operand::Const(Cow::Owned((**tensor).clone()))),
+                Some(Slot::Const(tensor)) => Some(Operand::Const(tensor.clone())),
                 Some(Slot::Stored(proto)) => {
                     let tensor = Tensor::read(proto, self.folder).map_err(|e| Some(e.to_string()))?;
-                    Some(Operand::Const(Cow::Owned(tensor)))
+                    Some(Operand::Const(Rc::new(tensor)))
                 }
             });
             if let Some(Some(Operand::Const(tensor))) = inputs.last() {
@@ -390,10 +407,28 @@ impl<'a> Lowering<'a> {
             return Ok(vec![Slot::Const(fold::cast(tensor, self.kind_of_output(node, 0)).into())]);
         }
         let call = Call { node, inputs };
-        if let Some(made) = self.folded(&call)? {
+        let carried = self.carried(&call)?;
+        if carried.is_none()
+            && let Some(made) = self.folded(&call)?
+        {
             return Ok(made.into_iter().map(|t| Slot::Const(t.into())).collect());
         }
+        if is_selection(node) {
+            if carried.is_some() {
+                return Err(Some("its input has a length that the data decide".into()));
+            }
+            let (made, padded) = self.selection(&call)?;
+            if let Some(name) = node.output.first() {
+                self.padded.insert(name, padded);
+            }
+            return Ok(vec![Slot::Act(made)]);
+        }
         let acts = self.lower(&call)?;
+        if let Some(padded) = carried {
+            node.output.iter().for_each(|name| {
+                self.padded.insert(name, padded);
+            });
+        }
         Ok(acts.into_iter().map(Slot::Act).collect())
     }
 
@@ -462,6 +497,9 @@ impl<'a> Lowering<'a> {
 
     /// Lowers a node that depends on the network's input; returns its outputs.
     fn lower(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
+        if call.node.domain == MICROSOFT {
+            return self.of_microsoft(call);
+        }
         let n_parameters = self.n_parameters;
         if self.lead == 0 {
             let is_image = matches!(call.inputs.first(), Some(Some(Operand::Act(x))) if x.dims.len() > 2 && x.dims[0] == 1);
@@ -569,13 +607,16 @@ impl<'a> Lowering<'a> {
     }
 }
 
+/// Whether the data decide how many results a node has.
+fn is_selection(node: &NodeProto) -> bool {
+    node.domain != MICROSOFT && matches!(node.op_type.as_str(), "NonZero" | "NonMaxSuppression")
+}
+
 /// The error for an operator on a value, if it is supported on constants only.
 fn constants_only(op: &str) -> Option<String> {
     match op {
         "ConstantOfShape" | "Range" => Some("it is supported on constants only".to_string()),
-        "NonZero" | "NonMaxSuppression" | "Unique" => {
-            Some("how many results it has depends on the input; shapes must be known".to_string())
-        }
+        "Unique" => Some("how many results it has depends on the input; shapes must be known".to_string()),
         _ => None,
     }
 }

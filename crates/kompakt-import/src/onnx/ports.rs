@@ -4,7 +4,7 @@ use crate::onnx::{
     error::{INPUT, OnnxError, Problem},
     lower::{Act, Lowering, Slot, is_number, is_whole},
     options::ImportOptions,
-    proto::{GraphProto, ValueInfo, data_type},
+    proto::{Dimension, GraphProto, ValueInfo, data_type},
     tensor::{Tensor, is_sane},
 };
 use kompakt_graph::{MAX_DIM, MAX_RANK};
@@ -53,13 +53,10 @@ pub(crate) fn fixed(graph: &GraphProto, options: &ImportOptions) -> Result<Vec<(
             .filter(|t| is_number(t.elem_type))
             .ok_or_else(|| fail("it does not hold numbers".into()))?;
         let given = options.input_shapes.iter().find(|(n, _)| n == name).map(|(_, shape)| shape.clone());
-        let declared = tensor.shape.as_ref().and_then(|shape| {
-            shape
-                .dim
-                .iter()
-                .map(|d| usize::try_from(d.dim_value).ok().filter(|&v| v > 0))
-                .collect::<Option<Vec<_>>>()
-        });
+        let declared = tensor
+            .shape
+            .as_ref()
+            .and_then(|shape| shape.dim.iter().map(Dimension::size).collect::<Option<Vec<_>>>());
         let dims = given.or(declared).unwrap_or_else(|| vec![values.len()]);
         let n = is_sane(&dims).then(|| dims.iter().product::<usize>()).filter(|&n| n <= MAX_FIXED);
         let n = n.ok_or_else(|| fail(format!("a constant of {dims:?}")))?;
@@ -178,9 +175,11 @@ fn input_dims(
     if !is_number(tensor.elem_type) {
         return Err("it holds something other than numbers".into());
     }
-    let declared: Option<Vec<Option<usize>>> = tensor.shape.as_ref().map(|shape| {
-        shape.dim.iter().map(|d| usize::try_from(d.dim_value).ok().filter(|&v| v > 0)).collect()
-    });
+    let dims = tensor.shape.as_ref().map(|shape| &shape.dim);
+    if dims.is_some_and(|dims| dims.iter().any(|dim| dim.dim_value == Some(0))) {
+        return Err("it has a size of 0: no elements".into());
+    }
+    let declared: Option<Vec<Option<usize>>> = dims.map(|dims| dims.iter().map(Dimension::size).collect());
     let Some(declared) = declared else {
         return match given {
             Some(given) if !given.is_empty() && !given.contains(&0) && is_sane(given) => {
@@ -275,8 +274,7 @@ fn example_sizes(
 /// A shape for an input that leaves sizes open, the batch left out, lengths and sides divided by `divisor`; `None` if it leaves none open, or has no known shape.
 pub(crate) fn example_dims(graph: &GraphProto, input: &ValueInfo, divisor: usize) -> Option<Vec<usize>> {
     let dims = &input.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref()?.dim;
-    let declared: Vec<Option<usize>> =
-        dims.iter().map(|d| usize::try_from(d.dim_value).ok().filter(|&v| v > 0)).collect();
+    let declared: Vec<Option<usize>> = dims.iter().map(Dimension::size).collect();
     let rest = declared.get(1..)?;
     rest.contains(&None).then(|| example_sizes(graph, input, &declared, divisor))
 }
@@ -298,8 +296,8 @@ pub(crate) fn outputs(graph: &GraphProto, lowering: &mut Lowering<'_>) -> Result
     graph
         .output
         .iter()
-        .map(|output| match lowering.get(&output.name) {
-            Some(Slot::Act(act)) => Ok(act.value),
+        .map(|output| match lowering.get(&output.name).cloned() {
+            Some(Slot::Act(act)) => lowering.padded_output(&output.name, &act).map_err(OnnxError::Port),
             Some(Slot::Turned(_)) => Err(OnnxError::Port(format!(
                 "the batch is not the first dimension of output {:?}",
                 output.name

@@ -200,8 +200,15 @@ pub(crate) struct TensorShape {
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Dimension {
-    #[prost(int64, tag = "1")]
-    pub(crate) dim_value: i64,
+    #[prost(int64, optional, tag = "1")]
+    pub(crate) dim_value: Option<i64>,
     #[prost(string, tag = "2")]
     pub(crate) dim_param: String,
+}
+
+impl Dimension {
+    /// The size that it states; `None` if it leaves it open.
+    pub(crate) fn size(&self) -> Option<usize> {
+        self.dim_value.and_then(|size| usize::try_from(size).ok()).filter(|&size| size > 0)
+    }
 }

@@ -2,10 +2,9 @@
 
 use crate::onnx::import::Imported;
 use kompakt_graph::{Graph, Op};
-use std::{
-    collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use kompakt_model::Parameter;
+use kompakt_numbers::Numbers;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// See the [module page](self).
 pub(crate) struct Sample {
@@ -21,19 +20,23 @@ pub(crate) struct Sample {
 impl Sample {
     pub(crate) fn new(sizes: Vec<usize>, imported: &Imported) -> Self {
         let model = &imported.model;
-        let mut hashers = vec![DefaultHasher::new(); model.graph.nodes().len()];
+        let mut parameters = vec![0; model.graph.nodes().len()];
         let mut constants = BTreeMap::new();
         for param in model.graph.params() {
             let Some(parameter) = model.parameters.get(&param.name) else { continue };
-            let values = parameter.to_f32();
+            let values = match parameter {
+                Parameter::Dense { values: Numbers::F32(values), mask: None, .. } => {
+                    Cow::Borrowed(&values[..])
+                }
+                other => Cow::Owned(other.to_f32()),
+            };
             if let Op::Constant { .. } = model.graph.nodes()[param.node].op {
-                constants.insert(param.node, values);
+                constants.insert(param.node, values.into_owned());
                 continue;
             }
-            param.shape.hash(&mut hashers[param.node]);
-            values.iter().for_each(|value| value.to_bits().hash(&mut hashers[param.node]));
+            let hash = param.shape.iter().fold(parameters[param.node], |hash, &d| mixed(hash, d as u64));
+            parameters[param.node] = hash_of(hash, &values);
         }
-        let parameters = hashers.into_iter().map(|hasher| hasher.finish()).collect();
         Self { sizes, graph: model.graph.clone(), parameters, constants }
     }
 
@@ -48,4 +51,24 @@ impl Sample {
     pub(crate) fn has_parameters_of(&self, other: &Self, node: usize) -> bool {
         self.parameters.get(node) == other.parameters.get(node)
     }
+}
+
+/// A hash and a number, mixed by the halves of a long product.
+fn mixed(hash: u64, number: u64) -> u64 {
+    let product = u128::from(hash ^ 0x9e37_79b9_7f4a_7c15) * u128::from(number ^ 0xd1b5_4a32_d192_ed03);
+    (product as u64) ^ (product >> 64) as u64
+}
+
+/// The hash of numbers: of four sequences of them by turns, so that products do not wait for each other.
+fn hash_of(hash: u64, values: &[f32]) -> u64 {
+    let mut all = [1, 2, 3, 4].map(|lane| mixed(hash, lane));
+    let (parts, rest) = values.as_chunks::<8>();
+    for part in parts {
+        for (lane, hash) in all.iter_mut().enumerate() {
+            let [low, high] = [part[2 * lane], part[2 * lane + 1]].map(|v| u64::from(v.to_bits()));
+            *hash = mixed(*hash, high << 32 | low);
+        }
+    }
+    let rest = rest.iter().map(|v| u64::from(v.to_bits()));
+    all.into_iter().chain(rest).fold(values.len() as u64, mixed)
 }

@@ -16,6 +16,8 @@ pub(crate) struct Case {
     pub(crate) with_constants: Option<Vec<u8>>,
     pub(crate) inputs: Vec<Vec<f32>>,
     pub(crate) outputs: Vec<Vec<f32>>,
+    /// Their shapes.
+    pub(crate) shapes: Vec<Vec<usize>>,
     /// The minimum tolerance: for answers in a type of fewer digits.
     pub(crate) tolerance: f32,
     /// Images.
@@ -60,17 +62,23 @@ impl Case {
                 .map_or(0.0, |t| f32::from_le_bytes(t.data()[..4].try_into().unwrap())),
             inputs: list("input"),
             outputs: list("output"),
+            shapes: (0..)
+                .map_while(|i| tensors.tensor(&format!("output.{i}")).ok())
+                .map(|t| t.shape().to_vec())
+                .collect(),
             batch: tensors.tensor("input.0").map_or(1, |t| t.shape().first().copied().unwrap_or(1)),
         }
     }
 
     /// The largest difference from the expected answers, relative to the largest element.
     pub(crate) fn difference(&self, found: &[Vec<f32>]) -> f32 {
-        let of = |(found, expected): (&Vec<f32>, &Vec<f32>)| {
+        let of = |((found, expected), shape): ((&Vec<f32>, &Vec<f32>), &Vec<usize>)| {
             let largest = expected.iter().fold(1e-6f32, |m, v| m.max(v.abs()));
+            let cut = unpadded(found, shape);
+            let found = cut.as_ref().unwrap_or(found);
             found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max) / largest
         };
-        found.iter().zip(&self.outputs).map(of).fold(0f32, f32::max)
+        found.iter().zip(&self.outputs).zip(&self.shapes).map(of).fold(0f32, f32::max)
     }
 
     /// Compares answers. Errors: the first one beyond the tolerance.
@@ -80,6 +88,8 @@ impl Case {
             return Err(format!("{} outputs, {} expected", found.len(), self.outputs.len()));
         }
         for (i, (found, expected)) in found.iter().zip(&self.outputs).enumerate() {
+            let cut = unpadded(found, &self.shapes[i]);
+            let found = cut.as_ref().unwrap_or(found);
             if found.len() != expected.len() {
                 return Err(format!("output {i}: {} numbers, {} expected", found.len(), expected.len()));
             }
@@ -96,6 +106,25 @@ impl Case {
         }
         Ok(())
     }
+}
+
+/// What is left of an output with a dimension whose length the data decide: it is -1 from there on. `None` if it is not longer
+/// than `shape`, or there are other numbers.
+fn unpadded(found: &[f32], shape: &[usize]) -> Option<Vec<f32>> {
+    if found.len() <= shape.iter().product::<usize>() {
+        return None;
+    }
+    (0..shape.len()).find_map(|axis| {
+        let (outer, inner) =
+            (shape[..axis].iter().product::<usize>(), shape[axis + 1..].iter().product::<usize>());
+        let whole = found.len() / (outer * inner).max(1);
+        if outer * inner * whole != found.len() {
+            return None;
+        }
+        let rows = || found.chunks(whole * inner).map(|row| row.split_at(shape[axis] * inner));
+        let is_padding = rows().all(|(_, rest)| rest.iter().all(|v| *v == -1.0));
+        is_padding.then(|| rows().flat_map(|(kept, _)| kept).copied().collect())
+    })
 }
 
 /// Packs a model and runs it on the inputs of a case.

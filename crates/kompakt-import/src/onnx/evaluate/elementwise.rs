@@ -185,6 +185,9 @@ pub(super) fn is_variadic(op: &str) -> bool {
         "And",
         "Or",
         "Xor",
+        "BitwiseAnd",
+        "BitwiseOr",
+        "BitwiseXor",
     ];
     ALL.contains(&op)
 }
@@ -268,6 +271,9 @@ fn whole(op: &str, keeps_sign: bool) -> Option<fn(i64, i64) -> Option<i64>> {
         "And" => |a, b| Some(i64::from(a != 0 && b != 0)),
         "Or" => |a, b| Some(i64::from(a != 0 || b != 0)),
         "Xor" => |a, b| Some(i64::from((a != 0) != (b != 0))),
+        "BitwiseAnd" => |a, b| Some(a & b),
+        "BitwiseOr" => |a, b| Some(a | b),
+        "BitwiseXor" => |a, b| Some(a ^ b),
         _ => return None,
     })
 }

@@ -100,7 +100,7 @@ impl Lowering<'_> {
         Ok(y)
     }
 
-    fn two(&mut self, call: &Call<'_>, op: &str, a: &Operand<'_>, b: &Operand<'_>) -> Result<Act, String> {
+    fn two(&mut self, call: &Call<'_>, op: &str, a: &Operand, b: &Operand) -> Result<Act, String> {
         match (a, b) {
             (Operand::Act(a), Operand::Act(b)) => self.two_values(call, op, a, b),
             (Operand::Act(x), Operand::Const(c)) => self.with_constant(call, op, x, c),

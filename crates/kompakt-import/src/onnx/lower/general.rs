@@ -9,20 +9,27 @@
 
 mod arithmetic;
 mod attention;
+mod bits;
 mod choices;
+mod composed;
 mod layout;
 mod losses;
 mod matrices;
+mod microsoft;
 mod norms;
 mod numbers;
 mod recurrent;
 mod reductions;
+mod selections;
 mod transforms;
 
-use super::{Act, Call, Lowering, Operand, Slot};
+use super::{Act, Call, Lowering, Operand, Slot, padded::Padded};
 use crate::onnx::{builder::Value, proto::NodeProto, rules, tensor::Tensor};
 use kompakt_graph::{Op, UnaryFunction};
+pub(crate) use microsoft::DOMAIN as MICROSOFT;
+pub(super) use microsoft::is_known_of_microsoft;
 pub(crate) use numbers::{is_number, is_whole};
+pub(crate) use selections::ALONG_BATCH;
 
 /// The most elements of a constant that is computed for one node.
 const MAX_CONSTANT: usize = 1 << 24;
@@ -42,10 +49,13 @@ impl Lowering<'_> {
             let name = node.input.get(i).filter(|n| !n.is_empty());
             name.and_then(|n| self.kinds.get(n.as_str()).copied())
         };
+        if node.domain == MICROSOFT {
+            return if node.op_type == "EmbedLayerNormalization" && index == 1 { INT32 } else { FLOAT };
+        }
         match node.op_type.as_str() {
             "Equal" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Xor"
             | "Not" | "IsNaN" | "IsInf" => BOOL,
-            "Shape" | "Size" | "ArgMax" | "ArgMin" | "NonZero" => INT64,
+            "Shape" | "Size" | "ArgMax" | "ArgMin" | "NonZero" | "NonMaxSuppression" => INT64,
             "TopK" if index == 1 => INT64,
             "Dropout" if index == 1 => BOOL,
             "Cast" => node.int("to", 1) as i32,
@@ -71,6 +81,9 @@ impl Lowering<'_> {
 
     /// Lowers a node; does nothing for an operator that is not supported here.
     pub(super) fn general(&mut self, call: &Call<'_>) -> Result<Option<Vec<Act>>, String> {
+        if call.node.domain == MICROSOFT {
+            return self.of_microsoft(call).map(Some);
+        }
         let one = match call.node.op_type.as_str() {
             "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Max" | "Min" | "Sum" | "Mean" | "Equal"
             | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" | "And" | "Or" | "Xor" => {
@@ -107,7 +120,6 @@ impl Lowering<'_> {
             "Scatter" | "ScatterElements" => self.scatter_elements(call)?,
             "ScatterND" => self.scatter_nd(call)?,
             "LSTM" | "GRU" | "RNN" => return self.recurrent(call).map(Some),
-            "DynamicQuantizeLSTM" => return self.quantised_recurrent(call).map(Some),
             "Attention" => return self.attention(call).map(Some),
             "RotaryEmbedding" => self.rotary(call)?,
             "NegativeLogLikelihoodLoss" | "SoftmaxCrossEntropyLoss" => return self.loss(call).map(Some),
@@ -124,13 +136,24 @@ impl Lowering<'_> {
                 self.activation(call)?
             }
             "Elu" | "Selu" | "Celu" | "Swish" | "Mish" | "Softsign" | "Gelu" => self.function(call)?,
-            "ThresholdedRelu" | "Shrink" | "IsInf" | "BitwiseNot" => self.piecewise(call)?,
+            "ThresholdedRelu" | "Shrink" | "IsInf" => self.piecewise(call)?,
+            "BitwiseNot" => self.bitwise_not(call)?,
+            "BitwiseAnd" | "BitwiseOr" | "BitwiseXor" => self.bitwise(call)?,
+            "BitShift" => self.bit_shift(call)?,
             other => match unary_function(other) {
                 Some(function) => self.unary_node(call, function)?,
                 None => return Ok(None),
             },
         };
         Ok(Some(vec![one]))
+    }
+
+    /// Lowers a node whose number of results depends on the data.
+    pub(super) fn selection(&mut self, call: &Call<'_>) -> Result<(Act, Padded), String> {
+        match call.node.op_type.as_str() {
+            "NonZero" => self.non_zero(call),
+            _ => self.best_boxes(call),
+        }
     }
 
     /// The shape here of a value of these dimensions.
@@ -208,7 +231,7 @@ impl Lowering<'_> {
     }
 
     /// The dimensions of an operand in the file.
-    fn dims_of<'o>(&self, operand: &'o Operand<'_>) -> &'o [usize] {
+    fn dims_of<'o>(&self, operand: &'o Operand) -> &'o [usize] {
         match operand {
             Operand::Act(act) => &act.dims,
             Operand::Const(tensor) => &tensor.dims,
@@ -216,7 +239,7 @@ impl Lowering<'_> {
     }
 
     /// An operand as a value that can be combined with others of `rank` dimensions in the file.
-    fn aligned(&mut self, operand: &Operand<'_>, rank: usize) -> Result<Value, String> {
+    fn aligned(&mut self, operand: &Operand, rank: usize) -> Result<Value, String> {
         let dims = rules::aligned(self.dims_of(operand), rank);
         if dims.len() > rank {
             return Err(format!("{dims:?} has more than {rank} dimensions"));
@@ -238,7 +261,7 @@ impl Lowering<'_> {
     }
 
     /// Input `index` of a node.
-    fn input<'c, 'n>(&self, call: &'c Call<'n>, index: usize) -> Result<&'c Operand<'n>, String> {
+    fn input<'c, 'n>(&self, call: &'c Call<'n>, index: usize) -> Result<&'c Operand, String> {
         call.inputs.get(index).and_then(Option::as_ref).ok_or_else(|| format!("input {index} is missing"))
     }
 
@@ -316,6 +339,11 @@ impl Lowering<'_> {
 pub(super) fn is_known(op: &str) -> bool {
     const ALL: &[&str] = &[
         "AffineGrid",
+        "BitShift",
+        "BitwiseAnd",
+        "BitwiseNot",
+        "BitwiseOr",
+        "BitwiseXor",
         "CenterCropPad",
         "DFT",
         "Xor",
@@ -346,7 +374,6 @@ pub(super) fn is_known(op: &str) -> bool {
         "NegativeLogLikelihoodLoss",
         "SoftmaxCrossEntropyLoss",
         "LSTM",
-        "DynamicQuantizeLSTM",
         "GRU",
         "RNN",
         "Attention",

@@ -3,7 +3,7 @@
 use super::{Act, Call, Lowering, Operand};
 use crate::onnx::{fold, proto::NodeProto, tensor::Tensor};
 use kompakt_graph::{Op, UnaryFunction};
-use std::borrow::Cow;
+use std::rc::Rc;
 
 impl Lowering<'_> {
     /// `ConvInteger`: zero points subtracted; `QLinearConv`: scaled too, and the result quantised.
@@ -34,11 +34,11 @@ impl Lowering<'_> {
         let one = Tensor::floats(vec![1], vec![1.0]);
         let scales = if is_scaled { call.needed(4)? } else { &one };
         let levels = fold::dequantised(call.needed(weight)?, scales, call.constant(weight_zero)?, 0)?;
-        let mut inputs = vec![Some(Operand::Act(x)), Some(Operand::Const(Cow::Owned(levels)))];
+        let mut inputs = vec![Some(Operand::Act(x)), Some(Operand::Const(Rc::new(levels)))];
         if let Some(bias) = call.constant(8)?.filter(|_| is_scaled) {
             let scales = scales.to_floats().iter().map(|s| s * scale).collect();
             let scales = Tensor::floats(call.needed(4)?.dims.clone(), scales);
-            inputs.push(Some(Operand::Const(Cow::Owned(fold::dequantised(bias, &scales, None, 0)?))));
+            inputs.push(Some(Operand::Const(Rc::new(fold::dequantised(bias, &scales, None, 0)?))));
         }
         // Its weight is named after the input that holds it.
         let mut names = vec![String::new(); 2];

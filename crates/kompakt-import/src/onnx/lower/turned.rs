@@ -49,7 +49,7 @@ impl Lowering<'_> {
         &mut self,
         node: &NodeProto,
         x: &Turned,
-        inputs: &[Option<Operand<'_>>],
+        inputs: &[Option<Operand>],
     ) -> Result<Vec<Turned>, String> {
         let dims = x.file_dims();
         let rank = dims.len();

@@ -15,7 +15,7 @@ use crate::onnx::{
     tensor::Tensor,
 };
 use kompakt_graph::{Op, Padding};
-use std::borrow::Cow;
+use std::rc::Rc;
 
 /// A node for a subset of another's directions: lists of three become lists of those.
 fn of_directions(node: &NodeProto, directions: &[usize]) -> NodeProto {
@@ -178,7 +178,7 @@ impl Lowering<'_> {
         attribute.extend(call.node.attribute("group").cloned());
         let node = NodeProto { op_type: "Conv".into(), attribute, ..call.node.clone() };
         let weights = Tensor::floats(vec![groups * each, per_group, kd, kh, kw], reversed);
-        let mut inputs = vec![Some(Operand::Act(spread)), Some(Operand::Const(Cow::Owned(weights)))];
+        let mut inputs = vec![Some(Operand::Act(spread)), Some(Operand::Const(Rc::new(weights)))];
         inputs.extend(call.inputs.get(2).cloned());
         self.volume_convolution(&Call { node: &node, inputs })
     }

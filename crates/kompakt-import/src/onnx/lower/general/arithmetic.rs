@@ -81,7 +81,7 @@ impl Lowering<'_> {
     }
 
     pub(super) fn where_node(&mut self, call: &Call<'_>) -> Result<Act, String> {
-        let operands: Vec<Operand<'_>> =
+        let operands: Vec<Operand> =
             (0..3).map(|i| self.input(call, i).cloned()).collect::<Result<_, _>>()?;
         let mut dims = Vec::new();
         for operand in &operands {

@@ -9,7 +9,7 @@ const HIDDEN: f32 = -1e30;
 
 impl Lowering<'_> {
     /// Permutes dimensions of the file.
-    fn reordered(&mut self, x: &Act, order: &[usize]) -> Result<Act, String> {
+    pub(super) fn reordered(&mut self, x: &Act, order: &[usize]) -> Result<Act, String> {
         if self.lead == 1 && order.first() != Some(&0) {
             return Err("it moves the batch".into());
         }

@@ -73,18 +73,13 @@ impl Lowering<'_> {
                 let n = (1u32 << bits) as f32;
                 let middle = if is_signed { n / 2.0 } else { 0.0 };
                 let up = self.scaled(x.value, 1.0, middle)?;
-                let n = self.like_one(up, n)?;
+                let n = self.all_of(up, n)?;
                 let low = self.of_two(Op::Binary { function: BinaryFunction::Modulo }, up, n)?;
                 x.value = self.scaled(low, 1.0, -middle)?;
             }
             None => {}
         }
         Ok(x)
-    }
-
-    /// A constant that is combined with every element of a value.
-    fn like_one(&mut self, x: Value, constant: f32) -> Result<Value, String> {
-        self.computed(vec![constant], vec![1; self.builder.shape(x).len()])
     }
 
     /// Rounds to the nearest number of a format, the even one of two.
@@ -105,14 +100,14 @@ impl Lowering<'_> {
         let steps = self.of_two(Op::Div, near, unit)?;
         let steps = self.of_one(UnaryFunction::Round, steps)?;
         let rounded = self.of_two(Op::Mul, steps, unit)?;
-        let minus_one = self.like_one(x, -1.0)?;
+        let minus_one = self.all_of(x, -1.0)?;
         let nan = self.of_one(UnaryFunction::Log, minus_one)?;
-        let zero = self.like_one(x, 0.0)?;
+        let zero = self.all_of(x, 0.0)?;
         let value = if saturates {
             self.builder.op(None, Op::Clip { low: -largest, high: largest }, vec![rounded])?
         } else {
             let size = self.of_one(UnaryFunction::Abs, rounded)?;
-            let bound = self.like_one(x, largest)?;
+            let bound = self.all_of(x, largest)?;
             let is_beyond = self.of_two(Op::Binary { function: BinaryFunction::Greater }, size, bound)?;
             let beyond = if float.has_infinity { self.of_two(Op::Div, rounded, zero)? } else { nan };
             self.builder.op(None, Op::Select, vec![is_beyond, beyond, rounded])?
@@ -150,7 +145,7 @@ impl Lowering<'_> {
         match operand {
             Operand::Const(tensor) => {
                 let shaped = Tensor { dims, data: tensor.data.clone() };
-                self.aligned(&Operand::Const(std::borrow::Cow::Owned(shaped)), x.dims.len())
+                self.aligned(&Operand::Const(std::rc::Rc::new(shaped)), x.dims.len())
             }
             Operand::Act(act) => self.shaped(act.value, self.shape_of(&dims)),
         }

@@ -83,7 +83,7 @@ impl Lowering<'_> {
     /// An LSTM of integer weights `[directions, in, out]`, a scale and a zero point for each direction or each column. Its
     /// inputs and states are not rounded to integers here, as its runtime does.
     pub(super) fn quantised_recurrent(&mut self, call: &Call<'_>) -> Result<Vec<Act>, String> {
-        let weight = |index: usize, scale: usize| -> Result<Option<Operand<'_>>, String> {
+        let weight = |index: usize, scale: usize| -> Result<Option<Operand>, String> {
             let w = call.needed(index)?;
             let &[directions, rows, columns] = &w.dims[..] else {
                 return Err(format!("weights of {:?}", w.dims));
@@ -103,7 +103,7 @@ impl Lowering<'_> {
                 (from[(d * rows + k) * columns + out] - zeros[s]) * scales[s]
             };
             let turned = Tensor::floats(vec![directions, columns, rows], (0..w.len()).map(element).collect());
-            Ok(Some(Operand::Const(std::borrow::Cow::Owned(turned))))
+            Ok(Some(Operand::Const(std::rc::Rc::new(turned))))
         };
         let mut inputs = call.inputs.clone();
         (inputs[1], inputs[2]) = (weight(1, 8)?, weight(2, 10)?);
