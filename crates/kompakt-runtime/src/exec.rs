@@ -17,4 +17,5 @@ mod threads;
 
 pub(crate) use cpu::Cpu;
 pub use executor::{Executor, StepTime};
+pub(crate) use in_place::ChannelNumbers;
 pub(crate) use threads::{RowLayout, Threads};

@@ -14,10 +14,10 @@ use crate::{
         forms::FormKind,
         int8::{Int8Input, Int8Layer},
     },
-    weights::{RowScratch, StoredWeights},
+    weights::{KeptSource, RowScratch, ScaleAndBias, StoredWeights},
 };
-use alloc::{boxed::Box, vec::Vec};
-use form::Form;
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+pub(crate) use form::Form;
 use from_file::FromFile;
 use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, LaneMatrix, WindowMatrix};
 
@@ -28,7 +28,7 @@ pub(crate) struct PreparedLayer<'m> {
     /// Its weights in the file, if it runs from there.
     pub(crate) weights: Option<StoredWeights<'m>>,
     pub(crate) form_kind: FormKind,
-    form: Form,
+    form: Arc<Form>,
     scale: Option<Vec<f32>>,
     bias: Option<Vec<f32>>,
     /// Properties of the weights, kept when these are in memory in another form.
@@ -75,15 +75,12 @@ impl<'m> PreparedLayer<'m> {
         spec: LayerSpec,
         mut weights: StoredWeights<'m>,
         target: Target,
-        (scale, bias): (Option<Vec<f32>>, Option<Vec<f32>>),
+        (scale, bias): ScaleAndBias,
+        source: &mut KeptSource<'_, 'm>,
     ) -> Result<Self, RuntimeError> {
         let form = match target.form {
-            FormKind::FromFile => Form::FromFile(FromFile::new(&spec, &weights, &target)),
-            _ => {
-                // The one pass over the file: every form in memory is made from these rows.
-                let rows = weights.take_rows()?;
-                Form::in_memory(&spec, &weights, &rows, &target)
-            }
+            FormKind::FromFile => Arc::new(Form::FromFile(FromFile::new(&spec, &weights, &target))),
+            _ => source.form(&spec, &mut weights, &target)?,
         };
         let (n_kept, n_weights, n_rows) = (weights.n_kept, weights.n_rows * weights.n_cols, weights.n_rows);
         let weights = (target.form == FormKind::FromFile).then_some(weights);
@@ -107,7 +104,7 @@ impl<'m> PreparedLayer<'m> {
         weights: &StoredWeights<'_>,
         Int8Layer { rows, input }: Int8Layer,
         target: Target,
-        (scale, bias): (Option<Vec<f32>>, Option<Vec<f32>>),
+        (scale, bias): ScaleAndBias,
     ) -> Self {
         let (n_kept, n_rows) = (weights.n_kept, weights.n_rows);
         // y = s_x s_w (sum of w q - z sum of w), then scale and bias.
@@ -120,7 +117,7 @@ impl<'m> PreparedLayer<'m> {
         let new_bias = (0..n_rows).map(|row| (old(row) - offset(row)) as f32).collect();
         let int8 = Some(Box::new((input, rows.error())));
         Self {
-            form: Form::of_bytes(&spec, rows, &target),
+            form: Arc::new(Form::of_bytes(&spec, rows, &target)),
             spec,
             weights: None,
             form_kind: target.form,
@@ -131,6 +128,11 @@ impl<'m> PreparedLayer<'m> {
             n_rows,
             int8,
         }
+    }
+
+    /// The form, which plans share: where it is, and its bytes.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (Arc::as_ptr(&self.form).addr(), self.form.n_bytes())
     }
 
     /// The bytes of memory that its form holds.

@@ -2,6 +2,7 @@
 
 mod options;
 mod owned;
+mod planned;
 mod port;
 mod prediction;
 mod resize;
@@ -14,15 +15,17 @@ pub use prediction::Prediction;
 
 use crate::{
     error::RuntimeError,
-    exec::{Cpu, Executor, StepTime},
+    exec::{Executor, StepTime},
     model::Model,
-    program::{Program, Sizes},
+    program::Sizes,
     schedule::plan::Plan,
+    weights::Kept,
 };
 use alloc::{boxed::Box, format, vec::Vec};
 use kompakt_kernels::Isa;
 use kompakt_prep::Pipeline;
-use prediction::{ends_in_softmax, likeliest};
+use planned::Planned;
+use prediction::likeliest;
 
 /// A model prepared to run. See [`Model`] for an example.
 ///
@@ -32,21 +35,16 @@ use prediction::{ends_in_softmax, likeliest};
 #[derive(Debug)]
 pub struct Session<'m> {
     model: &'m Model<'m>,
-    executor: Box<dyn Executor + 'm>,
+    now: Planned<'m>,
+    /// Plans for other sizes, the last used first.
+    idle: Vec<Planned<'m>>,
+    /// What plans share.
+    kept: Kept<'m>,
     /// How the plan was made, where it can be made again for other sizes.
     options: Option<SessionOptions>,
-    /// One size for each open size of the model.
-    sizes: Vec<usize>,
-    inputs: Vec<Port>,
-    outputs: Vec<Port>,
-    /// Results of the last run, one per output: `[batch, len]`.
-    results: Vec<Vec<f32>>,
-    pipeline: Option<Pipeline>,
     prepared: Vec<f32>,
     prep_scratch: kompakt_prep::Scratch,
     predictions: Vec<Prediction>,
-    /// Whether the first output already holds probabilities.
-    ends_in_softmax: bool,
     isa: Isa,
 }
 
@@ -57,12 +55,11 @@ impl<'m> Session<'m> {
     /// Errors: payloads that are broken, all nodes that cannot be run, sizes that the network does not have, a RAM budget
     /// that is too small (with the least possible), a thread that cannot be started.
     pub fn new(model: &'m Model<'m>, options: &SessionOptions) -> Result<Self, RuntimeError> {
-        let open = resize::named(model, &options.sizes)?;
-        let program = resize::program(model, &open)?;
-        let sizes = options.sizes(&program)?;
-        let cpu = Cpu::new(model, &program, &sizes, options)?;
-        let session = Self::of(model, &program, &sizes, Box::new(cpu), options.isa, open)?;
-        Ok(Self { options: Some(options.clone()), ..session })
+        let sizes = resize::named(model, &options.sizes)?;
+        let program = resize::program(model, &sizes)?;
+        let mut kept = Kept::default();
+        let now = Planned::new(model, &program, options, sizes, &mut kept)?;
+        Ok(Self { kept, options: Some(options.clone()), ..Self::of(model, now, options.isa) })
     }
 
     /// A session with another executor; see [`Executor`].
@@ -73,37 +70,22 @@ impl<'m> Session<'m> {
         executor: Box<dyn Executor + 'm>,
     ) -> Result<Self, RuntimeError> {
         let program = model.program()?;
-        Self::of(model, &program, &Sizes::default(), executor, Isa::best(), model.sizes())
+        let now = Planned::of(model, &program, &Sizes::default(), executor, model.sizes())?;
+        Ok(Self::of(model, now, Isa::best()))
     }
 
-    fn of(
-        model: &'m Model<'m>,
-        program: &Program,
-        sizes: &Sizes,
-        executor: Box<dyn Executor + 'm>,
-        isa: Isa,
-        open: Vec<usize>,
-    ) -> Result<Self, RuntimeError> {
-        let input = |&value: &usize| Port::new(program, value, &program.values()[value].name, sizes);
-        let inputs: Vec<Port> = program.inputs().iter().map(input).collect();
-        let named = program.outputs().iter().zip(program.output_names());
-        let outputs: Vec<Port> = named.map(|(&value, name)| Port::new(program, value, name, sizes)).collect();
-        let pipeline = resize::pipeline(model, &inputs)?;
-        Ok(Self {
+    fn of(model: &'m Model<'m>, now: Planned<'m>, isa: Isa) -> Self {
+        Self {
             model,
-            executor,
+            now,
+            idle: Vec::new(),
+            kept: Kept::default(),
             options: None,
-            sizes: open,
-            results: outputs.iter().map(|_| Vec::new()).collect(),
-            inputs,
-            outputs,
-            pipeline,
             prepared: Vec::new(),
             prep_scratch: kompakt_prep::Scratch::default(),
             predictions: Vec::new(),
-            ends_in_softmax: ends_in_softmax(program),
             isa,
-        })
+        }
     }
 
     /// The model.
@@ -113,44 +95,47 @@ impl<'m> Session<'m> {
 
     /// The plan: forms and memory.
     pub fn plan(&self) -> &Plan {
-        self.executor.plan()
+        self.now.executor.plan()
     }
 
     /// The network's inputs, in the order in which [`run_all`](Self::run_all) takes them.
     pub fn inputs(&self) -> &[Port] {
-        &self.inputs
+        &self.now.inputs
     }
 
     /// The network's outputs, in the order of [`output`](Self::output).
     pub fn outputs(&self) -> &[Port] {
-        &self.outputs
+        &self.now.outputs
     }
 
     /// Whether the network is a classifier: one output, a vector of at least two numbers. Only then
     /// [`predict`](Self::predict) and [`classify`](Self::classify) are meaningful.
     pub fn is_classifier(&self) -> bool {
-        let [output] = &self.outputs[..] else { return false };
+        let [output] = &self.now.outputs[..] else { return false };
         matches!(&output.shape[..], [n, rest @ ..] if *n > 1 && rest.iter().all(|d| *d == 1))
     }
 
     /// Shape of the network's first input, without the batch.
     pub fn input_shape(&self) -> &[usize] {
-        &self.inputs[0].shape
+        &self.now.inputs[0].shape
     }
 
     /// Shape of the network's first output, without the batch.
     pub fn output_shape(&self) -> &[usize] {
-        &self.outputs[0].shape
+        &self.now.outputs[0].shape
     }
 
     /// Shape of a raw input: that of the file's preprocessing, or the network's where there is none.
     pub fn raw_shape(&self) -> Vec<usize> {
-        self.pipeline.as_ref().map_or_else(|| self.inputs[0].shape.clone(), |p| p.input_shape().dims())
+        self.now
+            .pipeline
+            .as_ref()
+            .map_or_else(|| self.now.inputs[0].shape.clone(), |p| p.input_shape().dims())
     }
 
     /// The preprocessing of raw inputs, if any.
     pub fn pipeline(&self) -> Option<&Pipeline> {
-        self.pipeline.as_ref()
+        self.now.pipeline.as_ref()
     }
 
     /// Runs a network with one input on `batch` preprocessed inputs; returns the first output.
@@ -173,12 +158,12 @@ impl<'m> Session<'m> {
             self.check(inputs, batch)?;
         }
         self.make_room(batch);
-        self.executor.run(inputs, batch, &mut self.results)
+        self.now.executor.run(inputs, batch, &mut self.now.results)
     }
 
     /// Output `index` of the last run, `[batch, shape...]`; empty before the first, or if there is no such output.
     pub fn output(&self, index: usize) -> &[f32] {
-        self.results.get(index).map_or(&[], Vec::as_slice)
+        self.now.results.get(index).map_or(&[], Vec::as_slice)
     }
 
     /// Runs the network on raw inputs: as [`run`](Self::run), after the file's preprocessing.
@@ -194,12 +179,12 @@ impl<'m> Session<'m> {
     ///
     /// Errors: the wrong number of inputs, or an input of the wrong length.
     pub fn run_all_raw(&mut self, raw: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
-        let pipeline = self.pipeline.take();
+        let pipeline = self.now.pipeline.take();
         let result = match (&pipeline, raw) {
             (Some(pipeline), [raw]) => self.prepare_and_run(pipeline, raw, batch),
             _ => self.run_all(raw, batch),
         };
-        self.pipeline = pipeline;
+        self.now.pipeline = pipeline;
         result
     }
 
@@ -233,10 +218,10 @@ impl<'m> Session<'m> {
     /// network ends in one.
     pub fn predict(&mut self, raw: &[f32], batch: usize) -> Result<&[f32], RuntimeError> {
         self.run_raw(raw, batch)?;
-        if !self.ends_in_softmax && batch > 0 {
-            let Port { shape, len, .. } = &self.outputs[0];
+        if !self.now.ends_in_softmax && batch > 0 {
+            let Port { shape, len, .. } = &self.now.outputs[0];
             let inner = shape[1..].iter().product();
-            for logits in self.results[0].chunks_exact_mut(*len) {
+            for logits in self.now.results[0].chunks_exact_mut(*len) {
                 kompakt_kernels::softmax(self.isa, inner, logits);
             }
         }
@@ -249,7 +234,7 @@ impl<'m> Session<'m> {
     /// Errors: an input of another length, a network that is not a [classifier](Self::is_classifier).
     pub fn classify(&mut self, raw: &[f32], top: usize) -> Result<&[Prediction], RuntimeError> {
         if !self.is_classifier() {
-            let all = self.outputs.iter().map(|o| format!("{:?} {:?}", o.name, o.shape));
+            let all = self.now.outputs.iter().map(|o| format!("{:?} {:?}", o.name, o.shape));
             return Err(RuntimeError::NotAClassifier(all.collect()));
         }
         self.predict(raw, 1)?;
@@ -270,14 +255,14 @@ impl<'m> Session<'m> {
     ) -> Result<Vec<StepTime>, RuntimeError> {
         self.check(&[input], batch)?;
         self.make_room(batch);
-        self.executor.profile(&[input], batch, rounds, &mut self.results)
+        self.now.executor.profile(&[input], batch, rounds, &mut self.now.results)
     }
 
     fn check(&self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
-        if inputs.len() != self.inputs.len() {
-            return Err(RuntimeError::InputCount { expected: self.inputs.len(), found: inputs.len() });
+        if inputs.len() != self.now.inputs.len() {
+            return Err(RuntimeError::InputCount { expected: self.now.inputs.len(), found: inputs.len() });
         }
-        for (input, port) in inputs.iter().zip(&self.inputs) {
+        for (input, port) in inputs.iter().zip(&self.now.inputs) {
             if port.len.checked_mul(batch) != Some(input.len()) {
                 return Err(RuntimeError::Input {
                     name: port.name.clone(),
@@ -292,7 +277,7 @@ impl<'m> Session<'m> {
     }
 
     fn make_room(&mut self, batch: usize) {
-        for (result, port) in self.results.iter_mut().zip(&self.outputs) {
+        for (result, port) in self.now.results.iter_mut().zip(&self.now.outputs) {
             result.resize(port.len * batch, 0.0);
         }
     }

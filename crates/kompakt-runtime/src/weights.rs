@@ -7,6 +7,7 @@
 //! tier smallest  decoded when it is opened ──────────────────────────────┘
 //! ```
 
+mod kept;
 mod open;
 mod parameters;
 mod row_view;
@@ -14,6 +15,7 @@ mod rows;
 mod stream;
 mod table;
 
+pub(crate) use kept::{Kept, ScaleAndBias, Source as KeptSource};
 pub use parameters::Parameters;
 pub(crate) use row_view::{RowScratch, RowView};
 pub use rows::CompressedRows;
@@ -48,12 +50,14 @@ pub(crate) struct StoredWeights<'m> {
     codebook: Codebook,
     is_coded: bool,
     source: Source<'m>,
+    /// If kept weights were counted: how many there were before, about and at most.
+    counted_from: Option<(usize, usize)>,
     /// All rows, if they have been decoded already.
     decoded: Option<CompressedRows>,
 }
 
 /// The source of rows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Source<'m> {
     /// Tiles of the tier `direct`, read in place.
     Direct { rows_per_tile: usize, tiles: Vec<TileRef<'m>>, isa: Isa },
@@ -78,6 +82,34 @@ impl<'m> StoredWeights<'m> {
             Some(rows) => Ok(rows),
             None => self.decode(),
         }
+    }
+
+    /// Whether there are rows to take.
+    pub(crate) fn has_rows(&self) -> bool {
+        self.decoded.is_some() || self.is_in_place()
+    }
+
+    /// The same weights, without the rows that are decoded.
+    pub(crate) fn again(&self) -> Self {
+        Self { codebook: self.codebook.clone(), source: self.source.clone(), decoded: None, ..*self }
+    }
+
+    /// Whether the number of kept weights must be exact; see [`open`](Self::open).
+    pub(crate) fn needs_count(&self, exact_from: &dyn Fn(usize) -> f64) -> bool {
+        let all = (self.n_rows * self.n_cols) as f64;
+        matches!(self.source, Source::Stream(_))
+            && !self.is_full
+            && self.most_kept as f64 >= exact_from(self.codebook.n_levels()) * all
+    }
+
+    /// How many kept weights there were before they were counted, about and at most.
+    pub(crate) fn was_counted(&self) -> Option<(usize, usize)> {
+        self.counted_from
+    }
+
+    /// The same weights before they were counted.
+    pub(crate) fn before_count(&self, (n_kept, most_kept): (usize, usize)) -> Self {
+        Self { n_kept, most_kept, is_full: false, counted_from: None, ..self.again() }
     }
 
     /// Gives the rows back that [`take_rows`](Self::take_rows) took.

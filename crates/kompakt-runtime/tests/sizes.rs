@@ -60,6 +60,32 @@ fn a_session_follows_its_input() {
 }
 
 #[test]
+fn plans_of_other_sizes_answer_as_new_ones() {
+    for tier in ["smallest", "stream", "direct"] {
+        let model = open(tier);
+        for (idle_bytes, ram_budget) in [(64 << 20, None), (0, None), (64 << 20, Some(1 << 20))] {
+            let mut options = SessionOptions::default();
+            (options.idle_bytes, options.ram_budget) = (idle_bytes, ram_budget);
+            let mut session = Session::new(&model, &options).unwrap();
+            // Back to a size before there are too many others, and after.
+            for n in [6, 8, 6, 10, 12, 14, 16, 6, 8, 8] {
+                session.resize(&seq(n)).unwrap();
+                assert!(session.output(0).is_empty() || session.sizes() == [n]);
+                session.run(&words(n), 1).unwrap();
+                options.sizes = seq(n);
+                let mut new = Session::new(&model, &options).unwrap();
+                new.run(&words(n), 1).unwrap();
+                assert_eq!(session.plan(), new.plan());
+                for index in 0..session.outputs().len() {
+                    assert_eq!(session.output(index), new.output(index), "{tier} {n}");
+                }
+            }
+            options.sizes.clear();
+        }
+    }
+}
+
+#[test]
 fn sizes_are_given() {
     let model = open("direct");
     let symbol = &model.open_sizes()[0];

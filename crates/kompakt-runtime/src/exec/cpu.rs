@@ -10,7 +10,7 @@ use crate::{
     model::Model,
     program::{BATCH, Program, Sizes},
     schedule::{
-        BufferId, Layout, PerChannel, Schedule,
+        BufferId, Layout, Schedule,
         forms::{self, Choice},
         int8::{self, Int8Layer},
         placement::Places,
@@ -18,9 +18,9 @@ use crate::{
         planner::{Chosen, Planner},
     },
     session::{Activations, SessionOptions},
-    weights::{Parameters, StoredWeights, Table},
+    weights::{Kept, KeptSource, ScaleAndBias, StoredWeights, Table},
 };
-use alloc::{string::ToString, vec, vec::Vec};
+use alloc::{string::ToString, sync::Arc, vec, vec::Vec};
 use core::time::Duration;
 use kompakt_kernels::{HAS_INTEGERS, Isa};
 
@@ -28,11 +28,11 @@ use kompakt_kernels::{HAS_INTEGERS, Isa};
 pub(crate) struct Cpu<'m> {
     isa: Isa,
     max_batch: usize,
-    threads: Threads,
+    threads: Arc<Threads>,
     schedule: Schedule,
     layers: Vec<PreparedLayer<'m>>,
-    per_channel: Vec<ChannelNumbers>,
-    tables: Vec<Table<'m>>,
+    per_channel: Vec<Arc<ChannelNumbers>>,
+    tables: Vec<Arc<Table<'m>>>,
     order: Vec<u32>,
     state: Vec<f32>,
     arena: Arena,
@@ -56,15 +56,18 @@ impl<'m> Cpu<'m> {
     /// Errors: payloads that are broken, all nodes that cannot be run, a RAM budget that is too small (with the least
     /// possible), a thread that cannot be started.
     pub(crate) fn new(
-        model: &'m Model<'_>,
+        model: &'m Model<'m>,
         program: &Program,
         most: &Sizes,
         options: &SessionOptions,
+        kept: &mut Kept<'m>,
     ) -> Result<Self, RuntimeError> {
         let max_batch = most.get(BATCH);
-        let threads = Threads::new(options.threads.max(1))?;
-        let n_threads = threads.len();
         let is_int8 = options.activations == Activations::Int8;
+        let is_free = options.ram_budget.is_none() && !options.from_file && !is_int8;
+        kept.switch(is_free && !model.open_sizes().is_empty());
+        let threads = kept.threads(options.threads.max(1))?;
+        let n_threads = threads.len();
         if is_int8 && !HAS_INTEGERS {
             let problem = "this build of the loader has no kernels for int8 activations";
             return Err(RuntimeError::Unsupported(vec![problem.to_string()]));
@@ -75,18 +78,19 @@ impl<'m> Cpu<'m> {
             true => int8::quantisers(&schedule, &model.container()?)?,
             false => vec![None; schedule.layers.len()],
         };
-        let mut parameters = Parameters::new(model, options.isa)?;
-        let per_channel = per_channel(&schedule, &mut parameters)?;
+        let mut source = KeptSource::new(kept, model, options.isa);
+        let numbers = schedule.per_channel.iter().map(|numbers| source.numbers(numbers));
+        let per_channel: Vec<_> = numbers.collect::<Result<_, _>>()?;
         let mut epilogues = Vec::new();
         for spec in &schedule.layers {
-            epilogues.push(parameters.epilogue(&spec.epilogue)?);
+            epilogues.push(source.epilogue(spec)?);
         }
         // Under a budget, only planned memory is kept.
         let keep_counted = options.ram_budget.is_none() && !options.from_file;
         let mut weights = Vec::new();
         for spec in &schedule.layers {
             let exact_from = |n_levels| forms::exact_from(spec, options.isa, max_batch, n_levels);
-            weights.push(parameters.open(spec.weight, &exact_from, keep_counted)?);
+            weights.push(source.open(spec.weight, &exact_from, keep_counted)?);
         }
         let fastest = |(spec, weights)| forms::fastest(spec, weights, options.isa, max_batch);
         let mut choices: Vec<Choice> = schedule.layers.iter().zip(&weights).map(fastest).collect();
@@ -113,10 +117,12 @@ impl<'m> Cpu<'m> {
         }
         let places = Places::plan(&schedule.buffers, max_batch);
         let activation_bytes = places.len * 4;
-        let embeddings = embeddings(&schedule, &mut parameters)?;
-        let held: usize = embeddings.iter().map(Table::n_bytes).sum::<usize>() + 4 * schedule.n_constant;
-        let tables = parameters.shared_table_bytes();
-        drop(parameters);
+        let embeddings: Vec<_> =
+            schedule.tables.iter().map(|&weight| source.table(weight)).collect::<Result<_, _>>()?;
+        let held: usize =
+            embeddings.iter().map(|table| table.n_bytes()).sum::<usize>() + 4 * schedule.n_constant;
+        let tables = source.shared_table_bytes();
+        source.close();
         let file_in_memory = if model.is_mapped() { 0 } else { model.n_bytes() };
         let planner = Planner {
             schedule: &schedule,
@@ -139,7 +145,8 @@ impl<'m> Cpu<'m> {
             file_bytes: 0,
             device: None,
         };
-        let layers = layers(&schedule, weights, of_bytes, chosen, epilogues, options.isa, &mut plan)?;
+        let layers =
+            layers(&schedule, weights, of_bytes, chosen, epilogues, options.isa, &mut plan, &mut source)?;
         if layers.iter().any(|l| l.weights.is_some()) {
             plan.anonymous_bytes += tables;
         }
@@ -158,6 +165,12 @@ impl<'m> Cpu<'m> {
             state: Vec::new(),
             plan,
         })
+    }
+
+    /// The weights that it holds and other plans may share: where each is, and its bytes.
+    pub(crate) fn held(&self) -> Vec<(usize, usize)> {
+        let tables = self.tables.iter().map(|table| (Arc::as_ptr(table).addr(), table.n_bytes()));
+        self.layers.iter().map(PreparedLayer::held).chain(tables).collect()
     }
 
     /// Runs the schedule for a batch, in parts of at most the number of images that it was made for.
@@ -253,39 +266,17 @@ impl Executor for Cpu<'_> {
     }
 }
 
-/// Scale and bias, or slopes, of the steps without weights.
-fn per_channel(
-    schedule: &Schedule,
-    parameters: &mut Parameters<'_>,
-) -> Result<Vec<ChannelNumbers>, RuntimeError> {
-    let read = |numbers: &PerChannel| match *numbers {
-        PerChannel::Affine(affine) => parameters.affine(affine),
-        PerChannel::Numbers(numbers) => Ok((parameters.numbers(numbers)?, Vec::new())),
-    };
-    schedule.per_channel.iter().map(read).collect()
-}
-
-/// The matrices of all embeddings.
-fn embeddings<'m>(
-    schedule: &Schedule,
-    parameters: &mut Parameters<'m>,
-) -> Result<Vec<Table<'m>>, RuntimeError> {
-    let open = |&weight: &usize| Table::new(parameters.open(weight, &|_| f64::INFINITY, false)?);
-    schedule.tables.iter().map(open).collect()
-}
-
-/// The optional scale and bias of a layer.
-type Epilogues = Vec<(Option<Vec<f32>>, Option<Vec<f32>>)>;
-
 /// Builds all layers and adds them to the plan.
+#[expect(clippy::too_many_arguments, reason = "what has been decided of each layer")]
 fn layers<'m>(
     schedule: &Schedule,
     weights: Vec<StoredWeights<'m>>,
     of_bytes: Vec<Option<Int8Layer>>,
     chosen: Vec<Chosen>,
-    epilogues: Epilogues,
+    epilogues: Vec<ScaleAndBias>,
     isa: Isa,
     plan: &mut Plan,
+    source: &mut KeptSource<'_, 'm>,
 ) -> Result<Vec<PreparedLayer<'m>>, RuntimeError> {
     let max_batch = plan.max_batch;
     let (mut layers, mut scratch_bytes) = (Vec::new(), 0);
@@ -300,7 +291,7 @@ fn layers<'m>(
             Some(of_bytes) if HAS_INTEGERS => {
                 PreparedLayer::of_bytes(spec.clone(), &weights, of_bytes, target, epilogue)
             }
-            _ => PreparedLayer::build(spec.clone(), weights, target, epilogue)?,
+            _ => PreparedLayer::build(spec.clone(), weights, target, epilogue, source)?,
         };
         plan.layers.push(LayerPlan {
             name: spec.name.clone(),

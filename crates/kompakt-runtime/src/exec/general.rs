@@ -5,15 +5,15 @@ use crate::{
     schedule::general::General,
     weights::{RowScratch, Table},
 };
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use kompakt_graph::{BinaryFunction, MAX_RANK, Reduction, Update};
 use kompakt_kernels::{Isa, matmul, reduce as kernel};
 
 /// The context of such a step.
 pub(super) struct Work<'r, 'm> {
     pub(super) isa: Isa,
-    pub(super) numbers: &'r [ChannelNumbers],
-    pub(super) tables: &'r [Table<'m>],
+    pub(super) numbers: &'r [Arc<ChannelNumbers>],
+    pub(super) tables: &'r [Arc<Table<'m>>],
     pub(super) row: &'r mut RowScratch,
     /// For sorting.
     pub(super) order: &'r mut Vec<u32>,

@@ -2,7 +2,7 @@
 
 use super::functions;
 use crate::schedule::{Channels, InPlace};
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use kompakt_kernels::{Isa, activations, elementwise, softmax};
 
 /// Two vectors with a number per channel: scale and bias; or slopes, and an empty one.
@@ -10,14 +10,14 @@ pub(crate) type ChannelNumbers = (Vec<f32>, Vec<f32>);
 
 impl InPlace {
     /// Runs it for `n` images. `numbers` are those of all steps with channels.
-    pub(super) fn run(self, isa: Isa, numbers: &[ChannelNumbers], x: &mut [f32], n: usize) {
+    pub(super) fn run(self, isa: Isa, numbers: &[Arc<ChannelNumbers>], x: &mut [f32], n: usize) {
         match self {
             Self::Affine { numbers: at, channels, relu } => {
-                let (scale, bias) = &numbers[at];
+                let (scale, bias) = &*numbers[at];
                 for_channels(channels, x, n, |c, x| elementwise::affine(isa, scale[c], bias[c], relu, x));
             }
             Self::Prelu { numbers: at, channels } => {
-                let (slopes, _) = &numbers[at];
+                let (slopes, _) = &*numbers[at];
                 for_channels(channels, x, n, |c, x| activations::leaky_relu(isa, slopes[c], x));
             }
             Self::Relu => elementwise::relu(isa, x),

@@ -9,7 +9,7 @@ use crate::{
     schedule::{BufferId, Layout, Schedule, Segment, Step, StepKind},
     weights::Table,
 };
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 use kompakt_kernels::{Convolution, HAS_INTEGERS, Isa};
 
@@ -20,8 +20,8 @@ pub(super) struct Run<'r, 'm> {
     pub(super) schedule: &'r Schedule,
     pub(super) layers: &'r [PreparedLayer<'m>],
     /// Per-channel numbers of the steps without weights.
-    pub(super) per_channel: &'r [ChannelNumbers],
-    pub(super) tables: &'r [Table<'m>],
+    pub(super) per_channel: &'r [Arc<ChannelNumbers>],
+    pub(super) tables: &'r [Arc<Table<'m>>],
     /// Scratch for sorting.
     pub(super) order: &'r mut Vec<u32>,
     /// Scratch for recurrent layers.

@@ -60,7 +60,7 @@ impl PreparedLayer<'_> {
         y: &mut [f32],
         n: usize,
     ) {
-        let Form::Windows(own) = &self.form else { return };
+        let Form::Windows(own) = &*self.form else { return };
         let conv = convs.expand();
         let chunk_rows = expand.chunk(threads, 8, conv.plane() * n);
         scratch.iter_mut().for_each(|scratch| scratch.conv.forget());
@@ -88,7 +88,7 @@ impl PreparedLayer<'_> {
         scratch: &mut RowScratch,
         unpacked: &'s mut Option<WindowMatrix>,
     ) -> Option<(&'s WindowMatrix, usize)> {
-        match (&self.form, &self.weights) {
+        match (&*self.form, &self.weights) {
             (Form::Windows(m), _) => Some((m, 0)),
             (Form::FromFile(FromFile::Windows(form, layout)), Some(weights)) => {
                 let of = (*form, layout);

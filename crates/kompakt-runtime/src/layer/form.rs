@@ -17,7 +17,7 @@ use kompakt_kernels::{
 
 /// The weights of a layer in their execution form.
 #[derive(Debug)]
-pub(super) enum Form {
+pub(crate) enum Form {
     Sliced(SlicedMatrix),
     /// With the fraction of nonzero inputs below which columns are faster.
     SlicedAndColumns(SlicedMatrix, ColumnMatrix, f32),
@@ -32,7 +32,7 @@ pub(super) enum Form {
 
 impl Form {
     /// Builds a form from the rows of a layer.
-    pub(super) fn in_memory(
+    pub(crate) fn in_memory(
         spec: &LayerSpec,
         weights: &StoredWeights<'_>,
         rows: &CompressedRows,
@@ -83,6 +83,11 @@ impl Form {
                 Self::Int8Rows(rows.into_elements(), n_cols)
             }
         }
+    }
+
+    /// Whether it is for windows of positions.
+    pub(crate) fn is_for_windows(&self) -> bool {
+        matches!(self, Self::Windows(_))
     }
 
     /// The bytes of memory that it holds.

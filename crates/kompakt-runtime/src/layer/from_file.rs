@@ -17,7 +17,7 @@ use kompakt_kernels::{
 /// How rows from the file are multiplied: as in the form that the layer has when memory allows, with the same
 /// bits.
 #[derive(Debug)]
-pub(super) enum FromFile {
+pub(crate) enum FromFile {
     /// Row by row as decoded: interleaving them costs more than multiplying them once.
     Rows,
     /// Codes of all weights; the codebook has a zero for pruned ones.

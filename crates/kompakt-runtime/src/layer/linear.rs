@@ -27,7 +27,7 @@ impl PreparedLayer<'_> {
             row_len: n,
             chunk_rows: self.chunk(threads, chunk_rows, n),
         };
-        match &self.form {
+        match &*self.form {
             Form::SlicedAndColumns(_, columns, below)
                 if (columns::count_nonzero(isa, x) as f32) < below * x.len() as f32 =>
             {

@@ -23,7 +23,7 @@ impl PreparedLayer<'_> {
         y: &mut [f32],
         n: usize,
     ) {
-        match (&self.form, &self.weights) {
+        match (&*self.form, &self.weights) {
             (Form::Lanes(m), _) => self.by_lanes(m, isa, threads, scratch, x, y, n),
             (Form::FromFile(FromFile::Lanes), Some(weights)) => {
                 let (epilogue, n_rows) = (self.epilogue(), self.n_rows);

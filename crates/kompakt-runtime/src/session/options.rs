@@ -51,6 +51,9 @@ pub struct SessionOptions {
     /// Sizes at which to run, by name, instead of those of the model: see
     /// [`Model::open_sizes`](crate::Model::open_sizes). Default: those of the model.
     pub sizes: Vec<(String, usize)>,
+    /// The most memory in bytes that plans for other sizes may hold, besides the weights that the plan in use holds too:
+    /// up to three are kept, the last used ones. Without effect under a RAM budget. Default: 64 MiB.
+    pub idle_bytes: usize,
     /// The instruction set. Default: the fastest of the machine.
     pub isa: Isa,
     /// The numbers in which linear layers and convolutions read their inputs. Default: floats.
@@ -70,6 +73,7 @@ impl Default for SessionOptions {
             max_batch: 1,
             max_sizes: Vec::new(),
             sizes: Vec::new(),
+            idle_bytes: 64 << 20,
             isa: Isa::best(),
             activations: Activations::F32,
         }

@@ -1,12 +1,16 @@
 //! Sessions at other sizes: of a longer text, a wider picture.
 //!
-//! A session is planned for one size of each open size of its model. Another size makes another plan, and the layers' forms again
-//! from the file: the old ones are freed first, so that both are never in memory together.
+//! A session is planned for one size of each open size of its model. Another size makes another plan, which shares the weights in
+//! memory that have the same form at both sizes; the others are decoded again. The last plans are kept (see
+//! [`SessionOptions::idle_bytes`]). Under a RAM budget there is one plan at a time, and nothing is shared.
 
-use super::{Port, Session, SessionOptions};
+use super::{
+    Port, Session, SessionOptions,
+    planned::{self, Planned},
+};
 use crate::{
     error::RuntimeError,
-    exec::{Cpu, Executor},
+    exec::Executor,
     model::Model,
     program::{Program, Sizes},
     schedule::plan::Plan,
@@ -79,16 +83,17 @@ impl Executor for Nothing {
 impl<'m> Session<'m> {
     /// The size of each of the model's [open sizes](Model::open_sizes) at which the session runs.
     pub fn sizes(&self) -> &[usize] {
-        &self.sizes
+        &self.now.sizes
     }
 
-    /// Plans the session again for other sizes, by name; sizes that are not named stay. A plan for the present sizes is kept.
+    /// Plans the session again for other sizes, by name; sizes that are not named stay. The plan before is kept, within
+    /// [`idle_bytes`](SessionOptions::idle_bytes): coming back to its sizes takes microseconds.
     ///
     /// Errors: a name that the network does not have, a size outside of its range, sizes at which a node cannot work; the
     /// session stays as it is. A session of another executor is resized if that [can be](Executor::is_resizable).
     pub fn resize(&mut self, sizes: &[(String, usize)]) -> Result<(), RuntimeError> {
         let found = named(self.model, sizes)?;
-        let mut all = self.sizes.clone();
+        let mut all = self.now.sizes.clone();
         for (index, symbol) in self.model.open_sizes().iter().enumerate() {
             if sizes.iter().any(|(name, _)| *name == symbol.name) {
                 all[index] = found[index];
@@ -101,31 +106,31 @@ impl<'m> Session<'m> {
     ///
     /// Errors: as [`resize`](Self::resize); shapes that the network's inputs cannot have.
     pub fn resize_to(&mut self, shapes: &[&[usize]]) -> Result<(), RuntimeError> {
-        if shapes.len() != self.inputs.len() {
-            return Err(RuntimeError::InputCount { expected: self.inputs.len(), found: shapes.len() });
+        if shapes.len() != self.now.inputs.len() {
+            return Err(RuntimeError::InputCount { expected: self.now.inputs.len(), found: shapes.len() });
         }
         let Some(open) = self.model.graph().sizes() else { return Ok(()) };
         let known: Vec<Option<&[usize]>> = shapes.iter().map(|shape| Some(*shape)).collect();
-        self.set_sizes(open.fitting(&known, &self.sizes)?)
+        self.set_sizes(open.fitting(&known, &self.now.sizes)?)
     }
 
     fn set_sizes(&mut self, sizes: Vec<usize>) -> Result<(), RuntimeError> {
-        if sizes == self.sizes {
+        if sizes == self.now.sizes {
             return Ok(());
         }
         let Some(options) = self.options.clone() else { return self.resize_executor(sizes) };
-        let before = core::mem::take(&mut self.sizes);
-        // What can fail for these sizes comes first.
-        let program = program(self.model, &sizes);
-        let result = program.and_then(|program| self.plan_again(&program, &options, sizes));
-        if result.is_err() && self.sizes.is_empty() {
-            let restored = self::program(self.model, &before)
-                .and_then(|program| self.plan_again(&program, &options, before.clone()));
-            if restored.is_err() {
-                self.sizes = before;
-            }
+        if let Some(at) = self.idle.iter().position(|plan| plan.sizes == sizes) {
+            let plan = self.idle.remove(at);
+            self.exchange(plan, &options);
+            return Ok(());
         }
-        result
+        let program = program(self.model, &sizes)?;
+        if options.ram_budget.is_some() {
+            return self.plan_again(&program, &options, sizes);
+        }
+        let plan = Planned::new(self.model, &program, &options, sizes, &mut self.kept)?;
+        self.exchange(plan, &options);
+        Ok(())
     }
 
     /// Prepares another executor for other sizes.
@@ -133,24 +138,44 @@ impl<'m> Session<'m> {
         let program = program(self.model, &sizes)?;
         // What can fail besides the executor comes first.
         let nothing = Box::new(Nothing(Plan::default()));
-        let mut resized = Self::of(self.model, &program, &Sizes::default(), nothing, self.isa, sizes)?;
-        self.executor.resize(&program)?;
-        core::mem::swap(&mut self.executor, &mut resized.executor);
-        *self = resized;
+        let mut resized = Planned::of(self.model, &program, &Sizes::default(), nothing, sizes)?;
+        self.now.executor.resize(&program)?;
+        core::mem::swap(&mut self.now.executor, &mut resized.executor);
+        self.now = resized;
         Ok(())
     }
 
+    /// Uses another plan; the one before is kept as long as memory allows.
+    fn exchange(&mut self, plan: Planned<'m>, options: &SessionOptions) {
+        let mut before = core::mem::replace(&mut self.now, plan);
+        before.results.iter_mut().for_each(Vec::clear);
+        self.idle.insert(0, before);
+        planned::trim(&mut self.idle, &self.now, options.idle_bytes);
+    }
+
+    /// Plans within a RAM budget: the plan before is dropped first. Where there is none for these sizes, the one before is made
+    /// again.
     fn plan_again(
         &mut self,
         program: &Program,
         options: &SessionOptions,
         sizes: Vec<usize>,
     ) -> Result<(), RuntimeError> {
-        let most = options.sizes(program)?;
-        self.executor = Box::new(Nothing(Plan::default()));
-        let cpu = Cpu::new(self.model, program, &most, options)?;
-        let again = Self::of(self.model, program, &most, Box::new(cpu), options.isa, sizes)?;
-        *self = Self { options: Some(options.clone()), ..again };
+        let before = self.now.sizes.clone();
+        options.sizes(program)?;
+        self.now.executor = Box::new(Nothing(Plan::default()));
+        let mut plan =
+            |program: &Program, sizes| Planned::new(self.model, program, options, sizes, &mut self.kept);
+        match plan(program, sizes) {
+            Ok(plan) => self.now = plan,
+            Err(error) => {
+                if let Ok(now) = self::program(self.model, &before).and_then(|program| plan(&program, before))
+                {
+                    self.now = now;
+                }
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
@@ -163,9 +188,9 @@ impl<'m> Session<'m> {
         error: RuntimeError,
     ) -> Result<(), RuntimeError> {
         let graph = self.model.graph();
-        let is_resizable = self.options.is_some() || self.executor.is_resizable();
+        let is_resizable = self.options.is_some() || self.now.executor.is_resizable();
         let (Some(open), true) = (graph.sizes(), is_resizable) else { return Err(error) };
-        if inputs.len() != self.inputs.len() || batch == 0 {
+        if inputs.len() != self.now.inputs.len() || batch == 0 {
             return Err(error);
         }
         let mut sizes: Vec<Option<usize>> = vec![None; open.symbols.len()];

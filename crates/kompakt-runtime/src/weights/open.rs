@@ -44,14 +44,14 @@ impl<'m> StoredWeights<'m> {
             codebook: Codebook::new(&codebook.to_f32()),
             is_coded: true,
             source: Source::Decoded,
+            counted_from: None,
             decoded: None,
         };
         match kind {
             TileKind::Direct => this.open_direct(rows_per_tile, &tiles, container.isa())?,
             TileKind::Stream => {
                 this.open_stream(rows_per_tile, tiles, tables.get(container)?, codebook)?;
-                let exact_from = exact_from(this.codebook.n_levels());
-                if !this.is_full && this.most_kept as f64 >= exact_from * (n_rows * n_cols) as f64 {
+                if this.needs_count(exact_from) {
                     this.count(keep_counted)?;
                 }
             }
@@ -74,6 +74,7 @@ impl<'m> StoredWeights<'m> {
             codebook: rows.codebook().clone(),
             is_coded: rows.is_coded(),
             source: Source::Decoded,
+            counted_from: None,
             decoded: Some(rows),
         }
     }
@@ -139,6 +140,7 @@ impl<'m> StoredWeights<'m> {
             })?;
             n_kept
         };
+        self.counted_from = Some((self.n_kept, self.most_kept));
         (self.n_kept, self.most_kept) = (n_kept, n_kept);
         self.is_full = n_kept == self.n_rows * self.n_cols;
         Ok(())

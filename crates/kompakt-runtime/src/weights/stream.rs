@@ -9,7 +9,7 @@ use kompakt_format::{Container, Tile};
 use kompakt_kernels::RowWeights;
 
 /// The tiles of a matrix.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct StreamTiles<'m> {
     pub(super) rows_per_tile: usize,
     pub(super) tiles: Vec<Tile<'m>>,
