@@ -17,7 +17,7 @@ impl Heads {
     /// Columns of `[batch, tokens, width]`, from `first` on.
     fn of_columns(x: &Tensor, first: usize, width: usize, heads: usize) -> Result<Self, String> {
         let &[batch, tokens, all] = &x.dims[..] else { return Err(format!("heads of {:?}", x.dims)) };
-        if heads == 0 || width % heads != 0 || first + width > all {
+        if heads == 0 || !width.is_multiple_of(heads) || first + width > all {
             return Err(format!("{heads} heads of {width}"));
         }
         let (from, size) = (x.to_floats(), width / heads);
@@ -34,11 +34,11 @@ impl Heads {
 
     /// A value of four dimensions, or of three.
     fn of(x: &Tensor, heads: usize) -> Result<Self, String> {
-        match &x.dims[..] {
-            &[batch, heads, tokens, size] => {
+        match x.dims[..] {
+            [batch, heads, tokens, size] => {
                 Ok(Self { dims: [batch, heads, tokens, size], values: x.to_floats() })
             }
-            &[_, _, width] => Self::of_columns(x, 0, width, heads),
+            [_, _, width] => Self::of_columns(x, 0, width, heads),
             _ => Err(format!("heads of {:?}", x.dims)),
         }
     }

@@ -181,11 +181,11 @@ fn rotated(call: &Call<'_>) -> Result<Tensor, String> {
     let is_apart = call.node.int("interleaved", 0) != 0;
     let given = |name: &str| usize::try_from(call.node.int(name, 0)).ok().filter(|&n| n > 0);
     // Steps of batch, token and head, and how many of each.
-    let (counts, steps, size) = match &x.dims[..] {
-        &[batch, heads, tokens, size] => {
+    let (counts, steps, size) = match x.dims[..] {
+        [batch, heads, tokens, size] => {
             ([batch, tokens, heads], [heads * tokens * size, size, tokens * size], size)
         }
-        &[batch, tokens, width] => {
+        [batch, tokens, width] => {
             let heads = given("num_heads").unwrap_or(width / (2 * half)).max(1);
             ([batch, tokens, heads], [tokens * width, width, width / heads], width / heads)
         }

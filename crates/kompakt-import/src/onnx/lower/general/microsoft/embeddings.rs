@@ -95,9 +95,9 @@ impl Lowering<'_> {
         let dims = self.dims_of(&x).to_vec();
         let half = self.dims_of(self.input(call, 2)?).last().copied().unwrap_or(0);
         let turned = usize::try_from(node.int("rotary_embedding_dim", 0)).unwrap_or(0);
-        let (batch, tokens, heads) = match &dims[..] {
-            &[batch, _, tokens, _] => (batch, tokens, 0),
-            &[batch, tokens, width] => {
+        let (batch, tokens, heads) = match dims[..] {
+            [batch, _, tokens, _] => (batch, tokens, 0),
+            [batch, tokens, width] => {
                 let given = usize::try_from(node.int("num_heads", 0)).unwrap_or(0);
                 let size = 2 * half;
                 let heads = if given > 0 || turned > 0 { given } else { width / size.max(1) };
