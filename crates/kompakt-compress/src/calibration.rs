@@ -6,21 +6,18 @@ use crate::{
     error::CompressError,
     images::Images,
     inputs::Synthetic,
-    moments::{self, Damping, Moments},
+    moments::{self, Moments},
     ranges, sensitivity,
 };
 use kompakt_model::Model;
 
 /// Damping: added to the diagonals of `X Xᵀ`, relative to their means; for images, and for synthetic inputs.
-const DAMPING: Damping = Damping { least: 0.01, sampled: 0.1 };
-const SYNTHETIC_DAMPING: Damping = Damping { least: 0.3, sampled: 0.0 };
+const DAMPING: f64 = 0.01;
+const SYNTHETIC_DAMPING: f64 = 0.3;
 /// Images for which gradients are computed.
 const IMAGES: usize = 32;
-/// Number of synthetic inputs, of large ones; and of small ones, which have at most so many numbers, if the network takes one
-/// alone.
+/// Number of synthetic inputs.
 const SYNTHETIC: usize = 64;
-const MOST_SYNTHETIC: usize = 1024;
-const SMALL: usize = 4096;
 
 /// See the [module page](self).
 pub(crate) enum Calibration {
@@ -40,7 +37,7 @@ impl Calibration {
         if let Some(images) = images {
             return Ok(Self::Images(images.clone()));
         }
-        let Synthetic { images, is_open, unknown } = Synthetic::new(model, n_synthetic(model), 0);
+        let Synthetic { images, is_open, unknown } = Synthetic::new(model, SYNTHETIC, 0);
         let range = if is_open { ranges::suit(model, &images)? } else { [1.0, 0.0] };
         Ok(Self::Synthetic { images: images.moved(range[0], range[1]), range, unknown })
     }
@@ -48,8 +45,7 @@ impl Calibration {
     /// The result compared with the original on synthetic inputs that were not calibrated with; `None` with images.
     pub(crate) fn judged(&self, original: &Model, result: &Model) -> Result<Option<Blind>, CompressError> {
         let Self::Synthetic { range, unknown, .. } = self else { return Ok(None) };
-        let first = n_synthetic(original) as u64;
-        let inputs = Synthetic::new(original, blind::n_inputs(&original.graph), first).images;
+        let inputs = Synthetic::new(original, blind::n_inputs(&original.graph), SYNTHETIC as u64).images;
         let difference = blind::difference(original, result, &inputs.moved(range[0], range[1]))?;
         Ok(Some(Blind { unknown: unknown.clone(), difference }))
     }
@@ -90,20 +86,5 @@ impl Calibration {
         let mut moments = moments::moments(model, images, SYNTHETIC_DAMPING, progress)?;
         moments.iter_mut().flat_map(|m| &mut m.groups).for_each(|g| g.mean.clear());
         Ok(moments)
-    }
-}
-
-/// How many synthetic inputs a network is calibrated with.
-fn n_synthetic(model: &Model) -> usize {
-    match model.graph.inputs() {
-        [input] => {
-            let len: usize = input.shape.iter().product();
-            if len > SMALL {
-                SYNTHETIC
-            } else {
-                (MOST_SYNTHETIC * 1024 / len.max(1)).clamp(SYNTHETIC, MOST_SYNTHETIC)
-            }
-        }
-        _ => SYNTHETIC,
     }
 }

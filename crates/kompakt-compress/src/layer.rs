@@ -23,18 +23,11 @@ pub(crate) struct DenseLayer {
     bias: Option<String>,
     /// That scale.
     scale: Option<Vec<f32>>,
-    /// The name of its factors, where they are those of this layer's rows.
-    row_scale: Option<String>,
 }
 
 impl DenseLayer {
     pub(crate) fn view(&self) -> WeightMatrix<'_> {
-        WeightMatrix {
-            weights: &self.weights,
-            shape: &self.shape,
-            groups: self.groups,
-            has_scale: self.row_scale.is_some(),
-        }
+        WeightMatrix { weights: &self.weights, shape: &self.shape, groups: self.groups }
     }
 }
 
@@ -56,8 +49,6 @@ pub(crate) fn layers(model: &Model) -> Result<Vec<DenseLayer>, CompressError> {
         let after = if has_bias { None } else { rows::scale_after(graph, param.node) };
         let scale =
             after.and_then(|name| model.parameters.get(&format!("{name}.weight"))).map(Parameter::to_f32);
-        let row_scale =
-            after.filter(|name| *name == rows::scale_name(&node.name)).map(|name| format!("{name}.weight"));
         let own = has_bias.then_some(node.name.as_str());
         all.push(DenseLayer {
             name: param.name.clone(),
@@ -66,7 +57,6 @@ pub(crate) fn layers(model: &Model) -> Result<Vec<DenseLayer>, CompressError> {
             groups,
             bias: own.or(after).map(|name| format!("{name}.bias")),
             scale,
-            row_scale,
         });
     }
     if all.is_empty() {
@@ -75,15 +65,9 @@ pub(crate) fn layers(model: &Model) -> Result<Vec<DenseLayer>, CompressError> {
     Ok(all)
 }
 
-/// Puts a layer's compressed form into a model, and corrects its bias and its scale.
+/// Puts a layer's compressed form into a model, and corrects its bias.
 pub(crate) fn replace(model: &mut Model, layer: &DenseLayer, made: Quantised) {
     model.parameters.insert(layer.name.clone(), made.weight);
-    if let Some(name) = &layer.row_scale
-        && let Some(Parameter::Dense { values, .. }) = model.parameters.get_mut(name)
-        && !made.gain.is_empty()
-    {
-        *values = Numbers::F32(values.to_f32().iter().zip(&made.gain).map(|(s, g)| s * g).collect());
-    }
     if let Some(bias) = &layer.bias
         && let Some(Parameter::Dense { values, .. }) = model.parameters.get_mut(bias)
         && !made.shift.is_empty()

@@ -43,7 +43,6 @@ mod calibration;
 mod compress;
 mod curve;
 mod detected;
-mod drawing;
 mod error;
 mod evaluation;
 mod factor;

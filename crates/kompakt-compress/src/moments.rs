@@ -47,21 +47,14 @@ pub(crate) struct Moments {
     pub(crate) groups: Vec<GroupMoments>,
 }
 
-/// What is added to a diagonal, relative to its mean.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Damping {
-    pub(crate) least: f64,
-    /// This times the columns for each sample: products of many columns are known badly from few samples.
-    pub(crate) sampled: f64,
-}
-
 /// Collects the inputs of every weight layer from the loader's own forward pass.
 ///
-/// One entry per layer, in the order of [`Graph::weights`].
+/// One entry per layer, in the order of [`Graph::weights`]; `damping` times the mean of a diagonal is added
+/// to it.
 pub(crate) fn moments(
     model: &Model,
     images: &Images,
-    damping: Damping,
+    damping: f64,
     progress: &Progress<'_>,
 ) -> Result<Vec<Moments>, CompressError> {
     let graph = &model.graph;
@@ -227,11 +220,10 @@ impl Columns {
         }
     }
 
-    fn moments(mut self, damping: Damping) -> Moments {
+    fn moments(mut self, damping: f64) -> Moments {
         self.sum();
         let n_cols = self.n_cols();
         let n_rows = self.n_rows.max(1) as f64;
-        let damping = damping.least + damping.sampled * n_cols as f64 / n_rows;
         let group = |(sums, blocks): (Vec<f64>, Vec<Vec<f32>>)| {
             let mean = sums.iter().map(|s| (s / n_rows) as f32).collect();
             let factor = |(i, block): (usize, Vec<f32>)| {

@@ -125,11 +125,6 @@ fn by_sensitivity(weights: &[f32], rows: &[f64]) -> Option<Vec<f32>> {
     pays.then(|| scales.iter().map(|s| (*s * size) as f32).collect())
 }
 
-/// The name of the scale of a layer's rows.
-pub(crate) fn scale_name(node: &str) -> String {
-    format!("{node}.scale")
-}
-
 /// The scale after a layer, where it is the layer's only reader: the name of its node.
 pub(crate) fn scale_after(graph: &Graph, node: usize) -> Option<&str> {
     let mut readers = graph.consumers(graph.value_of(node));
@@ -145,7 +140,7 @@ fn with_scales(graph: &Graph, scaled: &[Option<Vec<f32>>]) -> Result<Graph, Comp
     let mut all: Vec<Node> = Vec::new();
     for (mut node, scaled) in nodes.into_iter().zip(scaled) {
         node.inputs.iter_mut().for_each(|v| *v = new[*v]);
-        let name = scale_name(&node.name);
+        let name = format!("{}.scale", node.name);
         if scaled.is_some()
             && let Op::Conv2d { bias, .. } | Op::Linear { bias, .. } = &mut node.op
         {

@@ -1,4 +1,4 @@
-//! Synthetic calibration images, for use without data; some are [drawings](crate::drawing), where a network may read.
+//! Synthetic calibration images, for use without data.
 //!
 //! Discs and boxes of many sizes overlap like leaves on the ground (a dead leaves model); each has a colour
 //! and a gradient of light, and a fine texture covers all. Such images have edges, flat parts, shadows and a
@@ -11,7 +11,7 @@
 //! Source: Lee, Mumford, Huang 2001, "Occlusion models for natural images"; Baradad et al. 2021, "Learning to see by looking
 //! at noise".
 
-use crate::{drawing, images::Images, kinds::MOST_CHANNELS, random::Random};
+use crate::{images::Images, kinds::MOST_CHANNELS, random::Random};
 
 /// Large shapes drawn first, so that no part stays bare.
 const GROUND: usize = 16;
@@ -32,22 +32,14 @@ pub(crate) fn images(shape: &[usize], n: usize, seed: u64) -> Images {
         let mut random = Random::new(seed + i as u64 + 1);
         match *shape {
             [h, w, c] if c <= MOST_CHANNELS && h > c && w > c => {
-                let planes = one(c, h, w, i, &mut random);
+                let planes = picture(c, h, w, &mut random);
                 values.extend((0..len).map(|i| planes[i % c * h * w + i / c]));
             }
-            [c, h, w] if h > 1 && w > 1 => values.extend(one(c, h, w, i, &mut random)),
+            [c, h, w] if h > 1 && w > 1 => values.extend(picture(c, h, w, &mut random)),
             _ => values.extend(line(len, &mut random)),
         }
     }
     Images::from_values(values, n, Vec::new())
-}
-
-/// Number `i`: every other one is a drawing, where such are likely.
-fn one(channels: usize, height: usize, width: usize, i: usize, random: &mut Random) -> Vec<f32> {
-    if i.is_multiple_of(2) && drawing::is_likely(channels, height, width) {
-        return drawing::picture(channels, height, width, random);
-    }
-    picture(channels, height, width, random)
 }
 
 fn line(len: usize, random: &mut Random) -> Vec<f32> {

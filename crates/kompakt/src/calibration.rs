@@ -15,15 +15,8 @@ use kompakt_model::Model;
 use kompakt_prep::{Pipeline, Scratch};
 use std::path::Path;
 
-/// Images that second-order information is taken from, of large ones; and of small ones, which have at most so many numbers.
+/// Images that second-order information is taken from.
 const SEEN: usize = 512;
-const MOST_SEEN: usize = 2048;
-const SMALL: usize = 4096;
-
-/// How many images a network of this input is calibrated with.
-fn n_seen(shape: &[usize]) -> usize {
-    if shape.iter().product::<usize>() <= SMALL { MOST_SEEN } else { SEEN }
-}
 
 /// Images of the kind that the network is for.
 #[derive(clap::Args)]
@@ -119,7 +112,7 @@ impl Calibration {
         let steps = preprocessing::steps(self.prep.as_deref(), model, &shape, source)?;
         let dims = preprocessing::picture_dims(steps.as_ref(), &shape);
         tell("reading images", f64::NAN);
-        let seen = load_sample(source, Split::Train, dims, n_seen(&shape)).map_err(coded)?;
+        let seen = load_sample(source, Split::Train, dims, SEEN).map_err(coded)?;
         let (validation, about) = self.validation(source, dims)?;
         let sources = [source.clone(), about];
         Pictures::of(model, steps.as_ref(), seen, validation, sources, self.ignore_labels).map(Some)
