@@ -532,11 +532,6 @@ fn operators() -> Vec<Hostile> {
             },
             "\"the Conv\"",
         ),
-        hostile(
-            "indices of what is not 0",
-            model(&[1, 4], &[node("NonZero", &["x"], "y")], &[]),
-            "how many results it has depends on the input",
-        ),
     ]
 }
 
