@@ -87,7 +87,9 @@ fn names(root: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(root.join("recipes")).context("cannot list recipes/")? {
         let path = entry?.path();
-        if let Some(stem) = path.file_stem().and_then(|s| s.to_str()) {
+        // Networks lie beside the recipes that train them.
+        let is_recipe = path.extension().is_some_and(|extension| extension == "toml");
+        if let Some(stem) = path.file_stem().and_then(|s| s.to_str()).filter(|_| is_recipe) {
             names.push(stem.to_string());
         }
     }
