@@ -74,7 +74,7 @@ def test_layers_may_read_integers(network) -> None:
 
 
 def test_blocks_are_kept_or_dropped_together(network) -> None:
-    made = small(network, target_size=2500, block=(1, 4)).open()
+    made = small(network, target_size=900, block=(1, 4)).open()
     mask = made.mask("fc1").reshape(48, 16, 4)
     assert (mask.all(2) | ~mask.any(2)).all() and not mask.all()
 
