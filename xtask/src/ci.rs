@@ -63,6 +63,8 @@ enum Place {
     /// In a process beside it: it builds into a folder of its own, `target/machines`, and fills the time in which
     /// one large library keeps one core busy.
     Beside,
+    /// In this process when nothing runs beside it any more: its servers have to answer in time.
+    Alone,
 }
 
 /// How a row that did not fail ended.
@@ -75,6 +77,10 @@ enum Outcome {
 
 const fn here(name: &'static str, what: &'static str, run: fn(&mut Calls) -> Result<Outcome>) -> Row {
     Row { name, what, place: Place::Here, run }
+}
+
+const fn alone(name: &'static str, what: &'static str, run: fn(&mut Calls) -> Result<Outcome>) -> Row {
+    Row { name, what, place: Place::Alone, run }
 }
 
 const fn beside(name: &'static str, what: &'static str, run: fn(&mut Calls) -> Result<Outcome>) -> Row {
@@ -97,7 +103,7 @@ const ROWS: &[Row] = &[
         python::wheel,
     ),
     here("site", "the documentation of the Python package, without warnings", site::build),
-    here("ray", "sweeps on a Ray cluster that loses a node, with the wheel", ray::run),
+    alone("ray", "sweeps on a Ray cluster that loses a node, with the wheel", ray::run),
     here("torch", "kompakt.torch with PyTorch, without its libraries for GPUs", torch::run),
     beside("aarch64", "the loader built for 64-bit Arm, its tests under emulation", aarch64::run),
     beside("wasm", "the package for JavaScript and the kernels, tested in Node", wasm::run),
@@ -126,10 +132,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if !arguments.rows.is_empty() {
         return run_rows(&chosen(&arguments.rows)?);
     }
-    let (beside, here): (Vec<&Row>, Vec<&Row>) = ROWS.iter().partition(|row| row.place == Place::Beside);
-    let beside = Beside::start(beside.iter().map(|row| row.name))?;
-    run_rows(&here)?;
+    let at = |place| ROWS.iter().filter(move |row| row.place == place);
+    let beside = Beside::start(at(Place::Beside).map(|row| row.name))?;
+    run_rows(&at(Place::Here).collect::<Vec<_>>())?;
     beside.finish()?;
+    run_rows(&at(Place::Alone).collect::<Vec<_>>())?;
     // Last, so that the closing line is the test runner's.
     Calls::default().run(host::workspace("test").args(["--bin", "xtask"]))
 }
