@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 fn package() -> &'static Path {
@@ -30,10 +31,13 @@ fn write_the_header() {
     fs::write(package().join("include/kompakt.h"), header()).unwrap();
 }
 
-/// A C example, compiled against the library that was built with this test.
+/// A C example, compiled against the library that was built with this test. Tests run at once, so each writes a program
+/// of its own: one that is being linked cannot be run.
 fn example(name: &str) -> Option<PathBuf> {
+    static PROGRAMS: AtomicUsize = AtomicUsize::new(0);
+    let number = PROGRAMS.fetch_add(1, Ordering::Relaxed);
     let libraries = std::env::current_exe().unwrap().parent().unwrap().to_path_buf();
-    let program = libraries.join(format!("kompakt-capi-{name}"));
+    let program = libraries.join(format!("kompakt-capi-{name}-{number}"));
     let compiled = Command::new("cc")
         .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-o"])
         .arg(&program)
