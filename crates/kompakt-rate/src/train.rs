@@ -107,7 +107,7 @@ impl Run<'_> {
                 self.change(net, &mut *passes, &mut state);
                 passes.rewired(net);
             }
-            self.share(net, &mut state);
+            self.share(net, &mut state)?;
             let report = if is_whole { Some(self.report(net, &mut state)?) } else { None };
             if is_whole || (state.step.is_multiple_of(100) && saved.elapsed().as_secs() >= 20) {
                 state.layers.clone_from(&net.layers);
@@ -233,7 +233,7 @@ impl Run<'_> {
     }
 
     /// Updates of levels after this step.
-    fn share(&self, net: &mut Net, state: &mut State) {
+    fn share(&self, net: &mut Net, state: &mut State) -> Result<(), RateError> {
         let o = self.options;
         if state.step == o.at(o.share_from).max(1) {
             for (i, layer) in net.layers.iter_mut().enumerate() {
@@ -246,11 +246,47 @@ impl Run<'_> {
         let rounds = 20;
         let every = ((to - from) / rounds).max(1);
         if state.step >= from && state.step <= to && (state.step - from).is_multiple_of(every) {
+            if state.step == from {
+                state.price = self.price_of_target(net, state)?;
+            }
             let part = ((state.step - from) as f64 / (to - from) as f64 * 1.05).min(1.0);
             for layer in &mut net.layers {
                 settle(layer, part, o.batch as f32, state.price);
             }
         }
+        Ok(())
+    }
+
+    /// The least price, up to the present one, at which the file keeps to its target once every weight has its level:
+    /// bytes that are left are spent on nearer levels.
+    fn price_of_target(&self, net: &Net, state: &State) -> Result<f32, RateError> {
+        let o = self.options;
+        // Levels still move afterwards: a part in two hundred is left for that.
+        let target = o.target_bytes - o.target_bytes / 200;
+        let fits = |price: f32| -> Result<bool, RateError> {
+            let mut net = net.clone();
+            for layer in &mut net.layers {
+                let curvature = curvature(layer, o.batch as f32);
+                levels::assign(layer, &curvature, price);
+            }
+            Ok(packed_bytes(&export(&net, self.template, &state.bias_steps)?.0)? <= target)
+        };
+        let (mut low, mut high) = (0.0, state.price);
+        if !fits(high)? {
+            return Ok(high);
+        }
+        if fits(low)? {
+            return Ok(low);
+        }
+        for _ in 0..6 {
+            let middle = 0.5 * (low + high);
+            if fits(middle)? {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        Ok(high)
     }
 
     /// Measures the network in its current state.
@@ -322,10 +358,15 @@ fn begin_levels(layer: &mut SparseLayer, n_levels: usize, options: &Options) -> 
     (level_step, bias_step)
 }
 
+/// The curvature of each connection.
+fn curvature(layer: &SparseLayer, batch: f32) -> Vec<f32> {
+    layer.weight.second.iter().map(|v| v * batch).collect()
+}
+
 /// Fixes the levels of a part of a layer's connections, the ones closest to a level first, each at the level
 /// of least cost.
 fn settle(layer: &mut SparseLayer, part: f64, batch: f32, price: f32) {
-    let curvature: Vec<f32> = layer.weight.second.iter().map(|v| v * batch).collect();
+    let curvature = curvature(layer, batch);
     levels::assign(layer, &curvature, price);
     let mut miss: Vec<(f32, usize)> =
         (0..layer.len()).map(|i| ((layer.weight.latent[i] - layer.value[i]).abs(), i)).collect();
