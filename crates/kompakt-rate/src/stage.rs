@@ -90,6 +90,7 @@ fn supply(
 ) -> Result<(Supply, Option<f64>), RateError> {
     let student = feed(data.training.clone(), steps, data.augmentation, options.seed)?;
     let (mut teachers, mut wrong) = (Vec::new(), None);
+    let is_plain = steps.steps().is_empty();
     for model in data.teachers {
         let net_of_teacher = Net::of_model(model)?;
         let steps = steps_of(model, &data.training, &net_of_teacher)?;
@@ -99,7 +100,9 @@ fn supply(
         if let Some(set) = &data.validation {
             let feed = feed(set.clone(), &steps, Augmentation::default(), options.seed)?;
             let (found, _) = error(&net_of_teacher, &feed);
-            say(&format!("a teacher: validation error {:.2} %", 100.0 * found));
+            let is_bare = model.preprocessing.is_none() && !is_plain;
+            let hint = if is_bare { "; it carries no preprocessing: raw images (--prep gives it)" } else { "" };
+            say(&format!("a teacher: validation error {:.2} %{hint}", 100.0 * found));
             wrong = Some(wrong.map_or(found, |w: f64| w.min(found)));
         }
         let feed = feed(data.training.clone(), &steps, data.augmentation, options.seed)?;
