@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! onnx.backend.test.case.node ─► backend_cases.py ─► target/onnx/backend ─► example `cases` ─► right, refused, wrong
-//! spellings.py, networks.py, microsoft.py ──► example `spellings` ──► results/onnx.md
+//! spellings.py, networks.py, microsoft.py ──► example `spellings` ─┬► results/onnx.md
+//!                                                                  └► target/onnx/exports-spellings ─► check_exports.py
 //! fixtures/onnx ──────────────► example `cases` ──► target/onnx/exports ─► check_exports.py (ONNX Runtime)
 //! ```
 
@@ -26,25 +27,32 @@ pub(crate) fn run() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
     let folder = root.join("target/onnx");
     let python = environment(&folder.join("venv"))?;
-    let (cases, backend, exports) =
-        (root.join("fixtures/onnx"), folder.join("backend"), folder.join("exports"));
-    if exports.exists() {
-        std::fs::remove_dir_all(&exports).context("cannot empty target/onnx/exports")?;
-    }
-    std::fs::create_dir_all(&exports).context("cannot make target/onnx/exports")?;
+    let (cases, backend) = (root.join("fixtures/onnx"), folder.join("backend"));
+    let exports = emptied(folder.join("exports"))?;
 
     crate::say("the onnx package's tests of single operators");
     call(&python, [cases.join("backend_cases.py").as_os_str(), backend.as_os_str()])?;
     let tests = run_cases(&[&backend])?;
-    spellings(root, &python, &cases, &folder.join("spellings"), &tests)?;
+    spellings(root, &python, &cases, &folder, &tests)?;
     crate::say("the operator suite, and what is exported of it in ONNX Runtime");
     run_cases(&[&cases, &exports])?;
     call(&python, [cases.join("check_exports.py").as_os_str(), cases.as_os_str(), exports.as_os_str()])
 }
 
-/// Writes what exporters write, imports it, and makes `results/onnx.md` of what becomes of it.
+/// An empty folder.
+fn emptied(folder: PathBuf) -> Result<PathBuf> {
+    let what = || format!("cannot empty {}", folder.display());
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(what)?;
+    }
+    std::fs::create_dir_all(&folder).with_context(what)?;
+    Ok(folder)
+}
+
+/// Writes what exporters write, imports it, makes `results/onnx.md` of what becomes of it, and runs what is exported again.
 fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path, tests: &str) -> Result<()> {
     crate::say("what exporters write");
+    let (folder, exports) = (&emptied(folder.join("spellings"))?, &emptied(folder.join("exports-spellings"))?);
     for script in ["spellings.py", "networks.py", "microsoft.py"] {
         let script = root.join("xtask/src/onnx").join(script);
         let status = Command::new(python)
@@ -56,7 +64,7 @@ fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path, tests: &st
         }
     }
     let cargo = ["run", "--release", "--quiet", "-p", "kompakt-import", "--example", "spellings", "--"];
-    let output = Command::new(env!("CARGO")).args(cargo).arg(folder).stderr(Stdio::inherit()).output();
+    let output = Command::new(env!("CARGO")).args(cargo).args([folder, exports]).stderr(Stdio::inherit()).output();
     let output = output.context("cannot start cargo")?;
     let text = String::from_utf8(output.stdout).context("the example's output")?;
     std::fs::write(root.join("results/onnx.md"), page::page(&text, tests)?)
@@ -64,7 +72,7 @@ fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path, tests: &st
     if !output.status.success() {
         bail!("some spellings are imported wrongly; see results/onnx.md");
     }
-    Ok(())
+    call(python, [cases.join("check_exports.py").as_os_str(), folder.as_os_str(), exports.as_os_str()])
 }
 
 /// A virtual environment with the packages; returns its Python.

@@ -1,7 +1,7 @@
 """Small networks with random weights, and what ONNX Runtime answers: the builder, with fixtures/onnx on PYTHONPATH.
 
 A module registers functions by `network`, and ends with `main(FUNCTION)`: each becomes cases OUT/FUNCTION--NAME-N.safetensors, one per
-size. Integer inputs are written as floats, as the loader takes them.
+size at the first batch, and one per further batch at the first size. Integer inputs are written as floats, as the loader takes them.
 """
 
 import sys
@@ -29,11 +29,12 @@ class Random:
 RNG = Random()
 
 
-def network(name, *sizes, opset=17):
-    """Registers `f(net, size)`, which builds a network for each size and returns its outputs."""
+def network(name, *sizes, batches=(1,), opset=17):
+    """Registers `f(net, size)`, which builds a network for a size and `net.batch`, and returns its outputs."""
+    sizes = sizes or (0,)
 
     def register(f):
-        TABLE.append((name, sizes or (0,), opset, f))
+        TABLE.append((name, [(s, batches[0]) for s in sizes] + [(sizes[0], b) for b in batches[1:]], opset, f))
         return f
 
     return register
@@ -42,7 +43,8 @@ def network(name, *sizes, opset=17):
 class Net:
     """Nodes, constants and inputs with what they are given; every method returns the name of a value."""
 
-    def __init__(self):
+    def __init__(self, batch):
+        self.batch = batch
         self.nodes, self.initial, self.inputs, self.arrays = [], [], [], []
 
     def name(self, kind):
@@ -116,9 +118,9 @@ def main(function):
     out = Path(sys.argv[1])
     n_cases = 0
     for name, sizes, opset, f in TABLE:
-        for i, size in enumerate(sizes):
+        for i, (size, batch) in enumerate(sizes):
             Random.now = np.random.default_rng(zlib.crc32(f"{name} {i}".encode()))
-            net = Net()
+            net = Net(batch)
             outputs = [helper.make_tensor_value_info(o, TensorProto.FLOAT, None) for o in f(net, size)]
             graph = helper.make_graph(net.nodes, "network", net.inputs, outputs, net.initial)
             opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]

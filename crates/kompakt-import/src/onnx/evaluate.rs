@@ -305,7 +305,7 @@ fn operator(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
         "BatchNormalization" => norms::batch(call)?,
         "InstanceNormalization" => norms::instance(call)?,
         "GroupNormalization" => norms::group(call)?,
-        "LayerNormalization" | "RMSNormalization" => norms::layer(call)?,
+        "LayerNormalization" | "RMSNormalization" => return norms::layer(call),
         "LRN" => norms::response(call)?,
         "Softmax" | "LogSoftmax" => norms::softmax(call)?,
         "Resize" | "Upsample" => resize::resize(call)?,

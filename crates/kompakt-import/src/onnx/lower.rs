@@ -245,6 +245,13 @@ impl<'a> Lowering<'a> {
         result.err().unwrap_or_default()
     }
 
+    /// Whether a node reads a value of the file, or the file gives it out.
+    fn is_read(&self, value: &str) -> bool {
+        let mut found = self.graph.output.iter().any(|output| output.name == value);
+        self.graph.node.iter().for_each(|node| node.reads(&mut |name| found |= name == value));
+        found && !value.is_empty()
+    }
+
     /// Whether a node, or a graph inside it, reads a value whose length the data decide.
     fn reads_padded(&self, node: &NodeProto) -> bool {
         let mut found = false;

@@ -104,16 +104,15 @@ pub(super) fn real(call: &Call<'_>, [x, scale, zero]: [usize; 3]) -> Result<Tens
     Ok(Tensor::floats(x.dims.clone(), values))
 }
 
-/// A norm of the last dimension with the default of this domain for the smallest variance.
+/// A norm of the last dimension with the default of this domain for the smallest variance, as [`norms::layer`] makes it.
 fn norm(
     call: &Call<'_>,
     op: &str,
     x: Tensor,
     [scale, shift]: [usize; 2],
     epsilon: f32,
-) -> Result<Tensor, String> {
+) -> Result<Vec<Tensor>, String> {
     let mut node = NodeProto { op_type: op.into(), domain: String::new(), ..call.node.clone() };
-    node.output.truncate(1);
     if node.attribute("epsilon").is_none() {
         let attribute =
             crate::onnx::proto::AttributeProto { name: "epsilon".into(), f: epsilon, ..Default::default() };
@@ -131,13 +130,12 @@ fn skip(
     bias: usize,
     epsilon: f32,
 ) -> Result<Vec<Tensor>, String> {
-    if [1, 2].iter().any(|&i| call.node.output.get(i).is_some_and(|name| !name.is_empty())) {
-        return Err("its mean is asked for".into());
-    }
     let all = sum(call, &[input(call, 0), input(call, 1), input(call, bias)])?;
-    let y = norm(call, op, all.clone(), inputs, epsilon)?;
-    let none = Tensor::floats(vec![0], Vec::new());
-    Ok(vec![y, none.clone(), none, all])
+    let mut made = norm(call, op, all.clone(), inputs, epsilon)?;
+    // Without a mean, nothing but training reads these outputs, and they are empty.
+    made.resize_with(3, || Tensor::floats(vec![0], Vec::new()));
+    made.push(all);
+    Ok(made)
 }
 
 fn embedded(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
@@ -163,7 +161,7 @@ fn embedded(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
         }
     }
     let all = Tensor::floats(vec![batch, tokens, width], values);
-    let y = norm(call, "LayerNormalization", all.clone(), [5, 6], 1e-12)?;
+    let y = norm(call, "LayerNormalization", all.clone(), [5, 6], 1e-12)?.swap_remove(0);
     let mask = call.optional(7).map_or_else(|| vec![0.0; batch * tokens], Tensor::to_floats);
     let counts: Vec<i64> =
         mask.chunks(tokens.max(1)).map(|row| row.iter().map(|&v| v as i64).sum()).collect();

@@ -43,13 +43,14 @@ pub(super) fn batch(call: &Call<'_>) -> Result<Tensor, String> {
     Ok(Tensor::floats(x.dims.clone(), y))
 }
 
-/// Brings `row` to mean 0 (if `is_centred`) and variance 1.
-fn normalise(row: &mut [f32], epsilon: f64, is_centred: bool) {
+/// Brings `row` to mean 0 (if `is_centred`) and variance 1; returns the mean and the deviation.
+fn normalise(row: &mut [f32], epsilon: f64, is_centred: bool) -> [f64; 2] {
     let n = row.len() as f64;
     let mean = if is_centred { row.iter().map(|&v| f64::from(v)).sum::<f64>() / n } else { 0.0 };
     let variance = row.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n;
     let deviation = (variance + epsilon).sqrt();
     row.iter_mut().for_each(|v| *v = ((f64::from(*v) - mean) / deviation) as f32);
+    [mean, deviation]
 }
 
 /// Each channel of each image independently.
@@ -83,7 +84,9 @@ pub(super) fn group(call: &Call<'_>) -> Result<Tensor, String> {
     }
     let epsilon = f64::from(call.node.float("epsilon", 1e-5));
     let mut y = x.to_floats();
-    y.chunks_mut((c / groups * inner).max(1)).for_each(|row| normalise(row, epsilon, true));
+    for row in y.chunks_mut((c / groups * inner).max(1)) {
+        normalise(row, epsilon, true);
+    }
     for (i, row) in y.chunks_mut(inner.max(1)).enumerate() {
         let k = i % c * n / c;
         row.iter_mut().for_each(|v| *v = *v * scale[k] + bias[k]);
@@ -91,19 +94,22 @@ pub(super) fn group(call: &Call<'_>) -> Result<Tensor, String> {
     Ok(Tensor::floats(x.dims.clone(), y))
 }
 
-/// `LayerNormalization` and `RMSNormalization`, over `axis` and all dimensions after it.
-pub(super) fn layer(call: &Call<'_>) -> Result<Tensor, String> {
+/// `LayerNormalization` and `RMSNormalization`, over `axis` and all dimensions after it; the former also makes the means and
+/// the inverse deviations.
+pub(super) fn layer(call: &Call<'_>) -> Result<Vec<Tensor>, String> {
     let x = call.x(0)?;
     call.count(&x.dims)?;
-    if call.node.output.iter().skip(1).any(|o| !o.is_empty()) {
-        return Err("its mean is asked for".into());
-    }
     let at = axis(call.node.int("axis", -1), x.dims.len())?;
     let epsilon = f64::from(call.node.float("epsilon", 1e-5));
     let n: usize = x.dims[at..].iter().product();
     let mut y = x.to_floats();
     let is_centred = call.node.op_type == "LayerNormalization";
-    y.chunks_mut(n.max(1)).for_each(|row| normalise(row, epsilon, is_centred));
+    let (mut means, mut inverses) = (Vec::new(), Vec::new());
+    for row in y.chunks_mut(n.max(1)) {
+        let [mean, deviation] = normalise(row, epsilon, is_centred);
+        means.push(mean as f32);
+        inverses.push((1.0 / deviation) as f32);
+    }
     for (index, is_scale) in [(1, true), (2, false)] {
         let Some(c) = call.optional(index) else { continue };
         if walk::broadcast(&[&x.dims, &c.dims])? != x.dims {
@@ -112,7 +118,13 @@ pub(super) fn layer(call: &Call<'_>) -> Result<Tensor, String> {
         let c = walk::spread(c, &x.dims).to_floats();
         y.iter_mut().zip(c).for_each(|(y, c)| if is_scale { *y *= c } else { *y += c });
     }
-    Ok(Tensor::floats(x.dims.clone(), y))
+    let mut made = vec![Tensor::floats(x.dims.clone(), y)];
+    if is_centred {
+        let mut dims = x.dims.clone();
+        dims[at..].fill(1);
+        made.extend([means, inverses].map(|values| Tensor::floats(dims.clone(), values)));
+    }
+    Ok(made)
 }
 
 /// `x / (bias + alpha / size * sum x^2)^beta` over the channels around each.

@@ -55,6 +55,10 @@ impl Lowering<'_> {
     /// the sum.
     pub(super) fn skip_norm(&mut self, call: &Call<'_>, norm: &str) -> Result<Vec<Act>, String> {
         let has_shift = norm == "LayerNormalization";
+        let training = call.node.output.get(1..3.min(call.node.output.len())).unwrap_or_default();
+        if !has_shift && training.iter().any(|name| self.is_read(name)) {
+            return Err("its inverse deviation is read, which only training makes".into());
+        }
         let mut sum = self.composed(call, "Add", &[], &[self.given(call, 0), self.given(call, 1)])?;
         let bias = if has_shift { 4 } else { 3 };
         if has(call, bias) {
