@@ -46,6 +46,7 @@ pub use fetch::{Fetched, fetch};
 pub use images::{Images, is_picture, read_images};
 pub use known::NAMES;
 pub use load::{find, load, load_as, load_in_parts, load_sample};
+pub use npy::read_numbers;
 pub use picture::{Picture, read_picture};
 pub use prepared::{Precision, write_prepared};
 pub use progress::{Progress, Silent};

@@ -85,6 +85,21 @@ pub(crate) fn read_plain(path: &Path) -> Result<(Vec<usize>, Values), DataError>
     Ok((array.dims, array.values))
 }
 
+/// The numbers of a .npy file as they are, with its shape: bytes from 0 to 255, truth values 0 and 1.
+///
+/// Errors: a file that cannot be read, is not in that format, or holds something other than numbers.
+pub fn read_numbers(path: &Path) -> Result<(Vec<usize>, Vec<f32>), DataError> {
+    let (dims, values) = read_plain(path)?;
+    let numbers = match values {
+        Values::Bytes(bytes) => bytes.iter().map(|&byte| f32::from(byte)).collect(),
+        Values::Scaled { bytes, low, step } => {
+            bytes.iter().map(|&byte| low + step * f32::from(byte)).collect()
+        }
+        Values::Floats(floats) => floats,
+    };
+    Ok((dims, numbers))
+}
+
 fn open(path: &Path) -> Result<zip::ZipArchive<BufReader<File>>, DataError> {
     let file = File::open(path).map_err(DataError::io(path))?;
     zip::ZipArchive::new(BufReader::new(file))
@@ -120,6 +135,7 @@ fn read_array(input: impl Read, n_bytes: u64) -> Result<Array, String> {
     }
     let dims = npy.shape().iter().map(|d| usize::try_from(*d).unwrap_or(usize::MAX)).collect();
     let values = match (kind.type_char(), kind.size_field()) {
+        (TypeChar::Bool, 1) => floats(npy, |v: bool| f32::from(u8::from(v)))?,
         (TypeChar::Uint, 1) => Values::Bytes(npy.into_vec().map_err(|e| e.to_string())?),
         (TypeChar::Uint, 2) => floats(npy, |v: u16| f32::from(v))?,
         (TypeChar::Uint, 4) => floats(npy, |v: u32| v as f32)?,

@@ -137,6 +137,87 @@ fn all_outputs_are_printed_with_their_names() {
     assert_eq!(floats, [&values[0][..], &values[0]].concat());
 }
 
+/// A .npy file of floats.
+fn npy(path: &Path, dims: &[usize], values: &[f32]) {
+    let dims: String = dims.iter().map(|d| format!("{d},")).collect();
+    let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({dims}), }}");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((text.len() as u16 + 1).to_le_bytes());
+    bytes.extend(text.bytes().chain([b'\n']));
+    bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn floats(path: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    bytes[256..].chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+}
+
+/// `state.kompakt`: what it is given and a state, three numbers each; their sum is the next state, its double the other output.
+fn with_a_state(folder: &Path) {
+    let node = |name: &str, op, inputs| Node { name: name.into(), op, inputs };
+    let input = |name: &str| Input { name: name.into(), shape: vec![3] };
+    let nodes = vec![node("next", Op::Add, vec![0, 1]), node("double", Op::Add, vec![2, 2])];
+    let graph = Graph::new(vec![input("given"), input("state")], nodes, vec![2, 3]).unwrap();
+    let bytes = pack(&checkpoint(graph, 1, |_| (1.0, 8)), Tier::Direct);
+    std::fs::write(folder.join("state.kompakt"), bytes).unwrap();
+}
+
+#[test]
+fn inputs_go_by_name_and_states_go_on() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    with_a_state(folder);
+    npy(&folder.join("given.npy"), &[3], &[1.0, 2.0, 3.0]);
+    npy(&folder.join("zero.npy"), &[1, 3], &[0.0; 3]);
+    let text = run(folder, &["state.kompakt", "--input", "state=zero.npy", "--input", "given=given.npy"]);
+    let lines = "given.npy\tnext\t[3]\t1 2 3\ngiven.npy\tdouble\t[3]\t2 4 6\n";
+    assert_eq!((text.code, text.out.as_str()), (Some(0), lines), "{}", text.err);
+
+    let given = ["state.kompakt", "--input", "given=given.npy", "--input"];
+    let first = run(folder, &[&given[..], &["state=zero.npy", "-o", "one"]].concat());
+    assert_eq!((first.code, first.out.as_str()), (Some(0), "given.npy\n"), "{}", first.err);
+    let second = run(folder, &[&given[..], &["state=one/next.npy", "-o", "two"]].concat());
+    assert_eq!(second.code, Some(0), "{}", second.err);
+    assert_eq!(floats(&folder.join("two/next.npy")), [2.0, 4.0, 6.0]);
+    assert_eq!(floats(&folder.join("two/double.npy")), [4.0, 8.0, 12.0]);
+
+    // Several runs, and what is refused.
+    npy(&folder.join("both.npy"), &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let both = ["state.kompakt", "--input", "given=both.npy", "--input", "state=both.npy", "-o", "both"];
+    let both = run(folder, &both);
+    assert_eq!((both.code, both.out.as_str()), (Some(0), "both.npy[0]\nboth.npy[1]\n"), "{}", both.err);
+    assert_eq!(floats(&folder.join("both/next.npy")), [2.0, 4.0, 6.0, 8.0, 10.0, 12.0]);
+    npy(&folder.join("four.npy"), &[4], &[0.0; 4]);
+    for (more, code, says) in [
+        (&[][..], 2, "\"state\" is missing"),
+        (&["--input", "cache=zero.npy"], 2, "no input \"cache\""),
+        (&["--input", "given=zero.npy"], 2, "given twice"),
+        (&["--input", "state"], 2, "NAME=FILE"),
+        (&["--input", "state=none.npy"], 4, "none.npy"),
+        (&["--input", "state=four.npy"], 3, "[4]"),
+        (&["--input", "state=both.npy"], 3, "is for 1 runs"),
+        (&["--input", "state=state.kompakt"], 3, "state.kompakt"),
+        (&["--input", "state=zero.npy", "-o", "zero.npy"], 2, "next, double; name a folder"),
+        (&["--input", "state=one/next.npy", "-o", "one"], 2, "is a file that this command reads"),
+    ] {
+        let answer = run(folder, &[&["state.kompakt", "--input", "given=given.npy"], more].concat());
+        assert_eq!(answer.code, Some(code), "{more:?}: {}", answer.err);
+        assert!(answer.err.contains(says) && answer.out.is_empty(), "{more:?}: {}", answer.err);
+    }
+    let image = run(folder, &["state.kompakt", "zero.npy"]);
+    assert!(image.code == Some(2) && image.err.contains("--input given=FILE.npy [3]"), "{}", image.err);
+}
+
+#[test]
+fn one_output_goes_to_one_file() {
+    let folder = folder();
+    let answer = run(folder.path(), &["m.kompakt", "a.pgm", "a.pgm", "-o", "scores.npy"]);
+    assert_eq!((answer.code, answer.out.as_str()), (Some(0), "a.pgm\na.pgm\n"), "{}", answer.err);
+    let scores = floats(&folder.path().join("scores.npy"));
+    assert!(scores.len() == 20 && scores[..10] == scores[10..]);
+}
+
 #[test]
 fn several_outputs_are_not_classes() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,6 +4,7 @@ mod bench;
 mod device;
 mod evaluate;
 mod images;
+mod named;
 mod npy;
 pub(crate) mod report;
 mod stats;
@@ -25,6 +26,7 @@ use std::{
 };
 
 pub use device::DeviceOptions;
+pub use named::NamedFile;
 use stats::Stats;
 
 const AFTER_HELP: &str = "Examples:
@@ -32,11 +34,17 @@ const AFTER_HELP: &str = "Examples:
   kompakt-run lenet5.kompakt --data mnist --split test
   kompakt-run lenet5.kompakt pictures/ --top 3 --json
   kompakt-run detector.kompakt street.jpg --npy found/
+  kompakt-run text.kompakt --input input_ids=ids.npy --input attention_mask=mask.npy -o found/
+  kompakt-run gpt.kompakt --input ids=next.npy --input past=found/present.npy -o again/
   kompakt-run lenet5.kompakt --bench --threads 1
   kompakt-run vgg16.kompakt photo.jpg --device gpu --vram 64MB
 
 Pictures (PNG, JPEG, BMP, PNM) are brought to the size and colours that the network takes; IDX files and .npy hold \
 one image or many; a folder is all pictures in it. Raw images go through the preprocessing that the model carries.
+
+A network of several inputs takes each by its name (`kompakt inspect` lists them): an array of the input's shape, or of several \
+with one more dimension in front. Where the network leaves sizes open, the arrays tell them. An output of one run, written by -o, \
+may be an input of the next: caches and states go on.
 
 Exit codes: 0 done, 2 wrong command line, 3 not a model or not an image that it takes, 4 a file that cannot be read, \
 141 the reader of the output went away.";
@@ -55,6 +63,10 @@ pub struct Args {
     /// What to classify: pictures, IDX or .npy files, folders of pictures
     #[arg(value_name = "IMAGES")]
     pub images: Vec<PathBuf>,
+    /// An input by its name, of a network of any number of them: from a .npy file, the numbers that the network itself reads,
+    /// without preprocessing; again for each. All outputs are printed as they are
+    #[arg(long, value_name = "NAME=FILE", conflicts_with_all = ["images", "data", "bench", "plan"])]
+    pub input: Vec<NamedFile>,
     /// Measure the error on a data set: a known name (mnist, fashion-mnist, cifar10, digits) or a path. Its classes are matched with the
     /// network's by name; numbers are class numbers
     #[arg(long, value_name = "NAME_OR_PATH", conflicts_with = "images")]
@@ -69,8 +81,11 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     /// Write the outputs as they are to FOLDER/NAME.npy, one file an output, and print the images' names
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["data", "bench", "plan", "json"])]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["data", "bench", "plan", "json", "output"])]
     pub npy: Option<PathBuf>,
+    /// The same for a folder; FILE.npy takes the output of a network that has one
+    #[arg(short, long, value_name = "PATH", conflicts_with_all = ["data", "bench", "plan", "json"])]
+    pub output: Option<PathBuf>,
     /// Measure the time of a run, whole and by layer
     #[arg(long, conflicts_with = "data")]
     pub bench: bool,
@@ -144,8 +159,11 @@ impl Args {
 
     /// Runs the command; results go to `out`.
     pub fn run_to(&self, out: &mut dyn Write) -> Result<()> {
-        if self.images.is_empty() && self.data.is_none() && !self.bench && !self.plan {
-            return Err(usage("nothing to do: give images, --data NAME, --bench or --plan"));
+        let has_input = !self.images.is_empty() || !self.input.is_empty();
+        if !has_input && self.data.is_none() && !self.bench && !self.plan {
+            return Err(usage(
+                "nothing to do: give images, --input NAME=FILE, --data NAME, --bench or --plan",
+            ));
         }
         if let Some(data) = &self.data {
             kompakt_data::find(data).map_err(coded_data)?;
@@ -196,6 +214,11 @@ impl Args {
         if let Some(stats) = &mut stats {
             stats.is_ready();
         }
+        if !self.input.is_empty() {
+            named::answer(&mut session, self, &mut stats, out)?;
+            return stats.map_or(Ok(()), |stats| stats.print());
+        }
+        named::only_one(&session)?;
         images::answer(&mut session, self, &mut stats, out)?;
         stats.map_or(Ok(()), |stats| stats.print())
     }

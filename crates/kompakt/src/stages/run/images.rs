@@ -21,8 +21,7 @@ pub(super) fn answer(
     stats: &mut Option<Stats>,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let mut files =
-        args.npy.as_deref().map(|folder| NpyFiles::create(folder, session.outputs())).transpose()?;
+    let mut files = NpyFiles::of(args, session.outputs())?;
     let tells_classes = session.is_classifier();
     let mut raw = Vec::new();
     let paths = expand(&args.images)?;

@@ -1,6 +1,7 @@
-//! Outputs as NumPy files, one per name: `FOLDER/NAME.npy`, f32, `[images, ...]`.
+//! Outputs as NumPy files, one per name: `FOLDER/NAME.npy`, f32, `[images, ...]`; or a single one.
 
-use super::{io_failure, usage};
+use super::{Args, io_failure, usage};
+use crate::Output;
 use anyhow::Result;
 use kompakt_runtime::{Port, Session};
 use std::{
@@ -21,21 +22,38 @@ pub(super) struct NpyFiles {
 }
 
 impl NpyFiles {
-    /// One file per output in a folder, which is created if it is missing.
-    pub(super) fn create(folder: &Path, outputs: &[Port]) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|e| io_failure(folder, &e))?;
-        let mut names = BTreeSet::new();
+    /// Where the command line wants the outputs; `None` where it does not want them in files.
+    ///
+    /// Errors: one file for several outputs, a file that cannot be written, one that the command reads.
+    pub(super) fn of(args: &Args, outputs: &[Port]) -> Result<Option<Self>> {
+        let Some(path) = args.npy.as_ref().or(args.output.as_ref()) else { return Ok(None) };
+        let is_file = args.npy.is_none() && path.extension().is_some_and(|extension| extension == "npy");
+        let paths: Vec<PathBuf> = if !is_file {
+            std::fs::create_dir_all(path).map_err(|e| io_failure(path, &e))?;
+            let mut names = BTreeSet::new();
+            outputs.iter().map(|output| path.join(file_name(&output.name, &mut names))).collect()
+        } else if outputs.len() == 1 {
+            vec![path.clone()]
+        } else {
+            let names: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).collect();
+            let names = names.join(", ");
+            return Err(usage(&format!("-o {}: the outputs are {names}; name a folder", path.display())));
+        };
+        let arrays = args.input.iter().map(|file| &file.1);
+        let reads = std::iter::once(&args.model).chain(&args.images).chain(arrays).map(PathBuf::as_path);
+        // A folder of images may also get the outputs.
+        let reads: Vec<&Path> = reads.filter(|read| !read.is_dir()).collect();
         let mut files = Vec::new();
-        for output in outputs {
-            let path = folder.join(file_name(&output.name, &mut names));
-            if path.is_dir() {
-                return Err(usage(&format!("{}: is a folder; choose another --npy", path.display())));
-            }
+        for path in paths {
+            Output { output: path.clone() }.check(&reads)?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
             let mut file = BufWriter::new(temporary(folder).map_err(|e| io_failure(folder, &e))?);
             file.write_all(&[b' '; HEADER_BYTES])?;
             files.push((file, path));
         }
-        Ok(Self { files, n_images: 0, shapes: outputs.iter().map(|o| o.shape.clone()).collect() })
+        let shapes = outputs.iter().map(|output| output.shape.clone()).collect();
+        Ok(Some(Self { files, n_images: 0, shapes }))
     }
 
     /// Errors: outputs of another shape than those before.
