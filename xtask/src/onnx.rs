@@ -52,7 +52,8 @@ fn emptied(folder: PathBuf) -> Result<PathBuf> {
 /// Writes what exporters write, imports it, makes `results/onnx.md` of what becomes of it, and runs what is exported again.
 fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path, tests: &str) -> Result<()> {
     crate::say("what exporters write");
-    let (folder, exports) = (&emptied(folder.join("spellings"))?, &emptied(folder.join("exports-spellings"))?);
+    let (folder, exports) =
+        (&emptied(folder.join("spellings"))?, &emptied(folder.join("exports-spellings"))?);
     for script in ["spellings.py", "networks.py", "microsoft.py"] {
         let script = root.join("xtask/src/onnx").join(script);
         let status = Command::new(python)
@@ -64,7 +65,8 @@ fn spellings(root: &Path, python: &Path, cases: &Path, folder: &Path, tests: &st
         }
     }
     let cargo = ["run", "--release", "--quiet", "-p", "kompakt-import", "--example", "spellings", "--"];
-    let output = Command::new(env!("CARGO")).args(cargo).args([folder, exports]).stderr(Stdio::inherit()).output();
+    let output =
+        Command::new(env!("CARGO")).args(cargo).args([folder, exports]).stderr(Stdio::inherit()).output();
     let output = output.context("cannot start cargo")?;
     let text = String::from_utf8(output.stdout).context("the example's output")?;
     std::fs::write(root.join("results/onnx.md"), page::page(&text, tests)?)

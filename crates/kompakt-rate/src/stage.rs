@@ -101,7 +101,8 @@ fn supply(
             let feed = feed(set.clone(), &steps, Augmentation::default(), options.seed)?;
             let (found, _) = error(&net_of_teacher, &feed);
             let is_bare = model.preprocessing.is_none() && !is_plain;
-            let hint = if is_bare { "; it carries no preprocessing: raw images (--prep gives it)" } else { "" };
+            let hint =
+                if is_bare { "; it carries no preprocessing: raw images (--prep gives it)" } else { "" };
             say(&format!("a teacher: validation error {:.2} %{hint}", 100.0 * found));
             wrong = Some(wrong.map_or(found, |w: f64| w.min(found)));
         }
