@@ -11,6 +11,8 @@ export interface LoadOptions {
   decode?: "load" | "run" | "host";
   /** Check every checksum first; true by default. */
   verify?: boolean;
+  /** Milliseconds that the GPU may take to answer, for a run or the upload of a layer; a minute by default, ten where it is software. */
+  timeout?: number;
   /** Of a URL: the file's hash as in HTML, `"sha256-…"`. */
   integrity?: string;
   /** Of a URL. */

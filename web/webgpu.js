@@ -58,16 +58,19 @@ async function translated(promise) {
 /**
  * Opens a network. `source` is a URL or the bytes of a file (ArrayBuffer, or a view of one).
  * Options: `maxBatch` (inputs per run, default 1), `half` (16-bit values between layers, default false), `decode` (where weights
- * of the tier `stream` are decoded: "load", "run" or "host"), `verify` (check every checksum first, default true), `integrity` and
- * `signal` (for a URL).
+ * of the tier `stream` are decoded: "load", "run" or "host"), `verify` (check every checksum first, default true), `timeout` (the milliseconds
+ * that the GPU may take to answer, default a minute, ten where it is software), `integrity` and `signal` (for a URL).
  */
 export async function load(source, options = {}) {
-  const { maxBatch = 1, half = false, decode = "load", verify = true, integrity, signal } = options;
+  const { maxBatch = 1, half = false, decode = "load", verify = true, timeout, integrity, signal } = options;
   if (!["load", "run", "host"].includes(decode)) {
     throw new KompaktError("argument", `${decode} is no place to decode: load, run or host`);
   }
+  if (timeout !== undefined && !(timeout > 0 && timeout < Infinity)) {
+    throw new KompaktError("argument", `${timeout} is no time to wait: a positive number of milliseconds`);
+  }
   const [bytes, gpu] = await Promise.all([bytesOf(source, { integrity, signal }), translated(opened())]);
-  return new Network(await translated(gpu.load(bytes, maxBatch, half, decode, verify)));
+  return new Network(await translated(gpu.load(bytes, maxBatch, half, decode, verify, timeout)));
 }
 
 async function bytesOf(source, options) {

@@ -46,7 +46,7 @@ try {
   const all = Object.entries(JSON.parse(readFileSync(answersPath, "utf8")));
   const answers = Object.fromEntries(all.filter(([name]) => name.startsWith("/fixtures/")));
   let worst = 0;
-  for (const options of [{}, { decode: "run", maxBatch: 2 }, { decode: "host" }]) {
+  for (const options of [{}, { decode: "run", maxBatch: 2, timeout: 600_000 }, { decode: "host" }]) {
     for (const [name, answer] of Object.entries(answers)) {
       if (options.decode && !name.includes("stream")) continue;
       const off = await tab.evaluate(
@@ -88,11 +88,13 @@ try {
     const say = (promise) => promise.then(() => "none", (error) => `${error.status}: ${error.message}`);
     const all = [await say(network.run(new Float32Array(3))), await say(network.run({}))];
     await network.free();
-    return [...all, await say(network.run(new Float32Array(3)))];
+    const never = await say(load("/fixtures/good/perceptron-stream.kompakt", { timeout: 0 }));
+    return [...all, await say(network.run(new Float32Array(3))), never];
   });
   assert.match(said[0], /^argument: 3 numbers/);
   assert.match(said[1], /^argument: .*Float32Array/);
   assert.match(said[2], /^argument: .*freed/);
+  assert.match(said[3], /^argument: .*positive number of milliseconds/);
   assert.deepEqual(problems, []);
   const n = Object.keys(answers).length;
   console.log(`${adapter.trim()}: ${n} networks answer within ${worst.toExponential(1)}, ${bad.length} hostile files throw`);

@@ -34,10 +34,8 @@ fn bindgen() -> Result<PathBuf> {
     if said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).trim().ends_with(&version)) {
         return Ok("wasm-bindgen".into());
     }
-    bail!(
-        "no wasm-bindgen {version}: cargo install wasm-bindgen-cli --locked --version {version} --root {}",
-        cross_folder().join("bindgen").join(&version).display()
-    )
+    let folder = cross_folder().join("bindgen");
+    bail!("no wasm-bindgen {version}: `.ci/bindgen {}` builds it, in a minute or two", folder.display())
 }
 
 /// Builds the module and tries it.
@@ -60,6 +58,8 @@ fn build(calls: &mut Calls) -> Result<()> {
     let bindgen = bindgen()?;
     let mut cargo = cross.cargo_with("rustc", "web");
     cargo.args(["--package", "kompakt-webgpu", "--lib", "--crate-type", "cdylib"]);
+    // As for the package's other modules: no features of other members.
+    cargo.env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION");
     calls.run(cargo.env(cross.variable("LINKER"), linker))?;
     let dist = root().join("web/dist/webgpu");
     std::fs::create_dir_all(&dist).with_context(|| dist.display().to_string())?;

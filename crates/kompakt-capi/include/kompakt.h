@@ -108,6 +108,11 @@ typedef struct kompakt_device {
    memory) or `host` (once, by the processor). Null is `load`.
    */
   const char *decode;
+  /*
+   On a GPU: seconds that it may take to answer, for a run or for the upload of a layer; then the call fails. 0 is 60, or
+   600 for a GPU in software.
+   */
+  double timeout_s;
 } kompakt_device;
 
 /*

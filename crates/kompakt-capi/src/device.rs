@@ -29,6 +29,9 @@ pub struct KompaktDevice {
     /// On a GPU: when layers of the tier `stream` are decoded: `load` (once), `run` (at every run, which takes the least
     /// memory) or `host` (once, by the processor). Null is `load`.
     pub decode: *const c_char,
+    /// On a GPU: seconds that it may take to answer, for a run or for the upload of a layer; then the call fails. 0 is 60, or
+    /// 600 for a GPU in software.
+    pub timeout_s: f64,
 }
 
 impl From<GpuError> for Failure {
@@ -74,6 +77,10 @@ pub unsafe extern "C" fn kompakt_open_on(
             // SAFETY: the caller's promise.
             if let Some(when) = unsafe { text(device.decode) }? {
                 gpu.decode = when.parse().map_err(|problem: String| argument(&problem))?;
+            }
+            if device.timeout_s != 0.0 {
+                let timeout = GpuOptions::timeout_of(device.timeout_s);
+                gpu.timeout = Some(timeout.map_err(|problem| argument(&problem))?);
             }
         }
         #[cfg(feature = "map")]

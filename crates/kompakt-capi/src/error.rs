@@ -54,7 +54,7 @@ impl From<RuntimeError> for Failure {
             RuntimeError::Unsupported(_) => KompaktStatus::Unsupported,
             #[cfg(not(target_arch = "wasm32"))]
             RuntimeError::Thread(_) => KompaktStatus::Resources,
-            RuntimeError::Budget { .. } => KompaktStatus::Resources,
+            RuntimeError::Budget { .. } | RuntimeError::Executor(_) => KompaktStatus::Resources,
             _ => KompaktStatus::Argument,
         };
         Self(status, error.to_string())

@@ -26,6 +26,16 @@ pub struct GpuOptions {
     pub timeout: Option<Duration>,
 }
 
+impl GpuOptions {
+    /// A [timeout](Self::timeout) of so many seconds.
+    ///
+    /// Errors: a number that is not positive, or larger than any time.
+    pub fn timeout_of(seconds: f64) -> Result<Duration, String> {
+        let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
+        limit.ok_or_else(|| format!("{seconds} is no time to wait for a GPU: a positive number of seconds"))
+    }
+}
+
 /// Where and when weights of the tier `stream` are decoded. Those of the other tiers need no decoder on the GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Decode {
@@ -61,5 +71,19 @@ impl fmt::Display for Decode {
             Self::Run => "run",
             Self::Host => "host",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_wait_is_positive() {
+        assert_eq!(GpuOptions::timeout_of(1.5), Ok(Duration::from_millis(1500)));
+        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            let said = GpuOptions::timeout_of(wrong).unwrap_err();
+            assert!(said.contains("positive number of seconds"), "{said}");
+        }
     }
 }

@@ -131,7 +131,12 @@ impl Shader {
             Self::Scatter => &[INDEX, include_str!("shaders/scatter.wgsl")],
             Self::TopK => &[include_str!("shaders/top_k.wgsl")],
             Self::Recurrent => &[lanes, ACTIVATION, LAYER, include_str!("shaders/recurrent.wgsl")],
-            Self::Decode => &[lanes, include_str!("shaders/decode.wgsl")],
+            Self::Decode => &[
+                lanes,
+                include_str!("shaders/decode.wgsl"),
+                include_str!("shaders/decode_columns.wgsl"),
+                include_str!("shaders/decode_codes.wgsl"),
+            ],
             Self::Quantise => &[include_str!("shaders/quantise.wgsl")],
             Self::Int8Vector => {
                 &[lanes, ACTIVATION, LAYER, dot, INT8, include_str!("shaders/int8_vector.wgsl")]

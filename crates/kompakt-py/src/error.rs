@@ -17,12 +17,13 @@ pyo3::create_exception!(
      `None` where nothing is left of the network's answers."
 );
 
-/// A file that cannot be read is an `OSError`, a thread that cannot be started a `RuntimeError`, all else a `ValueError`.
+/// A file that cannot be read is an `OSError`; a thread that cannot be started, and a GPU that fails at a run, a `RuntimeError`; all
+/// else a `ValueError`.
 pub(crate) fn of_runtime(error: RuntimeError) -> PyErr {
     let text = error.to_string();
     match error {
         RuntimeError::Io { source, .. } => of_io(source.kind(), text),
-        RuntimeError::Thread(_) => PyRuntimeError::new_err(text),
+        RuntimeError::Thread(_) | RuntimeError::Executor(_) => PyRuntimeError::new_err(text),
         _ => PyValueError::new_err(text),
     }
 }

@@ -46,6 +46,8 @@ struct Options {
     vram: Option<u64>,
     half: bool,
     decode: Decode,
+    /// In seconds.
+    timeout: Option<f64>,
     isa: Option<String>,
     require_signature: Option<String>,
 }
@@ -57,12 +59,12 @@ impl Model {
     ///
     /// `device` is "cpu", "gpu", "gpu:NAME" (a part of a name of `devices()`) or "auto", which falls back on the processor. A
     /// GPU takes `vram`, a budget of video memory in bytes, and `half`, values between layers in 16 bits, and `decode`, when the tier
-    /// `stream` is decoded: "load", "run" or "host"; of the other options it takes `max_batch`. `require_signature` is the text of a public key that must have signed the file.
+    /// `stream` is decoded: "load", "run" or "host", and `timeout`, the seconds that it may take to answer; of the other options it takes `max_batch`. `require_signature` is the text of a public key that must have signed the file.
     #[new]
     #[pyo3(signature = (
         path, *, threads = 1, max_batch = 1, ram = None, activations = "f32", sizes = None, from_file = false,
-        in_memory = false, verify = true, device = "cpu", vram = None, half = false, decode = "load", isa = None,
-        require_signature = None
+        in_memory = false, verify = true, device = "cpu", vram = None, half = false, decode = "load", timeout = None,
+        isa = None, require_signature = None
     ))]
     #[expect(clippy::too_many_arguments, reason = "Python has them by name")]
     fn new(
@@ -80,6 +82,7 @@ impl Model {
         vram: Option<u64>,
         half: bool,
         decode: &str,
+        timeout: Option<f64>,
         isa: Option<String>,
         require_signature: Option<String>,
     ) -> PyResult<Self> {
@@ -89,6 +92,7 @@ impl Model {
         let activations = activations.to_string();
         let device: Device = device.parse().map_err(PyValueError::new_err)?;
         let decode: Decode = decode.parse().map_err(PyValueError::new_err)?;
+        let limit = timeout.map(GpuOptions::timeout_of).transpose().map_err(PyValueError::new_err)?;
         let instructions = isa.as_deref().map(instruction_set).transpose()?;
         let (threads, max_batch) = (threads.max(1), max_batch.max(1));
         let sizes = sizes.iter().flatten().map(|(name, size)| Ok((name.extract()?, size.extract()?)));
@@ -113,7 +117,7 @@ impl Model {
             options.isa = instructions.unwrap_or_else(Isa::best);
             options.sizes.clone_from(&sizes);
             let mut gpu = GpuOptions::default();
-            (gpu.vram_budget, gpu.half, gpu.decode) = (vram, half, decode);
+            (gpu.vram_budget, gpu.half, gpu.decode, gpu.timeout) = (vram, half, decode, limit);
             let session = OwnedSession::with_session(file, |file| {
                 kompakt_gpu::session(file, &options, &device, &gpu).map(|opened| opened.session)
             })?;
@@ -132,6 +136,7 @@ impl Model {
                 vram,
                 half,
                 decode,
+                timeout,
                 isa,
                 require_signature,
             };
@@ -301,6 +306,7 @@ impl Model {
         options.set_item("vram", self.options.vram)?;
         options.set_item("half", self.options.half)?;
         options.set_item("decode", self.options.decode.to_string())?;
+        options.set_item("timeout", self.options.timeout)?;
         options.set_item("isa", &self.options.isa)?;
         options.set_item("require_signature", &self.options.require_signature)?;
         Ok(((self.path.clone(),), options))

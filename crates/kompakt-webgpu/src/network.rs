@@ -26,7 +26,7 @@ impl Device {
     }
 
     /// Uploads a network. `half`: values between steps in 16 bits; `decode`: `load`, `run` or `host`; `verify`: check every
-    /// checksum first.
+    /// checksum first; `timeout_ms`: the longest that the GPU may take to answer.
     ///
     /// Errors: a broken file, operations or sizes beyond the GPU.
     pub async fn load(
@@ -36,11 +36,14 @@ impl Device {
         half: bool,
         decode: String,
         verify: bool,
+        timeout_ms: Option<f64>,
     ) -> Result<Network, JsValue> {
         let mut options = GpuOptions::default();
+        let wrong = |problem: String| JsValue::from(js_sys::Error::new(&problem));
         options.half = half;
-        options.decode =
-            decode.parse::<Decode>().map_err(|problem| JsValue::from(js_sys::Error::new(&problem)))?;
+        options.decode = decode.parse::<Decode>().map_err(wrong)?;
+        let timeout = timeout_ms.map(|ms| GpuOptions::timeout_of(ms / 1e3)).transpose();
+        options.timeout = timeout.map_err(wrong)?;
         let model = Model::from_bytes(&bytes).map_err(thrown)?;
         if verify {
             model.verify().map_err(thrown)?;

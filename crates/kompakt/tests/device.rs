@@ -35,6 +35,11 @@ fn devices_that_are_not_there_are_errors_and_auto_falls_back_aloud() {
     let auto = kompakt(&["run", model, "--plan", "--device", "auto"]);
     assert!(auto.status.success() && text(&auto.stderr).contains("runs on"), "{auto:?}");
     assert!(text(&auto.stdout).contains("batches of 1"));
+    for timeout in ["0", "-1", "soon"] {
+        let refused = kompakt(&["run", model, "--plan", &format!("--timeout={timeout}")]);
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        assert!(text(&refused.stderr).contains("seconds"), "{refused:?}");
+    }
 }
 
 #[test]
@@ -83,6 +88,11 @@ fn a_gpu_answers_as_the_processor() {
     if all_have_timestamps(&listed.stdout) {
         assert!(!bench["steps"].as_array().unwrap().is_empty(), "{bench}");
     }
+    // No GPU answers fifty times within a nanosecond.
+    let hurried = ["run", model, "--bench", "--rounds", "50", "--device", &device, "--timeout", "1e-9"];
+    let hurried = kompakt(&hurried);
+    assert!(text(&hurried.stderr).contains("has not answered"), "{hurried:?}");
+    assert!(!hurried.status.success() && hurried.stdout.is_empty(), "{hurried:?}");
 }
 
 fn all_have_timestamps(listed: &[u8]) -> bool {

@@ -1,7 +1,7 @@
 //! `cargo xtask bench gpu`: our files on a GPU beside PyTorch and ONNX Runtime on the same one.
 //!
 //! ```text
-//! prepare: kompakt-run, packed networks, networks.json, measure.py ─► a folder ─► python3 measure.py ─► results.json, gpu.md
+//! prepare: kompakt-run, packed networks, networks.json, *.py ───────► a folder ─► python3 measure.py ─► results.json, gpu.md
 //! (here)                                                              (carried to a machine with a GPU, or run here)
 //! ```
 //!
@@ -18,7 +18,13 @@ use std::{
     process::Command,
 };
 
-const SCRIPT: &str = include_str!("gpu/measure.py");
+/// The script that measures, and its parts.
+const SCRIPTS: [(&str, &str); 4] = [
+    ("measure.py", include_str!("gpu/measure.py")),
+    ("engines.py", include_str!("gpu/engines.py")),
+    ("networks.py", include_str!("gpu/networks.py")),
+    ("page.py", include_str!("gpu/page.py")),
+];
 
 /// Changes when networks or weights do.
 const EDITION: &str = "1";
@@ -45,7 +51,7 @@ pub(crate) struct Arguments {
     /// Seconds after which nothing more is begun
     #[arg(long, default_value_t = 330)]
     limit_s: u64,
-    /// Show that all of it works, on a GPU in software too: two small networks in one round, and the video memory of large ones
+    /// Show that all of it works, on a GPU in software too: small networks in one round, and the video memory of large ones
     #[arg(long, conflicts_with = "prepare")]
     dry_run: bool,
     /// Only make the folder target/bench/gpu, to be carried to another machine: there, `python3 measure.py`
@@ -64,8 +70,8 @@ impl Arguments {
     fn shown(&self) -> Self {
         let mut this = self.clone();
         if self.dry_run {
-            this.networks = ["lenet-300-100", "lenet5", "alexnet", "vgg16"].map(String::from).to_vec();
-            (this.batches, this.rounds, this.limit_s) = (vec![1, 4], 1, 600);
+            this.networks.insert(0, "lenet-300-100".into());
+            (this.batches, this.rounds, this.limit_s) = (vec![1, 4], 1, 3600);
         }
         this
     }
@@ -129,6 +135,8 @@ fn prepare(arguments: &Arguments, root: &Path, folder: &Path) -> Result<()> {
         "limit_s": arguments.limit_s, "networks": list,
     });
     std::fs::write(folder.join("networks.json"), serde_json::to_string(&settings)?)?;
-    std::fs::write(folder.join("measure.py"), SCRIPT)?;
+    for (name, text) in SCRIPTS {
+        std::fs::write(folder.join(name), text)?;
+    }
     Ok(())
 }

@@ -28,6 +28,7 @@ def load(
     vram: int | None = None,
     half: bool = False,
     decode: str = "load",
+    timeout: float | None = None,
     isa: str | None = None,
     require_signature: str | PathLike[str] | None = None,
 ) -> Model:
@@ -71,6 +72,9 @@ def load(
     decode
         On a GPU: when layers of the tier ``stream`` are decoded: ``"load"``, once; ``"run"``, at every run, which takes the
         least memory; ``"host"``, once, by the processor.
+    timeout
+        On a GPU: the seconds that it may take to answer, for a run or for the upload of a layer; then the call ends with a
+        ``RuntimeError``. ``None``: 60, on a GPU in software 600.
     isa
         The instruction set: ``"scalar"``, ``"portable"``, ``"avx2"``, ``"avx512"``, ``"neon"``. ``None``: the best there is.
     require_signature
@@ -102,6 +106,7 @@ def load(
         vram=vram,
         half=half,
         decode=decode,
+        timeout=timeout,
         isa=isa,
         require_signature=None if require_signature is None else _key(os.fspath(require_signature)),
     )

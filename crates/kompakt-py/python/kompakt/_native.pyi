@@ -32,6 +32,7 @@ class Model:
         vram: int | None = None,
         half: bool = False,
         decode: str = "load",
+        timeout: float | None = None,
         isa: str | None = None,
         require_signature: str | None = None,
     ) -> Model:

@@ -8,6 +8,7 @@ use crate::{
 use anyhow::{Error, Result};
 use kompakt_gpu::{Decode, Device, GpuError, GpuOptions};
 use kompakt_runtime::{Model, Session, SessionOptions};
+use std::time::Duration;
 
 /// Where a network is run, and how.
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,14 @@ pub struct DeviceOptions {
     /// or host (once, by the processor)
     #[arg(long, default_value = "load", value_name = "WHEN")]
     pub decode: Decode,
+    /// On a GPU: the longest that it may take to answer, for a run or for the upload of a layer; then the command fails
+    /// [default: 60, on a GPU in software 600]
+    #[arg(long, value_name = "SECONDS", value_parser = timeout)]
+    pub timeout: Option<Duration>,
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    GpuOptions::timeout_of(text.parse().map_err(|_| format!("{text:?} is no number of seconds"))?)
 }
 
 impl DeviceOptions {
@@ -37,6 +46,7 @@ impl DeviceOptions {
         gpu.vram_budget = self.vram.map(|bytes| bytes.0 as u64);
         gpu.half = self.half;
         gpu.decode = self.decode;
+        gpu.timeout = self.timeout;
         let opened = kompakt_gpu::session(model, options, &self.device, &gpu).map_err(failed)?;
         if let Some(note) = opened.note {
             eprintln!("kompakt-run: {note}");
