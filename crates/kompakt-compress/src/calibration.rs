@@ -2,7 +2,7 @@
 
 use crate::{
     Progress,
-    blind::{self, Blind},
+    blind::{self, Judge},
     error::CompressError,
     images::Images,
     inputs::Synthetic,
@@ -42,12 +42,13 @@ impl Calibration {
         Ok(Self::Synthetic { images: images.moved(range[0], range[1]), range, unknown })
     }
 
-    /// The result compared with the original on synthetic inputs that were not calibrated with; `None` with images.
-    pub(crate) fn judged(&self, original: &Model, result: &Model) -> Result<Option<Blind>, CompressError> {
+    /// Compares with the original on synthetic inputs that were not calibrated with; `None` with images.
+    ///
+    /// Errors: a model that cannot be run.
+    pub(crate) fn judge(&self, original: &Model) -> Result<Option<Judge>, CompressError> {
         let Self::Synthetic { range, unknown, .. } = self else { return Ok(None) };
         let inputs = Synthetic::new(original, blind::n_inputs(&original.graph), SYNTHETIC as u64).images;
-        let difference = blind::difference(original, result, &inputs.moved(range[0], range[1]))?;
-        Ok(Some(Blind { unknown: unknown.clone(), difference }))
+        Judge::new(original, inputs.moved(range[0], range[1]), unknown.clone()).map(Some)
     }
 
     /// Real images.

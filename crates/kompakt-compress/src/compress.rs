@@ -6,7 +6,7 @@ use crate::{
     curve,
     error::CompressError,
     images::Images,
-    layer::layers,
+    layer::{layers, without_weights},
     lossless, network,
     report::{LayerReport, reports},
     rows::{self, Balanced},
@@ -79,20 +79,21 @@ pub fn compress(
     let original = validation.map(|images| network::answers(model, images)).transpose()?;
     let is_real = known.as_ref().map_or(calibration.n_images(), |s| s.n_images) > 0;
     let balanced = rows::balanced(model, by_row.as_deref().filter(|_| is_real))?;
+    let has_scales = balanced.has_scales();
+    // Before the search, which holds the layers.
+    let judge = if validation.is_none() { calibration.judge(model)? } else { None };
     // The search, from a model whose layers may have been given scales.
-    let attempt = |balanced: &Balanced| -> Result<(Candidate, Scan, Vec<f64>), CompressError> {
+    let attempt = |mut balanced: Balanced| -> Result<(Candidate, Scan, Vec<f64>), CompressError> {
         let all = layers(&balanced.model)?;
         let curves = curve::curves(&all, options.block, progress);
         let moments = calibration.moments(&balanced.model, progress)?;
         let scan = match &known {
             Some(scan) => scan.clone(),
-            None => scan::scan(&hash, balanced, &all, &curves, &calibration, by_row.as_deref(), &moments),
+            None => scan::scan(&hash, &balanced, &all, &curves, &calibration, by_row.as_deref(), &moments),
         };
+        // The layers hold its weights.
+        balanced.model = without_weights(&balanced.model);
         let weights: Vec<f64> = scan.layers.iter().map(|l| l.sensitivity).collect();
-        let judge = |result: &Model| match validation {
-            None => calibration.judged(model, result),
-            Some(_) => Ok(None),
-        };
         let search = Search {
             model: &balanced.model,
             layers: &all,
@@ -100,7 +101,7 @@ pub fn compress(
             weights: &weights,
             moments: &moments,
             validation,
-            judge: &judge,
+            judge: judge.as_ref(),
             options,
             progress,
             input: hash.clone(),
@@ -113,10 +114,10 @@ pub fn compress(
         let bits = points.map(|((&c, curve), l)| curve.points[c].bits / l.weights.len() as f64).collect();
         Ok((candidate, scan, bits))
     };
-    let (mut candidate, scan, mut bits) = attempt(&balanced)?;
+    let (mut candidate, scan, mut bits) = attempt(balanced)?;
     // Scales take bytes: where a size cannot be reached with them, the layers are used without.
-    if balanced.has_scales() && !candidate.outcome.met && matches!(options.target, Target::Bytes(_)) {
-        let (plain, _, plain_bits) = attempt(&Balanced::plain(model))?;
+    if has_scales && !candidate.outcome.met && matches!(options.target, Target::Bytes(_)) {
+        let (plain, _, plain_bits) = attempt(Balanced::plain(model))?;
         if plain.outcome.met || plain.outcome.bytes < candidate.outcome.bytes {
             (candidate, bits) = (plain, plain_bits);
         }

@@ -3,7 +3,7 @@
 use crate::{
     Progress,
     allocate::Allocation,
-    blind::{AIMED, Blind},
+    blind::{AIMED, Judge},
     curve::Curve,
     error::CompressError,
     images::Images,
@@ -33,6 +33,7 @@ const LONG: f64 = 0.012_345_678_901_234_568;
 
 /// What the search works with.
 pub(crate) struct Search<'s> {
+    /// The network; its weights are not looked at here.
     pub(crate) model: &'s Model,
     pub(crate) layers: &'s [DenseLayer],
     pub(crate) curves: &'s [Curve],
@@ -41,7 +42,7 @@ pub(crate) struct Search<'s> {
     /// Validation images.
     pub(crate) validation: Option<&'s Images>,
     /// Compares a network with the original on synthetic inputs, where there are no images.
-    pub(crate) judge: &'s dyn Fn(&Model) -> Result<Option<Blind>, CompressError>,
+    pub(crate) judge: Option<&'s Judge>,
     pub(crate) options: &'s Options,
     pub(crate) progress: &'s Progress<'s>,
     /// Hash of the model.
@@ -249,8 +250,8 @@ impl Search<'_> {
 
     /// Compares a network with the original where there are no images.
     fn judged(&self, mut candidate: Candidate) -> Result<Candidate, CompressError> {
-        if candidate.outcome.blind.is_none() {
-            candidate.outcome.blind = (self.judge)(&candidate.model)?;
+        if let (None, Some(judge)) = (&candidate.outcome.blind, self.judge) {
+            candidate.outcome.blind = Some(judge.compare(&candidate.model)?);
         }
         Ok(candidate)
     }
