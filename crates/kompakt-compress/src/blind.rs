@@ -44,11 +44,7 @@ impl Judge {
     /// Runs the original; `unknown` is that of [`Blind`].
     ///
     /// Errors: a model that cannot be run.
-    pub(crate) fn new(
-        original: &Model,
-        inputs: Images,
-        unknown: Vec<String>,
-    ) -> Result<Self, CompressError> {
+    pub(crate) fn new(original: &Model, inputs: Images, unknown: Vec<String>) -> Result<Self, CompressError> {
         let original = of(original, &inputs)?;
         Ok(Self { inputs, unknown, original })
     }
