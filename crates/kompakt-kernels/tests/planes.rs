@@ -8,7 +8,7 @@ use kompakt_kernels::{
     elementwise, grid, pool,
 };
 use kompakt_testing::{matrix::SparseMatrix, numbers};
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 /// The largest result.
 const CEILING: f32 = 0.5;
@@ -214,48 +214,65 @@ fn convolutions_by_winograd() {
         let (groups, channels, out) =
             (u.int_in_range(1..=2)?, u.int_in_range(1..=20)?, u.int_in_range(1..=14)?);
         let out: usize = if groups == 1 { out } else { usize::next_multiple_of(out, 4) };
-        let mut axis = || -> Result<[usize; 3]> {
-            let (before, after) = (u.int_in_range(0..=3)?, u.int_in_range(0..=3)?);
-            Ok([u.int_in_range(3..=40)?, before, after])
-        };
-        let (v, h) = (axis()?, axis()?);
-        let size = [v[0], h[0]];
-        let (before, after) = ([v[1], h[1]], [v[2], h[2]]);
-        let planes =
-            Planes { channels: groups * channels, size, before, after, stride: [1; 2], row_align: 1 };
-        let output = [0, 1].map(|i| size[i] + before[i] + after[i] - 2);
-        let c = Conv { groups, channels, out, planes, kernel: [3; 2], dilation: [1; 2], output };
-        let (m, x, bias) = sparse(u, &c)?;
-        let conv = Convolution::new(shape(&c), groups, after).by_winograd().unwrap();
-        let source = SparseMatrix::of_dense(&m.values, m.n_cols);
-        let weights = WindowMatrix::build(WindowForm::Panels, &Arc::new(conv.columns(1.0)), &source);
-        let [oh, ow] = output;
-        let (epilogue, plane) =
-            (Epilogue { scale: None, bias: Some(&bias), relu: false, ceiling: Some(CEILING) }, oh * ow);
-        let mut laid_out = vec![f32::NAN; conv.laid_out_len().unwrap()];
-        conv.lay_out(&x, &mut laid_out);
-        let split = u.int_in_range(0..=m.n_rows)?;
-        let every: Vec<(f64, f64)> = (0..m.n_rows * plane)
-            .map(|i| expected(&c, &m.values, &x, i / plane, i / ow % oh, i % ow))
-            .collect();
-        let size = every.iter().fold(0.0, |most: f64, (_, size)| most.max(*size));
-        for isa in Isa::available() {
-            let (mut y, mut scratch) = (vec![f32::NAN; m.n_rows * plane], ConvScratch::default());
-            for rows in [0..split, split..m.n_rows] {
-                let y = &mut y[rows.start * plane..rows.end * plane];
-                let part = ConvRows { isa, conv: &conv, weights: &weights, first: 0, rows, epilogue };
-                part.run(&laid_out, 0, &mut scratch, y);
-            }
-            for (i, (&found, (sum, _))) in y.iter().zip(&every).enumerate() {
-                let bias = f64::from(bias[i / plane]);
-                let bound = (4 * (m.n_cols + 8)) as f64 * 2f64.powi(-24) * (size + bias.abs());
-                let error = (f64::from(found) - (sum + bias).min(f64::from(CEILING))).abs();
-                assert!(error <= bound, "{isa} {:?} output {i}: off by {error} of {bound}", c.planes);
-            }
-        }
-        Ok(())
+        by_winograd(u, [groups, channels, out], 3..=40)
     })
     .budget_ms(4000);
+}
+
+/// Inputs that are run in bands (up to 64 channels), and channels that are run in blocks.
+#[test]
+fn large_convolutions_by_winograd() {
+    arbtest::arbtest(|u| {
+        let channels = *u.choose(&[52, 61, 64, 90, 132])?;
+        let out = u.int_in_range(1..=10)?;
+        by_winograd(u, [1, channels, out], 12..=34)
+    })
+    .budget_ms(4000);
+}
+
+fn by_winograd(
+    u: &mut Unstructured<'_>,
+    [groups, channels, out]: [usize; 3],
+    sizes: RangeInclusive<usize>,
+) -> Result<()> {
+    let mut axis = || -> Result<[usize; 3]> {
+        let (before, after) = (u.int_in_range(0..=3)?, u.int_in_range(0..=3)?);
+        Ok([u.int_in_range(sizes.clone())?, before, after])
+    };
+    let (v, h) = (axis()?, axis()?);
+    let size = [v[0], h[0]];
+    let (before, after) = ([v[1], h[1]], [v[2], h[2]]);
+    let planes = Planes { channels: groups * channels, size, before, after, stride: [1; 2], row_align: 1 };
+    let output = [0, 1].map(|i| size[i] + before[i] + after[i] - 2);
+    let c = Conv { groups, channels, out, planes, kernel: [3; 2], dilation: [1; 2], output };
+    let (m, x, bias) = sparse(u, &c)?;
+    let conv = Convolution::new(shape(&c), groups, after).by_winograd().unwrap();
+    let source = SparseMatrix::of_dense(&m.values, m.n_cols);
+    let weights = WindowMatrix::build(WindowForm::Panels, &Arc::new(conv.columns(1.0)), &source);
+    let [oh, ow] = output;
+    let (epilogue, plane) =
+        (Epilogue { scale: None, bias: Some(&bias), relu: false, ceiling: Some(CEILING) }, oh * ow);
+    let mut laid_out = vec![f32::NAN; conv.laid_out_len().unwrap()];
+    conv.lay_out(&x, &mut laid_out);
+    let split = u.int_in_range(0..=m.n_rows)?;
+    let every: Vec<(f64, f64)> =
+        (0..m.n_rows * plane).map(|i| expected(&c, &m.values, &x, i / plane, i / ow % oh, i % ow)).collect();
+    let size = every.iter().fold(0.0, |most: f64, (_, size)| most.max(*size));
+    for isa in Isa::available() {
+        let (mut y, mut scratch) = (vec![f32::NAN; m.n_rows * plane], ConvScratch::default());
+        for rows in [0..split, split..m.n_rows] {
+            let y = &mut y[rows.start * plane..rows.end * plane];
+            let part = ConvRows { isa, conv: &conv, weights: &weights, first: 0, rows, epilogue };
+            part.run(&laid_out, 0, &mut scratch, y);
+        }
+        for (i, (&found, (sum, _))) in y.iter().zip(&every).enumerate() {
+            let bias = f64::from(bias[i / plane]);
+            let bound = (4 * (m.n_cols + 8)) as f64 * 2f64.powi(-24) * (size + bias.abs());
+            let error = (f64::from(found) - (sum + bias).min(f64::from(CEILING))).abs();
+            assert!(error <= bound, "{isa} {:?} output {i}: off by {error} of {bound}", c.planes);
+        }
+    }
+    Ok(())
 }
 
 /// Sequences are planes of one element's width, or of one element's height: both run alike.

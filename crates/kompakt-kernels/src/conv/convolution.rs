@@ -193,10 +193,14 @@ impl Convolution {
         tile + panels
     }
 
-    /// Whether a plane is cut into tiles, each of which is laid out again for each part of the rows: then
+    /// Whether a plane is cut into tiles or bands, each of which is laid out again for each part of the rows: then
     /// parts should be large.
     pub fn is_cut(&self) -> bool {
-        matches!(self.input, Input::Grid(grid) if grid.n_tiles() > 1)
+        match self.input {
+            Input::Grid(grid) => grid.n_tiles() > 1,
+            Input::Winograd(method) => method.has_bands(),
+            Input::Lines | Input::Depthwise(_) | Input::Planes(_) => false,
+        }
     }
 
     /// Floats of the input as it is laid out in the scratch, and of sums.

@@ -162,13 +162,12 @@ impl ConvRows<'_> {
             (self.conv.scratch_floats(false, self.rows.len()), self.epilogue.from_row(self.first));
         for (group, rows) in self.groups() {
             let Tile { input, sums, is_laid_out, panels, .. } = scratch.tile([image, group, 0], lens);
-            if !is_laid_out {
-                method.transform(self.isa, &x[group * group_len..(group + 1) * group_len], input);
-            }
+            let x = &x[group * group_len..(group + 1) * group_len];
             let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
             let rows = rows.start - self.first..rows.end - self.first;
-            let memory = Memory { part: sums, panels };
-            method.run(self.isa, m, rows, input, memory, epilogue, y);
+            let is_transformed = is_laid_out && !method.has_bands();
+            let memory = Memory { v: input, is_transformed, part: sums, panels };
+            method.run(self.isa, m, rows, x, memory, epilogue, y);
         }
     }
 

@@ -11,7 +11,13 @@
 //! ```
 //!
 //! The input is stored padded in [`Planes`]; even and odd columns are separated in registers, so that a vector has one column
-//! of neighbouring tiles. Kernels of four rows and four channels are transformed together. Sums differ from those of the direct method, and their error is a few times larger: about
+//! of neighbouring tiles; where a row of tiles is no multiple of a vector, the last one starts earlier, and some tiles are
+//! computed twice. Kernels of four rows and four channels are transformed together.
+//!
+//! What is multiplied stays in cache: some rows with some channels at a time, whose sums so far are in `M`; and where kernels
+//! are few, all of them with a band of tiles at a time, so that `V` is never larger than a band.
+//!
+//!  Sums differ from those of the direct method, and their error is a few times larger: about
 //! `2^-22` of the sum of absolute products. A non-finite input affects all four outputs of its tiles.
 //!
 //! Source: Lavin and Gray 2015, "Fast Algorithms for Convolutional Neural Networks".
@@ -38,9 +44,15 @@ const NUMBERS: usize = 16;
 /// Floats of transformed weights, and of products, of the rows that are run together: a part of an L2 cache.
 const PART_FLOATS: usize = 1 << 15;
 /// Floats of a transformed input that stays in an L2 cache beside them.
-const NEAR_FLOATS: usize = 1 << 17;
+const NEAR_FLOATS: usize = 9 << 14;
 /// Floats of both, where the input does not, and comes from the L3 cache once for so many rows: half of an L2 cache.
 const FAR_FLOATS: usize = 1 << 18;
+/// Floats of one number of the transformed input that all rows read, some positions at a time: half of an L1 cache.
+const BLOCK_FLOATS: usize = 1 << 12;
+/// Positions that a row reads together.
+const BLOCK_POSITIONS: usize = 64;
+/// Floats of all transformed kernels where they stay in an L2 cache, beside a band of the input.
+const KERNEL_FLOATS: usize = 1 << 17;
 /// The maximum size of a transformed input, in floats.
 const MAX_INPUT: usize = 1 << 20;
 
@@ -53,10 +65,16 @@ pub(crate) struct Winograd {
     output: [usize; 2],
     /// Tiles down and across, across a multiple of four.
     tiles: [usize; 2],
+    /// Rows of tiles that are run together.
+    band: usize,
 }
 
-/// Scratch memory of a run, besides the transformed input.
+/// Scratch memory of a run.
 pub(super) struct Memory<'a> {
+    /// The transformed input of a band: [`Winograd::input_floats`].
+    pub(super) v: &'a mut [f32],
+    /// Whether `v` has it already, all rows of tiles being one band.
+    pub(super) is_transformed: bool,
     /// [`Winograd::part_floats`].
     pub(super) part: &'a mut [f32],
     pub(super) panels: &'a mut PanelScratch,
@@ -74,8 +92,24 @@ impl Winograd {
         let after = [0, 1].map(|i| (2 * tiles[i] + 2).saturating_sub(size[i] + before[i]));
         let planes =
             Planes { channels: groups * channels, size, before, after, stride: [1; 2], row_align: 1 };
-        let this = Self { planes, channels, output, tiles };
-        (this.input_floats() <= MAX_INPUT).then_some(this)
+        let whole = Self { planes, channels, output, tiles, band: tiles[0] };
+        let n_floats = whole.input_floats();
+        let has_few_kernels =
+            channels * BLOCK_POSITIONS <= BLOCK_FLOATS && NUMBERS * channels * shape.outputs <= KERNEL_FLOATS;
+        let band = if has_few_kernels && n_floats > NEAR_FLOATS {
+            let most = FAR_FLOATS / NUMBERS / (channels + shape.outputs) / tiles[1];
+            let most = most.clamp(1, tiles[0]);
+            // Of whole vectors, if there is such a band.
+            (most / 2 + 1..=most).rev().find(|rows| (rows * tiles[1]).is_multiple_of(LANES)).unwrap_or(most)
+        } else {
+            tiles[0]
+        };
+        (n_floats <= MAX_INPUT).then_some(Self { band, ..whole })
+    }
+
+    /// Whether the tiles are run in several bands.
+    pub(super) fn has_bands(&self) -> bool {
+        self.band < self.tiles[0]
     }
 
     /// Tiles.
@@ -83,9 +117,9 @@ impl Winograd {
         self.tiles[0] * self.tiles[1]
     }
 
-    /// Channel stride of transformed data, in floats.
+    /// Channel stride of transformed data of a band, in floats.
     fn pitch(&self) -> usize {
-        self.n_tiles().next_multiple_of(LANES)
+        (self.band * self.tiles[1]).next_multiple_of(LANES)
     }
 
     /// Stride between the 16 parts of the transformed input, in floats: an odd number of cache lines, which
@@ -99,91 +133,145 @@ impl Winograd {
         odd_lines(n_planes * self.pitch())
     }
 
-    /// Floats of the transformed input of a group.
+    /// Floats of the transformed input of a group, of a band.
     pub(super) fn input_floats(&self) -> usize {
         NUMBERS * self.number_len()
     }
 
-    /// Scratch floats for some rows.
+    /// Scratch floats for some rows, of one group or several.
     pub(super) fn part_floats(&self, n_rows: usize) -> usize {
-        let n_rows = self.rows_at_once(n_rows);
-        NUMBERS * (odd_lines(n_rows * self.channels) + self.apart(n_rows))
+        let n_rows = self.rows_at_most(n_rows);
+        NUMBERS * (odd_lines(n_rows * self.channels_at_once()) + self.apart(n_rows))
     }
 
-    /// Rows that are run together: their transformed weights and products stay in cache.
-    fn rows_at_once(&self, n_rows: usize) -> usize {
-        let (channels, pitch) = (self.channels, self.pitch());
+    /// Channels whose part of the input stays in the nearest cache for all rows.
+    fn channels_at_once(&self) -> usize {
+        let n_blocks = (self.channels * self.pitch().min(BLOCK_POSITIONS)).div_ceil(BLOCK_FLOATS);
+        self.channels.div_ceil(n_blocks.max(1)).next_multiple_of(4).min(self.channels)
+    }
+
+    /// The most rows that may be run together: their transformed weights and products stay in cache.
+    fn rows_at_most(&self, n_rows: usize) -> usize {
+        let (channels, pitch) = (self.channels_at_once(), self.pitch());
         let most = match self.input_floats() {
+            _ if self.has_bands() => n_rows.next_multiple_of(GROUP),
             ..=NEAR_FLOATS => PART_FLOATS / NUMBERS / channels.max(pitch).max(1),
             _ => FAR_FLOATS / NUMBERS / (channels + pitch),
         };
         (most / GROUP).clamp(1, n_rows.div_ceil(GROUP).max(1)) * GROUP
     }
 
-    /// Transforms the input of a group. Shapes: `x` as [`Planes`] leave its channels, `v` `[16, channels, pitch]`.
-    pub(super) fn transform(&self, isa: Isa, x: &[f32], v: &mut [f32]) {
-        run(isa, Transform { method: self, x, v });
+    /// Rows that are run together: in parts as even as possible.
+    fn rows_at_once(&self, n_rows: usize) -> usize {
+        let n_groups = n_rows.div_ceil(GROUP).max(1);
+        n_groups.div_ceil(n_groups.div_ceil(self.rows_at_most(n_rows) / GROUP)) * GROUP
     }
 
     /// Some rows of one group for one image.
     ///
-    /// Shapes: `v` as [`transform`](Self::transform) leaves it; `y` one plane for each of `rows`, which are rows of `m` and
-    /// of the epilogue.
+    /// Shapes: `x` as [`Planes`] leave the channels; `y` one plane for each of `rows`, which are rows of `m` and of the
+    /// epilogue.
     #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
     pub(super) fn run(
         &self,
         isa: Isa,
         m: &PanelMatrix,
         rows: Range<usize>,
-        v: &[f32],
+        x: &[f32],
         memory: Memory<'_>,
         epilogue: Epilogue<'_>,
         y: &mut [f32],
     ) {
-        let (pitch, plane) = (self.pitch(), self.output[0] * self.output[1]);
-        let v_len = self.number_len();
-        let at_once = self.rows_at_once(rows.len());
-        let Memory { part, panels } = memory;
-        let offsets = &m.offsets()[..self.channels];
+        let plane = self.output[0] * self.output[1];
+        let (at_once, block) = (self.rows_at_once(rows.len()), self.channels_at_once());
+        let Memory { v, mut is_transformed, part, panels } = memory;
         let mut first = rows.start;
         while first < rows.end {
             // From the group of the first row on.
             let start = first / GROUP * GROUP;
             let end = rows.end.min(start + at_once);
-            let n_rows = (end - start).next_multiple_of(GROUP);
-            let u_apart = odd_lines(n_rows * self.channels);
+            let groups = start / GROUP..end.div_ceil(GROUP);
+            let u_apart = odd_lines(groups.len() * GROUP * block);
             let (u, products) = part.split_at_mut(NUMBERS * u_apart);
-            let looked_up = m.look_up(isa, start / GROUP..end.div_ceil(GROUP), panels);
-            let together = m.channels_together();
-            run(isa, TransformWeights { looked_up, together, apart: u_apart, u });
-            let (window, scale) = (&Window::line(self.n_tiles()), pitch);
-            let (u_len, apart) = (n_rows * self.channels, self.apart(n_rows));
-            for k in 0..NUMBERS {
-                let (panels, _) = u[k * u_apart..][..u_len].as_chunks::<GROUP>();
-                let (x, y) = (&v[k * v_len..(k + 1) * v_len], &mut products[k * apart..][..n_rows * pitch]);
-                let (rows, epilogue) = (first - start..end - start, Epilogue::default());
-                let y = &mut y[rows.start * pitch..n_rows * pitch];
-                let job = Panels {
-                    panels,
-                    offsets,
-                    scale,
-                    first_row: 0,
-                    rows,
-                    x,
-                    window,
-                    epilogue,
-                    y,
-                    y_plane: pitch,
-                };
-                run(isa, job);
-            }
-            for row in first..end {
-                let from = &products[(row - start) * pitch..];
-                let y = &mut y[(row - rows.start) * plane..][..plane];
-                let epilogue = epilogue.row(row);
-                run(isa, Finish { method: self, products: from, apart, epilogue, y });
+            for top in (0..self.tiles[0]).step_by(self.band) {
+                let tile_rows = top..self.tiles[0].min(top + self.band);
+                if !is_transformed {
+                    run(isa, Transform { method: self, tile_rows: tile_rows.clone(), x, v });
+                    is_transformed = !self.has_bands();
+                }
+                for channel in (0..self.channels).step_by(block) {
+                    let channels = channel..self.channels.min(channel + block);
+                    // All channels of a part are one block where there are several bands.
+                    if top == 0 {
+                        self.kernels(isa, m, groups.clone(), channels.clone(), panels, u_apart, u);
+                    }
+                    let (u, rows) = ((&*u, u_apart), first - start..end - start);
+                    self.multiply(isa, m, u, v, (rows, channels, tile_rows.len()), products);
+                }
+                for row in first..end {
+                    let from = &products[(row - start) * self.pitch()..];
+                    let y = &mut y[(row - rows.start) * plane..][..plane];
+                    let (apart, epilogue) = (self.apart(groups.len() * GROUP), epilogue.row(row));
+                    let tile_rows = tile_rows.clone();
+                    run(isa, Finish { method: self, tile_rows, products: from, apart, epilogue, y });
+                }
             }
             first = end;
+        }
+    }
+
+    /// Transforms the kernels of some groups of rows and some channels, `u` `[16, groups, channels, 4]`, its numbers `apart`
+    /// floats.
+    #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
+    fn kernels(
+        &self,
+        isa: Isa,
+        m: &PanelMatrix,
+        groups: Range<usize>,
+        channels: Range<usize>,
+        panels: &mut PanelScratch,
+        apart: usize,
+        u: &mut [f32],
+    ) {
+        let together = m.channels_together();
+        for (i, group) in groups.enumerate() {
+            let looked_up = m.look_up_columns(isa, group, 9 * channels.start..9 * channels.end, panels);
+            let u = &mut u[i * channels.len() * GROUP..];
+            run(isa, TransformWeights { looked_up, together, apart, u });
+        }
+    }
+
+    /// Adds to the products of `rows`, counted from the first of the part, those of some channels.
+    fn multiply(
+        &self,
+        isa: Isa,
+        m: &PanelMatrix,
+        (u, u_apart): (&[f32], usize),
+        v: &[f32],
+        (rows, channels, n_tile_rows): (Range<usize>, Range<usize>, usize),
+        products: &mut [f32],
+    ) {
+        let (pitch, v_len) = (self.pitch(), self.number_len());
+        let n_rows = rows.end.next_multiple_of(GROUP);
+        let (apart, u_len) = (self.apart(n_rows), n_rows * channels.len());
+        let (window, offsets) = (&Window::line(n_tile_rows * self.tiles[1]), &m.offsets()[channels.clone()]);
+        for k in 0..NUMBERS {
+            let (panels, _) = u[k * u_apart..][..u_len].as_chunks::<GROUP>();
+            let y = &mut products[k * apart..][rows.start * pitch..n_rows * pitch];
+            let job = Panels {
+                panels,
+                offsets,
+                scale: pitch,
+                first_row: 0,
+                rows: rows.clone(),
+                x: &v[k * v_len..(k + 1) * v_len],
+                window,
+                carry: channels.start > 0,
+                epilogue: Epilogue::default(),
+                y,
+                y_plane: pitch,
+            };
+            run(isa, job);
         }
     }
 }
@@ -193,9 +281,10 @@ fn odd_lines(floats: usize) -> usize {
     (floats.div_ceil(LANES) | 1) * LANES
 }
 
-/// The transform of a group's input.
+/// The transform of a band of a group's input: `x` as [`Planes`] leave its channels, `v` `[16, channels, pitch]`.
 struct Transform<'a> {
     method: &'a Winograd,
+    tile_rows: Range<usize>,
     x: &'a [f32],
     v: &'a mut [f32],
 }
@@ -213,9 +302,9 @@ impl Job for Transform<'_> {
         // Longer vectors only where there are enough tiles.
         // SAFETY: passed on; a vector of `A::Narrow` has four or eight floats.
         unsafe {
-            if self.method.tiles[1].is_multiple_of(<A::Wide as Vector>::N) {
+            if self.method.tiles[1] >= <A::Wide as Vector>::N {
                 self.tiles::<A::Wide>();
-            } else if self.method.tiles[1].is_multiple_of(<A::Narrow as Vector>::N) {
+            } else if self.method.tiles[1] >= <A::Narrow as Vector>::N {
                 self.tiles::<A::Narrow>();
             } else {
                 self.tiles::<Four>();
@@ -228,27 +317,29 @@ impl Transform<'_> {
     /// A vector of tiles at a time.
     ///
     /// # Safety
-    /// The features of `L`; a row of tiles is so many vectors.
+    /// The features of `L`.
     #[inline(always)]
     unsafe fn tiles<L: Vector>(self) {
-        let Self { method, x, v } = self;
-        let Winograd { planes, channels, tiles: [down, across], .. } = *method;
+        let Self { method, tile_rows, x, v } = self;
+        let Winograd { planes, channels, tiles: [_, across], .. } = *method;
         let (pitch, len, row) = (method.pitch(), planes.channel_len(), planes.row_stride());
         assert!(
-            2 * across + 2 <= row && (2 * down + 2) * row <= len && x.len() >= channels * len,
+            2 * across + 2 <= row && (2 * tile_rows.end + 2) * row <= len && x.len() >= channels * len,
             "x is too short"
         );
-        assert!(v.len() >= method.input_floats() && across.is_multiple_of(L::N), "v is too short");
+        assert!(tile_rows.len() <= method.band && v.len() >= method.input_floats(), "v is too short");
+        assert!(across >= L::N, "tiles and vectors");
         let number = method.number_len();
         for channel in 0..channels {
             for tx in (0..across).step_by(L::N) {
+                let tx = tx.min(across - L::N);
                 // SAFETY: a tile of `N` reads two columns more than twice as many in four rows of the channel, the last of
                 // which was compared; the same tiles of number 15 of the last channel end in `v`.
                 unsafe {
-                    let x = x.as_ptr().add(channel * len + 2 * tx);
+                    let x = x.as_ptr().add(channel * len + 2 * tile_rows.start * row + 2 * tx);
                     let to = v.as_mut_ptr().add(channel * pitch + tx);
                     let mut above = [columns::<L>(x), columns::<L>(x.add(row))];
-                    for ty in 0..down {
+                    for ty in 0..tile_rows.len() {
                         let x = x.add((2 * ty + 2) * row);
                         let below = [columns::<L>(x), columns::<L>(x.add(row))];
                         for j in 0..4 {
@@ -364,9 +455,10 @@ unsafe fn of_three<L: Vector>(a: L, b: L, c: L) -> [L; 4] {
     }
 }
 
-/// The output of one channel: number `k` of its products is `apart` after the one before.
+/// The output of one channel in a band: number `k` of its products is `apart` after the one before.
 struct Finish<'a> {
     method: &'a Winograd,
+    tile_rows: Range<usize>,
     products: &'a [f32],
     apart: usize,
     epilogue: RowEpilogue,
@@ -385,9 +477,9 @@ impl Job for Finish<'_> {
     unsafe fn run<A: Arch>(self) {
         // SAFETY: passed on.
         unsafe {
-            if self.method.tiles[1].is_multiple_of(<A::Wide as Vector>::N) {
+            if self.method.tiles[1] >= <A::Wide as Vector>::N {
                 self.tiles::<A::Wide>();
-            } else if self.method.tiles[1].is_multiple_of(<A::Narrow as Vector>::N) {
+            } else if self.method.tiles[1] >= <A::Narrow as Vector>::N {
                 self.tiles::<A::Narrow>();
             } else {
                 self.tiles::<Four>();
@@ -400,21 +492,23 @@ impl Finish<'_> {
     /// A vector of tiles at a time.
     ///
     /// # Safety
-    /// The features of `L`; a row of tiles is so many vectors.
+    /// The features of `L`.
     #[inline(always)]
     unsafe fn tiles<L: Vector>(self) {
-        let Self { method, products, apart, epilogue, y } = self;
-        let Winograd { output: [oh, ow], tiles: [down, across], .. } = *method;
-        assert!((NUMBERS - 1) * apart + down * across <= products.len(), "products are too short");
-        assert!(across.is_multiple_of(L::N) && y.len() >= oh * ow, "tiles and vectors");
-        for ty in 0..down {
+        let Self { method, tile_rows, products, apart, epilogue, y } = self;
+        let Winograd { output: [oh, ow], tiles: [_, across], .. } = *method;
+        let n_tiles = tile_rows.len() * across;
+        assert!((NUMBERS - 1) * apart + n_tiles <= products.len(), "products are too short");
+        assert!(across >= L::N && y.len() >= oh * ow, "tiles and vectors");
+        for ty in tile_rows.clone() {
             for tx in (0..across).step_by(L::N) {
+                let tx = tx.min(across - L::N);
                 let (oy, ox) = (2 * ty, 2 * tx);
                 // SAFETY: `across` tiles of number 15 end in the products; what is stored in `y` is in a row of it; two
                 // vectors in `pair`.
                 unsafe {
                     let epilogue = VectorEpilogue::<L>::new(epilogue);
-                    let from = products.as_ptr().add(ty * across + tx);
+                    let from = products.as_ptr().add((ty - tile_rows.start) * across + tx);
                     let mut rows = [[L::splat(0.0); 4]; 2];
                     for j in 0..4 {
                         let (a, b) = (L::load(from.add(j * apart)), L::load(from.add((4 + j) * apart)));

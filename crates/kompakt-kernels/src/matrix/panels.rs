@@ -221,7 +221,27 @@ impl PanelMatrix {
         scratch: &'a mut PanelScratch,
     ) -> &'a [f32] {
         let a_group = GROUP * self.offsets.len();
-        let entries = groups.start * a_group..groups.end * a_group;
+        self.look_up_entries(isa, groups.start * a_group..groups.end * a_group, scratch)
+    }
+
+    /// The same of one group, and of some columns in the order in which it has them.
+    pub(crate) fn look_up_columns<'a>(
+        &'a self,
+        isa: Isa,
+        group: usize,
+        columns: Range<usize>,
+        scratch: &'a mut PanelScratch,
+    ) -> &'a [f32] {
+        let first = group * self.offsets.len();
+        self.look_up_entries(isa, GROUP * (first + columns.start)..GROUP * (first + columns.end), scratch)
+    }
+
+    fn look_up_entries<'a>(
+        &'a self,
+        isa: Isa,
+        entries: Range<usize>,
+        scratch: &'a mut PanelScratch,
+    ) -> &'a [f32] {
         match &self.weights {
             PanelWeights::Codes(codes, book) => {
                 let panel = scratch.panel.room(entries.len());
@@ -278,7 +298,9 @@ impl PanelMatrix {
             let y = &mut y[(part.start - rows.start) * y_plane..];
             let (offsets, window) = (&self.offsets[..], &window);
             let rows = part;
-            let job = Panels { panels, offsets, scale, first_row, rows, x, window, epilogue, y, y_plane };
+            let carry = false;
+            let job =
+                Panels { panels, offsets, scale, first_row, rows, x, window, carry, epilogue, y, y_plane };
             if self.holds_bytes { run_integers(isa, job) } else { run(isa, job) }
         }
     }

@@ -37,6 +37,8 @@ pub(crate) struct Panels<'a> {
     pub(crate) rows: Range<usize>,
     pub(crate) x: &'a [f32],
     pub(crate) window: &'a Window,
+    /// Whether `y` has the sums of other columns, to which these are added.
+    pub(crate) carry: bool,
     /// Of all rows.
     pub(crate) epilogue: Epilogue<'a>,
     /// The first of `rows` at its start.
@@ -49,7 +51,7 @@ impl Job for Panels<'_> {
 
     /// Position by position, column by column.
     fn define(self) {
-        let Self { panels, offsets, scale, first_row, rows, x, window, epilogue, y, y_plane } = self;
+        let Self { panels, offsets, scale, first_row, rows, x, window, carry, epilogue, y, y_plane } = self;
         for (row, y) in rows.zip(y.chunks_mut(y_plane.max(1))) {
             let (group, lane) = ((row - first_row) / GROUP, (row - first_row) % GROUP);
             let panel = &panels[group * offsets.len()..][..offsets.len()];
@@ -58,7 +60,8 @@ impl Job for Panels<'_> {
                 for (c, y) in y[r * window.y_stride..][..window.cols].iter_mut().enumerate() {
                     let products =
                         panel.iter().zip(offsets).map(|(w, &o)| w[lane] * x[o as usize * scale + c]);
-                    *y = epilogue.apply(row, products.fold(0.0, |sum, product| sum + product));
+                    let so_far = if carry { *y } else { 0.0 };
+                    *y = epilogue.apply(row, products.fold(so_far, |sum, product| sum + product));
                 }
             }
         }
@@ -165,7 +168,21 @@ unsafe fn groups<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
     let panels = &job.panels[group * n_cols..(group + G) * n_cols];
     // SAFETY: promised by the caller; rows that are not computed are not stored.
     unsafe {
-        let sums = tile::<L, V, G, MASKED>(panels, job.offsets, job.scale, from, mask);
+        let mut sums = [[[L::splat(0.0); V]; GROUP]; G];
+        if job.carry {
+            for r in 0..G * GROUP {
+                let row = job.first_row + group * GROUP + r;
+                if job.rows.contains(&row) {
+                    let y = job.y.as_ptr().add((row - job.rows.start) * job.y_plane);
+                    for v in 0..V {
+                        let at = y.add(to[v]);
+                        sums[r / GROUP][r % GROUP][v] =
+                            if MASKED { L::load_masked(at, mask) } else { L::load(at) };
+                    }
+                }
+            }
+        }
+        let sums = tile::<L, V, G, MASKED>(panels, job.offsets, job.scale, from, mask, sums);
         for r in 0..G * GROUP {
             let row = job.first_row + group * GROUP + r;
             if job.rows.contains(&row) {
@@ -180,7 +197,7 @@ unsafe fn groups<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
     }
 }
 
-/// The sums of `G` groups for one tile.
+/// The `sums` of `G` groups for one tile, and the products of these columns.
 ///
 /// # Safety
 /// The features of `L`; at each of `from`, the vector of every offset is readable, or the lanes of its mask if `MASKED`; as
@@ -192,10 +209,10 @@ unsafe fn tile<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
     scale: usize,
     from: [*const f32; V],
     mask: L::Mask,
+    mut sums: [[[L; V]; GROUP]; G],
 ) -> [[[L; V]; GROUP]; G] {
     // SAFETY: promised by the caller.
     unsafe {
-        let mut sums = [[[L::splat(0.0); V]; GROUP]; G];
         for (column, &offset) in offsets.iter().enumerate() {
             let mut x = [L::splat(0.0); V];
             for v in 0..V {
