@@ -29,7 +29,7 @@ fn every_tier_budget_and_instruction_set() {
                 let opened = Model::from_bytes(&bytes).unwrap();
                 for (from_file, threads) in [(false, 1), (true, 1), (true, 3)] {
                     let mut options = options(isa, 1, threads);
-                    options.from_file = from_file;
+                    (options.from_file, options.small_bytes) = (from_file, 0);
                     let mut session = Session::new(&opened, &options).unwrap();
                     session.run(&x, 2).unwrap();
                     for output in 0..2 {
@@ -53,7 +53,7 @@ fn batches_are_their_images() {
     let x = numbers(4, 3 * size * size * n);
     let planes = |max_batch: usize, threads: usize, from_file: bool| {
         let mut options = options(Isa::best(), max_batch, threads);
-        options.from_file = from_file;
+        (options.from_file, options.small_bytes) = (from_file, 0);
         let mut session = Session::new(&model, &options).unwrap();
         session.run(&x, n).unwrap();
         (session.output(0).to_vec(), session.output(1).to_vec(), session.plan().activation_bytes)

@@ -88,3 +88,37 @@ fn convolutions_are_weighed_too() {
         assert!((0.99..1.01).contains(&ratio), "{isa}: the dense network is the same: {ratio}");
     }
 }
+
+#[test]
+fn small_layers_stay_in_memory_where_the_others_run_from_the_file() {
+    let x: Vec<f32> = (0..784).map(|i| (i * 7 % 11) as f32 - 3.0).collect();
+    for (sizes, large) in [([300, 100], 0), ([6000, 40], 1)] {
+        let graph = networks::mlp(&[1, 28, 28], &sizes, 10).unwrap();
+        for tier in [Tier::Stream, Tier::Direct] {
+            let bytes = pack(&checkpoint(graph.clone(), 5, |_| (0.08, 64)), tier);
+            let model = Model::from_bytes(&bytes).unwrap();
+            for isa in Isa::available() {
+                let run = |from_file, small_bytes, ram_budget| {
+                    let mut options = options(isa);
+                    (options.from_file, options.small_bytes) = (from_file, small_bytes);
+                    options.ram_budget = ram_budget;
+                    let mut session = Session::new(&model, &options).unwrap();
+                    let y = session.run(&x, 1).unwrap().to_vec();
+                    let is_from_file = session.plan().layers.iter().map(|l| l.form == "from the file");
+                    (is_from_file.collect::<Vec<bool>>(), session.plan().anonymous_bytes, y)
+                };
+                let small_bytes = SessionOptions::default().small_bytes;
+                let [in_memory, none, some] =
+                    [(false, 0), (true, 0), (true, small_bytes)].map(|(file, small)| run(file, small, None));
+                assert_eq!((in_memory.0, none.0), (vec![false; 3], vec![true; 3]), "{isa}");
+                assert_eq!(some.0, [[false; 3], [true, false, false]][large], "{isa}");
+                assert!(some.1 <= none.1 * 51 / 50 + small_bytes, "{isa}: {} and {}", some.1, none.1);
+                assert_eq!((&in_memory.2, &none.2), (&some.2, &some.2), "{isa}, {tier:?}");
+                // A budget is a limit all the same; what is planned for is a little more than what is taken.
+                let budget = none.1 * 51 / 50 + 20_000;
+                let limited = run(true, small_bytes, Some(budget));
+                assert!(limited.1 <= budget, "{isa}: {} of {budget}", limited.1);
+            }
+        }
+    }
+}

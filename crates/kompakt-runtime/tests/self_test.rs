@@ -25,7 +25,7 @@ fn self_tests_pass_in_every_tier_on_every_instruction_set() {
         for isa in Isa::available() {
             for from_file in [false, true] {
                 let mut options = SessionOptions::default();
-                (options.isa, options.from_file) = (isa, from_file);
+                (options.isa, options.from_file, options.small_bytes) = (isa, from_file, 0);
                 assert_eq!(model.self_test(&options).unwrap(), 2);
             }
         }

@@ -87,7 +87,7 @@ fn self_tests(path: &Path, bytes: &[u8], container: &Container<'_>) -> Result<us
     let model = Model::from_bytes(bytes)?;
     for from_file in [false, true] {
         let mut options = SessionOptions::default();
-        options.from_file = from_file;
+        (options.from_file, options.small_bytes) = (from_file, 0);
         model.self_test(&options).map_err(|error| Failure {
             code: exit::INPUT,
             message: format!("{}: {error}", path.display()),

@@ -56,7 +56,8 @@ def load(
         as they are stored. Arrays of other lengths change them at a run, which then plans anew; on a GPU the weights stay
         where they are.
     from_file
-        Run every layer from the file, even where memory would allow more: the shortest start.
+        Run layers from the file, even where memory would allow more: the shortest start. Small layers stay in memory as long
+        as that takes at most 512 KiB.
     in_memory
         Read the file instead of mapping it.
     verify

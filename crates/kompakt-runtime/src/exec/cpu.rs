@@ -129,7 +129,7 @@ impl<'m> Cpu<'m> {
             threads: n_threads,
             max_batch,
             ram_budget: options.ram_budget,
-            prefer_file: options.from_file,
+            prefer_file: options.from_file.then_some(options.small_bytes),
             fixed: held + Planner::fixed_bytes(activation_bytes, file_in_memory, &schedule),
             tables,
         };

@@ -20,8 +20,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) threads: usize,
     pub(crate) max_batch: usize,
     pub(crate) ram_budget: Option<usize>,
-    /// Whether layers run from the file even where they fit.
-    pub(crate) prefer_file: bool,
+    /// Layers run from the file even where they fit; with the bytes that may be taken beyond what that needs, for small ones.
+    pub(crate) prefer_file: Option<usize>,
     /// Bytes needed in any case: activations, the file if it was read, numbers of epilogues.
     pub(crate) fixed: usize,
     /// Bytes needed as soon as one layer runs from the file.
@@ -72,11 +72,11 @@ impl Planner<'_> {
         let fits = |from_file: &[bool]| {
             self.ram_budget.is_none_or(|budget| self.total(&options, from_file) <= budget)
         };
-        let from_file = match self.ram_budget {
-            _ if self.prefer_file && fits(&once) => once,
-            _ if self.prefer_file && fits(&everything) => everything,
-            None => in_memory,
-            Some(budget) => self.within(budget, &options)?,
+        let from_file = match (self.prefer_file, self.ram_budget) {
+            (Some(small), _) if fits(&once) => self.but_for_small(small, &options, once),
+            (Some(small), _) if fits(&everything) => self.but_for_small(small, &options, everything),
+            (_, None) => in_memory,
+            (_, Some(budget)) => self.within(budget, &options)?,
         };
         let form = |(option, from_file): (&Options, bool)| Chosen {
             form: if from_file { FormKind::FromFile } else { option.fastest.form },
@@ -116,25 +116,12 @@ impl Planner<'_> {
         for &limit in limits.iter().rev().step_by(stride) {
             let mut from_file: Vec<bool> =
                 options.iter().map(|o| o.file.is_some_and(|f| f.scratch <= limit && f.scratch > 0)).collect();
-            let mut total = self.total(options, &from_file);
+            let total = self.total(options, &from_file);
             least = least.min(total);
             if total > budget {
                 continue;
             }
-            let mut order: Vec<usize> = (0..options.len()).filter(|&i| from_file[i]).collect();
-            // Unpacking costs the same for each kept weight, each time: the fewer bytes each takes in memory, the
-            // better.
-            let unpacked = |i: usize| options[i].n_kept.saturating_mul(options[i].n_runs).max(1);
-            order.sort_by_key(|&i| (options[i].fastest.bytes.saturating_mul(256) / unpacked(i), i));
-            for i in order {
-                from_file[i] = false;
-                let with = self.total(options, &from_file);
-                if with > budget {
-                    from_file[i] = true;
-                } else {
-                    total = with;
-                }
-            }
+            let total = self.fill(budget, options, &mut from_file);
             let kept: usize =
                 options.iter().zip(&from_file).filter(|(_, f)| !**f).map(|(o, _)| o.n_kept * o.n_runs).sum();
             if best.as_ref().is_none_or(|(most, bytes, _)| {
@@ -147,6 +134,31 @@ impl Planner<'_> {
             Some((_, _, from_file)) => Ok(from_file),
             None => Err(RuntimeError::Budget { budget, least, max_batch: self.max_batch }),
         }
+    }
+
+    /// Puts layers into memory as long as the budget holds, which it does before. Returns the bytes then taken.
+    fn fill(&self, budget: usize, options: &[Options], from_file: &mut [bool]) -> usize {
+        let mut order: Vec<usize> = (0..options.len()).filter(|&i| from_file[i]).collect();
+        // Unpacking costs the same for each kept weight, each time: the fewer bytes each takes in memory, the
+        // better.
+        let unpacked = |i: usize| options[i].n_kept.saturating_mul(options[i].n_runs).max(1);
+        order.sort_by_key(|&i| (options[i].fastest.bytes.saturating_mul(256) / unpacked(i), i));
+        for i in order {
+            from_file[i] = false;
+            if self.total(options, from_file) > budget {
+                from_file[i] = true;
+            }
+        }
+        self.total(options, from_file)
+    }
+
+    /// Those of the layers that run from the file which are too large to stay in memory all the same.
+    fn but_for_small(&self, small: usize, options: &[Options], mut from_file: Vec<bool>) -> Vec<bool> {
+        if small > 0 {
+            let enough = self.total(options, &from_file).saturating_add(small);
+            self.fill(enough.min(self.ram_budget.unwrap_or(enough)), options, &mut from_file);
+        }
+        from_file
     }
 
     fn total(&self, options: &[Options], from_file: &[bool]) -> usize {

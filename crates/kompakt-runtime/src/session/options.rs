@@ -39,9 +39,13 @@ pub struct SessionOptions {
     /// The most memory in bytes that the session may hold (not the program, not what is mapped of the file). Layers
     /// that do not fit are unpacked from the file at every run. Default: no limit.
     pub ram_budget: Option<usize>,
-    /// Run all layers from the file that can be, whatever the budget: the fastest start and nearly the least
-    /// memory, but slower runs. Default: no.
+    /// Run layers from the file whatever the budget, all that can be but [small ones](Self::small_bytes): the fastest start and
+    /// nearly the least memory, but slower runs. Default: no.
     pub from_file: bool,
+    /// With [`from_file`](Self::from_file), how many bytes more than with every layer in the file the session may take: for
+    /// as many small layers as fit, unpacked once. Memory for a network that is small as a whole is not worth saving,
+    /// and decoding it at every run takes longer than a dense network would. Default: 512 KiB; 0: none.
+    pub small_bytes: usize,
     /// Images per run: more of them make better use of each loaded weight, and need more memory. The batch
     /// size may vary between runs; larger batches are run in parts, so any number works. Default 1.
     pub max_batch: usize,
@@ -70,6 +74,7 @@ impl Default for SessionOptions {
             threads: 1,
             ram_budget: None,
             from_file: false,
+            small_bytes: 512 << 10,
             max_batch: 1,
             max_sizes: Vec::new(),
             sizes: Vec::new(),

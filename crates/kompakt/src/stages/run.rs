@@ -109,7 +109,8 @@ pub struct Args {
     /// size tell it themselves]
     #[arg(long, value_name = "NAME=SIZE")]
     pub size: Vec<NamedSize>,
-    /// Run every layer from the file, even where memory would allow more: the shortest start
+    /// Run layers from the file, even where memory would allow more: the shortest start. Small layers stay in memory as
+    /// long as that takes at most 512 KiB
     #[arg(long)]
     pub from_file: bool,
     /// The numbers in which layers read their inputs: f32, or int8, which is faster and approximate; the file must hold
