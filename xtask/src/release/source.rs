@@ -41,6 +41,12 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
     Ok(archive)
 }
 
+/// Whether the working tree has nothing that the last commit, and so the archive, has not; what git ignores aside.
+pub(super) fn is_the_tree(release: &Release) -> Result<bool> {
+    let mut status = Command::new("git");
+    Ok(output(status.args(["status", "--porcelain"]).current_dir(&release.root))?.is_empty())
+}
+
 /// Where the archive is unpacked, made if it is not among the parts that were asked for.
 pub(super) fn unpacked(release: &Release) -> Result<PathBuf> {
     let name = format!("kompakt-{}", release.version);

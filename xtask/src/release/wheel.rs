@@ -1,9 +1,16 @@
 //! The wheel: built from the source archive, tried as a user gets it, installed into a fresh environment.
+//!
+//! Where the working tree is the archive, the wheel is built in the tree, whose crates are built already; what the compiler
+//! says that it read is then checked to be in the archive.
 
 use super::{Release, keep, source};
 use crate::python::{self, Environment, call};
 use anyhow::{Context, Result, bail};
-use std::{ffi::OsStr, path::PathBuf, process::Command};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Compresses the network of a file, looks at the result and runs it.
 const TRIAL: &str = "
@@ -16,8 +23,42 @@ answer = kompakt.load('a.kompakt').run(np.full(kompakt.load('a.kompakt').input_s
 assert np.isfinite(answer).all()
 ";
 
+/// Checks that the native half was compiled from files of the archive alone.
+///
+/// Errors: a file of the tree that the archive lacks, such as one that git ignores.
+fn read_only_what_is_in(unpacked: &Path, root: &Path) -> Result<()> {
+    let list = root.join("target/release/libkompakt_py.d");
+    let text = std::fs::read_to_string(&list).with_context(|| list.display().to_string())?;
+    let (_, files) = text.split_once(": ").with_context(|| format!("{} lists no files", list.display()))?;
+    // Blanks within names are escaped.
+    let files = files.trim().replace("\\ ", "\0");
+    let mut n_files = 0;
+    for file in files.split_whitespace().map(|name| PathBuf::from(name.replace('\0', " "))) {
+        let Ok(inner) = file.strip_prefix(root) else { continue };
+        if !inner.starts_with("target") {
+            n_files += 1;
+            if !unpacked.join(inner).exists() {
+                bail!("the wheel was compiled from {}, which the source archive lacks", inner.display());
+            }
+        }
+    }
+    if n_files == 0 {
+        bail!("{} names no file of {}", list.display(), root.display());
+    }
+    Ok(())
+}
+
 pub(super) fn make(release: &Release) -> Result<PathBuf> {
-    let wheel = keep(&python::wheel(&release.root, &source::unpacked(release)?)?, &release.out)?;
+    let unpacked = source::unpacked(release)?;
+    let wheel = match source::is_the_tree(release)? {
+        false => python::wheel(&release.root, &unpacked)?,
+        true => {
+            let wheel = python::wheel(&release.root, &release.root)?;
+            read_only_what_is_in(&unpacked, &release.root)?;
+            wheel
+        }
+    };
+    let wheel = keep(&wheel, &release.out)?;
     let folder = release.empty("wheel")?;
     let environment = Environment::new(&folder.join("env"))?;
     environment.install(&[&wheel.display().to_string()])?;
