@@ -67,6 +67,10 @@ def test_other_elements_are_refused(packed) -> None:
             kompakt.encode({"a": bad})
     with pytest.raises(ValueError, match="tier"):
         kompakt.encode({}, tier="gold")
+    with pytest.raises(TypeError, match="dictionary"):
+        kompakt.encode(3)
+    with pytest.raises(TypeError, match="bytes-like"):
+        kompakt.decode(3)
     with pytest.raises(ValueError, match="holds a network"):
         kompakt.decode(packed.read_bytes())
 

@@ -165,6 +165,8 @@ def test_a_budget_too_small_says_what_is_the_least(packed: Path) -> None:
 def test_files_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         kompakt.load(tmp_path / "nothing.kompakt")
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        kompakt.load(tmp_path)
     bad = tmp_path / "bad.kompakt"
     bad.write_bytes(b"not a file of kompakt")
     with pytest.raises(ValueError, match="not a sound"):

@@ -34,6 +34,8 @@ def encode(arrays: Mapping[str, ArrayLike], *, tier: str = "smallest") -> bytes:
     """
     import numpy as np
 
+    if not hasattr(arrays, "items"):
+        raise TypeError(f"{type(arrays).__name__} is not a dictionary of names and arrays")
     items = []
     for name, given in arrays.items():
         array = np.asarray(given)
@@ -49,11 +51,11 @@ def encode(arrays: Mapping[str, ArrayLike], *, tier: str = "smallest") -> bytes:
 def decode(data: bytes | bytearray | memoryview) -> dict[str, NDArray[Any]]:
     """Read the arrays of `encode` back: equal in every bit, little-endian, in C order, and writable.
 
-    Errors: ``ValueError`` for bytes that are invalid, or that hold a network.
+    Errors: ``ValueError`` for bytes that are invalid, or that hold a network, ``TypeError`` for what is not bytes.
     """
     import numpy as np
 
     found = {}
-    for name, element, shape, raw in _native.decode(bytes(data)):
+    for name, element, shape, raw in _native.decode(bytes(memoryview(data))):
         found[name] = np.frombuffer(raw, dtype=np.dtype("<" + element)).reshape(shape)
     return found

@@ -26,6 +26,9 @@ _UNITS = {"": 1, "b": 1, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "g": 1e9, "gb
 _SHARES = ("agreement", "text")
 _FIGURES = ("cosine", "mse", "snr", "boxes")
 
+# One output by so many inputs.
+_BLOCKS = ((1, 1), (1, 2), (1, 4), (1, 8))
+
 
 def compress(
     model: Any,
@@ -131,7 +134,9 @@ def compress(
     or an invalid option, ``OSError`` for what cannot be read or written.
     """
     wish = _wish(max_drop, target_size, target_ratio, noise, metric, reach)
-    wish.activations, wish.block = activations, "x".join(str(int(side)) for side in block)
+    if tuple(block) not in _BLOCKS:
+        raise ValueError(f"block {block!r}: there are {', '.join(map(str, _BLOCKS))}")
+    wish.activations, wish.block = activations, "x".join(map(str, block))
     if (max_drop is not None or reach is not None) and data is None:
         raise ValueError(f"{'max_drop' if reach is None else 'reach'} needs data")
     by_label = wish.metric.startswith("top-") and metric != "agreement"
@@ -168,8 +173,10 @@ def compress(
         with _Bar(progress) as bar:
             try:
                 made = _native.compress_network(network, judged, wish, tier, kept, bar.tell)
-            except TargetMissed as error:
-                error.compressed = None
+            except Exception as error:
+                _sources.name_what_was_given(error, folder)
+                if isinstance(error, TargetMissed):
+                    error.compressed = None
                 raise
     compressed = Compressed(made)
     if made["missed"] is not None:

@@ -93,24 +93,29 @@ def load(
     name = os.fspath(path)
     if isinstance(name, str) and name.startswith(_HUB):
         name = _fetched(name)
-    return Model(
-        name,
-        threads=threads,
-        max_batch=max_batch,
-        ram=ram,
-        activations=activations,
-        sizes=sizes,
-        from_file=from_file,
-        in_memory=in_memory,
-        verify=verify,
-        device=device,
-        vram=vram,
-        half=half,
-        decode=decode,
-        timeout=timeout,
-        isa=isa,
-        require_signature=None if require_signature is None else _key(os.fspath(require_signature)),
-    )
+    try:
+        return Model(
+            name,
+            threads=threads,
+            max_batch=max_batch,
+            ram=ram,
+            activations=activations,
+            sizes=sizes,
+            from_file=from_file,
+            in_memory=in_memory,
+            verify=verify,
+            device=device,
+            vram=vram,
+            half=half,
+            decode=decode,
+            timeout=timeout,
+            isa=isa,
+            require_signature=None if require_signature is None else _key(os.fspath(require_signature)),
+        )
+    except OSError:
+        if os.path.isdir(name):
+            raise IsADirectoryError(f"{name} is a folder, not a .kompakt file") from None
+        raise
 
 
 def _key(given: str) -> str:

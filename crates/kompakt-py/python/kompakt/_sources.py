@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 # Calibration images.
 _SEEN = 512
 
+# What is written to a temporary folder for the native half, as errors call it.
+_GIVEN = {"model.onnx": "the model", "model.safetensors": "the arrays", "graph.json": "the graph"}
+
 
 def network(model: Any, graph: Any, example: Any, folder: str) -> tuple[str, str | None]:
     """The path of a network, and of its graph where it does not carry it. A model without a path is written to `folder`."""
@@ -39,6 +42,15 @@ def network(model: Any, graph: Any, example: Any, folder: str) -> tuple[str, str
         f"{type(model).__name__} is no network: a path, ONNX bytes, an onnx.ModelProto, a torch.nn.Module or a dictionary of "
         "arrays is"
     )
+
+
+def name_what_was_given(error: BaseException, folder: str) -> None:
+    """Let an error speak of the model, arrays or graph instead of the files in `folder` that stand for them."""
+    text = str(error.args[0]) if len(error.args) == 1 else ""
+    if folder in text:
+        for file, name in _GIVEN.items():
+            text = text.replace(os.path.join(folder, file), name)
+        error.args = (text,)
 
 
 def _graph(graph: Any, folder: str) -> str | None:

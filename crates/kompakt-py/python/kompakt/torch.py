@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from kompakt import _native
+from kompakt import _native, _sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -324,7 +324,11 @@ def pack(
         network = SimpleNamespace(
             path=path, graph=None, shapes=[], max_sizes=[], fixed=False, values=[], check=check, classes=list(classes or [])
         )
-        packed, dense = _native.pack_network(network, tier, minimal, compact, keep_order, self_test)
+        try:
+            packed, dense = _native.pack_network(network, tier, minimal, compact, keep_order, self_test)
+        except Exception as error:
+            _sources.name_what_was_given(error, folder)
+            raise
     from kompakt._file import File
 
     file = File.from_bytes(packed)
