@@ -24,8 +24,11 @@ class Refused(Exception):
     """What a callback raises."""
 
 
-def is_released(work: Callable[[], Any], *held: Any) -> None:
-    """Neither `held`, nor what `work` returns, nor its errors are referred to by anything after it."""
+def is_released(work: Callable[[], Any], *held: Any, rounds: int = ROUNDS, kinds: tuple[type, ...] = (object,)) -> None:
+    """Neither `held`, nor what `work` returns, nor its errors are referred to by anything after it; and no objects of `kinds` stay."""
+
+    def n_objects() -> int:
+        return sum(issubclass(type(one), kinds) for one in gc.get_objects())
 
     # Everybody refers to `None`.
     held = tuple(one for one in held if one is not None)
@@ -33,7 +36,7 @@ def is_released(work: Callable[[], Any], *held: Any) -> None:
     def once() -> None:
         try:
             made = work()
-        except (ValueError, TypeError, KeyError, Refused, RuntimeError):
+        except (ValueError, TypeError, KeyError, OSError, Refused, RuntimeError):
             return
         parts = list(made.values()) if isinstance(made, dict) else list(made) if isinstance(made, (list, tuple)) else [made]
         del made
@@ -46,12 +49,12 @@ def is_released(work: Callable[[], Any], *held: Any) -> None:
     once()
     gc.collect()
     before = [sys.getrefcount(one) for one in held]
-    n_before = len(gc.get_objects())
-    for _ in range(ROUNDS):
+    n_before = n_objects()
+    for _ in range(rounds):
         once()
     gc.collect()
     assert [sys.getrefcount(one) for one in held] == before
-    assert len(gc.get_objects()) < n_before + ROUNDS
+    assert n_objects() < n_before + rounds
 
 
 def raises(*_: object) -> None:

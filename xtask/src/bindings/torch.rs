@@ -1,7 +1,7 @@
 //! The tests of `kompakt.torch`, with a PyTorch as light as it can be had.
 //!
 //! ```text
-//! torch alone (0.5 GB) ─► no_gpu.py: what else it needs; stand-ins for libraries for GPUs ─► tests/test_torch.py
+//! torch alone (0.5 GB) ─► no_gpu.py: what else it needs; stand-ins for libraries for GPUs ─► tests/test_torch*.py
 //! ```
 //!
 //! The package index has one build for Linux, which requires 4 GB of libraries for GPUs. They are left out.
@@ -33,5 +33,7 @@ pub(super) fn run(root: &Path) -> Result<()> {
         environment.install(&["torch>=2.2", "numpy", "onnx", "onnxscript", "pytest"])?;
     }
     environment.reinstall(&wheel)?;
-    environment.test(&[&root.join("crates/kompakt-py/tests/test_torch.py")], None, 1)
+    let tests = ["test_torch.py", "test_torch_references.py"];
+    let tests = tests.map(|name| root.join("crates/kompakt-py/tests").join(name));
+    environment.test(&tests.each_ref().map(|path| &**path), None, 1)
 }
