@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 from PIL import Image
-from rivals import answers, by_kompakt, by_nncodec, difference
+from rivals import answers, by_kompakt, difference, nncodec_rows
 
 KOMPAKT, FOLDER = sys.argv[1:3]
 RATIOS = (5.5, 6, 7, 8, 9)
@@ -66,7 +66,8 @@ def main():
     os.chdir(FOLDER)
     with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        original()
+        if not os.path.exists("lite0.onnx"):
+            original()
         images, n_photos = crops()
 
     base = onnx.load("lite0.onnx")
@@ -74,27 +75,26 @@ def main():
     tensors = {name: t for name, t in tensors.items() if t.dtype == np.float32 and t.size > 1}
     true, rows = answers(base, images, 20), []
 
-    def row(who, size, found):
-        rows.append((who, size, (found.argmax(1) == true.argmax(1)).mean(), difference(found, true)))
+    def figures(model):
+        found = answers(model, images, 20)
+        return None, (found.argmax(1) == true.argmax(1)).mean(), difference(found, true)
 
-    for step in STEPS:
-        size, model = by_nncodec(base, tensors, step)
-        row(f"nncodec, qp {step}", size, answers(model, images, 20))
+    rows += nncodec_rows("lite0", STEPS, base, tensors, figures)
     for ratio in RATIOS:
         made = by_kompakt(KOMPAKT, ["lite0.onnx"], ratio)
         if made:
-            row(f"kompakt, no data, ratio {ratio}", made[0], answers(made[1], images, 20))
+            rows.append((f"kompakt, no data, ratio {ratio}", made[0], *figures(made[1])))
 
     dense = sum(t.size for t in tensors.values()) * 4
     print(f"Original: {dense} bytes; {CROPS} crops of {n_photos} photographs.\n")
     print("| compressor | bytes | same answer | squared difference of logits |\n|---|---|---|---|")
-    for who, size, agreement, away in rows:
+    for who, size, _, agreement, away in rows:
         print(f"| {who} | {size} | {100 * agreement:.1f} % | {away:.4f} |")
     print("\n| squared difference of logits | nncodec | kompakt, no data | part |\n|---|---|---|---|")
 
     def bytes_at(start, level):
         """Linear interpolation of the logarithms between two measured points."""
-        points = sorted((d, s) for who, s, _, d in rows if who.startswith(start))
+        points = sorted((d, s) for who, s, _, _, d in rows if who.startswith(start))
         for (d0, s0), (d1, s1) in zip(points, points[1:]):
             if d0 <= level <= d1:
                 return np.exp(np.interp(np.log(level), np.log([d0, d1]), np.log([s0, s1])))

@@ -15,7 +15,7 @@ import zipfile
 
 import numpy as np
 import onnx
-from rivals import answers, by_kompakt, by_nncodec, difference
+from rivals import answers, by_kompakt, difference, nncodec_rows
 
 KOMPAKT, TOOLS, FOLDER, MNIST = sys.argv[1:5]
 RATIOS = (16, 20, 25, 30, 37, 45, 52)
@@ -69,20 +69,18 @@ def main():
     original = answers(base, images, len(images))
     rows = []
 
-    def row(who, size, found):
-        error = (found.argmax(1) != labels).mean()
+    def figures(model):
+        found = answers(model, images, len(images))
         agreement = (found.argmax(1) == original.argmax(1)).mean()
-        rows.append((who, size, error, agreement, difference(found, original)))
+        return (found.argmax(1) != labels).mean(), agreement, difference(found, original)
 
     tensors = weights("digit.safetensors")
-    for step in STEPS:
-        size, model = by_nncodec(base, tensors, step)
-        row(f"nncodec, qp {step}", size, answers(model, images, len(images)))
+    rows += nncodec_rows("digit", STEPS, base, tensors, figures)
     for what, more in (("512 images", ["--data", "mnist", "--prep", "normalize", "--scan", "scan.json"]), ("no data", [])):
         for ratio in RATIOS:
             made = by_kompakt(KOMPAKT, source, ratio, more)
             if made:
-                row(f"kompakt, {what}, ratio {ratio}", made[0], answers(made[1], images, len(images)))
+                rows.append((f"kompakt, {what}, ratio {ratio}", made[0], *figures(made[1])))
 
     error = (original.argmax(1) != labels).mean()
     dense = sum(t.size for t in tensors.values()) * 4
@@ -90,14 +88,15 @@ def main():
     print("| compressor | bytes | test error | same answer | squared difference of logits |\n|---|---|---|---|---|")
     for who, size, error, agreement, away in rows:
         print(f"| {who} | {size} | {100 * error:.2f} % | {100 * agreement:.2f} % | {away:.4f} |")
-    print("\n| same answers as the original | nncodec | kompakt, 512 images | part |\n|---|---|---|---|")
-    for level in (0.9985, 0.998, 0.9965, 0.995, 0.99):
-        least = [
-            min((size for who, size, _, agreement, _ in rows if who.startswith(start) and agreement >= level), default=None)
-            for start in ("nncodec", "kompakt, 512")
-        ]
-        if all(least):
-            print(f"| at least {100 * level:.2f} % | {least[0]} | {least[1]} | {least[1] / least[0]:.2f} |")
+    for what in ("512 images", "no data"):
+        print(f"\n| same answers as the original | nncodec | kompakt, {what} | part |\n|---|---|---|---|")
+        for level in (0.9985, 0.998, 0.9965, 0.995, 0.99):
+            least = [
+                min((size for who, size, _, agreement, _ in rows if who.startswith(start) and agreement >= level), default=None)
+                for start in ("nncodec", f"kompakt, {what}")
+            ]
+            if all(least):
+                print(f"| at least {100 * level:.2f} % | {least[0]} | {least[1]} | {least[1] / least[0]:.2f} |")
 
 
 main()

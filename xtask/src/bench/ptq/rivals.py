@@ -1,6 +1,8 @@
 """Shared by the networks of `cargo xtask bench ptq`: how they are run, and how each compressor is called."""
 
 import contextlib
+import csv
+import datetime
 import io
 import os
 import subprocess
@@ -8,7 +10,6 @@ import subprocess
 import numpy as np
 import onnx
 import onnxruntime
-from nncodec.nn import decode, encode
 from onnx import numpy_helper
 
 
@@ -27,8 +28,32 @@ def difference(found, true):
     return ((found - true) ** 2).sum() / ((true - true.mean(0)) ** 2).sum()
 
 
+def nncodec_rows(network, steps, base, tensors, figures):
+    """One row for each step size: `(name, bytes, error or None, same answers, difference)`, shares from 0 to 1.
+
+    What nncodec.csv holds is not measured again; what is measured is added to it. `figures(model)` gives the last three.
+    """
+    with open("nncodec.csv", newline="") as file:
+        known = {(row["network"], int(row["qp"])): row for row in csv.DictReader(file)}
+    rows = []
+    for step in steps:
+        row = known.get((network, step))
+        if row is None:
+            size, model = by_nncodec(base, tensors, step)
+            error, same, off = figures(model)
+            row = {"network": network, "qp": step, "bytes": size, "error": "" if error is None else 100 * error}
+            row |= {"same": 100 * same, "difference": off, "day": datetime.date.today().isoformat()}
+            with open("nncodec.csv", "a", newline="") as file:
+                csv.DictWriter(file, row, lineterminator="\n").writerow(row)
+        error = None if row["error"] == "" else float(row["error"]) / 100
+        rows.append((f"nncodec, qp {step}", int(row["bytes"]), error, float(row["same"]) / 100, float(row["difference"])))
+    return rows
+
+
 def by_nncodec(base, tensors, step):
     """Bytes of `tensors` at one step size, and the ONNX model `base` with what comes back."""
+    from nncodec.nn import decode, encode
+
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         coded = encode(dict(tensors), args={"qp": step, "verbose": False, "row_skipping": True, "param_opt": True})
         read = decode(coded)
