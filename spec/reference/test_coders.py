@@ -11,6 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from kompakt_reader import direct, smallest, stream  # noqa: E402
+from kompakt_reader.smallest.numbers import Floats  # noqa: E402
 from kompakt_reader.container import Container  # noqa: E402
 from kompakt_reader.payload import Item  # noqa: E402
 from kompakt_reader.refused import Refused  # noqa: E402
@@ -60,7 +61,7 @@ def read_adaptive(case):
             found.append(decoder.numbers_int(n, ascending))
         else:
             fields = getattr(decoder, kind)[ascending]
-            found.append(smallest.Floats(decoder.coder, fields, *WIDTHS[kind]).read(n, ascending))
+            found.append(Floats(decoder.coder, fields, *WIDTHS[kind]).read(n, ascending))
     decoder.finish()
     return found
 
