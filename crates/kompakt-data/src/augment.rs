@@ -2,7 +2,7 @@
 //!
 //! An image is read through a map that shifts, rotates, scales and shears it about its middle and, if asked, bends
 //! it: a coarse grid of random displacements, smoothed by cubic B-splines. Then it may be mirrored, and a square of it
-//! blanked.
+//! blanked. Two images so made may be mixed.
 //!
 //! ```text
 //! new pixel ──► about the middle ──► 2 x 2 matrix ──► + shift ──► + bend ──► between four old pixels
@@ -16,7 +16,7 @@ use std::{fmt, str::FromStr};
 
 /// Strength of the augmentation: each value is the maximum in either direction, zero for none.
 ///
-/// As text: `shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1,flip=0.5,cutout=8`, in any order, zeros left out; `none` for
+/// As text: `shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1,flip=0.5,cutout=8,mixup=0.2`, in any order, zeros left out; `none` for
 /// no augmentation. [`fmt::Display`] writes the canonical form.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Augmentation {
@@ -35,9 +35,12 @@ pub struct Augmentation {
     pub flip: f32,
     /// Side in pixels of a square that is set to 0, its middle anywhere in the image (DeVries and Taylor 2017).
     pub cutout: f32,
+    /// Parameter of the beta distribution, 0 to 1, by which an image is mixed with another one and the targets with it
+    /// (Zhang 2018): the higher, the more even are the parts. See [`Feed::mixture`](crate::Feed::mixture).
+    pub mixup: f32,
 }
 
-const NAMES: [&str; 7] = ["shift", "rotate", "scale", "shear", "elastic", "flip", "cutout"];
+const NAMES: [&str; 8] = ["shift", "rotate", "scale", "shear", "elastic", "flip", "cutout", "mixup"];
 
 impl Augmentation {
     /// Whether images stay as they are.
@@ -46,10 +49,10 @@ impl Augmentation {
     }
 
     fn numbers(&self) -> [f32; NAMES.len()] {
-        [self.shift, self.rotate, self.scale, self.shear, self.elastic, self.flip, self.cutout]
+        [self.shift, self.rotate, self.scale, self.shear, self.elastic, self.flip, self.cutout, self.mixup]
     }
 
-    /// Image `index` as epoch `epoch` sees it.
+    /// Image `index` as epoch `epoch` sees it, before any mixture.
     ///
     /// Shapes: `dims` is `[channels, height, width]`; `from` and `to` hold one such image. Outside the image is 0.
     /// Panics: if the lengths disagree.
@@ -125,14 +128,17 @@ impl FromStr for Augmentation {
                 numbers[at] = number;
             }
         }
-        let [shift, rotate, scale, shear, elastic, flip, cutout] = numbers;
+        let [shift, rotate, scale, shear, elastic, flip, cutout, mixup] = numbers;
         if scale >= 1.0 {
             return Err(format!("scale={scale}: below 1 is allowed"));
         }
         if flip > 1.0 {
             return Err(format!("flip={flip}: a probability is at most 1"));
         }
-        Ok(Self { shift, rotate, scale, shear, elastic, flip, cutout })
+        if mixup > 1.0 {
+            return Err(format!("mixup={mixup}: 0 to 1 is allowed"));
+        }
+        Ok(Self { shift, rotate, scale, shear, elastic, flip, cutout, mixup })
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     augment::{Augmentation, Place},
     dataset::Dataset,
     error::DataError,
+    random::Random,
     reconcile::{Reconciled, reconcile},
 };
 use kompakt_prep::{Pipeline, Scratch, Shape};
@@ -80,7 +81,31 @@ impl Feed {
         work.for_each_init(Room::default, |room, (output, index)| self.one(epoch, *index, room, output));
     }
 
+    /// With which image epoch `epoch` mixes image `index`, and the part of the mixture, a half to 1, that is its own;
+    /// `None` without `mixup`. Targets are to be mixed in the same parts.
+    pub fn mixture(&self, epoch: u64, index: usize) -> Option<(usize, f32)> {
+        let alpha = self.augmentation.mixup;
+        if alpha == 0.0 {
+            return None;
+        }
+        let mut random = Random::new(self.seed ^ MIXTURE, epoch, index as u64);
+        let other = (random.next() % self.len() as u64) as usize;
+        let part = beta(&mut random, alpha);
+        Some((other, part.max(1.0 - part)))
+    }
+
     fn one(&self, epoch: u64, index: usize, room: &mut Room, output: &mut [f32]) {
+        self.alone(epoch, index, room, output);
+        let Some((other, own)) = self.mixture(epoch, index) else { return };
+        let mut second = std::mem::take(&mut room.second);
+        second.resize(output.len(), 0.0);
+        self.alone(epoch, other, room, &mut second);
+        output.iter_mut().zip(&second).for_each(|(x, y)| *x = own * *x + (1.0 - own) * y);
+        room.second = second;
+    }
+
+    /// An image that is not mixed with another.
+    fn alone(&self, epoch: u64, index: usize, room: &mut Room, output: &mut [f32]) {
         let Shape::Image { channels, height, width } = self.data.shape() else {
             return self.data.image(index, output);
         };
@@ -88,7 +113,7 @@ impl Feed {
             return self.data.image(index, output);
         }
         let place = Place { seed: self.seed, epoch, index: index as u64 };
-        let Room { raw, moved, scratch } = room;
+        let Room { raw, moved, scratch, .. } = room;
         raw.resize(self.data.shape().len(), 0.0);
         self.data.image(index, raw);
         match &self.steps {
@@ -107,5 +132,22 @@ impl Feed {
 struct Room {
     raw: Vec<f32>,
     moved: Vec<f32>,
+    second: Vec<f32>,
     scratch: Scratch,
+}
+
+/// Distinguishes the draws of mixtures from those of augmentation.
+const MIXTURE: u64 = 0x6d69_7875_7000;
+
+/// A number of the beta distribution of `(alpha, alpha)`, 0 < alpha <= 1. Source: Jöhnk 1964.
+fn beta(random: &mut Random, alpha: f32) -> f32 {
+    for _ in 0..64 {
+        let mut draw = || libm::powf((random.symmetric() + 1.0) / 2.0, 1.0 / alpha);
+        let (a, b) = (draw(), draw());
+        if a + b > 0.0 && a + b <= 1.0 {
+            return a / (a + b);
+        }
+    }
+    // Not met in practice; a small alpha gives next to nothing but 0 and 1.
+    1.0
 }

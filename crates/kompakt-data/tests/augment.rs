@@ -138,6 +138,36 @@ fn an_image_depends_on_seed_epoch_and_index_alone() {
     assert_eq!(fill(2)[..784], alone);
 }
 
+/// Mixed images are what two images are in the parts that the feed tells; the own part is the larger one, and all parts
+/// are met.
+#[test]
+fn a_mixture_is_of_two_images() {
+    let n = 50;
+    let bytes: Vec<u8> = (0..n * 784).map(|i| (i * 31 % 251) as u8).collect();
+    let data = Dataset::new(&DIMS, Values::Bytes(bytes), vec![0; n], vec!["a".into()]).unwrap();
+    let none = Pipeline::new(&DIMS, vec![]).unwrap();
+    let feed = |how: &str| Feed::new(data.clone(), &none, how.parse().unwrap(), 3).unwrap();
+    let (plain, mixed) = (feed("flip=0.5"), feed("flip=0.5,mixup=1"));
+    assert_eq!(plain.mixture(0, 0), None);
+    let image = |feed: &Feed, index: usize| {
+        let mut to = vec![0.0; 784];
+        feed.fill(4, &[index], &mut to);
+        to
+    };
+    let (mut even, mut clear) = (0, 0);
+    for index in 0..n {
+        let (other, own) = mixed.mixture(4, index).unwrap();
+        assert!((0.5..=1.0).contains(&own) && other < n);
+        even += usize::from(own < 0.75);
+        clear += usize::from(own >= 0.75);
+        let parts = image(&plain, index).into_iter().zip(image(&plain, other));
+        let expected: Vec<f32> = parts.map(|(a, b)| own * a + (1.0 - own) * b).collect();
+        assert_eq!(image(&mixed, index), expected);
+    }
+    assert!(even > 12 && clear > 12, "{even} {clear}");
+    assert!("mixup=2".parse::<Augmentation>().is_err());
+}
+
 #[test]
 fn text_is_canonical_and_mistakes_are_named() {
     let text = |t: &str| t.parse::<Augmentation>().map(|a| a.to_string());

@@ -117,7 +117,9 @@ impl Executor {
         let run = |first: usize, part: &[usize]| {
             let inputs = self.read(examples, part, moment.epoch);
             let labels: Vec<usize> = part.iter().map(|&e| examples.label(e)).collect();
-            let batch = Batch { inputs: &inputs, labels: &labels, examples: part };
+            let mixtures: Option<Vec<_>> = part.iter().map(|&e| examples.mixture(moment.epoch, e)).collect();
+            let mixtures = mixtures.unwrap_or_default();
+            let batch = Batch { inputs: &inputs, labels: &labels, examples: part, mixtures: &mixtures };
             self.part(&weights, asked, &batch, loss, moment, (first, total))
         };
         let half = if self.whole_batches { total } else { total.div_ceil(2) };
@@ -222,7 +224,7 @@ impl Executor {
                 let labels: Vec<usize> = part.iter().map(|&e| examples.label(e)).collect();
                 let outputs = self.run(weights, inputs.clone(), part.len(), self.logits);
                 let mut gradient = vec![0.0; outputs.len()];
-                let batch = Batch { inputs: &inputs, labels: &labels, examples: part };
+                let batch = Batch { inputs: &inputs, labels: &labels, examples: part, mixtures: &[] };
                 measured.loss += loss.evaluate(&batch, &outputs, &mut gradient);
                 measured.errors += count_errors(&labels, &outputs);
             }

@@ -16,6 +16,11 @@ pub trait Examples: Sync {
     fn shape(&self) -> Vec<usize>;
     /// The class of an example, counted from 0.
     fn label(&self, example: usize) -> usize;
+    /// What epoch `epoch` mixes into an example: the class of the other one, and the part of the mixture that is the
+    /// example's own, 0 to 1. `None`: nothing.
+    fn mixture(&self, _epoch: u64, _example: usize) -> Option<(usize, f32)> {
+        None
+    }
     /// Writes the examples `chosen` as epoch `epoch` (counted from 0) sees them, one after the other, row-major.
     fn fill(&self, epoch: u64, chosen: &[usize], out: &mut [f32]);
 }
@@ -59,6 +64,10 @@ impl Examples for Feed {
     }
     fn label(&self, example: usize) -> usize {
         usize::from(self.labels()[example])
+    }
+    fn mixture(&self, epoch: u64, example: usize) -> Option<(usize, f32)> {
+        let (other, own) = self.mixture(epoch, example)?;
+        Some((usize::from(self.labels()[other]), own))
     }
     fn fill(&self, epoch: u64, chosen: &[usize], out: &mut [f32]) {
         self.fill(epoch, chosen, out);

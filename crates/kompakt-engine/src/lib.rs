@@ -17,6 +17,7 @@
 //! Forward and backward passes are done by burn, behind one private module; nothing of it shows here. What is not
 //! here: data sets, files, choices made on validation data.
 
+mod average;
 mod backend;
 mod engine;
 mod error;

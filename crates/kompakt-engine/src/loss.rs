@@ -13,6 +13,8 @@ pub struct Batch<'a> {
     pub labels: &'a [usize],
     /// Their indices in the data set.
     pub examples: &'a [usize],
+    /// What was mixed into each: a class, and the part of the target that is left to the label. Empty: nothing was.
+    pub mixtures: &'a [(usize, f32)],
 }
 
 /// A loss by the outputs of a network.
@@ -36,9 +38,12 @@ impl Loss for CrossEntropy {
         let spread = self.label_smoothing / classes as f32;
         let rows = outputs.chunks_exact(classes).zip(gradient.chunks_exact_mut(classes));
         let mut sum = 0.0;
-        for ((outputs, gradient), &label) in rows.zip(batch.labels) {
+        for (i, ((outputs, gradient), &label)) in rows.zip(batch.labels).enumerate() {
+            let (other, own) = batch.mixtures.get(i).copied().unwrap_or((label, 1.0));
             sum += soft_cross_entropy(outputs, gradient, |class| {
-                spread + if class == label { 1.0 - self.label_smoothing } else { 0.0 }
+                let of_label = if class == label { own } else { 0.0 };
+                let of_other = if class == other { 1.0 - own } else { 0.0 };
+                spread + (1.0 - self.label_smoothing) * (of_label + of_other)
             });
         }
         sum
@@ -127,7 +132,13 @@ mod tests {
     use super::*;
 
     fn check_gradient(loss: &dyn Loss, labels: &[usize], outputs: &[f32]) {
-        let batch = Batch { inputs: &[], labels, examples: &[] };
+        let mixtures = [(1, 0.7), (1, 0.6)];
+        check_mixed(loss, labels, outputs, &mixtures);
+        check_mixed(loss, labels, outputs, &[]);
+    }
+
+    fn check_mixed(loss: &dyn Loss, labels: &[usize], outputs: &[f32], mixtures: &[(usize, f32)]) {
+        let batch = Batch { inputs: &[], labels, examples: &[], mixtures };
         let mut gradient = vec![0.0; outputs.len()];
         loss.evaluate(&batch, outputs, &mut gradient);
         let mut scratch = gradient.clone();
@@ -159,7 +170,7 @@ mod tests {
     #[test]
     fn cross_entropy_of_equal_outputs_is_log_classes() {
         let mut gradient = [0.0; 4];
-        let batch = Batch { inputs: &[], labels: &[1], examples: &[] };
+        let batch = Batch { inputs: &[], labels: &[1], examples: &[], mixtures: &[] };
         let loss = CrossEntropy::default().evaluate(&batch, &[5.0; 4], &mut gradient);
         assert!((loss - 4f64.ln()).abs() < 1e-6);
     }

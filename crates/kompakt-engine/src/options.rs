@@ -123,6 +123,10 @@ pub struct TrainOptions {
     pub weight_decay: f32,
     /// The largest norm of the gradient of all parameters; larger ones are scaled down.
     pub clip_norm: Option<f32>,
+    /// The running mean of the weights is the result: what is left of it at a step, 0 to below 1; 0 keeps the last
+    /// weights. Source: Polyak 1992.
+    #[serde(default)]
+    pub average: f32,
     /// The seed of all random numbers.
     pub seed: u64,
 }
@@ -138,6 +142,7 @@ impl Default for TrainOptions {
             warmup_epochs: 0.0,
             weight_decay: 0.0,
             clip_norm: None,
+            average: 0.0,
             seed: 1,
         }
     }
@@ -173,6 +178,9 @@ impl TrainOptions {
             _ => {}
         }
         let share = |x: f32| (0.0..1.0).contains(&x);
+        if !share(self.average) {
+            return fail("average", "must be at least 0 and below 1");
+        }
         match self.optimizer {
             Optimizer::Sgd { momentum, .. } if !share(momentum) => {
                 fail("momentum", "must be at least 0 and below 1")

@@ -1,11 +1,12 @@
 //! Training state as a file, so that an interrupted run can be resumed.
 //!
 //! The file is a safetensors file. Parameter `X` is stored as `X.latent`, and where present `X.mask`, `X.codes`,
-//! `X.first` and `X.second` (the optimiser's moments). One metadata key holds, as JSON, the options, what was
+//! `X.first` and `X.second` (the optimiser's moments), and `X.mean` (the running mean). One metadata key holds, as JSON, the options, what was
 //! finished, and the caller's identifier of the run. Random numbers need no state: they follow from
 //! seed, epoch and step.
 
 use crate::{
+    average::Means,
     error::EngineError,
     network::NetworkParameter,
     optimizer::Moments,
@@ -24,6 +25,9 @@ struct State {
     options: TrainOptions,
     epochs_done: usize,
     last: Option<EpochReport>,
+    /// Steps that the running means have seen.
+    #[serde(default)]
+    mean_steps: u64,
     parameters: Vec<ParameterState>,
 }
 
@@ -53,7 +57,7 @@ impl Trainer {
     pub fn save(&self, path: &Path, run: &str) -> Result<(), EngineError> {
         let mut tensors: Vec<(String, Dtype, Vec<u8>)> = Vec::new();
         let mut parameters = Vec::new();
-        for (p, moments) in self.network.parameters().iter().zip(&self.moments) {
+        for (i, (p, moments)) in self.network.parameters().iter().zip(&self.moments).enumerate() {
             let mut put =
                 |part: &str, dtype, bytes| tensors.push((format!("{}.{part}", p.name), dtype, bytes));
             put("latent", Dtype::F32, bytes_of(p.weights.latent()));
@@ -69,6 +73,9 @@ impl Trainer {
             if !moments.second.is_empty() {
                 put("second", Dtype::F32, bytes_of(&moments.second));
             }
+            if let Some(mean) = self.means.values.get(i) {
+                put("mean", Dtype::F32, bytes_of(mean));
+            }
             let kind = match &p.weights {
                 Trainable::Dense(_) => Kind::Dense,
                 Trainable::Masked { .. } => Kind::Masked,
@@ -83,6 +90,7 @@ impl Trainer {
             options: self.options.clone(),
             epochs_done: self.epochs_done,
             last: self.last,
+            mean_steps: self.means.steps,
             parameters,
         };
         write(path, &tensors, &state)
@@ -115,6 +123,7 @@ impl Trainer {
         }
         let mut network = self.network.clone();
         let mut all_moments = Vec::with_capacity(self.moments.len());
+        let mut means = Means { values: Vec::new(), steps: state.mean_steps };
         for (p, s) in network.parameters_mut().iter_mut().zip(&state.parameters) {
             let problem = |part: &str| wrong(format!("{}.{part} does not fit", p.name));
             let floats = |part: &str| numbers(&tensors, &p.name, part).ok_or_else(|| problem(part));
@@ -147,12 +156,16 @@ impl Trainer {
                 second: optional("second"),
                 steps: s.steps,
             });
+            if state.mean_steps > 0 {
+                means.values.push(floats("mean")?);
+            }
             p.weights = weights;
             p.trained = s.trained;
         }
         network.check()?;
         self.network = network;
         self.moments = all_moments;
+        self.means = means;
         self.epochs_done = state.epochs_done;
         self.last = state.last;
         Ok(())

@@ -1,6 +1,7 @@
 //! Training: batches through the network, gradients back, weights moved.
 
 use crate::{
+    average::Means,
     backend::{Executor, Moment, StepResult},
     engine::{Evaluation, check_examples},
     error::EngineError,
@@ -15,6 +16,7 @@ use crate::{
 };
 use kompakt_graph::ParamRole;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Metrics of one training epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -49,6 +51,7 @@ pub struct Trainer {
     pub(crate) network: Network,
     pub(crate) options: TrainOptions,
     pub(crate) moments: Vec<Moments>,
+    pub(crate) means: Means,
     pub(crate) epochs_done: usize,
     pub(crate) last: Option<EpochReport>,
     executor: Executor,
@@ -67,20 +70,28 @@ impl Trainer {
         network.check()?;
         let executor = Executor::new(network.graph(), threads)?;
         let moments = vec![Moments::default(); network.parameters().len()];
-        Ok(Self { network, options, moments, epochs_done: 0, last: None, executor })
+        let means = Means::default();
+        Ok(Self { network, options, moments, means, epochs_done: 0, last: None, executor })
     }
 
-    /// The network as it is now.
+    /// The network as it is now, as the next step sees it.
     pub fn network(&self) -> &Network {
         &self.network
+    }
+    /// The network as training would leave it now: with the running mean of the weights, if the options ask for one.
+    pub fn result(&self) -> Cow<'_, Network> {
+        if self.options.average == 0.0 {
+            return Cow::Borrowed(&self.network);
+        }
+        Cow::Owned(self.means.of(&self.network))
     }
     /// The network, to be changed between epochs.
     pub fn network_mut(&mut self) -> &mut Network {
         &mut self.network
     }
-    /// The network, after training.
+    /// The network, after training: [`Trainer::result`].
     pub fn into_network(self) -> Network {
-        self.network
+        if self.options.average == 0.0 { self.network } else { self.means.of(&self.network) }
     }
     /// The options.
     pub fn options(&self) -> &TrainOptions {
@@ -99,10 +110,10 @@ impl Trainer {
         self.last
     }
 
-    /// Cross-entropy and error of the network as it is now.
+    /// Cross-entropy and error of [`Trainer::result`].
     pub fn evaluate(&self, examples: &dyn Examples) -> Result<Evaluation, EngineError> {
         check_examples(self.network.graph(), examples)?;
-        let weights = self.executor.tensors(self.network.effective());
+        let weights = self.executor.tensors(self.result().effective());
         let found = self.executor.evaluate(&weights, examples, &CrossEntropy::default());
         Ok(Evaluation::new(found, examples.len()))
     }
@@ -183,6 +194,9 @@ impl Trainer {
         let penalty = hooks.penalty(&step, &self.network, &mut found.gradients);
         self.update(&found.gradients, step);
         self.follow_statistics(&found);
+        if self.options.average > 0.0 {
+            self.means.follow(&self.network, self.options.average);
+        }
         Ok((found, penalty))
     }
 

@@ -4,7 +4,7 @@
 
 use kompakt_engine::{
     Batch, CentroidGradient, CrossEntropy, Distillation, Engine, ExampleTable, Gradients, Hooks, Network,
-    Optimizer, Parameterization, Random, Step, TrainOptions, Trainable, Trainer,
+    Optimizer, Parameterization, Random, Schedule, Step, TrainOptions, Trainable, Trainer,
 };
 use kompakt_graph::{Graph, Node, Op, Padding, Pair, networks};
 
@@ -245,7 +245,8 @@ fn a_stopped_run_goes_on_as_if_it_had_not() {
                 1 => share(&mut network, 5, CentroidGradient::Mean),
                 _ => {}
             }
-            let options = TrainOptions { optimizer, epochs: 4, ..options() };
+            let average = if kind == 1 { 0.9 } else { 0.0 };
+            let options = TrainOptions { optimizer, epochs: 4, average, ..options() };
             let mut whole = Trainer::new(network.clone(), options.clone(), 1).unwrap();
             while !whole.is_finished() {
                 whole.epoch(&data, &CrossEntropy::default(), &mut ()).unwrap();
@@ -264,9 +265,43 @@ fn a_stopped_run_goes_on_as_if_it_had_not() {
             }
             let last = last.unwrap();
             assert_eq!(bits(last.network()), bits(whole.network()));
+            assert_eq!(bits(&last.result()), bits(&whole.result()));
             assert_eq!(last.last_report(), whole.last_report());
         }
     }
+}
+
+/// The mean of the weights is a smoother network: with a rate at which the last weights jump about, its loss is lower.
+#[test]
+fn averaged_weights_jump_less() {
+    let data = stripes(300, 8);
+    let mut network = Network::random(&convolutional(true), 3).unwrap();
+    prune(&mut network);
+    let noisy = TrainOptions {
+        optimizer: Optimizer::SGD,
+        learning_rate: 0.2,
+        schedule: Schedule::Constant,
+        epochs: 6,
+        batch: 8,
+        ..options()
+    };
+    let loss = |average| {
+        let mut trainer =
+            Trainer::new(network.clone(), TrainOptions { average, ..noisy.clone() }, 1).unwrap();
+        while !trainer.is_finished() {
+            trainer.epoch(&data, &CrossEntropy::default(), &mut ()).unwrap();
+        }
+        let found = trainer.evaluate(&data).unwrap();
+        let result = trainer.result();
+        for p in result.parameters() {
+            let pruned = p.weights.mask().into_iter().flatten().zip(p.weights.latent());
+            assert!(pruned.into_iter().all(|(&kept, &w)| kept || w == 0.0));
+        }
+        assert_eq!(average == 0.0, bits(&result) == bits(trainer.network()));
+        found.loss
+    };
+    let (last, mean) = (loss(0.0), loss(0.99));
+    assert!(mean < last, "{mean} {last}");
 }
 
 #[test]

@@ -17,20 +17,31 @@ pub struct Distillation {
     pub temperature: f32,
 }
 
+/// What the answers of some examples should be.
+#[derive(Clone, Copy)]
+pub(crate) struct Targets<'a> {
+    /// The class of each.
+    pub(crate) labels: &'a [u8],
+    /// The class of what was mixed into each, and the part that is left to the label; empty where nothing was.
+    pub(crate) others: &'a [u8],
+    pub(crate) own: &'a [f32],
+}
+
 /// Gradients of the mean loss with respect to the scores, into `slopes` (`soft` is scratch space of the same
 /// size); returns the sum of the losses on labels, and the wrong answers.
 ///
-/// Shapes: `scores`, `teacher` (softened probabilities) and `slopes` `[classes]`; `labels` one per lane.
+/// Shapes: `scores`, `teacher` (softened probabilities) and `slopes` `[classes]`; targets one per lane.
 /// `scale` is one over the number of examples in the batch.
 #[inline(always)]
 pub(crate) fn slopes<const K: usize>(
     how: Distillation,
     scale: f32,
     scores: &[Lanes<K>],
-    labels: &[u8],
+    targets: Targets<'_>,
     teacher: Option<&[Lanes<K>]>,
     (soft, slopes): (&mut [Lanes<K>], &mut [Lanes<K>]),
 ) -> (f32, usize) {
+    let Targets { labels, others, own } = targets;
     let (loss, n_wrong) = softmax(scores, labels, 1.0, slopes);
     let share = if teacher.is_some() { how.share } else { 0.0 };
     for slopes in slopes.iter_mut() {
@@ -41,7 +52,16 @@ pub(crate) fn slopes<const K: usize>(
         }
     }
     for (lane, &label) in labels.iter().enumerate().take(8 * K) {
-        slopes[usize::from(label)][lane / 8][lane % 8] -= (1.0 - share) * scale;
+        let part = (1.0 - share) * scale;
+        let at = |class: u8| (usize::from(class), lane / 8, lane % 8);
+        let mut lower = |(class, k, l): (usize, usize, usize), by: f32| slopes[class][k][l] -= by;
+        match (others.get(lane), own.get(lane)) {
+            (Some(&other), Some(own)) => {
+                lower(at(label), part * own);
+                lower(at(other), part * (1.0 - own));
+            }
+            _ => lower(at(label), part),
+        }
     }
     if let Some(teacher) = teacher {
         // The gradient of T^2 KL is T (p - q).

@@ -3,7 +3,7 @@
 use crate::{
     lanes::{Lanes, Vectors},
     layer::Probe,
-    loss::{Distillation, slopes, softmax},
+    loss::{Distillation, Targets, slopes, softmax},
     net::{Net, Work},
     wiring::{Budget, narrow, rewire},
 };
@@ -64,7 +64,7 @@ fn backward(net: &mut Net, work: &mut Work<1>, probes: Option<&mut [Probe]>) {
     let how = Distillation { share: 0.0, temperature: 1.0 };
     let scores: Vec<Lanes<1>> = work.scores().to_vec();
     let (soft, last) = (&mut vec![[[0.0; 8]]; 3][..], work.slopes.last_mut().unwrap());
-    slopes(how, 1.0, &scores, &LABELS, None, (soft, last));
+    slopes(how, 1.0, &scores, Targets { labels: &LABELS, others: &[], own: &[] }, None, (soft, last));
     net.backward(work, probes);
 }
 

@@ -110,7 +110,7 @@ impl<const K: usize> pulp::NullaryFnOnce for Pass<'_, K> {
                 }
             }
             self.net.forward(self.work);
-            let labels = &supply.labels(self.block)[lanes..lanes + 8 * K];
+            let targets = supply.targets(self.block, lanes..lanes + 8 * K);
             let Work { values, slopes, soft, teacher } = &mut *self.work;
             let (Some(scores), Some(slopes)) = (values.last(), slopes.last_mut()) else { return total };
             if supply.has_teacher() {
@@ -120,7 +120,7 @@ impl<const K: usize> pulp::NullaryFnOnce for Pass<'_, K> {
                 }
             }
             let teacher = if supply.has_teacher() { Some(&teacher[..]) } else { None };
-            let (loss, _) = loss::slopes(how, scale, scores, labels, teacher, (soft, slopes));
+            let (loss, _) = loss::slopes(how, scale, scores, targets, teacher, (soft, slopes));
             total += loss;
             self.net.backward(self.work, self.probes.as_deref_mut());
         }
@@ -224,7 +224,7 @@ impl Tiled for Part<'_> {
             }
         }
         stages.forward::<T>(&net.layers, room);
-        let labels = &supply.labels(block)[first..first + PART];
+        let targets = supply.targets(block, first..first + PART);
         let last = room.values.len() - 1;
         let teacher: Option<Vec<_>> = supply.has_teacher().then(|| {
             let of = |class| supply.score(block, class)[first..first + PART].as_chunks::<8>().0;
@@ -232,7 +232,7 @@ impl Tiled for Part<'_> {
         });
         let soft = &mut vec![zero::<1>(); net.n_classes()][..];
         let (scores, slopes) = (&room.values[last][..], &mut room.slopes[last][..]);
-        (found.loss, _) = loss::slopes(how, scale, scores, labels, teacher.as_deref(), (soft, slopes));
+        (found.loss, _) = loss::slopes(how, scale, scores, targets, teacher.as_deref(), (soft, slopes));
         if self.has_probes {
             found.probes = net.geometry.iter().map(Probe::new).collect();
         }

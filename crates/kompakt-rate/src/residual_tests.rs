@@ -3,7 +3,7 @@
 use crate::{
     lanes::{Tiled, Vectors, zero},
     layer::Probe,
-    loss::{Distillation, slopes, softmax},
+    loss::{Distillation, Targets, slopes, softmax},
     net::Net,
     residual::{Gradient, Room, Stages},
 };
@@ -115,7 +115,14 @@ fn backward<const T: usize>(net: &Net, room: &mut Room, probes: Option<&mut [Pro
     let how = Distillation { share: 0.0, temperature: 1.0 };
     let scores = room.scores().to_vec();
     let soft = &mut [zero::<1>(); 3][..];
-    slopes(how, 1.0, &scores, &LABELS, None, (soft, room.slopes.last_mut().unwrap()));
+    slopes(
+        how,
+        1.0,
+        &scores,
+        Targets { labels: &LABELS, others: &[], own: &[] },
+        None,
+        (soft, room.slopes.last_mut().unwrap()),
+    );
     net.stages.as_ref().unwrap().backward::<T>(&net.geometry, &net.layers, room, probes)
 }
 

@@ -14,6 +14,7 @@
 use crate::{
     error::RateError,
     lanes::{Tiled, exp, tiled, vectorized},
+    loss::Targets,
     net::{Forward, Net, Work},
     random::Random,
     residual::Room,
@@ -23,6 +24,7 @@ use rayon::prelude::*;
 use std::{
     fs::File,
     io::{BufReader, BufWriter, Read, Write},
+    ops::Range,
     path::Path,
 };
 
@@ -39,6 +41,9 @@ pub(crate) struct Supply {
     pub(crate) step: f32,
     bytes: Vec<u8>,
     labels: Vec<u8>,
+    /// The class that was mixed into each example, and the part that is its own; empty where nothing was.
+    others: Vec<u8>,
+    own: Vec<f32>,
     /// Empty without a teacher.
     scores: Vec<f32>,
 }
@@ -60,8 +65,12 @@ impl Supply {
         &self.bytes[(block * self.n_inputs + input) * BLOCK..][..BLOCK]
     }
 
-    pub(crate) fn labels(&self, block: usize) -> &[u8] {
-        &self.labels[block * BLOCK..][..BLOCK]
+    /// What the answers of some of a block's 64 examples should be.
+    pub(crate) fn targets(&self, block: usize, lanes: Range<usize>) -> Targets<'_> {
+        let range = block * BLOCK + lanes.start..block * BLOCK + lanes.end;
+        let labels = &self.labels[range.clone()];
+        let others = self.others.get(range.clone()).unwrap_or_default();
+        Targets { labels, others, own: self.own.get(range).unwrap_or_default() }
     }
 
     pub(crate) fn has_teacher(&self) -> bool {
@@ -99,6 +108,8 @@ impl Supply {
             step,
             bytes: vec![0; copies * n_blocks * n_inputs * BLOCK],
             labels: Vec::with_capacity(copies * n_blocks * BLOCK),
+            others: Vec::new(),
+            own: Vec::new(),
             scores: vec![0.0; if teachers.is_empty() { 0 } else { copies * n_blocks * n_classes * BLOCK }],
         };
         let bytes_a_copy = n_blocks * n_inputs * BLOCK;
@@ -106,6 +117,10 @@ impl Supply {
             let order = Random::at(&[seed, copy as u64]).permutation(feed.len());
             let order = &order[..n_blocks * BLOCK];
             supply.labels.extend(order.iter().map(|&i| feed.labels()[i] as u8));
+            for (other, own) in order.iter().filter_map(|&i| feed.mixture(copy as u64, i)) {
+                supply.others.push(feed.labels()[other] as u8);
+                supply.own.push(own);
+            }
             let bytes = &mut supply.bytes[copy * bytes_a_copy..][..bytes_a_copy];
             let work = order.par_chunks(BLOCK).zip(bytes.par_chunks_mut(n_inputs * BLOCK));
             work.for_each_init(
@@ -150,15 +165,16 @@ impl Supply {
     pub(crate) fn write(&self, key: &str, path: &Path) -> std::io::Result<()> {
         let mut out = BufWriter::new(kompakt_files::Sibling::of(path)?);
         let sizes = [key.len(), self.n_inputs, self.n_classes, self.bytes.len(), self.labels.len()];
-        for size in sizes.into_iter().chain([self.scores.len()]) {
+        for size in sizes.into_iter().chain([self.scores.len(), self.others.len()]) {
             out.write_all(&(size as u64).to_le_bytes())?;
         }
         out.write_all(key.as_bytes())?;
-        for x in [self.low, self.step].iter().chain(&self.scores) {
+        for x in [self.low, self.step].iter().chain(&self.own).chain(&self.scores) {
             out.write_all(&x.to_le_bytes())?;
         }
         out.write_all(&self.bytes)?;
         out.write_all(&self.labels)?;
+        out.write_all(&self.others)?;
         out.into_inner()?.persist()
     }
 
@@ -167,15 +183,16 @@ impl Supply {
         let file = File::open(path).ok()?;
         let total = file.metadata().ok()?.len();
         let mut from = BufReader::new(file);
-        let mut sizes = [0usize; 6];
+        let mut sizes = [0usize; 7];
         for size in &mut sizes {
             let mut bytes = [0; 8];
             from.read_exact(&mut bytes).ok()?;
             *size = usize::try_from(u64::from_le_bytes(bytes)).ok()?;
         }
-        let [key_len, n_inputs, n_classes, n_bytes, n_labels, n_scores] = sizes;
+        let [key_len, n_inputs, n_classes, n_bytes, n_labels, n_scores, n_others] = sizes;
         let wanted = key_len.checked_add(n_bytes)?.checked_add(n_labels)?;
-        let wanted = wanted.checked_add(n_scores.checked_mul(4)?)?.checked_add(56)?;
+        let wanted = wanted.checked_add(n_scores.checked_mul(4)?)?.checked_add(64)?;
+        let wanted = wanted.checked_add(n_others.checked_mul(5)?)?;
         if key_len != key.len() || wanted as u64 != total || n_bytes != n_inputs.checked_mul(n_labels)? {
             return None;
         }
@@ -188,9 +205,10 @@ impl Supply {
         }
         let float = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
         let scale: Vec<f32> = read(8)?.chunks_exact(4).map(float).collect();
+        let own = read(4 * n_others)?.chunks_exact(4).map(float).collect();
         let scores = read(4 * n_scores)?.chunks_exact(4).map(float).collect();
-        let (bytes, labels) = (read(n_bytes)?, read(n_labels)?);
-        Some(Self { n_inputs, n_classes, low: scale[0], step: scale[1], bytes, labels, scores })
+        let (bytes, labels, others) = (read(n_bytes)?, read(n_labels)?, read(n_others)?);
+        Some(Self { n_inputs, n_classes, low: scale[0], step: scale[1], bytes, labels, others, own, scores })
     }
 }
 

@@ -66,6 +66,9 @@ impl Recipe {
             .option("clip_norm", o.clip_norm.map_or("none".to_string(), |c| c.to_string()))
             .option("label_smoothing", self.label_smoothing)
             .option("augment", self.augmentation);
+        if o.average > 0.0 {
+            record = record.option("average", o.average);
+        }
         if let Some(teaching) = &self.teaching {
             record = record
                 .option("teachers", teaching.teachers.join(","))

@@ -70,7 +70,7 @@ pub fn retrain(
     let mut trainer = Trainer::new(network, options.train.clone(), options.threads)?;
     while !trainer.is_finished() {
         let report = trainer.epoch(data.training, data.loss, &mut (&mut pruner, &mut *progress))?;
-        progress.epoch(&report, measure(trainer.network())?.as_ref());
+        progress.epoch(&report, measure(&trainer.result())?.as_ref());
     }
     let last = trainer.last_report();
     let mut network = trainer.into_network();

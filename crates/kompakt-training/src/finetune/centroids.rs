@@ -59,7 +59,7 @@ pub fn finetune(
     let mut chosen = (0, model.clone(), before);
     while !trainer.is_finished() {
         let report = trainer.epoch(data.training, data.loss, progress)?;
-        let candidate = settled(model, trainer.network())?;
+        let candidate = settled(model, &trainer.result())?;
         let found = measure(&candidate)?;
         progress.epoch(&report, found.as_ref());
         if options.select == Select::Last || is_better(found, chosen.2) {

@@ -50,7 +50,7 @@ pub fn train(
 
 /// The model of a finished training, measured on the validation images.
 fn finish(plan: &Plan, data: &Data<'_>, trainer: &Trainer, threads: usize) -> Result<Model, TrainError> {
-    let mut model = trainer.network().to_model()?;
+    let mut model = trainer.result().to_model()?;
     model.graph = without_dropout(&model.graph)?;
     model.preprocessing = plan.steps.as_ref().map(serde_json::to_value).transpose()?;
     model.labels = plan.labels.clone();

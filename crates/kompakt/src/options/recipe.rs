@@ -36,7 +36,11 @@ pub struct RecipeArgs {
     /// Part of the target that is spread over all classes
     #[arg(long, value_name = "0..1")]
     pub label_smoothing: Option<f32>,
-    /// Changes made to images in training: none, or shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1,flip=0.5,cutout=8
+    /// Keep the running mean of the weights instead of the last ones: what is left of it at a step, such as 0.999
+    #[arg(long, value_name = "0..1")]
+    pub average: Option<f32>,
+    /// Changes made to images in training: none, or
+    /// shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1,flip=0.5,cutout=8,mixup=0.2
     #[arg(long, value_name = "LIST")]
     pub augment: Option<Augmentation>,
     /// What all random numbers come from; without it the seed that the model came with, or 1
@@ -62,6 +66,7 @@ impl RecipeArgs {
             warmup_epochs: self.warmup.unwrap_or(d.warmup_epochs),
             weight_decay: self.weight_decay.unwrap_or(d.weight_decay),
             clip_norm: self.clip_norm.or(d.clip_norm),
+            average: self.average.unwrap_or(d.average),
             seed: self.seed.unwrap_or(d.seed),
         };
         options.check()?;
@@ -84,6 +89,7 @@ impl RecipeArgs {
             || self.warmup.is_some()
             || self.weight_decay.is_some()
             || self.clip_norm.is_some()
+            || self.average.is_some()
             || self.label_smoothing.is_some()
             || self.augment.is_some()
     }

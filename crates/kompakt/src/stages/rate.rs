@@ -50,7 +50,7 @@ pub struct Args {
     /// (see `kompakt prep`)
     #[arg(long, value_name = "STEPS", help_heading = "Data")]
     pub prep: Option<String>,
-    /// Changes made to images: none, or shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1,flip=0.5,cutout=8; without it, those of the stage before
+    /// Changes made to images: none, or shift=2,rotate=10,scale=0.1,shear=0.2,elastic=1,flip=0.5,cutout=8,mixup=0.2; without it, those of the stage before
     #[arg(long, value_name = "LIST", help_heading = "Data")]
     pub augment: Option<Augmentation>,
     /// Augmented copies of the training images, made beforehand
