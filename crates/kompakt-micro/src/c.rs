@@ -113,6 +113,8 @@ fn define(constant: &Constant, text: &mut String) {
     let name = &constant.name;
     match &constant.data {
         Data::Bytes(bytes) => table(text, "uint8_t", name, bytes.iter().map(u8::to_string)),
+        Data::SignedBytes(bytes) => table(text, "int8_t", name, bytes.iter().map(i8::to_string)),
+        Data::Integers(integers) => table(text, "int32_t", name, integers.iter().map(i32::to_string)),
         Data::Indices(indices) => table(text, "uint32_t", name, indices.iter().map(|i| format!("{i}u"))),
         Data::Floats(floats) => table(text, "float", name, floats.iter().map(|f| float(*f))),
         Data::Doubles(doubles) => table(text, "double", name, doubles.iter().map(|d| format!("{d:?}"))),

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub(crate) enum Data {
     Bytes(Vec<u8>),
+    SignedBytes(Vec<i8>),
+    Integers(Vec<i32>),
     Indices(Vec<usize>),
     Floats(Vec<f32>),
     Doubles(Vec<f64>),
@@ -96,6 +98,16 @@ impl Constants {
             n += 1;
         }
         unique
+    }
+
+    /// Adds a table of signed bytes.
+    pub(crate) fn signed_bytes(&mut self, name: &str, bytes: Vec<i8>) -> Argument {
+        Argument::Table(self.add(name, bytes.len(), Data::SignedBytes(bytes)))
+    }
+
+    /// A table of signed integers.
+    pub(crate) fn integers(&mut self, name: &str, integers: Vec<i32>) -> Argument {
+        Argument::Table(self.add(name, 4 * integers.len(), Data::Integers(integers)))
     }
 
     fn add(&mut self, name: &str, n_bytes: usize, data: Data) -> String {

@@ -37,9 +37,15 @@ const RUST: &[&str] = &[
 /// Each function with those that it calls, callees before callers; then the bytes of its code and its stack frame on a
 /// Cortex-M4F, as gcc 12 makes them with `-Os -fno-inline`.
 const FUNCTIONS: &[(&str, &[&str], usize, usize)] = &[
-    ("weights", &[], 258, 56),
-    ("linear", &["weights"], 106, 80),
-    ("convolution", &["weights"], 480, 176),
+    ("weights", &[], 250, 56),
+    ("next_weight", &["weights"], 20, 8),
+    ("linear", &["next_weight"], 106, 80),
+    ("geometry", &[], 58, 12),
+    ("convolution", &["next_weight", "geometry"], 422, 176),
+    ("bytes", &[], 0, 0),
+    ("quantize", &[], 88, 0),
+    ("linear_int8", &["weights", "bytes"], 128, 88),
+    ("convolution_int8", &["weights", "geometry", "bytes"], 416, 168),
     ("scale_bias", &[], 62, 20),
     ("prelu", &[], 66, 20),
     ("pools", &[], 38, 8),
@@ -143,7 +149,7 @@ const FUNCTIONS: &[(&str, &[&str], usize, usize)] = &[
     ("reduce", &["offset_of"], 358, 72),
     ("mat_mul", &["offset_of"], 176, 64),
     ("row_of", &["truncate_of"], 108, 24),
-    ("embedding", &["weights", "row_of"], 184, 96),
+    ("embedding", &["next_weight", "row_of"], 184, 96),
     ("take_at", &["row_of"], 90, 48),
     ("scatter", &["row_of"], 188, 40),
     ("top_k", &[], 248, 72),

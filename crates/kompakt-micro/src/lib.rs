@@ -19,6 +19,7 @@ mod arena;
 mod c;
 mod constants;
 mod functions;
+mod int8;
 mod nodes;
 mod plan;
 mod preparation;
@@ -37,6 +38,32 @@ pub enum Input {
     Floats,
     /// Bytes; each stands for itself divided by 255, as those of a picture do.
     Bytes,
+}
+
+/// The arithmetic of linear layers and convolutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Activations {
+    /// Floats in single precision.
+    #[default]
+    F32,
+    /// Integers of 8 bits with sums of 32, as with the loader's int8 activations; for processors without floating point. All
+    /// other operators compute in floats.
+    Int8,
+}
+
+/// How source is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// The type of the elements of all inputs.
+    pub input: Input,
+    /// The arithmetic of layers.
+    pub activations: Activations,
+}
+
+impl From<Input> for Options {
+    fn from(input: Input) -> Self {
+        Self { input, ..Self::default() }
+    }
 }
 
 /// The memory of a network's source, known before it is compiled.
@@ -98,6 +125,12 @@ pub enum MicroError {
         /// The limit.
         limit: usize,
     },
+    /// Layers cannot read bytes without the ranges of their inputs.
+    #[error(
+        "int8 activations need the ranges of values, which the file does not hold: add them by `kompakt calibrate FILE -o NEW \
+         --data IMAGES`"
+    )]
+    NoRanges,
     /// A parameter holds a value that is not finite.
     #[error("{0} holds a number that is not finite")]
     NotFinite(String),
@@ -109,27 +142,35 @@ pub const MAX_LEN: usize = 1 << 28;
 /// The network of a container as C, with names that begin with `name`.
 ///
 /// Errors: a broken payload, a name that is not valid in C, a value or layer of more than [`MAX_LEN`]
-/// elements.
-pub fn c_source(container: &Container<'_>, name: &str, input: Input) -> Result<Source, MicroError> {
+/// elements, int8 activations without ranges in the file.
+pub fn c_source(
+    container: &Container<'_>,
+    name: &str,
+    options: impl Into<Options>,
+) -> Result<Source, MicroError> {
     checked(name)?;
-    let plan = Plan::of(container, input)?;
+    let plan = Plan::of(container, options.into())?;
     Ok(Source { code: c::code(&plan, name), header: c::header(&plan, name), memory: memory_of(&plan) })
 }
 
 /// The network of a container as a Rust crate of that name.
 ///
 /// Errors: as [`c_source`].
-pub fn rust_crate(container: &Container<'_>, name: &str, input: Input) -> Result<Crate, MicroError> {
+pub fn rust_crate(
+    container: &Container<'_>,
+    name: &str,
+    options: impl Into<Options>,
+) -> Result<Crate, MicroError> {
     checked(name)?;
-    let plan = Plan::of(container, input)?;
+    let plan = Plan::of(container, options.into())?;
     Ok(Crate { manifest: rust::manifest(name), code: rust::code(&plan), memory: memory_of(&plan) })
 }
 
 /// The memory that the source of a network will need.
 ///
 /// Errors: as [`c_source`].
-pub fn memory(container: &Container<'_>, input: Input) -> Result<Memory, MicroError> {
-    Ok(memory_of(&Plan::of(container, input)?))
+pub fn memory(container: &Container<'_>, options: impl Into<Options>) -> Result<Memory, MicroError> {
+    Ok(memory_of(&Plan::of(container, options.into())?))
 }
 
 /// Bytes of code of a call with its arguments.

@@ -3,10 +3,11 @@
 use crate::{
     MAX_LEN, MicroError,
     constants::{Constants, Record},
+    int8,
     step::{Argument, Buffer, Place, Step, Steps, X, Y, numbers},
     weights,
 };
-use kompakt_format::Decoded;
+use kompakt_format::{Decoded, ValueRange};
 use kompakt_graph::{BinaryFunction, Cell, Convolution, Graph, Op, Padding, Pair, UnaryFunction};
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ pub(crate) struct Nodes<'a> {
     pub(crate) graph: &'a Graph,
     /// One per parameter of the graph.
     pub(crate) parameters: &'a [Decoded],
+    /// Of the values that layers read as bytes; empty where all are floats.
+    pub(crate) ranges: &'a [ValueRange],
     pub(crate) steps: &'a mut Steps,
     pub(crate) constants: &'a mut Constants,
     /// The buffer of every value so far.
@@ -112,12 +115,20 @@ impl Nodes<'_> {
         };
         match &node.op {
             Op::Linear { out_features, .. } => {
+                if let Some(input) = self.bytes_of(node.inputs[0], channels) {
+                    let sizes = [*out_features, channels, 1];
+                    let int8::Layer { weights, scale_and_bias, .. } = self.int8_layer(index, sizes, input)?;
+                    let q = self.quantize(what, channels, reads[0], input);
+                    let sizes = numbers([channels, *out_features]);
+                    let arguments = [weights, scale_and_bias, sizes, vec![X, Y]].concat();
+                    self.step(what, "linear_int8", arguments, vec![q], y, None);
+                    return Ok(());
+                }
                 let layer = self.layer(index)?;
                 let arguments = [layer, numbers([channels, *out_features]), vec![X, Y]].concat();
                 self.step(what, "linear", arguments, reads, y, None);
             }
             Op::Conv2d { .. } => {
-                let layer = self.layer(index)?;
                 let Some(g) = Convolution::of(&node.op, x, shape) else { return Ok(()) };
                 let members = [
                     &g.input[..],
@@ -128,6 +139,22 @@ impl Nodes<'_> {
                 .concat();
                 let members = members.into_iter().map(Argument::Number).collect();
                 let geometry = self.constants.record(Record::Geometry, &format!("{what}.geometry"), members);
+                let (per_group, taps) = (channels / g.groups, g.kernel.h * g.kernel.w);
+                // As in the loader, whose elements are four channels of one group.
+                let has_fours = g.groups == 1 || per_group >= 8 && per_group.is_multiple_of(4);
+                let input = self.bytes_of(node.inputs[0], per_group * taps).filter(|_| has_fours);
+                if let Some(input) = input {
+                    let sizes = [g.output[0], per_group * taps, taps];
+                    let int8::Layer { weights, start, scale_and_bias } =
+                        self.int8_layer(index, sizes, input)?;
+                    let q = self.quantize(what, channels * area, reads[0], input);
+                    let start = self.constants.integers(&format!("{what}.start"), start);
+                    let zero = vec![Argument::Number(input.zero()), start];
+                    let arguments = [vec![geometry], weights, zero, scale_and_bias, vec![X, Y]].concat();
+                    self.step(what, "convolution_int8", arguments, vec![q], y, None);
+                    return Ok(());
+                }
+                let layer = self.layer(index)?;
                 let arguments = [vec![geometry], layer, vec![X, Y]].concat();
                 self.step(what, "convolution", arguments, reads, y, None);
             }
@@ -330,6 +357,35 @@ impl Nodes<'_> {
             Op::Flatten | Op::Reshape { .. } | Op::Dropout { .. } | Op::Identity => {}
         }
         Ok(())
+    }
+
+    /// How a layer of so many columns reads a value as bytes, if it does.
+    fn bytes_of(&self, value: usize, n_cols: usize) -> Option<int8::Input> {
+        // The sum of a row fits 32 bits.
+        let range = self.ranges.iter().find(|range| range.value == value && n_cols <= int8::MAX_COLS)?;
+        Some(int8::Input::of(range))
+    }
+
+    /// Adds the step that makes bytes of a value; returns where they are.
+    fn quantize(&mut self, what: &str, n: usize, x: Buffer, input: int8::Input) -> Buffer {
+        let q = self.steps.buffer(n.div_ceil(4), Place::Unknown);
+        let zero = Argument::Float(input.zero() as f32);
+        let arguments = vec![Argument::Float(input.inverse()), zero, Argument::Number(n), X, Y];
+        self.step(what, "quantize", arguments, vec![x], q, None);
+        q
+    }
+
+    /// The tables of a layer over bytes, of so many rows and columns, and positions of its kernel.
+    fn int8_layer(
+        &mut self,
+        node: usize,
+        sizes: [usize; 3],
+        input: int8::Input,
+    ) -> Result<int8::Layer, MicroError> {
+        let own = self.parameters_of(node);
+        let name = &self.graph.params()[own[0]].name;
+        let bias = own.get(1).map(|&bias| self.parameters[bias].to_f32());
+        int8::layer(self.constants, name, sizes, &self.parameters[own[0]], bias.as_deref(), input)
     }
 
     /// A layer's weights, which are its first parameter.

@@ -1,7 +1,7 @@
 //! A network as a plan: calls, constants and the arena's layout; of no language.
 
 use crate::{
-    Input, MAX_LEN, MicroError, arena,
+    Activations, Input, MAX_LEN, MicroError, Options, arena,
     constants::Constants,
     nodes::Nodes,
     preparation,
@@ -51,7 +51,15 @@ fn ports(shapes: Vec<Vec<usize>>, alone: &str) -> Vec<Port> {
 
 impl Plan {
     /// Plans the network of a container.
-    pub(crate) fn of(container: &Container<'_>, input: Input) -> Result<Self, MicroError> {
+    pub(crate) fn of(container: &Container<'_>, options: Options) -> Result<Self, MicroError> {
+        let input = options.input;
+        let ranges = match options.activations {
+            Activations::F32 => Vec::new(),
+            Activations::Int8 => container.ranges()?,
+        };
+        if options.activations == Activations::Int8 && ranges.is_empty() {
+            return Err(MicroError::NoRanges);
+        }
         let (graph, pipeline) = (container.graph(), container.pipeline());
         let raw_shape = |shape: &[usize]| pipeline.map_or_else(|| shape.to_vec(), |p| p.input_shape().dims());
         let inputs = ports(graph.inputs().iter().map(|input| raw_shape(&input.shape)).collect(), "input");
@@ -88,8 +96,14 @@ impl Plan {
             .map(|port| steps.buffer(port.n(), Place::Parameter(port.name.clone())))
             .collect();
         let parameters = container.decode()?;
-        let mut nodes =
-            Nodes { graph, parameters: &parameters, steps: &mut steps, constants: &mut constants, buffers };
+        let mut nodes = Nodes {
+            graph,
+            parameters: &parameters,
+            ranges: &ranges,
+            steps: &mut steps,
+            constants: &mut constants,
+            buffers,
+        };
         nodes.add(&to)?;
         let arena_len = arena::place(&mut steps);
         let content_hash = container.content_hash().map(|byte| format!("{byte:02x}")).concat();

@@ -113,6 +113,8 @@ fn define(constant: &Constant, text: &mut String) {
     let name = constant.name.to_uppercase();
     match &constant.data {
         Data::Bytes(bytes) => table(text, "u8", &name, bytes.iter().map(u8::to_string)),
+        Data::SignedBytes(bytes) => table(text, "i8", &name, bytes.iter().map(i8::to_string)),
+        Data::Integers(integers) => table(text, "i32", &name, integers.iter().map(i32::to_string)),
         Data::Indices(indices) => table(text, "usize", &name, indices.iter().map(usize::to_string)),
         Data::Floats(floats) => table(text, "f32", &name, floats.iter().map(|f| format!("{f:?}"))),
         Data::Doubles(doubles) => table(text, "f64", &name, doubles.iter().map(|d| format!("{d:?}"))),

@@ -90,21 +90,49 @@ pub(crate) fn write(
     n: usize,
     decoded: &Decoded,
 ) -> Result<Argument, MicroError> {
+    let levels = match decoded {
+        Decoded::Dense { numbers, .. } => numbers.to_f32(),
+        Decoded::Shared { codebook, .. } => codebook.to_f32(),
+    };
+    record(constants, name, n, decoded, &levels, true)
+}
+
+/// The same without levels, and without codes where `is_by_weight`: what stands for them is one for each kept weight.
+///
+/// Errors: as [`write`].
+pub(crate) fn write_places(
+    constants: &mut Constants,
+    name: &str,
+    n: usize,
+    decoded: &Decoded,
+    is_by_weight: bool,
+) -> Result<Argument, MicroError> {
+    record(constants, name, n, decoded, &[], !is_by_weight)
+}
+
+fn record(
+    constants: &mut Constants,
+    name: &str,
+    n: usize,
+    decoded: &Decoded,
+    levels: &[f32],
+    has_codes: bool,
+) -> Result<Argument, MicroError> {
     if n > MAX_LEN {
         return Err(MicroError::TooLarge { what: name.into(), n, limit: MAX_LEN });
     }
     let places = Places::of(decoded.mask());
-    let (codes, code_bits, levels) = match decoded {
-        Decoded::Dense { numbers, .. } => (None, 0, numbers.to_f32()),
-        Decoded::Shared { codebook, weights } => {
+    let (codes, code_bits) = match decoded {
+        Decoded::Shared { codebook, weights } if has_codes => {
             let code_bits = usize::BITS - codebook.len().saturating_sub(1).leading_zeros();
             let (mut codes, view) = (Bits::default(), weights.view());
             let kept = weights.codes.iter().enumerate().filter(|(i, _)| view.is_kept(*i));
             kept.for_each(|(_, &code)| codes.push(code.into(), code_bits));
-            (Some(constants.bytes(&format!("{name}.codes"), codes.bytes)), code_bits, codebook.to_f32())
+            (Some(constants.bytes(&format!("{name}.codes"), codes.bytes)), code_bits)
         }
+        _ => (None, 0),
     };
-    let levels = constants.floats(&format!("{name}.levels"), &levels)?;
+    let levels = constants.floats(&format!("{name}.levels"), levels)?;
     let (places, gap_bits, n_entries) = match places {
         Places::All => (None, 0, 0),
         Places::Flags(flags) => (Some(constants.bytes(&format!("{name}.kept"), flags.bytes)), 0, 0),

@@ -11,9 +11,10 @@ use crate::{
     runnable::is_packed,
 };
 use anyhow::{Context, Result, bail};
-use kompakt_micro::{Input, Memory, MicroError};
+use kompakt_micro::{Input, Memory, MicroError, Options};
 use kompakt_model::ModelFile;
 use kompakt_pack::PackError;
+use kompakt_runtime::Activations;
 use std::{
     fs::File,
     path::{Path, PathBuf},
@@ -42,6 +43,10 @@ pub(crate) struct Arguments {
     /// For C and Rust: the inputs are bytes, which stand for themselves divided by 255, as those of a picture do
     #[arg(long, conflicts_with_all = ["output", "graph"])]
     bytes: bool,
+    /// For C and Rust: the arithmetic of linear layers and convolutions, f32 or int8: integers, which processors without floating
+    /// point multiply faster. Needs a file with ranges (`kompakt calibrate`)
+    #[arg(long, value_name = "TYPE", default_value = "f32", conflicts_with_all = ["output", "graph"])]
+    activations: Activations,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -53,10 +58,18 @@ const STEPS: Steps = &[(packed::CHECKING, 3.0), ("unpacking", 3.0), ("writing", 
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let input = if arguments.bytes { Input::Bytes } else { Input::Floats };
+    let activations = match arguments.activations {
+        Activations::Int8 => kompakt_micro::Activations::Int8,
+        _ => kompakt_micro::Activations::F32,
+    };
+    let options = Options { input, activations };
     match (&arguments.c, &arguments.rust) {
-        (Some(path), _) => return c_source(&arguments.file, path, input),
-        (None, Some(folder)) => return rust_crate(&arguments.file, folder, input),
+        (Some(path), _) => return c_source(&arguments.file, path, options),
+        (None, Some(folder)) => return rust_crate(&arguments.file, folder, options),
         (None, None) if arguments.bytes => bail!(Failure::usage("--bytes goes with --c or --rust")),
+        (None, None) if arguments.activations == Activations::Int8 => {
+            bail!(Failure::usage("--activations goes with --c or --rust"))
+        }
         (None, None) => {}
     }
     let inputs: Vec<&Path> = [Some(&arguments.file), arguments.graph.as_ref()]
@@ -86,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// Writes a network as C, and its header beside it.
-fn c_source(file: &Path, path: &Path, input: Input) -> Result<()> {
+fn c_source(file: &Path, path: &Path, options: Options) -> Result<()> {
     let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let outputs = [path.to_path_buf(), path.with_extension("h")].map(|output| Output { output });
     outputs.iter().try_for_each(|output| output.check(&[file]))?;
@@ -96,7 +109,7 @@ fn c_source(file: &Path, path: &Path, input: Input) -> Result<()> {
     let bytes = packed::read(file)?;
     let container = packed::parse(file, &bytes)?;
     container.verify().map_err(|e| packed::broken(file, &e))?;
-    let source = kompakt_micro::c_source(&container, name, input)
+    let source = kompakt_micro::c_source(&container, name, options)
         .map_err(|error| failure(file, &format!("--c {}", path.display()), error))?;
     for (output, text) in outputs.iter().zip([&source.code, &source.header]) {
         output.write_with(|path| std::fs::write(path, text).context("writing C source"))?;
@@ -106,12 +119,12 @@ fn c_source(file: &Path, path: &Path, input: Input) -> Result<()> {
 }
 
 /// Writes a network as a Rust crate, named like its folder.
-fn rust_crate(file: &Path, folder: &Path, input: Input) -> Result<()> {
+fn rust_crate(file: &Path, folder: &Path, options: Options) -> Result<()> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let bytes = packed::read(file)?;
     let container = packed::parse(file, &bytes)?;
     container.verify().map_err(|e| packed::broken(file, &e))?;
-    let source = kompakt_micro::rust_crate(&container, name, input)
+    let source = kompakt_micro::rust_crate(&container, name, options)
         .map_err(|error| failure(file, &format!("--rust {}", folder.display()), error))?;
     let outputs = ["Cargo.toml", "src/lib.rs"].map(|path| Output { output: folder.join(path) });
     std::fs::create_dir_all(folder.join("src"))

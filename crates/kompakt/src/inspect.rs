@@ -10,12 +10,13 @@ use crate::{
 use anyhow::Result;
 use kompakt_format::{COMPACT_VERSION, Container, NumberFormat, VERSION};
 use kompakt_graph::Symbol;
-use kompakt_micro::{Input, Memory, MicroError};
+use kompakt_micro::{Activations, Input, Memory, MicroError, Options};
 use kompakt_pack::{
     PackError,
     account::{Account, ParameterRow},
     table,
 };
+use kompakt_runtime::{Isa, Model, Session, SessionOptions};
 use serde_json::{Map, Value, json};
 use std::{
     path::{Path, PathBuf},
@@ -39,7 +40,8 @@ pub(crate) struct Arguments {
     /// As `kompakt run --plan`, which takes threads, batch size, memory and instruction set.
     #[arg(long)]
     plan: bool,
-    /// Show the memory of its C and Rust source instead: arena, constants, and about how much code and stack
+    /// Show the memory of its C and Rust source instead: arena, constants, and about how much code and stack; and the heap that
+    /// the loader would take
     ///
     /// See `kompakt export --c` and `--rust`. Code and stack are those of a Cortex-M4F.
     #[arg(long, conflicts_with = "plan")]
@@ -91,11 +93,18 @@ fn arena(path: &Path, as_json: bool) -> Result<()> {
     let bytes = packed::read(path)?;
     let container = packed::parse(path, &bytes)?;
     container.verify().map_err(|e| packed::broken(path, &e))?;
-    let of = |input| {
+    let of = |input, activations| {
         let refused = |error: MicroError| Failure::input(format!("{}: {error}", path.display()));
-        kompakt_micro::memory(&container, input).map_err(refused)
+        kompakt_micro::memory(&container, Options { input, activations }).map_err(refused)
     };
-    let rows = [("floats", of(Input::Floats)?), ("bytes", of(Input::Bytes)?)];
+    let mut rows = Vec::new();
+    for (name, int8, input) in [("floats", "floats, int8", Input::Floats), ("bytes", "bytes, int8", Input::Bytes)] {
+        rows.push((name, of(input, Activations::F32)?));
+        if container.ranges().is_ok_and(|ranges| !ranges.is_empty()) {
+            rows.push((int8, of(input, Activations::Int8)?));
+        }
+    }
+    let loader = loader_bytes(&bytes);
     if as_json {
         let of = |memory: &Memory| {
             json!({
@@ -107,15 +116,20 @@ fn arena(path: &Path, as_json: bool) -> Result<()> {
                 "code_bytes_about": memory.code_bytes,
             })
         };
-        let rows: Map<String, Value> =
+        let mut rows: Map<String, Value> =
             rows.iter().map(|(name, memory)| (name.to_string(), of(memory))).collect();
+        if let Some([in_memory, from_file]) = loader {
+            let heap = json!({ "heap_bytes": in_memory, "heap_bytes_from_file": from_file });
+            rows.insert("loader".into(), heap);
+        }
         println!("{:#}", Value::Object(rows));
         return Ok(());
     }
-    println!("inputs as    arena    inputs  outputs    stack  constants     code");
+    let width = rows.iter().map(|(name, _)| name.len()).fold(9, usize::max);
+    println!("{:width$}    arena    inputs  outputs    stack  constants     code", "inputs as");
     for (name, memory) in rows {
         println!(
-            "{name:9} {:8} {:9} {:8} {:>8} {:10} {:>8}",
+            "{name:width$} {:8} {:9} {:8} {:>8} {:10} {:>8}",
             4 * memory.arena_len,
             memory.input_bytes,
             memory.output_bytes,
@@ -127,7 +141,24 @@ fn arena(path: &Path, as_json: bool) -> Result<()> {
     println!(
         "\nBytes. RAM: arena, inputs, outputs, stack; flash: constants, code. ~ is about, for a Cortex-M4F."
     );
+    if let Some([in_memory, from_file]) = loader {
+        println!(
+            "The loader instead, without vectors, holds {in_memory} bytes of heap, or {from_file} if weights are read from the file at every run."
+        );
+    }
     Ok(())
+}
+
+/// The heap of the loader's session on a processor without vectors, an input at a time: with weights in their fastest form,
+/// and read from the file, which stays where it is, at every run. `None` for a network that it does not run.
+fn loader_bytes(bytes: &[u8]) -> Option<[usize; 2]> {
+    let model = Model::from_bytes(bytes).ok()?;
+    let held = |from_file| {
+        let mut options = SessionOptions::default();
+        (options.isa, options.from_file) = (Isa::SCALAR, from_file);
+        Session::new(&model, &options).ok().map(|session| session.plan().anonymous_bytes)
+    };
+    Some([held(false)?, held(true)?])
 }
 
 fn summary(container: &Container<'_>, decode_ms: f64) -> Result<String> {

@@ -146,7 +146,24 @@ fn a_network_becomes_source_whose_memory_inspect_tells() {
     assert!(code.contains(&format!("pub const ARENA_LEN: usize = {floats};")), "{code}");
     assert!(stdout(&kompakt(&["inspect", "--arena", &file])).contains("bytes         6272       784"));
 
+    let [in_memory, from_file] =
+        ["heap_bytes", "heap_bytes_from_file"].map(|key| memory["loader"][key].as_u64().unwrap());
+    assert!([in_memory, from_file].iter().all(|bytes| (1..1 << 20).contains(bytes)), "{memory}");
+
+    // Over integers, for a file with ranges.
+    let ranges = fixture("good/ranges-direct.kompakt");
+    let memory: serde_json::Value =
+        serde_json::from_str(&stdout(&kompakt(&["inspect", "--arena", "--json", &ranges]))).unwrap();
+    stdout(&kompakt(&["export", &ranges, "--activations", "int8", "--c", &c]));
+    let header = fs::read_to_string(folder.path().join("net.h")).unwrap();
+    let floats = memory["floats, int8"]["arena_bytes"].as_u64().unwrap() / 4;
+    assert!(header.contains(&format!("#define NET_ARENA_LEN {floats}\n")), "{header}");
+    let refused = kompakt(&["export", &file, "--activations", "int8", "--c", &c]);
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(3) && text.contains("kompakt calibrate"), "{text}");
+
     for (arguments, code) in [
+        (&["--activations", "int8"][..], 2),
         (&["--rust", &path(folder.path(), "not-a-name")][..], 2),
         (&["--rust", &rust, "--c", &c][..], 2),
         (&["--bytes"][..], 2),

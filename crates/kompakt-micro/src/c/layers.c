@@ -73,14 +73,19 @@ static walk walk_along(const weights *of) {
     return w;
 }
 
-/* The weight at `at`; advances to the next. */
-static float next_weight(walk *w) {
+/* The level of the weight at `at`; advances to the next. */
+static uint32_t next_level(walk *w) {
     const weights *of = w->of;
     uint32_t level = of->codes != 0 ? take(&w->codes, of->code_bits) : w->kept;
     w->kept++;
     w->at++;
     seek(w);
-    return of->levels[level];
+    return level;
+}
+/* == next_weight */
+/* The weight at `at`; advances to the next. */
+static float next_weight(walk *w) {
+    return w->of->levels[next_level(w)];
 }
 /* == linear */
 /* y[o] = sum of w[o][i] x[i] + bias[o] */
@@ -96,7 +101,7 @@ static void linear(const weights *of, const float *bias, uint32_t n_in, uint32_t
         y[o] = bias != 0 ? sum + bias[o] : sum;
     }
 }
-/* == convolution */
+/* == geometry */
 typedef struct {
     uint32_t channels, height, width; /* of the input */
     uint32_t out, rows, columns;      /* of the output */
@@ -115,6 +120,7 @@ static uint32_t reach(uint32_t tap, uint32_t before, uint32_t stride, uint32_t s
     return end < n ? end : n;
 }
 
+/* == convolution */
 /* Each kept weight times the part of its input channel that it sees is added to its output channel. */
 static void convolution(const geometry *g, const weights *of, const float *bias, const float *x, float *y) {
     walk w = walk_along(of);
@@ -142,6 +148,77 @@ static void convolution(const geometry *g, const weights *of, const float *bias,
         }
         for (i = 0; bias != 0 && i < area; i++) {
             y[i] += bias[o];
+        }
+    }
+}
+/* == bytes */
+/* == quantize */
+/* The bytes nearest to x / scale + zero, halves to even; four take the place of a float. */
+static void quantize(float inverse, float zero, uint32_t n, const float *x, float *to) {
+    uint8_t *q = (uint8_t *)to;
+    uint32_t i;
+    for (i = 0; i < n; i++) {
+        float v = x[i] * inverse + zero;
+        uint32_t bits;
+        v = v > 0.0f ? v : 0.0f;
+        v = v < 255.0f ? v : 255.0f;
+        v += 12582912.0f; /* 1.5 times 2^23: the last bits are the nearest whole number */
+        memcpy(&bits, &v, sizeof bits);
+        q[i] = (uint8_t)(bits & 0xffu);
+    }
+}
+/* == linear_int8 */
+/* y[o] = scale[o] times the sum of w[o][i] q[i], plus bias[o]; levels are bytes, `per_row` for each row or the same for all. */
+static void linear_int8(const weights *of, const int8_t *levels, uint32_t per_row, const float *scale, const float *bias,
+                        uint32_t n_in, uint32_t n_out, const float *x, float *y) {
+    const uint8_t *q = (const uint8_t *)x;
+    walk w = walk_along(of);
+    uint32_t o, first = 0;
+    for (o = 0; o < n_out; o++, first += n_in, levels += per_row) {
+        int32_t sum = 0;
+        while (w.at < first + n_in) {
+            uint32_t i = w.at - first;
+            sum += (int32_t)levels[next_level(&w)] * (int32_t)q[i];
+        }
+        y[o] = (float)sum * scale[o] + bias[o];
+    }
+}
+/* == convolution_int8 */
+/* As `convolution`, over bytes of which `zero` is 0. Until a row is complete, its floats hold the bits of integers. */
+static void convolution_int8(const geometry *g, const weights *of, const int8_t *levels, uint32_t per_row, int32_t zero,
+                             const int32_t *start, const float *scale, const float *bias, const float *x, float *y) {
+    const uint8_t *q = (const uint8_t *)x;
+    walk w = walk_along(of);
+    uint32_t per_group = g->channels / g->groups, area = g->rows * g->columns;
+    uint32_t taps = g->kernel_h * g->kernel_w, n = per_group * taps, first = 0, o;
+    for (o = 0; o < g->out; o++, first += n, y += area, levels += per_row) {
+        const uint8_t *group = q + (size_t)(o / (g->out / g->groups) * per_group) * g->height * g->width;
+        uint32_t i;
+        for (i = 0; i < area; i++) {
+            memcpy(&y[i], &start[o], sizeof start[o]);
+        }
+        while (w.at < first + n) {
+            uint32_t k = w.at - first, channel = k / taps, tap = k % taps;
+            uint32_t down = tap / g->kernel_w * g->dilation_h, across = tap % g->kernel_w * g->dilation_w;
+            uint32_t r, c, r0, c0;
+            uint32_t r1 = reach(down, g->top, g->stride_h, g->height, g->rows, &r0);
+            uint32_t c1 = reach(across, g->left, g->stride_w, g->width, g->columns, &c0);
+            int32_t weight = levels[next_level(&w)];
+            for (r = r0; r < r1; r++) {
+                const uint8_t *row = group + (size_t)(channel * g->height + r * g->stride_h + down - g->top) * g->width;
+                for (c = c0; c < c1; c++) {
+                    float *to = &y[r * g->columns + c];
+                    int32_t sum;
+                    memcpy(&sum, to, sizeof sum);
+                    sum += weight * ((int32_t)row[c * g->stride_w + across - g->left] - zero);
+                    memcpy(to, &sum, sizeof sum);
+                }
+            }
+        }
+        for (i = 0; i < area; i++) {
+            int32_t sum;
+            memcpy(&sum, &y[i], sizeof sum);
+            y[i] = (float)sum * scale[o] + bias[o];
         }
     }
 }

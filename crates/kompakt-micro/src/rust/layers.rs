@@ -31,6 +31,7 @@ impl Floats for &[Cell<f32>] {
 struct Weights {
     places: Option<&'static [u8]>,
     codes: Option<&'static [u8]>,
+    #[allow(dead_code)] // Layers over integers have bytes instead.
     levels: &'static [f32],
     n: usize,
     n_entries: usize,
@@ -109,12 +110,20 @@ impl Walk<'_> {
         self.at = of.n;
     }
 
-    /// The weight at `at`; advances to the next.
-    fn take(&mut self) -> f32 {
+    /// The level of the weight at `at`; advances to the next.
+    fn level(&mut self) -> usize {
         let level = if self.of.codes.is_some() { self.codes.take(self.of.code_bits) } else { self.kept };
         self.kept += 1;
         self.at += 1;
         self.seek();
+        level
+    }
+}
+// == next_weight
+impl Walk<'_> {
+    /// The weight at `at`; advances to the next.
+    fn take(&mut self) -> f32 {
+        let level = self.level();
         self.of.levels[level]
     }
 }
@@ -132,7 +141,7 @@ fn linear(of: &Weights, bias: Option<&[f32]>, n_in: usize, n_out: usize, x: impl
         y[o].set(sum + bias.map_or(0.0, |bias| bias[o]));
     }
 }
-// == convolution
+// == geometry
 struct Geometry {
     channels: usize,
     height: usize,
@@ -160,6 +169,7 @@ fn reach(tap: usize, before: usize, stride: usize, size: usize, n: usize) -> cor
     first..n.min((size + before - tap - 1) / stride + 1)
 }
 
+// == convolution
 /// Each kept weight times the part of its input channel that it sees is added to its output channel.
 fn convolution(g: &Geometry, of: &Weights, bias: Option<&[f32]>, x: impl Floats, y: &[Cell<f32>]) {
     let mut w = of.walk();
@@ -186,5 +196,90 @@ fn convolution(g: &Geometry, of: &Weights, bias: Option<&[f32]>, x: impl Floats,
         if let Some(bias) = bias {
             y.iter().for_each(|y| y.set(y.get() + bias[o]));
         }
+    }
+}
+// == bytes
+/// Byte `i` of floats that hold four each.
+fn byte(x: impl Floats, i: usize) -> i32 {
+    (x.at(i / 4).to_bits() >> (8 * (i % 4)) & 0xff) as i32
+}
+// == quantize
+/// The bytes nearest to `x / scale + zero`, halves to even; four take the place of a float.
+fn quantize(inverse: f32, zero: f32, n: usize, x: impl Floats, to: &[Cell<f32>]) {
+    for (four, to) in to.iter().enumerate().take((n + 3) / 4) {
+        let mut bits = 0;
+        for i in 4 * four..n.min(4 * four + 4) {
+            let v = x.at(i) * inverse + zero;
+            let v = if v > 0.0 { v } else { 0.0 };
+            let v = if v < 255.0 { v } else { 255.0 };
+            // 1.5 times 2^23: the last bits are the nearest whole number.
+            bits |= ((v + 12582912.0).to_bits() & 0xff) << (8 * (i % 4));
+        }
+        to.set(f32::from_bits(bits));
+    }
+}
+// == linear_int8
+/// `y[o]` = `scale[o]` times the sum of `w[o][i] q[i]`, plus `bias[o]`; levels are bytes, `per_row` for each row or the same
+/// for all.
+fn linear_int8(
+    of: &Weights,
+    levels: &[i8],
+    per_row: usize,
+    scale: &[f32],
+    bias: &[f32],
+    n_in: usize,
+    n_out: usize,
+    x: impl Floats,
+    y: &[Cell<f32>],
+) {
+    let mut w = of.walk();
+    for o in 0..n_out {
+        let (first, levels) = (o * n_in, &levels[o * per_row..]);
+        let mut sum = 0;
+        while w.at < first + n_in {
+            let i = w.at - first;
+            sum += i32::from(levels[w.level()]) * byte(x, i);
+        }
+        y[o].set(sum as f32 * scale[o] + bias[o]);
+    }
+}
+// == convolution_int8
+/// As a convolution of floats, over bytes of which `zero` is 0. Until a row is complete, its floats hold the bits of integers.
+fn convolution_int8(
+    g: &Geometry,
+    of: &Weights,
+    levels: &[i8],
+    per_row: usize,
+    zero: i32,
+    start: &[i32],
+    scale: &[f32],
+    bias: &[f32],
+    x: impl Floats,
+    y: &[Cell<f32>],
+) {
+    let mut w = of.walk();
+    let (per_group, area, taps) = (g.channels / g.groups, g.rows * g.columns, g.kernel_h * g.kernel_w);
+    let n = per_group * taps;
+    for o in 0..g.out {
+        let group = o / (g.out / g.groups) * per_group * g.height * g.width;
+        let (y, levels) = (&y[o * area..][..area], &levels[o * per_row..]);
+        y.iter().for_each(|y| y.set(f32::from_bits(start[o] as u32)));
+        while w.at < (o + 1) * n {
+            let k = w.at - o * n;
+            let (channel, tap) = (k / taps, k % taps);
+            let (down, across) = (tap / g.kernel_w * g.dilation_h, tap % g.kernel_w * g.dilation_w);
+            let columns = reach(across, g.left, g.stride_w, g.width, g.columns);
+            let weight = i32::from(levels[w.level()]);
+            for r in reach(down, g.top, g.stride_h, g.height, g.rows) {
+                let row = group + (channel * g.height + r * g.stride_h + down - g.top) * g.width;
+                for c in columns.clone() {
+                    let y = &y[r * g.columns + c];
+                    let q = byte(x, row + c * g.stride_w + across - g.left);
+                    let sum = y.get().to_bits() as i32 + weight * (q - zero);
+                    y.set(f32::from_bits(sum as u32));
+                }
+            }
+        }
+        y.iter().for_each(|y| y.set(y.get().to_bits() as i32 as f32 * scale[o] + bias[o]));
     }
 }

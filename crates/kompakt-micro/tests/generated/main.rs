@@ -3,6 +3,7 @@
 
 mod c;
 mod functions;
+mod int8;
 mod rust;
 
 use kompakt_format::{Container, Tier};
