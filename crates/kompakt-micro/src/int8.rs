@@ -5,12 +5,7 @@
 //! codes ─► levels as bytes ──┴─► integer sums ─► y = scale sum + bias        (per row; kompakt_kernels::Int8Rows)
 //! ```
 
-use crate::{
-    MicroError,
-    constants::Constants,
-    step::Argument,
-    weights,
-};
+use crate::{MicroError, constants::Constants, step::Argument, weights};
 use kompakt_format::{Decoded, ValueRange};
 use kompakt_kernels::{Codebook, Int8Rows, Isa, Quantiser, RowSource, RowWeights};
 
@@ -137,9 +132,8 @@ impl Kept {
             element.to_bits().to_le_bytes()[channel % 4].cast_signed()
         };
         let starts = &self.starts;
-        let all = || {
-            (0..self.n_rows).flat_map(move |row| (starts[row]..starts[row + 1]).map(move |i| (row, i)))
-        };
+        let all =
+            || (0..self.n_rows).flat_map(move |row| (starts[row]..starts[row + 1]).map(move |i| (row, i)));
         let by_weight =
             || Levels { bytes: all().map(|(row, i)| byte(row, i)).collect(), per_row: 0, is_by_weight: true };
         if !self.is_coded() {

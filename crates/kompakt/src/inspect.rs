@@ -98,7 +98,9 @@ fn arena(path: &Path, as_json: bool) -> Result<()> {
         kompakt_micro::memory(&container, Options { input, activations }).map_err(refused)
     };
     let mut rows = Vec::new();
-    for (name, int8, input) in [("floats", "floats, int8", Input::Floats), ("bytes", "bytes, int8", Input::Bytes)] {
+    for (name, int8, input) in
+        [("floats", "floats, int8", Input::Floats), ("bytes", "bytes, int8", Input::Bytes)]
+    {
         rows.push((name, of(input, Activations::F32)?));
         if container.ranges().is_ok_and(|ranges| !ranges.is_empty()) {
             rows.push((int8, of(input, Activations::Int8)?));
