@@ -5,7 +5,11 @@ use crate::progress::tell;
 use anyhow::Result;
 use kompakt_data::read_numbers;
 use kompakt_runtime::{Port, Session};
-use std::{io::Write, path::PathBuf, str::FromStr};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 /// An input's name and the file with its numbers: `input_ids=ids.npy`.
 #[derive(Debug, Clone)]
@@ -52,7 +56,7 @@ struct Given {
 
 impl Given {
     /// Errors: a file that cannot be read, another number of dimensions.
-    fn read(port: &Port, path: &PathBuf) -> Result<Self> {
+    fn read(port: &Port, path: &Path) -> Result<Self> {
         let (found, values) = read_numbers(path).map_err(coded_data)?;
         let rank = port.shape.len();
         let (n, dims) = match found.len() {
@@ -69,7 +73,7 @@ impl Given {
         if values.is_empty() {
             return Err(wrong_input(format!("{}: an array without numbers", path.display())));
         }
-        Ok(Self { path: path.clone(), dims, n, values })
+        Ok(Self { path: path.to_path_buf(), dims, n, values })
     }
 }
 
