@@ -1,7 +1,7 @@
 //! Sessions on a device, through the C interface: what is refused, and the same answers wherever they come from.
 //!
 //! With the feature `gpu` and an adapter, a GPU answers too; else the test says that it does not.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 #![expect(unsafe_code, reason = "the interface is that of C")]
 
 use kompakt_capi::{
