@@ -11,7 +11,7 @@ mod networks;
 use crate::micro::{CORTEX_M4F, Tools};
 use anyhow::{Context, Result, anyhow};
 use kompakt_format::Container;
-use kompakt_micro::Input;
+use kompakt_micro::{Activations, Input, Options};
 use networks::Network;
 use std::{
     fmt::Write,
@@ -51,8 +51,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let container = Container::parse(&network.file)?;
         let input = if network.pixels.is_some() { Input::Bytes } else { Input::Floats };
         let source = kompakt_micro::c_source(&container, "net", input)?;
+        let calibrated = kompakt_compress::calibrated(&network.file, None, &|_, _| ())?;
+        let int8 = Options { input, activations: Activations::Int8 };
+        let int8 = kompakt_micro::c_source(&Container::parse(&calibrated)?, "net", int8)?;
         let rows = [
             ("kompakt", Some((source.code, source.header, source.memory.constant_bytes))),
+            ("kompakt, int8", Some((int8.code, int8.header, int8.memory.constant_bytes))),
             ("dense loops", dense::source(&container)?),
         ];
         for (what, source) in rows {

@@ -7,7 +7,7 @@ use crate::micro::{Board, CORTEX_M0, CORTEX_M4F, Tools, WARNINGS, said};
 use anyhow::{Context, Result, bail};
 use kompakt_data::Split;
 use kompakt_format::Container;
-use kompakt_micro::Input;
+use kompakt_micro::{Activations, Input, Options};
 use kompakt_runtime::{Model, Session, SessionOptions};
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
@@ -66,10 +66,7 @@ pub(super) fn run(_: &mut Calls) -> Result<Outcome> {
 /// Compiles the source of every golden file; tiers have the same.
 fn golden_files(tools: &Tools) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let (file, rust) = (folder.path().join("net.c"), folder.path().join("net.rs"));
-    let (mut n, mut seen) = (0, BTreeSet::new());
-    let cross = Cross::find("thumbv7em-none-eabihf").map_err(anyhow::Error::msg)?;
-    let aarch64 = cross.tool("aarch64-linux-gnu-gcc");
+    let (mut n, mut n_int8, mut seen) = (0, 0, BTreeSet::new());
     for entry in fs::read_dir(root().join("fixtures/good"))? {
         let path = entry?.path();
         if path.extension().is_none_or(|extension| extension != "kompakt") {
@@ -80,24 +77,42 @@ fn golden_files(tools: &Tools) -> Result<()> {
         if !seen.insert(container.content_hash()) {
             continue;
         }
-        let source = kompakt_micro::c_source(&container, "net", Input::Floats)?;
-        fs::write(&file, &source.code)?;
-        fs::write(file.with_extension("h"), &source.header)?;
-        fs::write(&rust, kompakt_micro::rust_crate(&container, "net", Input::Floats)?.code)?;
-        let compiled = || -> Result<()> {
-            tools.check(&CORTEX_M4F, &file)?;
-            tools.check(&CORTEX_M0, &file)?;
-            said(Command::new(&aarch64).args(WARNINGS).args(["-O2", "-c", "-o", "/dev/null"]).arg(&file))?;
-            let mut rustc = Command::new(cross.tool("rustc"));
-            rustc.args(["--edition", "2021", "--crate-type", "rlib", "-Dwarnings", "-Copt-level=s"]);
-            rustc.args(["--target", "thumbv7em-none-eabihf", "-o"]).arg(folder.path().join("libnet.rlib"));
-            said(rustc.arg(&rust))?;
-            Ok(())
-        };
-        compiled().with_context(|| path.display().to_string())?;
+        let mut arithmetic = vec![Activations::F32];
+        if !container.ranges()?.is_empty() {
+            arithmetic.push(Activations::Int8);
+            n_int8 += 1;
+        }
+        for activations in arithmetic {
+            let options = Options { input: Input::Floats, activations };
+            compile(tools, &container, options, folder.path()).with_context(|| path.display().to_string())?;
+        }
         n += 1;
     }
-    crate::say(&format!("{n} golden files compile: Cortex-M4F, Cortex-M0, aarch64; as Rust for Cortex-M4F"));
+    if n_int8 == 0 {
+        bail!("no golden file has the ranges of int8 activations");
+    }
+    crate::say(&format!(
+        "{n} golden files compile, {n_int8} of them also over integers: Cortex-M4F, Cortex-M0, aarch64; as Rust for Cortex-M4F"
+    ));
+    Ok(())
+}
+
+/// Compiles a network's C and Rust for every machine.
+fn compile(tools: &Tools, container: &Container<'_>, options: Options, folder: &Path) -> Result<()> {
+    let (file, rust) = (folder.join("net.c"), folder.join("net.rs"));
+    let source = kompakt_micro::c_source(container, "net", options)?;
+    fs::write(&file, &source.code)?;
+    fs::write(file.with_extension("h"), &source.header)?;
+    fs::write(&rust, kompakt_micro::rust_crate(container, "net", options)?.code)?;
+    tools.check(&CORTEX_M4F, &file)?;
+    tools.check(&CORTEX_M0, &file)?;
+    let cross = Cross::find("thumbv7em-none-eabihf").map_err(anyhow::Error::msg)?;
+    let mut gcc = Command::new(cross.tool("aarch64-linux-gnu-gcc"));
+    said(gcc.args(WARNINGS).args(["-O2", "-c", "-o", "/dev/null"]).arg(&file))?;
+    let mut rustc = Command::new(cross.tool("rustc"));
+    rustc.args(["--edition", "2021", "--crate-type", "rlib", "-Dwarnings", "-Copt-level=s"]);
+    rustc.args(["--target", "thumbv7em-none-eabihf", "-o"]).arg(folder.join("libnet.rlib"));
+    said(rustc.arg(&rust))?;
     Ok(())
 }
 
