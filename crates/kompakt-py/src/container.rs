@@ -4,7 +4,7 @@ use crate::{background, compress::Source, error};
 use kompakt::library;
 use kompakt_format::{Container as Parsed, Tier};
 use kompakt_import::onnx;
-use kompakt_micro::Input;
+use kompakt_micro::{Activations, Input, Options as Generated};
 use kompakt_pack::{Options, Packed, unpack, write_to};
 use kompakt_runtime::{Model, Session, SessionOptions};
 use pyo3::{
@@ -112,13 +112,23 @@ impl Container {
         Ok(PyBytes::new(py, &made?))
     }
 
-    /// Source of that name: C and its header, or the library of a Rust crate and its manifest.
-    fn source(&self, py: Python<'_>, name: &str, bytes: bool, rust: bool) -> PyResult<(String, String)> {
+    /// Source of that name, over integers of 8 bits if asked for: C and its header, or the library of a Rust crate and its
+    /// manifest.
+    fn source(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        bytes: bool,
+        int8: bool,
+        rust: bool,
+    ) -> PyResult<(String, String)> {
         let parsed = self.parsed()?;
         let input = if bytes { Input::Bytes } else { Input::Floats };
+        let activations = if int8 { Activations::Int8 } else { Activations::F32 };
+        let how = Generated { input, activations };
         let made = py.detach(|| match rust {
-            true => kompakt_micro::rust_crate(&parsed, name, input).map(|made| (made.code, made.manifest)),
-            false => kompakt_micro::c_source(&parsed, name, input).map(|made| (made.code, made.header)),
+            true => kompakt_micro::rust_crate(&parsed, name, how).map(|made| (made.code, made.manifest)),
+            false => kompakt_micro::c_source(&parsed, name, how).map(|made| (made.code, made.header)),
         });
         made.map_err(error::of_input)
     }

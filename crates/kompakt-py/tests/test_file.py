@@ -71,7 +71,14 @@ def test_source_in_c_and_rust(packed: Path, tmp_path: Path) -> None:
     assert "digits_run" in (tmp_path / "digits.h").read_text() and "digits_run" in (tmp_path / "digits.c").read_text()
     file.export(tmp_path / "crate", to="rust", bytes=True)
     assert "crate" in (tmp_path / "crate/Cargo.toml").read_text() and "u8" in (tmp_path / "crate/src/lib.rs").read_text()
-    for path, options in (("1.c", {}), ("a.onnx", {"bytes": True}), ("a", {"to": "fortran"})):
+    for path, options in (
+        ("1.c", {}),
+        ("a.onnx", {"bytes": True}),
+        ("a", {"to": "fortran"}),
+        ("a.c", {"activations": "int8"}),  # no ranges
+        ("a.onnx", {"activations": "int8"}),
+        ("a.c", {"activations": "int4"}),
+    ):
         with pytest.raises(ValueError):
             file.export(tmp_path / path, **options)
     assert {path.name for path in tmp_path.iterdir()} == {"digits.c", "digits.h", "crate"}
@@ -86,6 +93,8 @@ def test_ranges_for_integers(packed: Path, network, tmp_path: Path) -> None:
         assert made.content_hash == file.content_hash and made.n_bytes > file.n_bytes
         found = kompakt.load(made.path, activations="int8").run(network.x)
         assert (found.argmax(1) == kompakt.load(packed).run(network.x).argmax(1)).mean() > 0.9
+    made.export(tmp_path / "integers.c", activations="int8")
+    assert "linear_int8" in (tmp_path / "integers.c").read_text()
     with pytest.raises(ValueError, match="the network takes"):
         file.calibrate(data=network.x[:, 1:])
 

@@ -70,6 +70,7 @@ OMITTED = {
     "export": {"graph": "a File carries its network"},
     "pack": {"graph": "the module is the network", "quiet": "prints nothing"},
     "run": {
+        "input": "Model.run takes arrays by name",
         "data": "NumPy compares",
         "split": "of data",
         "top": "Model.classify(top=...)",

@@ -155,6 +155,7 @@ class File:
         *,
         to: Literal["onnx", "c", "rust"] | None = None,
         bytes: bool = False,
+        activations: Literal["f32", "int8"] = "f32",
     ) -> None:
         """Write the network as a dense ONNX model, or as source in C or Rust that keeps the weights compressed.
 
@@ -167,25 +168,31 @@ class File:
             Default: ``"c"`` where `path` ends in ``.c``, else ``"onnx"``.
         bytes
             For C and Rust: the inputs are bytes, which stand for themselves divided by 255.
+        activations
+            For C and Rust: the arithmetic of linear layers and convolutions. ``"int8"``, which processors without floating point
+            multiply faster, needs a file with ranges (`calibrate`).
 
         Notes
         -----
         Errors: ``ValueError`` for a network that ONNX or source cannot express, or a name that cannot name functions.
         """
         kind = to or ("c" if os.fspath(path).endswith(".c") else "onnx")
+        if activations not in ("f32", "int8"):
+            raise ValueError(f"activations {activations!r}: there are 'f32' and 'int8'")
+        is_int8 = activations == "int8"
         if kind == "onnx":
-            if bytes:
-                raise ValueError("bytes is for C and Rust")
+            if bytes or is_int8:
+                raise ValueError(f"{'bytes' if bytes else 'activations'} is for C and Rust")
             _write(path, self._file.onnx(), self.path)
             return
         target = os.path.abspath(os.fspath(path))
         name = os.path.basename(target)
         if kind == "c":
             name = name.removesuffix(".c")
-            code, header = self._file.source(name, bytes, False)
+            code, header = self._file.source(name, bytes, is_int8, False)
             files = {target: code, os.path.join(os.path.dirname(target), f"{name}.h"): header}
         elif kind == "rust":
-            code, manifest = self._file.source(name, bytes, True)
+            code, manifest = self._file.source(name, bytes, is_int8, True)
             files = {os.path.join(target, "Cargo.toml"): manifest, os.path.join(target, "src", "lib.rs"): code}
             os.makedirs(os.path.join(target, "src"), exist_ok=True)
         else:
