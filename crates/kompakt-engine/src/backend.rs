@@ -8,6 +8,7 @@
 //! choice of device in [`Executor::new`].
 
 mod convolution;
+mod direct;
 mod forward;
 mod kernels;
 mod matrix;

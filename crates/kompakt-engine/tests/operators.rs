@@ -151,8 +151,11 @@ fn convolutions() {
     check_one(&[1, 4, 4], convolution(2, [4, 4], [1, 1], none, [1, 1], 1));
     // Padding wider than the image, and a kernel that reaches only padding in places.
     check_one(&[1, 2, 2], convolution(2, [3, 3], [1, 1], Padding::all(3), [1, 1], 1));
-    // More than 256 positions: several images in several patch matrices.
     check_one(&[1, 20, 18], convolution(2, [3, 3], [1, 1], none, [1, 1], 1));
+    // Blocks of output channels, and taps, that do not come out even.
+    check_one(&[1, 5, 6], convolution(9, [5, 5], [1, 1], Padding::all(2), [1, 1], 1));
+    check_one(&[2, 6, 5], convolution(3, [3, 2], [1, 1], uneven, [2, 3], 1));
+    check_one(&[1, 19, 21], convolution(2, [3, 3], [1, 1], Padding::all(1), [1, 1], 1));
 }
 
 #[test]

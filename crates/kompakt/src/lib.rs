@@ -2,6 +2,8 @@
 //!
 //! The libraries know nothing of command lines, standard streams and progress bars; those are here.
 
+#[cfg(feature = "train")]
+mod allocator;
 mod byte_count;
 mod calibrate;
 mod calibration;
@@ -52,13 +54,10 @@ mod tuning;
 mod unpack;
 mod verify;
 
+#[cfg(feature = "train")]
+pub use allocator::Allocator;
 pub use byte_count::ByteCount;
 pub use front_door::{front_door, front_door_of};
 pub use input::{Input, read_graph};
 pub use named_size::NamedSize;
 pub use output::Output;
-
-/// The allocator of programs that train: it retains the pages of tensors that are reallocated at every step,
-/// where the system's returns and refetches them (a third of the time of LeNet-300-100).
-#[cfg(feature = "train")]
-pub use mimalloc::MiMalloc as Allocator;

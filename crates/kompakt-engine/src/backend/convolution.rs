@@ -1,4 +1,4 @@
-//! Two-dimensional convolution and its gradients on slices, by patch matrices.
+//! Two-dimensional convolution and its gradients on slices: those of step 1 as in `direct.rs`, others by patch matrices.
 //!
 //! ```text
 //! patches (K, P)   K = in/groups * kh * kw taps, P = positions of a few images side by side
@@ -11,7 +11,10 @@
 //! taken a few at a time, so that a patch matrix stays in cache. Sums over images run in an order that depends on
 //! the number of images alone, whatever the number of threads.
 
-use super::matrix::{Matrix, Write, multiply};
+use super::{
+    direct::{Direct, Runner, WeightGradient},
+    matrix::{Matrix, Write, multiply},
+};
 use kompakt_graph::Convolution as Geometry;
 use rayon::prelude::*;
 use std::ops::Deref;
@@ -64,6 +67,16 @@ impl Convolution {
     pub(crate) fn forward(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
         let n = x.len() / self.input_len();
         let mut y = vec![0.0; n * self.output_len()];
+        if let Some(direct) = Direct::of(self) {
+            let weights = direct.weights(w);
+            let images = y.par_chunks_mut(self.output_len()).zip(x.par_chunks(self.input_len()));
+            let runner = || Runner::new(&direct, &weights);
+            images.for_each_init(runner, |runner, (y, x)| {
+                runner.run(x, y);
+                self.add_bias(bias, y);
+            });
+            return y;
+        }
         let at_once = self.images_at_once();
         y.par_chunks_mut(at_once * self.output_len())
             .zip(x.par_chunks(at_once * self.input_len()))
@@ -86,8 +99,13 @@ impl Convolution {
                 self.exchange(group, &scratch.result, n, |from, at| y[at..at + p].copy_from_slice(from));
             }
         }
+        self.add_bias(bias, y);
+    }
+
+    /// Adds the bias to some images `y`.
+    fn add_bias(&self, bias: Option<&[f32]>, y: &mut [f32]) {
         if let Some(bias) = bias {
-            for (channel, y) in y.chunks_exact_mut(p).enumerate() {
+            for (channel, y) in y.chunks_exact_mut(self.positions()).enumerate() {
                 let b = bias[channel % bias.len()];
                 y.iter_mut().for_each(|y| *y += b);
             }
@@ -116,6 +134,8 @@ impl Convolution {
         } else {
             (0..n.div_ceil(images)).map(|_| &mut [][..]).collect()
         };
+        let direct = Direct::of(self);
+        let turned = direct.as_ref().map(|direct| (direct.turned(), direct.turned_weights(w)));
         let sums: Vec<(Vec<f32>, Vec<f32>)> = x
             .par_chunks(images * self.input_len())
             .zip(dy.par_chunks(images * self.output_len()))
@@ -123,6 +143,15 @@ impl Convolution {
             .map(|((x, dy), dx)| {
                 let mut dw = vec![0.0; w.len()];
                 let mut db = vec![0.0; self.output[0]];
+                if let (Some(direct), Some((turned, weights))) = (&direct, &turned) {
+                    self.by_bias(dy, &mut db);
+                    WeightGradient::new(direct).add(x, dy, &mut dw);
+                    let mut runner = Runner::new(turned, weights);
+                    let images =
+                        dx.chunks_exact_mut(self.input_len()).zip(dy.chunks_exact(self.output_len()));
+                    images.for_each(|(dx, dy)| runner.run(dy, dx));
+                    return (dw, db);
+                }
                 let mut scratch = Scratch::default();
                 let mut dx = dx;
                 for (x, dy) in
@@ -145,6 +174,13 @@ impl Convolution {
         ConvolutionGradients { input: by_input.then_some(dx), weight, bias }
     }
 
+    /// Adds the gradient by bias of some images.
+    fn by_bias(&self, dy: &[f32], db: &mut [f32]) {
+        for (channel, dy) in dy.chunks_exact(self.positions()).enumerate() {
+            db[channel % self.output[0]] += sum(dy);
+        }
+    }
+
     fn backward_few(
         &self,
         x: &[f32],
@@ -155,9 +191,7 @@ impl Convolution {
     ) {
         let (k, p, out) = (self.taps(), self.positions(), self.output[0] / self.groups);
         let n = x.len() / self.input_len();
-        for (channel, dy) in dy.chunks_exact(p).enumerate() {
-            db[channel % self.output[0]] += sum(dy);
-        }
+        self.by_bias(dy, db);
         for group in 0..self.groups {
             self.patches(x, group, &mut scratch.patches);
             let dy_group = if n == 1 {

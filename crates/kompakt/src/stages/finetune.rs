@@ -107,6 +107,7 @@ impl Stage for Args {
             train: recipe.options.clone(),
             threads: self.recipe.threads,
         };
+        crate::allocator::keep_freed_pages();
         let mut progress = EpochProgress::new(Self::PROGRAM, options.train.epochs, self.quiet);
         let outcome = finetune(&mut model, &options, &data.with(&*loss), &mut progress)
             .map_err(FinetuneError::into_anyhow)?;

@@ -131,6 +131,7 @@ impl Stage for Args {
         };
         let data =
             self.data.feeds(raw, plan.steps.as_ref(), plan.recipe.augmentation, plan.recipe.options.seed)?;
+        crate::allocator::keep_freed_pages();
         let mut progress = EpochProgress::new(Self::PROGRAM, plan.recipe.options.epochs, self.quiet);
         let (threads, checkpoint) = (self.recipe.threads, self.checkpoint.as_deref());
         let model = train(&plan, &data.with(&*loss), threads, checkpoint, &mut progress)

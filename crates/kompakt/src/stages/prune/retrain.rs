@@ -109,6 +109,7 @@ impl RetrainArgs {
             train: recipe.options.clone(),
             threads: self.recipe.threads,
         };
+        crate::allocator::keep_freed_pages();
         let mut progress = EpochProgress::new(Args::PROGRAM, options.train.epochs, args.quiet);
         let loss = recipe.loss();
         let outcome =
