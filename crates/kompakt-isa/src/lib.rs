@@ -131,6 +131,17 @@ impl Isa {
         false
     }
 
+    /// Whether an instruction that gathers sixteen elements, in addition to the level `Avx512`, is faster than loading them one by
+    /// one: so it is on Intel's processors from Sapphire Rapids on, which have half-precision arithmetic. It is slow on AMD's, and on
+    /// Intel's older ones where they are kept from leaking what was gathered.
+    pub fn has_fast_gather(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        if self.level == Level::Avx512 {
+            return has!("avx512fp16");
+        }
+        false
+    }
+
     /// Whether there are instructions that multiply bytes and add up four products each, in addition to those of its
     /// level: AVX-VNNI, AVX-512 VNNI, the dot product of Arm.
     pub fn has_dot(self) -> bool {

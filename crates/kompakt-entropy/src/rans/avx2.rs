@@ -120,44 +120,77 @@ fn each_round<const V: usize>(
     at: &mut usize,
     out: &mut [u8],
 ) -> usize {
-    let (rounds, _) = out.as_chunks_mut::<8>();
     let mut x: [__m256i; V] = core::array::from_fn(|v| load(&states.0[8 * v..8 * v + 8]));
-    let low = _mm256_set1_epi32(SLOTS as i32 - 1);
-    let zero = _mm256_setzero_si256();
+    let all = _mm256_set1_epi32(-1);
     let mut n_done = 0;
     let mut next = *at;
-    for round in rounds.chunks_exact_mut(V) {
-        // V vectors use at most 16 V bytes.
-        if words.len() < 16 * V || next > words.len() - 16 * V {
+    // V vectors use at most 16 V bytes.
+    let has_words = |next: usize, n_vectors: usize| next + 16 * n_vectors <= words.len();
+    for round in out.as_chunks_mut::<8>().0.chunks_exact_mut(V) {
+        if !has_words(next, V) {
             break;
         }
         for (state, symbols) in x.iter_mut().zip(round) {
-            let entry = lookup(*state);
-            *symbols = low_bytes(entry);
-            let rank = _mm256_and_si256(_mm256_add_epi32(*state, _mm256_srli_epi32::<20>(entry)), low);
-            let freq = _mm256_and_si256(_mm256_srli_epi32::<8>(entry), low);
-            let whole = _mm256_mullo_epi32(freq, _mm256_srli_epi32::<12>(*state));
-            let popped = _mm256_add_epi32(whole, rank);
-            let is_short = _mm256_cmpeq_epi32(_mm256_srli_epi32::<16>(popped), zero);
-            let mask = _mm256_movemask_ps(_mm256_castsi256_ps(is_short)) as u8;
             // SAFETY: `next + 16 V <= words.len()` before the first of the V vectors, and each of them moves
             // `next` by at most 16.
-            let packed = unsafe { _mm_loadu_si128(words.as_ptr().add(next).cast()) };
-            // SAFETY: a row of the table has 8 bytes.
-            let order = unsafe { _mm_loadl_epi64(SPREAD[usize::from(mask)].as_ptr().cast()) };
-            let order = _mm256_cvtepu8_epi32(order);
-            let spread = _mm256_permutevar8x32_epi32(_mm256_cvtepu16_epi32(packed), order);
-            let longer = _mm256_or_si256(_mm256_slli_epi32::<16>(popped), spread);
-            *state = _mm256_blendv_epi8(popped, longer, is_short);
-            next += 2 * mask.count_ones() as usize;
+            let (entry, popped) = unsafe { pop(&lookup, *state, all, words, &mut next) };
+            *symbols = low_bytes(entry);
+            *state = popped;
         }
         n_done += 8 * V;
     }
     for (v, state) in x.iter().enumerate() {
         store(*state, &mut states.0[8 * v..8 * v + 8]);
     }
+    // Less than a round: only the first ways.
+    let rest = &mut out[n_done..];
+    if rest.len() < 8 * V && has_words(next, rest.len().div_ceil(8)) {
+        let places = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        for (symbols, states) in rest.chunks_mut(8).zip(states.0.chunks_exact_mut(8)) {
+            let lanes = _mm256_cmpgt_epi32(_mm256_set1_epi32(symbols.len() as i32), places);
+            let state = load(states);
+            // SAFETY: as above.
+            let (entry, popped) = unsafe { pop(&lookup, state, lanes, words, &mut next) };
+            symbols.iter_mut().zip(low_bytes(entry)).for_each(|(symbol, byte)| *symbol = byte);
+            store(_mm256_blendv_epi8(state, popped, lanes), states);
+            n_done += symbols.len();
+        }
+    }
     *at = next;
     n_done
+}
+
+/// Pops a symbol from each state of the lanes whose bits are set: the entries, and the states after them.
+///
+/// # Safety
+/// At `next`, which moves past the words that are used, `words` has two bytes for each of eight lanes.
+#[inline]
+#[target_feature(enable = "avx2,popcnt")]
+unsafe fn pop(
+    lookup: impl Fn(__m256i) -> __m256i,
+    state: __m256i,
+    lanes: __m256i,
+    words: &[u8],
+    next: &mut usize,
+) -> (__m256i, __m256i) {
+    let low = _mm256_set1_epi32(SLOTS as i32 - 1);
+    let entry = lookup(state);
+    let rank = _mm256_and_si256(_mm256_add_epi32(state, _mm256_srli_epi32::<20>(entry)), low);
+    let freq = _mm256_and_si256(_mm256_srli_epi32::<8>(entry), low);
+    let whole = _mm256_mullo_epi32(freq, _mm256_srli_epi32::<12>(state));
+    let popped = _mm256_add_epi32(whole, rank);
+    let is_short = _mm256_cmpeq_epi32(_mm256_srli_epi32::<16>(popped), _mm256_setzero_si256());
+    let is_short = _mm256_and_si256(is_short, lanes);
+    let mask = _mm256_movemask_ps(_mm256_castsi256_ps(is_short)) as u8;
+    // SAFETY: promised by the caller.
+    let packed = unsafe { _mm_loadu_si128(words.as_ptr().add(*next).cast()) };
+    // SAFETY: a row of the table has 8 bytes.
+    let order = unsafe { _mm_loadl_epi64(SPREAD[usize::from(mask)].as_ptr().cast()) };
+    let order = _mm256_cvtepu8_epi32(order);
+    let spread = _mm256_permutevar8x32_epi32(_mm256_cvtepu16_epi32(packed), order);
+    let longer = _mm256_or_si256(_mm256_slli_epi32::<16>(popped), spread);
+    *next += 2 * mask.count_ones() as usize;
+    (entry, _mm256_blendv_epi8(popped, longer, is_short))
 }
 
 /// Lane by lane, `yes` where the highest bit of `choice` is set.
