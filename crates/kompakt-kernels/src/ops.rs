@@ -3,6 +3,7 @@
 pub mod activations;
 pub mod elementwise;
 pub mod functions;
+mod lanes;
 pub mod matmul;
 pub mod normalise;
 pub mod pairwise;

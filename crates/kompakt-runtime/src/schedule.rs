@@ -23,6 +23,7 @@ mod features_last;
 pub(crate) mod forms;
 pub(crate) mod general;
 pub(crate) mod int8;
+mod norms;
 pub(crate) mod placement;
 pub(crate) mod plan;
 pub(crate) mod planner;
@@ -167,7 +168,8 @@ impl Schedule {
         fuses_depthwise: bool,
     ) -> Result<Self, Vec<String>> {
         let program = features_last::multiply(simplify::simplify(program));
-        compile::compile(&program, max_batch > 1, fuses_depthwise)
+        let (program, norms) = norms::fuse(program);
+        compile::compile(&program, &norms, max_batch > 1, fuses_depthwise)
     }
 
     /// Sets the convolutions' input layouts for the chosen forms, and divides the steps into segments. Called

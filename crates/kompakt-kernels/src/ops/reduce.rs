@@ -6,6 +6,7 @@
 //!
 //! Sums are accumulated in double precision and rounded once, so that their order does not matter.
 
+use super::lanes::joined;
 use crate::isa::per_isa;
 
 /// Elements that are handled together.
@@ -76,7 +77,7 @@ fn folded<T: Copy>(
                 lanes.iter_mut().zip(block).for_each(|(lane, &x)| *lane = fold(*lane, x));
             }
             lanes.iter_mut().zip(rest).for_each(|(lane, &x)| *lane = fold(*lane, x));
-            *y = finish(lanes.into_iter().fold(start, &join));
+            *y = finish(joined(lanes, &join));
         }
         return;
     }

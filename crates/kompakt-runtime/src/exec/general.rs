@@ -2,12 +2,16 @@
 
 use super::{functions, in_place::ChannelNumbers};
 use crate::{
-    schedule::general::General,
+    schedule::general::{General, Norm},
     weights::{RowScratch, Table},
 };
 use alloc::{sync::Arc, vec::Vec};
 use kompakt_graph::{BinaryFunction, MAX_RANK, Reduction, Update};
-use kompakt_kernels::{Isa, matmul, reduce as kernel};
+use kompakt_kernels::{
+    Isa, matmul,
+    normalise::{RowNorm, row_norm},
+    reduce as kernel,
+};
 
 /// The context of such a step.
 pub(super) struct Work<'r, 'm> {
@@ -58,6 +62,15 @@ impl General {
                     let b = &second[bt * sizes[1]..][..sizes[1]];
                     matmul::matmul(work.isa, a, b, k, &mut y[i * sizes[2]..][..sizes[2]]);
                 });
+            }
+            &Self::Norm(Norm { len, is_centred, eps, scale, shift, by_row }) => {
+                let of = |numbers: Option<usize>| numbers.map_or(&[][..], |at| &work.numbers[at].0[..]);
+                let by_row = by_row.map_or((&[][..], &[][..], 1), |(at, rows)| {
+                    let (factors, terms) = &*work.numbers[at];
+                    (&factors[..], &terms[..], rows)
+                });
+                let norm = RowNorm { len, is_centred, eps, scale: of(scale), shift: of(shift), by_row };
+                row_norm(work.isa, &norm, x, y);
             }
             Self::Constant { numbers } => y.copy_from_slice(&work.numbers[*numbers].0),
             Self::Embedding { table, features } => {

@@ -1,11 +1,12 @@
 //! Recurrent layers, one time step after another, all sequences together.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 use kompakt_graph::Cell;
 use kompakt_kernels::{Isa, recurrent};
 
-/// The product of the recurrent matrix and so many states: `[sequences, hidden]` to `[sequences, gates]`.
-type Multiply<'a> = dyn FnMut(&[f32], &mut [f32], usize) + 'a;
+/// The product of some rows at least of the recurrent matrix and so many states: `[sequences, hidden]` to `[sequences, gates]`.
+type Multiply<'a> = dyn FnMut(Range<usize>, &[f32], &mut [f32], usize) + 'a;
 
 /// A layer's cell and sizes.
 pub(super) struct Recurrent {
@@ -38,17 +39,19 @@ impl Recurrent {
         h.copy_from_slice(&h0[..n_sequences * hidden]);
         c.copy_from_slice(&c0[..n_sequences * hidden]);
         let reset_first = self.cell == Cell::GruResetFirst;
+        // The last gate comes from the state after the reset.
+        let early_gates = if reset_first { gates - hidden } else { gates };
         for step in 0..time {
             let t = if self.reverse { time - 1 - step } else { step };
             let at = |sequence: usize| ((sequence / batch) * time + t) * batch + sequence % batch;
-            multiply(h, r, n_sequences);
+            multiply(0..early_gates, h, r, n_sequences);
             if reset_first {
                 let parts =
                     r.chunks_exact(gates).zip(h.chunks_exact(hidden)).zip(early.chunks_exact_mut(hidden));
                 for (sequence, ((r, h), early)) in parts.enumerate() {
                     recurrent::gru_reset(self.isa, &x[at(sequence) * gates..][..gates], r, h, early);
                 }
-                multiply(early, late, n_sequences);
+                multiply(early_gates..gates, early, late, n_sequences);
             }
             for sequence in 0..n_sequences {
                 let at = at(sequence);

@@ -10,7 +10,7 @@ use crate::{
     weights::Table,
 };
 use alloc::{sync::Arc, vec::Vec};
-use core::time::Duration;
+use core::{ops::Range, time::Duration};
 use kompakt_kernels::{Convolution, HAS_INTEGERS, Isa};
 
 /// The context of a run.
@@ -107,8 +107,9 @@ impl Run<'_, '_> {
                 let Self { threads, scratch, state, .. } = self;
                 let layer = &self.layers[layer];
                 let recurrent = Recurrent { isa, cell, reverse, sizes };
-                let mut multiply =
-                    |h: &[f32], r: &mut [f32], n: usize| layer.vectors(isa, threads, scratch, h, r, n);
+                let mut multiply = |rows: Range<usize>, h: &[f32], r: &mut [f32], n: usize| {
+                    layer.vectors_for(rows, isa, threads, scratch, h, r, n);
+                };
                 recurrent.run([x, h, c], y, n, state, &mut multiply);
             }
             StepKind::Concat { lengths, layout } => self.concat(step, lengths, *layout),

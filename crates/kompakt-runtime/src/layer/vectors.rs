@@ -10,6 +10,7 @@ use crate::{
     schedule::forms::n_columns,
 };
 use alloc::vec::Vec;
+use core::ops::Range;
 use kompakt_kernels::{Isa, LaneMatrix, transpose::exchange};
 
 impl PreparedLayer<'_> {
@@ -23,8 +24,23 @@ impl PreparedLayer<'_> {
         y: &mut [f32],
         n: usize,
     ) {
+        self.vectors_for(0..self.n_rows, isa, threads, scratch, x, y, n);
+    }
+
+    /// The same for these rows at least; `y` `[n, out]` has room for all.
+    #[expect(clippy::too_many_arguments, reason = "a layer's operands")]
+    pub(crate) fn vectors_for(
+        &self,
+        rows: Range<usize>,
+        isa: Isa,
+        threads: &Threads,
+        scratch: &mut [Scratch],
+        x: &[f32],
+        y: &mut [f32],
+        n: usize,
+    ) {
         match (&*self.form, &self.weights) {
-            (Form::Lanes(m), _) => self.by_lanes(m, isa, threads, scratch, x, y, n),
+            (Form::Lanes(m), _) => self.by_lanes(m, rows, isa, threads, scratch, x, y, n),
             (Form::FromFile(FromFile::Lanes), Some(weights)) => {
                 let (epilogue, n_rows) = (self.epilogue(), self.n_rows);
                 let layout = RowLayout {
@@ -54,6 +70,7 @@ impl PreparedLayer<'_> {
     fn by_lanes(
         &self,
         m: &LaneMatrix,
+        rows: Range<usize>,
         isa: Isa,
         threads: &Threads,
         scratch: &mut [Scratch],
@@ -62,20 +79,26 @@ impl PreparedLayer<'_> {
         n: usize,
     ) {
         let (epilogue, n_rows, n_cols) = (self.epilogue(), self.n_rows, x.len() / n);
+        let first = rows.start / LaneMatrix::ROWS * LaneMatrix::ROWS;
         // One vector is divided by rows, several by vectors.
         let (n_parts, row_len, chunk_rows) = match n {
-            1 => (n_rows, 1, self.chunk(threads, 16, 1).next_multiple_of(4 * LaneMatrix::ROWS)),
+            1 => {
+                let chunk = self.chunk(threads, 16, 1).next_multiple_of(4 * LaneMatrix::ROWS);
+                (rows.end - first, 1, chunk)
+            }
             _ => (n, n_rows, n.div_ceil(threads.len())),
         };
-        let layout = RowLayout { n_images: 1, image_len: n * n_rows, n_rows: n_parts, row_len, chunk_rows };
+        let image_len = if n == 1 { n_parts } else { n * n_rows };
+        let layout = RowLayout { n_images: 1, image_len, n_rows: n_parts, row_len, chunk_rows };
+        let y = if n == 1 { &mut y[first..rows.end] } else { y };
         threads.for_rows(y, &layout, scratch, |part, mut y, scratch| {
             let panels = scratch.conv.panels();
             let y = y.image(0);
             if n == 1 {
-                m.apply(isa, part, x, 1, epilogue, y, n_rows, panels);
+                m.apply(isa, first + part.start..first + part.end, x, 1, epilogue, y, n_rows, panels);
             } else {
                 let x = &x[part.start * n_cols..part.end * n_cols];
-                m.apply(isa, 0..n_rows, x, part.len(), epilogue, y, n_rows, panels);
+                m.apply(isa, first..rows.end, x, part.len(), epilogue, &mut y[first..], n_rows, panels);
             }
         });
     }

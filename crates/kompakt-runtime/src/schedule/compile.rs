@@ -1,7 +1,8 @@
 //! Compiles operations to steps: assigns buffers to values, and decides what runs in place and what is copied
 //! first.
 
-use super::general::General;
+use super::general::{self, General};
+use super::norms::Norm;
 use super::supported::{along_the_batch, shapes};
 use super::{
     Buffer, BufferId, Channels, Combine, InPlace, LayerSpec, Layout, OutOfPlace, PerChannel, Schedule, Step,
@@ -14,6 +15,7 @@ use crate::program::{
 };
 use alloc::{
     boxed::Box,
+    collections::BTreeMap,
     format,
     string::{String, ToString},
     vec,
@@ -24,12 +26,13 @@ use kompakt_kernels::{
     Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,
 };
 
-/// The steps of a program; `is_batched` where more than one image is run at once, so that vectors have
+/// The steps of a program, of whose values those in `norms` are norms; `is_batched` where more than one image is run at once, so that vectors have
 /// another layout than images.
 ///
 /// Errors: all operations that cannot be run here, with the reasons.
 pub(super) fn compile(
     program: &Program,
+    norms: &BTreeMap<ValueId, Norm>,
     is_batched: bool,
     fuses_depthwise: bool,
 ) -> Result<Schedule, Vec<String>> {
@@ -37,6 +40,7 @@ pub(super) fn compile(
     let n_values = program.values.len();
     let mut compiler = Compiler {
         program,
+        norms,
         shapes,
         n_reads: program.n_reads(),
         schedule: Schedule::default(),
@@ -53,6 +57,7 @@ pub(super) fn compile(
 /// Builds a [`Schedule`].
 struct Compiler<'p> {
     program: &'p Program,
+    norms: &'p BTreeMap<ValueId, Norm>,
     /// Of each value, without the batch.
     shapes: Vec<Vec<usize>>,
     n_reads: Vec<usize>,
@@ -79,7 +84,10 @@ impl Compiler<'_> {
         let mut problems = Vec::new();
         for operation in &self.program.operations {
             match along_the_batch(&operation.kind) {
-                None => self.operation(operation),
+                None => match self.norms.get(&operation.output) {
+                    Some(norm) => self.norm(operation, norm),
+                    None => self.operation(operation),
+                },
                 Some(problem) => problems.push(format!("node {:?}: {problem}", operation.name)),
             }
         }
@@ -415,6 +423,16 @@ impl Compiler<'_> {
                 self.general(op, General::Binary { function, shapes, to, relu });
             }
         }
+    }
+
+    /// A norm of the input's rows.
+    fn norm(&mut self, op: &Operation, norm: &Norm) {
+        let Norm { len, is_centred, eps, scale, shift, affine } = *norm;
+        let shape = &self.shapes[op.output];
+        let rows = shape[1..].iter().product::<usize>() / len;
+        let [scale, shift] = [scale, shift].map(|id| id.map(|id| self.per_channel(PerChannel::Numbers(id))));
+        let by_row = affine.map(|affine| (self.per_channel(PerChannel::Affine(affine)), rows));
+        self.general(op, General::Norm(general::Norm { len, is_centred, eps, scale, shift, by_row }));
     }
 
     /// A step that reads and writes image by image; vectors of a batch are transposed first, and back

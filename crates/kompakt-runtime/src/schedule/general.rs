@@ -14,6 +14,8 @@ pub(crate) enum General {
     Reduce { function: Reduction, from: Vec<usize>, axes: Vec<usize> },
     /// Matrix products over the last two dimensions.
     MatMul { a: Vec<usize>, b: Vec<usize>, to: Vec<usize> },
+    /// A norm of each row of `len` elements, with the numbers of the file.
+    Norm(Norm),
     /// Numbers of the file.
     Constant { numbers: usize },
     /// Rows of a table.
@@ -26,6 +28,20 @@ pub(crate) enum General {
     TopK { n: usize, k: usize, inner: usize, largest: bool, indices: bool },
 }
 
+/// A norm of the rows of a value; numbers by their place in the schedule.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Norm {
+    pub(crate) len: usize,
+    pub(crate) is_centred: bool,
+    pub(crate) eps: f32,
+    /// Factors of a row's elements.
+    pub(crate) scale: Option<usize>,
+    /// Terms added to them.
+    pub(crate) shift: Option<usize>,
+    /// A factor and a term for each group of so many rows.
+    pub(crate) by_row: Option<(usize, usize)>,
+}
+
 impl General {
     /// Its name.
     pub(crate) fn name(&self) -> &'static str {
@@ -34,6 +50,7 @@ impl General {
             Self::Select { .. } => "select",
             Self::Reduce { .. } => "reduce",
             Self::MatMul { .. } => "mat_mul",
+            Self::Norm(_) => "norm",
             Self::Constant { .. } => "constant",
             Self::Embedding { .. } => "embedding",
             Self::Take { .. } => "take",

@@ -63,19 +63,19 @@ mod tests {
     use super::super::compile::compile;
     use super::*;
     use crate::program::{Dim, Shape, Symbol};
-    use alloc::vec;
+    use alloc::{collections::BTreeMap, vec};
     use kompakt_graph::{Graph, Op};
 
     #[test]
     fn what_is_not_run_here_is_refused_by_name() {
         let graph = Graph::chain(&[4], vec![Op::Softmax, Op::Relu]).unwrap();
         let mut program = Program::new(&graph).unwrap();
-        assert!(compile(&program, false, true).is_ok());
+        assert!(compile(&program, &BTreeMap::new(), false, true).is_ok());
         program.operations[0].kind = Kind::Softmax { axis: 0 };
-        let problems = compile(&program, false, true).unwrap_err();
+        let problems = compile(&program, &BTreeMap::new(), false, true).unwrap_err();
         assert!(problems.len() == 1 && problems[0].contains(graph.value_name(1)), "{problems:?}");
         program.values[0].data_type = DataType::I64;
         program.values[2].shape = Shape::new(vec![Dim::Open(Symbol(0)), Dim::Open(Symbol(1))]).unwrap();
-        assert_eq!(compile(&program, false, true).unwrap_err().len(), 2);
+        assert_eq!(compile(&program, &BTreeMap::new(), false, true).unwrap_err().len(), 2);
     }
 }

@@ -210,6 +210,15 @@ impl CompressedRows {
     /// Writes one row, zeros included.
     pub(super) fn write_row(&self, row: usize, y: &mut [f32]) {
         let at = self.starts[row]..self.starts[row + 1];
+        match (&self.columns, &self.weights) {
+            (Columns::All, Kept::Values(values)) => return y.copy_from_slice(&values[at]),
+            (Columns::All, Kept::Codes(codes)) => {
+                let table = self.codebook.table();
+                y.iter_mut().zip(&codes[at]).for_each(|(y, &code)| *y = table[usize::from(code)]);
+                return;
+            }
+            (Columns::Short(_) | Columns::Long(_), _) => {}
+        }
         let weight = |i: usize| match &self.weights {
             Kept::Codes(codes) => RowWeights::Codes(&codes[at.clone()]).value(&self.codebook, i),
             Kept::Values(values) => values[at.start + i],
