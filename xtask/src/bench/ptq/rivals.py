@@ -4,6 +4,7 @@ import contextlib
 import csv
 import datetime
 import io
+import itertools
 import os
 import subprocess
 
@@ -28,40 +29,47 @@ def difference(found, true):
     return ((found - true) ** 2).sum() / ((true - true.mean(0)) ** 2).sum()
 
 
+# NNCodec as it is, and with a step size for each tensor by its size and spread. Folding of batch norms has nothing to do in networks
+# whose batch norms are folded, and local scaling does nothing without training on data.
+STRENGTHS = (("", {}), (", opt_qp", {"opt_qp": True}))
+
+
 def nncodec_rows(network, steps, base, tensors, figures):
-    """One row for each step size: `(name, bytes, error or None, same answers, difference)`, shares from 0 to 1.
+    """One row for each strength and step size: `(name, bytes, error or None, same answers, difference)`, shares from 0 to 1.
 
     What nncodec.csv holds is not measured again; what is measured is added to it. `figures(model)` gives the last three.
     """
     with open("nncodec.csv", newline="") as file:
         known = {(row["network"], int(row["qp"])): row for row in csv.DictReader(file)}
     rows = []
-    for step in steps:
-        row = known.get((network, step))
+    for (strength, more), step in itertools.product(STRENGTHS, steps):
+        row = known.get((network + strength, step))
         if row is None:
-            size, model = by_nncodec(base, tensors, step)
+            size, model = by_nncodec(base, tensors, step, more)
             error, same, off = figures(model)
-            row = {"network": network, "qp": step, "bytes": size, "error": "" if error is None else 100 * error}
+            row = {"network": network + strength, "qp": step, "bytes": size, "error": "" if error is None else 100 * error}
             row |= {"same": 100 * same, "difference": off, "day": datetime.date.today().isoformat()}
             with open("nncodec.csv", "a", newline="") as file:
                 csv.DictWriter(file, row, lineterminator="\n").writerow(row)
         error = None if row["error"] == "" else float(row["error"]) / 100
-        rows.append((f"nncodec, qp {step}", int(row["bytes"]), error, float(row["same"]) / 100, float(row["difference"])))
+        figures_of = (int(row["bytes"]), error, float(row["same"]) / 100, float(row["difference"]))
+        rows.append((f"nncodec{strength}, qp {step}", *figures_of))
     return rows
 
 
-def by_nncodec(base, tensors, step):
-    """Bytes of `tensors` at one step size, and the ONNX model `base` with what comes back."""
+def by_nncodec(base, tensors, step, more):
+    """Bytes of `tensors` at one step size, with further options, and the ONNX model `base` with what comes back."""
     from nncodec.nn import decode, encode
 
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        coded = encode(dict(tensors), args={"qp": step, "verbose": False, "row_skipping": True, "param_opt": True})
+        coded = encode(dict(tensors), args={"qp": step, "verbose": False, "row_skipping": True, "param_opt": True, **more})
         read = decode(coded)
     model = onnx.ModelProto()
     model.CopyFrom(base)
     for tensor in model.graph.initializer:
         if tensor.name in read:
-            tensor.CopyFrom(numpy_helper.from_array(np.asarray(read[tensor.name], np.float32), tensor.name))
+            array = np.asarray(read[tensor.name], np.float32).reshape(tuple(tensor.dims))
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     return len(coded), model
 
 
