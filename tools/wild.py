@@ -128,16 +128,25 @@ class Packed:
         if code != 0:
             sys.exit(self.c.kompakt_last_error().decode())
 
-    def run(self, feed):
+    def prepared(self, feed):
+        """A function that runs these inputs, and returns the outputs."""
         import numpy as np
 
         values = [np.ascontiguousarray(feed[name], np.float32).ravel() for name in self.names]
         n = values[0].size // self.length
         made = [np.zeros(n * length, np.float32) for length in self.outputs]
         pointer = ctypes.POINTER(ctypes.c_float)
-        pointers = lambda arrays: (pointer * len(arrays))(*[a.ctypes.data_as(pointer) for a in arrays])
-        self.check(self.c.kompakt_run_all(self.model, pointers(values), ctypes.c_size_t(n), pointers(made)))
-        return made
+        inputs, outputs = ((pointer * len(arrays))(*[a.ctypes.data_as(pointer) for a in arrays]) for arrays in (values, made))
+
+        def run():
+            self.check(self.c.kompakt_run_all(self.model, inputs, ctypes.c_size_t(n), outputs))
+            return made
+
+        run.inputs = values
+        return run
+
+    def run(self, feed):
+        return self.prepared(feed)()
 
 
 def feeds():

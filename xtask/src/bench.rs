@@ -3,6 +3,7 @@
 mod codec;
 mod edge;
 mod gpu;
+mod operators;
 mod peers;
 mod ptq;
 mod web;
@@ -21,6 +22,7 @@ enum What {
     Codec(codec::Arguments),
     Edge(edge::Arguments),
     Gpu(gpu::Arguments),
+    Operators(operators::Arguments),
     Peers(peers::Arguments),
     Ptq(ptq::Arguments),
     Web(web::Arguments),
@@ -31,6 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         What::Codec(arguments) => codec::run(arguments),
         What::Edge(arguments) => edge::run(arguments),
         What::Gpu(arguments) => gpu::run(arguments),
+        What::Operators(arguments) => operators::run(arguments),
         What::Peers(arguments) => peers::run(arguments),
         What::Ptq(arguments) => ptq::run(arguments),
         What::Web(arguments) => web::run(arguments),
