@@ -1,9 +1,13 @@
 //! The network under construction: nodes with their shapes and parameters.
 
-use crate::onnx::error::OnnxError;
-use kompakt_graph::{Graph, Input, MAX_NODES, Node, Op, default_names, output_shape};
+use crate::onnx::{error::OnnxError, tensor::Tensor};
+use kompakt_graph::{Graph, Input, MAX_NODES, Node, Op, Param, default_names, output_shape};
 use kompakt_model::{Model, Parameter};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Deref,
+    rc::Rc,
+};
 
 /// The index of a value: inputs first, then one per node.
 pub(crate) type Value = usize;
@@ -12,7 +16,59 @@ pub(crate) type Value = usize;
 const MOST_NODES: usize = 4 * MAX_NODES;
 
 /// Names of parameters as suffixes, with their values.
-pub(crate) type Params = Vec<(&'static str, Vec<f32>)>;
+pub(crate) type Params = Vec<(&'static str, Numbers)>;
+
+/// The numbers of a parameter.
+#[derive(Debug, Clone)]
+pub(crate) enum Numbers {
+    Own(Vec<f32>),
+    /// All of a constant of floats, which others may hold too.
+    Shared(Rc<Tensor>),
+}
+
+impl Numbers {
+    /// As numbers of its own: moved where nothing else holds them.
+    fn into_vec(self) -> Vec<f32> {
+        match self {
+            Self::Own(numbers) => numbers,
+            Self::Shared(tensor) => Rc::unwrap_or_clone(tensor).into_floats(),
+        }
+    }
+
+    /// To be changed: shared ones are copied first.
+    pub(crate) fn to_mut(&mut self) -> &mut Vec<f32> {
+        if let Self::Shared(tensor) = self {
+            *self = Self::Own(tensor.to_floats());
+        }
+        match self {
+            Self::Own(numbers) => numbers,
+            Self::Shared(_) => unreachable!("made its own above"),
+        }
+    }
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
+}
+
+impl From<Vec<f32>> for Numbers {
+    fn from(numbers: Vec<f32>) -> Self {
+        Self::Own(numbers)
+    }
+}
+
+impl Deref for Numbers {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Own(numbers) => numbers,
+            Self::Shared(tensor) => tensor.floats_of().unwrap_or_default(),
+        }
+    }
+}
 
 /// A node with its parameters.
 #[derive(Debug, Clone)]
@@ -164,24 +220,51 @@ impl Builder {
 
     /// The finished model. `outputs` are the values that leave it.
     pub(crate) fn finish(self, outputs: Vec<Value>) -> Result<Model, OnnxError> {
-        let names = names(&self.inputs, &self.nodes);
+        let mut parts = self.parts(outputs)?;
         let mut parameters = BTreeMap::new();
+        for param in parts.graph.params() {
+            let numbers =
+                parts.params[param.node].iter_mut().find(|(suffix, _)| is_of(&parts.graph, param, suffix));
+            let numbers = numbers.map(|(_, numbers)| std::mem::take(numbers)).unwrap_or_default();
+            let parameter = Parameter::dense(param.shape.clone(), numbers.into_vec());
+            parameters.insert(param.name.clone(), parameter);
+        }
+        Ok(Model::new(parts.graph, parameters)?)
+    }
+
+    /// The graph and its numbers. `outputs` are the values that leave it.
+    pub(crate) fn parts(self, outputs: Vec<Value>) -> Result<Parts, OnnxError> {
+        let names = names(&self.inputs, &self.nodes);
         let mut nodes = Vec::with_capacity(self.nodes.len());
-        let mut values = Vec::new();
+        let mut params = Vec::with_capacity(self.nodes.len());
         for (built, name) in self.nodes.into_iter().zip(names) {
             nodes.push(Node { name, op: built.op, inputs: built.inputs });
-            values.push(built.params);
+            params.push(built.params);
         }
         let graph = Graph::new(self.inputs, nodes, outputs).map_err(kompakt_model::CheckpointError::from)?;
-        for param in graph.params() {
-            let name = &graph.nodes()[param.node].name;
-            let suffix = param.name.strip_prefix(&format!("{name}.")).unwrap_or("");
-            let found = values[param.node].iter_mut().find(|(s, _)| *s == suffix);
-            let numbers = found.map(|(_, v)| std::mem::take(v)).unwrap_or_default();
-            parameters.insert(param.name.clone(), Parameter::dense(param.shape.clone(), numbers));
-        }
-        Ok(Model::new(graph, parameters)?)
+        Ok(Parts { graph, params })
     }
+}
+
+/// A finished graph and the numbers of its nodes, unchecked.
+pub(crate) struct Parts {
+    pub(crate) graph: Graph,
+    /// One list per node.
+    params: Vec<Params>,
+}
+
+impl Parts {
+    /// The numbers of a parameter of the graph; none if the node has been given none.
+    pub(crate) fn numbers(&self, param: &Param) -> &[f32] {
+        let found = self.params[param.node].iter().find(|(suffix, _)| is_of(&self.graph, param, suffix));
+        found.map(|(_, numbers)| &**numbers).unwrap_or_default()
+    }
+}
+
+/// Whether a suffix is that of a parameter's name.
+fn is_of(graph: &Graph, param: &Param, suffix: &str) -> bool {
+    let name = &graph.nodes()[param.node].name;
+    param.name.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('.')) == Some(suffix)
 }
 
 /// A valid name for a graph: no control characters, not too long.

@@ -1,14 +1,16 @@
 //! Reads a file as a model.
 
 use crate::onnx::{
+    builder::Builder,
     error::{INPUT, OnnxError, Problem},
     lower::{ALONG_BATCH, Lowering, Slot},
     open_sizes::{self, HeldSize},
     options::ImportOptions,
     ports::{self, Port, network_inputs},
     proto::{GraphProto, ModelProto, ValueInfo},
+    sample::Sample,
     simplify,
-    tensor::Tensor,
+    tensor::{Initialisers, Tensor},
 };
 use bytes::Bytes;
 use kompakt_model::{Model, StageRecord};
@@ -83,6 +85,20 @@ pub(crate) struct Imported {
     pub(crate) values: Vec<Named>,
     /// For each output the dimension whose length the data decide, if there is one: it is padded with -1.
     pub(crate) padded: Vec<Option<usize>>,
+}
+
+/// A network before its numbers are put together.
+struct Lowered {
+    builder: Builder,
+    /// The values that leave it.
+    outputs: Vec<usize>,
+    n_parameters: u64,
+    // As in `Imported`.
+    batch: Option<usize>,
+    inputs: Vec<Port>,
+    fixed: Vec<(String, Tensor)>,
+    values: Vec<Named>,
+    padded: Vec<Option<usize>>,
 }
 
 impl Imported {
@@ -228,14 +244,46 @@ impl Source {
     }
 
     /// Makes the network, with this many leading dimensions of the file that its values lack.
-    pub(crate) fn import_as(
+    fn import_as(
         &self,
         options: &ImportOptions,
         lead: usize,
         tell: &dyn Fn(f64),
     ) -> Result<Imported, OnnxError> {
+        let Lowered { builder, outputs, n_parameters, batch, inputs, fixed, values, padded } =
+            self.lowered(options, lead, None, tell)?;
+        let mut model = builder.finish(outputs)?;
+        model.dense_parameters = n_parameters.max(1);
+        self.describe(&mut model)?;
+        Ok(Imported { model, batch, has_batch: lead == 1, inputs, fixed, values, padded })
+    }
+
+    /// What [`import_as`](Self::import_as) would make at other sizes, to be compared with it: unchecked, and without copies of
+    /// the weights that the file has as the network has them.
+    pub(crate) fn sample_as(
+        &self,
+        options: &ImportOptions,
+        lead: usize,
+        initialisers: &Initialisers,
+        sizes: Vec<usize>,
+    ) -> Result<Sample, OnnxError> {
+        let lowered = self.lowered(options, lead, Some(initialisers), &|_| ())?;
+        Ok(Sample::of_parts(sizes, lowered.builder.parts(lowered.outputs)?))
+    }
+
+    /// Lowers all nodes, and simplifies the network.
+    fn lowered(
+        &self,
+        options: &ImportOptions,
+        lead: usize,
+        initialisers: Option<&Initialisers>,
+        tell: &dyn Fn(f64),
+    ) -> Result<Lowered, OnnxError> {
         let graph = &self.graph;
         let mut lowering = Lowering::new(graph, self.opset, self.folder(), self.n_bytes)?;
+        if let Some(initialisers) = initialisers {
+            lowering.share(initialisers);
+        }
         lowering.lead = lead;
         lowering.sizes_are_open = !options.fixed && self.leaves_sizes_open();
         let fixed = ports::fixed(graph, options)?;
@@ -265,8 +313,12 @@ impl Source {
             .collect();
         let mut builder = simplified.builder;
         builder.name_outputs(&simplified.outputs, graph.output.iter().map(|output| output.name.as_str()));
-        let mut model = builder.finish(simplified.outputs)?;
-        model.dense_parameters = n_parameters.max(1);
+        let outputs = simplified.outputs;
+        Ok(Lowered { builder, outputs, n_parameters, batch, inputs, fixed, values, padded })
+    }
+
+    /// Takes over what the file says of itself.
+    fn describe(&self, model: &mut Model) -> Result<(), OnnxError> {
         let record = StageRecord::new("kompakt-onnx", env!("CARGO_PKG_VERSION"))
             .option("producer", self.proto.producer_name.clone())
             .option("opset", self.opset);
@@ -283,7 +335,7 @@ impl Source {
                 _ => {}
             }
         }
-        Ok(Imported { model, batch, has_batch: lead == 1, inputs, fixed, values, padded })
+        Ok(())
     }
 }
 

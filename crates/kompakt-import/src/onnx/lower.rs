@@ -21,7 +21,7 @@ use crate::onnx::{
     error::{OnnxError, Problem},
     evaluate, fold, import, narrow,
     proto::{GraphProto, NodeProto, TensorProto, ValueInfo},
-    tensor::Tensor,
+    tensor::{Initialisers, Tensor},
 };
 pub(crate) use general::{ALONG_BATCH, MICROSOFT, is_number, is_whole};
 pub(crate) use padded::Padded;
@@ -78,6 +78,7 @@ pub(crate) struct Lowering<'a> {
     graph: &'a GraphProto,
     opset: i64,
     folder: Option<&'a Path>,
+    initialisers: Option<&'a Initialisers>,
     slots: BTreeMap<&'a str, Slot<'a>>,
     /// Values with a dimension whose length the data decide.
     pub(crate) padded: BTreeMap<&'a str, Padded>,
@@ -127,6 +128,14 @@ impl<'n> Call<'n> {
     /// Input `index`, which must be constant.
     fn needed(&self, index: usize) -> Result<&Tensor, String> {
         self.constant(index)?.ok_or_else(|| format!("input {index} is missing"))
+    }
+
+    /// The same, to be held on to.
+    fn shared(&self, index: usize) -> Result<&Rc<Tensor>, String> {
+        match self.inputs.get(index) {
+            Some(Some(Operand::Const(tensor))) => Ok(tensor),
+            _ => Err(format!("input {index} is missing, or not constant")),
+        }
     }
 
     /// All inputs that are constant, the others left out.
@@ -181,12 +190,18 @@ impl<'a> Lowering<'a> {
             graph,
             opset,
             folder,
+            initialisers: None,
             slots,
             padded: BTreeMap::new(),
             budget,
             readable,
             inner_nodes: 0,
         })
+    }
+
+    /// Takes initialisers from here, where those that are read are kept.
+    pub(crate) fn share(&mut self, initialisers: &'a Initialisers) {
+        self.initialisers = Some(initialisers);
     }
 
     /// Makes an input of the file a constant.
@@ -373,8 +388,11 @@ impl<'a> Lowering<'a> {
                 }
                 Some(Slot::Const(tensor)) => Some(Operand::Const(tensor.clone())),
                 Some(Slot::Stored(proto)) => {
-                    let tensor = Tensor::read(proto, self.folder).map_err(|e| Some(e.to_string()))?;
-                    Some(Operand::Const(Rc::new(tensor)))
+                    let tensor = match self.initialisers {
+                        Some(read) => read.get(proto, self.folder),
+                        None => Tensor::read(proto, self.folder).map(Rc::new),
+                    };
+                    Some(Operand::Const(tensor.map_err(|e| Some(e.to_string()))?))
                 }
             });
             if let Some(Some(Operand::Const(tensor))) = inputs.last() {

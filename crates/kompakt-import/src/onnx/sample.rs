@@ -1,7 +1,7 @@
 //! An import at certain sizes, reduced to what is compared with imports at others.
 
-use crate::onnx::import::Imported;
-use kompakt_graph::{Graph, Op};
+use crate::onnx::{builder::Parts, import::Imported};
+use kompakt_graph::{Graph, Op, Param};
 use kompakt_model::Parameter;
 use kompakt_numbers::Numbers;
 use std::{borrow::Cow, collections::BTreeMap};
@@ -20,24 +20,34 @@ pub(crate) struct Sample {
 impl Sample {
     pub(crate) fn new(sizes: Vec<usize>, imported: &Imported) -> Self {
         let model = &imported.model;
-        let mut parameters = vec![0; model.graph.nodes().len()];
+        let numbers = |param: &Param| match model.parameters.get(&param.name) {
+            Some(Parameter::Dense { values: Numbers::F32(values), mask: None, .. }) => {
+                Cow::Borrowed(&values[..])
+            }
+            Some(other) => Cow::Owned(other.to_f32()),
+            None => Cow::default(),
+        };
+        Self::of(sizes, model.graph.clone(), numbers)
+    }
+
+    /// Of a network whose numbers are not put together.
+    pub(crate) fn of_parts(sizes: Vec<usize>, parts: Parts) -> Self {
+        Self::of(sizes, parts.graph.clone(), |param| Cow::Borrowed(parts.numbers(param)))
+    }
+
+    fn of<'n>(sizes: Vec<usize>, graph: Graph, numbers: impl Fn(&Param) -> Cow<'n, [f32]>) -> Self {
+        let mut parameters = vec![0; graph.nodes().len()];
         let mut constants = BTreeMap::new();
-        for param in model.graph.params() {
-            let Some(parameter) = model.parameters.get(&param.name) else { continue };
-            let values = match parameter {
-                Parameter::Dense { values: Numbers::F32(values), mask: None, .. } => {
-                    Cow::Borrowed(&values[..])
-                }
-                other => Cow::Owned(other.to_f32()),
-            };
-            if let Op::Constant { .. } = model.graph.nodes()[param.node].op {
+        for param in graph.params() {
+            let values = numbers(param);
+            if let Op::Constant { .. } = graph.nodes()[param.node].op {
                 constants.insert(param.node, values.into_owned());
                 continue;
             }
             let hash = param.shape.iter().fold(parameters[param.node], |hash, &d| mixed(hash, d as u64));
             parameters[param.node] = hash_of(hash, &values);
         }
-        Self { sizes, graph: model.graph.clone(), parameters, constants }
+        Self { sizes, graph, parameters, constants }
     }
 
     /// A copy.

@@ -208,7 +208,7 @@ impl Net {
                 if let Op::BatchNorm { .. } = node.op {
                     node.op = Op::ScaleBias;
                     let f32s = |v: Vec<f64>| v.into_iter().map(|x| x as f32).collect::<Vec<f32>>();
-                    node.params = vec![("weight", f32s(scale)), ("bias", f32s(shift))];
+                    node.params = vec![("weight", f32s(scale).into()), ("bias", f32s(shift).into())];
                 }
             }
         }
@@ -282,14 +282,14 @@ fn multiplied(layer: &Built, scale: &[f64], shift: &[f64]) -> Option<Built> {
         _ => return None,
     }
     if layer.params.len() < 2 {
-        layer.params.push(("bias", vec![0.0; n]));
+        layer.params.push(("bias", vec![0.0; n].into()));
     }
-    let weight = &mut layer.params[0].1;
+    let weight = layer.params[0].1.to_mut();
     let each = (weight.len() / n.max(1)).max(1);
     for (row, s) in weight.chunks_mut(each).zip(scale) {
         row.iter_mut().for_each(|w| *w = (f64::from(*w) * s) as f32);
     }
-    for (b, (s, t)) in layer.params[1].1.iter_mut().zip(scale.iter().zip(shift)) {
+    for (b, (s, t)) in layer.params[1].1.to_mut().iter_mut().zip(scale.iter().zip(shift)) {
         *b = (f64::from(*b) * s + t) as f32;
     }
     let is_finite = layer.params.iter().all(|(_, v)| v.iter().all(|x| x.is_finite()));

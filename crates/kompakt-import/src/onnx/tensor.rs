@@ -6,7 +6,7 @@ use crate::onnx::{
     proto::{EXTERNAL, SparseTensorProto, TensorProto, data_type},
 };
 use half::{bf16, f16};
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, cell::RefCell, collections::BTreeMap, path::Path, rc::Rc};
 
 /// The most elements that a constant may have.
 pub(crate) const MAX_ELEMENTS: usize = 1 << 34;
@@ -57,6 +57,22 @@ impl Tensor {
         match &self.data {
             Data::Floats(v) => v.clone(),
             Data::Ints(v) => v.iter().map(|&i| i as f32).collect(),
+        }
+    }
+
+    /// All elements as f32, moved if they are f32 already.
+    pub(crate) fn into_floats(self) -> Vec<f32> {
+        match self.data {
+            Data::Floats(v) => v,
+            Data::Ints(_) => self.to_floats(),
+        }
+    }
+
+    /// All elements, or `None` if they are integers.
+    pub(crate) fn floats_of(&self) -> Option<&[f32]> {
+        match &self.data {
+            Data::Floats(v) => Some(v),
+            Data::Ints(_) => None,
         }
     }
 
@@ -176,6 +192,26 @@ impl Tensor {
             dense[place] = value;
         }
         Ok((name.clone(), Self::floats(to, dense)))
+    }
+}
+
+/// Initialisers that have been read, for several imports of one file.
+#[derive(Debug, Default)]
+pub(crate) struct Initialisers {
+    /// By the place of the message in memory.
+    read: RefCell<BTreeMap<*const TensorProto, Rc<Tensor>>>,
+}
+
+impl Initialisers {
+    /// The tensor of a message, which stays in its place as long as this lives. Errors: as [`Tensor::read`].
+    pub(crate) fn get(&self, proto: &TensorProto, folder: Option<&Path>) -> Result<Rc<Tensor>, OnnxError> {
+        let place = std::ptr::from_ref(proto);
+        if let Some(tensor) = self.read.borrow().get(&place) {
+            return Ok(tensor.clone());
+        }
+        let tensor = Rc::new(Tensor::read(proto, folder)?);
+        self.read.borrow_mut().insert(place, tensor.clone());
+        Ok(tensor)
     }
 }
 

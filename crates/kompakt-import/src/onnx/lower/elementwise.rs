@@ -72,7 +72,7 @@ impl Lowering<'_> {
                     (each, self.builder.reshape(x.value, vec![n])?)
                 }
             };
-            let params = vec![("weight", numbers)];
+            let params = vec![("weight", numbers.into())];
             let y = self.builder.push(Some(call.layer_name(1)), Op::Prelu, vec![seen], params)?;
             self.builder.reshape(y, shape)?
         };
@@ -213,7 +213,7 @@ impl Lowering<'_> {
         if weight.iter().chain(&bias).any(|v| !v.is_finite()) {
             return Err("a constant that is not a number, or a division by 0".into());
         }
-        let params = vec![("weight", weight), ("bias", bias)];
+        let params = vec![("weight", weight.into()), ("bias", bias.into())];
         let value = self.builder.push(call.name(), Op::ScaleBias, vec![value], params)?;
         let value = self.builder.reshape(value, to.clone())?;
         let mut y = self.with_batch(value);

@@ -204,14 +204,14 @@ impl Lowering<'_> {
         if numbers.iter().any(|v| v.is_nan()) {
             return Err("a constant that is not a number".into());
         }
-        let finite = numbers.iter().map(|&v| if v.is_finite() { v } else { 0.0 }).collect();
+        let finite: Vec<f32> = numbers.iter().map(|&v| if v.is_finite() { v } else { 0.0 }).collect();
         let op = Op::Constant { shape: shape.clone() };
-        let mut value = self.builder.push(None, op.clone(), vec![0], vec![("value", finite)])?;
+        let mut value = self.builder.push(None, op.clone(), vec![0], vec![("value", finite.into())])?;
         // A file cannot store infinity: it is computed as the logarithm of 0.
         for (infinity, add) in [(f32::NEG_INFINITY, Op::Add), (f32::INFINITY, Op::Sub)] {
             if numbers.contains(&infinity) {
-                let ones = numbers.iter().map(|&v| if v == infinity { 0.0 } else { 1.0 }).collect();
-                let ones = self.builder.push(None, op.clone(), vec![0], vec![("value", ones)])?;
+                let ones: Vec<f32> = numbers.iter().map(|&v| if v == infinity { 0.0 } else { 1.0 }).collect();
+                let ones = self.builder.push(None, op.clone(), vec![0], vec![("value", ones.into())])?;
                 let logs = self.of_one(UnaryFunction::Log, ones)?;
                 value = self.of_two(add, value, logs)?;
             }

@@ -1,8 +1,9 @@
 //! Layers with weights.
 
 use super::{Act, Call, Lowering, Operand};
-use crate::onnx::{rules, tensor::Tensor};
+use crate::onnx::{builder::Numbers, rules, tensor::Tensor};
 use kompakt_graph::{Op, Padding, Pair};
+use std::rc::Rc;
 
 /// The most elements that constant matrices are broadcast to.
 const MAX_REPEATED: usize = 1 << 24;
@@ -120,6 +121,15 @@ impl Lowering<'_> {
         }
     }
 
+    /// A weight as it is in the file, counted.
+    pub(super) fn whole_weight(&mut self, tensor: &Rc<Tensor>) -> Result<Numbers, String> {
+        self.n_parameters += tensor.len() as u64;
+        match tensor.is_float() {
+            true => Ok(Numbers::Shared(tensor.clone())),
+            false => Err("weights that are no floats".into()),
+        }
+    }
+
     /// Elements of a weight, counted.
     pub(super) fn weight(&mut self, tensor: &Tensor) -> Result<Vec<f32>, String> {
         self.n_parameters += tensor.len() as u64;
@@ -138,7 +148,7 @@ impl Lowering<'_> {
         let padding = window.padding(call, x.dims.len() - 2)?;
         let out = w.dims[0];
         let bias = self.bias(call.constant(2)?, out)?;
-        let weight = self.weight(w)?;
+        let weight = self.whole_weight(call.shared(1)?)?;
         let image = self.image(&x)?;
         let groups = usize::try_from(call.node.int("group", 1)).map_err(|_| "groups below 0")?;
         if groups.checked_mul(w.dims[1]) != Some(x.dims[1]) {
@@ -166,11 +176,11 @@ impl Lowering<'_> {
         name: &str,
         op: Op,
         x: usize,
-        weight: Vec<f32>,
+        weight: impl Into<Numbers>,
         bias: Option<Vec<f32>>,
     ) -> Result<usize, String> {
-        let mut params = vec![("weight", weight)];
-        params.extend(bias.map(|b| ("bias", b)));
+        let mut params = vec![("weight", weight.into())];
+        params.extend(bias.map(|b| ("bias", b.into())));
         self.builder.push(Some(name), op, vec![x], params)
     }
 
@@ -360,7 +370,7 @@ impl Lowering<'_> {
         let all = w.pick(to.clone(), rules::repeated(&dims[1..], &to));
         let weight = self.weight(&all)?;
         self.n_parameters -= (all.len() - w.len()) as u64;
-        let weight = weight.chunks_exact((k * n).max(1)).flat_map(|m| turned(m, n)).collect();
+        let weight: Vec<f32> = weight.chunks_exact((k * n).max(1)).flat_map(|m| turned(m, n)).collect();
         let value = self.builder.reshape(value, vec![g, r, k])?;
         let value = self.builder.transpose(value, vec![0, 2, 1])?;
         let value = self.builder.reshape(value, vec![g * k, 1, r])?;

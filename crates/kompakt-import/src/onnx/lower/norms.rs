@@ -33,7 +33,7 @@ impl Lowering<'_> {
             if suffix == "running_var" {
                 check_variances(&floats)?;
             }
-            params.push((suffix, floats));
+            params.push((suffix, floats.into()));
         }
         let op = Op::BatchNorm { eps: call.node.float("epsilon", 1e-5) };
         let value = self.builder.push(Some(call.layer_name(1)), op, vec![x.value], params)?;

@@ -7,6 +7,7 @@ use crate::onnx::{
     import::{Imported, Source},
     options::ImportOptions,
     sample::Sample,
+    tensor::Initialisers,
 };
 use kompakt_graph::{Count, MAX_DIM, Place, Size, Sizes, Symbol};
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
@@ -28,6 +29,8 @@ pub(super) struct Prover<'p> {
     pub(super) all: Vec<Open>,
     /// Imports that were made, by their sizes.
     samples: RefCell<BTreeMap<Vec<usize>, Rc<Sample>>>,
+    /// What these imports have read of the file.
+    initialisers: Initialisers,
     /// Sizes that are the sum of two others.
     ties: BTreeMap<usize, (usize, usize)>,
 }
@@ -48,7 +51,7 @@ impl<'p> Prover<'p> {
         all: Vec<Open>,
     ) -> Self {
         let (ties, samples) = (BTreeMap::new(), RefCell::default());
-        Self { source, options, imported, all, ties, samples }
+        Self { source, options, imported, all, samples, initialisers: Initialisers::default(), ties }
     }
 
     pub(super) fn stored(&self) -> Vec<usize> {
@@ -118,8 +121,8 @@ impl<'p> Prover<'p> {
             }
         }
         let lead = usize::from(self.imported.has_batch);
-        match self.source.import_as(&options, lead, &|_| ()) {
-            Ok(imported) => Ok(Sample::new(sizes.to_vec(), &imported)),
+        match self.source.sample_as(&options, lead, &self.initialisers, sizes.to_vec()) {
+            Ok(sample) => Ok(sample),
             Err(OnnxError::Unsupported(problems)) => {
                 let first = &problems[0];
                 Err((first.node.clone(), "import", format!("at sizes {sizes:?}: {}", first.problem)))

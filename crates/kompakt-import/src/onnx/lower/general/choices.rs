@@ -3,6 +3,7 @@
 use super::super::{Act, Call, Lowering, Operand};
 use crate::onnx::{builder::Value, fold, rules, tensor::Tensor};
 use kompakt_graph::{BinaryFunction, Op, Reduction, Update};
+use std::rc::Rc;
 
 impl Lowering<'_> {
     pub(super) fn gather_node(&mut self, call: &Call<'_>) -> Result<Act, String> {
@@ -45,10 +46,10 @@ impl Lowering<'_> {
     }
 
     /// Rows of a table that is a layer's weight.
-    fn embedding(&mut self, call: &Call<'_>, table: &Tensor, indices: &Act) -> Result<Act, String> {
+    fn embedding(&mut self, call: &Call<'_>, table: &Rc<Tensor>, indices: &Act) -> Result<Act, String> {
         let rows = table.dims[0];
         let features = table.len() / rows.max(1);
-        let weight = self.weight(table)?;
+        let weight = self.whole_weight(table)?;
         let op = Op::Embedding { rows, features };
         let name = call.layer_name(0);
         let value = self.builder.push(Some(name), op, vec![indices.value], vec![("weight", weight)])?;

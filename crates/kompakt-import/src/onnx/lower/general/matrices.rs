@@ -172,7 +172,12 @@ impl Lowering<'_> {
             groups: 1,
             bias: true,
         };
-        let y = self.builder.push(name, op, vec![image], vec![("weight", weight), ("bias", bias)])?;
+        let y = self.builder.push(
+            name,
+            op,
+            vec![image],
+            vec![("weight", weight.into()), ("bias", bias.into())],
+        )?;
         let y = self.shaped(y, vec![out, n])?;
         self.builder.transpose(y, vec![1, 0])
     }

@@ -72,7 +72,8 @@ impl Lowering<'_> {
             }
             self.n_parameters += (rows * (inputs + hidden + 2)) as u64;
             let op = Op::Recurrent { cell, hidden, reverse };
-            let params = vec![("weight", part(&r, rows * hidden)), ("bias", biases[rows..].to_vec())];
+            let params =
+                vec![("weight", part(&r, rows * hidden).into()), ("bias", biases[rows..].to_vec().into())];
             let name = (!node.name.is_empty()).then(|| format!("{}.state{d}", node.name));
             let y = self.builder.push(name.as_deref(), op, vec![gates, states[0], states[1]], params)?;
             made.push((y, cell, reverse));
