@@ -1,7 +1,7 @@
 //! The costs of the forms of a layer: tables for the planner's choice, one for each instruction set, next to
 //! its vectors (`arch`).
 //!
-//! `cargo bench -p kompakt-kernels --bench costs` measures and prints them. They are part of the program, and nothing is
+//! `cargo bench -p kompakt-bench --bench costs` measures and prints them. They are part of the program, and nothing is
 //! timed when a model is opened: the same file, options and instruction set always give the same plan, and so the same
 //! bits, on any machine. Choices compare numbers of one group, which come from one machine:
 //!

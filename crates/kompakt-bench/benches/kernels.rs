@@ -1,6 +1,6 @@
 //! Layers of the loader's benchmark networks, on each instruction set of the machine.
 //!
-//! `cargo bench -p kompakt-kernels` (throughput counts products of kept weights).
+//! `cargo bench -p kompakt-bench --bench kernels` (throughput counts products of kept weights).
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

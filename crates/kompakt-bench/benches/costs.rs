@@ -1,7 +1,7 @@
 //! The costs of the forms of a matrix on each instruction set of the machine: the numbers of the tables in
 //! `arch`, in picoseconds per unit, the minimum of many runs.
 //!
-//! `cargo bench -p kompakt-kernels --bench costs [-- INSTRUCTION_SET...]`
+//! `cargo bench -p kompakt-bench --bench costs [-- INSTRUCTION_SET...]`
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use kompakt_kernels::{

@@ -1,7 +1,7 @@
 //! Weights per second through the tier `smallest`, encoded and decoded, by density, levels and entropy.
 //!
 //! ```text
-//! cargo bench -p kompakt-entropy --bench smallest
+//! cargo bench -p kompakt-bench --bench smallest
 //! ```
 //!
 //! Throughput counts all weights, pruned ones too. One layer of 512 x 512, as a line, an image and kernels.

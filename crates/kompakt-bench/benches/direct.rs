@@ -1,7 +1,7 @@
 //! Weights per second through the tiers `direct` and `stream`: check, decode, encode, by density and levels.
 //!
 //! ```text
-//! cargo bench -p kompakt-entropy --bench direct
+//! cargo bench -p kompakt-bench --bench direct
 //! ```
 //!
 //! Throughput counts kept weights. One layer of 1024 x 1024.

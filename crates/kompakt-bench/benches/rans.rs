@@ -2,7 +2,7 @@
 //! alphabet.
 //!
 //! ```text
-//! cargo bench -p kompakt-entropy --bench rans
+//! cargo bench -p kompakt-bench --bench rans
 //! ```
 #![allow(missing_docs, reason = "criterion's macro makes a public function")]
 
