@@ -1,10 +1,12 @@
 //! The temporary files and folders that exist now.
 
+use crate::{PREFIX, SUFFIX};
 use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
+use tempfile::NamedTempFile;
 
 /// Files are made, renamed and removed with this lock held, so that [`remove_all`] misses none.
 static LIVE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
@@ -14,6 +16,17 @@ const TRIES: usize = 100;
 
 fn lock() -> MutexGuard<'static, Vec<PathBuf>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Something new in `folder`, under a name that nothing has there, made by `make`.
+///
+/// Errors: those of `make` as they are. What `tempfile` opens itself has the temporary name in its errors, which nobody
+/// has asked for.
+pub(crate) fn named<T>(
+    folder: &Path,
+    make: impl FnMut(&Path) -> io::Result<T>,
+) -> io::Result<NamedTempFile<T>> {
+    tempfile::Builder::new().prefix(PREFIX).suffix(SUFFIX).make_in(folder, make)
 }
 
 /// Creates something temporary and records its absolute path.

@@ -1,19 +1,15 @@
 //! A temporary folder, removed when it is no longer needed.
 
-use crate::{PREFIX, SUFFIX, folder_of, live};
+use crate::{folder_of, live};
 use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
-use tempfile::TempDir;
 
 /// A temporary folder. Removed with its content when dropped.
 #[derive(Debug)]
 pub struct Scratch {
-    /// Taken only on drop.
-    folder: Option<TempDir>,
-    /// Its path.
     path: PathBuf,
 }
 
@@ -30,10 +26,10 @@ impl Scratch {
 
     /// A new folder in `folder`.
     pub fn within(folder: &Path) -> io::Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX).suffix(SUFFIX);
-        let (made, path) = live::make(|| builder.tempdir_in(folder), TempDir::path)?;
-        Ok(Self { folder: Some(made), path })
+        // Kept at once: what drops it is below.
+        let made = || Ok(live::named(folder, |path| fs::create_dir(path))?.into_temp_path().keep()?);
+        let (_, path) = live::make(made, PathBuf::as_path)?;
+        Ok(Self { path })
     }
 
     /// Its path.
@@ -52,8 +48,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Some(folder) = self.folder.take() {
-            live::end(&self.path, || drop(folder));
-        }
+        // Nothing can be done about one that cannot be removed.
+        let _ = live::end(&self.path, || fs::remove_dir_all(&self.path));
     }
 }

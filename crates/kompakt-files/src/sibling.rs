@@ -1,6 +1,6 @@
 //! A file under construction, renamed into place at the end.
 
-use crate::{PREFIX, SUFFIX, folder_of, live};
+use crate::{folder_of, live};
 use std::{
     fs::File,
     io::{self, Write},
@@ -22,15 +22,8 @@ pub struct Sibling {
 impl Sibling {
     /// A new empty file beside `place`, with the permissions of any new file.
     pub fn of(place: &Path) -> io::Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX).suffix(SUFFIX);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // The umask still applies.
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let (file, path) = live::make(|| builder.tempfile_in(folder_of(place)), NamedTempFile::path)?;
+        let open = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
+        let (file, path) = live::make(|| live::named(folder_of(place), open), NamedTempFile::path)?;
         Ok(Self { file: Some(file), path, place: place.to_path_buf() })
     }
 

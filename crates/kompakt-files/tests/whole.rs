@@ -40,7 +40,25 @@ fn a_scratch_folder_goes_with_what_is_in_it() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_an_error() {
-    assert!(Sibling::of(Path::new("/no/such/folder/a")).is_err());
-    assert!(Scratch::beside(Path::new("/no/such/folder/a")).is_err());
+fn errors_are_the_systems_and_name_no_temporary_file() {
+    let place = Path::new("/no/such/folder/a");
+    for error in [Sibling::of(place).map(drop).unwrap_err(), Scratch::beside(place).map(drop).unwrap_err()] {
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        assert!(error.raw_os_error().is_some(), "{error}");
+        assert!(!error.to_string().contains(kompakt_files::PREFIX), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_and_folders_have_the_permissions_of_any_other() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (place, plain, inside) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("c"));
+    fs::write(&plain, "").unwrap();
+    fs::create_dir(&inside).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(Scratch::beside(&place).unwrap().path()), mode(&inside));
+    Sibling::of(&place).unwrap().persist().unwrap();
+    assert_eq!(mode(&place), mode(&plain));
 }
