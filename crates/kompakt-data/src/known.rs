@@ -13,7 +13,11 @@ pub(crate) enum Source {
     /// Files below one URL.
     Mirror { address: &'static str },
     /// Plain files below `inside` in a gzipped tar file at one URL.
-    Archive { address: &'static str, inside: &'static str },
+    Archive {
+        address: &'static str,
+        #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only what downloads unpacks"))]
+        inside: &'static str,
+    },
 }
 
 impl fmt::Display for Source {
