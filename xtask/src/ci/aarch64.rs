@@ -12,6 +12,13 @@ use std::process::Command;
 /// Crates whose tests run under emulation.
 const TESTED: [&str; 4] = ["kompakt-kernels", "kompakt-entropy", "kompakt-format", "kompakt-runtime"];
 
+/// What the tests ask of the libraries, beside the C library's features: both are then built with the same libraries.
+const SAME: [&str; 4] =
+    ["--package", "kompakt-testing", "--features", "kompakt-testing/networks,kompakt-runtime/default"];
+
+/// What the C library asks of the loader.
+const ITS_FEATURES: [&str; 2] = ["--features", "kompakt-runtime/default,kompakt-runtime/signatures"];
+
 /// Integration tests that are left out: what they measure is the emulator's memory, or they start programs.
 const LEFT_OUT: [&str; 2] = ["memory", "dependencies"];
 
@@ -35,10 +42,10 @@ pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
         cargo.env(cross.variable("RUNNER"), &runner);
         cargo
     };
-    calls.run(set_up(cross.cargo("build")).args(["--package", "kompakt-capi", "--lib"]))?;
+    calls.run(set_up(cross.cargo("build")).args(["--lib", "--package", "kompakt-capi"]).args(SAME))?;
     let tests = || -> Result<Command> {
         let mut cargo = set_up(cross.cargo("test"));
-        cargo.arg("--lib").args(TESTED.iter().flat_map(|name| ["--package", name]));
+        cargo.arg("--lib").args(ITS_FEATURES).args(TESTED.iter().flat_map(|name| ["--package", name]));
         cargo.args(integration_tests()?.iter().flat_map(|name| ["--test", name]));
         Ok(cargo)
     };
