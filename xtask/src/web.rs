@@ -31,7 +31,7 @@ const FEATURES: [&str; 6] = [
 /// Errors: no compiler for WebAssembly, no wasm-opt (Debian's `binaryen`), no Node, tests that fail.
 pub(crate) fn run() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
-    match Cross::find("wasm32-unknown-unknown") {
+    match Cross::find_or_source("wasm32-unknown-unknown") {
         Ok(_) => build(root, &mut Calls::default())?,
         Err(missing) => bail!(missing),
     }
@@ -44,7 +44,7 @@ pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
     let dist = root.join("web/dist");
     std::fs::create_dir_all(&dist).with_context(|| dist.display().to_string())?;
     for (name, features) in [("kompakt.wasm", "-simd128"), ("kompakt-simd.wasm", "+simd128")] {
-        let cross = Cross::find("wasm32-unknown-unknown").map_err(anyhow::Error::msg)?;
+        let cross = Cross::find_or_source("wasm32-unknown-unknown").map_err(anyhow::Error::msg)?;
         let has_source = cross.has_std_source();
         let cross = cross.flag(format!("-Ctarget-feature={features}"));
         let cross = if has_source { cross.flag("-Zunstable-options -Cpanic=immediate-abort") } else { cross };

@@ -9,7 +9,7 @@ use crate::{
     ci::{Calls, Cross, browser, cross_folder, modules, root, rust_lld},
     web,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::{
     path::{Path, PathBuf},
     process::Command,
@@ -53,7 +53,13 @@ pub(crate) fn run() -> Result<()> {
 
 /// `web/dist/webgpu`: the module, and what calls it.
 fn build(calls: &mut Calls) -> Result<()> {
-    let cross = Cross::find("wasm32-unknown-unknown").map_err(anyhow::Error::msg)?;
+    let cross = Cross::find("wasm32-unknown-unknown").map_err(|_| {
+        anyhow!(
+            "no standard library for browsers: `.ci/cross {} browsers` makes one on Debian, or `rustup target add \
+             wasm32-unknown-unknown`",
+            cross_folder().display()
+        )
+    })?;
     let linker = rust_lld().context("this machine's compiler comes without rust-lld")?;
     let bindgen = bindgen()?;
     let mut cargo = cross.cargo_with("rustc", "web");

@@ -13,7 +13,7 @@ use std::{path::PathBuf, process::Command};
 const LIMIT_S: &str = "300";
 
 pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
-    let cross = match Cross::find("wasm32-unknown-unknown") {
+    let cross = match Cross::find_or_source("wasm32-unknown-unknown") {
         Ok(cross) => cross,
         Err(missing) => return Ok(Outcome::NotTested(missing)),
     };

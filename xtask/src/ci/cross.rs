@@ -40,6 +40,16 @@ impl Cross {
         ))
     }
 
+    /// A compiler with the target's standard library, or with its source, for builds that compile it themselves; or what is
+    /// missing.
+    pub(crate) fn find_or_source(target: &'static str) -> Result<Self, String> {
+        Self::find(target).or_else(|missing| {
+            let unpacked = cross_folder().join("current");
+            let cross = Self { target, unpacked: unpacked.exists().then_some(unpacked), flags: Vec::new() };
+            if cross.has_std_source() { Ok(cross) } else { Err(missing) }
+        })
+    }
+
     /// Compiles with this flag too.
     pub(crate) fn flag(mut self, flag: impl Into<String>) -> Self {
         self.flags.push(flag.into());

@@ -12,7 +12,7 @@ use anyhow::Result;
 const LIMIT_S: &str = "900";
 
 pub(super) fn run(calls: &mut Calls) -> Result<Outcome> {
-    let wasi = match (Cross::find("wasm32-unknown-unknown"), Cross::find("wasm32-wasip1")) {
+    let wasi = match (Cross::find_or_source("wasm32-unknown-unknown"), Cross::find("wasm32-wasip1")) {
         (Ok(_), Ok(wasi)) => wasi,
         (Err(missing), _) | (_, Err(missing)) => return Ok(Outcome::NotTested(missing)),
     };

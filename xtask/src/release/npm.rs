@@ -17,7 +17,7 @@ console.log(label, probability.toFixed(6));
 
 pub(super) fn make(release: &Release) -> Result<PathBuf> {
     let mut calls = Calls::default();
-    match Cross::find("wasm32-unknown-unknown") {
+    match Cross::find_or_source("wasm32-unknown-unknown") {
         Ok(_) => crate::web::build(&release.root, &mut calls)?,
         Err(missing) => bail!(missing),
     }
