@@ -105,6 +105,7 @@ fn wheel(root: &Path) -> Result<()> {
     call(&python, strict.into_iter().chain([cache.as_os_str(), examples.as_os_str()]))?;
     let pyright = ["-m", "pyright", "--pythonpath"].map(OsStr::new);
     call(&python, pyright.into_iter().chain([python.as_os_str(), examples.as_os_str()]))?;
+    newest.end()?;
     let oldest = Environment::new(&root.join("target/bindings/oldest"))?;
     oldest.install(&OLDEST)?;
     oldest.reinstall(&wheel)?;
@@ -116,6 +117,7 @@ fn wheel(root: &Path) -> Result<()> {
         None,
         1,
     )?;
+    oldest.end()?;
     let name = wheel.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     crate::say(&format!(
         "{name}, {n_bytes} bytes: tests pass, and the examples in Python print what the loader says: {expected}"
@@ -141,7 +143,8 @@ fn on_ray(root: &Path) -> Result<()> {
         "test_a_client_that_is_no_node_gets_the_same_bytes",
     ];
     let tests = tests.map(|name| root.join(format!("crates/kompakt-py/tests/test_sweep.py::{name}")));
-    environment.test(&tests.each_ref().map(|p| &**p), program(root).as_deref(), 1)
+    environment.test(&tests.each_ref().map(|p| &**p), program(root).as_deref(), 1)?;
+    environment.end()
 }
 
 /// The program with the training engine, if it is built.

@@ -21,6 +21,7 @@ const SMALL: &[&str] = if cfg!(all(target_os = "linux", target_arch = "x86_64"))
 /// A virtual environment of Python.
 pub(crate) struct Environment {
     pub(crate) python: PathBuf,
+    folder: PathBuf,
 }
 
 impl Environment {
@@ -30,7 +31,17 @@ impl Environment {
         if !python.exists() {
             call("python3", [OsStr::new("-m"), "venv".as_ref(), folder.as_os_str()])?;
         }
-        Ok(Self { python })
+        Ok(Self { python, folder: folder.to_path_buf() })
+    }
+
+    /// No row needs it any more. Where the environment says `CI=true` it is removed: together they are larger than what is
+    /// compiled, and nobody runs a row again there.
+    pub(crate) fn end(self) -> Result<()> {
+        if std::env::var("CI").is_ok_and(|value| value == "true") {
+            let what = || format!("cannot remove {}", self.folder.display());
+            std::fs::remove_dir_all(&self.folder).with_context(what)?;
+        }
+        Ok(())
     }
 
     /// Installs packages from the registry.

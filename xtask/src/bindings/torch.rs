@@ -19,7 +19,8 @@ pub(super) fn run(root: &Path) -> Result<()> {
     let environment = Environment::new(&root.join("target/bindings/torch"))?;
     let tests = ["numpy", "onnx", "onnxscript", "pytest"];
     if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
-        environment.install(&["--no-deps", "torch>=2.2"])?;
+        // Not kept by pip too: it is 0.5 GB, and no other environment takes it.
+        environment.install(&["--no-cache-dir", "--no-deps", "torch>=2.2"])?;
         let script = root.join("xtask/src/bindings/no_gpu.py");
         let output = Command::new(&environment.python).arg(&script).arg("needs").output();
         let output = output.context("cannot start Python")?;
@@ -35,5 +36,6 @@ pub(super) fn run(root: &Path) -> Result<()> {
     environment.reinstall(&wheel)?;
     let tests = ["test_torch.py", "test_torch_references.py"];
     let tests = tests.map(|name| root.join("crates/kompakt-py/tests").join(name));
-    environment.test(&tests.each_ref().map(|path| &**path), None, 1)
+    environment.test(&tests.each_ref().map(|path| &**path), None, 1)?;
+    environment.end()
 }

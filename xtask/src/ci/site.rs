@@ -15,10 +15,11 @@ pub(super) fn build(calls: &mut Calls) -> Result<Outcome> {
     }
     let environment = Environment::new(&root().join("target/bindings/site"))?;
     environment.install(&["--requirement", &root().join("docs/requirements.txt").display().to_string()])?;
-    let mut mkdocs = Command::new(environment.python);
+    let mut mkdocs = Command::new(&environment.python);
     mkdocs
         .args(["-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir"])
         .arg(root().join("target/site"));
     calls.run(mkdocs.env("NO_MKDOCS_2_WARNING", "1").current_dir(root()))?;
+    environment.end()?;
     Ok(Outcome::Held)
 }
