@@ -3,7 +3,13 @@
 //! What is compared are the [answers](crate::answers) before a final softmax or sigmoid. Agreement here promises nothing for
 //! real inputs; but a result that disagrees here is wrong.
 
-use crate::{answers, error::CompressError, images::Images, network};
+use crate::{
+    answers,
+    error::CompressError,
+    images::Images,
+    network,
+    recognised::{Characters, Recognised},
+};
 use kompakt_graph::Graph;
 use kompakt_model::{CheckpointError, Model};
 
@@ -23,6 +29,8 @@ pub struct Blind {
     /// Squared difference of the answers to synthetic inputs relative to their energy around their mean, of the output where it
     /// is largest; `None` where the answers do not depend on the inputs, or are not numbers.
     pub difference: Option<f64>,
+    /// Where pictures become a list of scores, as in a recogniser of text: what is read of synthetic inputs.
+    pub characters: Option<Characters>,
 }
 
 /// How many inputs are compared.
@@ -38,6 +46,8 @@ pub(crate) struct Judge {
     unknown: Vec<String>,
     /// One list for each answer.
     original: Vec<Vec<f32>>,
+    /// For each answer how it is read as text, where it may be text.
+    texts: Vec<Option<Recognised>>,
 }
 
 impl Judge {
@@ -45,8 +55,14 @@ impl Judge {
     ///
     /// Errors: a model that cannot be run.
     pub(crate) fn new(original: &Model, inputs: Images, unknown: Vec<String>) -> Result<Self, CompressError> {
+        let graph = &original.graph;
+        let is_picture =
+            |shape: &[usize]| matches!(shape, [lead @ .., 1 | 3, _, _] if lead.iter().all(|&d| d == 1));
+        let of_picture = matches!(graph.inputs(), [input] if is_picture(&input.shape));
+        let text = |&value: &usize| Recognised::new(graph.shape(value)).filter(|_| of_picture);
+        let texts = answers::answers(graph).iter().map(text).collect();
         let original = of(original, &inputs)?;
-        Ok(Self { inputs, unknown, original })
+        Ok(Self { inputs, unknown, original, texts })
     }
 
     /// Compares a network with the original.
@@ -55,6 +71,10 @@ impl Judge {
     pub(crate) fn compare(&self, result: &Model) -> Result<Blind, CompressError> {
         let (found, n) = (of(result, &self.inputs)?, self.inputs.n);
         let mut worst: Option<f64> = None;
+        let texts = self.texts.iter().zip(&found).zip(&self.original);
+        let characters = texts
+            .filter_map(|((text, found), original)| Some(text.as_ref()?.changed(found, original)))
+            .max_by_key(|characters| characters.n_changed);
         for (a, b) in self.original.iter().zip(&found) {
             let square: f64 = a.iter().map(|v| f64::from(*v).powi(2)).sum();
             let zero = vec![0.0; a.len()];
@@ -67,7 +87,7 @@ impl Judge {
             let found = if found.is_finite() { found } else { f64::INFINITY };
             worst = Some(worst.map_or(found, |worst| worst.max(found)));
         }
-        Ok(Blind { unknown: self.unknown.clone(), difference: worst })
+        Ok(Blind { unknown: self.unknown.clone(), difference: worst, characters })
     }
 }
 

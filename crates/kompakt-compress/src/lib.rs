@@ -85,7 +85,7 @@ pub use lossless::without_loss;
 pub use metric::Metric;
 pub use network::{answers, n_classes, output_shape, packed, runnable};
 pub use paired::{Paired, no_better_than_chance};
-pub use recognised::Recognised;
+pub use recognised::{Characters, Recognised};
 pub use report::{LayerReport, table};
 pub use sanity::{check_after, check_before, check_file, doubts};
 pub use scan::{LayerScan, SHOWN, Scan, ScanPoint, sense};

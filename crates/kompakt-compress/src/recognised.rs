@@ -9,6 +9,15 @@
 /// The class that stands for no character: the first, as in the recognisers of PaddleOCR and ddddocr.
 const BLANK: usize = 0;
 
+/// Characters that two networks see in the same images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Characters {
+    /// Places where one of them sees a character.
+    pub n: usize,
+    /// Those where the other sees another, or none.
+    pub n_changed: usize,
+}
+
 /// How many images are read alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recognised {
@@ -38,6 +47,16 @@ impl Recognised {
         }
     }
 
+    /// Places that either reads as a character, and those of them that it reads otherwise; both `[n, time, classes]`.
+    pub(crate) fn changed(&self, answers: &[f32], original: &[f32]) -> Characters {
+        let rows = answers.chunks_exact(self.classes).zip(original.chunks_exact(self.classes));
+        let both = rows.map(|(a, b)| (likeliest(a), likeliest(b))).filter(|pair| *pair != (BLANK, BLANK));
+        both.fold(Characters::default(), |found, (a, b)| Characters {
+            n: found.n + 1,
+            n_changed: found.n_changed + usize::from(a != b),
+        })
+    }
+
     /// What each image is read as; `scores` `[n, time, classes]`.
     pub(crate) fn texts(&self, scores: &[f32]) -> Vec<Vec<usize>> {
         scores.chunks_exact(self.time * self.classes).map(|scores| text(scores, self.classes)).collect()
@@ -51,12 +70,15 @@ impl Recognised {
 
 /// The classes of the text, of scores `[time, classes]`.
 fn text(scores: &[f32], classes: usize) -> Vec<usize> {
-    let likeliest =
-        |row: &[f32]| row.iter().enumerate().fold(0, |best, (i, v)| if *v > row[best] { i } else { best });
     let mut path: Vec<usize> = scores.chunks_exact(classes).map(likeliest).collect();
     path.dedup();
     path.retain(|&class| class != BLANK);
     path
+}
+
+/// The class of the largest score; the first of equal ones.
+fn likeliest(row: &[f32]) -> usize {
+    row.iter().enumerate().fold(0, |best, (i, v)| if *v > row[best] { i } else { best })
 }
 
 #[cfg(test)]
@@ -65,6 +87,13 @@ mod tests {
 
     fn scores(path: &[usize]) -> Vec<f32> {
         path.iter().flat_map(|&class| (0..5).map(move |i| if i == class { 0.9 } else { 0.1 })).collect()
+    }
+
+    #[test]
+    fn blanks_are_no_characters_that_change() {
+        let found = Recognised::new(&[8, 5]).unwrap();
+        let (a, b) = ([0, 3, 3, 1, 0, 2, 2, 2], [0, 3, 1, 1, 0, 2, 2, 0]);
+        assert_eq!(found.changed(&scores(&a), &scores(&b)), Characters { n: 6, n_changed: 2 });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Checks before and after compression, so that a network is never ruined silently.
 
 use crate::{
-    blind::AIMED,
+    blind::{AIMED, Blind},
     error::CompressError,
     images::Images,
     metric::Metric,
@@ -18,6 +18,10 @@ const RUINED: f64 = 1.0;
 /// and one that is doubtful in a file of a given size.
 const UNLIKE: f64 = 0.25;
 const DOUBTFUL: f64 = 0.1;
+/// The share of characters that may become others: of a line of ten, one in five is then misread.
+const MISREAD: f64 = 0.02;
+/// Fewer characters tell nothing.
+const FEW: usize = 30;
 /// The share of answers on which the original and the result may always disagree.
 const DISAGREEMENT: f64 = 0.05;
 
@@ -148,6 +152,14 @@ pub fn doubts(outcome: &Outcome, target: Target) -> Option<String> {
             100.0 * difference,
             100.0 * aimed
         ),
+        Some(_) if blind.characters.is_some_and(|found| found.n < FEW) => {
+            "if it reads text, there is hardly any in the synthetic inputs, so that nothing tells how many characters become others"
+                .into()
+        }
+        Some(_) if misread(blind) > MISREAD => format!(
+            "if it reads text, {:.1} % of the characters that it sees in synthetic inputs become others",
+            100.0 * misread(blind)
+        ),
         None => "its answers to synthetic inputs do not depend on them, or are not numbers".into(),
         Some(_) if !blind.unknown.is_empty() => format!(
             "what kind of numbers {} takes cannot be told from the network, so that the synthetic ones may be unlike real ones",
@@ -160,6 +172,11 @@ pub fn doubts(outcome: &Outcome, target: Target) -> Option<String> {
     ))
 }
 
+/// The share of characters in synthetic inputs that become others.
+fn misread(blind: &Blind) -> f64 {
+    blind.characters.map_or(0.0, |found| found.n_changed as f64 / found.n.max(1) as f64)
+}
+
 /// Reads a written file back, as any reader would.
 ///
 /// Errors: it cannot be read, which is a bug in this software.
@@ -170,7 +187,7 @@ pub fn check_file(packed: &[u8]) -> Result<(), CompressError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blind::Blind;
+    use crate::recognised::Characters;
 
     fn outcome(noise: f64, paired: Option<Paired>) -> Outcome {
         Outcome { noise, paired, ..Outcome::default() }
@@ -200,7 +217,11 @@ mod tests {
     fn without_images_synthetic_inputs_judge() {
         let blind = |difference: Option<f64>, unknown: &[&str]| Outcome {
             noise: 0.005,
-            blind: Some(Blind { unknown: unknown.iter().map(ToString::to_string).collect(), difference }),
+            blind: Some(Blind {
+                unknown: unknown.iter().map(ToString::to_string).collect(),
+                difference,
+                ..Blind::default()
+            }),
             ..Outcome::default()
         };
         let (noise, bytes) = (Target::Noise(0.005), Target::Bytes(1000));
@@ -215,6 +236,14 @@ mod tests {
         assert!(says(&blind(None, &[]), noise, "do not depend on them"));
         assert!(says(&blind(Some(0.2), &[]), bytes, "--data"));
         assert_eq!(doubts(&blind(Some(0.01), &[]), noise), None);
+        let mut reader = blind(Some(0.01), &[]);
+        let mut reads = |n, n_changed| {
+            reader.blind.as_mut().unwrap().characters = Some(Characters { n, n_changed });
+            doubts(&reader, noise)
+        };
+        assert_eq!(reads(200, 3), None);
+        assert!(reads(200, 10).unwrap().contains("5.0 % of the characters"));
+        assert!(reads(20, 0).unwrap().contains("hardly any"));
         assert_eq!(doubts(&outcome(0.005, agreeing(900)), noise), None);
     }
 
