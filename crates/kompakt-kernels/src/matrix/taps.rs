@@ -183,11 +183,8 @@ impl TapMatrix {
         assert!(!self.by_block, "rows are added to a matrix that was made whole");
         let Self { layout, starts, idx, .. } = self;
         layout.check(cols);
-        for (block, part) in layout.cut(cols) {
-            idx.extend(part.iter().map(|&c| layout.index(block, c)));
-            assert!(u32::try_from(idx.len()).is_ok(), "more than 2^32 entries");
-            starts.push(idx.len() as u32);
-        }
+        layout.append(cols, idx, |n| starts.push(n as u32));
+        assert!(u32::try_from(idx.len()).is_ok(), "more than 2^32 entries");
         match (&mut self.weights, weights) {
             (TapWeights::Codes(all, _), RowWeights::Codes(codes)) => all.extend_from_slice(codes),
             (TapWeights::Values(all), RowWeights::Values(values)) => all.extend_from_slice(values),
@@ -225,7 +222,7 @@ impl TapMatrix {
     /// A row's weights, zeros among them. Panics: unless columns follow each other and lie in one block.
     #[inline(always)]
     pub(crate) fn spread_row(&self, row: usize, to: &mut [f32]) {
-        assert!(self.layout.offsets.is_none() && self.layout.n_blocks() == 1, "a layout of one block");
+        assert!(self.layout.places.is_none() && self.layout.n_blocks() == 1, "a layout of one block");
         let entries = self.starts[row] as usize..self.starts[row + 1] as usize;
         match &self.weights {
             TapWeights::Codes(codes, book) => {
