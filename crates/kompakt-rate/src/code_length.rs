@@ -10,6 +10,7 @@
 //! ignores most of what the real coder exploits; the caller measures real files now and then and rescales.
 
 use crate::{
+    blocks::Blocks,
     layer::{Geometry, SparseLayer},
     net::Net,
 };
@@ -31,7 +32,8 @@ impl CodeLengths {
         let layers = net.geometry.iter().zip(&net.layers);
         let of_connections: Vec<Vec<f32>> = layers
             .map(|(geometry, layer)| {
-                let counts = Counts::of(geometry, layer);
+                let blocks = Blocks::of(net.block, geometry);
+                let counts = Counts::of(geometry, layer, blocks);
                 let levels = of_levels(layer);
                 let rows = layer.row_of();
                 (0..layer.len())
@@ -40,14 +42,17 @@ impl CodeLengths {
                             if levels.is_empty() { level_bits } else { levels[usize::from(layer.code[i])] };
                         let row = rows[i] as usize;
                         let bias = BIAS_BITS / layer.row(row).len() as f32;
-                        counts.bits(row, layer.column[i] as usize, true) + level + bias
+                        let block = blocks.of_column(layer.column[i] as usize);
+                        // A block has one flag.
+                        let flag = counts.bits(row, block, true) / blocks.columns(block).count() as f32;
+                        flag + level + bias
                     })
                     .collect()
             })
             .collect();
-        let n = net.n_connections() as f64;
+        let n = net.n_blocks() as f64;
         let connections: f64 = of_connections.iter().flatten().map(|&b| f64::from(b)).sum();
-        // The empty positions cost 1 / ln 2 bits per connection, where they are many.
+        // The empty positions cost 1 / ln 2 bits per block, where they are many.
         let total = connections + n * std::f64::consts::LOG2_E;
         Self { of_connections, total }
     }
@@ -61,7 +66,7 @@ pub(crate) fn of_levels(layer: &SparseLayer) -> Vec<f32> {
     counts.iter().map(|c| (total / c).log2()).collect()
 }
 
-/// Counts of rows and columns.
+/// Counts of rows and columns, in blocks.
 pub(crate) struct Counts {
     rows: Vec<f32>,
     columns: Vec<f32>,
@@ -71,15 +76,19 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn of(geometry: &Geometry, layer: &SparseLayer) -> Self {
-        let rows = (0..layer.rows()).map(|r| layer.row(r).len() as f32).collect();
-        let mut columns = vec![0.0; geometry.cols()];
-        layer.column.iter().for_each(|&c| columns[c as usize] += 1.0);
-        let around = around(&columns, geometry.grid);
-        Self { rows, columns, around, all: layer.len().max(1) as f32 }
+    pub(crate) fn of(geometry: &Geometry, layer: &SparseLayer, blocks: Blocks) -> Self {
+        let is_first = |column: &&u32| blocks.is_first(**column as usize);
+        let count = |row| layer.column[layer.row(row)].iter().filter(is_first).count() as f32;
+        let rows: Vec<f32> = (0..layer.rows()).map(count).collect();
+        let mut columns = vec![0.0; blocks.in_row()];
+        let firsts = layer.column.iter().filter(is_first);
+        firsts.for_each(|&c| columns[blocks.of_column(c as usize)] += 1.0);
+        let around = if blocks.are_single() { around(&columns, geometry.grid) } else { Vec::new() };
+        let all = rows.iter().sum::<f32>().max(1.0);
+        Self { rows, columns, around, all }
     }
 
-    /// Bits to signal that there is a connection; `is_in`: it is one of those counted.
+    /// Bits to signal that there is a block; `is_in`: it is one of those counted.
     pub(crate) fn bits(&self, row: usize, column: usize, is_in: bool) -> f32 {
         let own = f32::from(u8::from(is_in));
         let in_row = self.rows[row] - own + 0.4;

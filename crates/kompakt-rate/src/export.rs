@@ -5,7 +5,7 @@ use crate::{
     layer::{Geometry, SparseLayer},
     net::Net,
 };
-use kompakt_model::{Block, Model, Numbers, Parameter};
+use kompakt_model::{Model, Numbers, Parameter};
 use kompakt_pack::{InMemory, Options, write_to};
 use kompakt_prune::{Removed, remove_dead_units};
 
@@ -24,7 +24,7 @@ pub(crate) fn export(
         let bias = Parameter::dense(vec![geometry.rows()], layer.bias_value.clone());
         model.parameters.insert(format!("{}.bias", geometry.name), bias);
     }
-    let removed = remove_dead_units(&mut model, Block::SINGLE)?;
+    let removed = remove_dead_units(&mut model, net.block)?;
     for ((geometry, layer), &bias_step) in net.geometry.iter().zip(&net.layers).zip(bias_steps) {
         let weight = format!("{}.weight", geometry.name);
         if let Some(dense) = model.parameters.get(&weight) {

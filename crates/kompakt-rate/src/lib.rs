@@ -17,6 +17,7 @@
 //! Sources: Han 2015 (pruning, sharing, centroids by summed gradients); Evci 2020 (connections that come back);
 //! Hinton 2015 (distillation); Choi 2016 (curvature-weighted, entropy-constrained levels).
 
+mod blocks;
 mod cells;
 mod code_length;
 mod conv;

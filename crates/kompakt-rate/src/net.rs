@@ -7,6 +7,7 @@
 //! Networks with padding, adds or average pools run by [`Stages`] instead.
 
 use crate::{
+    blocks::Blocks,
     error::RateError,
     lanes::{Lanes, zero},
     layer::{Geometry, Probe, SparseLayer, clear},
@@ -14,7 +15,7 @@ use crate::{
     residual::Stages,
 };
 use kompakt_graph::{Graph, Op, Padding};
-use kompakt_model::Model;
+use kompakt_model::{Block, Model};
 
 /// The operation of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub(crate) struct Net {
     /// Those of a network of framed images, which is no chain.
     pub(crate) stages: Option<Stages>,
     pub(crate) n_inputs: usize,
+    /// What lives and dies together.
+    pub(crate) block: Block,
 }
 
 /// Memory of one pass over `8 K` examples.
@@ -98,7 +101,7 @@ impl Net {
         });
         let layers = layers.collect();
         let n_inputs = model.graph.inputs()[0].shape.iter().product();
-        let mut net = Self { geometry, layers, steps, stages, n_inputs };
+        let mut net = Self { geometry, layers, steps, stages, n_inputs, block: Block::SINGLE };
         net.refresh();
         Ok(net)
     }
@@ -106,8 +109,10 @@ impl Net {
     /// Recomputes what derives from the connections.
     pub(crate) fn refresh(&mut self) {
         let last = self.layers.len() - 1;
+        // A unit that says the same for all inputs stays where a block reads it.
+        let stay = self.stages.is_some() || !self.block.is_single();
         for (i, (layer, geometry)) in self.layers.iter_mut().zip(&self.geometry).enumerate() {
-            layer.refresh(geometry, i == last || self.stages.is_some());
+            layer.refresh(geometry, i == last || stay);
         }
         if let Some(stages) = &mut self.stages {
             stages.refresh(&self.geometry, &self.layers);
@@ -116,6 +121,14 @@ impl Net {
 
     pub(crate) fn n_connections(&self) -> usize {
         self.layers.iter().map(SparseLayer::len).sum()
+    }
+
+    pub(crate) fn n_blocks(&self) -> usize {
+        let of = |(geometry, layer): (&Geometry, &SparseLayer)| {
+            let blocks = Blocks::of(self.block, geometry);
+            layer.column.iter().filter(|&&column| blocks.is_first(column as usize)).count()
+        };
+        self.geometry.iter().zip(&self.layers).map(of).sum()
     }
 
     pub(crate) fn n_classes(&self) -> usize {

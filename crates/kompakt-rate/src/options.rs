@@ -1,6 +1,7 @@
 //! Options of rate-aware training.
 
 use crate::{error::RateError, loss::Distillation, supply::BLOCK};
+use kompakt_model::Block;
 
 /// Options of rate-aware training.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Options {
     pub first_density: Vec<f64>,
     /// Units that each hidden layer keeps at the start, the strongest; empty: all of them.
     pub first_units: Vec<usize>,
+    /// What is kept or dropped together.
+    pub block: Block,
     /// Levels per layer; one entry for all layers or one each.
     pub levels: Vec<usize>,
     /// Bits of a level on its grid.

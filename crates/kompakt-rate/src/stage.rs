@@ -53,7 +53,9 @@ pub fn run(
     say: &mut dyn FnMut(&str),
     tell: &mut dyn FnMut(&Report),
 ) -> Result<Outcome, RateError> {
-    let net = Net::of_model(model)?;
+    let mut net = Net::of_model(model)?;
+    net.block = options.block;
+    net.refresh();
     options.check(net.layers.len())?;
     if net.stages.is_some() && !options.first_units.is_empty() {
         let problem = "a number of units to begin with is for chains of layers; this network has other paths"

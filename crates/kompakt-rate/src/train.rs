@@ -8,6 +8,7 @@
 //! ```
 
 use crate::{
+    blocks::Blocks,
     code_length::CodeLengths,
     error::RateError,
     export::{export, packed_bytes},
@@ -134,6 +135,10 @@ impl Run<'_> {
         for (i, layer) in net.layers.iter_mut().enumerate() {
             let share = self.options.first_density_of(i);
             let n = ((layer.len() as f64 * share).ceil() as usize).max(64).min(layer.len());
+            if !net.block.is_single() {
+                Blocks::of(net.block, &net.geometry[i]).keep_largest(layer, n);
+                continue;
+            }
             let mut sizes: Vec<f32> = layer.weight.latent.iter().map(|w| w.abs()).collect();
             if n < sizes.len() {
                 sizes.sort_by(|a, b| b.total_cmp(a));

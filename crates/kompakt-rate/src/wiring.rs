@@ -9,8 +9,12 @@
 //! The curvature of a connection is the mean square of its gradient (the empirical Fisher information); of a
 //! missing one, the product of the mean squares of its input and of its output's gradient. Rows that read
 //! nothing become part of the biases after them; rows that nothing reads are removed.
+//!
+//! Where connections live and die in [`Blocks`], the worth of a block is that of all of its connections, and so are its bits: one
+//! flag, and a level each.
 
 use crate::{
+    blocks::{Blocks, Kept},
     code_length::{CodeLengths, Counts},
     layer::{Probe, SparseLayer},
     net::Net,
@@ -19,7 +23,7 @@ use crate::{
 /// The outcome of a change of the connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Change {
-    /// The price of a bit: a tenth of the remaining connections are worth less for each of theirs.
+    /// The price of a bit: a tenth of the remaining blocks are worth less for each of theirs.
     pub(crate) price: f32,
     pub(crate) n_died: usize,
     pub(crate) n_grown: usize,
@@ -51,40 +55,52 @@ pub(crate) fn rewire(
     let level_bits = budget.level_bits;
     let last = net.layers.len() - 1;
     let lengths = CodeLengths::of(net, level_bits);
-    let mut worth: Vec<(f32, u32, u32)> = Vec::with_capacity(net.n_connections());
+    let kept: Vec<Kept> =
+        net.layers.iter().zip(&net.geometry).map(|(l, g)| Blocks::of(net.block, g).kept(l)).collect();
+    let mut worth: Vec<(f32, u32, &[u32])> = Vec::with_capacity(net.n_blocks());
     for (l, (layer, bits)) in net.layers.iter().zip(&lengths.of_connections).enumerate() {
         let unit_bits = if l == last { 0.0 } else { budget.unit_bits };
-        for row in 0..layer.rows() {
-            let part_of_unit = unit_bits / layer.row(row).len() as f32;
-            for i in layer.row(row) {
+        let rows = layer.row_of();
+        for block in kept[l].iter() {
+            let (mut gain, mut price) = (0.0, 0.0);
+            for i in block.iter().map(|&i| i as usize) {
                 let w = layer.weight.latent[i];
                 let curvature = layer.weight.second[i] * batch as f32;
-                let price = bits[i] + part_of_unit;
-                worth.push((0.5 * curvature * w * w / price, l as u32, i as u32));
+                gain += 0.5 * curvature * w * w;
+                price += bits[i] + unit_bits / layer.row(rows[i] as usize).len() as f32;
             }
+            worth.push((gain / price, l as u32, block));
         }
     }
-    worth.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    // Blocks of a layer are told apart by their first connection.
+    worth.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2[0]).cmp(&(b.1, b.2[0]))));
     let new = growth.map_or_else(Vec::new, |(probes, n)| candidates(net, probes, n, level_bits));
     let new_bits: f64 = new.iter().map(|c| f64::from(c.bits) + std::f64::consts::LOG2_E).sum();
-    change.n_grown = new.len();
+    change.n_grown = new.iter().map(|c| c.connections.len()).sum();
     let mut keep: Vec<Vec<bool>> = net.layers.iter().map(|layer| vec![true; layer.len()]).collect();
     let mut total = lengths.total + new_bits;
-    for &(_, layer, i) in &worth {
+    let mut n_dead_blocks = 0;
+    for &(_, layer, block) in &worth {
         if total <= budget.bits {
             break;
         }
-        let (layer, i) = (layer as usize, i as usize);
-        keep[layer][i] = false;
-        total -= f64::from(lengths.of_connections[layer][i]) + std::f64::consts::LOG2_E;
-        change.n_died += 1;
+        let mut bits = 0.0;
+        for i in block.iter().map(|&i| i as usize) {
+            keep[layer as usize][i] = false;
+            bits += f64::from(lengths.of_connections[layer as usize][i]);
+        }
+        total -= bits + std::f64::consts::LOG2_E;
+        change.n_died += block.len();
+        n_dead_blocks += 1;
     }
     // The tenth part of what remains: those just added are among the least, whatever they will be worth.
-    let n_left = worth.len() - change.n_died;
-    change.price = worth.get(change.n_died + n_left / 10).map_or(0.0, |w| w.0);
+    let n_left = worth.len() - n_dead_blocks;
+    change.price = worth.get(n_dead_blocks + n_left / 10).map_or(0.0, |w| w.0);
     for (l, keep) in keep.iter().enumerate() {
-        let mine: Vec<(u32, u32, f32)> =
-            new.iter().filter(|c| c.layer == l).map(|c| (c.row, c.column, c.latent)).collect();
+        let mine = new.iter().filter(|c| c.layer == l);
+        let mine: Vec<(u32, u32, f32)> = mine
+            .flat_map(|c| c.connections.iter().map(|&(column, latent)| (c.row, column, latent)))
+            .collect();
         net.layers[l].rewire(keep, &mine);
     }
     settle_units(net);
@@ -92,48 +108,62 @@ pub(crate) fn rewire(
     change
 }
 
-/// A missing connection.
+/// A missing block.
 struct Candidate {
     promise: f32,
     bits: f32,
     layer: usize,
     row: u32,
-    column: u32,
-    /// Its initial value: next to nothing, in the direction that decreases the loss.
-    latent: f32,
+    block: u32,
+    /// Columns and initial values: next to nothing, in the direction that decreases the loss.
+    connections: Vec<(u32, f32)>,
 }
 
-/// The `n` most promising missing connections.
+/// The most promising missing blocks, of about `n` connections.
 fn candidates(net: &Net, probes: &[Probe], n: usize, level_bits: f32) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = Vec::new();
     for (l, ((layer, geometry), probe)) in net.layers.iter().zip(&net.geometry).zip(probes).enumerate() {
-        let counts = Counts::of(geometry, layer);
+        let blocks = Blocks::of(net.block, geometry);
+        let counts = Counts::of(geometry, layer, blocks);
         let cols = geometry.cols();
         let mean_column = probe.of_column.iter().sum::<f32>() / cols as f32;
         let mean_row = probe.of_row.iter().sum::<f32>() / layer.live.len().max(1) as f32;
         for &row in &layer.live {
-            let mut own = layer.column[layer.row(row as usize)].iter().peekable();
+            let mut is_there = vec![false; blocks.in_row()];
+            let own = &layer.column[layer.row(row as usize)];
+            own.iter().for_each(|&column| is_there[blocks.of_column(column as usize)] = true);
             let gradients = &probe.gradient[row as usize * cols..][..cols];
-            for (column, gradient) in gradients.iter().enumerate() {
-                if own.next_if(|&&c| c as usize == column).is_some() || *gradient == 0.0 {
-                    continue;
-                }
+            let promise_of = |column: usize| {
                 let flow = (probe.of_column[column] + 0.05 * mean_column)
                     * (probe.of_row[row as usize] + 0.05 * mean_row);
-                let bits = counts.bits(row as usize, column, false) + level_bits;
-                let promise = gradient * gradient / flow.max(1e-30) / bits;
-                let latent = -1e-4 * gradient.signum();
-                found.push(Candidate { promise, bits, layer: l, row, column: column as u32, latent });
+                gradients[column] * gradients[column] / flow.max(1e-30)
+            };
+            for block in (0..is_there.len()).filter(|&block| !is_there[block]) {
+                if blocks.columns(block).all(|column| gradients[column] == 0.0) {
+                    continue;
+                }
+                let n_levels = blocks.columns(block).count() as f32;
+                let bits = counts.bits(row as usize, block, false) + n_levels * level_bits;
+                let promise = blocks.columns(block).map(promise_of).fold(0.0, |sum, p| sum + p) / bits;
+                let (block, connections) = (block as u32, Vec::new());
+                found.push(Candidate { promise, bits, layer: l, row, block, connections });
             }
         }
     }
-    let n = n.min(found.len());
+    let n = n.div_ceil(net.block.n_inputs()).min(found.len());
     if n > 0 {
         found.select_nth_unstable_by(n - 1, |a, b| {
-            b.promise.total_cmp(&a.promise).then((a.layer, a.row, a.column).cmp(&(b.layer, b.row, b.column)))
+            b.promise.total_cmp(&a.promise).then((a.layer, a.row, a.block).cmp(&(b.layer, b.row, b.block)))
         });
     }
     found.truncate(n);
+    for candidate in &mut found {
+        let geometry = &net.geometry[candidate.layer];
+        let gradients = &probes[candidate.layer].gradient[candidate.row as usize * geometry.cols()..];
+        let columns = Blocks::of(net.block, geometry).columns(candidate.block as usize);
+        candidate.connections =
+            columns.map(|column| (column as u32, -1e-4 * gradients[column].signum())).collect();
+    }
     found
 }
 
@@ -184,7 +214,9 @@ fn settle_units(net: &mut Net) {
             net.layers[l + 1].column.iter().for_each(|&c| is_read[c as usize / spread] = true);
             let is_empty = |r: usize| net.layers[l].row(r).is_empty();
             let unread: Vec<bool> = (0..n_rows).map(|r| !is_read[r] && !is_empty(r)).collect();
-            let constant: Vec<bool> = (0..n_rows).map(|r| is_read[r] && is_empty(r)).collect();
+            // The connections of one that a block reads stay: a part of a block would go.
+            let may_fold = net.block.is_single();
+            let constant: Vec<bool> = (0..n_rows).map(|r| may_fold && is_read[r] && is_empty(r)).collect();
             if unread.contains(&true) {
                 has_changed = true;
                 let rows = net.layers[l].row_of();

@@ -4,7 +4,7 @@
 
 use kompakt_data::{Augmentation, Split, load};
 use kompakt_graph::{Graph, Input, Node, Op, Padding, Pair, networks};
-use kompakt_model::{Model, Parameter};
+use kompakt_model::{Block, Model, Parameter};
 use kompakt_rate::{Data, Distillation, Options, Outcome, RateError, Report, run};
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -65,6 +65,7 @@ fn options(target_bytes: u64) -> Options {
         learning_rate: 3e-3,
         first_density: vec![0.3],
         first_units: Vec::new(),
+        block: Block::SINGLE,
         unit_bits: 0.0,
         levels: vec![6],
         level_bits: 7,
@@ -108,6 +109,37 @@ fn the_size_asked_for_is_the_size_that_is_reached() {
         for (name, parameter) in model.in_order().filter(|(name, _)| name.ends_with("weight")) {
             let Parameter::Shared { codebook, .. } = parameter else { panic!("{name} is not shared") };
             assert!(codebook.len() <= 6);
+        }
+    }
+}
+
+/// Chains and networks of images; a pruned network too, whose blocks are completed.
+#[test]
+fn blocks_live_and_die_whole() {
+    let block = Block::of_inputs(4).unwrap();
+    let mut pruned = mlp();
+    let weights = pruned.parameters.iter_mut().filter(|(name, _)| name.ends_with("weight"));
+    for (_, weight) in weights {
+        let mut values = weight.to_f32();
+        values.iter_mut().enumerate().filter(|(i, _)| i % 3 > 0).for_each(|(_, value)| *value = 0.0);
+        *weight = Parameter::dense(weight.shape().to_vec(), values);
+    }
+    let lenet = network(networks::lenet5(&[1, 28, 28], 10).unwrap());
+    let residual = network(self::block());
+    for (mut model, target, steps, density, error) in [
+        (mlp(), 1200, 1500, 0.3, 0.2),
+        (pruned, 1200, 600, 0.3, 0.3),
+        (lenet, 4000, 300, 0.3, 0.4),
+        (residual, 420, 600, 1.0, 0.6),
+    ] {
+        let options = Options { block, steps, every: 30, first_density: vec![density], ..options(target) };
+        let outcome = train(&mut model, &options, data(&[], None), &mut |_| ());
+        let (bytes, found) = (outcome.report.bytes, outcome.report.validation_error.unwrap());
+        assert!(bytes * 20 <= target * 21 && bytes * 20 >= target * 16, "{bytes} bytes for {target}");
+        assert!(found < error, "{target}: {found}");
+        for (name, parameter) in model.in_order().filter(|(name, _)| name.ends_with("weight")) {
+            let mask: Vec<bool> = parameter.to_f32().iter().map(|value| *value != 0.0).collect();
+            assert!(block.divides(parameter.shape(), &mask), "{name} of {target}");
         }
     }
 }

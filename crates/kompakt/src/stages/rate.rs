@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use kompakt_data::{Augmentation, Dataset, Split, load};
-use kompakt_model::{Model, ModelFile, StageRecord, fold_batch_norm};
+use kompakt_model::{Block, Model, ModelFile, StageRecord, fold_batch_norm};
 use kompakt_rate::{Data, Distillation, Options, Outcome, RateError, Report, run};
 use std::{
     fs::File,
@@ -101,6 +101,10 @@ pub struct Args {
     /// Part of the connections that may come in at a change, at the start
     #[arg(long, value_name = "0..1", default_value_t = 0.1, help_heading = "Connections")]
     pub regrow: f64,
+    /// Connections that live and die together: 1x4 is one output by four inputs, or four input channels at one place of the kernel
+    /// (1x2, 1x4, 1x8). Layers multiplied with 8 bits skip blocks of 1x4
+    #[arg(long, value_name = "1xN", default_value = "1x1", help_heading = "Connections")]
+    pub block: Block,
     /// Levels a layer: one number, or one a layer
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "8", help_heading = "Levels")]
     pub levels: Vec<usize>,
@@ -180,6 +184,7 @@ impl Args {
             learning_rate: self.lr,
             first_density: self.first_density.clone(),
             first_units: self.first_units.clone(),
+            block: self.block,
             levels: self.levels.clone(),
             level_bits: self.level_bits,
             bias_bits: self.bias_bits,
@@ -238,7 +243,7 @@ impl Args {
         let units: Vec<String> = o.first_units.iter().map(ToString::to_string).collect();
         let units = if units.is_empty() { "all".to_string() } else { units.join(",") };
         let hashes: Vec<String> = teachers.iter().map(|t| t.content_hash()[..16].to_string()).collect();
-        let mut record = StageRecord::new("kompakt-rate", env!("CARGO_PKG_VERSION"))
+        let record = StageRecord::new("kompakt-rate", env!("CARGO_PKG_VERSION"))
             .option("target_size", o.target_bytes)
             .option("data", if is_known { self.data.as_str() } else { "file" })
             .option("all", self.all)
@@ -262,6 +267,7 @@ impl Args {
             .option("share_from", o.share_from)
             .option("settle_from", o.settle.0)
             .option("settle_to", o.settle.1);
+        let mut record = if o.block.is_single() { record } else { record.option("block", o.block) };
         if let Some(n) = self.limit {
             record = record.option("limit", n);
         }
