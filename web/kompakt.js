@@ -4,7 +4,8 @@
 //                            └─► run(numbers)      the network's output
 //
 // The loader is WebAssembly (kompakt.wasm, or kompakt-simd.wasm where the machine has 128-bit vectors); it is fetched once,
-// from beside this file, when the first network is loaded. Nothing else is fetched, and no code is generated at run time.
+// from beside this file, when the first network is loaded. Nothing else is fetched, and no code is generated at run time. The
+// words of errors are in kompakt.wasm alone: where a file is refused, that is fetched to say why.
 
 /** An error of the loader, with its message. `status` is the C library's: "argument", "format", … */
 export class KompaktError extends Error {
@@ -23,23 +24,21 @@ const VECTORS = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 );
 
-let started;
+// Each name as a whole, so that bundlers find the files.
+const WITH_VECTORS = new URL("./dist/kompakt-simd.wasm", import.meta.url);
+const WITH_WORDS = new URL("./dist/kompakt.wasm", import.meta.url);
 
-/** The loader's exports; made once for all networks. */
-function loader() {
-  started ??= start().catch((error) => {
-    started = undefined; // so that the next call can succeed
-    throw error;
-  });
-  return started;
-}
+/** The exports of the modules that are started, as promises. */
+const started = new Map();
 
-async function start() {
-  // Each name as a whole, so that bundlers find the files.
-  const url = WebAssembly.validate(VECTORS)
-    ? new URL("./dist/kompakt-simd.wasm", import.meta.url)
-    : new URL("./dist/kompakt.wasm", import.meta.url);
-  return (await instantiate(url)).instance.exports;
+/** The exports of a module; made once for all networks. */
+function loader(url = WebAssembly.validate(VECTORS) ? WITH_VECTORS : WITH_WORDS) {
+  if (!started.has(url)) {
+    const exports = instantiate(url).then(({ instance }) => instance.exports);
+    exports.catch(() => started.delete(url)); // so that the next call can succeed
+    started.set(url, exports);
+  }
+  return started.get(url);
 }
 
 async function instantiate(url) {
@@ -70,7 +69,25 @@ async function fetched(url, options) {
  */
 export async function load(source, options = {}) {
   const bytes = await bytesOf(source, options);
-  return new Network(await loader(), bytes, options);
+  const wasm = await loader();
+  try {
+    return new Network(wasm, bytes, options);
+  } catch (error) {
+    throw error.message === NO_WORDS ? await inWords(error, bytes, options) : error;
+  }
+}
+
+/** The message of an error of the module with vectors, which has no words. */
+const NO_WORDS = "the loader refuses it; kompakt.wasm, which says why, could not be asked";
+
+/** The error as the module with words has it, which is given the same bytes. */
+async function inWords(error, bytes, options) {
+  try {
+    new Network(await loader(WITH_WORDS), bytes, options).free();
+    return error;
+  } catch (inWords) {
+    return inWords instanceof KompaktError ? inWords : error;
+  }
 }
 
 async function bytesOf(source, { integrity, signal }) {
@@ -298,7 +315,7 @@ export class Network {
 
   #check(status) {
     if (status !== 0) {
-      throw new KompaktError(STATUS[status] ?? "internal", this.#text(this.#wasm.kompakt_last_error()));
+      throw new KompaktError(STATUS[status] ?? "internal", this.#text(this.#wasm.kompakt_last_error()) || NO_WORDS);
     }
   }
 

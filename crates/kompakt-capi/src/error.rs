@@ -6,6 +6,7 @@ use alloc::{
 };
 use core::{cell::RefCell, ffi::c_char};
 use kompakt_runtime::RuntimeError;
+use kompakt_words::words;
 
 /// How a call ended.
 #[repr(C)]
@@ -57,7 +58,7 @@ impl From<RuntimeError> for Failure {
             RuntimeError::Budget { .. } | RuntimeError::Executor(_) => KompaktStatus::Resources,
             _ => KompaktStatus::Argument,
         };
-        Self(status, error.to_string())
+        Self(status, words!("{error}"))
     }
 }
 

@@ -40,9 +40,12 @@ pub use session::kompakt_open;
 #[cfg(feature = "signatures")]
 pub use session::kompakt_open_signed;
 pub use session::{
-    KompaktSession, KompaktSize, kompakt_close, kompakt_input_len, kompakt_input_len_at, kompakt_input_name,
+    KompaktSession, kompakt_close, kompakt_input_len, kompakt_input_len_at, kompakt_input_name,
     kompakt_input_shape, kompakt_input_shape_at, kompakt_label, kompakt_n_inputs, kompakt_n_labels,
-    kompakt_n_outputs, kompakt_n_sizes, kompakt_open_bytes, kompakt_output_len, kompakt_output_len_at,
-    kompakt_output_name, kompakt_output_shape, kompakt_output_shape_at, kompakt_predict, kompakt_resize,
-    kompakt_run, kompakt_run_all, kompakt_run_prepared, kompakt_size, kompakt_size_name,
+    kompakt_n_outputs, kompakt_open_bytes, kompakt_output_len, kompakt_output_len_at, kompakt_output_name,
+    kompakt_output_shape, kompakt_output_shape_at, kompakt_predict, kompakt_run, kompakt_run_all,
+};
+#[cfg(not(target_arch = "wasm32"))]
+pub use session::{
+    KompaktSize, kompakt_n_sizes, kompakt_resize, kompakt_run_prepared, kompakt_size, kompakt_size_name,
 };

@@ -8,7 +8,9 @@ use crate::{
     error::{Failure, KompaktStatus, argument, guard},
     options::KompaktOptions,
 };
-use alloc::{boxed::Box, ffi::CString, string::String, vec::Vec};
+#[cfg(not(target_arch = "wasm32"))]
+use alloc::string::String;
+use alloc::{boxed::Box, ffi::CString, vec::Vec};
 #[cfg(not(target_arch = "wasm32"))]
 use core::ffi::CStr;
 use core::{ffi::c_char, ptr, slice};
@@ -22,6 +24,7 @@ pub struct KompaktSession {
     /// Names of the classes, ended by a zero.
     labels: Vec<CString>,
     /// Names of the open sizes, ended by a zero.
+    #[cfg(not(target_arch = "wasm32"))]
     sizes: Vec<CString>,
     /// Numbers of one raw input, of one prepared input, of the first output.
     raw_len: usize,
@@ -64,13 +67,23 @@ impl KompaktSession {
             model.verify()?;
         }
         let labels = model.labels().iter().map(|label| text(label)).collect();
+        #[cfg(not(target_arch = "wasm32"))]
         let sizes = model.open_sizes().iter().map(|symbol| text(&symbol.name)).collect();
         let session = OwnedSession::with_session(model, make)?;
         let (inputs, outputs) = session.look(|s| {
             (s.inputs().iter().map(Port::from).collect(), s.outputs().iter().map(Port::from).collect())
         });
-        let mut this =
-            Self { session, labels, sizes, raw_len: 0, input_len: 0, output_len: 0, inputs, outputs };
+        let mut this = Self {
+            session,
+            labels,
+            #[cfg(not(target_arch = "wasm32"))]
+            sizes,
+            raw_len: 0,
+            input_len: 0,
+            output_len: 0,
+            inputs,
+            outputs,
+        };
         this.measure();
         Ok(this)
     }
@@ -340,6 +353,7 @@ pub unsafe extern "C" fn kompakt_output_shape_at(
 ///
 /// # Safety
 /// `session` is null or open.
+#[cfg(not(target_arch = "wasm32"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kompakt_n_sizes(session: *const KompaktSession) -> usize {
     // SAFETY: the caller's promise.
@@ -350,6 +364,7 @@ pub unsafe extern "C" fn kompakt_n_sizes(session: *const KompaktSession) -> usiz
 ///
 /// # Safety
 /// `session` is null or open.
+#[cfg(not(target_arch = "wasm32"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kompakt_size_name(session: *const KompaktSession, index: usize) -> *const c_char {
     // SAFETY: the caller's promise.
@@ -358,6 +373,7 @@ pub unsafe extern "C" fn kompakt_size_name(session: *const KompaktSession, index
 }
 
 /// An open size.
+#[cfg(not(target_arch = "wasm32"))]
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct KompaktSize {
@@ -375,6 +391,7 @@ pub struct KompaktSize {
 ///
 /// # Safety
 /// `session` is null or open.
+#[cfg(not(target_arch = "wasm32"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kompakt_size(session: *const KompaktSession, index: usize) -> KompaktSize {
     // SAFETY: the caller's promise.
@@ -392,6 +409,7 @@ pub unsafe extern "C" fn kompakt_size(session: *const KompaktSession, index: usi
 ///
 /// # Safety
 /// `session` is open, and used by this thread alone; `sizes` holds kompakt_n_sizes numbers.
+#[cfg(not(target_arch = "wasm32"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kompakt_resize(session: *mut KompaktSession, sizes: *const usize) -> KompaktStatus {
     guard(|| {
@@ -474,6 +492,7 @@ pub unsafe extern "C" fn kompakt_predict(
 ///
 /// # Safety
 /// As kompakt_run, but `input` holds what the network takes.
+#[cfg(not(target_arch = "wasm32"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kompakt_run_prepared(
     session: *mut KompaktSession,

@@ -1,5 +1,7 @@
 //! Errors of coders' inputs and of coded streams.
 
+use kompakt_words::fixed;
+
 /// Why something cannot be coded, or why bytes are not a coded stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -20,4 +22,17 @@ pub enum EntropyError {
         /// What was found.
         problem: &'static str,
     },
+}
+
+// Inline, so that the words are not in a build whose errors have none.
+impl EntropyError {
+    #[inline(always)]
+    pub(crate) fn stream(offset: usize, rule: &'static str, problem: &'static str) -> Self {
+        Self::Stream { offset, rule, problem: fixed(problem) }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn weights(problem: &'static str) -> Self {
+        Self::Weights { problem: fixed(problem) }
+    }
 }

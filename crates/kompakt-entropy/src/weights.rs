@@ -42,7 +42,7 @@ impl MaskedCodes<'_> {
     /// Errors: [`EntropyError::Weights`] with what is wrong.
     pub fn validate(&self) -> Result<(), EntropyError> {
         let len = n_weights(self.rows, self.channels, self.taps)?;
-        let wrong = |problem| Err(EntropyError::Weights { problem });
+        let wrong = |problem| Err(EntropyError::weights(problem));
         if self.codes.len() != len {
             return wrong("the codes do not have rows x channels x taps entries");
         }
@@ -171,17 +171,17 @@ impl MaskedCodesBuf {
 }
 
 fn n_weights(rows: usize, channels: usize, taps: usize) -> Result<usize, EntropyError> {
-    rows.checked_mul(channels).and_then(|n| n.checked_mul(taps)).ok_or(EntropyError::Weights {
-        problem: "rows x channels x taps is more than this machine can address",
-    })
+    rows.checked_mul(channels)
+        .and_then(|n| n.checked_mul(taps))
+        .ok_or(EntropyError::weights("rows x channels x taps is more than this machine can address"))
 }
 
 fn check_levels(n_levels: usize, n_negative: usize) -> Result<(), EntropyError> {
     if !(1..=256).contains(&n_levels) {
-        return Err(EntropyError::Weights { problem: "a codebook has 1 to 256 entries" });
+        return Err(EntropyError::weights("a codebook has 1 to 256 entries"));
     }
     if n_negative > n_levels {
-        return Err(EntropyError::Weights { problem: "more negative entries than entries" });
+        return Err(EntropyError::weights("more negative entries than entries"));
     }
     Ok(())
 }

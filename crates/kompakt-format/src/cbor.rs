@@ -7,6 +7,7 @@ use crate::{
     limits::MAX_NESTING,
 };
 use kompakt_numbers::f16_to_f32;
+use kompakt_words::words;
 
 /// Major types, as in the top three bits of an item.
 pub(crate) mod major {
@@ -116,7 +117,7 @@ impl<'a> Cbor<'a> {
     fn at_most(&self, n: u64, most: usize, offset: usize) -> Result<usize, FormatError> {
         match self.count(n, offset)? {
             n if n <= most => Ok(n),
-            n => broken("F-15", offset, alloc::format!("{n} items; at most {most} are allowed here")),
+            n => broken("F-15", offset, words!("{n} items; at most {most} are allowed here")),
         }
     }
 

@@ -21,6 +21,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use kompakt_entropy::smallest::StreamDecoder;
+use kompakt_words::words;
 
 const CRC_AT: usize = 9;
 const HASH_AT: usize = 13;
@@ -37,11 +38,7 @@ pub(crate) fn check_length(total: usize) -> Result<(), FormatError> {
     if (STREAM_AT..=MAX_COMPACT_BYTES).contains(&total) {
         return Ok(());
     }
-    broken(
-        "F-28",
-        MAGIC.len(),
-        alloc::format!("a file of version 2 has 21 bytes to 1 MiB, this one has {total}"),
-    )
+    broken("F-28", MAGIC.len(), words!("a file of version 2 has 21 bytes to 1 MiB, this one has {total}"))
 }
 
 /// Rules F-28 and F-29 of a whole file: length and checksum.

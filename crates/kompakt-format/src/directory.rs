@@ -25,6 +25,7 @@ use core::ops::Range;
 use kompakt_entropy::stream;
 use kompakt_graph::{Graph, Input, MAX_NODES, Node, Param, ParamRole, Sizes, default_names};
 use kompakt_prep::{MAX_NUMBERS, MAX_STEPS, Number, Pipeline, Step};
+use kompakt_words::words;
 
 /// Keys of the directory. Rule F-8.
 pub mod key {
@@ -219,18 +220,18 @@ impl Directory {
         let params = self.graph.params();
         if params.len() != self.descriptors.len() {
             let (n, found) = (params.len(), self.descriptors.len());
-            return broken("F-14", at, format!("{found} descriptors for {n} parameters"));
+            return broken("F-14", at, words!("{found} descriptors for {n} parameters"));
         }
         let mut elements = 0u64;
         for (param, descriptor) in params.iter().zip(&self.descriptors) {
             elements = elements.saturating_add(param.len() as u64);
             if descriptor.n_levels().is_some() && param.role != ParamRole::Weight {
-                return broken("F-14", at, format!("{:?} has codes; only weights may", param.name));
+                return broken("F-14", at, words!("{:?} has codes; only weights may", param.name));
             }
         }
         let allowed = (self.total as u64).saturating_mul(ELEMENTS_PER_BYTE).saturating_add(BASE_ELEMENTS);
         if elements > allowed {
-            let problem = format!("{elements} parameters; a file of this size may have {allowed}");
+            let problem = words!("{elements} parameters; a file of this size may have {allowed}");
             return broken("F-15", at, problem);
         }
         Ok(())
@@ -280,11 +281,7 @@ impl Directory {
             return broken("F-17", at, "a section of a parameter that is not there");
         };
         if form.is_some_and(|shared| shared != matches!(descriptor.form, Form::Shared { .. })) {
-            return broken(
-                "F-16",
-                at,
-                format!("the section of {:?} does not fit its descriptor", param.name),
-            );
+            return broken("F-16", at, words!("the section of {:?} does not fit its descriptor", param.name));
         }
         let rows = param.shape.first().copied().unwrap_or(1);
         let fits = match section.rows_per_tile {
@@ -295,7 +292,7 @@ impl Directory {
         if fits {
             Ok(())
         } else {
-            broken("F-19", at, format!("the tiles of {:?} do not make up its rows", param.name))
+            broken("F-19", at, words!("the tiles of {:?} do not make up its rows", param.name))
         }
     }
 }
@@ -377,7 +374,7 @@ impl Raw {
             key::MEASURED => self.measured = measured(cbor)?,
             key if key < 0 => cbor.skip()?,
             key => {
-                let problem = format!("key {key} is unknown; the file needs a newer reader");
+                let problem = words!("key {key} is unknown; the file needs a newer reader");
                 return broken("F-8", key_at, problem);
             }
         }
@@ -399,7 +396,7 @@ impl Raw {
     /// `crc_bytes` follow the pool, where it is the only section.
     fn check(self, span: Range<usize>, total: usize, crc_bytes: usize) -> Result<Directory, FormatError> {
         let start = span.start;
-        let missing = |what: &str| FormatError::new("F-7", start, format!("the directory lacks {what}"));
+        let missing = |what: &str| FormatError::new("F-7", start, words!("the directory lacks {what}"));
         let content_hash = self.content_hash.ok_or_else(|| missing("the content hash, key 1"))?;
         let (descriptors, at) = self.descriptors.ok_or_else(|| missing("the descriptors, key 6"))?;
         if self.inputs.is_empty() || self.nodes.is_empty() {
@@ -410,7 +407,7 @@ impl Raw {
         let graph = match self.sizes {
             Some((sizes, at)) => graph
                 .with_sizes(Some(sizes))
-                .map_err(|error| FormatError::new("F-31", at, error.to_string()))?,
+                .map_err(|error| FormatError::new("F-31", at, words!("{error}")))?,
             None => graph,
         };
         let pipeline = match self.pipeline {
@@ -455,7 +452,7 @@ fn tier(cbor: &mut Cbor<'_>) -> Result<Tier, FormatError> {
         0 => broken("F-10", offset, "tier 0 is left out"),
         1 => Ok(Tier::Stream),
         2 => Ok(Tier::Direct),
-        other => broken("F-9", offset, format!("tier {other} is unknown; the file needs a newer reader")),
+        other => broken("F-9", offset, words!("tier {other} is unknown; the file needs a newer reader")),
     }
 }
 
@@ -497,7 +494,7 @@ fn graph(
         node.name = names.next().unwrap_or_default();
     }
     let outputs = outputs.unwrap_or_else(|| vec![last]);
-    Graph::new(inputs, nodes, outputs).map_err(|e| FormatError::new("F-12", at, e.to_string()))
+    Graph::new(inputs, nodes, outputs).map_err(|e| FormatError::new("F-12", at, words!("{e}")))
 }
 
 /// Default names of inputs when none are stored: `input`, or `input1`, `input2`, …
@@ -513,7 +510,7 @@ fn pipeline(cbor: &mut Cbor<'_>) -> Result<Pipeline, FormatError> {
     }
     let input = operators::dims(cbor)?;
     let steps = (1..n).map(|_| step(cbor)).collect::<Result<_, _>>()?;
-    Pipeline::new(&input, steps).map_err(|e| FormatError::new("F-13", offset, e.to_string()))
+    Pipeline::new(&input, steps).map_err(|e| FormatError::new("F-13", offset, words!("{e}")))
 }
 
 fn step(cbor: &mut Cbor<'_>) -> Result<Step, FormatError> {
@@ -529,7 +526,7 @@ fn step(cbor: &mut Cbor<'_>) -> Result<Step, FormatError> {
         (code, (1..n).map(|_| number(cbor)).collect::<Result<_, _>>()?)
     };
     let code = u8::try_from(code).unwrap_or(u8::MAX);
-    Step::from_numbers(code, &numbers).map_err(|e| FormatError::new("F-13", offset, e.to_string()))
+    Step::from_numbers(code, &numbers).map_err(|e| FormatError::new("F-13", offset, words!("{e}")))
 }
 
 fn number(cbor: &mut Cbor<'_>) -> Result<Number, FormatError> {
@@ -543,7 +540,7 @@ fn fitting(pipeline: Pipeline, graph: &Graph, at: usize) -> Result<Pipeline, For
     let made = pipeline.output_shape().dims();
     match graph.inputs() {
         [input] if input.shape == made => Ok(pipeline),
-        _ => broken("F-13", at, format!("preprocessing makes {made:?}, which the network does not read")),
+        _ => broken("F-13", at, words!("preprocessing makes {made:?}, which the network does not read")),
     }
 }
 

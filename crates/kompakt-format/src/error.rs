@@ -1,7 +1,8 @@
 //! What is wrong with a file, where, and by which rule.
 
-use alloc::{borrow::Cow, string::ToString};
+use alloc::borrow::Cow;
 use kompakt_entropy::EntropyError;
+use kompakt_words::words;
 
 /// A rule of `spec/format.md` (or of the chapters of the coders) that the bytes break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,8 +17,10 @@ pub struct FormatError {
 }
 
 impl FormatError {
+    #[inline]
     pub(crate) fn new(rule: &'static str, offset: usize, problem: impl Into<Cow<'static, str>>) -> Self {
-        Self { rule, offset, problem: problem.into() }
+        let problem = if kompakt_words::ARE_THERE { problem.into() } else { Cow::Borrowed("") };
+        Self { rule, offset, problem }
     }
 
     /// The error of a coder in a payload that begins at `offset`.
@@ -26,7 +29,7 @@ impl FormatError {
             EntropyError::Stream { offset: at, rule, problem } => {
                 Self::new(rule, offset.saturating_add(at), problem)
             }
-            other => Self::new("F-22", offset, other.to_string()),
+            other => Self::new("F-22", offset, words!("{other}")),
         }
     }
 }

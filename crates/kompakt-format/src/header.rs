@@ -13,6 +13,7 @@ use crate::{
     error::{FormatError, broken},
     limits::MAX_DIRECTORY_BYTES,
 };
+use kompakt_words::words;
 
 /// The first eight bytes of every container.
 pub const MAGIC: [u8; 8] = *b"\x89KPT\r\n\x1a\n";
@@ -50,16 +51,14 @@ impl Header {
                 return broken(
                     "F-2",
                     8,
-                    alloc::format!(
-                        "version {other}; this reader reads versions {VERSION} and {COMPACT_VERSION}"
-                    ),
+                    words!("version {other}; this reader reads versions {VERSION} and {COMPACT_VERSION}"),
                 );
             }
             None => return broken("F-3", 8, "the file ends within its header"),
         }
         let (total, at) = leb128(bytes, 9)?;
         if u64::try_from(found) != Ok(total) {
-            let problem = alloc::format!("the header says {total} bytes, the file has {found}");
+            let problem = words!("the header says {total} bytes, the file has {found}");
             return broken("F-3", 9, problem);
         }
         let (length, crc_at) = leb128(bytes, at)?;

@@ -15,6 +15,7 @@ use kompakt_graph::{
     MAX_INDICES, MAX_NODES, MAX_RANK, Node, Op, Padding, Pair,
     table::{Kind, Operator, Value},
 };
+use kompakt_words::words;
 
 /// Reads one node; `value` is the number of the value it makes. The name is left empty.
 pub(crate) fn node(cbor: &mut Cbor<'_>, value: usize) -> Result<Node, FormatError> {
@@ -104,7 +105,7 @@ fn padding(cbor: &mut Cbor<'_>) -> Result<Padding, FormatError> {
 fn exactly<const N: usize>(cbor: &mut Cbor<'_>) -> Result<[usize; N], FormatError> {
     let offset = cbor.offset();
     if cbor.array(usize::MAX)? != N {
-        return broken("F-11", offset, alloc::format!("a number or a list of {N} is expected"));
+        return broken("F-11", offset, words!("a number or a list of {N} is expected"));
     }
     let mut numbers = [0; N];
     for n in &mut numbers {
@@ -164,7 +165,7 @@ impl<'c, 'a> Attributes<'c, 'a> {
 
     fn op(&mut self, code: u64) -> Result<Op, FormatError> {
         let Some(operator) = Operator::by_code(code) else {
-            let problem = alloc::format!("operator {code} is unknown; the file needs a newer reader");
+            let problem = words!("operator {code} is unknown; the file needs a newer reader");
             return broken("F-11", self.offset, problem);
         };
         let mut values: Vec<Value> = Vec::with_capacity(operator.attributes.len());

@@ -10,6 +10,7 @@ use crate::{
     limits::{ALIGNED_FROM, ALIGNMENT, MAX_ANCILLARY_BYTES, MAX_SECTIONS, MAX_TILES},
 };
 use alloc::vec::Vec;
+use kompakt_words::words;
 
 /// Bytes of the checksum after each section.
 pub const CRC_BYTES: usize = 4;
@@ -107,7 +108,7 @@ impl SectionKind {
             -4 => Self::Ranges,
             code if code < 0 => Self::Unknown(code),
             code => {
-                let problem = alloc::format!("section kind {code} is unknown; the file needs a newer reader");
+                let problem = words!("section kind {code} is unknown; the file needs a newer reader");
                 return broken("F-16", offset, problem);
             }
         })
@@ -168,7 +169,7 @@ pub(crate) fn table(cbor: &mut Cbor<'_>, start: usize, total: usize) -> Result<V
         sections.push(section);
     }
     if end != total {
-        return broken("F-18", offset, alloc::format!("the sections end at byte {end}, the file at {total}"));
+        return broken("F-18", offset, words!("the sections end at byte {end}, the file at {total}"));
     }
     if matches!(sections.as_slice(), [Section { kind: SectionKind::Pool, .. }]) {
         return broken("F-10", offset, "a section table that lists the pool alone is left out");

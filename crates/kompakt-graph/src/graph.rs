@@ -10,11 +10,11 @@ use crate::{
 };
 use alloc::{
     collections::BTreeSet,
-    format,
     string::{String, ToString},
     vec,
     vec::Vec,
 };
+use kompakt_words::words;
 
 /// The index of a value: the graph's inputs first, then one value per node, in order.
 pub type ValueId = usize;
@@ -117,7 +117,7 @@ impl Graph {
         check_names(inputs.iter().map(|i| &i.name).chain(nodes.iter().map(|n| &n.name)))?;
         let mut shapes: Vec<Vec<usize>> = Vec::with_capacity(inputs.len() + nodes.len());
         for input in &inputs {
-            infer::check_limits(&format!("input {:?}", input.name), &input.shape)?;
+            infer::check_limits(&words!("input {:?}", input.name), &input.shape)?;
             shapes.push(input.shape.clone());
         }
         let mut params = Vec::new();
@@ -136,7 +136,7 @@ impl Graph {
             shapes.push(shape);
         }
         if let Some(&value) = outputs.iter().find(|&&v| v >= shapes.len()) {
-            return Err(GraphError::Structure(format!(
+            return Err(GraphError::Structure(words!(
                 "names value {value} as an output, which is not there"
             )));
         }
@@ -155,8 +155,8 @@ impl Graph {
         if again != self {
             let is_other = |(a, b): (&Node, &Node)| a != b;
             let node = self.nodes.iter().zip(&again.nodes).position(is_other);
-            let what = node.map_or("an input".into(), |node| format!("node {:?}", self.nodes[node].name));
-            return Err(GraphError::Structure(format!(
+            let what = node.map_or("an input".into(), |node| words!("node {:?}", self.nodes[node].name));
+            return Err(GraphError::Structure(words!(
                 "has open sizes that do not give {what} as it is stored"
             )));
         }
@@ -204,8 +204,8 @@ impl Graph {
             match (shape.get_mut(place.number), sizes.evaluate(&place.size, given, &[])) {
                 (Some(dim), Some(n)) => *dim = n,
                 _ => {
-                    let problem = format!("has no dimension {} of sizes {given:?}", place.number);
-                    return Err(GraphError::Structure(format!("has an input {name:?} that {problem}")));
+                    let problem = words!("has no dimension {} of sizes {given:?}", place.number);
+                    return Err(GraphError::Structure(words!("has an input {name:?} that {problem}")));
                 }
             }
         }
@@ -330,7 +330,7 @@ fn number(node: &Node, place: &Place, problem: &str, given: &[usize]) -> GraphEr
         node: node.name.clone(),
         op: node.op.name(),
         number: place.number,
-        problem: format!("{problem} at sizes {given:?}"),
+        problem: words!("{problem} at sizes {given:?}"),
     }
 }
 

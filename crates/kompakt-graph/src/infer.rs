@@ -7,14 +7,15 @@ use crate::{
     op::{Op, Padding, Pair},
 };
 use alloc::{format, string::String, vec, vec::Vec};
+use kompakt_words::words;
 
 /// Checks a shape against the limits.
 pub(crate) fn check_limits(what: &str, shape: &[usize]) -> Result<(), GraphError> {
     let over = |quantity: &str, found: u64, limit: u64| {
-        Err(GraphError::Limit { what: format!("{what}: {quantity}"), found, limit })
+        Err(GraphError::Limit { what: words!("{what}: {quantity}"), found, limit })
     };
     if shape.is_empty() || shape.contains(&0) {
-        return Err(GraphError::Structure(format!(
+        return Err(GraphError::Structure(words!(
             "has {what} of shape {shape:?}; dimensions must be at least 1"
         )));
     }
@@ -44,12 +45,12 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
     let shape = match &node.op {
         Op::Linear { out_features, .. } => match x {
             [_] => vec![*out_features],
-            _ => return Err(fail(format!("needs a vector, got {x:?}; put a flatten before it"))),
+            _ => return Err(fail(words!("needs a vector, got {x:?}; put a flatten before it"))),
         },
         Op::Conv2d { out_channels, kernel, stride, padding, dilation, groups, .. } => {
             let (c, h, w) = image(x).map_err(fail)?;
             if *groups == 0 || c % groups != 0 || out_channels % groups != 0 {
-                return Err(fail(format!("{groups} groups do not divide {c} and {out_channels} channels")));
+                return Err(fail(words!("{groups} groups do not divide {c} and {out_channels} channels")));
             }
             let oh = window(h, padding.top, padding.bottom, kernel.h, stride.h, dilation.h, false)
                 .map_err(fail)?;
@@ -78,12 +79,12 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
         Op::Embedding { features, .. } => [x, &[*features]].concat(),
         Op::Take { axis } => match x.get(*axis) {
             Some(_) => [&x[..*axis], operands[1], &x[axis + 1..]].concat(),
-            None => return Err(fail(format!("{x:?} has no dimension {axis}"))),
+            None => return Err(fail(words!("{x:?} has no dimension {axis}"))),
         },
         Op::Scatter { .. } => match (x, operands[1], operands[2]) {
             (&[_, m], &[k], &[rows, columns]) if (rows, columns) == (k, m) => x.to_vec(),
             (_, indices, updates) => {
-                return Err(fail(format!("{updates:?} are not rows for {indices:?} indices of {x:?}")));
+                return Err(fail(words!("{updates:?} are not rows for {indices:?} indices of {x:?}")));
             }
         },
         Op::Recurrent { cell, hidden, .. } => {
@@ -95,7 +96,7 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
                     vec![time, batch, cell.n_states() * hidden]
                 }
                 (_, h, c) => {
-                    return Err(fail(format!(
+                    return Err(fail(words!(
                         "needs [time, batch, {gates}] and states [batch, {hidden}], got {x:?}, {h:?} and {c:?}"
                     )));
                 }
@@ -103,13 +104,13 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
         }
         Op::TopK { axis, k, .. } => match x.get(*axis) {
             Some(n) if (1..=*n).contains(k) => [&x[..*axis], &[*k], &x[axis + 1..]].concat(),
-            _ => return Err(fail(format!("{x:?} has not {k} elements along dimension {axis}"))),
+            _ => return Err(fail(words!("{x:?} has not {k} elements along dimension {axis}"))),
         },
         Op::Concat => {
             let mut shape = x.to_vec();
             for other in &operands[1..] {
                 if other.len() != x.len() || other[1..] != x[1..] {
-                    return Err(fail(format!("{x:?} and {other:?} differ beyond the first dimension")));
+                    return Err(fail(words!("{x:?} and {other:?} differ beyond the first dimension")));
                 }
                 shape[0] = shape[0].saturating_add(other[0]);
             }
@@ -117,16 +118,16 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
         }
         Op::Flatten => vec![x.iter().product()],
         Op::Reshape { shape } => {
-            check_limits(&format!("node {:?}", node.name), shape)?;
+            check_limits(&words!("node {:?}", node.name), shape)?;
             if shape.iter().product::<usize>() != x.iter().product::<usize>() {
-                return Err(fail(format!("{x:?} and {shape:?} hold different numbers of elements")));
+                return Err(fail(words!("{x:?} and {shape:?} hold different numbers of elements")));
             }
             shape.clone()
         }
         Op::Slice { start, end, step } => slice_shape(x, start, end, step).map_err(fail)?,
         Op::Pad { before, after } => {
             if before.len() != x.len() || after.len() != x.len() {
-                return Err(fail(format!("needs {} numbers before and after, one a dimension", x.len())));
+                return Err(fail(words!("needs {} numbers before and after, one a dimension", x.len())));
             }
             x.iter()
                 .zip(before.iter().zip(after))
@@ -134,16 +135,16 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
                 .collect()
         }
         Op::Dropout { p } if !(0.0..1.0).contains(p) => {
-            return Err(fail(format!("p is {p}, must be at least 0 and below 1")));
+            return Err(fail(words!("p is {p}, must be at least 0 and below 1")));
         }
         Op::BatchNorm { eps } if !(*eps >= 0.0 && eps.is_finite()) => {
-            return Err(fail(format!("eps is {eps}, must be a number of at least 0")));
+            return Err(fail(words!("eps is {eps}, must be a number of at least 0")));
         }
         Op::Transpose { axes } => {
             let mut sorted = axes.clone();
             sorted.sort_unstable();
             if !sorted.into_iter().eq(0..x.len()) {
-                return Err(fail(format!(
+                return Err(fail(words!(
                     "{axes:?} is not a permutation of the {} dimensions of {x:?}",
                     x.len()
                 )));
@@ -154,7 +155,7 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
         Op::Resize { size, step, offset } => {
             let (c, _, _) = image(x).map_err(fail)?;
             if !step.iter().chain(offset).all(|v| v.is_finite()) || step.iter().any(|&s| s < 0.0) {
-                return Err(fail(format!(
+                return Err(fail(words!(
                     "steps {step:?} must be numbers of at least 0 and offsets {offset:?} numbers"
                 )));
             }
@@ -173,7 +174,7 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
             let is_sound =
                 *alpha >= 0.0 && *bias > 0.0 && [*alpha, *beta, *bias].iter().all(|v| v.is_finite());
             if *size == 0 || !is_sound {
-                return Err(fail(format!(
+                return Err(fail(words!(
                     "size {size} must be at least 1, alpha {alpha} at least 0, bias {bias} above 0, beta {beta} a number"
                 )));
             }
@@ -182,13 +183,13 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
         Op::Scale { factor: a, offset: b } | Op::HardSigmoid { slope: a, offset: b }
             if !(a.is_finite() && b.is_finite()) =>
         {
-            return Err(fail(format!("{a} and {b} must be numbers")));
+            return Err(fail(words!("{a} and {b} must be numbers")));
         }
         Op::LeakyRelu { slope } if !slope.is_finite() => {
-            return Err(fail(format!("slope is {slope}, must be a number")));
+            return Err(fail(words!("slope is {slope}, must be a number")));
         }
         Op::Clip { low, high } if !(low <= high && low.is_finite() && high.is_finite()) => {
-            return Err(fail(format!("{low} to {high} is not a range")));
+            return Err(fail(words!("{low} to {high} is not a range")));
         }
         Op::Unary { .. }
         | Op::BatchNorm { .. }
@@ -208,7 +209,7 @@ pub fn output_shape(node: &Node, operands: &[&[usize]]) -> Result<Vec<usize>, Gr
         | Op::Dropout { .. }
         | Op::Identity => x.to_vec(),
     };
-    check_limits(&format!("output of node {:?}", node.name), &shape)?;
+    check_limits(&words!("output of node {:?}", node.name), &shape)?;
     Ok(shape)
 }
 
@@ -299,7 +300,7 @@ pub(crate) fn params(index: usize, node: &Node, operands: &[&[usize]]) -> Result
         | Op::TopK { .. } => {}
     }
     for p in &all {
-        check_limits(&format!("parameter {:?}", p.name), &p.shape)?;
+        check_limits(&words!("parameter {:?}", p.name), &p.shape)?;
     }
     Ok(all)
 }
@@ -316,7 +317,7 @@ fn check_arity(node: &Node, found: usize) -> Result<(), GraphError> {
 fn image(x: &[usize]) -> Result<(usize, usize, usize), String> {
     match x {
         &[c, h, w] => Ok((c, h, w)),
-        _ => Err(format!("needs an image [channels, height, width], got {x:?}")),
+        _ => Err(words!("needs an image [channels, height, width], got {x:?}")),
     }
 }
 
@@ -324,7 +325,7 @@ fn image(x: &[usize]) -> Result<(usize, usize, usize), String> {
 fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
     let fits = a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b || *a == 1 || *b == 1);
     if !fits {
-        return Err(format!("{a:?} and {b:?} differ where neither is 1"));
+        return Err(words!("{a:?} and {b:?} differ where neither is 1"));
     }
     Ok(a.iter().zip(b).map(|(a, b)| *a.max(b)).collect())
 }
@@ -333,14 +334,14 @@ fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
 fn reduced(x: &[usize], axes: &[usize]) -> Result<Vec<usize>, String> {
     let is_list = !axes.is_empty() && axes.windows(2).all(|pair| pair[0] < pair[1]);
     if !is_list || axes.iter().any(|&axis| axis >= x.len()) {
-        return Err(format!("{axes:?} are not dimensions of {x:?} in ascending order"));
+        return Err(words!("{axes:?} are not dimensions of {x:?} in ascending order"));
     }
     Ok(x.iter().enumerate().map(|(d, &n)| if axes.contains(&d) { 1 } else { n }).collect())
 }
 
 /// The shape of a matrix product in the last two dimensions.
 fn product_shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
-    let wrong = || format!("{a:?} and {b:?} are no matrices that can be multiplied");
+    let wrong = || words!("{a:?} and {b:?} are no matrices that can be multiplied");
     let ([lead @ .., m, k], [other @ .., rows, n]) = (a, b) else { return Err(wrong()) };
     if k != rows {
         return Err(wrong());
@@ -351,9 +352,9 @@ fn product_shape(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
 }
 
 fn gather_shape(x: &[usize], axis: usize, indices: &[usize]) -> Result<Vec<usize>, String> {
-    let Some(&dim) = x.get(axis) else { return Err(format!("{x:?} has no dimension {axis}")) };
+    let Some(&dim) = x.get(axis) else { return Err(words!("{x:?} has no dimension {axis}")) };
     if let Some(index) = indices.iter().find(|i| **i >= dim) {
-        return Err(format!("index {index} is outside dimension {axis} of {x:?}"));
+        return Err(words!("index {index} is outside dimension {axis} of {x:?}"));
     }
     let mut shape = x.to_vec();
     shape[axis] = indices.len();
@@ -371,7 +372,7 @@ fn window(
     ceil_mode: bool,
 ) -> Result<usize, String> {
     if kernel == 0 || stride == 0 || dilation == 0 {
-        return Err(format!("kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1"));
+        return Err(words!("kernel {kernel}, stride {stride} and dilation {dilation} must be at least 1"));
     }
     let reach = (kernel - 1).checked_mul(dilation).and_then(|r| r.checked_add(1));
     let padded = size.checked_add(before).and_then(|s| s.checked_add(after));
@@ -380,7 +381,7 @@ fn window(
         _ => None,
     };
     let Some(room) = room else {
-        return Err(format!(
+        return Err(words!(
             "a window of {kernel} (dilation {dilation}) does not fit into {size} with padding {before} and {after}"
         ));
     };
@@ -401,7 +402,7 @@ fn pool_shape(
 ) -> Result<Vec<usize>, String> {
     let (c, h, w) = image(x)?;
     if padding.top.max(padding.bottom) >= kernel.h || padding.left.max(padding.right) >= kernel.w {
-        return Err(format!("padding {padding:?} must be smaller than the window {kernel:?}"));
+        return Err(words!("padding {padding:?} must be smaller than the window {kernel:?}"));
     }
     let oh = window(h, padding.top, padding.bottom, kernel.h, stride.h, 1, ceil)?;
     let ow = window(w, padding.left, padding.right, kernel.w, stride.w, 1, ceil)?;
@@ -410,14 +411,16 @@ fn pool_shape(
 
 fn slice_shape(x: &[usize], start: &[usize], end: &[usize], step: &[usize]) -> Result<Vec<usize>, String> {
     if [start.len(), end.len(), step.len()] != [x.len(); 3] {
-        return Err(format!("needs {} starts, ends and steps, one a dimension", x.len()));
+        return Err(words!("needs {} starts, ends and steps, one a dimension", x.len()));
     }
     let mut shape = Vec::with_capacity(x.len());
     for (i, &dim) in x.iter().enumerate() {
         if start[i] >= end[i] || end[i] > dim || step[i] == 0 {
-            return Err(format!(
+            return Err(words!(
                 "[{}..{}] step {} is not a part of dimension {dim}",
-                start[i], end[i], step[i]
+                start[i],
+                end[i],
+                step[i]
             ));
         }
         shape.push((end[i] - start[i]).div_ceil(step[i]));

@@ -21,10 +21,10 @@ use crate::{
     table::Value,
 };
 use alloc::{
-    format,
     string::{String, ToString},
     vec::Vec,
 };
+use kompakt_words::words;
 
 /// A named size.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +109,8 @@ impl Symbol {
         if in_range && (size - least).is_multiple_of(*step) {
             return Ok(());
         }
-        let steps = if *step > 1 { format!(" in steps of {step}") } else { String::new() };
-        let problem = format!("is {size}; it may be {least} to {most}{steps}");
+        let steps = if *step > 1 { words!(" in steps of {step}") } else { String::new() };
+        let problem = words!("is {size}; it may be {least} to {most}{steps}");
         Err(GraphError::Size { name: name.clone(), problem })
     }
 }
@@ -129,7 +129,7 @@ impl Sizes {
         for (name, size) in given {
             let Some(index) = self.symbols.iter().position(|symbol| symbol.name == *name) else {
                 let known: Vec<&str> = self.symbols.iter().map(|symbol| symbol.name.as_str()).collect();
-                let problem = format!("is none of the network's open sizes: {}", known.join(", "));
+                let problem = words!("is none of the network's open sizes: {}", known.join(", "));
                 return Err(GraphError::Size { name: name.clone(), problem });
             };
             self.symbols[index].check(*size)?;
@@ -165,9 +165,10 @@ impl Sizes {
                 && self.evaluate(&place.size, &sizes, &[]) != Some(found)
             {
                 let names = place.size.symbols().map(|s| self.symbols[s].name.as_str()).collect::<Vec<_>>();
-                let problem = format!(
+                let problem = words!(
                     "gives dimension {} of input {} another size than {found}",
-                    place.number, place.value
+                    place.number,
+                    place.value
                 );
                 return Err(GraphError::Size { name: names.join(", "), problem });
             }
@@ -212,9 +213,9 @@ impl Sizes {
 
     /// Checks what does not depend on the graph.
     pub(crate) fn check(&self, n_inputs: usize, n_values: usize) -> Result<(), GraphError> {
-        let wrong = |problem: String| Err(GraphError::Structure(format!("has open sizes that {problem}")));
+        let wrong = |problem: String| Err(GraphError::Structure(words!("has open sizes that {problem}")));
         if self.symbols.is_empty() || self.symbols.len() > MAX_SYMBOLS {
-            return wrong(format!("are {} symbols; 1 to {MAX_SYMBOLS} are possible", self.symbols.len()));
+            return wrong(words!("are {} symbols; 1 to {MAX_SYMBOLS} are possible", self.symbols.len()));
         }
         for (index, symbol) in self.symbols.iter().enumerate() {
             let Symbol { name, stored, least, most, step } = symbol;
@@ -227,7 +228,7 @@ impl Sizes {
             }
             let is_range = *least >= 1 && *most <= MAX_DIM && *step >= 1 && least <= most;
             if !is_range || !(most - least).is_multiple_of(*step) {
-                let problem = format!("cannot be {least} to {most} in steps of {step}");
+                let problem = words!("cannot be {least} to {most} in steps of {step}");
                 return Err(GraphError::Size { name: name.clone(), problem });
             }
             symbol.check(*stored)?;
@@ -249,7 +250,7 @@ impl Sizes {
                 return wrong("are the rest of an input".to_string());
             }
             if place.value >= n_values {
-                return wrong(format!("belong to value {}, which is not there", place.value));
+                return wrong(words!("belong to value {}, which is not there", place.value));
             }
             let Size::Sum { offset, terms } = &place.size else { continue };
             let is_small = |n: i64| n.unsigned_abs() <= MAX_DIM as u64;
@@ -267,7 +268,7 @@ impl Sizes {
                 || !is_ascending
                 || !terms.iter().all(is_term)
             {
-                return wrong(format!("are no sum of symbols and dimensions before value {}", place.value));
+                return wrong(words!("are no sum of symbols and dimensions before value {}", place.value));
             }
         }
         Ok(())

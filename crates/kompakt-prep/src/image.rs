@@ -1,7 +1,8 @@
 //! A raw image as the first step sees it.
 
 use crate::{error::PrepError, shape::Shape};
-use alloc::{format, vec::Vec};
+use alloc::vec::Vec;
+use kompakt_words::words;
 
 /// The value of an image byte: `byte / 255`, rounded once to f32. Rule P-1.
 pub fn byte_value(byte: u8) -> f32 {
@@ -27,7 +28,7 @@ impl Image {
     pub fn new(dims: [usize; 3], data: Vec<f32>) -> Result<Self, PrepError> {
         let shape = Shape::from_dims(&dims)?;
         if shape.len() != data.len() {
-            return Err(PrepError::Input(format!("{dims:?} with {} values", data.len())));
+            return Err(PrepError::Input(words!("{dims:?} with {} values", data.len())));
         }
         Ok(Self { channels: dims[0], height: dims[1], width: dims[2], data })
     }

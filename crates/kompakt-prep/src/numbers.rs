@@ -5,7 +5,8 @@ use crate::{
     limits::MAX_NUMBERS,
     step::{Filter, Step},
 };
-use alloc::{format, string::String, vec, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
+use kompakt_words::words;
 
 /// One number of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,7 +82,7 @@ impl Step {
     /// are checked by [`crate::Pipeline::new`].
     pub fn from_numbers(code: u8, numbers: &[Number]) -> Result<Self, PrepError> {
         if numbers.len() > MAX_NUMBERS {
-            let problem = format!("{} numbers, at most {MAX_NUMBERS} are allowed", numbers.len());
+            let problem = words!("{} numbers, at most {MAX_NUMBERS} are allowed", numbers.len());
             return Err(PrepError::Numbers { code, problem });
         }
         let mut numbers = Numbers { code, rest: numbers };
@@ -133,7 +134,7 @@ impl Step {
         };
         match numbers.rest {
             [] => Ok(step),
-            rest => Err(numbers.error(&format!("{} number(s) left over", rest.len()))),
+            rest => Err(numbers.error(&words!("{} number(s) left over", rest.len()))),
         }
     }
 }

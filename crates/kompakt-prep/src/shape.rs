@@ -4,7 +4,8 @@ use crate::{
     error::PrepError,
     limits::{MAX_ELEMENTS, MAX_SIDE},
 };
-use alloc::{format, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
+use kompakt_words::words;
 
 /// An image or a vector; the batch is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +32,9 @@ impl Shape {
         let shape = match *dims {
             [n] => Self::Vector(n),
             [channels, height, width] => Self::Image { channels, height, width },
-            _ => return Err(PrepError::Input(format!("{dims:?} has {} dimensions", dims.len()))),
+            _ => return Err(PrepError::Input(words!("{dims:?} has {} dimensions", dims.len()))),
         };
-        shape.check().map_err(|problem| PrepError::Input(format!("{dims:?}: {problem}")))?;
+        shape.check().map_err(|problem| PrepError::Input(words!("{dims:?}: {problem}")))?;
         Ok(shape)
     }
 

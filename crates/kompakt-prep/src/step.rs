@@ -4,7 +4,8 @@ use crate::{
     limits::{MAX_CELLS, MAX_ORIENTATIONS, MAX_SIDE},
     shape::Shape,
 };
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
+use kompakt_words::words;
 use serde::{Deserialize, Serialize};
 
 /// How a resized image is sampled from the old one.
@@ -150,7 +151,7 @@ impl Step {
             Self::Invert | Self::Threshold { .. } | Self::Normalize { .. } => self.elementwise(input),
             _ => {
                 let Shape::Image { channels, height, width } = input else {
-                    return Err(format!("works on an image, not on a vector {:?}", input.dims()));
+                    return Err(words!("works on an image, not on a vector {:?}", input.dims()));
                 };
                 self.image_output(channels, height, width)
             }
@@ -165,7 +166,7 @@ impl Step {
                 finite("std", std)?;
                 let planes = if let Shape::Image { channels, .. } = input { channels } else { 1 };
                 if mean.len() != std.len() || (mean.len() != 1 && mean.len() != planes) {
-                    return Err(format!(
+                    return Err(words!(
                         "{} means and {} deviations for {planes} plane(s); give one of each, or one a plane",
                         mean.len(),
                         std.len()
@@ -185,10 +186,10 @@ impl Step {
         let same = image(channels, height, width);
         let output = match self {
             Self::Grayscale if channels == 1 || channels == 3 => image(1, height, width),
-            Self::Grayscale => return Err(format!("{channels} planes; it takes 1 or 3")),
+            Self::Grayscale => return Err(words!("{channels} planes; it takes 1 or 3")),
             Self::Channels { order } => {
                 if let Some(plane) = order.iter().find(|plane| **plane >= channels) {
-                    return Err(format!("plane {plane} of {channels}; planes count from 0"));
+                    return Err(words!("plane {plane} of {channels}; planes count from 0"));
                 }
                 image(order.len(), height, width)
             }
@@ -196,7 +197,7 @@ impl Step {
             Self::Crop { threshold, margin, height, width } => {
                 finite("threshold", &[*threshold])?;
                 if *margin >= MAX_SIDE || 2 * margin >= *height.min(width) {
-                    return Err(format!("a margin of {margin} leaves nothing of {height} by {width}"));
+                    return Err(words!("a margin of {margin} leaves nothing of {height} by {width}"));
                 }
                 image(channels, *height, *width)
             }
@@ -209,7 +210,7 @@ impl Step {
             }
             Self::CenterCrop { height: rows, width: columns } => {
                 if *rows > height || *columns > width {
-                    return Err(format!("the middle {rows} by {columns} of only {height} by {width}"));
+                    return Err(words!("the middle {rows} by {columns} of only {height} by {width}"));
                 }
                 image(channels, *rows, *columns)
             }
@@ -217,7 +218,7 @@ impl Step {
                 finite("a value", values)?;
                 let n = rows.checked_mul(*columns).and_then(|n| n.checked_mul(channels));
                 if *rows > MAX_SIDE || *columns > MAX_SIDE || n != Some(values.len()) || values.is_empty() {
-                    return Err(format!(
+                    return Err(words!(
                         "{} values are not {channels} plane(s) of {rows} by {columns}",
                         values.len()
                     ));
@@ -226,13 +227,13 @@ impl Step {
             }
             Self::Gradients { orientations, cells, pixels, locality, .. } => {
                 if !(0.0..=1.0).contains(locality) {
-                    return Err(format!("a locality of {locality}; 0 to 1 is allowed"));
+                    return Err(words!("a locality of {locality}; 0 to 1 is allowed"));
                 }
                 return gradients_output(channels, *orientations, cells, *pixels);
             }
             _ => same,
         };
-        output.check().map_err(|problem| format!("makes {:?}: {problem}", output.dims()))?;
+        output.check().map_err(|problem| words!("makes {:?}: {problem}", output.dims()))?;
         Ok(output)
     }
 }
@@ -244,26 +245,26 @@ fn gradients_output(
     pixels: usize,
 ) -> Result<Shape, String> {
     if channels != 1 {
-        return Err(format!("{channels} planes; put grayscale before it"));
+        return Err(words!("{channels} planes; put grayscale before it"));
     }
     if !(3..=MAX_ORIENTATIONS).contains(&directions) {
-        return Err(format!("{directions} orientations; 3 to {MAX_ORIENTATIONS} are allowed"));
+        return Err(words!("{directions} orientations; 3 to {MAX_ORIENTATIONS} are allowed"));
     }
     if cells.len() > MAX_CELLS || cells.iter().chain([&pixels]).any(|side| *side > 256) {
-        return Err(format!("at most {MAX_CELLS} grids, of at most 256 cells a side"));
+        return Err(words!("at most {MAX_CELLS} grids, of at most 256 cells a side"));
     }
     if cells.contains(&0) {
         return Err("a grid of 0 cells".into());
     }
     let histograms: usize = cells.iter().map(|side| side * side * directions).sum();
     let output = Shape::Vector(histograms + pixels * pixels);
-    output.check().map_err(|problem| format!("makes {:?}: {problem}", output.dims()))?;
+    output.check().map_err(|problem| words!("makes {:?}: {problem}", output.dims()))?;
     Ok(output)
 }
 
 fn finite(name: &str, values: &[f32]) -> Result<(), String> {
     match values.iter().find(|v| !v.is_finite()) {
-        Some(value) => Err(format!("{name} is {value}")),
+        Some(value) => Err(words!("{name} is {value}")),
         None => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ mod linear;
 mod vectors;
 
 use crate::{
+    RUNS_FROM_FILE,
     error::RuntimeError,
     exec::Threads,
     schedule::{
@@ -79,7 +80,9 @@ impl<'m> PreparedLayer<'m> {
         source: &mut KeptSource<'_, 'm>,
     ) -> Result<Self, RuntimeError> {
         let form = match target.form {
-            FormKind::FromFile => Arc::new(Form::FromFile(FromFile::new(&spec, &weights, &target))),
+            FormKind::FromFile if RUNS_FROM_FILE => {
+                Arc::new(Form::FromFile(FromFile::new(&spec, &weights, &target)))
+            }
             _ => source.form(&spec, &mut weights, &target)?,
         };
         let (n_kept, n_weights, n_rows) = (weights.n_kept, weights.n_rows * weights.n_cols, weights.n_rows);
@@ -154,7 +157,7 @@ impl<'m> PreparedLayer<'m> {
     /// thread, and for several at least `least` and enough work to be worth waking a thread.
     fn chunk(&self, threads: &Threads, least: usize, positions: usize) -> usize {
         const WORTH: usize = 1 << 17;
-        if let Some(weights) = &self.weights {
+        if let Some(weights) = self.weights.as_ref().filter(|_| RUNS_FROM_FILE) {
             return weights.rows_at_once();
         }
         let work_a_row = (self.n_kept / self.n_rows.max(1) + 1) * positions;

@@ -14,6 +14,7 @@ pub use port::Port;
 pub use prediction::Prediction;
 
 use crate::{
+    RUNS_FROM_FILE,
     error::RuntimeError,
     exec::{Executor, StepTime},
     model::Model,
@@ -154,6 +155,9 @@ impl<'m> Session<'m> {
     /// Errors: the wrong number of inputs, or an input of the wrong length.
     pub fn run_all(&mut self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
         if let Err(error) = self.check(inputs, batch) {
+            if !RUNS_FROM_FILE {
+                return Err(error);
+            }
             self.follow(inputs, batch, error)?;
             self.check(inputs, batch)?;
         }

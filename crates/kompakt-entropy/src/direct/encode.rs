@@ -23,7 +23,7 @@ pub enum Choice {
 /// Source: `spec/format-direct.md`.
 pub fn encode_tile(weights: &MaskedCodes<'_>, choice: Choice) -> Result<Vec<u8>, EntropyError> {
     weights.validate()?;
-    TileShape::of(weights).validate().map_err(|problem| EntropyError::Weights { problem })?;
+    TileShape::of(weights).validate().map_err(EntropyError::weights)?;
     let kept = Kept::of(weights);
     let (layout, gap_bits) = choose(weights, &kept, choice);
     let mut out = Vec::new();
@@ -80,7 +80,7 @@ fn without_fillers(kept: &Kept) -> u32 {
 
 fn write_dense(weights: &MaskedCodes<'_>, kept: &Kept, out: &mut Vec<u8>) -> Result<(), EntropyError> {
     let problem = "dense layout: pruned weights and 256 levels do not fit 8 bits together";
-    let field_bits = kept.dense_bits().ok_or(EntropyError::Weights { problem })?;
+    let field_bits = kept.dense_bits().ok_or(EntropyError::weights(problem))?;
     let has_zero = kept.is_pruned();
     out.push(Layout::Dense.tag() | u8::from(has_zero) << 2);
     for row in 0..weights.rows {

@@ -208,8 +208,9 @@ impl<'a> Reader<'a> {
     }
 }
 
+#[inline(always)]
 fn broken(offset: usize, rule: &'static str, problem: &'static str) -> EntropyError {
-    EntropyError::Stream { offset, rule, problem }
+    EntropyError::stream(offset, rule, problem)
 }
 
 /// Where `part`, a piece of `bytes`, starts in it.

@@ -114,8 +114,9 @@ impl<'a> Decoder<'a> {
     }
 }
 
+#[inline(always)]
 fn broken(offset: usize, rule: &'static str, problem: &'static str) -> EntropyError {
-    EntropyError::Stream { offset, rule, problem }
+    EntropyError::stream(offset, rule, problem)
 }
 
 /// Whether symbols are decoded with vectors there, and not one way after the other.

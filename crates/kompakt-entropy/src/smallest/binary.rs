@@ -156,14 +156,15 @@ impl<'a> Decoder<'a> {
     }
 
     /// An error at the byte that is about to be used up.
+    #[inline(always)]
     pub(crate) fn wrong(&self, rule: &'static str, problem: &'static str) -> EntropyError {
-        EntropyError::Stream { offset: self.n_shifted.min(self.bytes.len()), rule, problem }
+        EntropyError::stream(self.n_shifted.min(self.bytes.len()), rule, problem)
     }
 
     /// Checks that the stream ends here, and in the one way in which it may.
     pub(crate) fn finish(&self) -> Result<(), EntropyError> {
         self.check()?;
-        let wrong = |problem| Err(EntropyError::Stream { offset: self.bytes.len(), rule: "A-3", problem });
+        let wrong = |problem| Err(EntropyError::stream(self.bytes.len(), "A-3", problem));
         // `v` may have carried out of the window: then `low` lies below it.
         let (low, last) = match self.window().checked_sub(self.code) {
             Some(low) => (low, self.window()),

@@ -40,7 +40,7 @@ impl Expected<'_> {
             && self.levels.len() == weights.n_levels
             && self.places.len() == weights.len();
         let problem = "what is expected has another shape";
-        if fits { Ok(()) } else { Err(EntropyError::Weights { problem }) }
+        if fits { Ok(()) } else { Err(EntropyError::weights(problem)) }
     }
 }
 

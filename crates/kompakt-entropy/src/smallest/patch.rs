@@ -72,7 +72,7 @@ impl Side<'_> {
 
     fn wrong(&self, problem: &'static str) -> EntropyError {
         match self {
-            Self::Writer(_) => EntropyError::Weights { problem },
+            Self::Writer(_) => EntropyError::weights(problem),
             Self::Reader(coder) => coder.wrong("E-6", problem),
         }
     }
@@ -224,7 +224,7 @@ impl<'a> PatchStream<'a> {
     fn checked<'e, T>(&self, n: usize, expected: Option<&'e [T]>) -> Result<Option<&'e [T]>, EntropyError> {
         match expected {
             Some(expected) if expected.len() != n => {
-                Err(EntropyError::Weights { problem: "as many numbers as are expected" })
+                Err(EntropyError::weights("as many numbers as are expected"))
             }
             // An empty list takes no bits.
             _ => Ok(expected.filter(|_| n > 0)),

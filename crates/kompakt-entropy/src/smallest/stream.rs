@@ -14,7 +14,7 @@ use alloc::{boxed::Box, vec::Vec};
 /// The maximum number of rows, and of weights in a row.
 pub const MAX_DIM: usize = 1 << 28;
 
-const NOT_ASCENDING: EntropyError = EntropyError::Weights { problem: "the codebook does not ascend" };
+const NOT_ASCENDING: EntropyError = EntropyError::weights("the codebook does not ascend");
 
 /// Information from the graph about a tensor, beyond its shape. Writer and reader must be given the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,10 +30,10 @@ pub struct Hints<'a> {
 impl Hints<'_> {
     pub(super) fn check(&self, weights: MaskedCodes<'_>) -> Result<(), EntropyError> {
         if weights.rows > MAX_DIM || weights.row_len() > MAX_DIM {
-            return Err(EntropyError::Weights { problem: "more than 2^28 rows, or weights in a row" });
+            return Err(EntropyError::weights("more than 2^28 rows, or weights in a row"));
         }
         if self.producer.is_some_and(|p| p.len() != weights.channels) {
-            return Err(EntropyError::Weights { problem: "the producer's counts are not one a channel" });
+            return Err(EntropyError::weights("the producer's counts are not one a channel"));
         }
         let fits = |(height, width): (usize, usize)| match height.checked_mul(width) {
             None | Some(0) => false,
@@ -41,7 +41,7 @@ impl Hints<'_> {
             Some(area) => weights.channels.is_multiple_of(area),
         };
         if self.grid.is_some_and(|grid| !fits(grid)) {
-            return Err(EntropyError::Weights { problem: "the grid does not divide a row" });
+            return Err(EntropyError::weights("the grid does not divide a row"));
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ impl Collector {
     /// would have more than [`MAX_TILE_WEIGHTS`](super::MAX_TILE_WEIGHTS), or beyond the 4096th matrix.
     pub fn add(&mut self, weights: &MaskedCodes<'_>, rows_per_tile: usize) -> Result<usize, EntropyError> {
         weights.validate()?;
-        let wrong = |problem| Err(EntropyError::Weights { problem });
+        let wrong = |problem| Err(EntropyError::weights(problem));
         if weights.is_empty() || rows_per_tile == 0 {
             return wrong("a matrix has a row and a column at least, and so has a tile");
         }

@@ -441,6 +441,7 @@ fn room<T: Clone + Default>(vec: &mut Vec<T>, n: usize) -> &mut [T] {
     &mut vec[..n]
 }
 
+#[inline(always)]
 pub(super) fn broken(offset: usize, rule: &'static str, problem: &'static str) -> EntropyError {
-    EntropyError::Stream { offset, rule, problem }
+    EntropyError::stream(offset, rule, problem)
 }

@@ -81,7 +81,7 @@ impl Plan {
     ///
     /// Errors: [`EntropyError::Weights`] where these are not the weights that were counted under that number.
     pub fn encode(&self, matrix: usize, weights: &MaskedCodes<'_>) -> Result<Vec<Vec<u8>>, EntropyError> {
-        let wrong = EntropyError::Weights { problem: "these are not the weights that were counted" };
+        let wrong = EntropyError::weights("these are not the weights that were counted");
         weights.validate()?;
         let (counted, model) = self.matrices.get(matrix).zip(self.models.get(matrix)).ok_or(wrong)?;
         let (n_rows, row_len) = (counted.rows_per_tile, weights.row_len());

@@ -32,9 +32,8 @@ impl Tables {
     /// Errors: rules S-2 (counts), S-3 (histograms), S-4 (models), S-5 (the end). Never panics.
     pub fn parse(bytes: &[u8], isa: Isa) -> Result<Self, EntropyError> {
         let mut from = BitReader::new(bytes);
-        let broken = |from: &BitReader<'_>, rule, problem| {
-            Err(EntropyError::Stream { offset: from.offset(), rule, problem })
-        };
+        let broken =
+            |from: &BitReader<'_>, rule, problem| Err(EntropyError::stream(from.offset(), rule, problem));
         let count = |from: &mut BitReader<'_>| Some(from.read_gamma()? as usize - 1);
         let Some(n_tables) = count(&mut from).filter(|&n| n <= MAX_TABLES) else {
             return broken(&from, "S-2", "there are not 0 to 4096 tables");

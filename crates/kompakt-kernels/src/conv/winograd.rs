@@ -403,7 +403,13 @@ impl Job for TransformWeights<'_> {
     #[inline(always)]
     unsafe fn run<A: Arch>(self) {
         // SAFETY: passed on; kernels of four rows and four channels are sixteen floats.
-        unsafe { if self.together == 4 { self.kernels::<A::Wide>() } else { self.kernels::<Four>() } }
+        unsafe {
+            if self.together == 4 || const { <A::Wide as Vector>::N == Four::N } {
+                self.kernels::<A::Wide>();
+            } else {
+                self.kernels::<Four>();
+            }
+        }
     }
 }
 

@@ -168,7 +168,8 @@ fn piece(shapes: Shapes, n: usize) -> [usize; 2] {
 ///
 /// # Safety
 /// As [`run`], for the tile at `at` of `x` and `y`.
-#[inline(always)]
+// Not inlined: there are two calls, for each quarter of a vector.
+#[inline(never)]
 unsafe fn shape<A: Arch, W: IndexedWeights>(
     shape: [usize; 2],
     job: Window16<'_, W>,

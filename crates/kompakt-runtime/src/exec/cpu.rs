@@ -5,6 +5,7 @@ use super::{
     Executor, StepTime, Threads, arena::Arena, in_place::ChannelNumbers, movement::transpose, run::Run,
 };
 use crate::{
+    RUNS_FROM_FILE,
     error::RuntimeError,
     layer::{PreparedLayer, Scratch, Target},
     model::Model,
@@ -43,10 +44,8 @@ pub(crate) struct Cpu<'m> {
 // By hand: an executor behind a pointer would take the descriptions of all layers into every program.
 impl core::fmt::Debug for Cpu<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Cpu")
-            .field("isa", &self.isa)
-            .field("max_batch", &self.max_batch)
-            .finish_non_exhaustive()
+        // Not all of it: what formats numbers would be in every program that runs a network.
+        write!(f, "Cpu on {}", self.isa)
     }
 }
 
@@ -68,6 +67,10 @@ impl<'m> Cpu<'m> {
         kept.switch(is_free && !model.open_sizes().is_empty());
         let threads = kept.threads(options.threads.max(1))?;
         let n_threads = threads.len();
+        if !RUNS_FROM_FILE && (options.ram_budget.is_some() || options.from_file) {
+            let problem = "this build of the loader runs all layers from memory";
+            return Err(RuntimeError::Unsupported(vec![problem.to_string()]));
+        }
         if is_int8 && !HAS_INTEGERS {
             let problem = "this build of the loader has no kernels for int8 activations";
             return Err(RuntimeError::Unsupported(vec![problem.to_string()]));

@@ -6,6 +6,7 @@ use super::{
     from_file::{self, FromFile},
 };
 use crate::{
+    RUNS_FROM_FILE,
     exec::{RowLayout, Threads},
     weights::RowScratch,
 };
@@ -90,7 +91,7 @@ impl PreparedLayer<'_> {
     ) -> Option<(&'s WindowMatrix, usize)> {
         match (&*self.form, &self.weights) {
             (Form::Windows(m), _) => Some((m, 0)),
-            (Form::FromFile(FromFile::Windows(form, layout)), Some(weights)) => {
+            (Form::FromFile(FromFile::Windows(form, layout)), Some(weights)) if RUNS_FROM_FILE => {
                 let of = (*form, layout);
                 Some((from_file::unpacked(of, weights, rows.clone(), scratch, unpacked), rows.start))
             }

@@ -5,7 +5,10 @@ use super::{
     form::Form,
     from_file::{self, FromFile},
 };
-use crate::exec::{RowLayout, Threads};
+use crate::{
+    RUNS_FROM_FILE,
+    exec::{RowLayout, Threads},
+};
 use kompakt_kernels::{Isa, Window, columns, dense, sliced};
 
 impl PreparedLayer<'_> {
@@ -74,6 +77,7 @@ impl PreparedLayer<'_> {
             }
             // Only vectors one after another are multiplied in lanes.
             Form::Lanes(_) => unreachable!("a layer over features, for vectors"),
+            Form::FromFile(_) if !RUNS_FROM_FILE => unreachable!("a layer that is run from the file"),
             Form::FromFile(how) => {
                 let Some(weights) = &self.weights else { return };
                 threads.for_rows(y, &rows(1), scratch, |rows, mut y, scratch| {

@@ -6,6 +6,7 @@ use super::{
     from_file::{self, FromFile},
 };
 use crate::{
+    RUNS_FROM_FILE,
     exec::{RowLayout, Threads},
     schedule::forms::n_columns,
 };
@@ -41,7 +42,7 @@ impl PreparedLayer<'_> {
     ) {
         match (&*self.form, &self.weights) {
             (Form::Lanes(m), _) => self.by_lanes(m, rows, isa, threads, scratch, x, y, n),
-            (Form::FromFile(FromFile::Lanes), Some(weights)) => {
+            (Form::FromFile(FromFile::Lanes), Some(weights)) if RUNS_FROM_FILE => {
                 let (epilogue, n_rows) = (self.epilogue(), self.n_rows);
                 let layout = RowLayout {
                     n_images: n,

@@ -1,7 +1,8 @@
 //! Dimensions, which may be open until a session is made, and the sizes that resolve them.
 
 use crate::error::RuntimeError;
-use alloc::{format, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
+use kompakt_words::words;
 
 /// The most dimensions of a value, the batch counted.
 pub const MAX_RANK: usize = 8;
@@ -32,7 +33,7 @@ impl Shape {
     /// Errors: more than [`MAX_RANK`] of them.
     pub fn new(dims: Vec<Dim>) -> Result<Self, RuntimeError> {
         if dims.len() > MAX_RANK {
-            let text = format!("a value of {} dimensions; {MAX_RANK} are possible", dims.len());
+            let text = words!("a value of {} dimensions; {MAX_RANK} are possible", dims.len());
             return Err(RuntimeError::Unsupported(vec![text]));
         }
         Ok(Self(dims))

@@ -16,7 +16,6 @@ use crate::program::{
 use alloc::{
     boxed::Box,
     collections::BTreeMap,
-    format,
     string::{String, ToString},
     vec,
     vec::Vec,
@@ -25,6 +24,7 @@ use kompakt_graph::{BinaryFunction, Cell};
 use kompakt_kernels::{
     Convolution, ExpandedDepthwise, Pairwise, PoolWindow, normalise::ResponseNorm, rearrange,
 };
+use kompakt_words::words;
 
 /// The steps of a program, of whose values those in `norms` are norms; `is_batched` where more than one image is run at once, so that vectors have
 /// another layout than images.
@@ -88,7 +88,7 @@ impl Compiler<'_> {
                     Some(norm) => self.norm(operation, norm),
                     None => self.operation(operation),
                 },
-                Some(problem) => problems.push(format!("node {:?}: {problem}", operation.name)),
+                Some(problem) => problems.push(words!("node {:?}: {problem}", operation.name)),
             }
         }
         if !problems.is_empty() {

@@ -5,7 +5,7 @@ use super::{
     forms::{self, Choice, FormKind},
     plan::LayerPlan,
 };
-use crate::{error::RuntimeError, layer::PreparedLayer, weights::StoredWeights};
+use crate::{RUNS_FROM_FILE, error::RuntimeError, layer::PreparedLayer, weights::StoredWeights};
 use alloc::{vec, vec::Vec};
 use kompakt_kernels::Convolution;
 
@@ -61,6 +61,16 @@ impl Planner<'_> {
         weights: &[StoredWeights<'_>],
         fastest: Vec<Choice>,
     ) -> Result<Vec<Chosen>, RuntimeError> {
+        let chosen = |fastest: &Choice, from_file: bool| Chosen {
+            form: if from_file && RUNS_FROM_FILE { FormKind::FromFile } else { fastest.form },
+            fastest: fastest.form,
+            ns: fastest.ns,
+            dense_ns: fastest.dense_ns,
+            costs: fastest.costs.iter().map(|&(form, ns)| (form.name(), ns)).collect(),
+        };
+        if !RUNS_FROM_FILE {
+            return Ok(fastest.iter().map(|fastest| chosen(fastest, false)).collect());
+        }
         let layers = self.schedule.layers.iter().zip(weights).zip(fastest);
         let options: Vec<Options> =
             layers.map(|((spec, w), fastest)| self.options(spec, w, fastest)).collect();
@@ -78,14 +88,11 @@ impl Planner<'_> {
             (_, None) => in_memory,
             (_, Some(budget)) => self.within(budget, &options)?,
         };
-        let form = |(option, from_file): (&Options, bool)| Chosen {
-            form: if from_file { FormKind::FromFile } else { option.fastest.form },
-            fastest: option.fastest.form,
-            ns: option.fastest.ns,
-            dense_ns: option.fastest.dense_ns,
-            costs: option.fastest.costs.iter().map(|&(form, ns)| (form.name(), ns)).collect(),
-        };
-        Ok(options.iter().zip(from_file).map(form).collect())
+        Ok(options
+            .iter()
+            .zip(from_file)
+            .map(|(option, from_file)| chosen(&option.fastest, from_file))
+            .collect())
     }
 
     fn options(&self, spec: &LayerSpec, weights: &StoredWeights<'_>, fastest: Choice) -> Options {

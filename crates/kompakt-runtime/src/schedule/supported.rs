@@ -2,7 +2,8 @@
 //! it.
 
 use crate::program::{DataType, OperationKind as Kind, Program};
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
+use kompakt_words::words;
 
 /// The shape of each value, without the batch.
 pub(super) fn shapes(program: &Program) -> Result<Vec<Vec<usize>>, Vec<String>> {
@@ -11,7 +12,7 @@ pub(super) fn shapes(program: &Program) -> Result<Vec<Vec<usize>>, Vec<String>> 
     for value in &program.values {
         match value.shape.without_batch() {
             Some(shape) if value.data_type == DataType::F32 && !shape.is_empty() => shapes.push(shape),
-            _ => problems.push(format!(
+            _ => problems.push(words!(
                 "value {:?} is {:?} of shape {:?}; here values are f32, the batch first and the rest fixed",
                 value.name,
                 value.data_type,

@@ -18,6 +18,7 @@ use crate::{
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
 use kompakt_graph::{Count, Size};
 use kompakt_prep::Pipeline;
+use kompakt_words::words;
 
 /// The sizes of a model's symbols, those that are given by name replaced.
 pub(super) fn named(model: &Model<'_>, given: &[(String, usize)]) -> Result<Vec<usize>, RuntimeError> {
@@ -62,13 +63,18 @@ pub(super) fn pipeline(model: &Model<'_>, inputs: &[Port]) -> Result<Option<Pipe
     {
         return Ok(Some(again));
     }
-    let problem = alloc::format!("the file's preprocessing makes inputs of {made:?} only, not of {wanted:?}");
+    let problem = words!("the file's preprocessing makes inputs of {made:?} only, not of {wanted:?}");
     Err(RuntimeError::Executor(problem))
 }
 
 /// Between two plans.
-#[derive(Debug)]
 struct Nothing(Plan);
+
+impl core::fmt::Debug for Nothing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Nothing")
+    }
+}
 
 impl Executor for Nothing {
     fn plan(&self) -> &Plan {
