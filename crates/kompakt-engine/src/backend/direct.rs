@@ -179,7 +179,8 @@ impl<'a> Runner<'a> {
     pub(super) fn run(&mut self, x: &[f32], y: &mut [f32]) {
         let Self { of, weights, offsets, frame, wide } = self;
         of.fill_frame(x, frame);
-        Arch::new().dispatch(Sums { of, offsets, weights: &weights.0, frame, wide: &mut *wide });
+        let sums = Sums { of, offsets, weights: &weights.0, frame, wide: &mut *wide };
+        Arch::new().dispatch(AsRegistersAllow(sums));
         let [height, width] = of.output;
         for (y, wide) in y.chunks_exact_mut(height * width).zip(wide.chunks_exact(of.wide())) {
             for (y, wide) in y.chunks_exact_mut(width).zip(wide.chunks(of.frame[1])) {
@@ -224,7 +225,8 @@ impl<'a> WeightGradient<'a> {
             let n = x.len() / of.input_len();
             let frames = &frames[..n * of.frame_len()];
             let wide = &wide[..n * of.outputs * of.wide()];
-            Arch::new().dispatch(ByWeight { of, offsets, frames, wide, dw: &mut *dw });
+            let sums = ByWeight { of, offsets, frames, wide, dw: &mut *dw };
+            Arch::new().dispatch(AsRegistersAllow(sums));
         }
     }
 }
@@ -252,6 +254,27 @@ fn is_wide() -> bool {
     Arch::new().dispatch(HasManyRegisters)
 }
 
+/// Work on blocks of `R` output channels.
+trait InBlocks {
+    fn blocks<S: Simd, const R: usize>(self, simd: S);
+}
+
+/// Such work, in blocks as large as the registers hold.
+struct AsRegistersAllow<W>(W);
+
+impl<W: InBlocks> WithSimd for AsRegistersAllow<W> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if has_many_registers::<S>() {
+            self.0.blocks::<S, MOST_ROWS>(simd);
+        } else {
+            self.0.blocks::<S, { MOST_ROWS / 2 }>(simd);
+        }
+    }
+}
+
 /// AVX2 has sixteen registers; AVX-512 and NEON have 32.
 #[inline(always)]
 fn has_many_registers<S: Simd>() -> bool {
@@ -274,20 +297,7 @@ struct Sums<'a> {
     wide: &'a mut [f32],
 }
 
-impl WithSimd for Sums<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if has_many_registers::<S>() {
-            self.blocks::<S, MOST_ROWS>(simd);
-        } else {
-            self.blocks::<S, { MOST_ROWS / 2 }>(simd);
-        }
-    }
-}
-
-impl Sums<'_> {
+impl InBlocks for Sums<'_> {
     #[inline(always)]
     fn blocks<S: Simd, const R: usize>(self, simd: S) {
         let wide = self.of.wide();
@@ -353,20 +363,7 @@ struct ByWeight<'a> {
     dw: &'a mut [f32],
 }
 
-impl WithSimd for ByWeight<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if has_many_registers::<S>() {
-            self.blocks::<S, MOST_ROWS>(simd);
-        } else {
-            self.blocks::<S, { MOST_ROWS / 2 }>(simd);
-        }
-    }
-}
-
-impl ByWeight<'_> {
+impl InBlocks for ByWeight<'_> {
     #[inline(always)]
     fn blocks<S: Simd, const R: usize>(self, simd: S) {
         let (outputs, inputs, taps) = (self.of.outputs, self.of.inputs, self.of.taps());
@@ -385,7 +382,9 @@ impl ByWeight<'_> {
             }
         }
     }
+}
 
+impl ByWeight<'_> {
     /// Gradients by the weights of `R` output channels from `first` and of three taps of an input channel.
     #[inline(always)]
     fn tile<S: Simd, const R: usize>(
