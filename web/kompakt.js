@@ -78,7 +78,7 @@ export async function load(source, options = {}) {
 }
 
 /** The message of an error of the module with vectors, which has no words. */
-const NO_WORDS = "the loader refuses it; kompakt.wasm, which says why, could not be asked";
+const NO_WORDS = "the loader refuses it; kompakt.wasm, which has the words for it, did not say why";
 
 /** The error as the module with words has it, which is given the same bytes. */
 async function inWords(error, bytes, options) {
