@@ -39,11 +39,14 @@ mod random;
 mod residual;
 #[cfg(test)]
 mod residual_tests;
+mod settle;
 mod snapshot;
 mod stage;
 mod supply;
 mod tile;
 mod train;
+mod update;
+mod validate;
 mod windows;
 mod wiring;
 

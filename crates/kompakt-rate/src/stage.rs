@@ -5,7 +5,8 @@ use crate::{
     net::Net,
     options::Options,
     supply::{Supply, Teacher},
-    train::{Report, Run, error},
+    train::{Report, Run},
+    validate::error,
 };
 use kompakt_data::{Augmentation, DataError, Dataset, Feed, Values};
 use kompakt_model::Model;

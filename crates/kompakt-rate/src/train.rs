@@ -12,20 +12,22 @@ use crate::{
     code_length::CodeLengths,
     error::RateError,
     export::{export, packed_bytes},
-    lanes::{vectorized, zero},
+    lanes::vectorized,
     layer::{Probe, SparseLayer},
-    levels, loss,
+    levels,
     net::Net,
     options::Options,
     passes::{self, Lesson, Passes},
     random::Random,
+    settle::{begin_levels, curvature, settle},
     snapshot::Snapshot,
-    supply::{BLOCK, Desk, EIGHTS, Supply},
+    supply::{BLOCK, Supply},
+    update::{Update, cosine},
+    validate::error,
     wiring::{self, Budget},
 };
 use kompakt_data::Feed;
 use kompakt_model::Model;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -172,7 +174,7 @@ impl Run<'_> {
         let o = self.options;
         let n_blocks = o.batch / BLOCK;
         let progress = state.step as f32 / o.steps as f32;
-        let rate = o.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + libm_cos(std::f32::consts::PI * progress)));
+        let rate = o.learning_rate * cosine(progress);
         let t = (state.step + 1) as i32;
         let rate = rate / (1.0 - 0.9f32.powi(t));
         let correction = 1.0 / (1.0 - 0.999f32.powi(t));
@@ -321,114 +323,6 @@ impl Run<'_> {
     }
 }
 
-/// One step of the optimiser, and the update of the effective values.
-struct Update<'a> {
-    net: &'a mut Net,
-    rate: f32,
-    correction: f32,
-    level_steps: &'a [f32],
-    bias_steps: &'a [f32],
-}
-
-impl pulp::NullaryFnOnce for Update<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        for (i, layer) in self.net.layers.iter_mut().enumerate() {
-            let is_shared = i < self.level_steps.len();
-            if is_shared {
-                levels::sum_gradients(layer);
-                layer.level.step(self.rate, self.correction);
-            }
-            layer.weight.step(self.rate, self.correction);
-            layer.bias.step(self.rate, self.correction);
-            if is_shared {
-                levels::use_shared(layer, self.level_steps[i], self.bias_steps[i]);
-            } else {
-                layer.value.copy_from_slice(&layer.weight.latent);
-                layer.bias_value.copy_from_slice(&layer.bias.latent);
-            }
-        }
-    }
-}
-
-/// Gives a layer levels and its biases a grid; returns the two grids.
-fn begin_levels(layer: &mut SparseLayer, n_levels: usize, options: &Options) -> (f32, f32) {
-    let curvature = layer.weight.second.clone();
-    levels::begin(layer, n_levels, &curvature, options.level_bits);
-    let level_step = levels::grid(&layer.level.latent, options.level_bits);
-    let bias_step = levels::grid(&layer.bias.latent, options.bias_bits);
-    levels::use_shared(layer, level_step, bias_step);
-    (level_step, bias_step)
-}
-
-/// The curvature of each connection.
-fn curvature(layer: &SparseLayer, batch: f32) -> Vec<f32> {
-    layer.weight.second.iter().map(|v| v * batch).collect()
-}
-
-/// Fixes the levels of a part of a layer's connections, the ones closest to a level first, each at the level
-/// of least cost.
-fn settle(layer: &mut SparseLayer, part: f64, batch: f32, price: f32) {
-    let curvature = curvature(layer, batch);
-    levels::assign(layer, &curvature, price);
-    let mut miss: Vec<(f32, usize)> =
-        (0..layer.len()).map(|i| ((layer.weight.latent[i] - layer.value[i]).abs(), i)).collect();
-    miss.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let wanted = (layer.len() as f64 * part).ceil() as usize;
-    let mut n = layer.is_settled.iter().filter(|s| **s).count();
-    for (_, i) in miss {
-        if n >= wanted {
-            break;
-        }
-        if !layer.is_settled[i] {
-            layer.is_settled[i] = true;
-            n += 1;
-        }
-    }
-}
-
-/// The share of the examples that a network misclassifies, and the mean loss.
-pub(crate) fn error(net: &Net, feed: &Feed) -> (f64, f64) {
-    let indices: Vec<usize> = (0..feed.len()).collect();
-    let found: Vec<(f32, usize)> = indices
-        .par_chunks(BLOCK)
-        .map_init(
-            || {
-                let classes = || vec![zero::<EIGHTS>(); net.n_classes()];
-                (Desk::new(net), vec![0.0f32; BLOCK * net.n_inputs], classes(), classes())
-            },
-            |(desk, images, scores, soft), indices| {
-                let images = &mut images[..indices.len() * net.n_inputs];
-                feed.fill(0, indices, images);
-                desk.answer(net, images, |first, found| {
-                    for (to, found) in scores.iter_mut().zip(found) {
-                        to.as_flattened_mut()[first..first + found.len()].copy_from_slice(found);
-                    }
-                });
-                let labels: Vec<u8> = indices.iter().map(|&i| feed.labels()[i] as u8).collect();
-                loss::softmax(scores, &labels, 1.0, soft)
-            },
-        )
-        .collect();
-    let n = feed.len().max(1) as f64;
-    let wrong: usize = found.iter().map(|f| f.1).sum();
-    (wrong as f64 / n, found.iter().map(|f| f64::from(f.0)).sum::<f64>() / n)
-}
-
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// The cosine, from the same polynomial everywhere: the learning rate must be bit-identical on every machine.
-fn libm_cos(x: f32) -> f32 {
-    // Only half a period is needed.
-    let y = f64::from(x) - std::f64::consts::FRAC_PI_2;
-    let (mut term, mut sum) = (y, y);
-    for n in 1..9 {
-        term *= -y * y / f64::from((2 * n) * (2 * n + 1));
-        sum += term;
-    }
-    -(sum as f32)
 }

@@ -335,56 +335,6 @@ impl Lowering<'_> {
     }
 }
 
-/// Operators that are lowered only here, in addition to those of [`unary_function`].
-pub(super) fn is_known(op: &str) -> bool {
-    const ALL: &[&str] = &[
-        "AffineGrid",
-        "BitShift",
-        "BitwiseAnd",
-        "BitwiseNot",
-        "BitwiseOr",
-        "BitwiseXor",
-        "CenterCropPad",
-        "DFT",
-        "Xor",
-        "LessOrEqual",
-        "GreaterOrEqual",
-        "CastLike",
-        "QuantizeLinear",
-        "DynamicQuantizeLinear",
-        "MatMulInteger",
-        "QLinearMatMul",
-        "ArgMax",
-        "ArgMin",
-        "Hardmax",
-        "CumSum",
-        "TopK",
-        "Einsum",
-        "Trilu",
-        "GatherElements",
-        "GatherND",
-        "Scatter",
-        "ScatterElements",
-        "ScatterND",
-        "OneHot",
-        "Compress",
-        "MeanVarianceNormalization",
-        "LpNormalization",
-        "ThresholdedRelu",
-        "NegativeLogLikelihoodLoss",
-        "SoftmaxCrossEntropyLoss",
-        "LSTM",
-        "GRU",
-        "RNN",
-        "Attention",
-        "RotaryEmbedding",
-        "Shrink",
-        "IsInf",
-        "ReduceLogSum",
-    ];
-    ALL.contains(&op) || unary_function(op).is_some()
-}
-
 /// Whether a node of one image may hold per-channel scales or biases to fold into the layer before it.
 pub(super) fn goes_with_a_layer(call: &Call<'_>) -> bool {
     let by_constant = || matches!(call.inputs.get(1), Some(Some(Operand::Const(c))) if c.dims.len() > 2);
@@ -396,7 +346,7 @@ pub(super) fn goes_with_a_layer(call: &Call<'_>) -> bool {
 }
 
 /// The elementwise functions identified by their name alone.
-fn unary_function(op: &str) -> Option<UnaryFunction> {
+pub(super) fn unary_function(op: &str) -> Option<UnaryFunction> {
     Some(match op {
         "Abs" => UnaryFunction::Abs,
         "Sign" => UnaryFunction::Sign,
