@@ -24,6 +24,15 @@ pub(crate) struct Board {
     ram_bytes: usize,
 }
 
+/// A processor without floating point, with the memory that large networks take: its instructions are some of the Cortex-M3's
+/// that this board has.
+pub(crate) const CORTEX_M0_PLUS: Board = Board {
+    name: "Cortex-M0+",
+    machine: "mps2-an385",
+    flags: &["-mcpu=cortex-m0plus", "-mthumb", "-mfloat-abi=soft"],
+    flash_bytes: 4 << 20,
+    ram_bytes: 4 << 20,
+};
 /// The boards of the examples: with and without a floating-point unit.
 pub(crate) const CORTEX_M4F: Board = Board {
     name: "Cortex-M4F",

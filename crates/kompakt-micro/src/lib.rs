@@ -4,8 +4,8 @@
 //! container ─► plan ──────────────────────────────────► text
 //!              calls      prep, then each node          functions of src/c or src/rust that the calls need
 //!              constants  places, codes, levels, biases tables
-//!              arena      first fit: buffers share       NAME_run or run: the calls
-//!                         memory when one is no longer read
+//!              arena      buffers share memory           NAME_run or run: the calls
+//!                         when one is no longer read
 //! ```
 //!
 //! C is C11 with no headers but `stdint.h` and `string.h`; Rust is a crate without `std`, `alloc` and unsafe code. Both have no

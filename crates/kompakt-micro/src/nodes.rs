@@ -371,7 +371,7 @@ impl Nodes<'_> {
         let q = self.steps.buffer(n.div_ceil(4), Place::Unknown);
         let zero = Argument::Float(input.zero() as f32);
         let arguments = vec![Argument::Float(input.inverse()), zero, Argument::Number(n), X, Y];
-        self.step(what, "quantize", arguments, vec![x], q, None);
+        self.step(what, "quantize", arguments, vec![x], q, Some(0));
         q
     }
 

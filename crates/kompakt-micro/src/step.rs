@@ -60,8 +60,8 @@ pub(crate) struct Step {
     pub(crate) writes: Buffer,
     /// Memory for the call alone.
     pub(crate) scratch: Option<Buffer>,
-    /// Whether the result may be written in place of the operand of that index: element `i` is written after
-    /// it was read, and is not read again.
+    /// Whether the result may be written in place of the operand of that index, which is as long or longer: float `i` is
+    /// written after it was read, and is not read again.
     pub(crate) in_place: Option<usize>,
     /// A description, for the comment beside it.
     pub(crate) what: String,

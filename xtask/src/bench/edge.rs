@@ -1,4 +1,4 @@
-//! `cargo xtask bench edge`: networks as C on an emulated Cortex-M4F, beside dense loops written by hand.
+//! `cargo xtask bench edge`: networks as C on an emulated Cortex-M4F and Cortex-M0+, beside dense loops written by hand.
 //!
 //! ```text
 //! network ─┬─ kompakt_micro ─► net.c ─┐
@@ -8,7 +8,7 @@
 mod dense;
 mod networks;
 
-use crate::micro::{CORTEX_M4F, Tools};
+use crate::micro::{Board, CORTEX_M0_PLUS, CORTEX_M4F, Tools};
 use anyhow::{Context, Result, anyhow};
 use kompakt_format::Container;
 use kompakt_micro::{Activations, Input, Options};
@@ -28,9 +28,25 @@ pub(crate) struct Arguments {
 }
 
 /// Seconds after which an emulator is ended.
-const LIMIT_S: u32 = 300;
+const LIMIT_S: u32 = 600;
 const HEAD: &str = include_str!("edge/head.md");
+/// The boards, with what is said before the table of each.
+const BOARDS: [(&Board, &str); 2] = [
+    (&CORTEX_M4F, "## With floating point: Cortex-M4F"),
+    (&CORTEX_M0_PLUS, "## Without floating point: Cortex-M0+"),
+];
+const COLUMNS: &str = "| network | program | code | model | RAM | of it activations | stack | million instructions |\n\
+                       |---|---|---|---|---|---|---|---|\n";
 const NOTES: &str = include_str!("edge/notes.md");
+
+/// A network's source.
+struct Program<'a> {
+    network: &'a Network,
+    code: &'a str,
+    header: &'a str,
+    /// Bytes of constants.
+    model: usize,
+}
 
 /// What a program takes, the board's support taken off.
 struct Row {
@@ -45,7 +61,7 @@ struct Row {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let tools = Tools::find().map_err(|missing| anyhow!(missing))?;
     let folder = tempfile::tempdir()?;
-    let mut page = HEAD.to_string();
+    let mut tables = BOARDS.map(|(_, title)| format!("\n{title}\n\n{COLUMNS}"));
     for network in networks::all()? {
         crate::say(network.name);
         let container = Container::parse(&network.file)?;
@@ -61,34 +77,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ];
         for (what, source) in rows {
             let Some((code, header, model)) = source else { continue };
-            let row = measure(&tools, folder.path(), &network, &code, &header, model)?;
             let activations = dense::largest_activations(&container);
-            let _ = writeln!(
-                page,
-                "| {} | {what} | {} | {} | {} | {} | {} | {:.2} |",
-                network.name,
-                row.code,
-                row.model,
-                row.ram,
-                activations,
-                row.stack,
-                row.instructions / 1e6
-            );
+            for ((board, _), table) in BOARDS.iter().zip(&mut tables) {
+                let program = Program { network: &network, code: &code, header: &header, model };
+                let row = measure(&tools, folder.path(), board, &program)?;
+                let Row { code, model, ram, stack, instructions } = row;
+                let instructions = instructions / 1e6;
+                let _ = writeln!(
+                    table,
+                    "| {} | {what} | {code} | {model} | {ram} | {activations} | {stack} | {instructions:.2} |",
+                    network.name
+                );
+            }
         }
     }
-    page += NOTES;
+    let page = [HEAD, &tables.concat(), NOTES].concat();
     fs::write(&arguments.output, page).with_context(|| arguments.output.display().to_string())
 }
 
 /// Compiles and runs a network, and the board's support without it.
-fn measure(
-    tools: &Tools,
-    folder: &Path,
-    network: &Network,
-    code: &str,
-    header: &str,
-    model: usize,
-) -> Result<Row> {
+fn measure(tools: &Tools, folder: &Path, board: &Board, program: &Program<'_>) -> Result<Row> {
+    let &Program { network, code, header, model } = program;
     let path = |name: &str| folder.join(name);
     fs::write(path("net.h"), header)?;
     fs::write(path("net.c"), code)?;
@@ -98,14 +107,14 @@ fn measure(
     let nothing =
         signature.trim_end_matches(';').to_string() + " { (void)input; (void)output; (void)arena; }\n";
     fs::write(path("nothing.c"), format!("#include \"net.h\"\n{nothing}"))?;
-    let board = crate::ci::root().join("examples/cortex-m-c/board.c");
+    let support = crate::ci::root().join("examples/cortex-m-c/board.c");
     let build = |name: &str| {
-        let files = [path("main.c"), board.clone(), path(name)];
-        tools.build(&CORTEX_M4F, &files, &path("program.elf"))
+        let files = [path("main.c"), support.clone(), path(name)];
+        tools.build(board, &files, &path("program.elf"))
     };
     let empty = build("nothing.c")?;
     let sizes = build("net.c")?;
-    let run = tools.run(&CORTEX_M4F, &path("program.elf"), folder, LIMIT_S)?;
+    let run = tools.run(board, &path("program.elf"), folder, LIMIT_S)?;
     let flash = sizes.flash.saturating_sub(empty.flash);
     Ok(Row {
         code: flash.saturating_sub(model),
