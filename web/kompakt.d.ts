@@ -84,10 +84,10 @@ export class Network {
   predict(input: Float32Array): Float32Array;
   /** The most probable classes of one image, best first. */
   classify(image: Float32Array | ImageData | CanvasImageSource, top?: number): Prediction[];
-  /** What is in the file, and where its bytes are. */
-  inspect(): Inspection;
-  /** The `n` values of tensor `index` of `inspect()`; NaN for a weight that is not kept. */
-  weights(index: number, n: number): Float32Array;
+  /** What is in the file, and where its bytes are. The first time, what looks into files is fetched: `kompakt.wasm`. */
+  inspect(): Promise<Inspection>;
+  /** The `n` values of tensor `index` of what `inspect` found; NaN for a weight that is not kept. Fetched for as `inspect`. */
+  weights(index: number, n: number): Promise<Float32Array>;
   /** Bytes of the loader's memory, for all networks together; it does not shrink. */
   readonly memoryBytes: number;
   /** Frees the memory. */

@@ -3,63 +3,14 @@
 //   load(source) ──► Network ──► classify(image)   classes and probabilities
 //                            └─► run(numbers)      the network's output
 //
-// The loader is WebAssembly (kompakt.wasm, or kompakt-simd.wasm where the machine has 128-bit vectors); it is fetched once,
-// from beside this file, when the first network is loaded. Nothing else is fetched, and no code is generated at run time. The
-// words of errors are in kompakt.wasm alone: where a file is refused, that is fetched to say why.
+// The loader is WebAssembly (dist/kompakt-simd.wasm, or dist/kompakt.wasm where the machine has no 128-bit vectors); it is fetched
+// once, from beside this file, when the first network is loaded. Nothing else is fetched, and no code is generated at run time. The
+// words of errors, and what looks into a file, are in kompakt.wasm alone: it is fetched where a file is refused, and by `inspect`.
 
-/** An error of the loader, with its message. `status` is the C library's: "argument", "format", … */
-export class KompaktError extends Error {
-  constructor(status, message) {
-    super(message);
-    this.name = "KompaktError";
-    this.status = status;
-  }
-}
+import { numbersOf } from "./images.js";
+import { KompaktError, NO_WORDS, fastest, fetched, inWords } from "./module.js";
 
-/** Names of `enum KompaktStatus` of the C library (kompakt.h), by number. */
-export const STATUS = ["ok", "argument", "io", "format", "unsupported", "resources", "internal", "signature"];
-
-/** A function of 128-bit vectors: `() -> v128`, which a machine without them refuses. */
-const VECTORS = Uint8Array.of(
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
-);
-
-// Each name as a whole, so that bundlers find the files.
-const WITH_VECTORS = new URL("./dist/kompakt-simd.wasm", import.meta.url);
-const WITH_WORDS = new URL("./dist/kompakt.wasm", import.meta.url);
-
-/** The exports of the modules that are started, as promises. */
-const started = new Map();
-
-/** The exports of a module; made once for all networks. */
-function loader(url = WebAssembly.validate(VECTORS) ? WITH_VECTORS : WITH_WORDS) {
-  if (!started.has(url)) {
-    const exports = instantiate(url).then(({ instance }) => instance.exports);
-    exports.catch(() => started.delete(url)); // so that the next call can succeed
-    started.set(url, exports);
-  }
-  return started.get(url);
-}
-
-async function instantiate(url) {
-  if (url.protocol === "file:") {
-    const { readFile } = await import("node:fs/promises");
-    return WebAssembly.instantiate(await readFile(url));
-  }
-  const response = await fetched(url);
-  if ((response.headers.get("content-type") ?? "").startsWith("application/wasm")) {
-    return WebAssembly.instantiateStreaming(response);
-  }
-  return WebAssembly.instantiate(await response.arrayBuffer());
-}
-
-async function fetched(url, options) {
-  const response = await fetch(url, options);
-  if (!response.ok) {
-    throw new KompaktError("io", `${url}: the server answered ${response.status} ${response.statusText}`);
-  }
-  return response;
-}
+export { KompaktError, STATUS } from "./module.js";
 
 /**
  * Opens a network. `source` is a URL or the bytes of a file (ArrayBuffer, or a view of one).
@@ -69,24 +20,21 @@ async function fetched(url, options) {
  */
 export async function load(source, options = {}) {
   const bytes = await bytesOf(source, options);
-  const wasm = await loader();
+  const module = await fastest();
   try {
-    return new Network(wasm, bytes, options);
+    return new Network(module, bytes, options);
   } catch (error) {
-    throw error.message === NO_WORDS ? await inWords(error, bytes, options) : error;
+    throw error.message === NO_WORDS ? await explained(error, bytes, options) : error;
   }
 }
 
-/** The message of an error of the module with vectors, which has no words. */
-const NO_WORDS = "the loader refuses it; kompakt.wasm, which has the words for it, did not say why";
-
 /** The error as the module with words has it, which is given the same bytes. */
-async function inWords(error, bytes, options) {
+async function explained(error, bytes, options) {
   try {
-    new Network(await loader(WITH_WORDS), bytes, options).free();
+    new Network(await inWords(), bytes, options).free();
     return error;
-  } catch (inWords) {
-    return inWords instanceof KompaktError ? inWords : error;
+  } catch (same) {
+    return same instanceof KompaktError ? same : error;
   }
 }
 
@@ -119,7 +67,7 @@ async function checkIntegrity(bytes, integrity) {
 
 /** An open network. Its memory is freed by `free()`. */
 export class Network {
-  #wasm;
+  #module;
   #session = 0;
   #file;
   #input;
@@ -127,15 +75,15 @@ export class Network {
   #maxBatch;
 
   /** Use `load`. */
-  constructor(wasm, bytes, { maxBatch = 1, verify = "checksums" }) {
-    this.#wasm = wasm;
+  constructor(module, bytes, { maxBatch = 1, verify = "checksums" }) {
+    const { wasm } = module;
+    this.#module = module;
     this.#maxBatch = maxBatch;
-    this.#file = this.#allocate(bytes.byteLength);
-    new Uint8Array(wasm.memory.buffer).set(bytes, this.#file.at);
-    const options = this.#allocate(16 + 4);
+    this.#file = module.copy(bytes);
+    const options = module.allocate(16 + 4);
     try {
       // struct kompakt_options of the C library: three sizes, three flags; then the place for the session.
-      const memory = new DataView(wasm.memory.buffer);
+      const memory = module.view;
       memory.setUint32(options.at, 0, true);
       memory.setUint32(options.at + 4, maxBatch, true);
       memory.setUint32(options.at + 8, 0, true);
@@ -144,25 +92,25 @@ export class Network {
       memory.setUint8(options.at + 13, verify === true ? 1 : 0);
       const place = options.at + 16;
       if (verify === "checksums") {
-        this.#check(wasm.kompakt_check(this.#file.at, bytes.byteLength));
+        module.check(wasm.kompakt_check(this.#file.at, bytes.byteLength));
       }
-      this.#check(wasm.kompakt_open_bytes(this.#file.at, bytes.byteLength, options.at, place));
-      this.#session = new DataView(wasm.memory.buffer).getUint32(place, true);
-      this.#input = this.#allocate(4 * maxBatch * wasm.kompakt_input_len(this.#session));
-      this.#output = this.#allocate(4 * maxBatch * wasm.kompakt_output_len(this.#session));
+      module.check(wasm.kompakt_open_bytes(this.#file.at, bytes.byteLength, options.at, place));
+      this.#session = module.view.getUint32(place, true);
+      this.#input = module.allocate(4 * maxBatch * wasm.kompakt_input_len(this.#session));
+      this.#output = module.allocate(4 * maxBatch * wasm.kompakt_output_len(this.#session));
     } catch (error) {
       this.free();
       throw error;
     } finally {
-      this.#release(options);
+      module.release(options);
     }
   }
 
   /** Names and shapes of inputs and outputs, without the batch; names of the classes, if the file has any. */
   get info() {
-    const wasm = this.#open();
+    const { wasm } = this.#open();
     const labels = Array.from({ length: wasm.kompakt_n_labels(this.#session) }, (_, i) =>
-      this.#text(wasm.kompakt_label(this.#session, i)),
+      this.#module.text(wasm.kompakt_label(this.#session, i)),
     );
     const [inputs, outputs] = [this.#ports("input"), this.#ports("output")];
     return { inputs, outputs, inputShape: inputs[0].shape, outputShape: outputs[0].shape, labels, bytes: this.#file.n };
@@ -201,41 +149,59 @@ export class Network {
    * `others` and `tensors` add up to the file; tensors that share one stream have shares of it in proportion to their entropy.
    */
   inspect() {
-    const wasm = this.#open();
-    this.#check(wasm.kompakt_inspect(this.#file.at, this.#file.n));
-    const inspection = JSON.parse(this.#text(wasm.kompakt_inspection()));
-    for (const tensor of inspection.tensors) {
-      // They come as the bits of 32-bit floats.
-      tensor.levels &&= Array.from(new Float32Array(Uint32Array.from(tensor.levels).buffer));
-    }
-    return inspection;
+    return this.#inspected((module, file) => {
+      module.check(module.wasm.kompakt_inspect(file.at, file.n));
+      const inspection = JSON.parse(module.text(module.wasm.kompakt_inspection()));
+      for (const tensor of inspection.tensors) {
+        // They come as the bits of 32-bit floats.
+        tensor.levels &&= Array.from(new Float32Array(Uint32Array.from(tensor.levels).buffer));
+      }
+      return inspection;
+    });
   }
 
-  /** The values of tensor `index` of `inspect()`, which has `n`; NaN for a weight that is not kept. */
+  /** The values of tensor `index` of what `inspect` found, which has `n`; NaN for a weight that is not kept. */
   weights(index, n) {
-    const wasm = this.#open();
-    const values = this.#allocate(4 * n);
+    return this.#inspected((module, file) => {
+      const values = module.allocate(4 * n);
+      try {
+        module.check(module.wasm.kompakt_weights(file.at, file.n, index, values.at, n));
+        return module.floats(values.at, n).slice();
+      } finally {
+        module.release(values);
+      }
+    });
+  }
+
+  /** What `look` sees in the file, which the module that can look into it is given for as long as that takes. */
+  async #inspected(look) {
+    const module = await inWords();
+    const own = this.#open();
+    if (module === own) {
+      return look(module, this.#file);
+    }
+    const { at, n } = this.#file;
+    const file = module.copy(own.bytes.subarray(at, at + n));
     try {
-      this.#check(wasm.kompakt_weights(this.#file.at, this.#file.n, index, values.at, n));
-      return new Float32Array(wasm.memory.buffer, values.at, n).slice();
+      return look(module, file);
     } finally {
-      this.#release(values);
+      module.release(file);
     }
   }
 
-  /** Bytes of the loader's memory, for all networks together; it does not shrink. */
+  /** Bytes of the loader's memory, for all networks together; it does not shrink. Not of the module that looks into files. */
   get memoryBytes() {
-    return this.#wasm.memory.buffer.byteLength;
+    return this.#module.bytes.byteLength;
   }
 
   /** Frees the network's memory. It cannot be used afterwards. */
   free() {
     if (this.#session) {
-      this.#wasm.kompakt_close(this.#session);
+      this.#module.wasm.kompakt_close(this.#session);
       this.#session = 0;
     }
     for (const memory of [this.#file, this.#input, this.#output]) {
-      this.#release(memory);
+      this.#module.release(memory);
     }
     this.#file = this.#input = this.#output = undefined;
   }
@@ -245,7 +211,7 @@ export class Network {
   }
 
   #call(name, input) {
-    const wasm = this.#open();
+    const { wasm } = this.#open();
     const nInput = wasm.kompakt_input_len(this.#session);
     const nOutput = wasm.kompakt_output_len(this.#session);
     const batch = input.length / nInput;
@@ -256,9 +222,9 @@ export class Network {
     for (let done = 0; done < batch; done += this.#maxBatch) {
       const n = Math.min(this.#maxBatch, batch - done);
       const part = input.subarray(done * nInput, (done + n) * nInput);
-      new Float32Array(wasm.memory.buffer, this.#input.at, part.length).set(part);
-      this.#check(wasm[name](this.#session, this.#input.at, n, this.#output.at));
-      output.set(new Float32Array(wasm.memory.buffer, this.#output.at, n * nOutput), done * nOutput);
+      this.#module.floats(this.#input.at, part.length).set(part);
+      this.#module.check(wasm[name](this.#session, this.#input.at, n, this.#output.at));
+      output.set(this.#module.floats(this.#output.at, n * nOutput), done * nOutput);
     }
     return output;
   }
@@ -267,11 +233,11 @@ export class Network {
     if (!this.#session) {
       throw new KompaktError("argument", "the network was freed");
     }
-    return this.#wasm;
+    return this.#module;
   }
 
   #callByName(arrays) {
-    const wasm = this.#open();
+    const module = this.#open();
     const { inputs, outputs } = this.info;
     const missing = inputs.find(({ name }) => !ArrayBuffer.isView(arrays[name]));
     if (missing) {
@@ -283,102 +249,36 @@ export class Network {
       const { name, shape } = wrong ?? inputs[0];
       throw new KompaktError("argument", `input ${name} has ${arrays[name].length} numbers, its shape is [${shape}]`);
     }
-    const room = ({ shape }) => this.#allocate(4 * batch * product(shape));
+    const room = ({ shape }) => module.allocate(4 * batch * product(shape));
     const [from, to] = [inputs.map(room), outputs.map(room)];
-    const table = this.#allocate(4 * (from.length + to.length));
+    const table = module.allocate(4 * (from.length + to.length));
     const places = [...from, ...to].map(({ at }) => at);
     try {
-      inputs.forEach(({ name }, i) => {
-        new Float32Array(wasm.memory.buffer, from[i].at, arrays[name].length).set(arrays[name]);
-      });
-      new Uint32Array(wasm.memory.buffer, table.at, places.length).set(places);
-      this.#check(wasm.kompakt_run_all(this.#session, table.at, batch, table.at + 4 * from.length));
-      const output = ({ n, at }) => new Float32Array(wasm.memory.buffer, at, n / 4).slice();
+      inputs.forEach(({ name }, i) => module.floats(from[i].at, arrays[name].length).set(arrays[name]));
+      places.forEach((place, i) => module.view.setUint32(table.at + 4 * i, place, true));
+      module.check(module.wasm.kompakt_run_all(this.#session, table.at, batch, table.at + 4 * from.length));
+      const output = ({ n, at }) => module.floats(at, n / 4).slice();
       return Object.fromEntries(outputs.map(({ name }, i) => [name, output(to[i])]));
     } finally {
-      [...from, ...to, table].forEach((memory) => this.#release(memory));
+      [...from, ...to, table].forEach((memory) => module.release(memory));
     }
   }
 
   /** Names and shapes of the inputs or outputs. */
   #ports(which) {
-    const wasm = this.#wasm;
-    const dims = this.#allocate(4 * 8);
+    const module = this.#module;
+    const { wasm } = module;
+    const dims = module.allocate(4 * 8);
     const ports = Array.from({ length: wasm[`kompakt_n_${which}s`](this.#session) }, (_, i) => {
       const n = wasm[`kompakt_${which}_shape_at`](this.#session, i, dims.at, 8);
-      const shape = Array.from(new Uint32Array(wasm.memory.buffer, dims.at, n));
-      return { name: this.#text(wasm[`kompakt_${which}_name`](this.#session, i)), shape };
+      const shape = Array.from({ length: n }, (_, d) => module.view.getUint32(dims.at + 4 * d, true));
+      return { name: module.text(wasm[`kompakt_${which}_name`](this.#session, i)), shape };
     });
-    this.#release(dims);
+    module.release(dims);
     return ports;
-  }
-
-  #check(status) {
-    if (status !== 0) {
-      throw new KompaktError(STATUS[status] ?? "internal", this.#text(this.#wasm.kompakt_last_error()) || NO_WORDS);
-    }
-  }
-
-  /** A text of UTF-8 that ends in a zero. */
-  #text(at) {
-    const memory = new Uint8Array(this.#wasm.memory.buffer);
-    return new TextDecoder().decode(memory.subarray(at, memory.indexOf(0, at)));
-  }
-
-  #allocate(n) {
-    const at = this.#wasm.kompakt_allocate(n);
-    if (at === 0) {
-      throw new KompaktError("resources", `no memory for ${n} bytes`);
-    }
-    return { at, n };
-  }
-
-  #release(memory) {
-    if (memory) {
-      this.#wasm.kompakt_release(memory.at, memory.n);
-    }
   }
 }
 
 function product(shape) {
   return shape.reduce((a, b) => a * b, 1);
-}
-
-/** An image as numbers of 0 to 1 in the network's shape: `[height, width]`, `[1, height, width]` or `[3, height, width]`. */
-function numbersOf(image, shape) {
-  const [channels, height, width] = shape.length === 2 ? [1, ...shape] : shape;
-  if (shape.length < 2 || shape.length > 3 || (channels !== 1 && channels !== 3)) {
-    throw new KompaktError("argument", `a network with inputs of shape [${shape}] does not take images`);
-  }
-  const { data } = pixelsOf(image, width, height);
-  const numbers = new Float32Array(channels * height * width);
-  for (let i = 0; i < height * width; i++) {
-    const [r, g, b] = [data[4 * i], data[4 * i + 1], data[4 * i + 2]];
-    if (channels === 1) {
-      numbers[i] = (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
-    } else {
-      numbers.set([r / 255], i);
-      numbers.set([g / 255], height * width + i);
-      numbers.set([b / 255], 2 * height * width + i);
-    }
-  }
-  return numbers;
-}
-
-/** The image's pixels at that size. */
-function pixelsOf(image, width, height) {
-  if (image.data && image.width === width && image.height === height) {
-    return image;
-  }
-  if (typeof OffscreenCanvas === "undefined") {
-    throw new KompaktError("argument", `an image must be ${width} x ${height} where there is no canvas to scale it`);
-  }
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  if (image.data) {
-    const whole = new OffscreenCanvas(image.width, image.height);
-    whole.getContext("2d").putImageData(image, 0, 0);
-    image = whole;
-  }
-  context.drawImage(image, 0, 0, width, height);
-  return context.getImageData(0, 0, width, height);
 }

@@ -1,5 +1,5 @@
 // The loader and the page in Chromium: node web/browser/run.mjs PAGE ANSWERS SCREENSHOTS (three paths).
-// KOMPAKT_MODULES names a folder with the packages of package.json; PAGE holds web/page, web/kompakt.js and web/dist.
+// KOMPAKT_MODULES names a folder with the packages of package.json; PAGE holds web/page, the scripts of web/ and web/dist.
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -50,7 +50,12 @@ function show(file, spent, hash) {
     ...Object.entries(facts).flatMap(([key, value]) => [make("dt", { textContent: key }), make("dd", { textContent: value })]),
   );
   at("opened").hidden = false;
-  showInspection(network, at("inspection"));
+  const shown = network;
+  showInspection(shown, at("inspection")).catch((error) => {
+    if (network === shown) {
+      at("problem").textContent = `${file.name} cannot be looked into: ${error.message}`;
+    }
+  });
 }
 
 function classify(image) {

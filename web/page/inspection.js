@@ -7,9 +7,9 @@ const MOST_FILTERS = 32;
 const MOST_WEIGHTS = 4e6;
 const count = (n) => n.toLocaleString("en");
 
-/** Shows the network's file in `place`; `network` must not be freed while it is shown. */
-export function showInspection(network, place) {
-  const found = network.inspect();
+/** Shows the network's file in `place`, unless it was freed before that; it must not be freed while it is shown. */
+export async function showInspection(network, place) {
+  const found = await network.inspect();
   const tensors = found.tensors.map((tensor, index) => ({ ...tensor, index }));
   const most = Math.max(1, ...tensors.map(({ bytes }) => bytes));
   const other = found.others.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -31,7 +31,10 @@ export function showInspection(network, place) {
   const shown = tensors.filter(({ n }) => n <= MOST_WEIGHTS);
   const choice = make("select", {}, ...shown.map(({ name, shape, index }) => make("option", { value: index, textContent: `${name} [${shape.join(", ")}]` })));
   const pictures = make("div", { className: "pictures" });
-  const show = () => pictures.replaceChildren(...picturesOf(network, tensors[choice.value], network.info.inputShape));
+  const show = async () => {
+    const tensor = tensors[choice.value];
+    pictures.replaceChildren(...picturesOf(await network.weights(tensor.index, tensor.n), tensor, network.info.inputShape));
+  };
   choice.addEventListener("change", show);
   const wrap = make("div", { className: "scroll", tabIndex: 0 }, table);
   wrap.setAttribute("role", "region");
@@ -39,7 +42,7 @@ export function showInspection(network, place) {
   place.replaceChildren(legend, wrap);
   if (shown.length) {
     place.append(make("label", { className: "file" }, "Look into ", choice), pictures);
-    show();
+    await show();
   }
 }
 
@@ -60,8 +63,7 @@ function row(name, bytes, parts, most, what) {
   return make("tr", {}, make("th", { scope: "row", textContent: name }), ...cells);
 }
 
-function picturesOf(network, tensor, inputShape) {
-  const weights = network.weights(tensor.index, tensor.n);
+function picturesOf(weights, tensor, inputShape) {
   const rows = tensor.shape.length > 1 ? tensor.shape[0] : 1;
   const cols = tensor.n / rows;
   const kept = `${count(tensor.n_kept)} of ${count(tensor.n)}`;

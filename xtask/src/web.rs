@@ -3,7 +3,7 @@
 //! ```text
 //! crates/kompakt-capi ─► wasm32, twice ─► wasm-opt ─► web/dist/*.wasm ─┬─► web/test in Node
 //! fixtures/good ─► this machine's loader ─► answers.json ──────────────┤
-//! web/page, web/kompakt.js ─► target/web/page ─────────────────────────┴─► web/browser in Chromium (`cargo xtask ci browser`)
+//! web/page, web/*.js ─► target/web/page ───────────────────────────────┴─► web/browser in Chromium (`cargo xtask ci browser`)
 //! ```
 
 use crate::ci::{Calls, Cross, rust_lld};
@@ -25,6 +25,9 @@ const FEATURES: [&str; 6] = [
     "--enable-nontrapping-float-to-int",
     "--enable-multivalue",
 ];
+
+/// The scripts of the package, but for those of GPUs.
+pub(crate) const SCRIPTS: [&str; 3] = ["kompakt.js", "module.js", "images.js"];
 
 /// Builds both modules and runs the package's tests.
 ///
@@ -101,7 +104,9 @@ pub(crate) fn page(root: &Path) -> Result<PathBuf> {
     }
     copy(&web.join("page"), &page)?;
     copy(&web.join("dist"), &page.join("dist"))?;
-    std::fs::copy(web.join("kompakt.js"), page.join("kompakt.js")).context("web/kompakt.js")?;
+    for name in SCRIPTS {
+        std::fs::copy(web.join(name), page.join(name)).with_context(|| format!("web/{name}"))?;
+    }
     Ok(page)
 }
 

@@ -1,5 +1,5 @@
-//! What is in a file and where its bytes are, as JSON; the weights of one parameter; checksums. For JavaScript.
-//! WebAssembly only.
+//! What is in a file and where its bytes are, as JSON; the weights of one parameter. For JavaScript: WebAssembly only, in the
+//! module without vectors.
 #![cfg_attr(
     target_arch = "wasm32",
     expect(unsafe_code, reason = "an interface of pointers: their owner promises what each text says")
@@ -215,10 +215,12 @@ fn quoted(text: &str) -> String {
 #[cfg(target_arch = "wasm32")]
 #[expect(unreachable_pub, reason = "exported by name")]
 mod exported {
-    use crate::error::{Failure, KompaktStatus, argument, guard};
+    use crate::{
+        check::container,
+        error::{KompaktStatus, argument, guard},
+    };
     use alloc::ffi::CString;
-    use core::{cell::RefCell, ffi::c_char, slice};
-    use kompakt_format::Container;
+    use core::{cell::RefCell, ffi::c_char};
     use kompakt_runtime::RuntimeError;
 
     per_thread! {
@@ -250,20 +252,6 @@ mod exported {
         TEXT.with(|kept| kept.borrow().as_ptr())
     }
 
-    /// Checks every checksum of a file, without decoding anything.
-    ///
-    /// cbindgen:ignore
-    ///
-    /// # Safety
-    /// As for `kompakt_inspect`.
-    #[unsafe(no_mangle)]
-    pub unsafe extern "C" fn kompakt_check(bytes: *const u8, n_bytes: usize) -> KompaktStatus {
-        guard(|| {
-            // SAFETY: the caller's promise.
-            Ok(unsafe { container(bytes, n_bytes) }?.check_bytes().map_err(RuntimeError::from)?)
-        })
-    }
-
     /// Writes the values of a parameter, NaN for a weight that is not kept.
     ///
     /// cbindgen:ignore
@@ -292,17 +280,6 @@ mod exported {
             unsafe { values.copy_from_nonoverlapping(found.as_ptr(), n) };
             Ok(())
         })
-    }
-
-    /// # Safety
-    /// `bytes` points to `n_bytes` bytes.
-    unsafe fn container<'a>(bytes: *const u8, n_bytes: usize) -> Result<Container<'a>, Failure> {
-        if bytes.is_null() {
-            return Err(argument("bytes is null"));
-        }
-        // SAFETY: not null; length by the caller's promise.
-        let bytes = unsafe { slice::from_raw_parts(bytes, n_bytes) };
-        Ok(Container::parse(bytes).map_err(RuntimeError::from)?)
     }
 }
 

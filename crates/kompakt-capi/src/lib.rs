@@ -19,10 +19,12 @@ extern crate std;
 #[macro_use]
 mod per_thread;
 
+#[cfg(target_arch = "wasm32")]
+pub mod check;
 #[cfg(not(target_arch = "wasm32"))]
 mod device;
 mod error;
-#[cfg(any(target_arch = "wasm32", test))]
+#[cfg(any(all(target_arch = "wasm32", not(target_feature = "simd128")), test))]
 mod inspect;
 #[cfg(target_arch = "wasm32")]
 pub mod memory;
