@@ -157,6 +157,18 @@ impl SparseLayer {
         self.level.gradient.resize(self.level.latent.len(), 0.0);
     }
 
+    /// Keeps the `n` largest weights, of equal ones the first: a network that is shared already has thousands of a size.
+    pub(crate) fn keep_largest(&mut self, n: usize) {
+        if n >= self.len() {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by(|&a, &b| self.weight.latent[b].abs().total_cmp(&self.weight.latent[a].abs()));
+        let mut keep = vec![false; self.len()];
+        order[..n].iter().for_each(|&i| keep[i] = true);
+        self.rewire(&keep, &[]);
+    }
+
     /// Keeps the connections selected by `keep` and adds `new` ones: row, column, and initial value.
     /// New ones get the layer's mean curvature.
     pub(crate) fn rewire(&mut self, keep: &[bool], new: &[(u32, u32, f32)]) {
@@ -323,5 +335,26 @@ impl Probe {
 pub(crate) fn clear<const K: usize>(live: &[u32], positions: usize, y: &mut [Lanes<K>]) {
     for &row in live {
         y[row as usize * positions..][..positions].fill(zero());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_equal_weights_as_many_as_are_wanted_are_kept() {
+        let geometry = Geometry {
+            name: "fc1".into(),
+            shape: vec![2, 4],
+            tap: (0..4).collect(),
+            base: vec![0],
+            grid: (1, 1),
+        };
+        let weights = [0.5, -0.5, 0.5, 0.0, 0.5, 1.0, -0.5, 0.25];
+        let mut layer = SparseLayer::new(&geometry, &weights, vec![0.0; 2]);
+        layer.keep_largest(4);
+        assert_eq!(layer.weight.latent, [0.5, -0.5, 0.5, 1.0]);
+        assert_eq!((layer.starts, layer.column), (vec![0, 3, 4], vec![0, 1, 2, 1]));
     }
 }

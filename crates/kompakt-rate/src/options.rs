@@ -14,7 +14,7 @@ pub struct Options {
     pub batch: usize,
     /// Learning rate at the start; it falls along half a cosine to a hundredth.
     pub learning_rate: f32,
-    /// Share of the weights kept at the start, the largest, 0 to 1; one entry for all layers or one each.
+    /// Share of the weights that are not 0 kept at the start, the largest, 0 to 1; one entry for all layers or one each.
     pub first_density: Vec<f64>,
     /// Units that each hidden layer keeps at the start, the strongest; empty: all of them.
     pub first_units: Vec<usize>,

@@ -141,13 +141,7 @@ impl Run<'_> {
                 Blocks::of(net.block, &net.geometry[i]).keep_largest(layer, n);
                 continue;
             }
-            let mut sizes: Vec<f32> = layer.weight.latent.iter().map(|w| w.abs()).collect();
-            if n < sizes.len() {
-                sizes.sort_by(|a, b| b.total_cmp(a));
-                let least = sizes[n];
-                let keep: Vec<bool> = layer.weight.latent.iter().map(|w| w.abs() > least).collect();
-                layer.rewire(&keep, &[]);
-            }
+            layer.keep_largest(n);
         }
         net.refresh();
         let first_bits = CodeLengths::of(net, self.free_level_bits()).total;

@@ -77,7 +77,7 @@ pub struct Args {
     /// Learning rate at the start
     #[arg(long, value_name = "RATE", default_value_t = 2e-3, help_heading = "Training")]
     pub lr: f32,
-    /// Part of the weights kept at the start, the largest of each layer: one number, or one a layer
+    /// Part of the weights that are not 0 kept at the start, the largest of each layer: one number, or one a layer
     #[arg(
         long,
         value_name = "0..1",
