@@ -70,7 +70,7 @@ macro_rules! has {
 instruction_sets! {
     /// Plain Rust, on all machines: the reference.
     Scalar "scalar" if true;
-    /// Plain Rust over arrays of four, on all machines; vectorizing is left to the compiler. A WebAssembly
+    /// Vectors of four, on all machines: SSE2 on x86-64, elsewhere arrays, whose vectorizing is left to the compiler. A WebAssembly
     /// module with vectors leaves it out: it would never be the fastest, and it would add to the download.
     #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Portable "portable" if true;

@@ -96,7 +96,7 @@ pub(crate) trait Arch: Sized {
     type Wide: Vector;
     /// The costs of the forms of a matrix.
     const COSTS: Costs;
-    /// Whether kernels are compiled for fewer shapes of tiles: where code is downloaded.
+    /// Whether kernels are compiled for fewer shapes of tiles: where code is downloaded, or seldom run.
     const IS_COMPACT: bool = cfg!(target_arch = "wasm32");
 
     /// Runs a job compiled with the features: a function with `#[target_feature]` that calls [`Job::run`].

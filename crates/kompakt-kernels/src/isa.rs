@@ -19,6 +19,8 @@ pub(crate) use vector::Vector;
 pub(crate) trait Job: Sized {
     /// The result.
     type Output;
+    /// Whether it is its definition, compiled for the instruction set: one version is then enough where that has no features.
+    const IS_PLAIN: bool = false;
 
     /// The definition, in plain Rust.
     fn define(self) -> Self::Output;
@@ -66,9 +68,16 @@ pub(crate) unsafe fn out_of_line<A: Arch, P: SubJob>(part: P) {
 #[inline(always)]
 pub(crate) fn run<J: Job>(isa: Isa, job: J) -> J::Output {
     match isa.level() {
+        Level::Scalar if const { J::IS_PLAIN } => plain(job),
         Level::Scalar => job.define(),
         _ => arch::run(isa, job),
     }
+}
+
+/// The definition, out of line.
+#[inline(never)]
+pub(crate) fn plain<J: Job>(job: J) -> J::Output {
+    job.define()
 }
 
 /// Runs a job over integers: the lanes of its sums are `i32`, and each lane of its factors is four bytes. All instruction
@@ -87,6 +96,7 @@ macro_rules! per_isa {
             struct Call<T>(T);
             impl $crate::isa::Job for Call<($($ty,)*)> {
                 type Output = $crate::isa::per_isa!(@output $($ret)?);
+                const IS_PLAIN: bool = true;
                 #[inline(always)]
                 fn define(self) -> Self::Output {
                     let Self(($($arg,)*)) = self;

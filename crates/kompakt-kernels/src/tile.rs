@@ -29,7 +29,7 @@ use crate::{
 };
 use core::ops::Range;
 
-pub(crate) use whole::rows_at_once;
+pub(crate) use whole::n_tiles;
 
 /// One block of columns of some rows of a matrix, times a window. Made by
 /// [`TapMatrix::apply`](crate::TapMatrix::apply), which has checked that the windows of all taps of the block
@@ -120,27 +120,39 @@ struct Step {
     epilogue: RowEpilogue,
 }
 
-/// A row's taps, initial values and epilogue; `None` if there is nothing to do.
-#[inline(always)]
-fn row_of<'a, W: IndexedWeights>(
-    idx: &'a [u16],
-    weights: W,
-    part: &Part<'_>,
-    row: usize,
-) -> Option<(Taps<'a, W>, Step)> {
+/// What is to be done for a row.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    /// The first of its entries.
+    first: usize,
+    /// Their number.
+    n: usize,
+    step: Step,
+}
+
+/// What is to be done for a row of a matrix of `n_entries`; `None` if there is nothing.
+// Not inlined: each shape of a tile would have a copy.
+#[inline(never)]
+fn row_of(n_entries: usize, part: &Part<'_>, row: usize) -> Option<Row> {
     let taps = part.taps(row);
     let is_last = part.epilogue.is_some();
     if taps.is_empty() && part.carry && !is_last {
         return None;
     }
-    assert!(taps.end <= idx.len());
-    debug_assert!(
-        idx[taps.clone()].iter().all(|&i| {
-            usize::from(i) * part.scale + part.window.reach(part.window.x_stride) <= part.x.len()
-        })
-    );
+    assert!(taps.end <= n_entries);
     let step = Step { carry: part.carry, is_last, epilogue: part.epilogue(row) };
-    Some((Taps { idx, weights, first: taps.start, n: taps.len(), scale: part.scale }, step))
+    Some(Row { first: taps.start, n: taps.len(), step })
+}
+
+impl Row {
+    /// Its taps.
+    #[inline(always)]
+    fn taps<'a, W: IndexedWeights>(&self, idx: &'a [u16], weights: W, part: &Part<'_>) -> Taps<'a, W> {
+        debug_assert!(idx[self.first..self.first + self.n].iter().all(|&i| {
+            usize::from(i) * part.scale + part.window.reach(part.window.x_stride) <= part.x.len()
+        }));
+        Taps { idx, weights, first: self.first, n: self.n, scale: part.scale }
+    }
 }
 
 /// The strides of a tile's vectors.
@@ -212,7 +224,8 @@ unsafe fn tile<
                 if step.carry && MASKED {
                     sum = sum.add(if is_masked { L::load_masked(at, lie.last) } else { L::load(at) });
                 }
-                let out = if (MASKED && !L::INTEGERS) || step.is_last { epilogue.apply(sum) } else { sum };
+                // Sums of floats that are not finished yet have an epilogue that leaves them as they are.
+                let out = if !L::INTEGERS || step.is_last { epilogue.apply(sum) } else { sum };
                 if is_masked { out.store_masked(at, lie.last) } else { out.store(at) }
             }
         }

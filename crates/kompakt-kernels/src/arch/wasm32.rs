@@ -16,7 +16,7 @@ impl Arch for Simd128 {
     type Narrow = F32x4;
     type Wide = F32x4;
     /// Not measured: the portable table.
-    // `portable` on x86-64 compiles to the same: 128-bit multiplications and additions.
+    // `portable` on x86-64 is the same with SSE2: 128-bit multiplications and additions.
     const COSTS: Costs = super::portable::Portable::COSTS;
 
     #[inline(always)]

@@ -30,7 +30,7 @@ use alloc::vec::Vec;
 
 /// Parts of the plane: the floats of a vector.
 pub const LANES: usize = 16;
-/// The maximum width of a tile in vectors: more would not fit in registers.
+/// The maximum width of a tile in vectors.
 pub(super) const MAX_ACROSS: usize = 8;
 /// The maximum height of a tile in vectors.
 const MAX_DOWN: usize = 16;
@@ -81,7 +81,7 @@ impl Grid {
         let per_output = s.outputs as f64 / s.channels as f64;
         let taps = (s.kernel[0] * s.kernel[1]) as f64 * DENSITY;
         let vectors = (self.block[0] * self.block[1]) as f64;
-        let walks = self.block[0].div_ceil(crate::tile::rows_at_once(self.block[1])) as f64;
+        let walks = crate::tile::n_tiles(self.block) as f64;
         let fill = (self.channel_len()) as f64 * FILL_CYCLES;
         let store = per_output * vectors * (STORE_CYCLES * LANES as f64 + 4.0);
         let mut compute = s.outputs as f64 * taps * (vectors + walks * TAP_CYCLES);

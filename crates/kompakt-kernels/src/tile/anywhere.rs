@@ -20,11 +20,12 @@ pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
     let Products { idx, weights, rows, part, y } = job;
     let first = rows.start;
     for row in rows {
-        let Some((taps, step)) = row_of(idx, weights, part, row) else { continue };
+        let y = y.as_mut_ptr().wrapping_add((row - first) * part.y_plane);
+        let Some(row) = row_of(idx.len(), part, row) else { continue };
+        let taps = row.taps(idx, weights, part);
         // SAFETY: the row's window lies in y, those of its taps in x, as the caller vouches.
         unsafe {
-            let y = y.as_mut_ptr().add((row - first) * part.y_plane);
-            positions::<A, A::Narrow, W>(taps, part.x.as_ptr(), &part.window, step, y);
+            positions::<A, A::Narrow, W>(taps, part.x.as_ptr(), &part.window, row.step, y);
         }
     }
 }

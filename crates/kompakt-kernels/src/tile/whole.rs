@@ -25,16 +25,14 @@ const MAX_DOWN: usize = 14;
 /// The maximum number of accumulator vectors of any instruction set.
 const MAX_SUMS: usize = 28;
 
-/// Rows of that many vectors whose accumulators fit in registers.
-pub(crate) const fn rows_at_once(across: usize) -> usize {
-    let rows = MAX_SUMS / across;
-    if rows > MAX_DOWN {
-        MAX_DOWN
-    } else if rows == 0 {
-        1
-    } else {
-        rows
-    }
+/// The maximum number of vectors of a tile across: with up to seven rows of four, wider ones would load no fewer weights.
+const MAX_ACROSS: usize = 4;
+
+/// Tiles that a window of so many vectors is cut into where there are most registers.
+pub(crate) const fn n_tiles([down, across]: [usize; 2]) -> usize {
+    let n = across.div_ceil(MAX_ACROSS);
+    let fit = MAX_SUMS / across.div_ceil(n);
+    n * down.div_ceil(if fit > MAX_DOWN { MAX_DOWN } else { fit })
 }
 
 /// Which tiles kernels are compiled for.
@@ -49,11 +47,15 @@ struct Shapes {
 }
 
 impl Shapes {
-    /// All whose sums stay in registers; where code is downloaded, few for weights without a codebook, which are rare.
+    /// All whose sums stay in registers; fewer for products of bytes in short vectors, which take several instructions each. Where
+    /// kernels are compact, few for weights without a codebook, which are rare.
     const fn of<A: Arch, W: IndexedWeights>() -> Self {
         let sums = A::Wide::SUMS;
         match (A::IS_COMPACT, W::ARE_CODED) {
-            (false, _) => Self { sums, single: if sums < MAX_DOWN { sums } else { MAX_DOWN }, across: 8 },
+            (false, _) if A::Wide::INTEGERS && sums < MAX_DOWN => Self { sums, single: 6, across: 2 },
+            (false, _) => {
+                Self { sums, single: if sums < MAX_DOWN { sums } else { MAX_DOWN }, across: MAX_ACROSS }
+            }
             (true, true) => Self { sums, single: 8, across: 4 },
             (true, false) => Self { sums, single: 3, across: 2 },
         }
@@ -199,10 +201,6 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
         (1 2 3 4 5 6 7 8 9 10 11 12 13 14) x 2
         (1 2 3 4 5 6 7 8 9) x 3
         (1 2 3 4 5 6 7) x 4
-        (1 2 3 4 5) x 5
-        (1 2 3 4) x 6
-        (1 2 3 4) x 7
-        (1 2 3) x 8
     );
 }
 
@@ -226,9 +224,10 @@ impl<W: IndexedWeights, const R: usize, const V: usize, const U: usize> SubJob f
         let last = unsafe { A::Wide::first(A::Wide::N) };
         let lie = Lie { x_stride, y_stride, step: WHOLE, last };
         for row in job.first..job.end {
-            if let Some((taps, step)) = row_of(job.idx, job.weights, part, row) {
+            if let Some(row) = row_of(job.idx.len(), part, row) {
+                let taps = row.taps(job.idx, job.weights, part);
                 // SAFETY: as above.
-                unsafe { tile::<A::Wide, W, R, V, U, false>(taps, x, lie, step, y) };
+                unsafe { tile::<A::Wide, W, R, V, U, false>(taps, x, lie, row.step, y) };
             }
             y = y.wrapping_add(part.y_plane);
         }
