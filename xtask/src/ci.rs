@@ -3,8 +3,8 @@
 //! ```text
 //! this machine, its GPU ──► Python ──────────────────────┬──► tables of seconds ──► xtask's own tests
 //! (host, gpu)              (python, site, ray, torch)    │                          the closing lines are the
-//! beside: other machines                                 │                          test runner's
-//!         (aarch64, wasm, browser, cortex_m*) ───────────┘
+//! beside: the C library, other machines                  │                          test runner's
+//!         (c_library; aarch64, wasm, browser, cortex_m*) ┘
 //! ```
 //!
 //! Formatting and lints come first, because they fail fast. What is for this machine is built in the release profile
@@ -14,6 +14,7 @@
 mod aarch64;
 mod beside;
 mod browser;
+mod c_library;
 mod calls;
 mod cortex_m;
 mod cortex_m_c;
@@ -105,6 +106,11 @@ const ROWS: &[Row] = &[
     here("site", "the documentation of the Python package, without warnings", site::build),
     alone("ray", "sweeps on a Ray cluster that loses a node, with the wheel", ray::run),
     here("torch", "kompakt.torch with PyTorch, without its libraries for GPUs", torch::run),
+    beside(
+        "c-library",
+        "the C library as it is released: its size, programs in C that link it",
+        c_library::run,
+    ),
     beside("aarch64", "the loader built for 64-bit Arm, its tests under emulation", aarch64::run),
     beside("wasm", "the package for JavaScript and the kernels, tested in Node", wasm::run),
     beside("browser", "the package and its page, tested in Chromium", browser::run),

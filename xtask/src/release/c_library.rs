@@ -9,6 +9,9 @@ use std::{
     process::Command,
 };
 
+/// What the shared library may have, stripped.
+const MOST_BYTES: u64 = 2_850_000;
+
 /// What a static link needs beside the library, on Linux.
 const SYSTEM: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
 
@@ -29,7 +32,14 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
         let file = library.file_name().context("a library without a name")?.to_string_lossy().into_owned();
         copy(library.clone(), &format!("lib/{file}"))?;
         let strip = if file.ends_with(".a") { "--strip-debug" } else { "--strip-unneeded" };
-        calls.run(Command::new("strip").arg(strip).arg(staged.join("lib").join(file)))?;
+        let staged = staged.join("lib").join(&file);
+        calls.run(Command::new("strip").arg(strip).arg(&staged))?;
+        let n_bytes = staged.metadata().with_context(|| staged.display().to_string())?.len();
+        if !file.ends_with(".a") && n_bytes > MOST_BYTES {
+            bail!(
+                "{file} has {n_bytes} bytes, stripped; {MOST_BYTES} are allowed: see what has grown by nm --size-sort"
+            );
+        }
     }
     copy(package.join("include/kompakt.h"), "include/kompakt.h")?;
     for example in ["classify.c", "outputs.c"] {
@@ -52,7 +62,7 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
 
 /// The shared and the static library, where cargo says that it left them.
 fn build() -> Result<Vec<PathBuf>> {
-    let arguments = ["rustc", "--release", "--package", "kompakt-capi", "--lib"];
+    let arguments = ["rustc", "--profile", "c-library", "--package", "kompakt-capi", "--lib"];
     let message = ["--crate-type", "cdylib,staticlib", "--message-format", "json-render-diagnostics"];
     let output =
         crate::cargo::cargo().args(arguments).args(message).stderr(std::process::Stdio::inherit()).output();
