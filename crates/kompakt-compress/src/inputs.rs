@@ -58,6 +58,15 @@ impl Synthetic {
     }
 }
 
+/// Inputs of the kinds that a network takes, one list for each, of the input's shape; the same for the same `seed`.
+///
+/// What the network does with an input tells its kind: row numbers of a table are whole, a mask is 1 where something is. Pictures
+/// and numbers of unknown kind are between -1 and 1.
+pub fn synthetic_inputs(model: &Model, seed: u64) -> Vec<Vec<f32>> {
+    let ports = model.graph.inputs().iter().enumerate();
+    ports.map(|(i, port)| of_kind(&kinds::kind(model, i), &port.shape, 1, seed, i as u64)).collect()
+}
+
 /// `n` values of one kind, of the input number `input`.
 fn of_kind(kind: &Kind, shape: &[usize], n: usize, seed: u64, input: u64) -> Vec<f32> {
     let len: usize = shape.iter().product();

@@ -78,6 +78,7 @@ pub use detected::Detected;
 pub use error::CompressError;
 pub use evaluation::{Against, Evaluation};
 pub use images::Images;
+pub use inputs::synthetic_inputs;
 pub use int8::calibrated;
 pub use kompakt_model::Block;
 pub use kompakt_runtime::Activations;

@@ -248,18 +248,19 @@ impl<'m> Session<'m> {
         Ok(&self.predictions)
     }
 
-    /// Runs a network with one input `rounds` times and returns the median time of each step.
+    /// Runs a network `rounds` times on inputs as [`run_all`](Self::run_all) takes them and returns the median time of each
+    /// step.
     ///
-    /// Errors: an input of the wrong length.
+    /// Errors: the wrong number of inputs, or an input of the wrong length.
     pub fn profile(
         &mut self,
-        input: &[f32],
+        inputs: &[&[f32]],
         batch: usize,
         rounds: usize,
     ) -> Result<Vec<StepTime>, RuntimeError> {
-        self.check(&[input], batch)?;
+        self.check(inputs, batch)?;
         self.make_room(batch);
-        self.now.executor.profile(&[input], batch, rounds, &mut self.now.results)
+        self.now.executor.profile(inputs, batch, rounds, &mut self.now.results)
     }
 
     fn check(&self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {

@@ -245,6 +245,43 @@ fn plans_and_times() {
 }
 
 #[test]
+fn networks_of_several_inputs_are_measured() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = temporary.path();
+    with_a_state(folder);
+    npy(&folder.join("both.npy"), &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let bench = ["state.kompakt", "--bench", "--rounds", "2", "--json"];
+    for more in [&[][..], &["--batch", "3"], &["--input", "given=both.npy", "--input", "state=both.npy"]] {
+        let bench = run(folder, &[&bench[..], more].concat());
+        assert_eq!(bench.code, Some(0), "{more:?}: {}", bench.err);
+        let value: serde_json::Value = serde_json::from_str(bench.out.trim()).unwrap();
+        assert_eq!(value["steps"].as_array().unwrap().len(), 2, "{value}");
+    }
+    for (more, says) in [
+        (&["--input", "given=both.npy"][..], "\"state\" is missing"),
+        (&["both.npy"], "--input given=FILE.npy [3]"),
+    ] {
+        let answer = run(folder, &[&bench[..], more].concat());
+        assert!(answer.code == Some(2) && answer.err.contains(says), "{more:?}: {}", answer.err);
+    }
+
+    // Rows of a table and a mask; their numbers are what the network can look up.
+    let node = |name: &str, op, inputs| Node { name: name.into(), op, inputs };
+    let input = |name: &str| Input { name: name.into(), shape: vec![8] };
+    let nodes = vec![
+        node("rows", Op::Embedding { rows: 30, features: 4 }, vec![0]),
+        node("hidden", Op::Scale { factor: -1e9, offset: 1e9 }, vec![1]),
+        node("column", Op::Reshape { shape: vec![8, 1] }, vec![3]),
+        node("masked", Op::Add, vec![2, 4]),
+    ];
+    let graph = Graph::new(vec![input("ids"), input("mask")], nodes, vec![5]).unwrap();
+    std::fs::write(folder.join("text.kompakt"), pack(&checkpoint(graph, 1, |_| (1.0, 8)), Tier::Direct))
+        .unwrap();
+    let text = run(folder, &["text.kompakt", "--bench", "--rounds", "2"]);
+    assert!(text.code == Some(0) && text.out.contains("rows"), "{} {}", text.out, text.err);
+}
+
+#[test]
 fn data_sets_get_an_error() {
     let folder = folder();
     // The embedded digits are 28 x 28 as the network wants them.

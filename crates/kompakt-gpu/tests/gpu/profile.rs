@@ -21,7 +21,7 @@ fn every_step_is_timed() {
         options.decode = decode;
         let mut session = session(&gpu, &model, 1, &options);
         let x = inputs(&session, 1);
-        let steps = session.profile(&x[0], 1, 5).unwrap();
+        let steps = session.profile(&[&x[0]], 1, 5).unwrap();
         for kind in kinds {
             assert!(steps.iter().any(|step| step.kind == *kind), "{decode} {kind}: {steps:?}");
         }
@@ -50,5 +50,5 @@ fn steps_are_timed_in_the_least_memory() {
     options.vram_budget = Some(least);
     let mut session = session(&gpu, &model, 1, &options);
     let x = inputs(&session, 1);
-    assert!(!session.profile(&x[0], 1, 2).unwrap().is_empty());
+    assert!(!session.profile(&[&x[0]], 1, 2).unwrap().is_empty());
 }

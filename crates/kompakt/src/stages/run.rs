@@ -4,6 +4,7 @@ mod bench;
 mod device;
 mod evaluate;
 mod images;
+mod made_up;
 mod named;
 mod npy;
 pub(crate) mod report;
@@ -37,6 +38,7 @@ const AFTER_HELP: &str = "Examples:
   kompakt-run text.kompakt --input input_ids=ids.npy --input attention_mask=mask.npy -o found/
   kompakt-run gpt.kompakt --input ids=next.npy --input past=found/present.npy -o again/
   kompakt-run lenet5.kompakt --bench --threads 1
+  kompakt-run text.kompakt --bench --size seq=64
   kompakt-run vgg16.kompakt photo.jpg --device gpu --vram 64MB
 
 Pictures (PNG, JPEG, BMP, PNM) are brought to the size and colours that the network takes; IDX files and .npy hold \
@@ -65,7 +67,7 @@ pub struct Args {
     pub images: Vec<PathBuf>,
     /// An input by its name, of a network of any number of them: from a .npy file, the numbers that the network itself reads,
     /// without preprocessing; again for each. All outputs are printed as they are
-    #[arg(long, value_name = "NAME=FILE", conflicts_with_all = ["images", "data", "bench", "plan"])]
+    #[arg(long, value_name = "NAME=FILE", conflicts_with_all = ["images", "data", "plan"])]
     pub input: Vec<NamedFile>,
     /// Measure the error on a data set: a known name (mnist, fashion-mnist, cifar10, digits) or a path. Its classes are matched with the
     /// network's by name; numbers are class numbers
@@ -86,7 +88,8 @@ pub struct Args {
     /// The same for a folder; FILE.npy takes the output of a network that has one
     #[arg(short, long, value_name = "PATH", conflicts_with_all = ["data", "bench", "plan", "json"])]
     pub output: Option<PathBuf>,
-    /// Measure the time of a run, whole and by layer
+    /// Measure the time of a run, whole and by layer: of the first image or the first arrays that are given, else of made-up inputs
+    /// of the kinds that the network takes
     #[arg(long, conflicts_with = "data")]
     pub bench: bool,
     /// Rounds to measure

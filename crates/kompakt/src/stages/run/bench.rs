@@ -1,6 +1,6 @@
 //! The time of a run.
 
-use super::{Args, coded, images};
+use super::{Args, coded, images, made_up, named};
 use crate::progress::tell;
 use anyhow::Result;
 use kompakt_runtime::Session;
@@ -22,23 +22,20 @@ pub(super) fn bench(
     args: &Args,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let raw = images::sample(session, &args.images)?;
-    let one = match session.pipeline() {
-        Some(pipeline) => pipeline.apply_to(&raw),
-        None => raw,
-    };
     let batch = args.batch.unwrap_or(1).max(1);
-    let input = one.repeat(batch);
-    session.run(&input, batch).map_err(coded)?;
+    let all: Vec<Vec<f32>> = inputs(session, args)?.iter().map(|one| one.repeat(batch)).collect();
+    let inputs: Vec<&[f32]> = all.iter().map(Vec::as_slice).collect();
+    session.run_all(&inputs, batch).map_err(coded)?;
     let start = Instant::now();
-    session.run(&input, batch).map_err(coded)?;
+    session.run_all(&inputs, batch).map_err(coded)?;
     let runs = (ROUND.as_nanos() / start.elapsed().as_nanos().max(1)).clamp(1, 10_000) as usize;
     let mut times = Vec::with_capacity(args.rounds);
     for round in 0..args.rounds.max(1) {
         tell("measuring", 0.5 * round as f64 / args.rounds.max(1) as f64);
         let start = Instant::now();
         for _ in 0..runs {
-            black_box(session.run(black_box(&input), batch).map_err(coded)?);
+            session.run_all(black_box(&inputs), batch).map_err(coded)?;
+            black_box(session.output(0));
         }
         times.push(start.elapsed().as_secs_f64() * 1e3 / runs as f64);
     }
@@ -46,7 +43,7 @@ pub(super) fn bench(
     let (median, least, most) = (times[times.len() / 2], times[0], times[times.len() - 1]);
     let rounds = args.rounds.max(1);
     tell("measuring", 0.5);
-    let steps = session.profile(&input, batch, rounds).map_err(coded)?;
+    let steps = session.profile(&inputs, batch, rounds).map_err(coded)?;
     let total: f64 = steps.iter().map(|s| s.time.as_secs_f64()).sum();
     let plan = session.plan();
     let form = |name: &str| plan.layers.iter().find(|l| l.name == name).map_or("", |l| l.form);
@@ -94,4 +91,21 @@ pub(super) fn bench(
         )?;
     }
     Ok(())
+}
+
+/// What the network is run on: one list for each input, as it takes them behind preprocessing.
+fn inputs(session: &mut Session<'_>, args: &Args) -> Result<Vec<Vec<f32>>> {
+    if !args.input.is_empty() {
+        return named::sample(session, &args.input);
+    }
+    if !args.images.is_empty() {
+        named::only_one(session)?;
+    }
+    let given = images::sample(session, &args.images)?;
+    Ok(match (given, session.pipeline()) {
+        (Some(raw), Some(pipeline)) => vec![pipeline.apply_to(&raw)],
+        (Some(raw), None) => vec![raw],
+        (None, Some(pipeline)) => vec![pipeline.apply_to(&made_up::pixels(&session.raw_shape()))],
+        (None, None) => made_up::inputs(session.model())?,
+    })
 }

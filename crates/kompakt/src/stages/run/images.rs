@@ -4,7 +4,6 @@ use super::{Args, Stats, coded, coded_data, npy::NpyFiles, report, wrong_input};
 use crate::progress::tell;
 use anyhow::Result;
 use kompakt_data::{Images, is_picture, read_images};
-use kompakt_prep::byte_value;
 use kompakt_runtime::Session;
 use std::{
     io::Write,
@@ -81,24 +80,14 @@ pub(super) fn read(session: &mut Session<'_>, path: &Path) -> Result<Images> {
     Ok(images)
 }
 
-/// The first image given, or noise of the right shape: an input to measure with.
-pub(super) fn sample(session: &mut Session<'_>, paths: &[PathBuf]) -> Result<Vec<f32>> {
-    let mut raw = vec![0.0; session.raw_shape().iter().product()];
-    match expand(paths)?.first() {
-        Some(path) => {
-            let images = read(session, path)?;
-            raw.resize(images.image_len(), 0.0);
-            images.image(0, &mut raw);
-        }
-        None => {
-            let mut state = 1u64;
-            for v in &mut raw {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                *v = byte_value((state >> 56) as u8);
-            }
-        }
-    }
-    Ok(raw)
+/// The first image that is given; `None` where none is.
+pub(super) fn sample(session: &mut Session<'_>, paths: &[PathBuf]) -> Result<Option<Vec<f32>>> {
+    let paths = expand(paths)?;
+    let Some(path) = paths.first() else { return Ok(None) };
+    let images = read(session, path)?;
+    let mut raw = vec![0.0; images.image_len()];
+    images.image(0, &mut raw);
+    Ok(Some(raw))
 }
 
 /// Expands folders to the images in them, by name.

@@ -100,14 +100,12 @@ fn given(session: &Session<'_>, files: &[NamedFile]) -> Result<Vec<Given>> {
     inputs.iter().map(of).collect()
 }
 
-/// Runs the network on the arrays and prints or writes all outputs.
-pub(super) fn answer(
-    session: &mut Session<'_>,
-    args: &Args,
-    stats: &mut Option<Stats>,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let all = given(session, &args.input)?;
+/// All arrays, in the order of the network's inputs, for the same number of runs; the session is resized to their shapes, where
+/// the network leaves sizes open.
+///
+/// Errors: as [`given`]; arrays of different numbers of runs, an array of another shape.
+fn fitting(session: &mut Session<'_>, files: &[NamedFile]) -> Result<Vec<Given>> {
+    let all = given(session, files)?;
     let (first, n) = (&all[0], all[0].n);
     if let Some(other) = all.iter().find(|given| given.n != n) {
         let (a, b) = (first.path.display(), other.path.display());
@@ -125,6 +123,27 @@ pub(super) fn answer(
             return Err(wrong_input(format!("{}: {problem}", given.path.display())));
         }
     }
+    Ok(all)
+}
+
+/// The first of the runs that the arrays are for: one list for each input.
+pub(super) fn sample(session: &mut Session<'_>, files: &[NamedFile]) -> Result<Vec<Vec<f32>>> {
+    let first = |given: Given| -> Vec<f32> {
+        let len = given.values.len() / given.n;
+        given.values.into_iter().take(len).collect()
+    };
+    Ok(fitting(session, files)?.into_iter().map(first).collect())
+}
+
+/// Runs the network on the arrays and prints or writes all outputs.
+pub(super) fn answer(
+    session: &mut Session<'_>,
+    args: &Args,
+    stats: &mut Option<Stats>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let all = fitting(session, &args.input)?;
+    let (first, n) = (&all[0], all[0].n);
     let mut files = NpyFiles::of(args, session.outputs())?;
     for run in 0..n {
         tell("running", run as f64 / n as f64);
