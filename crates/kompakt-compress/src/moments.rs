@@ -6,7 +6,7 @@ use crate::{
     factor::Factor,
     images::Images,
     network,
-    product::{Matrix, add_product},
+    product::{Matrix, add_square},
 };
 use kompakt_graph::{Convolution, Graph, Op, Padding, Pair};
 use kompakt_model::Model;
@@ -181,7 +181,7 @@ impl Columns {
                 if n_cols <= SMALL {
                     add_squares(rows, n_cols, block);
                 } else {
-                    add_product(x.transposed(), x, [width, n, width], block);
+                    add_square(x, [n, width], block);
                 }
             }
             rows.clear();

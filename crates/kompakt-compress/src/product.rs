@@ -12,6 +12,8 @@ const ROWS: usize = 4;
 const COLS: usize = 16;
 /// Depth of a packed panel.
 const DEPTH: usize = 256;
+/// Columns of a square that are worked out together, from the diagonal downwards.
+const STRIPE: usize = 96;
 
 /// A matrix in memory, with any strides.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +42,25 @@ impl<'m> Matrix<'m> {
 
 /// `C += A B`; `size` is `[m, k, n]`, `c` `[m, n]` row-major.
 pub(crate) fn add_product(a: Matrix<'_>, b: Matrix<'_>, size: [usize; 3], c: &mut [f32]) {
-    let work = Product { a, b, size, c };
+    run(Product { a, b, size, c, stride: size[2] });
+}
+
+/// `C += X^T X` on the diagonal and below it, and in places above; `x` has `size[0]` rows of `size[1]` columns, `c` is
+/// `[columns, columns]`.
+pub(crate) fn add_square(x: Matrix<'_>, size: [usize; 2], c: &mut [f32]) {
+    let [n_rows, n_cols] = size;
+    for first in (0..n_cols).step_by(STRIPE) {
+        let from = |first: usize| {
+            let start = (first * x.strides[1]).min(x.data.len());
+            Matrix { data: &x.data[start..], strides: x.strides }
+        };
+        let size = [n_cols - first, n_rows, STRIPE.min(n_cols - first)];
+        let c = &mut c[first * n_cols + first..];
+        run(Product { a: from(first).transposed(), b: from(first), size, c, stride: n_cols });
+    }
+}
+
+fn run(work: Product<'_>) {
     #[cfg(target_arch = "x86_64")]
     {
         if let Some(simd) = pulp::x86::V3::try_new() {
@@ -55,6 +75,8 @@ struct Product<'p> {
     b: Matrix<'p>,
     size: [usize; 3],
     c: &'p mut [f32],
+    /// From one row of `c` to the next.
+    stride: usize,
 }
 
 impl NullaryFnOnce for Product<'_> {
@@ -62,7 +84,7 @@ impl NullaryFnOnce for Product<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { a, b, size: [m, k, n], c } = self;
+        let Self { a, b, size: [m, k, n], c, stride } = self;
         let mut packed = vec![[0f32; ROWS]; m.div_ceil(ROWS) * DEPTH.min(k)];
         let mut panel = vec![[0f32; COLS]; DEPTH.min(k)];
         for first in (0..k).step_by(DEPTH) {
@@ -90,7 +112,7 @@ impl NullaryFnOnce for Product<'_> {
                 for (block, rows) in packed.chunks_exact(depth).enumerate().take(m.div_ceil(ROWS)) {
                     let sums = block_product(rows, &panel[..depth]);
                     for (r, sums) in sums.iter().enumerate().take(m - block * ROWS) {
-                        let start = (block * ROWS + r) * n + col;
+                        let start = (block * ROWS + r) * stride + col;
                         c[start..start + width].iter_mut().zip(sums).for_each(|(c, s)| *c += s);
                     }
                 }
@@ -115,6 +137,24 @@ fn block_product(rows: &[[f32; ROWS]], panel: &[[f32; COLS]]) -> [[f32; COLS]; R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_square_below_its_diagonal_is_the_product() {
+        for [rows, cols] in [[0, 3], [5, 1], [300, 40], [9, 200]] {
+            let x: Vec<f32> = (0..rows * cols).map(|i| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0).collect();
+            let x = Matrix::rows(&x, cols);
+            let (mut square, mut product) = (vec![1f32; cols * cols], vec![1f32; cols * cols]);
+            add_square(x, [rows, cols], &mut square);
+            add_product(x.transposed(), x, [cols, rows, cols], &mut product);
+            for i in 0..cols {
+                assert_eq!(
+                    square[i * cols..=i * cols + i],
+                    product[i * cols..=i * cols + i],
+                    "{rows} {cols} {i}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn as_the_plain_sum() {

@@ -8,6 +8,10 @@ use crate::{
     moments::Moments,
 };
 use kompakt_model::{Numbers, Parameter};
+use pulp::NullaryFnOnce;
+
+/// Rows that are quantised side by side.
+const ROWS: usize = 4;
 
 /// A layer's weights, as a matrix.
 #[derive(Debug, Clone, Copy)]
@@ -55,9 +59,14 @@ pub(crate) fn quantise(layer: WeightMatrix<'_>, point: &Point, moments: Option<&
         Some(moments) => {
             let each = (per_group * cols).max(1);
             let groups = layer.weights.chunks(each).zip(dropped.chunks(each)).zip(chosen.chunks_mut(each));
-            for ((group, chosen), inputs) in groups.zip(&moments.groups) {
+            for (((weights, dropped), chosen), inputs) in groups.zip(&moments.groups) {
                 for (first, factor) in &inputs.blocks {
-                    with_feedback(group, cols, *first, factor, levels, price, chosen);
+                    // An error in a column of less weight may cost more bits.
+                    let chooser =
+                        |&w: &f64| Chooser::new(&levels.values, &levels.lengths, price / w.max(1e-6));
+                    let choosers: Vec<Chooser> = factor.weights.iter().map(chooser).collect();
+                    let (first, choosers, chosen) = (*first, &choosers[..], &mut *chosen);
+                    Feedback { weights, dropped, chosen, cols, first, factor, levels, choosers }.run();
                 }
             }
         }
@@ -66,29 +75,52 @@ pub(crate) fn quantise(layer: WeightMatrix<'_>, point: &Point, moments: Option<&
 }
 
 /// Columns `first` to `first + n` of some rows, where `n` are factored together; some weights are dropped for certain.
-fn with_feedback(
-    (weights, dropped): (&[f32], &[bool]),
+struct Feedback<'f> {
+    weights: &'f [f32],
+    dropped: &'f [bool],
+    chosen: &'f mut [u8],
     cols: usize,
     first: usize,
-    factor: &Factor,
-    levels: &Levels,
-    price: f64,
-    chosen: &mut [u8],
-) {
-    let values: Vec<f32> = levels.values.iter().map(|&v| v as f32).collect();
-    // An error in a column of less weight may cost more bits.
-    let chooser = |&w: &f64| Chooser::new(&levels.values, &levels.lengths, price / w.max(1e-6));
-    let choosers: Vec<Chooser> = factor.weights.iter().map(chooser).collect();
-    let mut errors = vec![0.0; choosers.len()];
-    let zero = levels.values.partition_point(|&v| v < 0.0);
-    let rows = weights.chunks_exact(cols).zip(dropped.chunks_exact(cols)).zip(chosen.chunks_exact_mut(cols));
-    for ((weights, dropped), chosen) in rows {
-        let (weights, dropped, chosen) = (&weights[first..], &dropped[first..], &mut chosen[first..]);
-        for (k, choose) in choosers.iter().enumerate() {
-            let wanted = f64::from(weights[k] + factor.feedback(k, &errors));
-            let level = if dropped[k] { zero } else { choose.level(wanted) };
-            chosen[k] = level as u8;
-            errors[k] = weights[k] - values[level];
+    factor: &'f Factor,
+    levels: &'f Levels,
+    /// One for each of the columns.
+    choosers: &'f [Chooser],
+}
+
+impl Feedback<'_> {
+    /// The same levels on every machine.
+    fn run(self) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let Some(simd) = pulp::x86::V3::try_new() {
+                return pulp::Simd::vectorize(simd, self);
+            }
+        }
+        self.call();
+    }
+}
+
+impl NullaryFnOnce for Feedback<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { cols, first, factor, levels, choosers, .. } = self;
+        let values: Vec<f32> = levels.values.iter().map(|&v| v as f32).collect();
+        let zero = levels.values.partition_point(|&v| v < 0.0);
+        let mut errors = vec![vec![0f32; choosers.len()]; ROWS];
+        let rows = self.weights.chunks(ROWS * cols).zip(self.dropped.chunks(ROWS * cols));
+        for ((weights, dropped), chosen) in rows.zip(self.chosen.chunks_mut(ROWS * cols)) {
+            for (k, choose) in choosers.iter().enumerate() {
+                let feedback: [f32; ROWS] = factor.feedback(k, &errors);
+                for (r, (feedback, errors)) in feedback.iter().zip(&mut errors).enumerate() {
+                    let at = r * cols + first + k;
+                    let Some(&weight) = weights.get(at) else { break };
+                    let level = if dropped[at] { zero } else { choose.level(f64::from(weight + feedback)) };
+                    chosen[at] = level as u8;
+                    errors[k] = weight - values[level];
+                }
+            }
         }
     }
 }
