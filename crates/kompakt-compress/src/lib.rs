@@ -19,8 +19,9 @@
 //! (`blocks`).
 //!
 //! Second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is quantised
-//! knowing the errors of those before it, which minimises the error of the layer's output; and biases are
-//! corrected by the mean error that is left.
+//! knowing the errors of those before it, which minimises the error of the layer's output; for tier `smallest` at the
+//! price that the coder will have learnt for rows and columns of that size (`lengths`). Biases are corrected by the mean error
+//! that is left.
 //!
 //! Without images, synthetic inputs are generated (`inputs`, pictures by `synthetic`) of the kind that the network takes
 //! (`kinds`): they say nothing of what the network is for, but much of how its layers interact. The result is compared with
@@ -51,6 +52,7 @@ mod inputs;
 mod int8;
 mod kinds;
 mod layer;
+mod lengths;
 mod levels;
 mod lossless;
 mod metric;

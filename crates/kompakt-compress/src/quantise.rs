@@ -4,6 +4,7 @@ use crate::{
     blocks,
     curve::Point,
     factor::Factor,
+    lengths::{Choices, Lengths},
     levels::{Chooser, Levels},
     moments::Moments,
 };
@@ -34,8 +35,14 @@ pub(crate) struct Quantised {
 }
 
 /// Assigns to each weight the level of least error and price, with feedback from the errors of the columns
-/// before it where `moments` of the layer's inputs are known.
-pub(crate) fn quantise(layer: WeightMatrix<'_>, point: &Point, moments: Option<&Moments>) -> Quantised {
+/// before it where `moments` of the layer's inputs are known. `learns`: whether the coder tells large rows and columns from small
+/// ones.
+pub(crate) fn quantise(
+    layer: WeightMatrix<'_>,
+    point: &Point,
+    moments: Option<&Moments>,
+    learns: bool,
+) -> Quantised {
     let levels = &point.levels;
     let rows = layer.shape[0];
     let cols = layer.weights.len() / rows.max(1);
@@ -58,15 +65,31 @@ pub(crate) fn quantise(layer: WeightMatrix<'_>, point: &Point, moments: Option<&
         }
         Some(moments) => {
             let each = (per_group * cols).max(1);
+            let lengths = match learns {
+                true => Lengths::new(layer.weights, cols, &dropped, levels, price),
+                false => Lengths::same([rows, cols], levels),
+            };
+            let mut choices = Choices::new(levels, lengths, price);
             let groups = layer.weights.chunks(each).zip(dropped.chunks(each)).zip(chosen.chunks_mut(each));
-            for (((weights, dropped), chosen), inputs) in groups.zip(&moments.groups) {
+            for (i, ((group, chosen), inputs)) in groups.zip(&moments.groups).enumerate() {
                 for (first, factor) in &inputs.blocks {
-                    // An error in a column of less weight may cost more bits.
-                    let chooser =
-                        |&w: &f64| Chooser::new(&levels.values, &levels.lengths, price / w.max(1e-6));
-                    let choosers: Vec<Chooser> = factor.weights.iter().map(chooser).collect();
-                    let (first, choosers, chosen) = (*first, &choosers[..], &mut *chosen);
-                    Feedback { weights, dropped, chosen, cols, first, factor, levels, choosers }.run();
+                    let numbers: Vec<usize> = factor.weights.iter().map(|&w| choices.number(w)).collect();
+                    let (first_row, first) = (i * per_group, *first);
+                    let (weights, dropped) = group;
+                    let (chosen, choices, numbers) = (&mut *chosen, &choices, &numbers[..]);
+                    Feedback {
+                        weights,
+                        dropped,
+                        chosen,
+                        first_row,
+                        cols,
+                        first,
+                        factor,
+                        levels,
+                        choices,
+                        numbers,
+                    }
+                    .run();
                 }
             }
         }
@@ -74,17 +97,20 @@ pub(crate) fn quantise(layer: WeightMatrix<'_>, point: &Point, moments: Option<&
     finish(layer, levels, &chosen, cols, square, moments)
 }
 
-/// Columns `first` to `first + n` of some rows, where `n` are factored together; some weights are dropped for certain.
+/// Columns `first` to `first + n` of rows `first_row` and after, where `n` are factored together; some weights are dropped for
+/// certain.
 struct Feedback<'f> {
     weights: &'f [f32],
     dropped: &'f [bool],
     chosen: &'f mut [u8],
+    first_row: usize,
     cols: usize,
     first: usize,
     factor: &'f Factor,
     levels: &'f Levels,
-    /// One for each of the columns.
-    choosers: &'f [Chooser],
+    choices: &'f Choices<'f>,
+    /// The number of each column's weight among the choices.
+    numbers: &'f [usize],
 }
 
 impl Feedback<'_> {
@@ -105,17 +131,19 @@ impl NullaryFnOnce for Feedback<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Self { cols, first, factor, levels, choosers, .. } = self;
+        let Self { first_row, cols, first, factor, levels, choices, numbers, .. } = self;
         let values: Vec<f32> = levels.values.iter().map(|&v| v as f32).collect();
         let zero = levels.values.partition_point(|&v| v < 0.0);
-        let mut errors = vec![vec![0f32; choosers.len()]; ROWS];
+        let mut errors = vec![vec![0f32; numbers.len()]; ROWS];
         let rows = self.weights.chunks(ROWS * cols).zip(self.dropped.chunks(ROWS * cols));
-        for ((weights, dropped), chosen) in rows.zip(self.chosen.chunks_mut(ROWS * cols)) {
-            for (k, choose) in choosers.iter().enumerate() {
+        for (group, ((weights, dropped), chosen)) in rows.zip(self.chosen.chunks_mut(ROWS * cols)).enumerate()
+        {
+            for (k, &number) in numbers.iter().enumerate() {
                 let feedback: [f32; ROWS] = factor.feedback(k, &errors);
                 for (r, (feedback, errors)) in feedback.iter().zip(&mut errors).enumerate() {
                     let at = r * cols + first + k;
                     let Some(&weight) = weights.get(at) else { break };
+                    let choose = choices.at(first_row + group * ROWS + r, first + k, number);
                     let level = if dropped[at] { zero } else { choose.level(f64::from(weight + feedback)) };
                     chosen[at] = level as u8;
                     errors[k] = weight - values[level];

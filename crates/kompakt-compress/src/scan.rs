@@ -127,7 +127,7 @@ fn points(layer: &DenseLayer, curve: &Curve) -> Vec<ScanPoint> {
         curve.points.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
     };
     let point = |p: &Point| {
-        let made = quantise(layer.view(), p, None);
+        let made = quantise(layer.view(), p, None, false);
         ScanPoint { error: made.error, bits_per_weight: p.bits / n, density: made.n_kept as f64 / n }
     };
     SHOWN.iter().filter_map(|&e| nearest(e)).map(point).collect()

@@ -14,6 +14,7 @@ use crate::{
     quantise::{Quantised, quantise},
     target::{Options, Outcome, Target, record},
 };
+use kompakt_format::Tier;
 use kompakt_model::Model;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -228,7 +229,8 @@ impl Search<'_> {
             .into_par_iter()
             .map(|i| {
                 let moments = Some(&self.moments[i]);
-                (i, quantise(self.layers[i].view(), &self.curves[i].points[choice[i]], moments))
+                let learns = self.options.tier == Tier::Smallest;
+                (i, quantise(self.layers[i].view(), &self.curves[i].points[choice[i]], moments, learns))
             })
             .collect();
         for (i, quantised) in fresh {
