@@ -7,7 +7,7 @@ use crate::{
     int8, network,
     report::reports,
     search::Candidate,
-    target::{Options, Outcome, record},
+    target::{Options, Outcome, Target, record},
 };
 use kompakt_model::{Model, Numbers, Parameter};
 
@@ -60,13 +60,18 @@ impl Lossless<'_> {
         Ok(Some(Compressed { model, packed, outcome, layers, scan: None }))
     }
 
-    /// The lossless network, if it is no larger than a lossy one.
+    /// The lossless network, if it is hardly larger than a lossy one: nothing is lost for a two-hundredth of the bytes.
     pub(crate) fn no_larger_than(&self, candidate: &Candidate) -> Result<Option<Compressed>, CompressError> {
         if candidate.outcome.noise == 0.0 {
             return Ok(None);
         }
-        let most = self.options.most_bytes.filter(|_| !candidate.outcome.met);
-        self.within(most.unwrap_or(candidate.outcome.bytes))
+        let near = candidate.outcome.bytes + candidate.outcome.bytes / 200;
+        self.within(match (self.options.target, self.options.most_bytes) {
+            (_, Some(most)) if !candidate.outcome.met => most,
+            (Target::Bytes(most), _) if candidate.outcome.met => near.min(most),
+            (_, Some(most)) => near.min(most),
+            (_, None) => near,
+        })
     }
 }
 
