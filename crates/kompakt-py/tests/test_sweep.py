@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,6 +162,7 @@ def test_a_client_that_is_no_node_gets_the_same_bytes(recipe: Path, tmp_path: Pa
     with subprocess.Popen(start, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as head:
         try:
             _wait_for(port)
+            _warm_up(ray, port)
             made = kompakt.sweep(recipe, out=tmp_path / "client", on=f"ray://127.0.0.1:{port}", progress=False)
         finally:
             ray.shutdown()
@@ -178,3 +180,16 @@ def _wait_for(port: int) -> None:
             return
         time.sleep(0.1)
     raise TimeoutError("Ray's head node does not start")
+
+
+def _warm_up(ray: Any, port: int) -> None:
+    """Connects once: Ray gives the server of a client half a minute to start, which the first on a machine may exceed."""
+    for attempt in range(3):
+        try:
+            ray.init(f"ray://127.0.0.1:{port}")
+            ray.shutdown()
+            return
+        except ConnectionAbortedError:
+            ray.shutdown()
+            if attempt == 2:
+                raise
