@@ -107,6 +107,19 @@ fn message(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn what_is_no_model_is_said_in_words() {
+    let whole = model(&[node("Relu", &["x"], "y")], &[]);
+    for (bytes, says) in [
+        (&b""[..], "it has no graph"),
+        (b"# Some text", "its bytes are no whole protobuf message"),
+        (&whole[..whole.len() / 2], "the file may be cut short"),
+    ] {
+        let said = message(bytes);
+        assert!(said.starts_with("not an ONNX model: ") && said.contains(says), "{said}");
+    }
+}
+
+#[test]
 fn constants_do_not_grow_without_bound() {
     let huge = list("shape", &[1 << 20, 1 << 13]);
     let nodes = [node("ConstantOfShape", &["shape"], "c"), node("Add", &["x", "c"], "y")];

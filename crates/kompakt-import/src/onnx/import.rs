@@ -114,16 +114,7 @@ impl Source {
         let io = |source| OnnxError::Io { path: path.to_path_buf(), source };
         let bytes: Bytes = std::fs::read(path).map_err(io)?.into();
         let n_bytes = bytes.len();
-        // The place inside nested graphs is left out: it may be long.
-        let unreadable = |e: prost::DecodeError| {
-            let text = e.to_string();
-            let reason = text.rsplit(": ").next().unwrap_or_default();
-            OnnxError::NotOnnx(match reason {
-                "recursion limit reached" => "graphs are nested more than 30 deep".into(),
-                reason => reason.to_string(),
-            })
-        };
-        let mut proto = ModelProto::decode(bytes).map_err(unreadable)?;
+        let mut proto = ModelProto::decode(bytes).map_err(|e| OnnxError::NotOnnx(undecodable(&e).into()))?;
         let graph = proto.graph.take().ok_or_else(|| OnnxError::NotOnnx("it has no graph".into()))?;
         let standard = |domain: &str| domain.is_empty() || domain == "ai.onnx";
         let opset = proto.opset_import.iter().find(|o| standard(&o.domain)).map_or(1, |o| o.version);
@@ -369,4 +360,16 @@ pub(crate) fn sparse(
             Ok((name, tensor))
         })
         .collect()
+}
+
+/// Why bytes are no message, in words: protobuf's own reasons are about its encoding, and may list a long way through nested graphs.
+fn undecodable(error: &prost::DecodeError) -> &'static str {
+    let text = error.to_string();
+    match text.rsplit(": ").next() {
+        Some("recursion limit reached") => "graphs are nested more than 30 deep",
+        Some("buffer underflow" | "delimited length exceeded") => {
+            "it ends too early; the file may be cut short"
+        }
+        _ => "its bytes are no whole protobuf message, which every ONNX file is",
+    }
 }
