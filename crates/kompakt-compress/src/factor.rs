@@ -12,8 +12,8 @@ const LANES: usize = 16;
 #[derive(Debug, Clone)]
 pub(crate) struct Factor {
     n: usize,
-    /// Column `k` of `U`, its first `k` entries, one after the other: `[n, n]` row-major, the transpose of `U`. Empty where all are 0,
-    /// as in tables, whose inputs are not multiplied.
+    /// Column `k` of `U`, its first `k` entries, one after the other: `[n, n]` row-major, the transpose of `U`. Empty where all are
+    /// 0, as in tables, whose inputs are not multiplied.
     columns: Vec<f32>,
     /// `D`, divided by its mean.
     pub(crate) weights: Vec<f64>,
@@ -23,8 +23,8 @@ pub(crate) struct Factor {
 }
 
 impl Factor {
-    /// Factors a symmetric matrix `[n, n]` of sums of products, of which only what is below the diagonal and on it is read, made safely positive definite: `damping`
-    /// times its mean diagonal is added to the diagonal.
+    /// Factors a symmetric matrix `[n, n]` of sums of products, made safely positive definite: `damping` times its mean diagonal is
+    /// added to the diagonal. Only the diagonal and what is below it is read.
     pub(crate) fn new(h: &[f32], n: usize, damping: f64) -> Self {
         let trace: f64 = (0..n).map(|i| f64::from(h[i * n + i])).sum();
         let mean = trace / n.max(1) as f64;

@@ -60,17 +60,21 @@ impl Lossless<'_> {
         Ok(Some(Compressed { model, packed, outcome, layers, scan: None }))
     }
 
-    /// The lossless network, if it is hardly larger than a lossy one: nothing is lost for a two-hundredth of the bytes.
+    /// The lossless network, if it is hardly larger than a lossy one, and within the size that is asked for: nothing is lost for a
+    /// two-hundredth of the bytes.
     pub(crate) fn no_larger_than(&self, candidate: &Candidate) -> Result<Option<Compressed>, CompressError> {
         if candidate.outcome.noise == 0.0 {
             return Ok(None);
         }
         let near = candidate.outcome.bytes + candidate.outcome.bytes / 200;
-        self.within(match (self.options.target, self.options.most_bytes) {
-            (_, Some(most)) if !candidate.outcome.met => most,
-            (Target::Bytes(most), _) if candidate.outcome.met => near.min(most),
-            (_, Some(most)) => near.min(most),
-            (_, None) => near,
+        let limit = match self.options.target {
+            Target::Bytes(most) => Some(most),
+            _ => self.options.most_bytes,
+        };
+        self.within(match limit {
+            Some(most) if candidate.outcome.met => near.min(most),
+            Some(most) => most,
+            None => near,
         })
     }
 }
