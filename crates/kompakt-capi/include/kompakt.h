@@ -412,7 +412,8 @@ enum kompakt_status kompakt_run_prepared(struct kompakt_session *session,
 
  `inputs` and `outputs` point to as many pointers as there are inputs and outputs; input `i` is
  `[batch, kompakt_input_shape_at(i)...]`, output `i` `[batch, kompakt_output_shape_at(i)...]`. An output whose pointer is
- null is left out.
+ null is left out. Results are written where `outputs` point, without a copy; an output may be where an input is, such as a
+ state that is carried on, and is copied then.
 
  # Safety
  `session` is open, and used by this thread alone; the pointers point to as many numbers as that.

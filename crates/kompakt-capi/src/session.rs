@@ -509,7 +509,8 @@ pub unsafe extern "C" fn kompakt_run_prepared(
 ///
 /// `inputs` and `outputs` point to as many pointers as there are inputs and outputs; input `i` is
 /// `[batch, kompakt_input_shape_at(i)...]`, output `i` `[batch, kompakt_output_shape_at(i)...]`. An output whose pointer is
-/// null is left out.
+/// null is left out. Results are written where `outputs` point, without a copy; an output may be where an input is, such as a
+/// state that is carried on, and is copied then.
 ///
 /// # Safety
 /// `session` is open, and used by this thread alone; the pointers point to as many numbers as that.
@@ -541,11 +542,22 @@ pub unsafe extern "C" fn kompakt_run_all(
             // SAFETY: not null; length by the caller's promise.
             given.push(unsafe { slice::from_raw_parts(input, n) });
         }
+        let mut places = Vec::new();
+        for (i, port) in session.outputs.iter().enumerate() {
+            // SAFETY: one pointer an output by the caller's promise.
+            places.push((unsafe { outputs.add(i).read() }, port.len.saturating_mul(batch)));
+        }
+        if are_apart(&given, &places) {
+            let room = |&(to, n): &(*mut f32, usize)| {
+                // SAFETY: not null, and apart from all others; room for the output by the caller's promise.
+                unsafe { slice::from_raw_parts_mut(to, n) }
+            };
+            let mut rooms: Vec<&mut [f32]> = places.iter().map(room).collect();
+            return Ok(session.session.with(|s| s.run_all_raw_into(&given, batch, &mut rooms))?);
+        }
         session.session.with(|s| s.run_all_raw(&given, batch))?;
         session.session.look(|s| {
-            for i in 0..s.outputs().len() {
-                // SAFETY: one pointer an output by the caller's promise.
-                let to = unsafe { outputs.add(i).read() };
+            for (i, &(to, _)) in places.iter().enumerate() {
                 let found = s.output(i);
                 if !to.is_null() {
                     // SAFETY: room for the output by the caller's promise; the source is the session's own.
@@ -555,6 +567,26 @@ pub unsafe extern "C" fn kompakt_run_all(
         });
         Ok(())
     })
+}
+
+/// Whether outputs can be written while inputs are read: none is null, or shares memory with an input or another output.
+fn are_apart(inputs: &[&[f32]], outputs: &[(*mut f32, usize)]) -> bool {
+    let mut ranges: Vec<(usize, usize, bool)> = Vec::new();
+    ranges.extend(inputs.iter().map(|input| (input.as_ptr().addr(), input.len(), false)));
+    ranges.extend(outputs.iter().map(|&(to, n)| (to.addr(), n, true)));
+    ranges.retain(|(_, n, _)| *n > 0);
+    ranges.sort_unstable();
+    // The end of all inputs, and of all outputs, so far.
+    let (mut end_in, mut end_out) = (0, 0);
+    for (start, n, is_output) in ranges {
+        let end = start.saturating_add(n.saturating_mul(size_of::<f32>()));
+        if start < end_out || (is_output && start < end_in) {
+            return false;
+        }
+        let last = if is_output { &mut end_out } else { &mut end_in };
+        *last = end.max(*last);
+    }
+    outputs.iter().all(|(to, n)| !to.is_null() && *n <= isize::MAX as usize / size_of::<f32>())
 }
 
 /// # Safety

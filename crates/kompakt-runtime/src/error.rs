@@ -52,6 +52,16 @@ pub enum RuntimeError {
         /// The given number of elements.
         found: usize,
     },
+    /// The memory for an output does not have its length.
+    #[error("there is room for {found} numbers of output {index}, which has {expected}")]
+    Output {
+        /// Which of the outputs.
+        index: usize,
+        /// The number of its elements.
+        expected: usize,
+        /// The number of elements that the memory holds; 0 where there is none.
+        found: usize,
+    },
     /// The wrong number of inputs.
     #[error("{found} inputs given, the network has {expected}")]
     InputCount {

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! Opening reads only the directory. [`Session::new`] schedules the program, chooses a form for each layer,
-//! and plans one arena for all values. Weights never become a dense matrix of f32: kept weights stay codes into a
+//! and plans one arena for all values that are not the caller's: inputs are read and outputs written where the caller has them. Weights never become a dense matrix of f32: kept weights stay codes into a
 //! codebook (or are expanded to one value each where that is faster), and zeros are neither stored nor multiplied.
 //!
 //! # Memory

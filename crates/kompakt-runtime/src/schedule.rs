@@ -75,6 +75,17 @@ impl Layout {
     }
 }
 
+/// Whose memory a buffer is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Home {
+    /// The session's.
+    Arena,
+    /// The caller's: this input, which no step writes.
+    Input(usize),
+    /// The caller's: this output.
+    Output(usize),
+}
+
 /// The storage of a value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Buffer {
@@ -87,12 +98,21 @@ pub(crate) struct Buffer {
     pub(crate) layout: Layout,
     /// How many images it holds: those that a [`Segment`] runs together, or `usize::MAX` for all.
     pub(crate) n_images: usize,
+    pub(crate) home: Home,
 }
 
 impl Buffer {
-    /// Floats that it takes where up to `max_batch` images are run at once.
+    /// Of all images, used by step `at` alone.
+    pub(crate) fn new(len: usize, at: usize, layout: Layout) -> Self {
+        Self { len, first: at, last: at, layout, n_images: usize::MAX, home: Home::Arena }
+    }
+
+    /// Floats of the session's memory that it takes where up to `max_batch` images are run at once.
     pub(crate) fn floats(&self, max_batch: usize) -> usize {
-        self.len.saturating_mul(self.n_images.min(max_batch))
+        match self.home {
+            Home::Arena => self.len.saturating_mul(self.n_images.min(max_batch)),
+            Home::Input(_) | Home::Output(_) => 0,
+        }
     }
 }
 
@@ -186,7 +206,7 @@ impl Schedule {
                 && let Some(len) = n_bytes[layer]
             {
                 let layout = buffers[step.reads[0]].layout;
-                buffers.push(Buffer { len, first: at, last: at, layout, n_images: usize::MAX });
+                buffers.push(Buffer::new(len, at, layout));
                 step.bytes = Some(buffers.len() - 1);
             }
             if let StepKind::Convolution { layer, conv } = &mut step.kind
@@ -195,11 +215,35 @@ impl Schedule {
                 *conv = chosen;
                 step.scratch = conv.laid_out_len().map(|len| {
                     let layout = Layout::ImageMajor;
-                    buffers.push(Buffer { len, first: at, last: at, layout, n_images: usize::MAX });
+                    buffers.push(Buffer::new(len, at, layout));
                     buffers.len() - 1
                 });
             }
         }
         segments::cut(self, max_batch);
+        self.lend(max_batch);
+    }
+
+    /// Leaves inputs and outputs where the caller has them, instead of copying them in and out: inputs that no step writes,
+    /// outputs that a step makes, each for itself. Vectors of a batch are transposed on their way, so they are copied.
+    fn lend(&mut self, max_batch: usize) {
+        let Self { steps, buffers, inputs, outputs, .. } = self;
+        let is_as_given = |buffer: &Buffer| max_batch == 1 || buffer.layout == Layout::ImageMajor;
+        let is_written = |buffer| {
+            let writes =
+                |step: &Step| step.writes == buffer || [step.scratch, step.bytes].contains(&Some(buffer));
+            steps.iter().any(writes)
+        };
+        for (index, &buffer) in inputs.iter().enumerate() {
+            if is_as_given(&buffers[buffer]) && !is_written(buffer) {
+                buffers[buffer].home = Home::Input(index);
+            }
+        }
+        for (index, &buffer) in outputs.iter().enumerate() {
+            let is_one_output = outputs.iter().filter(|other| **other == buffer).count() == 1;
+            if is_one_output && is_as_given(&buffers[buffer]) && is_written(buffer) {
+                buffers[buffer].home = Home::Output(index);
+            }
+        }
     }
 }

@@ -154,15 +154,32 @@ impl<'m> Session<'m> {
     ///
     /// Errors: the wrong number of inputs, or an input of the wrong length.
     pub fn run_all(&mut self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
-        if let Err(error) = self.check(inputs, batch) {
-            if !RUNS_FROM_FILE {
-                return Err(error);
-            }
-            self.follow(inputs, batch, error)?;
-            self.check(inputs, batch)?;
-        }
+        self.fit(inputs, batch)?;
         self.make_room(batch);
         self.now.executor.run(inputs, batch, &mut self.now.results)
+    }
+
+    /// As [`run_all`](Self::run_all), with the results written to memory of the caller's, `[batch, shape...]` for each output:
+    /// nothing is copied out. [`output`](Self::output) is empty afterwards.
+    ///
+    /// Errors: as [`run_all`](Self::run_all), and outputs of another number or length.
+    pub fn run_all_into(
+        &mut self,
+        inputs: &[&[f32]],
+        batch: usize,
+        outputs: &mut [&mut [f32]],
+    ) -> Result<(), RuntimeError> {
+        self.fit(inputs, batch)?;
+        let n_outputs = self.now.outputs.len();
+        for index in 0..n_outputs.max(outputs.len()) {
+            let expected = self.now.outputs.get(index).map_or(0, |port| port.len * batch);
+            let found = outputs.get(index).map_or(0, |output| output.len());
+            if found != expected {
+                return Err(RuntimeError::Output { index, expected, found });
+            }
+        }
+        self.now.results.iter_mut().for_each(Vec::clear);
+        self.now.executor.run_into(inputs, batch, &mut outputs[..n_outputs])
     }
 
     /// Output `index` of the last run, `[batch, shape...]`; empty before the first, or if there is no such output.
@@ -183,10 +200,32 @@ impl<'m> Session<'m> {
     ///
     /// Errors: the wrong number of inputs, or an input of the wrong length.
     pub fn run_all_raw(&mut self, raw: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
+        self.prepared(raw, batch, |session, inputs| session.run_all(inputs, batch))
+    }
+
+    /// As [`run_all_into`](Self::run_all_into), after the file's preprocessing, which only networks of one input have.
+    ///
+    /// Errors: as [`run_all_into`](Self::run_all_into).
+    pub fn run_all_raw_into(
+        &mut self,
+        raw: &[&[f32]],
+        batch: usize,
+        outputs: &mut [&mut [f32]],
+    ) -> Result<(), RuntimeError> {
+        self.prepared(raw, batch, |session, inputs| session.run_all_into(inputs, batch, outputs))
+    }
+
+    /// Calls a function with inputs after the file's preprocessing.
+    fn prepared(
+        &mut self,
+        raw: &[&[f32]],
+        batch: usize,
+        run: impl FnOnce(&mut Self, &[&[f32]]) -> Result<(), RuntimeError>,
+    ) -> Result<(), RuntimeError> {
         let pipeline = self.now.pipeline.take();
         let result = match (&pipeline, raw) {
-            (Some(pipeline), [raw]) => self.prepare_and_run(pipeline, raw, batch),
-            _ => self.run_all(raw, batch),
+            (Some(pipeline), [raw]) => self.prepare_and_run(pipeline, raw, batch, run),
+            _ => run(self, raw),
         };
         self.now.pipeline = pipeline;
         result
@@ -197,6 +236,7 @@ impl<'m> Session<'m> {
         pipeline: &Pipeline,
         raw: &[f32],
         batch: usize,
+        run: impl FnOnce(&mut Self, &[&[f32]]) -> Result<(), RuntimeError>,
     ) -> Result<(), RuntimeError> {
         let (from, to) = (pipeline.input_shape(), pipeline.output_shape().len());
         if from.len().checked_mul(batch) != Some(raw.len()) {
@@ -213,7 +253,7 @@ impl<'m> Session<'m> {
         for (raw, out) in raw.chunks_exact(from.len()).zip(prepared.chunks_exact_mut(to)) {
             pipeline.apply(raw, out, &mut self.prep_scratch);
         }
-        let result = self.run_all(&[&prepared], batch);
+        let result = run(self, &[&prepared]);
         self.prepared = prepared;
         result
     }
@@ -261,6 +301,18 @@ impl<'m> Session<'m> {
         self.check(inputs, batch)?;
         self.make_room(batch);
         self.now.executor.profile(inputs, batch, rounds, &mut self.now.results)
+    }
+
+    /// Checks the inputs; where they are of other lengths, the session follows them.
+    fn fit(&mut self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {
+        if let Err(error) = self.check(inputs, batch) {
+            if !RUNS_FROM_FILE {
+                return Err(error);
+            }
+            self.follow(inputs, batch, error)?;
+            self.check(inputs, batch)?;
+        }
+        Ok(())
     }
 
     fn check(&self, inputs: &[&[f32]], batch: usize) -> Result<(), RuntimeError> {

@@ -65,6 +65,12 @@ fn every_operator_every_tier_every_instruction_set() {
                         }
                         assert_eq!(bits[i], session.output(i), "{what}");
                     }
+                    // Into the caller's memory: the same.
+                    let mut given: Vec<Vec<f32>> = bits.iter().map(|y| vec![f32::NAN; y.len()]).collect();
+                    let mut outputs: Vec<&mut [f32]> = given.iter_mut().map(Vec::as_mut_slice).collect();
+                    session.run_all_into(&[&x], batch, &mut outputs).unwrap();
+                    assert_eq!(&given, bits, "{tier:?} {isa} budget {budget:?} {:?}", model.graph);
+                    assert!(session.output(0).is_empty());
                 }
             }
         }

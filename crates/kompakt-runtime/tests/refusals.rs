@@ -23,6 +23,15 @@ fn inputs_of_another_length() {
     assert!(matches!(session.run(&x, 1), Err(RuntimeError::Input { expected: 196, found: 392, .. })));
     assert!(matches!(session.run(&x, usize::MAX), Err(RuntimeError::Input { .. })));
     assert!(matches!(session.run_all(&[&x, &x], 2), Err(RuntimeError::InputCount { expected: 1, found: 2 })));
+    let n = session.output_shape().iter().product::<usize>();
+    let mut y = vec![0.0; 2 * n];
+    let short = session.run_all_into(&[&x], 2, &mut [&mut y[..n]]);
+    assert!(
+        matches!(short, Err(RuntimeError::Output { index: 0, expected, found }) if (expected, found) == (2 * n, n))
+    );
+    let none = session.run_all_into(&[&x], 2, &mut []);
+    assert!(matches!(none, Err(RuntimeError::Output { index: 0, found: 0, .. })));
+    assert!(session.run_all_into(&[&x], 2, &mut [&mut y]).is_ok());
     assert_eq!(session.run(&[], 0).unwrap(), &[0f32; 0]);
     assert!(session.run(&x, 2).is_ok(), "a refusal leaves the session as it was");
 }

@@ -11,7 +11,7 @@ use crate::{
     model::Model,
     program::{BATCH, Program, Sizes},
     schedule::{
-        BufferId, Layout, Schedule,
+        Buffer, Home, Layout, Schedule,
         forms::{self, Choice},
         int8::{self, Int8Layer},
         placement::Places,
@@ -181,15 +181,19 @@ impl<'m> Cpu<'m> {
         &mut self,
         inputs: &[&[f32]],
         batch: usize,
-        outputs: &mut [Vec<f32>],
+        outputs: &mut [&mut [f32]],
         mut times: Option<&mut [Duration]>,
     ) -> Result<(), RuntimeError> {
         for first in (0..batch).step_by(self.max_batch) {
             let n = self.max_batch.min(batch - first);
+            let mut values = self.arena.values(inputs, outputs, first);
             for (input, &buffer) in inputs.iter().zip(&self.schedule.inputs) {
-                let (len, layout) = self.port(buffer);
+                let Buffer { len, layout, home, .. } = self.schedule.buffers[buffer];
+                if home != Home::Arena {
+                    continue;
+                }
                 let x = &input[first * len..(first + n) * len];
-                let to = self.arena.get_mut(buffer, n);
+                let to = values.get_mut(buffer, n);
                 match layout {
                     Layout::FeatureMajor => transpose(self.isa, x, n, len, to),
                     Layout::ImageMajor => to.copy_from_slice(x),
@@ -204,14 +208,18 @@ impl<'m> Cpu<'m> {
                 tables: &self.tables,
                 order: &mut self.order,
                 state: &mut self.state,
-                arena: &mut self.arena,
+                values,
                 scratch: &mut self.scratch,
                 n,
             }
             .run(times.as_deref_mut());
             for (output, &buffer) in outputs.iter_mut().zip(&self.schedule.outputs) {
-                let (len, layout) = self.port(buffer);
-                let y = self.arena.get(buffer, n);
+                let Buffer { len, layout, home, .. } = self.schedule.buffers[buffer];
+                if matches!(home, Home::Output(_)) {
+                    continue;
+                }
+                let values = self.arena.values(inputs, &mut [], first);
+                let y = values.get(buffer, n);
                 let to = &mut output[first * len..(first + n) * len];
                 match layout {
                     Layout::FeatureMajor => transpose(self.isa, y, len, n, to),
@@ -224,11 +232,6 @@ impl<'m> Cpu<'m> {
         }
         Ok(())
     }
-
-    fn port(&self, buffer: BufferId) -> (usize, Layout) {
-        let buffer = &self.schedule.buffers[buffer];
-        (buffer.len, buffer.layout)
-    }
 }
 
 impl Executor for Cpu<'_> {
@@ -237,6 +240,15 @@ impl Executor for Cpu<'_> {
     }
 
     fn run(&mut self, inputs: &[&[f32]], batch: usize, outputs: &mut [Vec<f32>]) -> Result<(), RuntimeError> {
+        with_slices(outputs, |outputs| self.run_timed(inputs, batch, outputs, None))
+    }
+
+    fn run_into(
+        &mut self,
+        inputs: &[&[f32]],
+        batch: usize,
+        outputs: &mut [&mut [f32]],
+    ) -> Result<(), RuntimeError> {
         self.run_timed(inputs, batch, outputs, None)
     }
 
@@ -250,7 +262,7 @@ impl Executor for Cpu<'_> {
         let n_steps = self.schedule.steps.len();
         let mut rounds: Vec<Vec<Duration>> = vec![vec![Duration::ZERO; n_steps]; rounds.max(1)];
         for times in &mut rounds {
-            self.run_timed(inputs, batch, outputs, Some(times))?;
+            with_slices(outputs, |outputs| self.run_timed(inputs, batch, outputs, Some(times)))?;
         }
         if !cfg!(feature = "std") {
             return Ok(Vec::new()); // There is no clock.
@@ -267,6 +279,18 @@ impl Executor for Cpu<'_> {
         });
         Ok(steps.collect())
     }
+}
+
+/// Calls a function with vectors as slices; a few need no memory for that.
+fn with_slices<T>(vectors: &mut [Vec<f32>], f: impl FnOnce(&mut [&mut [f32]]) -> T) -> T {
+    const FEW: usize = 8;
+    let n = vectors.len();
+    let mut slices = vectors.iter_mut().map(Vec::as_mut_slice);
+    if n > FEW {
+        return f(&mut slices.collect::<Vec<_>>());
+    }
+    let mut few: [&mut [f32]; FEW] = core::array::from_fn(|_| slices.next().unwrap_or_default());
+    f(&mut few[..n])
 }
 
 /// Builds all layers and adds them to the plan.

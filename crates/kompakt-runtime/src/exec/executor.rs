@@ -1,7 +1,7 @@
 //! The interface for running a program.
 
 use crate::{error::RuntimeError, program::Program, schedule::plan::Plan};
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 use core::time::Duration;
 
 /// Runs the [program](crate::program::Program) of one model: on this machine's processor, or on a device that
@@ -52,6 +52,21 @@ pub trait Executor: core::fmt::Debug + Send + Sync {
     /// Errors: broken payloads, where they are read at every run; [`RuntimeError::Executor`] for errors of a
     /// device.
     fn run(&mut self, inputs: &[&[f32]], batch: usize, outputs: &mut [Vec<f32>]) -> Result<(), RuntimeError>;
+
+    /// As [`run`](Self::run), into memory of the caller's. Default: into vectors, which are copied.
+    ///
+    /// Errors: as [`run`](Self::run).
+    fn run_into(
+        &mut self,
+        inputs: &[&[f32]],
+        batch: usize,
+        outputs: &mut [&mut [f32]],
+    ) -> Result<(), RuntimeError> {
+        let mut made: Vec<Vec<f32>> = outputs.iter().map(|output| vec![0.0; output.len()]).collect();
+        self.run(inputs, batch, &mut made)?;
+        outputs.iter_mut().zip(&made).for_each(|(output, made)| output.copy_from_slice(made));
+        Ok(())
+    }
 
     /// Runs the program `rounds` times and returns the median time of each step; empty where steps cannot be
     /// timed.

@@ -1,7 +1,7 @@
 //! Runs the steps of a schedule.
 
 use super::{
-    arena::Arena, combine::put_side_by_side, general::Work, in_place::ChannelNumbers, recurrent::Recurrent,
+    arena::Values, combine::put_side_by_side, general::Work, in_place::ChannelNumbers, recurrent::Recurrent,
     threads::Threads,
 };
 use crate::{
@@ -14,7 +14,7 @@ use core::{ops::Range, time::Duration};
 use kompakt_kernels::{Convolution, HAS_INTEGERS, Isa};
 
 /// The context of a run.
-pub(super) struct Run<'r, 'm> {
+pub(super) struct Run<'r, 'm, 'o> {
     pub(super) isa: Isa,
     pub(super) threads: &'r Threads,
     pub(super) schedule: &'r Schedule,
@@ -26,24 +26,24 @@ pub(super) struct Run<'r, 'm> {
     pub(super) order: &'r mut Vec<u32>,
     /// Scratch for recurrent layers.
     pub(super) state: &'r mut Vec<f32>,
-    pub(super) arena: &'r mut Arena,
+    pub(super) values: Values<'r, 'o>,
     pub(super) scratch: &'r mut [Scratch],
     /// Images.
     pub(super) n: usize,
 }
 
-impl Run<'_, '_> {
+impl Run<'_, '_, '_> {
     /// Runs all steps; with `times`, adds the time of each.
     pub(super) fn run(mut self, mut times: Option<&mut [Duration]>) {
         let n_images = self.n;
         for segment in &self.schedule.segments {
             for first in (0..n_images).step_by(segment.n_images) {
                 self.n = segment.n_images.min(n_images - first);
-                self.arena.first = first;
+                self.values.first = first;
                 self.steps(segment, times.as_deref_mut());
             }
         }
-        self.arena.first = 0;
+        self.values.first = 0;
     }
 
     fn steps(&mut self, segment: &Segment, times: Option<&mut [Duration]>) {
@@ -63,36 +63,36 @@ impl Run<'_, '_> {
         match &step.kind {
             StepKind::Linear { layer } => {
                 let from = self.input(step, *layer);
-                let (x, y) = self.arena.pair(from, step.writes, n);
+                let (x, y) = self.values.pair(from, step.writes, n);
                 self.layers[*layer].linear(isa, self.threads, self.scratch, x, y, n);
             }
             &StepKind::Vectors { layer, n: vectors } => {
-                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                let (x, y) = self.values.pair(step.reads[0], step.writes, n);
                 self.layers[layer].vectors(isa, self.threads, self.scratch, x, y, n * vectors);
             }
             StepKind::Convolution { layer, conv } => self.convolution(step, *layer, conv),
             StepKind::ExpandedDepthwise { expand, layer, convs } => {
-                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                let (x, y) = self.values.pair(step.reads[0], step.writes, n);
                 let (expand, layer) = (&self.layers[*expand], &self.layers[*layer]);
                 layer.expanded(expand, convs, isa, self.threads, self.scratch, x, y, n);
             }
             StepKind::InPlace(kind) => {
-                kind.run(isa, self.per_channel, self.arena.get_mut(step.writes, n), n);
+                kind.run(isa, self.per_channel, self.values.get_mut(step.writes, n), n);
             }
             StepKind::Combine(kind) => {
-                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                let (x, y) = self.values.pair(step.reads[0], step.writes, n);
                 kind.run(isa, x, y, n);
             }
             StepKind::CombineTo(kind) => {
-                let ([a, x, _], y) = self.arena.many(&step.reads, step.writes, n);
+                let ([a, x, _], y) = self.values.many(&step.reads, step.writes, n);
                 kind.run_to(isa, a, x, y, n);
             }
             StepKind::OutOfPlace(kind) => {
-                let (x, y) = self.arena.pair(step.reads[0], step.writes, n);
+                let (x, y) = self.values.pair(step.reads[0], step.writes, n);
                 kind.run(isa, x, y, n);
             }
             StepKind::General(kind) => {
-                let (x, y) = self.arena.many(&step.reads, step.writes, n);
+                let (x, y) = self.values.many(&step.reads, step.writes, n);
                 let work = Work {
                     isa,
                     numbers: self.per_channel,
@@ -103,7 +103,7 @@ impl Run<'_, '_> {
                 kind.run(work, x, y, n);
             }
             &StepKind::Recurrent { layer, cell, reverse, sizes } => {
-                let ([x, h, c], y) = self.arena.many(&step.reads, step.writes, n);
+                let ([x, h, c], y) = self.values.many(&step.reads, step.writes, n);
                 let Self { threads, scratch, state, .. } = self;
                 let layer = &self.layers[layer];
                 let recurrent = Recurrent { isa, cell, reverse, sizes };
@@ -121,7 +121,7 @@ impl Run<'_, '_> {
         let (Some(bytes), Some(int8), true) = (step.bytes, &self.layers[layer].int8, HAS_INTEGERS) else {
             return step.reads[0];
         };
-        let (x, out) = self.arena.pair(step.reads[0], bytes, self.n);
+        let (x, out) = self.values.pair(step.reads[0], bytes, self.n);
         int8.0.fill(self.isa, x, out, self.n);
         bytes
     }
@@ -130,13 +130,13 @@ impl Run<'_, '_> {
         let n = self.n;
         let mut from = self.input(step, layer);
         if let (Some(scratch), Some(len)) = (step.scratch, conv.laid_out_len()) {
-            let (x, laid_out) = self.arena.pair(from, scratch, n);
+            let (x, laid_out) = self.values.pair(from, scratch, n);
             for (x, out) in x.chunks_exact(conv.input_len()).zip(laid_out.chunks_exact_mut(len)) {
                 conv.lay_out(x, out);
             }
             from = scratch;
         }
-        let (x, y) = self.arena.pair(from, step.writes, n);
+        let (x, y) = self.values.pair(from, step.writes, n);
         self.layers[layer].conv(self.isa, self.threads, self.scratch, conv, x, y, n);
     }
 
@@ -144,7 +144,7 @@ impl Run<'_, '_> {
         let total: usize = lengths.iter().sum();
         let mut before = 0;
         for (&from, &len) in step.reads.iter().zip(lengths) {
-            let (x, y) = self.arena.pair(from, step.writes, self.n);
+            let (x, y) = self.values.pair(from, step.writes, self.n);
             put_side_by_side(x, len, before, total, y, layout, self.n);
             before += len;
         }

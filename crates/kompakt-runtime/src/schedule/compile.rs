@@ -78,7 +78,9 @@ impl Compiler<'_> {
         for &input in &self.program.inputs {
             let buffer = self.buffer_of(input);
             self.schedule.inputs.push(buffer);
-            self.define(input, buffer, true);
+            // An input that stays in the caller's memory is not changed in place.
+            let is_copied = self.is_batched && self.schedule.buffers[buffer].layout == Layout::FeatureMajor;
+            self.define(input, buffer, is_copied);
             self.has_zeros[input] = true;
         }
         let mut problems = Vec::new();
@@ -262,7 +264,7 @@ impl Compiler<'_> {
     /// A new, unused buffer.
     fn buffer(&mut self, len: usize, layout: Layout) -> BufferId {
         let at = self.schedule.steps.len();
-        self.schedule.buffers.push(Buffer { len, first: at, last: at, layout, n_images: usize::MAX });
+        self.schedule.buffers.push(Buffer::new(len, at, layout));
         self.schedule.buffers.len() - 1
     }
 

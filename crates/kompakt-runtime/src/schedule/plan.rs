@@ -18,7 +18,7 @@ pub struct Plan {
     pub max_batch: usize,
     /// One per layer with weights, in execution order.
     pub layers: Vec<LayerPlan>,
-    /// Bytes of the arena that all values share.
+    /// Bytes of the arena that all values share, apart from inputs and outputs that stay in the caller's memory.
     pub activation_bytes: usize,
     /// The same if each value had its own memory.
     pub activation_bytes_unshared: usize,
