@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use kompakt_format::Tier;
-use kompakt_graph::{networks, table::OPERATORS};
+use kompakt_graph::{Graph, Input, Node, Op, networks, table::OPERATORS};
 use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
 use kompakt_testing::cases::cases;
 use kompakt_testing::models::{TIERS, checkpoint, expected, pack};
 use kompakt_testing::numbers;
-use kompakt_testing::random_network::graph;
+use kompakt_testing::random_network;
 
 /// The number of random networks.
 const CASES: u32 = 90;
@@ -32,7 +32,7 @@ fn least_budget(model: &Model<'_>, options: &SessionOptions) -> usize {
 #[test]
 fn every_operator_every_tier_every_instruction_set() {
     cases(CASES, |u| {
-        let graph = graph(u)?;
+        let graph = random_network::graph(u)?;
         let seed: u64 = u.arbitrary()?;
         let choices = (0..graph.params().len())
             .map(|_| Ok((*u.choose(&[0.05, 0.2, 0.6, 1.0])?, *u.choose(&[0, 2, 16, 31, 32, 100, 256])?)))
@@ -82,7 +82,7 @@ fn every_operator_every_tier_every_instruction_set() {
 fn random_networks_have_every_operator() {
     let found = std::cell::RefCell::new(std::collections::BTreeSet::new());
     cases(CASES, |u| {
-        found.borrow_mut().extend(graph(u)?.nodes().iter().map(|n| n.op.name()));
+        found.borrow_mut().extend(random_network::graph(u)?.nodes().iter().map(|n| n.op.name()));
         Ok(())
     });
     let all = OPERATORS.iter().filter(|o| o.code.is_some()).map(|o| o.name);
@@ -118,6 +118,31 @@ fn the_papers_networks() {
             }
         }
         assert!(results.windows(2).all(|r| r[0] == r[1]), "tiers of one content give the same bits");
+    }
+}
+
+/// A cache and what is joined to it along an inner dimension, as ONNX's `Concat` of another axis than the first is imported.
+#[test]
+fn values_are_joined_along_any_dimension() {
+    let input = |name: &str, shape: [usize; 3]| Input { name: name.into(), shape: shape.to_vec() };
+    let node = |name: &str, op, inputs: &[usize]| Node { name: name.into(), op, inputs: inputs.to_vec() };
+    let turned = |axes: [usize; 3]| Op::Transpose { axes: axes.to_vec() };
+    let nodes = vec![
+        node("old", turned([1, 0, 2]), &[0]),
+        node("new", turned([1, 0, 2]), &[1]),
+        node("both", Op::Concat, &[2, 3]),
+        node("joined", turned([1, 0, 2]), &[4]),
+        node("relu", Op::Relu, &[5]),
+    ];
+    let graph = Graph::new(vec![input("cache", [2, 6, 4]), input("token", [2, 1, 4])], nodes, vec![5, 6]);
+    let bytes = pack(&checkpoint(graph.unwrap(), 1, |_| (1.0, 0)), Tier::Direct);
+    let x = [numbers(4, 5 * 48), numbers(5, 5 * 8)];
+    let expected = expected(&bytes, &x, 5);
+    let opened = Model::from_bytes(&bytes).unwrap();
+    for max_batch in [1, 3] {
+        let mut session = Session::new(&opened, &options(Isa::best(), max_batch)).unwrap();
+        session.run_all(&[&x[0], &x[1]], 5).unwrap();
+        (0..2).for_each(|i| expected.assert_close("joined", i, session.output(i)));
     }
 }
 

@@ -112,7 +112,7 @@ impl Run<'_, '_, '_> {
                 };
                 recurrent.run([x, h, c], y, n, state, &mut multiply);
             }
-            StepKind::Concat { lengths, layout } => self.concat(step, lengths, *layout),
+            StepKind::Concat { lengths, n_blocks, layout } => self.concat(step, lengths, *n_blocks, *layout),
         }
     }
 
@@ -140,12 +140,12 @@ impl Run<'_, '_, '_> {
         self.layers[layer].conv(self.isa, self.threads, self.scratch, conv, x, y, n);
     }
 
-    fn concat(&mut self, step: &Step, lengths: &[usize], layout: Layout) {
+    fn concat(&mut self, step: &Step, lengths: &[usize], n_blocks: usize, layout: Layout) {
         let total: usize = lengths.iter().sum();
         let mut before = 0;
         for (&from, &len) in step.reads.iter().zip(lengths) {
             let (x, y) = self.values.pair(from, step.writes, self.n);
-            put_side_by_side(x, len, before, total, y, layout, self.n);
+            put_side_by_side(x, len, before, total, y, layout, self.n * n_blocks);
             before += len;
         }
     }

@@ -221,10 +221,12 @@ impl Compiler<'_> {
                 let (cell, reverse) = (*cell, *reverse);
                 self.fresh(op, StepKind::Recurrent { layer, cell, reverse, sizes });
             }
-            Kind::Concat { .. } => {
-                let lengths = op.inputs.iter().map(|&v| self.shapes[v].iter().product()).collect();
+            Kind::Concat { axis } => {
+                let n_blocks = to[..axis - 1].iter().product();
+                let lengths =
+                    op.inputs.iter().map(|&v| self.shapes[v][axis - 1..].iter().product()).collect();
                 self.has_zeros[y] = op.inputs.iter().all(|&v| self.has_zeros[v]);
-                self.fresh(op, StepKind::Concat { lengths, layout });
+                self.fresh(op, StepKind::Concat { lengths, n_blocks, layout });
             }
             Kind::Reshape => self.reshape(op),
             Kind::Slice { start, step } => {

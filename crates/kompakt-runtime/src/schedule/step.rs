@@ -60,9 +60,11 @@ pub(crate) enum StepKind {
     CombineTo(Combine),
     /// Computes the output from the input.
     OutOfPlace(OutOfPlace),
-    /// Concatenates the inputs along the first dimension after the batch.
+    /// Concatenates the inputs: of each, so many elements in turn, as many times in an image as there are blocks. One block is the
+    /// first dimension after the batch.
     Concat {
         lengths: Vec<usize>,
+        n_blocks: usize,
         layout: Layout,
     },
     /// Computes the output from the inputs, image by image.

@@ -27,8 +27,9 @@ pub(super) fn shapes(program: &Program) -> Result<Vec<Vec<usize>>, Vec<String>> 
 /// only along the first after it.
 pub(super) fn along_the_batch(kind: &Kind) -> Option<&'static str> {
     let is_fine = match kind {
-        Kind::LogSoftmax { axis } | Kind::Concat { axis } => *axis == 1,
+        Kind::LogSoftmax { axis } => *axis == 1,
         Kind::Softmax { axis }
+        | Kind::Concat { axis }
         | Kind::Gather { axis, .. }
         | Kind::Take { axis }
         | Kind::TopK { axis, .. } => *axis > 0,
