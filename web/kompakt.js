@@ -19,8 +19,8 @@ export { KompaktError, STATUS } from "./module.js";
  * hash, which takes about as long as the start), false.
  */
 export async function load(source, options = {}) {
-  const bytes = await bytesOf(source, options);
-  const module = await fastest();
+  // At the same time: the loader is compiled while the file is fetched.
+  const [bytes, module] = await Promise.all([bytesOf(source, options), fastest()]);
   try {
     return new Network(module, bytes, options);
   } catch (error) {

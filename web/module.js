@@ -41,7 +41,8 @@ function module(url) {
   return started.get(url);
 }
 
-async function instantiate(url) {
+/** A module and a new instance of it. */
+export async function instantiate(url) {
   if (url.protocol === "file:") {
     const { readFile } = await import("node:fs/promises");
     return WebAssembly.instantiate(await readFile(url));
@@ -66,7 +67,7 @@ export async function fetched(url, options) {
 export const NO_WORDS = "the loader refuses it; kompakt.wasm, which has the words for it, did not say why";
 
 /** What is exported, and its memory. */
-class Module {
+export class Module {
   constructor(wasm) {
     this.wasm = wasm;
   }

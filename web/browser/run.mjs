@@ -87,6 +87,18 @@ async function theLoader() {
   console.log(`${Object.keys(JSON.parse(readFileSync(answers, "utf8"))).length} networks answer, ${bad.length} hostile files throw, 1,000 loads keep ${late} bytes`);
 }
 
+/** A file that comes only once the loader was asked for: one does not wait for the other. */
+async function theStart() {
+  const context = await browser.newContext();
+  const tab = await context.newPage();
+  const asked = tab.waitForRequest(/\.wasm$/);
+  await tab.route("**/networks/features.kompakt", async (route) => (await asked, route.continue()));
+  await tab.goto(`${origin}/page.css`); // a document that loads nothing
+  await tab.evaluate(async () => (await (await import("/kompakt.js")).load("/networks/features.kompakt")).free());
+  await context.close();
+  console.log("the loader is fetched while the network is");
+}
+
 async function thePage(name, options) {
   const { tab, close } = await visit(options);
   const said = () => tab.locator(".answer").allTextContents();
@@ -137,6 +149,20 @@ async function thePage(name, options) {
   await tab.locator("#inspection .filters").waitFor({ state: "detached" });
   assert.match(await tab.locator("#inspection figcaption").first().textContent(), /^Mask: /);
   await tab.selectOption("#inspection select", { index: 0 });
+  // In another tier, which opens and answers the same.
+  await tab.selectOption("#tier", "stream");
+  const [download] = await Promise.all([tab.waitForEvent("download"), tab.click("#download")]);
+  assert.equal(download.suggestedFilename(), "lenet5-stream.kompakt");
+  const repacked = readFileSync(await download.path());
+  await tab.waitForFunction((n) => document.querySelector("#downloaded").textContent.includes(`: ${n} bytes`), repacked.length.toLocaleString("en"));
+  const agree = await tab.evaluate(async ([a, b]) => {
+    const { load } = await import("/kompakt.js");
+    const networks = await Promise.all([a, b].map((bytes) => load(Uint8Array.from(bytes), { verify: true })));
+    const [one, other] = networks.map((network) => network.predict(new Float32Array(784).fill(0.3)));
+    const { tier } = await networks[1].inspect();
+    return tier === "stream" && one.every((p, i) => Math.abs(p - other[i]) < 1e-6);
+  }, [[...file], [...repacked]]);
+  assert.ok(agree);
   await accessible(tab, `${name}, with a file`);
   await tab.screenshot({ path: join(screenshots, `${name}-file.png`), fullPage: true });
   await close();
@@ -145,6 +171,7 @@ async function thePage(name, options) {
 
 try {
   await theLoader();
+  await theStart();
   await thePage("light", { colorScheme: "light", viewport: { width: 1200, height: 800 } });
   await thePage("dark", { colorScheme: "dark", viewport: { width: 1200, height: 800 } });
   await thePage("phone", { colorScheme: "light", viewport: { width: 390, height: 844 }, hasTouch: true, deviceScaleFactor: 2 });

@@ -3,6 +3,7 @@ import { load } from "./kompakt.js";
 import { make } from "./card.js";
 import { compare, inWords, timed } from "./compare.js";
 import { showInspection } from "./inspection.js";
+import { offer } from "./tiers.js";
 
 const at = (id) => document.getElementById(id);
 /** More would fill a phone's memory. */
@@ -16,7 +17,7 @@ async function open(file) {
   network = undefined;
   at("opened").hidden = true;
   at("problem").textContent = "";
-  for (const id of ["classes", "measured", "compared", "inspection"]) {
+  for (const id of ["classes", "measured", "compared", "inspection", "downloaded"]) {
     at(id).replaceChildren();
   }
   try {
@@ -28,6 +29,7 @@ async function open(file) {
     network = await load(bytes, { verify: true });
     const spent = performance.now() - start;
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    offer(file, at("tier"), at("download"), at("downloaded"));
     show(file, spent, Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join(""));
   } catch (error) {
     at("problem").textContent = `${file.name}: ${error.message}`;

@@ -1,9 +1,10 @@
 //! `cargo xtask web`: the loader as a package for JavaScript, and its page, built and tried.
 //!
 //! ```text
-//! crates/kompakt-capi ─► wasm32, twice ─► wasm-opt ─► web/dist/*.wasm ─┬─► web/test in Node
-//! fixtures/good ─► this machine's loader ─► answers.json ──────────────┤
-//! web/page, web/*.js ─► target/web/page ───────────────────────────────┴─► web/browser in Chromium (`cargo xtask ci browser`)
+//! crates/kompakt-capi ─► wasm32, twice ─┬─► wasm-opt ─► web/dist/*.wasm ─┬─► web/test in Node
+//! crates/kompakt-repack ─► wasm32 ──────┘                                │
+//! fixtures/good ─► this machine's loader ─► answers.json ────────────────┤
+//! web/page, web/*.js ─► target/web/page ─────────────────────────────────┴─► web/browser in Chromium (`cargo xtask ci browser`)
 //! ```
 
 use crate::ci::{Calls, Cross, rust_lld};
@@ -27,9 +28,9 @@ const FEATURES: [&str; 6] = [
 ];
 
 /// The scripts of the package, but for those of GPUs.
-pub(crate) const SCRIPTS: [&str; 3] = ["kompakt.js", "module.js", "images.js"];
+pub(crate) const SCRIPTS: [&str; 4] = ["kompakt.js", "module.js", "images.js", "repack.js"];
 
-/// Builds both modules and runs the package's tests.
+/// Builds the modules and runs the package's tests.
 ///
 /// Errors: no compiler for WebAssembly, no wasm-opt (Debian's `binaryen`), no Node, tests that fail.
 pub(crate) fn run() -> Result<()> {
@@ -41,30 +42,67 @@ pub(crate) fn run() -> Result<()> {
     test(root, &mut Calls::default())
 }
 
-/// `web/dist/kompakt.wasm` and `kompakt-simd.wasm`.
+/// One module of the package.
+struct Module {
+    package: &'static str,
+    /// Where the compiler leaves it.
+    file: &'static str,
+    /// Its name in `web/dist`.
+    name: &'static str,
+    vectors: bool,
+    /// Crates of the standard library that it takes.
+    std: &'static str,
+}
+
+const MODULES: [Module; 3] = [
+    Module {
+        package: "kompakt-capi",
+        file: "kompakt_capi.wasm",
+        name: "kompakt.wasm",
+        vectors: false,
+        std: "core,alloc",
+    },
+    Module {
+        package: "kompakt-capi",
+        file: "kompakt_capi.wasm",
+        name: "kompakt-simd.wasm",
+        vectors: true,
+        std: "core,alloc",
+    },
+    Module {
+        package: "kompakt-repack",
+        file: "kompakt_repack.wasm",
+        name: "kompakt-repack.wasm",
+        vectors: false,
+        std: "std,panic_abort",
+    },
+];
+
+/// The modules in `web/dist`.
 pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
     let linker = rust_lld().context("this machine's compiler comes without rust-lld")?;
     let dist = root.join("web/dist");
     std::fs::create_dir_all(&dist).with_context(|| dist.display().to_string())?;
-    for (name, features) in [("kompakt.wasm", "-simd128"), ("kompakt-simd.wasm", "+simd128")] {
+    for Module { package, file, name, vectors, std } in MODULES {
         let cross = Cross::find_or_source("wasm32-unknown-unknown").map_err(anyhow::Error::msg)?;
         let has_source = cross.has_std_source();
-        let cross = cross.flag(format!("-Ctarget-feature={features}"));
+        let cross =
+            cross.flag(if vectors { "-Ctarget-feature=+simd128" } else { "-Ctarget-feature=-simd128" });
         let cross = if has_source { cross.flag("-Zunstable-options -Cpanic=immediate-abort") } else { cross };
         let mut cargo = cross.cargo_with("rustc", "web");
-        cargo.args(["--package", "kompakt-capi", "--no-default-features", "--lib", "--crate-type", "cdylib"]);
+        cargo.args(["--package", package, "--no-default-features", "--lib", "--crate-type", "cdylib"]);
         // The module has its own features alone, whatever the environment says of those of other members.
         cargo.env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION");
         if has_source {
             // The one use of what is not stable in Cargo and rustc: core and alloc are built for size, and a panic is a trap
             // that no code prepares. The module is 17 kB smaller for it, and does the same.
-            cargo.args(["-Zbuild-std=core,alloc", "-Zbuild-std-features=optimize_for_size"]);
+            cargo.args([&format!("-Zbuild-std={std}"), "-Zbuild-std-features=optimize_for_size"]);
             cargo.env("RUSTC_BOOTSTRAP", "1");
         } else {
             crate::say("without the standard library's source (rust-src) the module is 17 kB larger");
         }
         calls.run(cargo.env(cross.variable("LINKER"), &linker))?;
-        let (from, to) = (cross.output("web", "kompakt_capi.wasm"), dist.join(name));
+        let (from, to) = (cross.output("web", file), dist.join(name));
         if is_older(&to, &from) {
             calls.run(optimiser(&cross).arg("--output").arg(to).arg(from))?;
         }

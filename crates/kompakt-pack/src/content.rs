@@ -1,7 +1,13 @@
 //! The content to be packed, from any source.
 
-use crate::{convert, directory, error::PackError, order::order_units, self_test, simplify};
-use kompakt_format::{Container, Decoded, SelfTest, ValueRange, ranged_values};
+use crate::{
+    ancillary::{self, Frame},
+    convert, directory,
+    error::PackError,
+    order::order_units,
+    self_test, simplify,
+};
+use kompakt_format::{Container, Decoded, SectionKind, SelfTest, ValueRange, ranged_values};
 use kompakt_graph::Graph;
 use kompakt_model::{Model, ModelFile};
 use kompakt_prep::Pipeline;
@@ -22,6 +28,8 @@ pub struct About {
     pub(crate) provenance: Option<String>,
     pub(crate) self_tests: Vec<SelfTest>,
     pub(crate) ranges: Vec<ValueRange>,
+    /// What of it is compressed already, in a container that is repacked.
+    pub(crate) frames: Vec<Frame>,
 }
 
 /// A source of parameters, one at a time.
@@ -31,6 +39,10 @@ pub trait Source {
     /// Returns parameter `index` of the stored graph. Each is requested in order, in tier `stream` in two
     /// rounds.
     fn parameter(&mut self, index: usize) -> Result<Arc<Decoded>, PackError>;
+    /// The bytes of a dense parameter's section where it is compressed already, and how many they were before.
+    fn compressed(&self, _index: usize) -> Option<(&[u8], usize)> {
+        None
+    }
 }
 
 impl About {
@@ -62,6 +74,7 @@ impl About {
             provenance,
             self_tests: Vec::new(),
             ranges: Vec::new(),
+            frames: Vec::new(),
         })
     }
 
@@ -78,6 +91,7 @@ impl About {
             provenance: container.provenance()?,
             self_tests: container.self_tests()?,
             ranges: container.ranges()?,
+            frames: ancillary::frames(container),
         })
     }
 
@@ -94,6 +108,7 @@ impl About {
             provenance: None,
             self_tests: Vec::new(),
             ranges: Vec::new(),
+            frames: Vec::new(),
         }
     }
 
@@ -111,6 +126,7 @@ impl About {
             let problem = format!("of value {}: from {} to {}", range.value, range.low, range.high);
             return Err(PackError::unsupported("ranges", problem));
         }
+        self.frames.retain(|frame| frame.kind != SectionKind::Ranges);
         // One way to write 0.
         self.ranges =
             ranges.into_iter().map(|r| ValueRange { low: r.low + 0.0, high: r.high + 0.0, ..r }).collect();
@@ -232,5 +248,10 @@ impl Source for Packed<'_, '_> {
     }
     fn parameter(&mut self, index: usize) -> Result<Arc<Decoded>, PackError> {
         Ok(Arc::new(self.container.decode_parameter(index, &self.pool)?))
+    }
+    fn compressed(&self, index: usize) -> Option<(&[u8], usize)> {
+        let section = self.container.section_of(index)?;
+        let is_raw = matches!(section.kind, SectionKind::Raw { .. });
+        section.unpacked.filter(|_| is_raw).map(|unpacked| (self.container.section_bytes(section), unpacked))
     }
 }

@@ -6,10 +6,47 @@ use std::{
     io::{Read, Seek, SeekFrom, Write},
     path::Path,
 };
-use tempfile::SpooledTempFile;
 
-/// Bytes that the spool keeps in memory before it goes to disk.
-const SPOOL_BYTES: usize = 32 << 20;
+use self::file::{SpoolFile, cut, empty};
+
+/// What sections are spooled to.
+#[cfg(not(target_family = "wasm"))]
+mod file {
+    use super::Place;
+
+    /// Bytes that are kept in memory before they go to disk.
+    const SPOOL_BYTES: usize = 32 << 20;
+
+    pub(super) type SpoolFile = tempfile::SpooledTempFile;
+
+    pub(super) fn empty(place: Place<'_>) -> SpoolFile {
+        match place {
+            Place::Folder(folder) => tempfile::spooled_tempfile_in(SPOOL_BYTES, folder),
+            Place::Memory => tempfile::spooled_tempfile(usize::MAX),
+        }
+    }
+
+    pub(super) fn cut(file: &mut SpoolFile, length: u64) -> std::io::Result<()> {
+        file.set_len(length)
+    }
+}
+
+/// What sections are spooled to where there are no files.
+#[cfg(target_family = "wasm")]
+mod file {
+    use super::Place;
+
+    pub(super) type SpoolFile = std::io::Cursor<Vec<u8>>;
+
+    pub(super) fn empty(_: Place<'_>) -> SpoolFile {
+        SpoolFile::default()
+    }
+
+    pub(super) fn cut(file: &mut SpoolFile, length: u64) -> std::io::Result<()> {
+        file.get_mut().truncate(length as usize);
+        Ok(())
+    }
+}
 
 /// A section's entry in the table.
 #[derive(Debug, Clone)]
@@ -52,7 +89,7 @@ impl Writing<'_> {
     /// Takes back what was written.
     pub(crate) fn undo(self) -> Result<(), PackError> {
         let io = || PackError::io("writing a temporary file");
-        self.spool.file.set_len(self.start).map_err(io())?;
+        cut(&mut self.spool.file, self.start).map_err(io())?;
         self.spool.file.seek(SeekFrom::Start(self.start)).map(|_| ()).map_err(io())
     }
 }
@@ -75,25 +112,21 @@ impl Section {
 /// Where sections are spooled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Place<'p> {
-    /// In memory, and beyond [`SPOOL_BYTES`] in a temporary file of this folder.
+    /// In memory, and beyond a size in a temporary file of this folder.
     Folder(&'p Path),
     Memory,
 }
 
 /// Sections one after the other, in a temporary file if they are many.
 pub(crate) struct Spool {
-    file: SpooledTempFile,
+    file: SpoolFile,
     pub(crate) entries: Vec<Entry>,
 }
 
 impl Spool {
     /// An empty one.
     pub(crate) fn new(place: Place<'_>) -> Self {
-        let file = match place {
-            Place::Folder(folder) => tempfile::spooled_tempfile_in(SPOOL_BYTES, folder),
-            Place::Memory => tempfile::spooled_tempfile(usize::MAX),
-        };
-        Self { file, entries: Vec::new() }
+        Self { file: empty(place), entries: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, section: Section) -> Result<(), PackError> {

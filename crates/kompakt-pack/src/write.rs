@@ -172,7 +172,7 @@ fn pack(
     }
     for index in 0..about.graph.params().len() {
         let decoded = source.parameter(index)?;
-        packing.add(index, decoded)?;
+        packing.add(index, decoded, source.compressed(index))?;
         done += about.graph.params()[index].len() as u64;
         progress(done, total);
     }
@@ -226,7 +226,13 @@ impl<'a> Packing<'a> {
         }
     }
 
-    fn add(&mut self, index: usize, decoded: Arc<Decoded>) -> Result<(), PackError> {
+    /// Adds a parameter; `compressed` is its section's bytes, if it is compressed already, and how many they were before.
+    fn add(
+        &mut self,
+        index: usize,
+        decoded: Arc<Decoded>,
+        compressed: Option<(&[u8], usize)>,
+    ) -> Result<(), PackError> {
         let param = &self.about.graph.params()[index];
         let cols = rows_and_cols(&param.shape).1;
         self.hash.parameter(&decoded, cols);
@@ -247,9 +253,12 @@ impl<'a> Packing<'a> {
             // Sections are stored in the order of their parameters.
             self.code_batch()?;
             let kind = SectionKind::Raw { parameter: index };
-            return match self.packs_numbers {
-                true => planes::section(&mut self.spool, kind, &decoded, cols),
-                false => planes::plain(&mut self.spool, kind, &decoded, cols),
+            return match (self.packs_numbers, compressed) {
+                (true, Some((bytes, unpacked))) => self
+                    .spool
+                    .push(Section { unpacked: Some(unpacked), ..Section::new(kind, bytes.to_vec()) }),
+                (true, None) => planes::section(&mut self.spool, kind, &decoded, cols),
+                (false, _) => planes::plain(&mut self.spool, kind, &decoded, cols),
             };
         }
         if has_own {

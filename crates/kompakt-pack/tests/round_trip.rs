@@ -1,16 +1,17 @@
 //! Packing and unpacking restores the content, in every tier.
 #![allow(clippy::unwrap_used)]
 
-use kompakt_format::{Container, Tier};
+use kompakt_format::{Container, Decoded, Tier};
 use kompakt_graph::{Graph, networks};
 use kompakt_model::Model;
 use kompakt_pack::{
-    InMemory, Layout, Options, Packed, Source,
+    About, InMemory, Layout, Options, PackError, Packed, Source,
     account::Account,
     order_units, reference,
     synthetic::{self, NumberChoice, Random, Recipe},
     unpack, write, write_to,
 };
+use std::sync::Arc;
 
 const TIERS: [Tier; 3] = [Tier::Smallest, Tier::Stream, Tier::Direct];
 
@@ -127,6 +128,37 @@ fn repacking_changes_nothing_but_the_tier() {
             write(&mut source, &Options::new(tier), &path, &|_, _| {}).unwrap();
             assert_eq!(&std::fs::read(&path).unwrap(), to);
         }
+    }
+}
+
+/// A model whose large dense tensors are compressed already.
+struct Compressed(InMemory, &'static [u8]);
+
+impl Source for Compressed {
+    fn about(&self) -> &About {
+        self.0.about()
+    }
+    fn parameter(&mut self, index: usize) -> Result<Arc<Decoded>, PackError> {
+        self.0.parameter(index)
+    }
+    fn compressed(&self, _: usize) -> Option<(&[u8], usize)> {
+        Some((self.1, 1000))
+    }
+}
+
+#[test]
+fn what_is_compressed_is_taken_over() {
+    let model = synthetic::model(lenet("lenet5"), recipe(1.0, 0, NumberChoice::F32)).unwrap();
+    let layout = Layout { raw_from: 10_000, ..Layout::default() };
+    let packed = |options: Options| {
+        let mut source = Compressed(InMemory::new(model.clone()).unwrap(), b"taken over");
+        let mut bytes = Vec::new();
+        write_to(&mut source, &Options { layout, ..options }, &mut bytes, &|_, _| {}).unwrap();
+        bytes.windows(10).filter(|part| part == b"taken over").count()
+    };
+    for tier in TIERS {
+        assert_eq!(packed(Options::new(tier)), 2);
+        assert_eq!(packed(Options::new(tier).unpacked()), 0);
     }
 }
 

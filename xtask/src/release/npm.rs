@@ -26,7 +26,14 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
     let web = release.root.join("web");
     let text = fs::read_to_string(web.join("package.json")).context("web/package.json")?;
     let mut about: Value = serde_json::from_str(&text).context("web/package.json")?;
-    let others = ["kompakt.d.ts", "README.md", "dist/kompakt.wasm", "dist/kompakt-simd.wasm"];
+    let others = [
+        "kompakt.d.ts",
+        "repack.d.ts",
+        "README.md",
+        "dist/kompakt.wasm",
+        "dist/kompakt-simd.wasm",
+        "dist/kompakt-repack.wasm",
+    ];
     for name in crate::web::SCRIPTS.into_iter().chain(others) {
         fs::copy(web.join(name), staged.join(name)).with_context(|| format!("web/{name}"))?;
     }
