@@ -88,8 +88,31 @@ pub(crate) fn run_integers<J: Job>(isa: Isa, job: J) -> J::Output {
 }
 
 /// Calls a function whose body is plain Rust, compiled once for each instruction set, for loops that the
-/// compiler vectorizes. `per_isa! { fn name(args) -> ret = body_function; }` makes `name(isa, args)`.
+/// compiler vectorizes. `per_isa! { fn name(args) -> ret = body_function; }` makes `name(isa, args)`. With `= fused body_function;`
+/// the body's first argument is whether products and sums are rounded once, as the vectors of the instruction set do it.
 macro_rules! per_isa {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = fused $body:expr;) => {
+        $(#[$meta])*
+        $vis fn $name(isa: $crate::Isa, $($arg: $ty),*) $(-> $ret)? {
+            struct Call<T>(T);
+            impl $crate::isa::Job for Call<($($ty,)*)> {
+                type Output = $crate::isa::per_isa!(@output $($ret)?);
+                const IS_PLAIN: bool = true;
+                #[inline(always)]
+                fn define(self) -> Self::Output {
+                    let Self(($($arg,)*)) = self;
+                    $body(false, $($arg),*)
+                }
+                #[inline(always)]
+                #[expect(unsafe_code, reason = "plain Rust, compiled with the caller's features")]
+                unsafe fn run<A: $crate::arch::Arch>(self) -> Self::Output {
+                    let Self(($($arg,)*)) = self;
+                    $body(<A::Wide as $crate::isa::Vector>::FUSED, $($arg),*)
+                }
+            }
+            $crate::isa::run(isa, Call(($($arg,)*)))
+        }
+    };
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:expr;) => {
         $(#[$meta])*
         $vis fn $name(isa: $crate::Isa, $($arg: $ty),*) $(-> $ret)? {

@@ -529,7 +529,7 @@ fn elements() {
                 .all(|(y, x)| (f64::from(*y) - f64::from(*x).tanh()).abs() < 1e-6)
         );
         let mut p = x.clone();
-        kompakt_kernels::softmax(isa, 7, &mut p);
+        kompakt_kernels::softmax(isa, 11, 7, &mut p);
         for i in 0..7 {
             let total: f64 = x[i..].iter().step_by(7).map(|&v| f64::from(v).exp()).sum();
             for (p, v) in p[i..].iter().step_by(7).zip(x[i..].iter().step_by(7)) {

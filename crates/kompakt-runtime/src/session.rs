@@ -263,11 +263,9 @@ impl<'m> Session<'m> {
     pub fn predict(&mut self, raw: &[f32], batch: usize) -> Result<&[f32], RuntimeError> {
         self.run_raw(raw, batch)?;
         if !self.now.ends_in_softmax && batch > 0 {
-            let Port { shape, len, .. } = &self.now.outputs[0];
+            let shape = &self.now.outputs[0].shape;
             let inner = shape[1..].iter().product();
-            for logits in self.now.results[0].chunks_exact_mut(*len) {
-                kompakt_kernels::softmax(self.isa, inner, logits);
-            }
+            kompakt_kernels::softmax(self.isa, shape[0], inner, &mut self.now.results[0]);
         }
         Ok(self.output(0))
     }

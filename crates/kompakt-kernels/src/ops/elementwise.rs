@@ -9,11 +9,11 @@ per_isa! {
 }
 per_isa! {
     /// `1 / (1 + exp(-x))` in place.
-    pub fn sigmoid(x: &mut [f32]) = sigmoid_body;
+    pub fn sigmoid(x: &mut [f32]) = fused sigmoid_body;
 }
 per_isa! {
     /// `tanh(x)` in place.
-    pub fn tanh(x: &mut [f32]) = tanh_body;
+    pub fn tanh(x: &mut [f32]) = fused tanh_body;
 }
 per_isa! {
     /// `y += x`, then `max(y, 0)` if `relu`. Panics: if the lengths differ.
@@ -35,16 +35,16 @@ fn relu_body(x: &mut [f32]) {
 }
 
 #[inline(always)]
-fn sigmoid_body(x: &mut [f32]) {
+fn sigmoid_body(fused: bool, x: &mut [f32]) {
     for x in x {
-        *x = logistic(*x);
+        *x = logistic(fused, *x);
     }
 }
 
 #[inline(always)]
-fn tanh_body(x: &mut [f32]) {
+fn tanh_body(fused: bool, x: &mut [f32]) {
     for x in x {
-        *x = hyperbolic_tangent(*x);
+        *x = hyperbolic_tangent(fused, *x);
     }
 }
 

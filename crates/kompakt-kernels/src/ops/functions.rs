@@ -1,11 +1,11 @@
 //! Common unary functions, in place.
 
 use super::activations::{exp_parts, power_of_two};
-use crate::isa::per_isa;
+use crate::{isa::per_isa, matrix::rows::add_product};
 
 per_isa! {
     /// `e^x`, 0 or infinite outside the range of f32; NaN stays.
-    pub fn exponential(x: &mut [f32]) = exponential_body;
+    pub fn exponential(x: &mut [f32]) = fused exponential_body;
 }
 per_isa! {
     /// The square root; NaN below 0.
@@ -17,20 +17,20 @@ per_isa! {
 }
 per_isa! {
     /// The error function. Accuracy: 5e-7.
-    pub fn erf(x: &mut [f32]) = erf_body;
+    pub fn erf(x: &mut [f32]) = fused erf_body;
 }
 per_isa! {
     /// `x (1 + erf(x / sqrt 2)) / 2`, with an error of at most 5e-7 of `x`.
-    pub fn gelu(x: &mut [f32]) = gelu_body;
+    pub fn gelu(x: &mut [f32]) = fused gelu_body;
 }
 
 #[inline(always)]
-fn exponential_body(x: &mut [f32]) {
+fn exponential_body(fused: bool, x: &mut [f32]) {
     for x in x {
         let within = if *x < -110.0 { -110.0 } else { *x };
         let within = if within > 110.0 { 110.0 } else { within };
         // Two factors: one would not reach the ends of the range.
-        let (p, n) = exp_parts(within);
+        let (p, n) = exp_parts(fused, within);
         *x = p * power_of_two(n >> 1) * power_of_two(n - (n >> 1));
     }
 }
@@ -50,32 +50,32 @@ fn reciprocal_body(x: &mut [f32]) {
 }
 
 #[inline(always)]
-fn erf_body(x: &mut [f32]) {
+fn erf_body(fused: bool, x: &mut [f32]) {
     for x in x {
-        *x = error_function(*x);
+        *x = error_function(fused, *x);
     }
 }
 
 #[inline(always)]
-fn gelu_body(x: &mut [f32]) {
+fn gelu_body(fused: bool, x: &mut [f32]) {
     for x in x {
         let half = 0.5 * *x;
-        *x = half + half * error_function(*x * core::f32::consts::FRAC_1_SQRT_2);
+        *x = half + half * error_function(fused, *x * core::f32::consts::FRAC_1_SQRT_2);
     }
 }
 
 /// Branchless: Abramowitz and Stegun, 7.1.26, with an error of at most 1.5e-7 besides rounding; from 4 on it is 1 in single
 /// precision. NaN stays.
 #[inline(always)]
-fn error_function(x: f32) -> f32 {
+fn error_function(fused: bool, x: f32) -> f32 {
     let size = x.abs();
     let size = if size > 4.0 { 4.0 } else { size };
-    let t = 1.0 / (1.0 + 0.327_591_1 * size);
+    let t = 1.0 / add_product(fused, 0.327_591_1, size, 1.0);
     let mut p = 1.061_405_4;
     for coefficient in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
-        p = p * t + coefficient;
+        p = add_product(fused, p, t, coefficient);
     }
-    let (e, n) = exp_parts(-size * size);
+    let (e, n) = exp_parts(fused, -size * size);
     (1.0 - p * t * (e * power_of_two(n))).copysign(x)
 }
 

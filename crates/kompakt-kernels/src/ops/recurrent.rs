@@ -8,24 +8,24 @@ use crate::isa::per_isa;
 
 per_isa! {
     /// Gates: input, output, forget, cell. Panics: if lengths disagree.
-    pub fn lstm(g: &[f32], r: &[f32], h: &mut [f32], c: &mut [f32]) = lstm_body;
+    pub fn lstm(g: &[f32], r: &[f32], h: &mut [f32], c: &mut [f32]) = fused lstm_body;
 }
 per_isa! {
     /// Gates: update, reset, hidden; the reset scales `r`. Panics: if lengths disagree.
-    pub fn gru(g: &[f32], r: &[f32], h: &mut [f32]) = gru_body;
+    pub fn gru(g: &[f32], r: &[f32], h: &mut [f32]) = fused gru_body;
 }
 per_isa! {
     /// `early = h * reset`, the state before it is multiplied, of a cell whose reset comes first. Panics: if lengths
     /// disagree.
-    pub fn gru_reset(g: &[f32], r: &[f32], h: &[f32], early: &mut [f32]) = gru_reset_body;
+    pub fn gru_reset(g: &[f32], r: &[f32], h: &[f32], early: &mut [f32]) = fused gru_reset_body;
 }
 per_isa! {
     /// As [`gru`], where the reset came first: `late` is the product of its result. Panics: if lengths disagree.
-    pub fn gru_after_reset(g: &[f32], r: &[f32], late: &[f32], h: &mut [f32]) = gru_after_reset_body;
+    pub fn gru_after_reset(g: &[f32], r: &[f32], late: &[f32], h: &mut [f32]) = fused gru_after_reset_body;
 }
 per_isa! {
     /// `h = tanh(g + r)`. Panics: if lengths disagree.
-    pub fn tanh_cell(g: &[f32], r: &[f32], h: &mut [f32]) = tanh_cell_body;
+    pub fn tanh_cell(g: &[f32], r: &[f32], h: &mut [f32]) = fused tanh_cell_body;
 }
 per_isa! {
     /// `h = max(g + r, 0)`. Panics: if lengths disagree.
@@ -40,57 +40,57 @@ fn gates<const N: usize>(all: &[f32], hidden: usize) -> [&[f32]; N] {
 }
 
 #[inline(always)]
-fn lstm_body(g: &[f32], r: &[f32], h: &mut [f32], c: &mut [f32]) {
+fn lstm_body(fused: bool, g: &[f32], r: &[f32], h: &mut [f32], c: &mut [f32]) {
     let n = h.len();
     let ([gi, go, gf, gc], [ri, ro, rf, rc]) = (gates(g, n), gates(r, n));
     let c = &mut c[..n];
     for i in 0..n {
-        let input = logistic(gi[i] + ri[i]);
-        let forget = logistic(gf[i] + rf[i]);
-        c[i] = forget * c[i] + input * hyperbolic_tangent(gc[i] + rc[i]);
+        let input = logistic(fused, gi[i] + ri[i]);
+        let forget = logistic(fused, gf[i] + rf[i]);
+        c[i] = forget * c[i] + input * hyperbolic_tangent(fused, gc[i] + rc[i]);
     }
     for i in 0..n {
-        h[i] = logistic(go[i] + ro[i]) * hyperbolic_tangent(c[i]);
+        h[i] = logistic(fused, go[i] + ro[i]) * hyperbolic_tangent(fused, c[i]);
     }
 }
 
 #[inline(always)]
-fn gru_body(g: &[f32], r: &[f32], h: &mut [f32]) {
+fn gru_body(fused: bool, g: &[f32], r: &[f32], h: &mut [f32]) {
     let n = h.len();
     let ([gz, gr, gh], [rz, rr, rh]) = (gates(g, n), gates(r, n));
     for i in 0..n {
-        let z = logistic(gz[i] + rz[i]);
-        let inner = logistic(gr[i] + rr[i]) * rh[i];
-        h[i] = (1.0 - z) * hyperbolic_tangent(gh[i] + inner) + z * h[i];
+        let z = logistic(fused, gz[i] + rz[i]);
+        let inner = logistic(fused, gr[i] + rr[i]) * rh[i];
+        h[i] = (1.0 - z) * hyperbolic_tangent(fused, gh[i] + inner) + z * h[i];
     }
 }
 
 #[inline(always)]
-fn gru_reset_body(g: &[f32], r: &[f32], h: &[f32], early: &mut [f32]) {
+fn gru_reset_body(fused: bool, g: &[f32], r: &[f32], h: &[f32], early: &mut [f32]) {
     let n = h.len();
     let ([_, g, _], [_, r, _]) = (gates(g, n), gates(r, n));
     let early = &mut early[..n];
     for i in 0..n {
-        early[i] = h[i] * logistic(g[i] + r[i]);
+        early[i] = h[i] * logistic(fused, g[i] + r[i]);
     }
 }
 
 #[inline(always)]
-fn gru_after_reset_body(g: &[f32], r: &[f32], late: &[f32], h: &mut [f32]) {
+fn gru_after_reset_body(fused: bool, g: &[f32], r: &[f32], late: &[f32], h: &mut [f32]) {
     let n = h.len();
     let ([gz, _, gh], [rz, _, _], [_, _, late]) = (gates(g, n), gates(r, n), gates(late, n));
     for i in 0..n {
-        let z = logistic(gz[i] + rz[i]);
-        h[i] = (1.0 - z) * hyperbolic_tangent(gh[i] + late[i]) + z * h[i];
+        let z = logistic(fused, gz[i] + rz[i]);
+        h[i] = (1.0 - z) * hyperbolic_tangent(fused, gh[i] + late[i]) + z * h[i];
     }
 }
 
 #[inline(always)]
-fn tanh_cell_body(g: &[f32], r: &[f32], h: &mut [f32]) {
+fn tanh_cell_body(fused: bool, g: &[f32], r: &[f32], h: &mut [f32]) {
     let n = h.len();
     let ([g], [r]) = (gates(g, n), gates(r, n));
     for i in 0..n {
-        h[i] = hyperbolic_tangent(g[i] + r[i]);
+        h[i] = hyperbolic_tangent(fused, g[i] + r[i]);
     }
 }
 

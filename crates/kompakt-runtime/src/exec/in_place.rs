@@ -31,9 +31,7 @@ impl InPlace {
             Self::Silu => activations::silu(isa, x),
             Self::Function(function) => functions::unary(isa, function, x),
             Self::Softmax { len, inner, layout } => {
-                let inner = layout.distance(inner, n);
-                let len = len * inner;
-                x.chunks_exact_mut(len).for_each(|x| softmax(isa, inner, x));
+                softmax(isa, len, layout.distance(inner, n), x);
             }
         }
     }
