@@ -125,6 +125,20 @@ pub(crate) trait Arch: Sized {
         unsafe { fill::spread::<Self>(rows, fours, step, n, out) }
     }
 
+    /// The inverse: from `n` vectors of sixteen lanes, the `n` elements of each lane end to end, lanes `4 i` to `4 i + 3` from
+    /// `y[fours[i]]` on. In that order, so that with `n` below four, what is written past a lane's end (up to three
+    /// elements) is overwritten by the next.
+    ///
+    /// Panics: if `sums` has fewer than `n` or four vectors, or `y` ends before the last element that is written.
+    ///
+    /// # Safety
+    /// The features.
+    #[inline(always)]
+    unsafe fn collect(sums: &[f32], n: usize, fours: [usize; grid::LANES / 4], y: &mut [f32]) {
+        // SAFETY: passed on.
+        unsafe { fill::collect::<Self>(sums, n, fours, y) }
+    }
+
     /// `sum of book[codes[i]] * x[i]`; as many codes as `x`.
     ///
     /// # Safety

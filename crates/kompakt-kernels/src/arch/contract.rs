@@ -173,6 +173,17 @@ unsafe fn arch<A: Arch>() {
         for (t, i) in (0..3).flat_map(|t| (0..LANES).map(move |i| (t, i))) {
             assert_eq!(lanes[t * LANES + i], x[[0, 20, 3, 9][i / 4] + i % 4 * 5 + t]);
         }
+        let sums: [f32; 8 * LANES] = core::array::from_fn(|i| i as f32);
+        for n in 1..=8 {
+            // Two lines of eight lanes, the second after a gap of three.
+            let fours = [0, 4 * n, 8 * n + 3, 12 * n + 3];
+            let mut lines = [f32::NAN; 131];
+            A::collect(&sums[..n.max(4) * LANES], n, fours, &mut lines[..15 * n + 3 + n.max(4)]);
+            for (lane, t) in (0..LANES).flat_map(|lane| (0..n).map(move |t| (lane, t))) {
+                assert_eq!(lines[fours[lane / 4] + lane % 4 * n + t], sums[t * LANES + lane], "{n} elements");
+            }
+            assert!(n < 4 || lines[8 * n..8 * n + 3].iter().all(|gap| gap.is_nan()), "written past a line");
+        }
         for n_levels in [5, 20, 40, 100, 256] {
             let levels: [f32; 256] = core::array::from_fn(|i| i as f32 - 3.0);
             let book = Codebook::new(&levels[..n_levels]);

@@ -131,6 +131,12 @@ impl Arch for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn collect(sums: &[f32], n: usize, fours: [usize; LANES / 4], y: &mut [f32]) {
+        // SAFETY: passed on.
+        unsafe { spread::collect_sixteen(sums, n, fours, y) }
+    }
+
+    #[inline(always)]
     unsafe fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
         // SAFETY: passed on.
         unsafe { lookup::dot_codes(codes, book, x) }

@@ -137,24 +137,27 @@ impl Grid {
     unsafe fn store_with<A: Arch>(&self, sums: &[f32], tile: usize, y: &mut [f32]) {
         let [top, left] = self.corner(tile);
         let [oh, ow] = self.shape.output;
-        let [down, across] = self.block;
+        let ([down, across], [parts, lanes]) = (self.block, self.lanes);
+        let part_len = lanes * across;
+        let n = part_len.min(ow.saturating_sub(left));
         let mut line = [0.0; MAX_ACROSS * LANES + SLACK];
-        let n = (self.lanes[1] * across).min(ow.saturating_sub(left));
-        for part in 0..self.lanes[0] {
-            for row in 0..down {
-                let at = top + part * down + row;
-                if at >= oh {
-                    break;
-                }
-                let sums = &sums[row * across * LANES..];
-                let to = &mut y[at * ow + left..];
-                if to.len() >= line.len() && n == self.lanes[1] * across && across >= 4 {
-                    // SAFETY: passed on.
-                    unsafe { collect::<A>(sums, across, self.lanes[1], part * self.lanes[1], to) };
-                } else {
-                    // SAFETY: passed on.
-                    unsafe { collect::<A>(sums, across, self.lanes[1], part * self.lanes[1], &mut line) };
-                    copy(&line[..n], &mut to[..n]);
+        for row in 0..down {
+            let sums = &sums[row * across * LANES..];
+            let first = top + row;
+            if n == part_len && across >= 4 && first + (parts - 1) * down < oh {
+                // No line ends early, and nothing is written past one.
+                let place =
+                    |four: usize| (first + four * 4 / lanes * down) * ow + left + four * 4 % lanes * across;
+                // SAFETY: passed on.
+                unsafe { A::collect(sums, across, [0, 1, 2, 3].map(place), y) };
+                continue;
+            }
+            // SAFETY: passed on.
+            unsafe { A::collect(sums, across, [0, 4, 8, 12].map(|lane| lane * across), &mut line) };
+            for (part, line) in line.chunks_exact(part_len).take(parts).enumerate() {
+                let at = first + part * down;
+                if at < oh {
+                    copy(&line[..n], &mut y[at * ow + left..][..n]);
                 }
             }
         }
@@ -261,21 +264,29 @@ pub(crate) unsafe fn spread<A: Arch>(
     }
 }
 
-/// The inverse: `n` elements from each lane, end to end. Up to four more are written.
+/// What [`Arch::collect`] reads and writes. Panics: if slices are too short.
+#[inline(always)]
+pub(crate) fn check_collect(sums: &[f32], n: usize, fours: [usize; LANES / 4], y: &[f32]) {
+    let last = fours[0].max(fours[1]).max(fours[2]).max(fours[3]);
+    // What does not fit is more than any slice has.
+    let end = last.saturating_add(n.saturating_mul(3)).saturating_add(n.max(4));
+    assert!(n > 0 && n.max(4).saturating_mul(LANES) <= sums.len() && end <= y.len(), "a line is too short");
+}
+
+/// [`Arch::collect`], four lanes at a time.
 ///
 /// # Safety
 /// The features of `A`.
 #[inline(always)]
-unsafe fn collect<A: Arch>(sums: &[f32], n: usize, lanes: usize, lane: usize, line: &mut [f32]) {
-    assert!(lanes * n + SLACK <= line.len() || (n >= 4 && lanes * n <= line.len()));
-    assert!(n.max(4) * LANES <= sums.len() && lane + lanes <= LANES);
-    for first in (0..lanes).step_by(4) {
+pub(crate) unsafe fn collect<A: Arch>(sums: &[f32], n: usize, fours: [usize; LANES / 4], y: &mut [f32]) {
+    check_collect(sums, n, fours, y);
+    for (i, to) in fours.into_iter().enumerate() {
         let mut t = 0;
         loop {
-            // SAFETY: the last of the elements was compared with both lengths.
+            // SAFETY: `check_collect` compared the last of the elements with both lengths.
             unsafe {
-                let from = sums.as_ptr().add(t * LANES + lane + first);
-                A::transpose(from, LANES, line.as_mut_ptr().add(first * n + t), n);
+                let from = sums.as_ptr().add(t * LANES + 4 * i);
+                A::transpose(from, LANES, y.as_mut_ptr().add(to + t), n);
             }
             if t + 4 >= n {
                 break;

@@ -1,7 +1,10 @@
-//! Transposes rows to lanes with 512-bit vectors: all sixteen lanes are filled together.
+//! Transposes rows to lanes and back with 512-bit vectors: all sixteen lanes together.
 #![expect(unsafe_code, reason = "loads and stores of vectors; sixteen bounds checks cost more than they do")]
 
-use crate::conv::{fill::check_spread, grid::LANES};
+use crate::conv::{
+    fill::{check_collect, check_spread},
+    grid::LANES,
+};
 use core::arch::x86_64::*;
 
 /// As [`Arch::spread`](crate::arch::Arch::spread).
@@ -26,15 +29,71 @@ pub(super) unsafe fn sixteen(
             let b = four(from.add(step), fours);
             let c = four(from.add(2 * step), fours);
             let d = four(from.add(3 * step), fours);
-            // Each quarter is four rows of four elements, to be transposed.
-            let (ab_low, ab_high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-            let (cd_low, cd_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
             let to = out.as_mut_ptr().add(t * LANES);
-            _mm512_storeu_ps(to, _mm512_shuffle_ps::<0x44>(ab_low, cd_low));
-            _mm512_storeu_ps(to.add(LANES), _mm512_shuffle_ps::<0xee>(ab_low, cd_low));
-            _mm512_storeu_ps(to.add(2 * LANES), _mm512_shuffle_ps::<0x44>(ab_high, cd_high));
-            _mm512_storeu_ps(to.add(3 * LANES), _mm512_shuffle_ps::<0xee>(ab_high, cd_high));
+            for (i, v) in transpose_quarters([a, b, c, d]).into_iter().enumerate() {
+                _mm512_storeu_ps(to.add(i * LANES), v);
+            }
         }
+    }
+}
+
+/// As [`Arch::collect`](crate::arch::Arch::collect).
+///
+/// # Safety
+/// AVX-512 F, DQ.
+#[inline(always)]
+pub(super) unsafe fn collect_sixteen(sums: &[f32], n: usize, fours: [usize; LANES / 4], y: &mut [f32]) {
+    check_collect(sums, n, fours, y);
+    let mut t = 0;
+    loop {
+        // SAFETY: `check_collect` compared the last of the elements with both lengths.
+        unsafe {
+            let from = sums.as_ptr().add(t * LANES);
+            let v = [0, 1, 2, 3].map(|i| _mm512_loadu_ps(from.add(i * LANES)));
+            let lanes = transpose_quarters(v);
+            let y = y.as_mut_ptr().add(t);
+            // Quarter by quarter: what is written past a lane's end is overwritten by the next lane.
+            store_quarters::<0>(lanes, y.add(fours[0]), n);
+            store_quarters::<1>(lanes, y.add(fours[1]), n);
+            store_quarters::<2>(lanes, y.add(fours[2]), n);
+            store_quarters::<3>(lanes, y.add(fours[3]), n);
+        }
+        if t + 4 >= n {
+            break;
+        }
+        // The last four start earlier rather than end later: the elements after them are already written.
+        t = (t + 4).min(n - 4);
+    }
+}
+
+/// Quarter `I` of each vector, `step` floats apart.
+///
+/// # Safety
+/// AVX-512 F, DQ; four floats at each place.
+#[inline(always)]
+unsafe fn store_quarters<const I: i32>(lanes: [__m512; 4], y: *mut f32, step: usize) {
+    for (q, lane) in lanes.into_iter().enumerate() {
+        // SAFETY: promised by the caller.
+        unsafe { _mm_storeu_ps(y.add(q * step), _mm512_extractf32x4_ps::<I>(lane)) }
+    }
+}
+
+/// Each quarter is four rows of four elements, which are transposed.
+///
+/// # Safety
+/// AVX-512 F.
+#[inline(always)]
+unsafe fn transpose_quarters([a, b, c, d]: [__m512; 4]) -> [__m512; 4] {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let (ab_low, ab_high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+        let (cd_low, cd_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+        [
+            _mm512_shuffle_ps::<0x44>(ab_low, cd_low),
+            _mm512_shuffle_ps::<0xee>(ab_low, cd_low),
+            _mm512_shuffle_ps::<0x44>(ab_high, cd_high),
+            _mm512_shuffle_ps::<0xee>(ab_high, cd_high),
+        ]
     }
 }
 
