@@ -1,18 +1,27 @@
 //! A small pool of threads that take the chunks of a job.
+//!
+//! A layer of a small network takes some 30 us, which is what it takes to put a thread to sleep and to wake it. So whoever waits looks
+//! for [`SPIN`] first whether there is something to do, and sleeps after that; where there are more threads than processors, it sleeps
+//! at once.
 #![expect(unsafe_code, reason = "workers borrow the caller's closure for as long as it waits for them")]
 
 use super::threads::Job;
 use crate::error::RuntimeError;
 use alloc::{format, sync::Arc, vec::Vec};
 use core::{
-    fmt, mem,
-    sync::atomic::{AtomicUsize, Ordering},
+    fmt, hint, mem,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    time::Duration,
 };
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    thread::{Builder, JoinHandle},
+    thread::{Builder, JoinHandle, available_parallelism},
+    time::Instant,
 };
+
+/// How long a thread looks for work before it sleeps.
+const SPIN: Duration = Duration::from_micros(100);
 
 /// Threads that wait for work. With one thread there are none, and work is done on the caller's thread.
 #[derive(Debug)]
@@ -28,15 +37,24 @@ struct Shared {
     done: Condvar,
     /// The next unclaimed chunk.
     next: AtomicUsize,
+    /// [`State::round`] and [`State::n_busy`], to be looked at without the lock.
+    round: AtomicU64,
+    n_busy: AtomicUsize,
+    /// Whether there is a processor for each thread, so that one that looks for work is in no other's way.
+    spins: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts the jobs, so that a worker runs each once.
+    /// Counts the jobs, and the end, so that a worker runs each once.
     round: u64,
     job: Option<Posted>,
     /// Workers that have not finished with the job.
     n_busy: usize,
+    /// Workers that sleep until there is a job.
+    n_asleep: usize,
+    /// Whether the caller sleeps until no worker is busy.
+    is_awaited: bool,
     panicked: bool,
     stop: bool,
 }
@@ -65,6 +83,9 @@ impl Pool {
             start: Condvar::new(),
             done: Condvar::new(),
             next: AtomicUsize::new(0),
+            round: AtomicU64::new(0),
+            n_busy: AtomicUsize::new(0),
+            spins: available_parallelism().is_ok_and(|processors| n <= processors.get()),
         });
         let mut pool = Self { shared, workers: Vec::new() };
         for thread in 1..n {
@@ -94,14 +115,11 @@ impl Pool {
         // SAFETY: only the lifetime changes. Workers use the pointer while `n_busy` is above 0, and `finished` does
         // not let this function return (or unwind) before it is 0.
         let job: &'static (dyn Fn(usize, usize) + Sync) = unsafe { mem::transmute(job) };
-        {
-            let mut state = self.shared.lock();
-            self.shared.next.store(0, Ordering::Relaxed);
-            state.round += 1;
+        self.shared.next.store(0, Ordering::Relaxed);
+        self.shared.post(|state| {
             state.n_busy = self.workers.len();
             state.job = Some(Posted { job, n_chunks });
-        }
-        self.shared.start.notify_all();
+        });
         let finished = Finished(&self.shared);
         self.shared.take_chunks(job, n_chunks, 0);
         drop(finished);
@@ -113,6 +131,39 @@ impl Pool {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state and has all workers look at it.
+    fn post(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.round += 1;
+        self.n_busy.store(state.n_busy, Ordering::Relaxed);
+        self.round.store(state.round, Ordering::Release);
+        let somebody_sleeps = state.n_asleep > 0;
+        drop(state);
+        if somebody_sleeps {
+            self.start.notify_all();
+        }
+    }
+
+    /// Returns when it is so, or after [`SPIN`].
+    fn spin_until(&self, is_so: impl Fn() -> bool) {
+        if !self.spins {
+            return;
+        }
+        let start = Instant::now();
+        loop {
+            for _ in 0..64 {
+                if is_so() {
+                    return;
+                }
+                hint::spin_loop();
+            }
+            if start.elapsed() >= SPIN {
+                return;
+            }
+        }
     }
 
     fn take_chunks(&self, job: Job<'_>, n_chunks: usize, thread: usize) {
@@ -129,9 +180,12 @@ impl Shared {
     fn work(&self, thread: usize) {
         let mut round = 0;
         loop {
+            self.spin_until(|| self.round.load(Ordering::Acquire) != round);
             let mut state = self.lock();
             while !state.stop && state.round == round {
+                state.n_asleep += 1;
                 state = self.start.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.n_asleep -= 1;
             }
             if state.stop {
                 return;
@@ -148,7 +202,8 @@ impl Shared {
             let mut state = self.lock();
             state.panicked |= result.is_err();
             state.n_busy -= 1;
-            if state.n_busy == 0 {
+            self.n_busy.store(state.n_busy, Ordering::Release);
+            if state.n_busy == 0 && state.is_awaited {
                 self.done.notify_all();
             }
         }
@@ -160,18 +215,20 @@ struct Finished<'a>(&'a Shared);
 
 impl Drop for Finished<'_> {
     fn drop(&mut self) {
+        self.0.spin_until(|| self.0.n_busy.load(Ordering::Acquire) == 0);
         let mut state = self.0.lock();
+        state.is_awaited = true;
         while state.n_busy > 0 {
             state = self.0.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.is_awaited = false;
         state.job = None;
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.lock().stop = true;
-        self.shared.start.notify_all();
+        self.shared.post(|state| state.stop = true);
         for worker in self.workers.drain(..) {
             // Workers catch panics, so the result carries no information.
             let _ = worker.join();
@@ -182,6 +239,28 @@ impl Drop for Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_chunk_runs_once_whether_threads_spin_or_sleep() {
+        let more = available_parallelism().map_or(1, usize::from) + 1;
+        for n in [1, 2, more] {
+            let pool = Pool::new(n).unwrap();
+            for round in 0..200 {
+                let counts = [const { AtomicUsize::new(0) }; 7];
+                pool.run(7, &|chunk, thread| {
+                    assert!(thread < n);
+                    counts[chunk].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(
+                    counts.iter().all(|count| count.load(Ordering::Relaxed) == 1),
+                    "round {round} of {n} threads"
+                );
+                if round % 50 == 0 {
+                    std::thread::sleep(3 * SPIN); // All workers sleep.
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_panic_in_a_chunk_is_the_callers() {
