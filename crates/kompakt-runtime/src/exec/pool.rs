@@ -2,7 +2,8 @@
 //!
 //! A layer of a small network takes some 30 us, which is what it takes to put a thread to sleep and to wake it. So whoever waits looks
 //! for [`SPIN`] first whether there is something to do, and sleeps after that; where there are more threads than processors, it sleeps
-//! at once.
+//! at once. A worker that comes when all chunks are taken has missed the job, and nobody waits for it: another program may have its
+//! processor for milliseconds.
 #![expect(unsafe_code, reason = "workers borrow the caller's closure for as long as it waits for them")]
 
 use super::threads::Job;
@@ -48,8 +49,9 @@ struct Shared {
 struct State {
     /// Counts the jobs, and the end, so that a worker runs each once.
     round: u64,
+    /// What workers may begin with; none once the caller has found all chunks taken.
     job: Option<Posted>,
-    /// Workers that have not finished with the job.
+    /// Workers that have begun with the job and not finished.
     n_busy: usize,
     /// Workers that sleep until there is a job.
     n_asleep: usize,
@@ -59,7 +61,7 @@ struct State {
     stop: bool,
 }
 
-/// A job with its lifetime erased: the caller waits until `n_busy` is 0.
+/// A job with its lifetime erased: the caller takes it back, and waits until `n_busy` is 0.
 #[derive(Clone, Copy)]
 struct Posted {
     job: *const (dyn Fn(usize, usize) + Sync + 'static),
@@ -112,14 +114,11 @@ impl Pool {
             (0..n_chunks).for_each(|chunk| job(chunk, 0));
             return;
         }
-        // SAFETY: only the lifetime changes. Workers use the pointer while `n_busy` is above 0, and `finished` does
-        // not let this function return (or unwind) before it is 0.
+        // SAFETY: only the lifetime changes. Workers take the pointer from the state and count in `n_busy` under one lock; `finished`
+        // removes it from there, and does not let this function return (or unwind) before `n_busy` is 0.
         let job: &'static (dyn Fn(usize, usize) + Sync) = unsafe { mem::transmute(job) };
         self.shared.next.store(0, Ordering::Relaxed);
-        self.shared.post(|state| {
-            state.n_busy = self.workers.len();
-            state.job = Some(Posted { job, n_chunks });
-        });
+        self.shared.post(|state| state.job = Some(Posted { job, n_chunks }));
         let finished = Finished(&self.shared);
         self.shared.take_chunks(job, n_chunks, 0);
         drop(finished);
@@ -138,7 +137,6 @@ impl Shared {
         let mut state = self.lock();
         change(&mut state);
         state.round += 1;
-        self.n_busy.store(state.n_busy, Ordering::Relaxed);
         self.round.store(state.round, Ordering::Release);
         let somebody_sleeps = state.n_asleep > 0;
         drop(state);
@@ -191,13 +189,15 @@ impl Shared {
                 return;
             }
             round = state.round;
-            let posted = state.job;
+            let Some(Posted { job, n_chunks }) = state.job else {
+                continue;
+            };
+            state.n_busy += 1;
+            self.n_busy.store(state.n_busy, Ordering::Relaxed);
             drop(state);
             let result = catch_unwind(AssertUnwindSafe(|| {
-                if let Some(Posted { job, n_chunks }) = posted {
-                    // SAFETY: this worker counts in `n_busy` until it says below that it is done.
-                    self.take_chunks(unsafe { &*job }, n_chunks, thread);
-                }
+                // SAFETY: this worker counts in `n_busy` until it says below that it is done.
+                self.take_chunks(unsafe { &*job }, n_chunks, thread);
             }));
             let mut state = self.lock();
             state.panicked |= result.is_err();
@@ -210,11 +210,17 @@ impl Shared {
     }
 }
 
-/// Waits, when dropped, until no worker is busy.
+/// Takes the job back when dropped, and waits until no worker is busy with it.
 struct Finished<'a>(&'a Shared);
 
 impl Drop for Finished<'_> {
     fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.job = None;
+        if state.n_busy == 0 {
+            return;
+        }
+        drop(state);
         self.0.spin_until(|| self.0.n_busy.load(Ordering::Acquire) == 0);
         let mut state = self.0.lock();
         state.is_awaited = true;
@@ -222,7 +228,6 @@ impl Drop for Finished<'_> {
             state = self.0.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.is_awaited = false;
-        state.job = None;
     }
 }
 
