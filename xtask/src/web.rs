@@ -113,7 +113,7 @@ pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
 /// wasm-opt, for size.
 pub(crate) fn optimiser(cross: &Cross) -> Command {
     let mut optimiser = Command::new(cross.tool("wasm-opt"));
-    // The second time finds what the first has left: 0.2 to 0.3 % of the bytes.
+    // The second time finds what the first has left: 0.1 to 0.3 % of the bytes.
     optimiser.args(["-Oz", "-Oz", "--strip-producers"]).args(FEATURES);
     optimiser
 }

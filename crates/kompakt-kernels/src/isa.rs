@@ -92,6 +92,19 @@ pub(crate) fn run_integers<J: Job>(isa: Isa, job: J) -> J::Output {
 /// the body's first argument is whether products and sums are rounded once, as the vectors of the instruction set do it.
 macro_rules! per_isa {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = fused $body:expr;) => {
+        $crate::isa::per_isa! {
+            @first (false) (<A::Wide as $crate::isa::Vector>::FUSED)
+            $(#[$meta])* $vis fn $name($($arg: $ty),*) $(-> $ret)? = $body;
+        }
+    };
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:expr;) => {
+        $crate::isa::per_isa! { @first () () $(#[$meta])* $vis fn $name($($arg: $ty),*) $(-> $ret)? = $body; }
+    };
+    // The body's first argument, if it has one: of the definition, and of an instruction set.
+    (
+        @first ($($defined:expr)?) ($($of_isa:expr)?)
+        $(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)? = $body:expr;
+    ) => {
         $(#[$meta])*
         $vis fn $name(isa: $crate::Isa, $($arg: $ty),*) $(-> $ret)? {
             struct Call<T>(T);
@@ -101,34 +114,13 @@ macro_rules! per_isa {
                 #[inline(always)]
                 fn define(self) -> Self::Output {
                     let Self(($($arg,)*)) = self;
-                    $body(false, $($arg),*)
+                    $body($($defined,)? $($arg),*)
                 }
                 #[inline(always)]
                 #[expect(unsafe_code, reason = "plain Rust, compiled with the caller's features")]
                 unsafe fn run<A: $crate::arch::Arch>(self) -> Self::Output {
                     let Self(($($arg,)*)) = self;
-                    $body(<A::Wide as $crate::isa::Vector>::FUSED, $($arg),*)
-                }
-            }
-            $crate::isa::run(isa, Call(($($arg,)*)))
-        }
-    };
-    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $body:expr;) => {
-        $(#[$meta])*
-        $vis fn $name(isa: $crate::Isa, $($arg: $ty),*) $(-> $ret)? {
-            struct Call<T>(T);
-            impl $crate::isa::Job for Call<($($ty,)*)> {
-                type Output = $crate::isa::per_isa!(@output $($ret)?);
-                const IS_PLAIN: bool = true;
-                #[inline(always)]
-                fn define(self) -> Self::Output {
-                    let Self(($($arg,)*)) = self;
-                    $body($($arg),*)
-                }
-                #[inline(always)]
-                #[expect(unsafe_code, reason = "the same in any case: it is compiled with the caller's features")]
-                unsafe fn run<A: $crate::arch::Arch>(self) -> Self::Output {
-                    self.define()
+                    $body($($of_isa,)? $($arg),*)
                 }
             }
             $crate::isa::run(isa, Call(($($arg,)*)))
