@@ -113,8 +113,9 @@ pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
 /// wasm-opt, for size.
 pub(crate) fn optimiser(cross: &Cross) -> Command {
     let mut optimiser = Command::new(cross.tool("wasm-opt"));
-    // The second time finds what the first has left: 0.1 to 0.3 % of the bytes.
-    optimiser.args(["-Oz", "-Oz", "--strip-producers"]).args(FEATURES);
+    // The stack lies lowest and grows towards 0, so nothing is in the first 1,024 bytes unless it is about to run over. That lets
+    // constants be folded into the addresses of loads and stores: 0.7 % of the bytes.
+    optimiser.args(["-Oz", "--low-memory-unused", "--strip-producers"]).args(FEATURES);
     optimiser
 }
 

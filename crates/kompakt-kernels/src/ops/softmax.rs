@@ -129,9 +129,8 @@ fn in_lanes(x: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> [f32; LANE
     lanes
 }
 
-/// All lanes as one number, within the loop that fills them: as [`joined`], whose call would cost as much as a block of sixteen
-/// (but in WebAssembly, for its bytes).
-#[cfg_attr(not(target_family = "wasm"), inline(always))]
+/// All lanes as one number, within the loop that fills them: as [`joined`], whose call would cost as much as a block of sixteen.
+#[inline(always)]
 fn folded(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
     let mut half = LANES / 2;
     while half > 0 {
