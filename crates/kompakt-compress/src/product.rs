@@ -5,13 +5,13 @@
 //! C [m, n] += A [m, k] B [k, n]
 //! ```
 
-use pulp::NullaryFnOnce;
+use pulp::{NullaryFnOnce, Simd};
+use std::ops::Range;
 
-/// Rows and columns of the tile of `C` that is accumulated in registers.
-const ROWS: usize = 4;
-const COLS: usize = 16;
 /// Depth of a packed panel.
 const DEPTH: usize = 256;
+/// Columns of `A` that are packed together.
+const PACKED: usize = 16;
 /// Columns of a square that are worked out together, from the diagonal downwards.
 const STRIPE: usize = 96;
 
@@ -34,7 +34,20 @@ impl<'m> Matrix<'m> {
         Self { data: self.data, strides: [self.strides[1], self.strides[0]] }
     }
 
+    /// The first of some rows of a column; 0 where there are fewer than are asked for.
     #[inline(always)]
+    fn column(&self, rows: Range<usize>, col: usize, to: &mut [f32]) {
+        let start = rows.start * self.strides[0] + col * self.strides[1];
+        if rows.len() >= to.len() && self.strides[0] == 1 {
+            to.copy_from_slice(&self.data[start..start + to.len()]);
+        } else {
+            for (r, to) in to.iter_mut().enumerate() {
+                *to = if r < rows.len() { self.data[start + r * self.strides[0]] } else { 0.0 };
+            }
+        }
+    }
+
+    #[cfg(test)]
     fn at(&self, row: usize, col: usize) -> f32 {
         self.data[row * self.strides[0] + col * self.strides[1]]
     }
@@ -42,7 +55,7 @@ impl<'m> Matrix<'m> {
 
 /// `C += A B`; `size` is `[m, k, n]`, `c` `[m, n]` row-major.
 pub(crate) fn add_product(a: Matrix<'_>, b: Matrix<'_>, size: [usize; 3], c: &mut [f32]) {
-    run(Product { a, b, size, c, stride: size[2] });
+    run(a, b, size, c, size[2]);
 }
 
 /// `C += X^T X` on the diagonal and below it, and in places above; `x` has `size[0]` rows of `size[1]` columns, `c` is
@@ -56,21 +69,27 @@ pub(crate) fn add_square(x: Matrix<'_>, size: [usize; 2], c: &mut [f32]) {
         };
         let size = [n_cols - first, n_rows, STRIPE.min(n_cols - first)];
         let c = &mut c[first * n_cols + first..];
-        run(Product { a: from(first).transposed(), b: from(first), size, c, stride: n_cols });
+        run(from(first).transposed(), from(first), size, c, n_cols);
     }
 }
 
-fn run(work: Product<'_>) {
+/// With a tile that fits the machine's registers: each number of `C` is the same sum with any.
+fn run(a: Matrix<'_>, b: Matrix<'_>, size: [usize; 3], c: &mut [f32], stride: usize) {
     #[cfg(target_arch = "x86_64")]
     {
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            return simd.vectorize(Product::<_, 8> { simd, a, b, size, c, stride });
+        }
         if let Some(simd) = pulp::x86::V3::try_new() {
-            return pulp::Simd::vectorize(simd, work);
+            return simd.vectorize(Product::<_, 4> { simd, a, b, size, c, stride });
         }
     }
-    work.call();
+    pulp::Scalar128b.vectorize(Product::<_, 4> { simd: pulp::Scalar128b, a, b, size, c, stride });
 }
 
-struct Product<'p> {
+/// `C += A B` by tiles of `ROWS` rows and two vectors of columns, which are accumulated in registers.
+struct Product<'p, S, const ROWS: usize> {
+    simd: S,
     a: Matrix<'p>,
     b: Matrix<'p>,
     size: [usize; 3],
@@ -79,41 +98,36 @@ struct Product<'p> {
     stride: usize,
 }
 
-impl NullaryFnOnce for Product<'_> {
+impl<S: Simd, const ROWS: usize> NullaryFnOnce for Product<'_, S, ROWS> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        let Self { a, b, size: [m, k, n], c, stride } = self;
+        let Self { simd, a, b, size: [m, k, n], c, stride } = self;
+        let lanes = S::F32_LANES;
         let mut packed = vec![[0f32; ROWS]; m.div_ceil(ROWS) * DEPTH.min(k)];
-        let mut panel = vec![[0f32; COLS]; DEPTH.min(k)];
+        let mut panel = vec![[simd.splat_f32s(0.0); 2]; DEPTH.min(k)];
         for first in (0..k).step_by(DEPTH) {
             let depth = DEPTH.min(k - first);
-            for (block, to) in packed.chunks_exact_mut(depth).enumerate().take(m.div_ceil(ROWS)) {
-                for (p, to) in to.iter_mut().enumerate() {
-                    for (r, to) in to.iter_mut().enumerate() {
-                        let row = block * ROWS + r;
-                        *to = if row < m { a.at(row, first + p) } else { 0.0 };
+            for start in (0..depth).step_by(PACKED) {
+                for (block, to) in packed.chunks_exact_mut(depth).enumerate().take(m.div_ceil(ROWS)) {
+                    for (p, to) in to.iter_mut().enumerate().skip(start).take(PACKED) {
+                        a.column(block * ROWS..m, first + p, to);
                     }
                 }
             }
-            for col in (0..n).step_by(COLS) {
-                let width = COLS.min(n - col);
+            for col in (0..n).step_by(2 * lanes) {
                 for (p, to) in panel[..depth].iter_mut().enumerate() {
-                    let start = (first + p) * b.strides[0] + col * b.strides[1];
-                    if width == COLS && b.strides[1] == 1 {
-                        to.copy_from_slice(&b.data[start..start + COLS]);
-                    } else {
-                        for (j, to) in to.iter_mut().enumerate() {
-                            *to = if j < width { b.data[start + j * b.strides[1]] } else { 0.0 };
-                        }
-                    }
+                    b.transposed().column(col..n, first + p, pulp::bytemuck::cast_slice_mut(to));
                 }
                 for (block, rows) in packed.chunks_exact(depth).enumerate().take(m.div_ceil(ROWS)) {
-                    let sums = block_product(rows, &panel[..depth]);
+                    let sums = block_product(simd, rows, &panel[..depth]);
                     for (r, sums) in sums.iter().enumerate().take(m - block * ROWS) {
-                        let start = (block * ROWS + r) * stride + col;
-                        c[start..start + width].iter_mut().zip(sums).for_each(|(c, s)| *c += s);
+                        let to = &mut c[(block * ROWS + r) * stride + col..];
+                        let to = &mut to[..(n - col).min(2 * lanes)];
+                        to.iter_mut()
+                            .zip(pulp::bytemuck::cast_slice::<_, f32>(sums))
+                            .for_each(|(c, s)| *c += s);
                     }
                 }
             }
@@ -122,12 +136,17 @@ impl NullaryFnOnce for Product<'_> {
 }
 
 #[inline(always)]
-fn block_product(rows: &[[f32; ROWS]], panel: &[[f32; COLS]]) -> [[f32; COLS]; ROWS] {
-    let mut sums = [[0f32; COLS]; ROWS];
+fn block_product<S: Simd, const ROWS: usize>(
+    simd: S,
+    rows: &[[f32; ROWS]],
+    panel: &[[S::f32s; 2]],
+) -> [[S::f32s; 2]; ROWS] {
+    let mut sums = [[simd.splat_f32s(0.0); 2]; ROWS];
     for (a, b) in rows.iter().zip(panel) {
-        for r in 0..ROWS {
-            for j in 0..COLS {
-                sums[r][j] += a[r] * b[j];
+        for (sums, &a) in sums.iter_mut().zip(a) {
+            let a = simd.splat_f32s(a);
+            for (sum, &b) in sums.iter_mut().zip(b) {
+                *sum = simd.add_f32s(*sum, simd.mul_f32s(a, b));
             }
         }
     }
