@@ -17,6 +17,12 @@ export interface LoadOptions {
    * about as long as the start; `false`: header and directory alone.
    */
   verify?: "checksums" | boolean;
+  /**
+   * Threads that run the network, at most as many as there are processors. By default several for large files (half of the processors,
+   * four at most), one for others. Where memory cannot be shared (the page is not cross-origin isolated) it is one, with a warning
+   * if more were asked for. Results do not depend on it.
+   */
+  threads?: number;
 }
 
 /** Opens a network: a URL, or the bytes of a file. */
@@ -88,6 +94,8 @@ export class Network {
   inspect(): Promise<Inspection>;
   /** The `n` values of tensor `index` of what `inspect` found; NaN for a weight that is not kept. Fetched for as `inspect`. */
   weights(index: number, n: number): Promise<Float32Array>;
+  /** Threads that run it, the caller's among them. */
+  readonly threads: number;
   /** Bytes of the loader's memory, for all networks together; it does not shrink. */
   readonly memoryBytes: number;
   /** Frees the memory. */

@@ -6,9 +6,11 @@
 // The loader is WebAssembly (dist/kompakt-simd.wasm, or dist/kompakt.wasm where the machine has no 128-bit vectors); it is fetched
 // once, from beside this file, when the first network is loaded. Nothing else is fetched, and no code is generated at run time. The
 // words of errors, and what looks into a file, are in kompakt.wasm alone: it is fetched where a file is refused, and by `inspect`.
+// Networks on several threads have a module of their own (`threads.js`).
 
 import { numbersOf } from "./images.js";
 import { KompaktError, NO_WORDS, fastest, fetched, inWords } from "./module.js";
+import { atMost, threadsFor, whyNot, withThreads } from "./threads.js";
 
 export { KompaktError, STATUS } from "./module.js";
 
@@ -17,28 +19,68 @@ export { KompaktError, STATUS } from "./module.js";
  * Options: `integrity` ("sha256-…", as in HTML), `signal` (AbortSignal), `maxBatch` (inputs per run, default 1),
  * `verify`: "checksums" (default: every checksum first), true (also decode everything once and compare it with the content
  * hash, which takes about as long as the start), false.
+ * `threads`: how many run the network, at most as many as there are processors; by default several for large files alone. Where there
+ * can be one only, it is one (`network.threads`), with a warning if more were asked for.
  */
 export async function load(source, options = {}) {
-  // At the same time: the loader is compiled while the file is fetched.
-  const [bytes, module] = await Promise.all([bytesOf(source, options), fastest()]);
+  const threads = threadsOf(options);
+  // At the same time: the loader is compiled while the file is fetched, but where its length decides which loader.
+  const file = opened(source, options);
+  const started = loaderFor(threads ?? threadsFor((await file).length), options);
+  const both = await Promise.allSettled([file.then(({ bytes }) => bytes()), started]);
+  const failed = both.find(({ status }) => status === "rejected");
+  const [bytes, { module, n, end } = {}] = both.map(({ value }) => value);
+  if (failed) {
+    end?.();
+    throw failed.reason;
+  }
   try {
-    return new Network(module, bytes, options);
+    return new Network(module, bytes, { ...options, threads: n }, end);
   } catch (error) {
     throw error.message === NO_WORDS ? await explained(error, bytes, options) : error;
   }
 }
 
+/** Threads that are asked for and possible; undefined where the file's length decides. */
+function threadsOf({ threads }) {
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
+    throw new KompaktError("argument", `threads: ${threads} is not a number from 1`);
+  }
+  const why = whyNot();
+  if (why && threads > 1) {
+    warn(threads, why);
+  }
+  return why ? 1 : threads && atMost(threads);
+}
+
+function warn(threads, why) {
+  console.warn(`kompakt: a network runs on one thread instead of ${threads}: ${why}`);
+}
+
+/** The fastest loader with that many threads, or with one if it cannot be: `{ module, n, end }`, for `Network`. */
+async function loaderFor(n, { threads }) {
+  if (n > 1) {
+    try {
+      return { n, ...(await withThreads(n)) };
+    } catch (error) {
+      if (threads) warn(threads, error.message);
+    }
+  }
+  return { n: 1, module: await fastest(), end() {} };
+}
+
 /** The error as the module with words has it, which is given the same bytes. */
 async function explained(error, bytes, options) {
   try {
-    new Network(await inWords(), bytes, options).free();
+    new Network(await inWords(), bytes, { ...options, threads: 1 }).free();
     return error;
   } catch (same) {
     return same instanceof KompaktError ? same : error;
   }
 }
 
-async function bytesOf(source, { integrity, signal }) {
+/** The file: its length, as far as it is known, and a function that gets its bytes. */
+async function opened(source, { integrity, signal }) {
   if (source instanceof ArrayBuffer) {
     source = new Uint8Array(source);
   }
@@ -47,11 +89,12 @@ async function bytesOf(source, { integrity, signal }) {
     if (integrity) {
       await checkIntegrity(bytes, integrity);
     }
-    return bytes;
+    return { length: bytes.length, bytes: () => bytes };
   }
   const base = globalThis.location?.href;
   const response = await fetched(new URL(source, base), { signal, integrity });
-  return new Uint8Array(await response.arrayBuffer());
+  const length = Number(response.headers.get("content-length"));
+  return { length, bytes: async () => new Uint8Array(await response.arrayBuffer()) };
 }
 
 async function checkIntegrity(bytes, integrity) {
@@ -73,18 +116,23 @@ export class Network {
   #input;
   #output;
   #maxBatch;
+  #threads;
+  #end;
 
-  /** Use `load`. */
-  constructor(module, bytes, { maxBatch = 1, verify = "checksums" }) {
+  /** Use `load`. `end` is called when the network is freed. */
+  constructor(module, bytes, { maxBatch = 1, verify = "checksums", threads = 1 }, end = () => {}) {
     const { wasm } = module;
     this.#module = module;
     this.#maxBatch = maxBatch;
-    this.#file = module.copy(bytes);
-    const options = module.allocate(16 + 4);
+    this.#threads = threads;
+    this.#end = end;
+    let options;
     try {
+      this.#file = module.copy(bytes);
+      options = module.allocate(16 + 4);
       // struct kompakt_options of the C library: three sizes, three flags; then the place for the session.
       const memory = module.view;
-      memory.setUint32(options.at, 0, true);
+      memory.setUint32(options.at, threads, true);
       memory.setUint32(options.at + 4, maxBatch, true);
       memory.setUint32(options.at + 8, 0, true);
       memory.setUint32(options.at + 12, 0, true);
@@ -189,6 +237,11 @@ export class Network {
     }
   }
 
+  /** Threads that run it, this one among them. */
+  get threads() {
+    return this.#threads;
+  }
+
   /** Bytes of the loader's memory, for all networks together; it does not shrink. Not of the module that looks into files. */
   get memoryBytes() {
     return this.#module.bytes.byteLength;
@@ -204,6 +257,8 @@ export class Network {
       this.#module.release(memory);
     }
     this.#file = this.#input = this.#output = undefined;
+    this.#end();
+    this.#end = () => {};
   }
 
   [Symbol.dispose ?? Symbol("dispose")]() {

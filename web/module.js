@@ -1,5 +1,5 @@
-// The loader as WebAssembly, two modules: one with vectors, which has no words for errors and does not look into a file, and one
-// without vectors, which has and does. Each is fetched from beside this file when it is first needed.
+// The loader as WebAssembly: a module with vectors, which has no words for errors and does not look into a file, and one without
+// vectors, which has and does. Each is fetched from beside this file when it is first needed. `threads.js` has a third.
 
 /** An error of the loader, with its message. `status` is the C library's: "argument", "format", … */
 export class KompaktError extends Error {
@@ -34,24 +34,27 @@ export const inWords = () => module(WITH_WORDS);
 /** A module; made once for all networks. */
 function module(url) {
   if (!started.has(url)) {
-    const made = instantiate(url).then(({ instance }) => new Module(instance.exports));
+    const made = instantiate(url).then(({ exports }) => new Module(exports));
     made.catch(() => started.delete(url)); // so that the next call can succeed
     started.set(url, made);
   }
   return started.get(url);
 }
 
-/** A module and a new instance of it. */
-export async function instantiate(url) {
+/** A new instance of a module. */
+export const instantiate = async (url) => WebAssembly.instantiate(await compile(url));
+
+/** What is at the URL, compiled. */
+export async function compile(url) {
   if (url.protocol === "file:") {
     const { readFile } = await import("node:fs/promises");
-    return WebAssembly.instantiate(await readFile(url));
+    return WebAssembly.compile(await readFile(url));
   }
   const response = await fetched(url);
   if ((response.headers.get("content-type") ?? "").startsWith("application/wasm")) {
-    return WebAssembly.instantiateStreaming(response);
+    return WebAssembly.compileStreaming(response);
   }
-  return WebAssembly.instantiate(await response.arrayBuffer());
+  return WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** A response that is one; else an error. */
@@ -68,21 +71,24 @@ export const NO_WORDS = "the loader refuses it; kompakt.wasm, which has the word
 
 /** What is exported, and its memory. */
 export class Module {
-  constructor(wasm) {
+  #memory;
+
+  constructor(wasm, memory = wasm.memory) {
     this.wasm = wasm;
+    this.#memory = memory;
   }
 
   /** All of its memory; made anew after each call, as it moves when it grows. */
   get bytes() {
-    return new Uint8Array(this.wasm.memory.buffer);
+    return new Uint8Array(this.#memory.buffer);
   }
 
   get view() {
-    return new DataView(this.wasm.memory.buffer);
+    return new DataView(this.#memory.buffer);
   }
 
   floats(at, n) {
-    return new Float32Array(this.wasm.memory.buffer, at, n);
+    return new Float32Array(this.#memory.buffer, at, n);
   }
 
   allocate(n) {
@@ -115,6 +121,7 @@ export class Module {
   /** A text of UTF-8 that ends in a zero. */
   text(at) {
     const memory = this.bytes;
-    return new TextDecoder().decode(memory.subarray(at, memory.indexOf(0, at)));
+    // A copy, as memory that threads share is not decoded.
+    return new TextDecoder().decode(memory.slice(at, memory.indexOf(0, at)));
   }
 }

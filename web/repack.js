@@ -24,7 +24,7 @@ export async function repack(bytes, tier) {
   }
   const file = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
   // An instance for one file, as memory of WebAssembly does not shrink.
-  const module = new Module((await instantiate(ENCODERS)).instance.exports);
+  const module = new Module((await instantiate(ENCODERS)).exports);
   const { wasm } = module;
   const at = wasm.kompakt_input(file.length);
   if (at === 0) {

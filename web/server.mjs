@@ -18,11 +18,14 @@ export const CHROMIUM = {
   args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 };
 
+/** Headers with which a page is cross-origin isolated, so that threads may share memory. */
+export const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+
 /**
  * Serves `folders` (`{ name: folder }` as `/name/…`; the name "" is the root) on a free port. `found(url, path)` hears of every
- * file that was sent. Resolves to `{ origin, close }`.
+ * file that was sent. `headers` go with every file. Resolves to `{ origin, close }`.
  */
-export async function serve(folders, found = () => {}) {
+export async function serve(folders, found = () => {}, headers = {}) {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://localhost").pathname)).slice(1);
     const [name, ...rest] = path.split("/");
@@ -30,7 +33,8 @@ export async function serve(folders, found = () => {}) {
     try {
       const bytes = await readFile(file);
       found(`/${path}`, file);
-      response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }).end(bytes);
+      const type = TYPES[extname(file)] ?? "application/octet-stream";
+      response.writeHead(200, { ...headers, "content-type": type, "content-length": bytes.length }).end(bytes);
     } catch {
       response.writeHead(404).end();
     }

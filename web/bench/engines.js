@@ -1,5 +1,7 @@
 // The engines of the bench, each from nothing to a function that runs a network: `start(network)` resolves to `run(input)`.
-// They are fetched when they are started, so that a page that starts one has fetched that one alone.
+// They are fetched when they are started, so that a page that starts one has fetched that one alone. `threads` is one for all of a page.
+
+let threads = 1;
 
 const read = async (path) => (await fetch(path)).arrayBuffer();
 
@@ -12,7 +14,7 @@ function script(src) {
 
 async function kompakt(file) {
   const { load } = await import("/kompakt/kompakt.js");
-  const network = await load(file);
+  const network = await load(file, { threads });
   return async (input) => network.run(input);
 }
 
@@ -22,7 +24,7 @@ export const ENGINES = {
 
   async "onnxruntime-web"(network) {
     const ort = await import("/npm/onnxruntime-web/dist/ort.wasm.min.mjs");
-    Object.assign(ort.env.wasm, { numThreads: 1, wasmPaths: "/npm/onnxruntime-web/dist/" });
+    Object.assign(ort.env.wasm, { numThreads: threads, wasmPaths: "/npm/onnxruntime-web/dist/" });
     const session = await ort.InferenceSession.create(await read(`/nets/${network}/model.onnx`), { executionProviders: ["wasm"] });
     const { shape } = await (await fetch(`/nets/${network}/shape.json`)).json();
     const [name] = session.inputNames;
@@ -81,6 +83,29 @@ export async function times(engines, network, rounds, turn) {
         n += k;
       } while (performance.now() - start < turn);
     }
+  }
+  return best;
+}
+
+const prepared = { input: undefined, runs: [] };
+
+/** Engines made ready on that many threads, for `turn`; resolves to their answers. */
+export async function prepare(engines, network, nThreads) {
+  threads = nThreads;
+  prepared.input = new Float32Array(await read(`/nets/${network}/input.f32`));
+  for (const engine of engines) prepared.runs.push(await ENGINES[engine](network));
+  const answers = [];
+  for (const run of prepared.runs) answers.push(Array.from(await run(prepared.input)));
+  return answers;
+}
+
+/** Shortest milliseconds a run of the engine of that index, of those in about `turn` ms. */
+export async function turn(index, ms) {
+  let best = Infinity;
+  for (const start = performance.now(); performance.now() - start < ms; ) {
+    const before = performance.now();
+    await prepared.runs[index](prepared.input);
+    best = Math.min(best, performance.now() - before);
   }
   return best;
 }

@@ -3,31 +3,34 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { CHROMIUM, serve } from "../server.mjs";
+import { CHROMIUM, ISOLATED, serve } from "../server.mjs";
 
 const [page, answers, screenshots] = process.argv.slice(2);
 const modules = createRequire(join(process.env.KOMPAKT_MODULES, "package.json"));
 const { chromium } = modules("playwright-core");
 const AXE = readFileSync(modules.resolve("axe-core/axe.min.js"), "utf8");
 const fixtures = fileURLToPath(new URL("../../fixtures/", import.meta.url));
-const { origin, close: stop } = await serve({ "": page, fixtures });
+const folders = { "": page, fixtures, made: join(dirname(answers), "made"), browser: fileURLToPath(new URL(".", import.meta.url)) };
+const { origin, close: stop } = await serve(folders);
+/** The same, where pages are cross-origin isolated. */
+const { origin: isolated, close: stopIsolated } = await serve(folders, undefined, ISOLATED);
 const browser = await chromium.launch(CHROMIUM);
 
 /** A page whose errors and requests to other hosts are failures. */
-async function visit(options) {
+async function visit(options, at = origin) {
   const context = await browser.newContext(options);
   const tab = await context.newPage();
   const problems = [];
   tab.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   tab.on("pageerror", (error) => problems.push(String(error)));
   tab.on("request", (request) => {
-    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(origin)) {
+    if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(at)) {
       problems.push(`asks ${request.url()}`);
     }
   });
-  await tab.goto(origin);
+  await tab.goto(at);
   await tab.locator("article").nth(1).waitFor();
   return { tab, close: () => (assert.deepEqual(problems, []), context.close()) };
 }
@@ -85,6 +88,84 @@ async function theLoader() {
   assert.equal(late, early);
   await close();
   console.log(`${Object.keys(JSON.parse(readFileSync(answers, "utf8"))).length} networks answer, ${bad.length} hostile files throw, 1,000 loads keep ${late} bytes`);
+}
+
+/** On three threads in an isolated page, in a Worker of such a page, and in a page that is not isolated: to the same bits. */
+async function theThreads() {
+  const networks = Object.keys(JSON.parse(readFileSync(answers, "utf8"))).filter((name) => /large|lenet5|convolutions/.test(name));
+  assert.ok(networks.length >= 3);
+  const found = [];
+  for (const at of [isolated, origin]) {
+    const { tab, close } = await visit({}, at);
+    const warnings = [];
+    tab.on("console", (message) => message.type() === "warning" && warnings.push(message.text()));
+    const workers = () => tab.workers().length;
+    const ended = async () => {
+      for (let i = 0; i < 1000 && workers() > 0; i++) await tab.waitForTimeout(10);
+      assert.equal(workers(), 0);
+    };
+    await tab.evaluate(() => Object.defineProperty(navigator, "hardwareConcurrency", { value: 4 }));
+    found.push(await tab.evaluate(async (networks) => {
+      const { load } = await import("/kompakt.js");
+      const results = { isIsolated: crossOriginIsolated, threads: [], outputs: [] };
+      for (const name of networks) {
+        const [one, three] = [await load(name, { threads: 1 }), await load(name, { threads: 3 })];
+        const input = Float32Array.from({ length: one.info.inputShape.reduce((a, b) => a * b, 1) }, (_, i) => ((i * 37) % 101) / 101);
+        const expected = one.run(input);
+        for (let i = 0; i < 20; i++) {
+          const output = three.run(input);
+          if (!output.every((value, k) => value === expected[k])) throw new Error(`${name} differs on ${three.threads} threads`);
+        }
+        results.threads.push(one.threads, three.threads);
+        results.outputs.push([...expected]);
+        one.free();
+        three.free();
+      }
+      const [small, large] = [await load("/fixtures/good/perceptron-stream.kompakt"), await load("/made/large.kompakt")];
+      results.threads.push(small.threads, large.threads);
+      const input = new Float32Array(large.info.inputShape.reduce((a, b) => a * b, 1)).fill(0.5);
+      results.outputs.push([...large.run(input)]);
+      small.free();
+      large.free();
+      // In a Worker, which may wait but need not.
+      const worker = new Worker("/browser/worker.js", { type: "module" });
+      const heard = new Promise((resolve, reject) => Object.assign(worker, { onmessage: resolve, onerror: reject }));
+      worker.postMessage({ url: "/made/large.kompakt", threads: 2, input });
+      const { threads, output } = (await heard).data;
+      worker.terminate();
+      results.threads.push(threads);
+      results.outputs.push([...output]);
+      return results;
+    }, networks));
+    await ended();
+    if (at === isolated) {
+      assert.deepEqual(warnings, []);
+      const [early, late] = await tab.evaluate(async () => {
+        const { load } = await import("/kompakt.js");
+        const bytes = await (await fetch("/fixtures/good/perceptron-stream.kompakt")).arrayBuffer();
+        const used = [];
+        for (let i = 0; i < 100; i++) {
+          const network = await load(bytes, { threads: 2 });
+          network.run(new Float32Array(network.info.inputShape.reduce((a, b) => a * b, 1)));
+          used.push(network.memoryBytes);
+          network.free();
+        }
+        return [used[20], used[99]];
+      });
+      assert.ok(late <= early + 2 ** 21, `${early} bytes, then ${late}`);
+      await ended();
+    } else {
+      assert.ok(warnings.length >= networks.length && warnings.every((text) => /not cross-origin isolated/.test(text)), warnings.join("\n"));
+    }
+    await close();
+  }
+  const [shared, alone] = found;
+  assert.ok(shared.isIsolated && !alone.isIsolated);
+  const pairs = (n) => networks.flatMap(() => [1, n]);
+  assert.deepEqual(shared.threads, [...pairs(3), 1, 2, 2]);
+  assert.deepEqual(alone.threads, [...pairs(1), 1, 1, 1]);
+  assert.deepEqual(shared.outputs, alone.outputs);
+  console.log(`${networks.length} networks on three threads, where pages are isolated: as on one`);
 }
 
 /** A file that comes only once the loader was asked for: one does not wait for the other. */
@@ -172,10 +253,12 @@ async function thePage(name, options) {
 try {
   await theLoader();
   await theStart();
+  await theThreads();
   await thePage("light", { colorScheme: "light", viewport: { width: 1200, height: 800 } });
   await thePage("dark", { colorScheme: "dark", viewport: { width: 1200, height: 800 } });
   await thePage("phone", { colorScheme: "light", viewport: { width: 390, height: 844 }, hasTouch: true, deviceScaleFactor: 2 });
 } finally {
   await browser.close();
   stop();
+  stopIsolated();
 }

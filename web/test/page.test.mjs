@@ -11,8 +11,8 @@ const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTL
 test(`the page is at most ${MAX_BYTES} bytes after brotli, networks and loader included`, (t) => {
   const page = process.env.KOMPAKT_PAGE;
   const files = readdirSync(page, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  // For machines without vectors, and for files that are looked into or downloaded in another tier.
-  const later = ["kompakt.wasm", "kompakt-repack.wasm", "repack.js"];
+  // For machines without vectors, for files that are looked into or downloaded in another tier, and for several threads.
+  const later = ["kompakt.wasm", "kompakt-repack.wasm", "repack.js", "kompakt-threads.wasm", "worker.js"];
   const fetched = files.filter(({ name }) => !later.includes(name));
   const total = fetched.reduce((sum, { parentPath, path, name }) => sum + brotli(readFileSync(join(parentPath ?? path, name))), 0);
   t.diagnostic(`${fetched.length} files, ${total} bytes after brotli`);

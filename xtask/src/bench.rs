@@ -6,7 +6,7 @@ mod gpu;
 mod operators;
 mod peers;
 mod ptq;
-mod web;
+pub(crate) mod web;
 
 use anyhow::Result;
 

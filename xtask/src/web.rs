@@ -1,8 +1,8 @@
 //! `cargo xtask web`: the loader as a package for JavaScript, and its page, built and tried.
 //!
 //! ```text
-//! crates/kompakt-capi ─► wasm32, twice ─┬─► wasm-opt ─► web/dist/*.wasm ─┬─► web/test in Node
-//! crates/kompakt-repack ─► wasm32 ──────┘                                │
+//! crates/kompakt-capi ─► wasm32, thrice ─┬─► wasm-opt ─► web/dist/*.wasm ─┬─► web/test in Node
+//! crates/kompakt-repack ─► wasm32 ───────┘                               │
 //! fixtures/good ─► this machine's loader ─► answers.json ────────────────┤
 //! web/page, web/*.js ─► target/web/page ─────────────────────────────────┴─► web/browser in Chromium (`cargo xtask ci browser`)
 //! ```
@@ -28,7 +28,8 @@ const FEATURES: [&str; 6] = [
 ];
 
 /// The scripts of the package, but for those of GPUs.
-pub(crate) const SCRIPTS: [&str; 4] = ["kompakt.js", "module.js", "images.js", "repack.js"];
+pub(crate) const SCRIPTS: [&str; 7] =
+    ["kompakt.js", "module.js", "memory.js", "threads.js", "worker.js", "images.js", "repack.js"];
 
 /// Builds the modules and runs the package's tests.
 ///
@@ -49,31 +50,64 @@ struct Module {
     file: &'static str,
     /// Its name in `web/dist`.
     name: &'static str,
-    vectors: bool,
+    kind: Kind,
     /// Crates of the standard library that it takes.
     std: &'static str,
 }
 
-const MODULES: [Module; 3] = [
+/// What a module asks of an engine.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// What every engine has.
+    Plain,
+    /// Vectors of 128 bits.
+    Vectors,
+    /// Vectors, and memory that is shared by several threads.
+    Threads,
+}
+
+impl Kind {
+    fn flags(self) -> &'static str {
+        match self {
+            Self::Plain => "-Ctarget-feature=-simd128",
+            Self::Vectors => "-Ctarget-feature=+simd128",
+            // The memory is made by `web/threads.js`, which says the same of it: 2 MiB at first, 4 GiB at most. Each thread sets its
+            // stack pointer.
+            Self::Threads => {
+                "-Ctarget-feature=+simd128,+atomics -Clink-arg=--import-memory -Clink-arg=--shared-memory \
+                 -Clink-arg=--initial-memory=2097152 -Clink-arg=--max-memory=4294967296 -Clink-arg=--export=__stack_pointer"
+            }
+        }
+    }
+}
+
+const MODULES: [Module; 4] = [
     Module {
         package: "kompakt-capi",
         file: "kompakt_capi.wasm",
         name: "kompakt.wasm",
-        vectors: false,
+        kind: Kind::Plain,
         std: "core,alloc",
     },
     Module {
         package: "kompakt-capi",
         file: "kompakt_capi.wasm",
         name: "kompakt-simd.wasm",
-        vectors: true,
+        kind: Kind::Vectors,
+        std: "core,alloc",
+    },
+    Module {
+        package: "kompakt-capi",
+        file: "kompakt_capi.wasm",
+        name: "kompakt-threads.wasm",
+        kind: Kind::Threads,
         std: "core,alloc",
     },
     Module {
         package: "kompakt-repack",
         file: "kompakt_repack.wasm",
         name: "kompakt-repack.wasm",
-        vectors: false,
+        kind: Kind::Plain,
         std: "std,panic_abort",
     },
 ];
@@ -83,11 +117,16 @@ pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
     let linker = rust_lld().context("this machine's compiler comes without rust-lld")?;
     let dist = root.join("web/dist");
     std::fs::create_dir_all(&dist).with_context(|| dist.display().to_string())?;
-    for Module { package, file, name, vectors, std } in MODULES {
+    for Module { package, file, name, kind, std } in MODULES {
         let cross = Cross::find_or_source("wasm32-unknown-unknown").map_err(anyhow::Error::msg)?;
         let has_source = cross.has_std_source();
-        let cross =
-            cross.flag(if vectors { "-Ctarget-feature=+simd128" } else { "-Ctarget-feature=-simd128" });
+        if kind == Kind::Threads && !has_source {
+            crate::say(
+                "without the standard library's source there is no module with threads: networks run on one",
+            );
+            continue;
+        }
+        let cross = cross.flag(kind.flags());
         let cross = if has_source { cross.flag("-Zunstable-options -Cpanic=immediate-abort") } else { cross };
         let mut cargo = cross.cargo_with("rustc", "web");
         cargo.args(["--package", package, "--no-default-features", "--lib", "--crate-type", "cdylib"]);
@@ -104,7 +143,11 @@ pub(crate) fn build(root: &Path, calls: &mut Calls) -> Result<()> {
         calls.run(cargo.env(cross.variable("LINKER"), &linker))?;
         let (from, to) = (cross.output("web", file), dist.join(name));
         if is_older(&to, &from) {
-            calls.run(optimiser(&cross).arg("--output").arg(to).arg(from))?;
+            let mut optimiser = optimiser(&cross);
+            if kind == Kind::Threads {
+                optimiser.arg("--enable-threads");
+            }
+            calls.run(optimiser.arg("--output").arg(to).arg(from))?;
         }
     }
     Ok(())
@@ -164,17 +207,23 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes what this machine's loader answers, for tests: `target/web/answers.json`.
+/// Writes what this machine's loader answers, for tests: `target/web/answers.json`; and beside it, in `made`, a network that is large.
 pub(crate) fn answers(root: &Path) -> Result<PathBuf> {
     let folder = root.join("target/web");
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let made = folder.join("made");
+    std::fs::create_dir_all(&made).with_context(|| made.display().to_string())?;
+    crate::bench::web::make_large(&root.join(LARGE))?;
     let answers = folder.join("answers.json");
     std::fs::write(&answers, serde_json::to_vec(&all_answers(root)?)?)?;
     Ok(answers)
 }
 
+/// A network that is large enough for several threads.
+const LARGE: &str = "target/web/made/large.kompakt";
+
 /// Folders of networks, and what they are called in a URL.
-const NETWORKS: [(&str, &str); 2] = [("fixtures/good", "/fixtures/good"), ("web/page/networks", "/networks")];
+const NETWORKS: [(&str, &str); 3] =
+    [("fixtures/good", "/fixtures/good"), ("web/page/networks", "/networks"), ("target/web/made", "/made")];
 
 /// By URL, for every network of one input: what the loader says to a fixed input.
 fn all_answers(root: &Path) -> Result<Value> {

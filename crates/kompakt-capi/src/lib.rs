@@ -24,6 +24,8 @@ pub mod check;
 #[cfg(not(target_arch = "wasm32"))]
 mod device;
 mod error;
+#[cfg(target_arch = "wasm32")]
+mod heap;
 #[cfg(any(all(target_arch = "wasm32", not(target_feature = "simd128")), test))]
 mod inspect;
 #[cfg(target_arch = "wasm32")]
@@ -32,6 +34,8 @@ mod options;
 mod session;
 #[cfg(target_arch = "wasm32")]
 mod trap;
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+pub mod workers;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use device::{KompaktDevice, kompakt_devices, kompakt_open_on};

@@ -1,4 +1,4 @@
-//! Values that each thread has for itself; in WebAssembly, the module's only thread.
+//! Values that each thread has for itself; in WebAssembly, the page's thread, the only one that calls the interface.
 
 /// As `thread_local!`: a static with the method `with`.
 #[cfg(not(target_arch = "wasm32"))]
@@ -21,9 +21,9 @@ macro_rules! per_thread {
 #[cfg(target_arch = "wasm32")]
 pub(crate) struct Only<T>(core::cell::LazyCell<T>);
 
-// SAFETY: the module is built without atomics: it has one thread.
+// SAFETY: one thread calls the interface; Workers of a module with shared memory take part in runs alone, which have no such values.
 #[cfg(target_arch = "wasm32")]
-#[expect(unsafe_code, reason = "a module without atomics has one thread")]
+#[expect(unsafe_code, reason = "one thread calls the interface")]
 unsafe impl<T> Sync for Only<T> {}
 
 #[cfg(target_arch = "wasm32")]

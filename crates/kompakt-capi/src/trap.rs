@@ -2,10 +2,6 @@
 
 use core::panic::PanicInfo;
 
-/// The standard library's allocator.
-#[global_allocator]
-static MEMORY: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
-
 // It does not read what happened, so that no code makes the text.
 #[panic_handler]
 fn trap(_: &PanicInfo<'_>) -> ! {

@@ -14,8 +14,14 @@ mod pool;
 mod recurrent;
 mod run;
 mod threads;
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+mod workers;
 
 pub(crate) use cpu::Cpu;
 pub use executor::{Executor, StepTime};
 pub(crate) use in_place::ChannelNumbers;
 pub(crate) use threads::{RowLayout, Threads};
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+pub use workers::WORKERS;
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+pub use workers::Workers;

@@ -61,6 +61,10 @@ pub use error::RuntimeError;
 /// Whether layers can be run from the file, under a RAM budget or by request, and sessions follow inputs of other sizes: not where
 /// code is downloaded, whose interface has none of these.
 pub(crate) const RUNS_FROM_FILE: bool = !cfg!(all(feature = "single", target_arch = "wasm32"));
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+pub use exec::WORKERS;
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+pub use exec::Workers;
 pub use exec::{Executor, StepTime};
 #[cfg(any(test, feature = "heap"))]
 pub use heap::Heap;

@@ -13,6 +13,7 @@ use super::peers::{
 };
 use anyhow::{Context, Result, bail};
 use kompakt_format::Tier;
+use kompakt_graph::{Graph, Op, Padding, Pair};
 use kompakt_pack::{InMemory, Options};
 use serde_json::json;
 use std::{
@@ -36,6 +37,9 @@ pub(crate) struct Arguments {
     /// Which networks [default: all]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     nets: Vec<String>,
+    /// Instead of the page: one thread and this many, beside onnxruntime-web on as many, as a table that is printed
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// Where the page goes
     #[arg(long, value_name = "FILE", default_value = "results/web.md")]
     output: PathBuf,
@@ -67,6 +71,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let npm = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix"];
     call(Command::new("npm").args(npm).arg(&modules))?;
     let mut node = Command::new("node");
+    if let Some(threads) = arguments.threads {
+        node.arg(package.join("bench/threads.mjs")).args([&folder, &package, &modules]);
+        return call(node.args([threads.to_string(), arguments.rounds.to_string()]));
+    }
     node.arg(package.join("bench/run.mjs")).args([&folder, &package, &modules]);
     call(node.arg(root.join(&arguments.output)).arg(arguments.rounds.to_string()))
 }
@@ -103,6 +111,29 @@ fn make(network: &Network, folder: &Path) -> Result<()> {
         kompakt_pack::write(&mut source, &Options::new(tier).minimal(), &path, &|_, _| {})?;
     }
     std::fs::write(folder.join("complete"), "")?;
+    Ok(())
+}
+
+/// A network that is worth several threads, for the package's tests: convolutions, and a layer of four million weights.
+pub(crate) fn make_large(path: &Path) -> Result<()> {
+    let conv = |out_channels, stride| Op::Conv2d {
+        out_channels,
+        kernel: Pair::square(3),
+        stride: Pair::square(stride),
+        padding: Padding::all(1),
+        dilation: Pair::square(1),
+        groups: 1,
+        bias: true,
+    };
+    let linear = |out_features| Op::Linear { out_features, bias: true };
+    let ops =
+        vec![conv(32, 1), Op::Relu, conv(64, 2), Op::Relu, Op::Flatten, linear(256), Op::Relu, linear(10)];
+    let graph = Graph::chain(&[16, 32, 32], ops)?;
+    let layers = vec![Kept { density: 0.2, n_levels: 32 }; 4];
+    let input = InputKind::Normal;
+    let network = Network { name: "large", title: "for tests", graph, layers, batches: &[1], input };
+    let mut source = InMemory::new(seeded(&network)?)?;
+    kompakt_pack::write(&mut source, &Options::new(Tier::Stream).minimal(), path, &|_, _| {})?;
     Ok(())
 }
 

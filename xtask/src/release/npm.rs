@@ -32,6 +32,7 @@ pub(super) fn make(release: &Release) -> Result<PathBuf> {
         "README.md",
         "dist/kompakt.wasm",
         "dist/kompakt-simd.wasm",
+        "dist/kompakt-threads.wasm",
         "dist/kompakt-repack.wasm",
     ];
     for name in crate::web::SCRIPTS.into_iter().chain(others) {

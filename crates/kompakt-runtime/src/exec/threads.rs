@@ -12,11 +12,13 @@ use core::{marker::PhantomData, ops::Range, slice};
 /// A call of `job(chunk, thread)` for every chunk.
 pub(super) type Job<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
 
-/// Runs chunks on the caller's thread and, with the feature `threads`, on others.
+/// Runs chunks on the caller's thread and, with the feature `threads` or in a browser's module with shared memory, on others.
 #[derive(Debug)]
 pub(crate) struct Threads {
     #[cfg(feature = "threads")]
     pool: Pool,
+    #[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+    n: usize,
 }
 
 #[cfg(feature = "threads")]
@@ -38,7 +40,28 @@ impl Threads {
     }
 }
 
-#[cfg(not(feature = "threads"))]
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+impl Threads {
+    /// The caller's thread and Workers of the page, which come when they can.
+    pub(crate) fn new(n: usize) -> Result<Self, RuntimeError> {
+        Ok(Self { n })
+    }
+
+    /// The number of threads, including the caller's.
+    pub(crate) fn len(&self) -> usize {
+        self.n
+    }
+
+    fn run(&self, n_chunks: usize, job: Job<'_>) {
+        if self.n <= 1 || n_chunks <= 1 {
+            (0..n_chunks).for_each(|chunk| job(chunk, 0));
+        } else {
+            super::workers::WORKERS.run(self.n, n_chunks, job);
+        }
+    }
+}
+
+#[cfg(not(any(feature = "threads", all(target_arch = "wasm32", target_feature = "atomics"))))]
 impl Threads {
     /// The caller's thread only, whatever number is requested.
     pub(crate) fn new(_: usize) -> Result<Self, RuntimeError> {
