@@ -121,6 +121,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     std::fs::create_dir_all(folder())?;
     let results = root().join("results");
     if arguments.isa == Some(Held::Avx2) && !hidden::is_so() {
+        // Before it: a compiler does not get through there.
+        if !arguments.render {
+            venv::set_up(&folder())?;
+            Programs::build()?;
+        }
         return hidden::again(&folder());
     }
     if !arguments.render {

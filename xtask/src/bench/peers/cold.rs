@@ -29,10 +29,8 @@ const SMALLEST: Way = Way::new("kompakt, smallest", "smallest", false);
 pub(crate) fn all(files: &Files, python: &Python, runner: &Path, arguments: &Arguments) -> Result<Vec<Cold>> {
     let mut all = Vec::new();
     for engine in ENGINES.into_iter().filter(|e| arguments.wants(e)) {
-        let Some(interpreter) = python.of(engine) else { continue };
-        let mut command = Command::new(interpreter);
-        command.arg(&python.program).args(["once", engine]).arg(&files.folder);
-        match median(engine, &mut command) {
+        let Some(mut command) = python.about_to("once", engine) else { continue };
+        match median(engine, command.arg(&files.folder)) {
             Ok(cold) => all.push(cold),
             Err(error) => crate::say(&format!("{engine}: {error:#}")),
         }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Write},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
 };
 
 /// See the [module page](self).
@@ -24,11 +24,9 @@ impl Rival {
         threads: usize,
         python: &Python,
     ) -> Result<Self> {
-        let interpreter = python.of(engine).context("it is not installed")?;
+        let mut command = python.about_to("serve", engine).context("it is not installed")?;
         let log = std::fs::File::create(files.folder.join(format!("{engine}.log")))?;
-        let mut child = Command::new(interpreter)
-            .arg(&python.program)
-            .args(["serve", engine])
+        let mut child = command
             .arg(&files.folder)
             .args([batch.to_string(), threads.to_string()])
             .stdin(Stdio::piped())

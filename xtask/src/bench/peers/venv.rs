@@ -1,5 +1,6 @@
 //! The virtual environments that the other engines live in.
 
+use super::hidden;
 use anyhow::{Context, Result, bail};
 use std::{
     path::{Path, PathBuf},
@@ -34,9 +35,20 @@ pub(crate) struct Python {
 }
 
 impl Python {
-    /// The interpreter of an engine, if it is there.
-    pub(crate) fn of(&self, engine: &str) -> Option<&Path> {
-        if engine == "deepsparse" { self.deepsparse.as_deref() } else { Some(&self.main) }
+    /// The program about to do something with an engine (`serve`, `once`), if that is there.
+    pub(crate) fn about_to(&self, verb: &str, engine: &str) -> Option<Command> {
+        if engine != "deepsparse" {
+            let mut command = Command::new(&self.main);
+            command.arg(&self.program).args([verb, engine]);
+            return Some(command);
+        }
+        let mut command = Command::new(self.deepsparse.as_deref()?);
+        command.arg(&self.program).args([verb, engine]);
+        if hidden::is_so() {
+            // It catches the faults by which instruction sets are hidden, and ends; but it can be told.
+            command.env_remove("LD_PRELOAD").env("NM_ARCH", "avx2");
+        }
+        Some(command)
     }
 
     /// A call of the program with the main interpreter, to its end.
