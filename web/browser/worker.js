@@ -3,6 +3,8 @@ import { load } from "/kompakt.js";
 
 onmessage = async ({ data: { url, threads, input } }) => {
   const network = await load(url, { threads });
-  postMessage({ threads: network.threads, output: network.run(input) });
+  const answer = { threads: network.threads, output: network.run(input) };
+  // First, so that its own Worker ends before this one is terminated.
   network.free();
+  postMessage(answer);
 };
