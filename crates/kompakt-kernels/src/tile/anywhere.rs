@@ -4,7 +4,7 @@
     reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
 )]
 
-use super::{Lie, Products, Step, Taps, row_of, tile};
+use super::{Lie, Products, Row, Step, Taps, find, tile};
 use crate::{
     arch::Arch,
     isa::Vector,
@@ -18,15 +18,19 @@ use crate::{
 #[inline(always)]
 pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
     let Products { idx, weights, rows, part, y } = job;
-    let first = rows.start;
+    let mut y = y.as_mut_ptr();
     for row in rows {
-        let y = y.as_mut_ptr().wrapping_add((row - first) * part.y_plane);
-        let Some(row) = row_of(idx.len(), part, row) else { continue };
-        let taps = row.taps(idx, weights, part);
-        // SAFETY: the row's window lies in y, those of its taps in x, as the caller vouches.
-        unsafe {
-            positions::<A, A::Narrow, W>(taps, part.x.as_ptr(), &part.window, row.step, y);
+        let mut found = [Row::NOTHING];
+        find(idx.len(), part, row..row + 1, &mut found);
+        let [row] = found;
+        if !row.is_idle() {
+            let taps = row.taps(idx, weights, part);
+            // SAFETY: the row's window lies in y, those of its taps in x, as the caller vouches.
+            unsafe {
+                positions::<A, A::Narrow, W>(taps, part.x.as_ptr(), &part.window, row.step, y);
+            }
         }
+        y = y.wrapping_add(part.y_plane);
     }
 }
 

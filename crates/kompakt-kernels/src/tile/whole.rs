@@ -8,7 +8,7 @@
     reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
 )]
 
-use super::{Lie, Products, row_of, tile};
+use super::{FOUND, Lie, Products, Row, find, tile};
 use crate::{
     arch::Arch,
     isa::{SubJob, Vector, out_of_line},
@@ -101,9 +101,10 @@ struct Window16<'a, W> {
 pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
     let Products { idx, weights, rows, part, y } = job;
     let job = Window16 { idx, weights, first: rows.start, end: rows.end, part, y: y.as_mut_ptr() };
+    let mut found = [Row::NOTHING; FOUND];
     for lane in (0..WHOLE).step_by(A::Wide::N) {
         // SAFETY: passed on; a vector has sixteen floats.
-        unsafe { window::<A, W>(job, lane) }
+        unsafe { window::<A, W>(job, lane, &mut found) }
     }
 }
 
@@ -112,7 +113,7 @@ pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
 /// # Safety
 /// As [`run`].
 #[inline(always)]
-unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) {
+unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize, found: &mut [Row; FOUND]) {
     let (window, shapes) = (&job.part.window, const { Shapes::of::<A, W>() });
     if window.rows == 1 {
         // Contiguous rows are treated as a single line.
@@ -121,7 +122,7 @@ unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) 
             let [down, across] = piece(shapes, (window.cols - col) / WHOLE);
             let strides = [across * WHOLE; 2];
             // SAFETY: `down * across` vectors from `col` on lie in the window.
-            unsafe { shape::<A, W>([down, across], job, [col + lane; 2], strides) };
+            unsafe { shape::<A, W>([down, across], job, [col + lane; 2], strides, found) };
             col += down * across * WHOLE;
         }
         return;
@@ -139,7 +140,7 @@ unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize) 
             let down = left.div_ceil(left.div_ceil(fit));
             let at = strides.map(|stride| row * stride + col + lane);
             // SAFETY: `row + down` rows and `across` vectors from `col` on lie in the window.
-            unsafe { shape::<A, W>([down, across], job, at, strides) };
+            unsafe { shape::<A, W>([down, across], job, at, strides, found) };
             row += down;
         }
         col += across * WHOLE;
@@ -177,18 +178,19 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
     job: Window16<'_, W>,
     at: [usize; 2],
     strides: [usize; 2],
+    found: &mut [Row; FOUND],
 ) {
     macro_rules! shapes {
-        ($(($($r:literal)*) x $v:literal)*) => {
+        ($tile:expr, $(($($r:literal)*) x $v:literal)*) => {
             match shape {
                 $($(
                     // The condition is `const`, so that no code is generated for tiles that these vectors do
                     // not have. SAFETY: passed on.
                     [$r, $v] if const { Shapes::of::<A, W>().has($r, $v) } => unsafe {
                         match const { $r * $v } {
-                            1 => out_of_line::<A, _>(Rows::<W, $r, $v, 4> { job, at, strides }),
-                            2 | 3 => out_of_line::<A, _>(Rows::<W, $r, $v, 2> { job, at, strides }),
-                            _ => out_of_line::<A, _>(Rows::<W, $r, $v, 1> { job, at, strides }),
+                            1 => out_of_line::<A, _>(Rows::<W, $r, $v, 4>($tile)),
+                            2 | 3 => out_of_line::<A, _>(Rows::<W, $r, $v, 2>($tile)),
+                            _ => out_of_line::<A, _>(Rows::<W, $r, $v, 1>($tile)),
                         }
                     },
                 )*)*
@@ -196,35 +198,49 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
             }
         };
     }
-    shapes!(
-        (1 2 3 4 5 6 7 8 9 10 11 12 13 14) x 1
-        (1 2 3 4 5 6 7 8 9 10 11 12 13 14) x 2
-        (1 2 3 4 5 6 7 8 9) x 3
-        (1 2 3 4 5 6 7) x 4
-    );
+    let mut y = job.y.wrapping_add(at[1]);
+    for first in (job.first..job.end).step_by(FOUND) {
+        let rows = find(job.idx.len(), job.part, first..job.end, found);
+        let tile = Tile { job, rows, y, at: at[0], strides };
+        shapes!(
+            tile,
+            (1 2 3 4 5 6 7 8 9 10 11 12 13 14) x 1
+            (1 2 3 4 5 6 7 8 9 10 11 12 13 14) x 2
+            (1 2 3 4 5 6 7 8 9) x 3
+            (1 2 3 4 5 6 7) x 4
+        );
+        y = y.wrapping_add(FOUND * job.part.y_plane);
+    }
 }
 
-/// One tile, for every row of the matrix: `R` rows of `V` vectors, `U` taps at a time.
-struct Rows<'a, W, const R: usize, const V: usize, const U: usize> {
+/// One tile, for some rows of the matrix.
+#[derive(Clone, Copy)]
+struct Tile<'a, W> {
     job: Window16<'a, W>,
-    /// The tile's offsets in `x` and in a plane of `y`: it is within the window.
-    at: [usize; 2],
+    rows: &'a [Row],
+    /// Where the tile is in the plane of the first of them.
+    y: *mut f32,
+    /// The tile's offset in `x`: it is within the window.
+    at: usize,
     strides: [usize; 2],
 }
+
+/// It has `R` rows of `V` vectors; `U` taps at a time.
+struct Rows<'a, W, const R: usize, const V: usize, const U: usize>(Tile<'a, W>);
 
 impl<W: IndexedWeights, const R: usize, const V: usize, const U: usize> SubJob for Rows<'_, W, R, V, U> {
     #[inline(always)]
     unsafe fn run<A: Arch>(self) {
-        let Self { job, at, strides: [x_stride, y_stride] } = self;
+        let Self(Tile { job, rows, mut y, at, strides: [x_stride, y_stride] }) = self;
         // A copy: stores to `y` cannot alias it, so it stays in registers.
         let part = &{ *job.part };
         // SAFETY: the tile lies in the window, which lies in `x` for every tap and in the plane of every row of `y`.
-        let (x, mut y) = unsafe { (part.x.as_ptr().add(at[0]), job.y.add(at[1])) };
+        let x = unsafe { part.x.as_ptr().add(at) };
         // SAFETY: the features are there.
         let last = unsafe { A::Wide::first(A::Wide::N) };
         let lie = Lie { x_stride, y_stride, step: WHOLE, last };
-        for row in job.first..job.end {
-            if let Some(row) = row_of(job.idx.len(), part, row) {
+        for &row in rows {
+            if !row.is_idle() {
                 let taps = row.taps(job.idx, job.weights, part);
                 // SAFETY: as above.
                 unsafe { tile::<A::Wide, W, R, V, U, false>(taps, x, lie, row.step, y) };
