@@ -190,7 +190,7 @@ fn winograd(isa: Isa) {
         let layer = SparseMatrix::random(1, [outputs, 9 * channels], 0.8, 31).as_values();
         let weights = WindowMatrix::build(WindowForm::Panels, &Arc::new(conv.columns(1.0)), &layer);
         let (mut x, mut y) = (Aligned::default(), Aligned::default());
-        let (x, y) = (x.room(conv.laid_out_len().unwrap()), y.room(outputs * side * side));
+        let (x, y) = (x.room(conv.input_len()), y.room(outputs * side * side));
         let part = ConvRows {
             isa,
             conv: &conv,

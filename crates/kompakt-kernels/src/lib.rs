@@ -52,7 +52,7 @@ pub use conv::{
     expanded::ExpandedDepthwise,
     grid::{self, Grid},
     planes::{self, Planes},
-    rows::ConvRows,
+    rows::{ConvRows, PlaneParts},
     scratch::ConvScratch,
     shape::ConvShape,
 };

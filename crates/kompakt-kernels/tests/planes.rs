@@ -4,8 +4,8 @@
 use arbtest::arbitrary::{Result, Unstructured};
 use kompakt_kernels::{
     Aligned, ConvRows, ConvScratch, ConvShape, Convolution, Depthwise, Epilogue, Grid, Isa, PanelMatrix,
-    PanelScratch, Planes, PlanesAt, PoolWindow, TapLayout, TapMatrix, Window, WindowForm, WindowMatrix,
-    elementwise, grid, pool,
+    PanelScratch, PlaneParts, Planes, PlanesAt, PoolWindow, TapLayout, TapMatrix, Window, WindowForm,
+    WindowMatrix, elementwise, grid, pool,
 };
 use kompakt_testing::{matrix::SparseMatrix, numbers};
 use std::{ops::RangeInclusive, sync::Arc};
@@ -252,9 +252,8 @@ fn by_winograd(
     let [oh, ow] = output;
     let (epilogue, plane) =
         (Epilogue { scale: None, bias: Some(&bias), relu: false, ceiling: Some(CEILING) }, oh * ow);
-    let mut laid_out = vec![f32::NAN; conv.laid_out_len().unwrap()];
-    conv.lay_out(&x, &mut laid_out);
     let split = u.int_in_range(0..=m.n_rows)?;
+    let n_parts = u.int_in_range(2..=4)?;
     let every: Vec<(f64, f64)> =
         (0..m.n_rows * plane).map(|i| expected(&c, &m.values, &x, i / plane, i / ow % oh, i % ow)).collect();
     let size = every.iter().fold(0.0, |most: f64, (_, size)| most.max(*size));
@@ -263,7 +262,18 @@ fn by_winograd(
         for rows in [0..split, split..m.n_rows] {
             let y = &mut y[rows.start * plane..rows.end * plane];
             let part = ConvRows { isa, conv: &conv, weights: &weights, first: 0, rows, epilogue };
-            part.run(&laid_out, 0, &mut scratch, y);
+            part.run(&x, 0, &mut scratch, y);
+        }
+        if let Some(part_rows) = conv.part_rows(n_parts) {
+            let rows = 0..m.n_rows;
+            let part = ConvRows { isa, conv: &conv, weights: &weights, first: 0, rows, epilogue };
+            let mut z = vec![f32::NAN; y.len()];
+            for top in (0..oh).step_by(part_rows) {
+                let output = top..oh.min(top + part_rows);
+                let mut parts = Parts { y: &mut z, plane, span: output.start * ow..output.end * ow };
+                part.run_part(&x, output, &mut scratch, &mut parts);
+            }
+            assert_eq!(y, z, "{isa} {:?} in parts of {part_rows} rows", c.planes);
         }
         for (i, (&found, (sum, _))) in y.iter().zip(&every).enumerate() {
             let bias = f64::from(bias[i / plane]);
@@ -273,6 +283,19 @@ fn by_winograd(
         }
     }
     Ok(())
+}
+
+/// The same part of planes that lie one after another.
+struct Parts<'a> {
+    y: &'a mut [f32],
+    plane: usize,
+    span: std::ops::Range<usize>,
+}
+
+impl PlaneParts for Parts<'_> {
+    fn part(&mut self, row: usize) -> &mut [f32] {
+        &mut self.y[row * self.plane..][self.span.clone()]
+    }
 }
 
 /// Sequences are planes of one element's width, or of one element's height: both run alike.

@@ -20,7 +20,7 @@ mod workers;
 pub(crate) use cpu::Cpu;
 pub use executor::{Executor, StepTime};
 pub(crate) use in_place::ChannelNumbers;
-pub(crate) use threads::{RowLayout, Threads};
+pub(crate) use threads::{RowLayout, RowsMut, Threads};
 #[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
 pub use workers::WORKERS;
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]

@@ -18,9 +18,13 @@ use crate::{
     weights::{KeptSource, RowScratch, ScaleAndBias, StoredWeights},
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+pub(crate) use convolution::Added;
 pub(crate) use form::Form;
 use from_file::FromFile;
 use kompakt_kernels::{ColumnScratch, ConvScratch, Epilogue, Isa, LaneMatrix, WindowMatrix};
+
+/// Products that are worth waking a thread.
+const WORTH: usize = 1 << 17;
 
 /// A layer that is ready to run.
 #[derive(Debug)]
@@ -156,7 +160,6 @@ impl<'m> PreparedLayer<'m> {
     /// Rows per chunk: the rows unpacked together if they come from the file; else all of them for one
     /// thread, and for several at least `least` and enough work to be worth waking a thread.
     fn chunk(&self, threads: &Threads, least: usize, positions: usize) -> usize {
-        const WORTH: usize = 1 << 17;
         if let Some(weights) = self.weights.as_ref().filter(|_| RUNS_FROM_FILE) {
             return weights.rows_at_once();
         }

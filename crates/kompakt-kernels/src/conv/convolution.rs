@@ -6,7 +6,7 @@
 //! | planes as they are | each output channel reads one input channel: [`Depthwise`] | in place |
 //! | padded, and split by phases of the stride: [`Planes`] | where that costs less than the next | in place |
 //! | tile by tile: [`Grid`] | all others | tile by tile |
-//! | tiles transformed: [`Winograd`] | kernels 3 x 3 whose weights are in panels, where that costs less | tile by tile |
+//! | tiles padded and transformed: [`Winograd`] | kernels 3 x 3 whose weights are in panels, where that costs less | tile by tile |
 //!
 //! The weights are a [`WindowMatrix`](crate::WindowMatrix) over [`columns`](Convolution::columns); some of its rows are run
 //! by [`ConvRows`](super::rows::ConvRows). The input layout is the best for weights in the form of
@@ -131,6 +131,11 @@ impl Convolution {
         self.shape.output[0] * self.shape.output[1]
     }
 
+    /// Height and width of the output.
+    pub fn output_size(&self) -> [usize; 2] {
+        self.shape.output
+    }
+
     /// Floats of an image's input as [`lay_out`](Self::lay_out) leaves it; `None` if it is used unchanged.
     pub fn laid_out_len(&self) -> Option<usize> {
         self.laid_out().map(Planes::len)
@@ -149,7 +154,6 @@ impl Convolution {
     fn laid_out(&self) -> Option<&Planes> {
         match &self.input {
             Input::Planes(planes) if !planes.is_identity() => Some(planes),
-            Input::Winograd(method) => Some(&method.planes),
             _ => None,
         }
     }
@@ -203,6 +207,15 @@ impl Convolution {
         }
     }
 
+    /// Rows of the output in each of at most `n` parts, where it is better divided by them than by channels; they are run by
+    /// [`ConvRows::run_part`](super::rows::ConvRows::run_part).
+    pub fn part_rows(&self, n: usize) -> Option<usize> {
+        match self.input {
+            Input::Winograd(method) => method.part_rows(n, self.shape.outputs),
+            _ => None,
+        }
+    }
+
     /// Floats of the input as it is laid out in the scratch, and of sums.
     pub(super) fn scratch_floats(&self, feeds_depthwise: bool, n_rows: usize) -> [usize; 2] {
         match self.input {
@@ -213,7 +226,9 @@ impl Convolution {
                 let rows = rows_of(if feeds_depthwise { HIDDEN } else { SUMS }, pitch);
                 [input, if feeds_depthwise || is_copied { rows * pitch } else { 0 }]
             }
-            Input::Winograd(method) => [method.input_floats(), method.part_floats(n_rows)],
+            Input::Winograd(method) => {
+                [method.input_floats(), method.part_floats(n_rows) + method.channel_floats()]
+            }
             Input::Planes(_) | Input::Depthwise(_) => [0; 2],
         }
     }

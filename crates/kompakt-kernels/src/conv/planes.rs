@@ -108,20 +108,23 @@ impl Planes {
         assert!(x.len() >= self.channels * h * w && out.len() >= self.len(), "a plane is too short");
         for (x, out) in x.chunks_exact(h * w).zip(out.chunks_exact_mut(channel_len)).take(self.channels) {
             if self.stride == [1, 1] {
-                self.fill_padded(x, out);
+                self.fill_rows(x, 0, out);
             } else {
                 self.fill_phases(x, out);
             }
         }
     }
 
-    fn fill_padded(&self, x: &[f32], out: &mut [f32]) {
+    /// Lays out rows of one channel, padding included, from the one numbered `first` on, as many as `out` has; with a stride of
+    /// one.
+    // Not inlined: each transform of Winograd's method would have a copy.
+    #[inline(never)]
+    pub(super) fn fill_rows(&self, x: &[f32], first: usize, out: &mut [f32]) {
         let ([_, w], [top, left], right) = (self.size, self.before, self.after[1]);
-        let width = self.row_stride();
-        let (above, rest) = out.split_at_mut(top * width);
+        let (above, rest) = out.split_at_mut(out.len().min(top.saturating_sub(first) * self.row_stride()));
         above.fill(0.0);
-        let mut rows = rest.chunks_exact_mut(width);
-        for (x, out) in x.chunks_exact(w).zip(rows.by_ref()) {
+        let mut rows = rest.chunks_exact_mut(self.row_stride());
+        for (x, out) in x.chunks_exact(w).skip(first.saturating_sub(top)).zip(rows.by_ref()) {
             // The rest, up to the next row, is never read.
             let out = &mut out[..left + w + right];
             zero_ends(out, left, right);

@@ -13,6 +13,12 @@ use core::ops::Range;
 /// Floats of `x` spanned by a band of a convolution's rows: half of an L2 cache.
 const BAND_FLOATS: usize = 1 << 17;
 
+/// Parts of planes that are written: some rows of the output of several channels.
+pub trait PlaneParts {
+    /// The part of channel `row`, counted from the first that is written.
+    fn part(&mut self, row: usize) -> &mut [f32];
+}
+
 /// Some rows of a [`Convolution`]: output channels, counted over all groups.
 #[derive(Debug, Clone)]
 pub struct ConvRows<'a> {
@@ -42,7 +48,10 @@ impl ConvRows<'_> {
             Input::Planes(planes) => self.planes(x, planes.row_stride(), scratch, y),
             Input::Depthwise(depthwise) => self.depthwise(depthwise, x, y),
             Input::Grid(grid) => self.grid(grid, x, image, scratch, y),
-            Input::Winograd(method) => self.winograd(method, x, image, scratch, y),
+            Input::Winograd(method) => {
+                let mut y = WholePlanes { y, plane: self.conv.plane() };
+                self.winograd(method, x, image, 0..self.conv.shape.output[0], scratch, &mut y);
+            }
         }
     }
 
@@ -154,20 +163,53 @@ impl ConvRows<'_> {
         }
     }
 
-    /// One image by Winograd's method.
-    fn winograd(&self, method: &Winograd, x: &[f32], image: usize, scratch: &mut ConvScratch, y: &mut [f32]) {
+    /// Runs them for some rows of one image's output, a part as [`Convolution::part_rows`] says.
+    ///
+    /// Shapes: as [`run`](Self::run), but `y` has that part of each plane.
+    /// Panics: as `run`, and if the output has no such rows, or is not divided so.
+    pub fn run_part(
+        &self,
+        x: &[f32],
+        output: Range<usize>,
+        scratch: &mut ConvScratch,
+        y: &mut dyn PlaneParts,
+    ) {
+        let Input::Winograd(method) = &self.conv.input else {
+            panic!("an output that is not divided by rows")
+        };
+        assert!(
+            output.start.is_multiple_of(2) && output.end <= self.conv.shape.output[0],
+            "rows of the output"
+        );
+        // Another part's transformed input is not this one's.
+        scratch.forget();
+        self.winograd(method, x, 0, output, scratch, y);
+        scratch.forget();
+    }
+
+    /// One image by Winograd's method, and some rows of the output.
+    fn winograd(
+        &self,
+        method: &Winograd,
+        x: &[f32],
+        image: usize,
+        output: Range<usize>,
+        scratch: &mut ConvScratch,
+        y: &mut dyn PlaneParts,
+    ) {
         let WindowMatrix::Panels(m) = self.weights else { panic!("Winograd's method with taps") };
-        let (plane, group_len) = (self.conv.plane(), x.len() / self.conv.groups);
+        let group_len = x.len() / self.conv.groups;
         let (lens, epilogue) =
             (self.conv.scratch_floats(false, self.rows.len()), self.epilogue.from_row(self.first));
         for (group, rows) in self.groups() {
             let Tile { input, sums, is_laid_out, panels, .. } = scratch.tile([image, group, 0], lens);
+            let (part, channel) = sums.split_at_mut(sums.len() - method.channel_floats());
             let x = &x[group * group_len..(group + 1) * group_len];
-            let y = &mut y[(rows.start - self.rows.start) * plane..(rows.end - self.rows.start) * plane];
+            let first_part = rows.start - self.rows.start;
             let rows = rows.start - self.first..rows.end - self.first;
             let is_transformed = is_laid_out && !method.has_bands();
-            let memory = Memory { v: input, is_transformed, part: sums, panels };
-            method.run(self.isa, m, rows, x, memory, epilogue, y);
+            let memory = Memory { v: input, is_transformed, channel, part, panels };
+            method.run(self.isa, m, rows, output.clone(), x, memory, epilogue, y, first_part);
         }
     }
 
@@ -186,5 +228,17 @@ impl ConvRows<'_> {
         let rows = rows.start - self.first..rows.end - self.first;
         let epilogue = self.epilogue.from_row(self.first);
         self.weights.apply(self.isa, rows, x, scale, window, epilogue, y, plane, scratch);
+    }
+}
+
+/// Whole planes, one after another.
+struct WholePlanes<'a> {
+    y: &'a mut [f32],
+    plane: usize,
+}
+
+impl PlaneParts for WholePlanes<'_> {
+    fn part(&mut self, row: usize) -> &mut [f32] {
+        &mut self.y[row * self.plane..(row + 1) * self.plane]
     }
 }

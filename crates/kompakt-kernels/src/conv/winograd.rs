@@ -10,8 +10,8 @@
 //! y    = At M A         of each output channel and tile     2 x 2               adds, then the epilogue
 //! ```
 //!
-//! The input is stored padded in [`Planes`]; even and odd columns are separated in registers, so that a vector has one column
-//! of neighbouring tiles; where a row of tiles is no multiple of a vector, the last one starts earlier, and some tiles are
+//! A channel of the input is padded before it is transformed; even and odd columns are separated in registers, so that a vector
+//! has one column of neighbouring tiles; where a row of tiles is no multiple of a vector, the last one starts earlier, and some tiles are
 //! computed twice. Kernels of four rows and four channels are transformed together.
 //!
 //! What is multiplied stays in cache: some rows with some channels at a time, whose sums so far are in `M`; and where kernels
@@ -28,6 +28,7 @@
 use super::{
     grid::LANES,
     planes::{Planes, copy},
+    rows::PlaneParts,
     shape::ConvShape,
 };
 use crate::{
@@ -59,7 +60,8 @@ const MAX_INPUT: usize = 1 << 20;
 /// See the [module page](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Winograd {
-    pub(super) planes: Planes,
+    /// How a channel is padded.
+    planes: Planes,
     /// Of a group.
     channels: usize,
     output: [usize; 2],
@@ -75,6 +77,8 @@ pub(super) struct Memory<'a> {
     pub(super) v: &'a mut [f32],
     /// Whether `v` has it already, all rows of tiles being one band.
     pub(super) is_transformed: bool,
+    /// A padded channel: [`Winograd::channel_floats`].
+    pub(super) channel: &'a mut [f32],
     /// [`Winograd::part_floats`].
     pub(super) part: &'a mut [f32],
     pub(super) panels: &'a mut PanelScratch,
@@ -138,6 +142,19 @@ impl Winograd {
         NUMBERS * self.number_len()
     }
 
+    /// Floats of a padded channel, of a band.
+    pub(super) fn channel_floats(&self) -> usize {
+        (2 * self.band + 2) * self.planes.row_stride()
+    }
+
+    /// Rows of the output in each of at most `n` parts, if it is better divided so than by channels: kernels are then
+    /// transformed in each part, otherwise the input is.
+    pub(super) fn part_rows(&self, n: usize, outputs: usize) -> Option<usize> {
+        let tile_rows = self.tiles[0].div_ceil(n.max(1));
+        let is_whole = (tile_rows * self.tiles[1]).is_multiple_of(LANES) || self.tiles[1] >= LANES;
+        (outputs <= self.n_tiles() && is_whole && tile_rows < self.tiles[0]).then_some(2 * tile_rows)
+    }
+
     /// Scratch floats for some rows, of one group or several.
     pub(super) fn part_floats(&self, n_rows: usize) -> usize {
         let n_rows = self.rows_at_most(n_rows);
@@ -167,24 +184,27 @@ impl Winograd {
         n_groups.div_ceil(n_groups.div_ceil(self.rows_at_most(n_rows) / GROUP)) * GROUP
     }
 
-    /// Some rows of one group for one image.
+    /// Some rows of one group for one image, and some rows of the output.
     ///
-    /// Shapes: `x` as [`Planes`] leave the channels; `y` one plane for each of `rows`, which are rows of `m` and of the
-    /// epilogue.
+    /// Shapes: `x` `[channels, h, w]` of the group; `output` a part of the rows, from an even one on to an even one or the end;
+    /// `y` that part of the plane for each of `rows`, the first of which is number `first_part`; they are rows of `m` and of
+    /// the epilogue.
     #[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
     pub(super) fn run(
         &self,
         isa: Isa,
         m: &PanelMatrix,
         rows: Range<usize>,
+        output: Range<usize>,
         x: &[f32],
         memory: Memory<'_>,
         epilogue: Epilogue<'_>,
-        y: &mut [f32],
+        y: &mut dyn PlaneParts,
+        first_part: usize,
     ) {
-        let plane = self.output[0] * self.output[1];
         let (at_once, block) = (self.rows_at_once(rows.len()), self.channels_at_once());
-        let Memory { v, mut is_transformed, part, panels } = memory;
+        let Memory { v, mut is_transformed, channel: padded, part, panels } = memory;
+        let all = output.start / 2..output.end.div_ceil(2);
         let mut first = rows.start;
         while first < rows.end {
             // From the group of the first row on.
@@ -193,16 +213,16 @@ impl Winograd {
             let groups = start / GROUP..end.div_ceil(GROUP);
             let u_apart = odd_lines(groups.len() * GROUP * block);
             let (u, products) = part.split_at_mut(NUMBERS * u_apart);
-            for top in (0..self.tiles[0]).step_by(self.band) {
-                let tile_rows = top..self.tiles[0].min(top + self.band);
+            for top in all.clone().step_by(self.band) {
+                let tile_rows = top..all.end.min(top + self.band);
                 if !is_transformed {
-                    run(isa, Transform { method: self, tile_rows: tile_rows.clone(), x, v });
+                    run(isa, Transform { method: self, tile_rows: tile_rows.clone(), x, padded, v });
                     is_transformed = !self.has_bands();
                 }
                 for channel in (0..self.channels).step_by(block) {
                     let channels = channel..self.channels.min(channel + block);
                     // All channels of a part are one block where there are several bands.
-                    if top == 0 {
+                    if top == all.start {
                         self.kernels(isa, m, groups.clone(), channels.clone(), panels, u_apart, u);
                     }
                     let (u, rows) = ((&*u, u_apart), first - start..end - start);
@@ -210,7 +230,9 @@ impl Winograd {
                 }
                 for row in first..end {
                     let from = &products[(row - start) * self.pitch()..];
-                    let y = &mut y[(row - rows.start) * plane..][..plane];
+                    // From the first row of the band on.
+                    let y = &mut y.part(first_part + row - rows.start)
+                        [(2 * top - output.start) * self.output[1]..];
                     let (apart, epilogue) = (self.apart(groups.len() * GROUP), epilogue.row(row));
                     let tile_rows = tile_rows.clone();
                     run(isa, Finish { method: self, tile_rows, products: from, apart, epilogue, y });
@@ -281,11 +303,13 @@ fn odd_lines(floats: usize) -> usize {
     (floats.div_ceil(LANES) | 1) * LANES
 }
 
-/// The transform of a band of a group's input: `x` as [`Planes`] leave its channels, `v` `[16, channels, pitch]`.
+/// The transform of a band of a group's input: `x` `[channels, h, w]`, `v` `[16, channels, pitch]`.
 struct Transform<'a> {
     method: &'a Winograd,
     tile_rows: Range<usize>,
     x: &'a [f32],
+    /// A padded channel.
+    padded: &'a mut [f32],
     v: &'a mut [f32],
 }
 
@@ -320,23 +344,22 @@ impl Transform<'_> {
     /// The features of `L`.
     #[inline(always)]
     unsafe fn tiles<L: Vector>(self) {
-        let Self { method, tile_rows, x, v } = self;
+        let Self { method, tile_rows, x, padded, v } = self;
         let Winograd { planes, channels, tiles: [_, across], .. } = *method;
-        let (pitch, len, row) = (method.pitch(), planes.channel_len(), planes.row_stride());
-        assert!(
-            2 * across + 2 <= row && (2 * tile_rows.end + 2) * row <= len && x.len() >= channels * len,
-            "x is too short"
-        );
+        let (pitch, [h, w], row) = (method.pitch(), planes.size, planes.row_stride());
+        let padded = &mut padded[..(2 * tile_rows.len() + 2) * row];
+        assert!(2 * across + 2 <= row && x.len() >= channels * h * w, "x is too short");
         assert!(tile_rows.len() <= method.band && v.len() >= method.input_floats(), "v is too short");
         assert!(across >= L::N, "tiles and vectors");
         let number = method.number_len();
         for channel in 0..channels {
+            planes.fill_rows(&x[channel * h * w..(channel + 1) * h * w], 2 * tile_rows.start, padded);
             for tx in (0..across).step_by(L::N) {
                 let tx = tx.min(across - L::N);
-                // SAFETY: a tile of `N` reads two columns more than twice as many in four rows of the channel, the last of
-                // which was compared; the same tiles of number 15 of the last channel end in `v`.
+                // SAFETY: a tile of `N` reads two columns more than twice as many, which a row has, in four rows of the padded
+                // channel, which has two more than twice as many; the same tiles of number 15 of the last channel end in `v`.
                 unsafe {
-                    let x = x.as_ptr().add(channel * len + 2 * tile_rows.start * row + 2 * tx);
+                    let x = padded.as_ptr().add(2 * tx);
                     let to = v.as_mut_ptr().add(channel * pitch + tx);
                     let mut above = [columns::<L>(x), columns::<L>(x.add(row))];
                     for ty in 0..tile_rows.len() {
@@ -461,7 +484,7 @@ unsafe fn of_three<L: Vector>(a: L, b: L, c: L) -> [L; 4] {
     }
 }
 
-/// The output of one channel in a band: number `k` of its products is `apart` after the one before.
+/// The output of one channel in a band, `y` from its first row on: number `k` of its products is `apart` after the one before.
 struct Finish<'a> {
     method: &'a Winograd,
     tile_rows: Range<usize>,
@@ -505,8 +528,9 @@ impl Finish<'_> {
         let Winograd { output: [oh, ow], tiles: [_, across], .. } = *method;
         let n_tiles = tile_rows.len() * across;
         assert!((NUMBERS - 1) * apart + n_tiles <= products.len(), "products are too short");
-        assert!(across >= L::N && y.len() >= oh * ow, "tiles and vectors");
-        for ty in tile_rows.clone() {
+        assert!(across >= L::N, "tiles and vectors");
+        let n_rows = oh - 2 * tile_rows.start;
+        for ty in 0..tile_rows.len() {
             for tx in (0..across).step_by(L::N) {
                 let tx = tx.min(across - L::N);
                 let (oy, ox) = (2 * ty, 2 * tx);
@@ -514,7 +538,7 @@ impl Finish<'_> {
                 // vectors in `pair`.
                 unsafe {
                     let epilogue = VectorEpilogue::<L>::new(epilogue);
-                    let from = products.as_ptr().add((ty - tile_rows.start) * across + tx);
+                    let from = products.as_ptr().add(ty * across + tx);
                     let mut rows = [[L::splat(0.0); 4]; 2];
                     for j in 0..4 {
                         let (a, b) = (L::load(from.add(j * apart)), L::load(from.add((4 + j) * apart)));
@@ -527,7 +551,7 @@ impl Finish<'_> {
                         let [a, b, c, d] = rows[r];
                         let (even, odd) = (a.add(b).add(c), difference(difference(b, c), d));
                         let [low, high] = L::interleave(epilogue.apply(even), epilogue.apply(odd));
-                        if oy + r >= oh || ox >= ow {
+                        if oy + r >= n_rows || ox >= ow {
                             continue;
                         }
                         let to = &mut y[(oy + r) * ow + ox..(oy + r + 1) * ow];

@@ -5,8 +5,8 @@ use super::{
     threads::Threads,
 };
 use crate::{
-    layer::{PreparedLayer, Scratch},
-    schedule::{BufferId, Layout, Schedule, Segment, Step, StepKind},
+    layer::{Added, PreparedLayer, Scratch},
+    schedule::{BufferId, Combine, Layout, Schedule, Segment, Step, StepKind},
     weights::Table,
 };
 use alloc::{sync::Arc, vec::Vec};
@@ -49,6 +49,18 @@ impl Run<'_, '_, '_> {
     fn steps(&mut self, segment: &Segment, times: Option<&mut [Duration]>) {
         let steps = &self.schedule.steps[segment.steps.clone()];
         match times {
+            None if self.threads.len() > 1 => {
+                let mut left = steps.iter().peekable();
+                while let Some(step) = left.next() {
+                    match (&step.kind, left.peek().and_then(|next| added_to(step, next))) {
+                        (StepKind::Convolution { layer, conv }, Some(added)) => {
+                            left.next();
+                            self.convolution(step, *layer, conv, Some(added));
+                        }
+                        _ => self.step(step),
+                    }
+                }
+            }
             None => steps.iter().for_each(|step| self.step(step)),
             Some(times) => {
                 for (step, time) in steps.iter().zip(&mut times[segment.steps.clone()]) {
@@ -70,7 +82,7 @@ impl Run<'_, '_, '_> {
                 let (x, y) = self.values.pair(step.reads[0], step.writes, n);
                 self.layers[layer].vectors(isa, self.threads, self.scratch, x, y, n * vectors);
             }
-            StepKind::Convolution { layer, conv } => self.convolution(step, *layer, conv),
+            StepKind::Convolution { layer, conv } => self.convolution(step, *layer, conv, None),
             StepKind::ExpandedDepthwise { expand, layer, convs } => {
                 let (x, y) = self.values.pair(step.reads[0], step.writes, n);
                 let (expand, layer) = (&self.layers[*expand], &self.layers[*layer]);
@@ -126,7 +138,14 @@ impl Run<'_, '_, '_> {
         bytes
     }
 
-    fn convolution(&mut self, step: &Step, layer: usize, conv: &Convolution) {
+    /// A convolution, and the sum of its output and another buffer, perhaps with a ReLU, where that comes next.
+    fn convolution(
+        &mut self,
+        step: &Step,
+        layer: usize,
+        conv: &Convolution,
+        added: Option<(BufferId, bool)>,
+    ) {
         let n = self.n;
         let mut from = self.input(step, layer);
         if let (Some(scratch), Some(len)) = (step.scratch, conv.laid_out_len()) {
@@ -136,8 +155,10 @@ impl Run<'_, '_, '_> {
             }
             from = scratch;
         }
-        let (x, y) = self.values.pair(from, step.writes, n);
-        self.layers[layer].conv(self.isa, self.threads, self.scratch, conv, x, y, n);
+        let reads = [from, added.map_or(from, |(buffer, _)| buffer)];
+        let ([x, term, _], y) = self.values.many(&reads, step.writes, n);
+        let added = added.map(|(_, relu)| Added { term, relu });
+        self.layers[layer].conv(self.isa, self.threads, self.scratch, conv, x, added, y, n);
     }
 
     fn concat(&mut self, step: &Step, lengths: &[usize], n_blocks: usize, layout: Layout) {
@@ -148,6 +169,18 @@ impl Run<'_, '_, '_> {
             put_side_by_side(x, len, before, total, y, layout, self.n * n_blocks);
             before += len;
         }
+    }
+}
+
+/// The buffer that the next step adds to what a step writes, and whether with a ReLU.
+fn added_to(step: &Step, next: &Step) -> Option<(BufferId, bool)> {
+    match next.kind {
+        StepKind::Combine(Combine::Add { relu })
+            if next.writes == step.writes && next.reads[0] != step.writes =>
+        {
+            Some((next.reads[0], relu))
+        }
+        _ => None,
     }
 }
 
