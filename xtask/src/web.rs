@@ -158,7 +158,9 @@ pub(crate) fn optimiser(cross: &Cross) -> Command {
     let mut optimiser = Command::new(cross.tool("wasm-opt"));
     // The stack lies lowest and grows towards 0, so nothing is in the first 1,024 bytes unless it is about to run over. That lets
     // constants be folded into the addresses of loads and stores: 0.7 % of the bytes.
-    optimiser.args(["-Oz", "--low-memory-unused", "--strip-producers"]).args(FEATURES);
+    optimiser
+        .args(["-Oz", "--low-memory-unused", "--optimize-added-constants", "--strip-producers"])
+        .args(FEATURES);
     optimiser
 }
 

@@ -123,6 +123,8 @@ struct Step {
 /// What is to be done for a row.
 #[derive(Debug, Clone, Copy)]
 struct Row {
+    /// Where its plane of the output begins, from the first row's.
+    y: usize,
     /// The first of its entries.
     first: usize,
     /// Their number.
@@ -133,37 +135,40 @@ struct Row {
 /// Rows that are found together.
 const FOUND: usize = 32;
 
-/// What is to be done for the first of the rows of a matrix of `n_entries`, at most as many as there is room for.
+/// What is to be done for the first of some rows of a matrix, at most as many as there is room for; rows whose sums so far stay
+/// what they are are left out.
 // Not inlined: each shape of a tile would have a copy. Several rows together: a call for each would take a tenth of the time.
 #[inline(never)]
-fn find<'f>(n_entries: usize, part: &Part<'_>, rows: Range<usize>, to: &'f mut [Row]) -> &'f [Row] {
-    let n = rows.len().min(to.len());
-    for (row, to) in rows.zip(&mut *to) {
+fn find<'f>(idx: &[u16], part: &Part<'_>, rows: Range<usize>, to: &'f mut [Row]) -> &'f [Row] {
+    let step = Step { carry: part.carry, is_last: part.epilogue.is_some(), epilogue: RowEpilogue::NONE };
+    let mut n = 0;
+    for (at, row) in rows.enumerate().take(to.len()) {
         let taps = part.taps(row);
-        assert!(taps.end <= n_entries);
-        let step = Step { carry: part.carry, is_last: part.epilogue.is_some(), epilogue: part.epilogue(row) };
-        *to = Row { first: taps.start, n: taps.len(), step };
+        debug_assert!(idx[taps.clone()].iter().all(|&i| {
+            usize::from(i) * part.scale + part.window.reach(part.window.x_stride) <= part.x.len()
+        }));
+        assert!(taps.end <= idx.len());
+        if !taps.is_empty() || !step.carry || step.is_last {
+            let step = Step { epilogue: part.epilogue(row), ..step };
+            to[n] = Row { y: at * part.y_plane, first: taps.start, n: taps.len(), step };
+            n += 1;
+        }
     }
     &to[..n]
 }
 
 impl Row {
-    const NOTHING: Self =
-        Self { first: 0, n: 0, step: Step { carry: true, is_last: false, epilogue: RowEpilogue::NONE } };
-
-    /// Whether the sums so far stay what they are.
-    #[inline(always)]
-    fn is_idle(&self) -> bool {
-        self.n == 0 && self.step.carry && !self.step.is_last
-    }
+    const NOTHING: Self = Self {
+        y: 0,
+        first: 0,
+        n: 0,
+        step: Step { carry: true, is_last: false, epilogue: RowEpilogue::NONE },
+    };
 
     /// Its taps.
     #[inline(always)]
-    fn taps<'a, W: IndexedWeights>(&self, idx: &'a [u16], weights: W, part: &Part<'_>) -> Taps<'a, W> {
-        debug_assert!(idx[self.first..self.first + self.n].iter().all(|&i| {
-            usize::from(i) * part.scale + part.window.reach(part.window.x_stride) <= part.x.len()
-        }));
-        Taps { idx, weights, first: self.first, n: self.n, scale: part.scale }
+    fn taps<'a, W: IndexedWeights>(&self, idx: &'a [u16], weights: W, scale: usize) -> Taps<'a, W> {
+        Taps { idx, weights, first: self.first, n: self.n, scale }
     }
 }
 

@@ -20,11 +20,8 @@ pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
     let Products { idx, weights, rows, part, y } = job;
     let mut y = y.as_mut_ptr();
     for row in rows {
-        let mut found = [Row::NOTHING];
-        find(idx.len(), part, row..row + 1, &mut found);
-        let [row] = found;
-        if !row.is_idle() {
-            let taps = row.taps(idx, weights, part);
+        for row in find(idx, part, row..row + 1, &mut [Row::NOTHING]) {
+            let taps = row.taps(idx, weights, part.scale);
             // SAFETY: the row's window lies in y, those of its taps in x, as the caller vouches.
             unsafe {
                 positions::<A, A::Narrow, W>(taps, part.x.as_ptr(), &part.window, row.step, y);

@@ -56,7 +56,7 @@ impl Shapes {
             (false, _) => {
                 Self { sums, single: if sums < MAX_DOWN { sums } else { MAX_DOWN }, across: MAX_ACROSS }
             }
-            (true, true) => Self { sums, single: 8, across: 4 },
+            (true, true) => Self { sums, single: 6, across: 3 },
             (true, false) => Self { sums, single: 3, across: 2 },
         }
     }
@@ -198,10 +198,19 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
             }
         };
     }
+    let Window16 { idx, weights, part, .. } = job;
     let mut y = job.y.wrapping_add(at[1]);
     for first in (job.first..job.end).step_by(FOUND) {
-        let rows = find(job.idx.len(), job.part, first..job.end, found);
-        let tile = Tile { job, rows, y, at: at[0], strides };
+        let rows = find(idx, part, first..job.end, found);
+        let tile = Tile {
+            idx,
+            weights,
+            scale: part.scale,
+            rows,
+            x: part.x.as_ptr().wrapping_add(at[0]),
+            y,
+            strides,
+        };
         shapes!(
             tile,
             (1 2 3 4 5 6 7 8 9 10 11 12 13 14) x 1
@@ -209,19 +218,21 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
             (1 2 3 4 5 6 7 8 9) x 3
             (1 2 3 4 5 6 7) x 4
         );
-        y = y.wrapping_add(FOUND * job.part.y_plane);
+        y = y.wrapping_add(FOUND * part.y_plane);
     }
 }
 
 /// One tile, for some rows of the matrix.
 #[derive(Clone, Copy)]
 struct Tile<'a, W> {
-    job: Window16<'a, W>,
+    idx: &'a [u16],
+    weights: W,
+    scale: usize,
     rows: &'a [Row],
-    /// Where the tile is in the plane of the first of them.
+    /// Where the tile is in `x`.
+    x: *const f32,
+    /// Where it is in the plane of the first of the rows that were looked at.
     y: *mut f32,
-    /// The tile's offset in `x`: it is within the window.
-    at: usize,
     strides: [usize; 2],
 }
 
@@ -231,21 +242,14 @@ struct Rows<'a, W, const R: usize, const V: usize, const U: usize>(Tile<'a, W>);
 impl<W: IndexedWeights, const R: usize, const V: usize, const U: usize> SubJob for Rows<'_, W, R, V, U> {
     #[inline(always)]
     unsafe fn run<A: Arch>(self) {
-        let Self(Tile { job, rows, mut y, at, strides: [x_stride, y_stride] }) = self;
-        // A copy: stores to `y` cannot alias it, so it stays in registers.
-        let part = &{ *job.part };
-        // SAFETY: the tile lies in the window, which lies in `x` for every tap and in the plane of every row of `y`.
-        let x = unsafe { part.x.as_ptr().add(at) };
+        let Self(Tile { idx, weights, scale, rows, x, y, strides: [x_stride, y_stride] }) = self;
         // SAFETY: the features are there.
         let last = unsafe { A::Wide::first(A::Wide::N) };
         let lie = Lie { x_stride, y_stride, step: WHOLE, last };
-        for &row in rows {
-            if !row.is_idle() {
-                let taps = row.taps(job.idx, job.weights, part);
-                // SAFETY: as above.
-                unsafe { tile::<A::Wide, W, R, V, U, false>(taps, x, lie, row.step, y) };
-            }
-            y = y.wrapping_add(part.y_plane);
+        for row in rows {
+            let taps = row.taps(idx, weights, scale);
+            // SAFETY: the tile lies in the window, which lies in `x` for every tap and in the plane of every row of `y`.
+            unsafe { tile::<A::Wide, W, R, V, U, false>(taps, x, lie, row.step, y.wrapping_add(row.y)) };
         }
     }
 }
