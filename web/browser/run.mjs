@@ -99,10 +99,11 @@ async function theThreads() {
     const { tab, close } = await visit({}, at);
     const warnings = [];
     tab.on("console", (message) => message.type() === "warning" && warnings.push(message.text()));
-    const workers = () => tab.workers().length;
+    // The package's; a terminated one that had one of its own stays in the list.
+    const workers = () => tab.workers().map((worker) => worker.url()).filter((url) => !url.endsWith("/browser/worker.js"));
     const ended = async () => {
-      for (let i = 0; i < 1000 && workers() > 0; i++) await tab.waitForTimeout(10);
-      assert.deepEqual(tab.workers().map((worker) => worker.url()), []);
+      for (let i = 0; i < 1000 && workers().length > 0; i++) await tab.waitForTimeout(10);
+      assert.deepEqual(workers(), []);
     };
     await tab.evaluate(() => Object.defineProperty(navigator, "hardwareConcurrency", { value: 4 }));
     found.push(await tab.evaluate(async (networks) => {
