@@ -20,6 +20,9 @@ use core::fmt;
 pub struct Isa {
     /// Only detection makes any but `Scalar`.
     level: Level,
+    /// Whether instructions that add up products of bytes are left alone.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    without_dot: bool,
 }
 
 macro_rules! instruction_sets {
@@ -37,7 +40,7 @@ macro_rules! instruction_sets {
             pub fn available() -> impl Iterator<Item = Self> {
                 [$(
                     $(#[cfg($cfg)])?
-                    ($detected).then_some(Self { level: Level::$level }),
+                    ($detected).then_some(Self { level: Level::$level, ..Self::SCALAR }),
                 )*].into_iter().flatten()
             }
 
@@ -101,7 +104,11 @@ fn has_avx2() -> bool {
 
 impl Isa {
     /// Plain Rust, on all machines.
-    pub const SCALAR: Self = Self { level: Level::Scalar };
+    pub const SCALAR: Self = Self {
+        level: Level::Scalar,
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        without_dot: false,
+    };
 
     /// The fastest that the machine supports.
     pub fn best() -> Self {
@@ -145,6 +152,10 @@ impl Isa {
     /// Whether there are instructions that multiply bytes and add up four products each, in addition to those of its
     /// level: AVX-VNNI, AVX-512 VNNI, the dot product of Arm.
     pub fn has_dot(self) -> bool {
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        if self.without_dot {
+            return false;
+        }
         match self.level {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => has!("avxvnni"),
@@ -153,6 +164,17 @@ impl Isa {
             #[cfg(target_arch = "aarch64")]
             Level::Neon => has!("dotprod"),
             _ => false,
+        }
+    }
+}
+
+impl Isa {
+    /// The same on a machine without [those instructions](Self::has_dot): to test and measure what such a machine runs.
+    pub fn without_dot(self) -> Self {
+        Self {
+            #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+            without_dot: true,
+            ..self
         }
     }
 }
