@@ -50,7 +50,7 @@ pub(crate) fn run_integers<J: Job>(isa: Isa, job: J) -> J::Output {
         Level::Avx2 if isa.has_dot() => unsafe { x86_64::AvxVnni::run(job) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Level::Avx2 | Level::Avx512 => unsafe { x86_64::Avx2Pairs::run(job) },
+        Level::Avx2 | Level::Avx512 if const { !J::HAS_RUNS } => unsafe { x86_64::Avx2Pairs::run(job) },
         #[cfg(target_arch = "aarch64")]
         // SAFETY: as above.
         Level::Neon if isa.has_dot() => unsafe { aarch64::NeonDot::run(job) },
@@ -60,6 +60,25 @@ pub(crate) fn run_integers<J: Job>(isa: Isa, job: J) -> J::Output {
         // SAFETY: it needs no features.
         _ => unsafe { portable::PortableDot::run(job) },
     }
+}
+
+/// Whether products of bytes over windows are faster in runs (`int8/runs.rs`) on an instruction set.
+pub(crate) fn is_fast_in_runs(isa: Isa) -> bool {
+    match isa.level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 | Level::Avx512 => !isa.has_dot(),
+        _ => false,
+    }
+}
+
+/// Runs a job over bytes in runs.
+///
+/// Panics: unless they [are faster](is_fast_in_runs).
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn run_runs<J: Job>(isa: Isa, job: J) -> J::Output {
+    assert!(is_fast_in_runs(isa), "a matrix of bytes in runs on {isa}");
+    // SAFETY: an `Isa` of these levels proves that the machine has the features.
+    unsafe { x86_64::Avx2Pairs::run(job) }
 }
 
 /// Whether the bytes of the inputs are signed: as the instruction wants them.

@@ -21,6 +21,8 @@ pub(crate) trait Job: Sized {
     type Output;
     /// Whether it is its definition, compiled for the instruction set: one version is then enough where that has no features.
     const IS_PLAIN: bool = false;
+    /// Whether there is another for bytes in runs (`int8/runs.rs`): instruction sets that are faster so have no version of this.
+    const HAS_RUNS: bool = false;
 
     /// The definition, in plain Rust.
     fn define(self) -> Self::Output;

@@ -5,6 +5,8 @@ pub mod dense;
 pub(crate) mod lanes;
 pub(crate) mod layout;
 pub mod panels;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod panels_in_runs;
 pub(crate) mod rows;
 pub mod sliced;
 pub mod taps;

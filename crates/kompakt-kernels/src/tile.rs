@@ -21,6 +21,8 @@ pub(crate) mod lanes;
 pub(crate) mod panel;
 mod whole;
 
+#[cfg(target_arch = "x86_64")]
+use crate::int8::runs::Head;
 use crate::{
     arch::Arch,
     epilogue::{RowEpilogue, VectorEpilogue},
@@ -58,9 +60,11 @@ impl<'a, W: IndexedWeights> Products<'a, W> {
 
 impl<W: IndexedWeights> Job for Products<'_, W> {
     type Output = ();
+    const HAS_RUNS: bool = true;
 
     /// Tap by tap, position by position.
     fn define(self) {
+        const { assert!(!W::ARE_RUNS, "runs are not run on every instruction set") };
         let Self { idx, weights, rows, part, y } = self;
         let Part { x, scale, window, .. } = part;
         for (row, y) in rows.zip(y.chunks_mut(part.y_plane.max(1))) {
@@ -219,6 +223,11 @@ unsafe fn tile<
             }
         }
         let mut i = 0;
+        #[cfg(target_arch = "x86_64")]
+        if const { W::ARE_RUNS } {
+            runs::<L, W, R, V, MASKED>(taps, x, lie, &mut acc[0]);
+            i = n;
+        }
         while i + U <= n {
             for u in 0..U {
                 tap::<L, W, R, V, MASKED>(taps, i + u, x, lie, &mut acc[u]);
@@ -249,6 +258,42 @@ unsafe fn tile<
     }
 }
 
+/// All taps on one tile, stretch by stretch: see [`runs`](crate::int8::runs).
+///
+/// # Safety
+/// As [`tile`].
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn runs<L: Vector, W: IndexedWeights, const R: usize, const V: usize, const MASKED: bool>(
+    taps: Taps<'_, W>,
+    x: *const f32,
+    lie: Lie<L>,
+    acc: &mut [[L; V]; R],
+) {
+    let mut i = 0;
+    // SAFETY: `i` stays below the number of taps.
+    unsafe {
+        while i < taps.n {
+            let Head { per_run, n } = Head::of_weight(taps.weights.get(taps.first + i));
+            i += 1;
+            let end = taps.n.min(i + n);
+            while i < end {
+                let mut short = [[L::splat(0.0); V]; R];
+                let next = end.min(i + per_run);
+                while i < next {
+                    tap::<L, W, R, V, MASKED>(taps, i, x, lie, &mut short);
+                    i += 1;
+                }
+                for r in 0..R {
+                    for v in 0..V {
+                        acc[r][v] = acc[r][v].add_short(short[r][v]);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// One tap on one tile.
 ///
 /// # Safety
@@ -270,7 +315,10 @@ unsafe fn tap<L: Vector, W: IndexedWeights, const R: usize, const V: usize, cons
             for v in 0..V {
                 let at = x.add(r * lie.x_stride + v * lie.step);
                 let value = if MASKED && v + 1 == V { L::load_masked(at, lie.last) } else { L::load(at) };
-                acc[r][v] = value.mul_add(weight, acc[r][v]);
+                acc[r][v] = match const { W::ARE_RUNS } {
+                    true => value.mul_add_short(weight, acc[r][v]),
+                    false => value.mul_add(weight, acc[r][v]),
+                };
             }
         }
     }

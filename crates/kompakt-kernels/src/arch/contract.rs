@@ -84,6 +84,11 @@ unsafe fn products<V: Vector>() {
             let sums = lanes(V::load(x.as_ptr()).mul_add(weight, start).add(start));
             let one = V::splat(1.0);
             let (low, high) = (V::splat(-1e9), V::splat(1e9));
+            // In a run that fits 16 bits: two products of small weights.
+            let small = V::splat(f32::from_bits(u32::from_le_bytes(w.map(|w| (w / 4).cast_unsigned()))));
+            let x_ = V::load(x.as_ptr());
+            let run = x_.mul_add_short(small, x_.mul_add_short(small, V::splat(0.0)));
+            let short = lanes(start.add_short(run));
             let floats = lanes(V::load(sums.as_ptr()).finish(one, V::splat(0.5), low, high));
             for lane in 0..V::N {
                 let products =
@@ -91,6 +96,9 @@ unsafe fn products<V: Vector>() {
                 let exact = products.sum::<i32>() - 10;
                 assert_eq!(sums[lane].to_bits().cast_signed(), exact);
                 assert_eq!(floats[lane], exact as f32 + 0.5);
+                let small = patterns[(i + lane) % 3].iter().zip(w);
+                let exact = small.map(|(&x, w)| 2 * i32::from(x) * i32::from(w / 4)).sum::<i32>() - 5;
+                assert_eq!(short[lane].to_bits().cast_signed(), exact);
             }
         }
     }

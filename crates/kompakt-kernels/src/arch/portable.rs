@@ -73,9 +73,10 @@ impl Arch for PortableDot {
     const COSTS: Costs = Costs {
         sliced_values: 2000.0,
         dense_values: 1500.0,
-        tap_vector: 9000.0,
-        plane_vector: 9000.0,
-        panel_vector: 9000.0,
+        tap: 0.0,
+        tap_vector: 2850.0,
+        plane_vector: 3030.0,
+        panel_vector: 2540.0,
         ..Portable::COSTS
     };
 

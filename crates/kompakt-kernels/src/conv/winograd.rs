@@ -36,7 +36,7 @@ use crate::{
     arch::{Arch, Four, Portable},
     epilogue::{RowEpilogue, VectorEpilogue},
     isa::{Job, Vector, run},
-    tile::panel::{GROUP, Panels},
+    tile::panel::{AllColumns, GROUP, Panels},
 };
 use core::ops::Range;
 
@@ -281,9 +281,7 @@ impl Winograd {
             let (panels, _) = u[k * u_apart..][..u_len].as_chunks::<GROUP>();
             let y = &mut products[k * apart..][rows.start * pitch..n_rows * pitch];
             let job = Panels {
-                panels,
-                offsets,
-                scale: pitch,
+                columns: AllColumns { panels, offsets, scale: pitch },
                 first_row: 0,
                 rows: rows.clone(),
                 x: &v[k * v_len..(k + 1) * v_len],

@@ -1,6 +1,8 @@
 //! Weights as bytes, four columns side by side.
 
-use crate::{Codebook, RowSource, RowWeights};
+use crate::{Codebook, Isa, RowSource, RowWeights};
+#[cfg(target_arch = "x86_64")]
+use crate::{arch::is_fast_in_runs, int8::runs};
 use alloc::{vec, vec::Vec};
 
 /// The largest weight: symmetric, so that there is no zero point.
@@ -97,6 +99,16 @@ impl Int8Rows {
     /// The sum of each row's bytes.
     pub fn sums(&self) -> &[i32] {
         &self.sums
+    }
+
+    /// The cost of its products over windows on an instruction set, relative to the one by the table, which is of small weights.
+    pub fn relative_cost(&self, isa: Isa) -> f64 {
+        #[cfg(target_arch = "x86_64")]
+        if is_fast_in_runs(isa) {
+            return runs::relative_cost(&self.elements);
+        }
+        let _ = isa;
+        1.0
     }
 
     /// The root of the squared error of all weights, relative to the weights.

@@ -27,11 +27,23 @@ pub(crate) trait Integers: Vector {
 ///
 /// # Safety
 /// The method needs the instruction set.
-pub(crate) trait Dot<V>: Copy {
+pub(crate) trait Dot<V: Integers>: Copy {
     /// Accumulators that fit in registers along with the operands.
     const SUMS: usize;
     /// `to + sum of the four products of x and w`, lane by lane.
     unsafe fn dot(x: V, w: V, to: V) -> V;
+    /// As [`Vector::mul_add_short`].
+    #[inline(always)]
+    unsafe fn dot_short(x: V, w: V, to: V) -> V {
+        // SAFETY: passed on.
+        unsafe { Self::dot(x, w, to) }
+    }
+    /// As [`Vector::add_short`].
+    #[inline(always)]
+    unsafe fn add_short(to: V, short: V) -> V {
+        // SAFETY: passed on.
+        unsafe { to.add_integers(short) }
+    }
 }
 
 /// See the [module page](self).
@@ -105,6 +117,16 @@ impl<V: Integers, D: Dot<V>> Vector for Dots<V, D> {
     unsafe fn add(self, other: Self) -> Self {
         // SAFETY: as above the block.
         Self::of(unsafe { self.0.add_integers(other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add_short(self, other: Self, to: Self) -> Self {
+        // SAFETY: as above the block.
+        Self::of(unsafe { D::dot_short(self.0, other.0, to.0) })
+    }
+    #[inline(always)]
+    unsafe fn add_short(self, short: Self) -> Self {
+        // SAFETY: as above the block.
+        Self::of(unsafe { D::add_short(self.0, short.0) })
     }
     #[inline(always)]
     unsafe fn max_or_self(self, other: Self) -> Self {

@@ -38,6 +38,19 @@ pub(crate) trait Vector: Copy {
     /// `self * other + to`.
     unsafe fn mul_add(self, other: Self, to: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
+    /// As [`mul_add`](Self::mul_add), from zero on and for the products of a run (`int8/runs.rs`): sums of bytes may be shorter
+    /// than those of other products.
+    #[inline(always)]
+    unsafe fn mul_add_short(self, other: Self, to: Self) -> Self {
+        // SAFETY: passed on.
+        unsafe { self.mul_add(other, to) }
+    }
+    /// Adds what [`mul_add_short`](Self::mul_add_short) has added up.
+    #[inline(always)]
+    unsafe fn add_short(self, short: Self) -> Self {
+        // SAFETY: passed on.
+        unsafe { self.add(short) }
+    }
     /// The larger; `self` where either is NaN.
     unsafe fn max_or_self(self, other: Self) -> Self;
     /// The smaller; `self` where either is NaN.

@@ -13,7 +13,7 @@
 use crate::{
     Aligned, Codebook, Epilogue, Isa, RowSource, RowWeights, TapLayout, Window,
     isa::{run, run_integers},
-    tile::panel::{GROUP, LookUp, Panels},
+    tile::panel::{AllColumns, GROUP, LookUp, Panels},
 };
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -213,6 +213,20 @@ impl PanelMatrix {
         &self.offsets
     }
 
+    /// The bytes of each group of rows, `[columns][4]`. Panics: if there are none.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn groups_of_bytes(&self) -> impl Iterator<Item = &[[f32; GROUP]]> {
+        let PanelWeights::Values(values) = &self.weights else { panic!("codes as bytes") };
+        assert!(self.holds_bytes, "a matrix of bytes");
+        values.as_chunks::<GROUP>().0.chunks_exact(self.offsets.len().max(1))
+    }
+
+    /// The largest offset.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn max_offset(&self) -> usize {
+        self.max_offset
+    }
+
     /// The weights of some groups of rows, `[groups, columns, 4]`.
     pub(crate) fn look_up<'a>(
         &'a self,
@@ -274,19 +288,8 @@ impl PanelMatrix {
         y_plane: usize,
         scratch: &mut PanelScratch,
     ) {
-        let window = window.flat();
-        assert!(rows.start <= rows.end && rows.end <= self.n_rows, "rows {rows:?} of {}", self.n_rows);
-        epilogue.check(rows.end);
-        let (x_reach, y_reach) = (window.reach(window.x_stride), window.reach(window.y_stride));
-        if rows.is_empty() || x_reach == 0 {
-            return;
-        }
-        // Sums and products that do not fit are more than any slice has.
-        let y_end = (rows.len() - 1).saturating_mul(y_plane).saturating_add(y_reach);
-        let x_end = self.max_offset.saturating_mul(scale).saturating_add(x_reach);
-        assert!(x.len() >= x_end, "x is too short for its window");
-        assert!(rows.len() == 1 || y_reach <= y_plane, "planes of y overlap");
-        assert!(y.len() >= y_end, "y is too short for its window");
+        let size = [self.n_rows, self.max_offset];
+        let Some(window) = checked(size, &rows, x, scale, window, epilogue, y, y_plane) else { return };
         let n_cols = self.offsets.len();
         let (first, end) = (rows.start / GROUP, rows.end.div_ceil(GROUP));
         let at_once = groups_at_once(end - first, n_cols);
@@ -299,11 +302,42 @@ impl PanelMatrix {
             let (offsets, window) = (&self.offsets[..], &window);
             let rows = part;
             let carry = false;
-            let job =
-                Panels { panels, offsets, scale, first_row, rows, x, window, carry, epilogue, y, y_plane };
+            let columns = AllColumns { panels, offsets, scale };
+            let job = Panels { columns, first_row, rows, x, window, carry, epilogue, y, y_plane };
             if self.holds_bytes { run_integers(isa, job) } else { run(isa, job) }
         }
     }
+}
+
+/// The window of a product in as few rows as possible; `None` if there is nothing to do.
+///
+/// Panics: as [`PanelMatrix::apply`] of a matrix of so many rows, whose largest offset is the second of `size`.
+#[expect(clippy::too_many_arguments, reason = "a kernel's operands")]
+#[inline(always)]
+pub(super) fn checked(
+    [n_rows, max_offset]: [usize; 2],
+    rows: &Range<usize>,
+    x: &[f32],
+    scale: usize,
+    window: Window,
+    epilogue: Epilogue<'_>,
+    y: &[f32],
+    y_plane: usize,
+) -> Option<Window> {
+    let window = window.flat();
+    assert!(rows.start <= rows.end && rows.end <= n_rows, "rows {rows:?} of {n_rows}");
+    epilogue.check(rows.end);
+    let (x_reach, y_reach) = (window.reach(window.x_stride), window.reach(window.y_stride));
+    if rows.is_empty() || x_reach == 0 {
+        return None;
+    }
+    // Sums and products that do not fit are more than any slice has.
+    let y_end = (rows.len() - 1).saturating_mul(y_plane).saturating_add(y_reach);
+    let x_end = max_offset.saturating_mul(scale).saturating_add(x_reach);
+    assert!(x.len() >= x_end, "x is too short for its window");
+    assert!(rows.len() == 1 || y_reach <= y_plane, "planes of y overlap");
+    assert!(y.len() >= y_end, "y is too short for its window");
+    Some(window)
 }
 
 /// Groups whose panels are looked up together.

@@ -24,6 +24,8 @@ use crate::{
     isa::{run, run_integers},
     tile::Products,
 };
+#[cfg(target_arch = "x86_64")]
+use crate::{arch::run_runs, int8::runs};
 use alloc::{sync::Arc, vec, vec::Vec};
 use core::ops::Range;
 
@@ -44,6 +46,9 @@ pub struct TapMatrix {
     weights: TapWeights,
     /// Whether values stand for four bytes each.
     holds_bytes: bool,
+    /// Whether they are in runs. Only `in_runs` sets it.
+    #[cfg(target_arch = "x86_64")]
+    is_in_runs: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +72,8 @@ impl TapMatrix {
             idx: Vec::new(),
             weights,
             holds_bytes: false,
+            #[cfg(target_arch = "x86_64")]
+            is_in_runs: false,
         }
     }
 
@@ -115,7 +122,37 @@ impl TapMatrix {
         } else {
             TapWeights::Values(all_values)
         };
-        Self { layout, n_rows, by_block: true, starts, idx, weights, holds_bytes: source.holds_bytes() }
+        Self {
+            layout,
+            n_rows,
+            by_block: true,
+            starts,
+            idx,
+            weights,
+            holds_bytes: source.holds_bytes(),
+            #[cfg(target_arch = "x86_64")]
+            is_in_runs: false,
+        }
+    }
+
+    /// The same with the elements of each block of a row in [runs](runs), for instruction sets that are faster so.
+    ///
+    /// Panics: unless the matrix was built of bytes.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn in_runs(self) -> Self {
+        let TapWeights::Values(values) = &self.weights else { panic!("codes as bytes") };
+        assert!(self.holds_bytes && !self.is_in_runs, "a matrix of bytes");
+        let (mut starts, mut list) = (vec![0], Vec::with_capacity(values.len()));
+        for entries in self.starts.windows(2).map(|pair| pair[0] as usize..pair[1] as usize) {
+            let places = self.idx[entries.clone()].iter().map(|&place| u32::from(place));
+            let elements: Vec<_> = places.zip(values[entries].iter().map(|&value| [value])).collect();
+            runs::append(&elements, &mut list);
+            assert!(u32::try_from(list.len()).is_ok(), "more than 2^32 entries");
+            starts.push(list.len() as u32);
+        }
+        // Places are those of some elements.
+        let (idx, values) = list.into_iter().map(|(place, [value])| (place as u16, value)).unzip();
+        Self { starts, idx, weights: TapWeights::Values(values), is_in_runs: true, ..self }
     }
 
     /// Room for that many rows and kept weights in all.
@@ -133,6 +170,10 @@ impl TapMatrix {
     /// Removes all rows, keeps the memory.
     pub fn clear(&mut self) {
         (self.n_rows, self.by_block) = (0, false);
+        #[cfg(target_arch = "x86_64")]
+        {
+            self.is_in_runs = false;
+        }
         self.starts.truncate(1);
         self.idx.clear();
         match &mut self.weights {
@@ -291,6 +332,10 @@ impl TapMatrix {
                 TapWeights::Codes(codes, book) => {
                     run(isa, Products::new(idx, Coded { codes, table: book.table() }, rows, &part, y));
                 }
+                #[cfg(target_arch = "x86_64")]
+                TapWeights::Values(values) if self.is_in_runs => {
+                    run_runs(isa, Products::new(idx, InRuns(Plain(values)), rows, &part, y));
+                }
                 TapWeights::Values(values) if self.holds_bytes => {
                     run_integers(isa, Products::new(idx, Plain(values), rows, &part, y));
                 }
@@ -334,6 +379,8 @@ impl Part<'_> {
 pub(crate) trait IndexedWeights: Copy {
     /// Whether they are looked up in a codebook.
     const ARE_CODED: bool;
+    /// Whether they are bytes in stretches of runs, after their heads.
+    const ARE_RUNS: bool = false;
     /// How many.
     fn len(self) -> usize;
     /// # Safety
@@ -349,6 +396,26 @@ pub(crate) struct Coded<'a> {
 
 #[derive(Clone, Copy)]
 pub(crate) struct Plain<'a>(&'a [f32]);
+
+/// Bytes in [runs](crate::int8::runs).
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct InRuns<'a>(Plain<'a>);
+
+#[cfg(target_arch = "x86_64")]
+impl IndexedWeights for InRuns<'_> {
+    const ARE_CODED: bool = false;
+    const ARE_RUNS: bool = true;
+    #[inline(always)]
+    fn len(self) -> usize {
+        self.0.len()
+    }
+    #[inline(always)]
+    unsafe fn get(self, i: usize) -> f32 {
+        // SAFETY: passed on.
+        unsafe { self.0.get(i) }
+    }
+}
 
 impl IndexedWeights for Coded<'_> {
     const ARE_CODED: bool = true;

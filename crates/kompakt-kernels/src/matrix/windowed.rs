@@ -1,10 +1,16 @@
 //! A matrix for windows of positions, in one of the two forms for them.
 
+#[cfg(target_arch = "x86_64")]
+use crate::matrix::panels_in_runs::PanelsInRuns;
 use crate::{
-    Codebook, Epilogue, Isa, PanelMatrix, PanelScratch, RowSource, RowWeights, TapLayout, TapMatrix, Window,
+    Codebook, Epilogue, Int8Rows, Isa, PanelMatrix, PanelScratch, RowSource, RowWeights, TapLayout,
+    TapMatrix, Window, arch::is_fast_in_runs,
 };
 use alloc::sync::Arc;
 use core::ops::Range;
+
+#[cfg(target_arch = "x86_64")]
+const WHOLE: &str = "rows are added to a matrix that was made whole";
 
 /// The form of a [`WindowMatrix`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +28,9 @@ pub enum WindowMatrix {
     Taps(TapMatrix),
     /// All weights.
     Panels(PanelMatrix),
+    /// All weights as bytes, where [`of_bytes`](Self::of_bytes) finds that faster.
+    #[cfg(target_arch = "x86_64")]
+    PanelsInRuns(PanelsInRuns),
 }
 
 impl WindowMatrix {
@@ -41,11 +50,30 @@ impl WindowMatrix {
         }
     }
 
+    /// All rows of a matrix of bytes, in the order that is the fastest on an instruction set, which alone may then run it.
+    /// Panics: as [`build`](Self::build).
+    pub fn of_bytes(form: WindowForm, layout: &Arc<TapLayout>, source: &Int8Rows, isa: Isa) -> Self {
+        let this = Self::build(form, layout, source);
+        if is_fast_in_runs(isa) { this.in_runs() } else { this }
+    }
+
+    fn in_runs(self) -> Self {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Taps(m) => Self::Taps(m.in_runs()),
+            #[cfg(target_arch = "x86_64")]
+            Self::Panels(m) => Self::PanelsInRuns(PanelsInRuns::new(&m)),
+            other => other,
+        }
+    }
+
     /// Its form.
     pub fn form(&self) -> WindowForm {
         match self {
             Self::Taps(_) => WindowForm::Taps,
             Self::Panels(_) => WindowForm::Panels,
+            #[cfg(target_arch = "x86_64")]
+            Self::PanelsInRuns(_) => WindowForm::Panels,
         }
     }
 
@@ -71,6 +99,8 @@ impl WindowMatrix {
                 m.reset(layout, codebook);
                 m.reserve(n_rows);
             }
+            #[cfg(target_arch = "x86_64")]
+            Self::PanelsInRuns(_) => panic!("{WHOLE}"),
         }
     }
 
@@ -79,6 +109,8 @@ impl WindowMatrix {
         match self {
             Self::Taps(m) => m.push_full_row(all),
             Self::Panels(m) => m.push_full_row(all),
+            #[cfg(target_arch = "x86_64")]
+            Self::PanelsInRuns(_) => panic!("{WHOLE}"),
         }
     }
 
@@ -87,6 +119,8 @@ impl WindowMatrix {
         match self {
             Self::Taps(m) => m.push_row(cols, weights),
             Self::Panels(m) => m.push_row(cols, weights),
+            #[cfg(target_arch = "x86_64")]
+            Self::PanelsInRuns(_) => panic!("{WHOLE}"),
         }
     }
 
@@ -95,6 +129,8 @@ impl WindowMatrix {
         match self {
             Self::Taps(m) => m.n_bytes(),
             Self::Panels(m) => m.n_bytes(),
+            #[cfg(target_arch = "x86_64")]
+            Self::PanelsInRuns(m) => m.n_bytes(),
         }
     }
 
@@ -115,6 +151,8 @@ impl WindowMatrix {
         match self {
             Self::Taps(m) => m.apply(isa, rows, x, scale, window, epilogue, y, y_plane),
             Self::Panels(m) => m.apply(isa, rows, x, scale, window, epilogue, y, y_plane, scratch),
+            #[cfg(target_arch = "x86_64")]
+            Self::PanelsInRuns(m) => m.apply(isa, rows, x, scale, window, epilogue, y, y_plane),
         }
     }
 }

@@ -12,6 +12,8 @@
     reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
 )]
 
+#[cfg(target_arch = "x86_64")]
+use crate::int8::runs::Head;
 use crate::{
     Codebook, Epilogue, Window,
     arch::Arch,
@@ -25,12 +27,8 @@ pub(crate) const GROUP: usize = 4;
 
 /// Some groups of rows, times a window. Made by [`PanelMatrix::apply`](crate::PanelMatrix::apply), which has checked that
 /// the windows of all columns are within `x`, and the planes of all rows within `y`.
-pub(crate) struct Panels<'a> {
-    /// `[groups][columns]`.
-    pub(crate) panels: &'a [[f32; GROUP]],
-    /// One per column, in units of `scale` floats.
-    pub(crate) offsets: &'a [u32],
-    pub(crate) scale: usize,
+pub(crate) struct Panels<'a, C> {
+    pub(crate) columns: C,
     /// The first row of the first group.
     pub(crate) first_row: usize,
     /// The rows to compute, all within these groups.
@@ -46,12 +44,68 @@ pub(crate) struct Panels<'a> {
     pub(crate) y_plane: usize,
 }
 
-impl Job for Panels<'_> {
+/// The columns of groups of rows.
+pub(crate) trait Columns: Copy {
+    /// The `sums` of `G` groups from the one numbered `group` on for one tile, and the products of their columns.
+    ///
+    /// # Safety
+    /// The features of `L`; there are so many groups; at each of `from`, the vector of every column is readable, or the lanes
+    /// of its mask if `MASKED`.
+    unsafe fn add<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
+        self,
+        group: usize,
+        from: [*const f32; V],
+        mask: L::Mask,
+        sums: [[[L; V]; GROUP]; G],
+    ) -> [[[L; V]; GROUP]; G];
+}
+
+/// All columns, in the same order in every group.
+#[derive(Clone, Copy)]
+pub(crate) struct AllColumns<'a> {
+    /// `[groups][columns]`.
+    pub(crate) panels: &'a [[f32; GROUP]],
+    /// One per column, in units of `scale` floats.
+    pub(crate) offsets: &'a [u32],
+    pub(crate) scale: usize,
+}
+
+/// Bytes in [runs](crate::int8::runs), those of each group in their own order.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct ColumnsInRuns<'a> {
+    /// Where the list of each group starts, then the end: within the slices.
+    pub(crate) starts: &'a [u32],
+    /// In units of `scale` floats.
+    pub(crate) offsets: &'a [u32],
+    /// As many.
+    pub(crate) weights: &'a [[f32; GROUP]],
+    pub(crate) scale: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Job for Panels<'_, ColumnsInRuns<'_>> {
     type Output = ();
+
+    fn define(self) {
+        unreachable!("runs are not run on every instruction set");
+    }
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) {
+        // SAFETY: as below.
+        unsafe { positions::<A::Wide, _>(self) }
+    }
+}
+
+impl Job for Panels<'_, AllColumns<'_>> {
+    type Output = ();
+    const HAS_RUNS: bool = true;
 
     /// Position by position, column by column.
     fn define(self) {
-        let Self { panels, offsets, scale, first_row, rows, x, window, carry, epilogue, y, y_plane } = self;
+        let Self { columns, first_row, rows, x, window, carry, epilogue, y, y_plane } = self;
+        let AllColumns { panels, offsets, scale } = columns;
         for (row, y) in rows.zip(y.chunks_mut(y_plane.max(1))) {
             let (group, lane) = ((row - first_row) / GROUP, (row - first_row) % GROUP);
             let panel = &panels[group * offsets.len()..][..offsets.len()];
@@ -70,12 +124,20 @@ impl Job for Panels<'_> {
     #[inline(always)]
     unsafe fn run<A: Arch>(self) {
         // SAFETY: the windows lie in x and y, as was checked where this was made.
-        unsafe {
-            if self.window.cols < A::Wide::N {
-                positions::<A::Wide, true>(self);
-            } else {
-                positions::<A::Wide, false>(self);
-            }
+        unsafe { positions::<A::Wide, _>(self) }
+    }
+}
+
+/// # Safety
+/// The features of `L`; every column's window inside `x`, and one window a row inside `y`.
+#[inline(always)]
+unsafe fn positions<L: Vector, C: Columns>(job: Panels<'_, C>) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        if job.window.cols < L::N {
+            all_tiles::<L, C, true>(job);
+        } else {
+            all_tiles::<L, C, false>(job);
         }
     }
 }
@@ -83,10 +145,9 @@ impl Job for Panels<'_> {
 /// Divides the window into tiles of vectors, each for all rows.
 ///
 /// # Safety
-/// The features of `L`; every column's window inside `x`, and one window a row inside `y`; lines are shorter than a vector
-/// if `MASKED`, else not.
+/// As [`positions`]; lines are shorter than a vector if `MASKED`, else not.
 #[inline(always)]
-unsafe fn positions<L: Vector, const MASKED: bool>(mut job: Panels<'_>) {
+unsafe fn all_tiles<L: Vector, C: Columns, const MASKED: bool>(mut job: Panels<'_, C>) {
     let a_line = job.window.cols.div_ceil(L::N);
     let n = job.window.rows * a_line;
     let most = const {
@@ -105,10 +166,10 @@ unsafe fn positions<L: Vector, const MASKED: bool>(mut job: Panels<'_>) {
         // SAFETY: `at + v` vectors are in the window.
         unsafe {
             match v {
-                4 if most >= 4 => tiles::<L, 4, MASKED>(&mut job, at, a_line),
-                3 if most >= 3 => tiles::<L, 3, MASKED>(&mut job, at, a_line),
-                2 => tiles::<L, 2, MASKED>(&mut job, at, a_line),
-                _ => tiles::<L, 1, MASKED>(&mut job, at, a_line),
+                4 if most >= 4 => tiles::<L, C, 4, MASKED>(&mut job, at, a_line),
+                3 if most >= 3 => tiles::<L, C, 3, MASKED>(&mut job, at, a_line),
+                2 => tiles::<L, C, 2, MASKED>(&mut job, at, a_line),
+                _ => tiles::<L, C, 1, MASKED>(&mut job, at, a_line),
             }
         }
         at += v;
@@ -118,10 +179,10 @@ unsafe fn positions<L: Vector, const MASKED: bool>(mut job: Panels<'_>) {
 /// `V` vectors of the window, from the one numbered `at` on, of all rows.
 ///
 /// # Safety
-/// As [`positions`]; so many vectors are in the window, `a_line` in each of its rows.
+/// As [`all_tiles`]; so many vectors are in the window, `a_line` in each of its rows.
 #[inline(always)]
-unsafe fn tiles<L: Vector, const V: usize, const MASKED: bool>(
-    job: &mut Panels<'_>,
+unsafe fn tiles<L: Vector, C: Columns, const V: usize, const MASKED: bool>(
+    job: &mut Panels<'_, C>,
     at: usize,
     a_line: usize,
 ) {
@@ -141,12 +202,12 @@ unsafe fn tiles<L: Vector, const V: usize, const MASKED: bool>(
         // Few sums would wait for each other.
         if const { V <= 2 && 2 * V * GROUP <= L::SUMS } {
             while group + 2 <= n_groups {
-                groups::<L, V, 2, MASKED>(job, group, from, to, mask);
+                groups::<L, C, V, 2, MASKED>(job, group, from, to, mask);
                 group += 2;
             }
         }
         while group < n_groups {
-            groups::<L, V, 1, MASKED>(job, group, from, to, mask);
+            groups::<L, C, V, 1, MASKED>(job, group, from, to, mask);
             group += 1;
         }
     }
@@ -157,15 +218,13 @@ unsafe fn tiles<L: Vector, const V: usize, const MASKED: bool>(
 /// # Safety
 /// As [`tiles`]; there are so many groups.
 #[inline(always)]
-unsafe fn groups<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
-    job: &mut Panels<'_>,
+unsafe fn groups<L: Vector, C: Columns, const V: usize, const G: usize, const MASKED: bool>(
+    job: &mut Panels<'_, C>,
     group: usize,
     from: [*const f32; V],
     to: [usize; V],
     mask: L::Mask,
 ) {
-    let n_cols = job.offsets.len();
-    let panels = &job.panels[group * n_cols..(group + G) * n_cols];
     // SAFETY: promised by the caller; rows that are not computed are not stored.
     unsafe {
         let mut sums = [[[L::splat(0.0); V]; GROUP]; G];
@@ -182,7 +241,7 @@ unsafe fn groups<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
                 }
             }
         }
-        let sums = tile::<L, V, G, MASKED>(panels, job.offsets, job.scale, from, mask, sums);
+        let sums = job.columns.add::<L, V, G, MASKED>(group, from, mask, sums);
         for r in 0..G * GROUP {
             let row = job.first_row + group * GROUP + r;
             if job.rows.contains(&row) {
@@ -197,39 +256,97 @@ unsafe fn groups<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
     }
 }
 
-/// The `sums` of `G` groups for one tile, and the products of these columns.
-///
-/// # Safety
-/// The features of `L`; at each of `from`, the vector of every offset is readable, or the lanes of its mask if `MASKED`; as
-/// many columns in `G` panels as offsets.
-#[inline(always)]
-unsafe fn tile<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
-    panels: &[[f32; GROUP]],
-    offsets: &[u32],
-    scale: usize,
-    from: [*const f32; V],
-    mask: L::Mask,
-    mut sums: [[[L; V]; GROUP]; G],
-) -> [[[L; V]; GROUP]; G] {
-    // SAFETY: promised by the caller.
-    unsafe {
-        for (column, &offset) in offsets.iter().enumerate() {
-            let mut x = [L::splat(0.0); V];
-            for v in 0..V {
-                let at = from[v].add(offset as usize * scale);
-                x[v] = if MASKED { L::load_masked(at, mask) } else { L::load(at) };
-            }
-            for g in 0..G {
-                let weights = panels.get_unchecked(g * offsets.len() + column);
-                for r in 0..GROUP {
-                    let weight = L::splat(weights[r]);
-                    for v in 0..V {
-                        sums[g][r][v] = x[v].mul_add(weight, sums[g][r][v]);
+impl Columns for AllColumns<'_> {
+    #[inline(always)]
+    unsafe fn add<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
+        self,
+        group: usize,
+        from: [*const f32; V],
+        mask: L::Mask,
+        mut sums: [[[L; V]; GROUP]; G],
+    ) -> [[[L; V]; GROUP]; G] {
+        let Self { panels, offsets, scale } = self;
+        let panels = &panels[group * offsets.len()..(group + G) * offsets.len()];
+        // SAFETY: promised by the caller; a panel has as many columns as there are offsets.
+        unsafe {
+            for (column, &offset) in offsets.iter().enumerate() {
+                let x = vectors::<L, V, MASKED>(from, offset as usize * scale, mask);
+                for g in 0..G {
+                    let weights = panels.get_unchecked(g * offsets.len() + column);
+                    for r in 0..GROUP {
+                        let weight = L::splat(weights[r]);
+                        for v in 0..V {
+                            sums[g][r][v] = x[v].mul_add(weight, sums[g][r][v]);
+                        }
                     }
                 }
             }
+            sums
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Columns for ColumnsInRuns<'_> {
+    #[inline(always)]
+    unsafe fn add<L: Vector, const V: usize, const G: usize, const MASKED: bool>(
+        self,
+        group: usize,
+        from: [*const f32; V],
+        mask: L::Mask,
+        mut sums: [[[L; V]; GROUP]; G],
+    ) -> [[[L; V]; GROUP]; G] {
+        for (g, sums) in sums.iter_mut().enumerate() {
+            let list = self.starts[group + g] as usize..self.starts[group + g + 1] as usize;
+            let (mut offsets, mut weights) = (&self.offsets[list.clone()], &self.weights[list]);
+            while let ([_, after @ ..], [head, weights_after @ ..]) = (offsets, weights) {
+                let Head { per_run, n } = Head::of_weight(head[0]);
+                let (stretch, stretch_weights) = (&after[..n], &weights_after[..n]);
+                for (offsets, weights) in stretch.chunks(per_run).zip(stretch_weights.chunks(per_run)) {
+                    // SAFETY: promised by the caller.
+                    unsafe {
+                        let mut short = [[L::splat(0.0); V]; GROUP];
+                        for (&offset, weights) in offsets.iter().zip(weights) {
+                            let x = vectors::<L, V, MASKED>(from, offset as usize * self.scale, mask);
+                            for r in 0..GROUP {
+                                let weight = L::splat(weights[r]);
+                                for v in 0..V {
+                                    short[r][v] = x[v].mul_add_short(weight, short[r][v]);
+                                }
+                            }
+                        }
+                        for r in 0..GROUP {
+                            for v in 0..V {
+                                sums[r][v] = sums[r][v].add_short(short[r][v]);
+                            }
+                        }
+                    }
+                }
+                (offsets, weights) = (&after[n..], &weights_after[n..]);
+            }
         }
         sums
+    }
+}
+
+/// The vectors of a column.
+///
+/// # Safety
+/// As [`Columns::add`].
+#[inline(always)]
+unsafe fn vectors<L: Vector, const V: usize, const MASKED: bool>(
+    from: [*const f32; V],
+    offset: usize,
+    mask: L::Mask,
+) -> [L; V] {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let mut x = [L::splat(0.0); V];
+        for v in 0..V {
+            let at = from[v].add(offset);
+            x[v] = if MASKED { L::load_masked(at, mask) } else { L::load(at) };
+        }
+        x
     }
 }
 

@@ -76,7 +76,7 @@ impl Form {
         match target.form.for_windows() {
             Some(form) => {
                 let layout = int8::layout(spec, &rows, spec.max_vectors(target.max_batch));
-                Self::Windows(WindowMatrix::build(form, &Arc::new(layout), &rows))
+                Self::Windows(WindowMatrix::of_bytes(form, &Arc::new(layout), &rows, target.isa))
             }
             None => {
                 let n_cols = rows.elements().len() / rows.scales().len().max(1);

@@ -119,7 +119,7 @@ struct Candidate {
 }
 
 fn candidates(spec: &LayerSpec, rows: &Int8Rows, isa: Isa, n: usize) -> Vec<Candidate> {
-    let costs = Costs::of_integers(isa);
+    let (costs, relative) = (Costs::of_integers(isa), rows.relative_cost(isa));
     let (n_all, n_kept) = (rows.elements().len(), rows.n_kept());
     let (n_rows, n_cols) = (rows.scales().len(), n_all / rows.scales().len().max(1));
     if let Some(conv) = spec.conv {
@@ -135,7 +135,7 @@ fn candidates(spec: &LayerSpec, rows: &Int8Rows, isa: Isa, n: usize) -> Vec<Cand
                     (FormKind::Int8Panels, PanelMatrix::estimate_bytes(n_rows, n_cols, false))
                 }
             };
-            let ns = conv.cost_of_bytes(isa, form, n_kept) * n as f64;
+            let ns = conv.cost_of_bytes(isa, form, n_kept) * relative * n as f64;
             Some(Candidate { form: kind, bytes, ns, conv: Some(conv) })
         };
         return [WindowForm::Taps, WindowForm::Panels].into_iter().filter_map(of).collect();
@@ -160,7 +160,7 @@ fn candidates(spec: &LayerSpec, rows: &Int8Rows, isa: Isa, n: usize) -> Vec<Cand
     }
     let layout = layout(spec, rows, n);
     let taps = TapMatrix::estimate_bytes(&layout, n_rows, n_kept, false) + layout.n_bytes();
-    let cost = |form| costs.batch(form, n_kept, n_all, None, n);
+    let cost = |form| costs.batch(form, n_kept, n_all, None, n) * relative;
     vec![
         Candidate { form: FormKind::Int8Taps, bytes: taps, ns: cost(WindowForm::Taps), conv: None },
         Candidate {
