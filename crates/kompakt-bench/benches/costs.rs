@@ -6,8 +6,8 @@
 
 use kompakt_kernels::{
     Aligned, ColumnMatrix, ColumnScratch, ConvRows, ConvScratch, ConvShape, Convolution, Depthwise, Epilogue,
-    Grid, Isa, PanelMatrix, PanelScratch, Planes, PlanesAt, SlicedMatrix, TapLayout, TapMatrix, Window,
-    WindowForm, WindowMatrix, columns, dense, grid,
+    Grid, Int8Rows, Isa, PanelMatrix, PanelScratch, Planes, PlanesAt, SlicedMatrix, TapLayout, TapMatrix,
+    Window, WindowForm, WindowMatrix, columns, dense, grid,
 };
 use kompakt_testing::matrix::SparseMatrix;
 use std::{hint::black_box, sync::Arc, time::Instant};
@@ -38,8 +38,16 @@ fn main() {
     for isa in Isa::available().filter(|isa| wanted.is_empty() || wanted.iter().any(|w| w == isa.name())) {
         println!("{}:", isa.name());
         one_vector(isa);
-        windows(isa);
+        windows(isa, false);
         convolutions(isa);
+        println!("{}, products of bytes:", isa.name());
+        one_vector_of_bytes(isa);
+        windows(isa, true);
+        if isa.has_dot() {
+            println!("{}, products of bytes without an instruction for them:", isa.name());
+            one_vector_of_bytes(isa.without_dot());
+            windows(isa.without_dot(), true);
+        }
     }
 }
 
@@ -75,12 +83,25 @@ fn one_vector(isa: Isa) {
     println!("    dense_values: {dense_values:.0}.0,");
 }
 
+/// The same over bytes.
+fn one_vector_of_bytes(isa: Isa) {
+    let layer = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, 32).on_grid(10);
+    let rows = Int8Rows::new(&layer, 1);
+    let (x, mut y) = (vec![1.0; N_COLS / 4], vec![0.0; N_ROWS]);
+    let m = SlicedMatrix::build(&rows).unwrap();
+    let sliced = cost(rows.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut y));
+    let values = &rows.elements()[..64 * N_COLS / 4];
+    let dense =
+        cost(values.len(), || dense::dot_rows_of_bytes(isa, black_box(values), black_box(&x), &mut y[..64]));
+    println!("    sliced_values: {sliced:.0}.0,\n    dense_values: {dense:.0}.0,");
+}
+
 /// Rows and columns of a convolution 3 x 3 of 32 channels, and its density for sparse forms.
 const WINDOWED: [usize; 2] = [64, 288];
 const WINDOWED_DENSITY: f32 = 0.3;
 
-/// Matrices with windows of positions.
-fn windows(isa: Isa) {
+/// Matrices with windows of positions; `of_bytes` with columns of four bytes each, of which most have a weight.
+fn windows(isa: Isa, of_bytes: bool) {
     // Windows of vectors of sixteen floats: full ones as in grids and lines, and rows of planes.
     let whole = |down: usize| Window { rows: down, cols: 32, x_stride: 48, y_stride: 32 };
     let planes = |rows: usize| Window { rows, cols: 32, x_stride: 34, y_stride: 32 };
@@ -94,19 +115,33 @@ fn windows(isa: Isa) {
     };
     let mut memory = Aligned::default();
     let x = &*memory.room(32 * 20 * 48);
-    let layer = SparseMatrix::random(1, WINDOWED, WINDOWED_DENSITY, 32);
-    let taps = |whole: bool, window: Window| {
-        let scale = if whole { grid::LANES } else { 1 };
-        let layout = layout(window.x_stride / scale, window.rows);
-        let m = TapMatrix::build(Arc::new(layout), &layer);
+    let scratch = std::cell::RefCell::new(PanelScratch::default());
+    let run = |form: WindowForm, density: f32, n_levels: usize, scale: usize, window: Window| {
+        let layout = Arc::new(layout(window.x_stride / scale, window.rows));
+        let [n_rows, n_cols] = WINDOWED;
+        let (m, n_kept) = if of_bytes {
+            let rows = Int8Rows::new(
+                &SparseMatrix::random(1, [n_rows, 4 * n_cols], density, n_levels).on_grid(10),
+                1,
+            );
+            (WindowMatrix::of_bytes(form, &layout, &rows, isa), rows.n_kept())
+        } else {
+            let layer = SparseMatrix::random(1, WINDOWED, density, n_levels);
+            (WindowMatrix::build(form, &layout, &layer), layer.n_kept())
+        };
         measure(
             window,
             &|window, y| {
-                let (rows, plane) = (0..WINDOWED[0], window.rows * window.y_stride);
-                m.apply(isa, rows, x, scale, window, Epilogue::default(), y, plane);
+                let (rows, plane) = (0..n_rows, window.rows * window.y_stride);
+                let scratch = &mut scratch.borrow_mut();
+                m.apply(isa, rows, x, scale, window, Epilogue::default(), y, plane, scratch);
             },
-            layer.n_kept(),
+            if form == WindowForm::Taps { n_kept } else { n_rows * n_cols },
         )
+    };
+    let taps = |is_whole: bool, window: Window| {
+        let density = if of_bytes { WINDOWED_DENSITY / 4.0 } else { WINDOWED_DENSITY };
+        run(WindowForm::Taps, density, 32, if is_whole { grid::LANES } else { 1 }, window)
     };
     let n = [2, 6];
     let [tap, tap_vector] = line(n.map(|n| 2 * n), n.map(|n| taps(true, whole(n))));
@@ -114,21 +149,12 @@ fn windows(isa: Isa) {
     let n = [4, 16];
     let [_, plane_vector] = line(n.map(|n| 2 * n), n.map(|n| taps(false, planes(n))));
     println!("    plane_vector: {plane_vector:.0}.0,");
-    let panels = |n_levels: usize, window: Window| {
-        let layer = SparseMatrix::random(1, WINDOWED, 0.8, n_levels);
-        let m = PanelMatrix::build(&layout(window.x_stride, window.rows), &layer);
-        let scratch = std::cell::RefCell::new(PanelScratch::default());
-        measure(
-            window,
-            &|window, y| {
-                let (rows, plane) = (0..WINDOWED[0], window.rows * window.y_stride);
-                let scratch = &mut scratch.borrow_mut();
-                m.apply(isa, rows, x, 1, window, Epilogue::default(), y, plane, scratch);
-            },
-            WINDOWED[0] * WINDOWED[1],
-        )
-    };
-    let [few, many] = [31, 64].map(|n_levels| line(n.map(|n| 2 * n), n.map(|n| panels(n_levels, planes(n)))));
+    let panels = |n_levels: usize, window: Window| run(WindowForm::Panels, 0.8, n_levels, 1, window);
+    let panels = |n_levels: usize| line(n.map(|n| 2 * n), n.map(|n| panels(n_levels, planes(n))));
+    if of_bytes {
+        return println!("    panel_vector: {:.0}.0,", panels(31)[1]);
+    }
+    let [few, many] = [31, 64].map(panels);
     println!("    panel_codes: [{:.0}.0, {:.0}.0],\n    panel_vector: {:.0}.0,", few[0], many[0], few[1]);
 }
 

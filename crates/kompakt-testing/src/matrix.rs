@@ -58,6 +58,19 @@ impl SparseMatrix {
         self
     }
 
+    /// The same pattern, with each level the nearest multiple of `1 / n` but zero: integers times a step, as compressed
+    /// networks have them.
+    pub fn on_grid(mut self, n: i8) -> Self {
+        let n = f32::from(n);
+        let nearest = |level: &f32| (level * n).abs().round().max(1.0).copysign(*level) / n;
+        let levels: Vec<f32> = self.book.table()[..self.book.n_levels()].iter().map(nearest).collect();
+        self.book = Codebook::new(&levels);
+        for row in &mut self.rows {
+            row.values = row.codes.iter().map(|&code| self.book.value(code)).collect();
+        }
+        self
+    }
+
     /// The codebook.
     pub fn book(&self) -> &Codebook {
         &self.book
