@@ -121,6 +121,8 @@ const STEPS: Steps = &[
 ];
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    #[cfg(feature = "train")]
+    crate::allocator::keep_freed_pages();
     let mut inputs = arguments.source.files();
     inputs.extend(arguments.calibration.files().chain(arguments.scan.as_deref()));
     arguments.output.check(&inputs)?;

@@ -121,7 +121,6 @@ impl FineTuning {
             threads: 0,
         };
         let data = Data { training: &*self.train, validation: Some(&self.validation), loss: &loss };
-        crate::allocator::keep_freed_pages();
         let mut progress = EpochProgress::new("kompakt", self.epochs, self.quiet);
         let outcome = finetune(&mut student, &options, &data, &mut progress).map_err(explain)?;
         drop(progress);

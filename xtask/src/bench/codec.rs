@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let nncodec = nncodec.as_ref();
         for case in recipe::cases().into_iter().filter(|case| is_asked(&case.name())) {
             let (as_trained, ordered) = case.tensors(&folder())?;
-            measure(nncodec, Some(&as_trained), &ordered, case.file_bytes(&folder())?)?;
+            measure(nncodec, Some(&as_trained), &ordered, Some(case.file_bytes(&folder())?))?;
         }
         for make in synthetic::ALL.iter().filter(|make| is_asked(make.name)) {
             measure(nncodec, None, &make.tensors(), None)?;
@@ -75,7 +75,7 @@ fn measure(
     nncodec: Option<&nncodec::Python>,
     as_trained: Option<&Network>,
     network: &Network,
-    file_bytes: Option<u64>,
+    file_bytes: Option<[u64; 2]>,
 ) -> Result<()> {
     crate::say(&format!("{}: {} weights, {} kept", network.name, network.n_weights(), network.n_kept()));
     let ours = ours::measure(network)?;

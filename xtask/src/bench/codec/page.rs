@@ -13,8 +13,8 @@ pub(crate) fn page(records: &[Record]) -> String {
     _ = writeln!(page, "\n{}\n", machine());
     page += "## Sizes\n\n";
     page += SIZES;
-    page += "\n| network | weights | kept | zstd -19 | xz -9e | NNCodec | smallest | | stream | | direct | file |\n";
-    page += "|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+    page += "\n| network | weights | kept | zstd -19 | xz -9e | NNCodec | smallest | | stream | | direct | file, version 1 | version 2 | |\n";
+    page += "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
     for record in records {
         _ = writeln!(page, "{}", sizes(record));
     }
@@ -131,7 +131,8 @@ beyond those factors, so contexts have nothing to learn and all good coders come
 ";
 
 const SIZES: &str = "\
-Bytes; after each tier its ratio to NNCodec. `file` is the whole container, `--compact`, with codebooks, biases and graph.
+Bytes; after each tier its ratio to NNCodec. The file is the whole container, with codebooks, biases and graph: `--minimal` in version 1,
+`--compact` in version 2, and the ratio of the two.
 ";
 
 const SPEEDS: &str = "\
@@ -164,7 +165,10 @@ fn sizes(record: &Record) -> String {
     let bytes = |measured: &Measured| thousands(measured.bytes);
     let ratio = |measured: &Measured| format!("{:.3}", measured.bytes as f64 / record.nncodec.bytes as f64);
     let [smallest, stream, direct] = &record.ours;
-    let file = record.file_bytes.map_or_else(String::new, thousands);
+    let file = record.file_bytes.map_or_else(
+        || "| | ".to_string(),
+        |[one, two]| format!("{} | **{}** | {:.3}", thousands(one), thousands(two), two as f64 / one as f64),
+    );
     format!(
         "| {} | {} | {} | {} | {} | {} | **{}** | {} | {} | {} | {} | {file} |",
         record.name,

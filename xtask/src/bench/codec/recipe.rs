@@ -83,12 +83,15 @@ impl Case {
         Ok((as_trained, Network::of_model(&self.name(), &model)?))
     }
 
-    /// How long the packed file is.
-    pub(crate) fn file_bytes(&self, folder: &Path) -> Result<Option<u64>> {
-        let packed = folder.join(format!("{}.kompakt", self.name()));
-        let model = folder.join(format!("{}.safetensors", self.name()));
-        let pack = Stage::new("kompakt-pack").args(["--compact", "--quiet"]);
-        pack.args([model.display().to_string(), "-o".to_string(), packed.display().to_string()]).run()?;
-        Ok(Some(std::fs::metadata(&packed)?.len()))
+    /// How long the packed file is in version 1, `--minimal`, and in version 2, `--compact`.
+    pub(crate) fn file_bytes(&self, folder: &Path) -> Result<[u64; 2]> {
+        let model = folder.join(format!("{}.safetensors", self.name())).display().to_string();
+        let bytes = |form: &str| -> Result<u64> {
+            let packed = folder.join(format!("{}{form}.kompakt", self.name()));
+            let pack = Stage::new("kompakt-pack").args([form, "--quiet", &model, "-o"]);
+            pack.args([packed.display().to_string()]).run()?;
+            Ok(std::fs::metadata(&packed)?.len())
+        };
+        Ok([bytes("--minimal")?, bytes("--compact")?])
     }
 }

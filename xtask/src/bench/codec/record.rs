@@ -27,8 +27,8 @@ pub(crate) struct Record {
     pub(crate) zstd: Measured,
     pub(crate) xz: Measured,
     pub(crate) nncodec: Measured,
-    /// The complete container, tier `smallest`, `--minimal`.
-    pub(crate) file_bytes: Option<u64>,
+    /// The complete container, tier `smallest`, in version 1 and in version 2.
+    pub(crate) file_bytes: Option<[u64; 2]>,
     /// The others were timed by the clock on the wall, as an earlier version of this program did.
     #[serde(default)]
     pub(crate) by_the_wall: bool,
@@ -40,7 +40,7 @@ impl Record {
         ours: [Measured; 3],
         [zstd, xz]: [Measured; 2],
         nncodec: Measured,
-        file_bytes: Option<u64>,
+        file_bytes: Option<[u64; 2]>,
     ) -> Self {
         let (n_weights, n_kept) = (network.n_weights() as u64, network.n_kept() as u64);
         Self {
@@ -63,7 +63,7 @@ impl Record {
     }
 
     /// With other figures of ours.
-    pub(crate) fn with(self, ours: [Measured; 3], file_bytes: Option<u64>) -> Self {
+    pub(crate) fn with(self, ours: [Measured; 3], file_bytes: Option<[u64; 2]>) -> Self {
         Self { ours, file_bytes, ..self }
     }
 
