@@ -12,10 +12,11 @@ use crate::{
 use kompakt_model::Model;
 
 /// Damping: added to the diagonals of `X Xᵀ`, relative to their means; for images, and for synthetic inputs.
-const DAMPING: f64 = 0.01;
+const DAMPING: f64 = 0.05;
 const SYNTHETIC_DAMPING: f64 = 0.3;
-/// Images for which gradients are computed.
-const IMAGES: usize = 32;
+/// Inputs for which gradients are computed: images, and synthetic ones.
+const GRADIENTS: usize = 128;
+const SYNTHETIC_GRADIENTS: usize = 32;
 /// Number of synthetic inputs.
 const SYNTHETIC: usize = 64;
 
@@ -68,7 +69,8 @@ impl Calibration {
         model: &Model,
         progress: &Progress<'_>,
     ) -> Result<Option<Vec<Vec<f64>>>, CompressError> {
-        let rows = sensitivity::rows(model, &self.images().first(IMAGES), progress)?;
+        let n = if let Self::Images(_) = self { GRADIENTS } else { SYNTHETIC_GRADIENTS };
+        let rows = sensitivity::rows(model, &self.images().first(n), progress)?;
         Ok(Some(rows).filter(|rows| rows.iter().flatten().all(|s| s.is_finite())))
     }
 

@@ -25,8 +25,9 @@ const MOST: f64 = 1e3;
 const WORTH: f64 = 0.04;
 /// Bits that a row's scale takes, with a margin.
 const SCALE_BITS: f64 = 24.0;
-/// Added to the sensitivity of a row, relative to the mean: it was measured on few images.
-const FLOOR: f64 = 0.002;
+/// Added to the sensitivity of a row, relative to the mean: it was measured on few images, which may be much alike, and other
+/// images may need what these do not.
+const FLOOR: f64 = 0.1;
 /// The furthest that a scale is from the geometric mean of a layer's.
 const WIDEST: f64 = 64.0;
 
