@@ -31,12 +31,16 @@ impl Tuning<'_> {
         }
     }
 
-    /// The best network of at most this many bytes.
+    /// The best network of at most this many bytes: where the record of training takes bytes that the answers miss more than
+    /// training gains, that is one without.
     fn within(&mut self, bytes: u64) -> Result<Compressed> {
         let mut aim = bytes;
-        let mut last = None;
+        let (mut last, mut untrained) = (None, None);
         for _ in 0..AGAIN {
             let made = self.work.compress(&Options { target: Target::Bytes(aim), ..self.options.clone() })?;
+            if aim == bytes && made.outcome.met {
+                untrained = Some(made.clone());
+            }
             // Training is worth its time only if its history record fits too.
             let will_be = packed(&self.fine_tuning.with_record(&made.model), self.options.tier)
                 .map_err(failed)?
@@ -47,8 +51,12 @@ impl Tuning<'_> {
                 let mut tuned = self.tuned(made)?;
                 over = tuned.outcome.bytes.saturating_sub(bytes);
                 tuned.outcome.met = over == 0;
-                if over == 0 || !met {
-                    return Ok(tuned);
+                match untrained {
+                    Some(untrained) if over == 0 && self.is_worse(&tuned, &untrained) => {
+                        return Ok(untrained);
+                    }
+                    _ if over == 0 || !met => return Ok(tuned),
+                    _ => {}
                 }
                 last = Some(tuned);
             }
@@ -117,25 +125,26 @@ impl Tuning<'_> {
             let shape = output_shape(&made.model).to_vec();
             made.outcome.compare(&theirs, &own, validation, self.options.metric, &shape);
         }
-        if let (Some(before), Some(after)) = (untrained.outcome.figure, made.outcome.figure)
-            && (if self.options.metric.is_error() { after > before } else { after < before })
-        {
-            self.fine_tuning.say(&format!(
-                "training took {} from {before:.6} to {after:.6}: the network stays as it was; more epochs may help",
-                self.options.metric
-            ));
-            return Ok(untrained);
-        }
-        match (&untrained.outcome.paired, &made.outcome.paired) {
-            (Some(before), Some(after)) if after.n_after < before.n_after => {
-                self.fine_tuning.say(&format!(
-                    "training took the accuracy from {:.2} to {:.2} %: the network stays as it was; more epochs may help",
-                    100.0 * before.share(before.n_after),
-                    100.0 * after.share(after.n_after)
-                ));
-                Ok(untrained)
+        Ok(if self.is_worse(&made, &untrained) { untrained } else { made })
+    }
+
+    /// Whether the answers of a trained network are worse on the validation images; if so, it is said.
+    fn is_worse(&self, trained: &Compressed, untrained: &Compressed) -> bool {
+        let (before, after) = (&untrained.outcome, &trained.outcome);
+        let change = match (before.figure, after.figure, &before.paired, &after.paired) {
+            (Some(before), Some(after), ..)
+                if if self.options.metric.is_error() { after > before } else { after < before } =>
+            {
+                format!("{} from {before:.6} to {after:.6}", self.options.metric)
             }
-            _ => Ok(made),
-        }
+            (_, _, Some(before), Some(after)) if after.n_after < before.n_after => {
+                let percent = [before, after].map(|paired| 100.0 * paired.share(paired.n_after));
+                format!("the accuracy from {:.2} to {:.2} %", percent[0], percent[1])
+            }
+            _ => return false,
+        };
+        self.fine_tuning
+            .say(&format!("training took {change}: the network stays as it was; more epochs may help"));
+        true
     }
 }
