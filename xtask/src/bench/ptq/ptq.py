@@ -18,7 +18,7 @@ import onnx
 from rivals import answers, by_kompakt, difference, nncodec_rows
 
 KOMPAKT, TOOLS, FOLDER, MNIST = sys.argv[1:5]
-RATIOS = (16, 20, 25, 30, 37, 45, 52)
+RATIOS = (16, 20, 25, 30, 37, 45, 52, 62, 74)
 STEPS = (-36, -32, -28, -24, -20, -18, -16, -14, -12, -10)
 CONVOLUTION = {"op": "conv2d", "kernel": 3, "padding": 1}
 
