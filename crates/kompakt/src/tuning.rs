@@ -32,45 +32,39 @@ impl Tuning<'_> {
     }
 
     /// The best network of at most this many bytes: where the record of training takes bytes that the answers miss more than
-    /// training gains, that is one without.
+    /// training gains, or does not fit at all, that is one without.
     fn within(&mut self, bytes: u64) -> Result<Compressed> {
-        let mut aim = bytes;
-        let (mut last, mut untrained) = (None, None);
-        for _ in 0..AGAIN {
-            let made = self.work.compress(&Options { target: Target::Bytes(aim), ..self.options.clone() })?;
-            if aim == bytes && made.outcome.met {
-                untrained = Some(made.clone());
-            }
+        let untrained = self.work.compress(self.options)?;
+        if !untrained.outcome.met {
+            let mut tuned = self.tuned(untrained)?;
+            tuned.outcome.met = tuned.outcome.bytes <= bytes;
+            return Ok(tuned);
+        }
+        let (mut aim, mut made) = (bytes, untrained.clone());
+        for trial in 1..=AGAIN {
             // Training is worth its time only if its history record fits too.
             let will_be = packed(&self.fine_tuning.with_record(&made.model), self.options.tier)
                 .map_err(failed)?
                 .len() as u64;
             let mut over = will_be.saturating_sub(bytes);
-            if over == 0 || !made.outcome.met {
-                let met = made.outcome.met;
+            if over == 0 {
                 let mut tuned = self.tuned(made)?;
                 over = tuned.outcome.bytes.saturating_sub(bytes);
-                tuned.outcome.met = over == 0;
-                match untrained {
-                    Some(untrained) if over == 0 && self.is_worse(&tuned, &untrained) => {
-                        return Ok(untrained);
-                    }
-                    _ if over == 0 || !met => return Ok(tuned),
-                    _ => {}
+                if over == 0 {
+                    tuned.outcome.met = true;
+                    return Ok(if self.is_worse(&tuned, &untrained) { untrained } else { tuned });
                 }
-                last = Some(tuned);
+            }
+            if trial == AGAIN {
+                break;
             }
             aim = aim.saturating_sub(over + over / 8 + 16);
+            made = self.work.compress(&Options { target: Target::Bytes(aim), ..self.options.clone() })?;
         }
-        match last {
-            Some(last) => Ok(last),
-            None => {
-                let made = self.work.compress(self.options)?;
-                let mut tuned = self.tuned(made)?;
-                tuned.outcome.met = tuned.outcome.bytes <= bytes;
-                Ok(tuned)
-            }
-        }
+        self.fine_tuning.say(&format!(
+            "a trained network and its record do not fit in {bytes} bytes: the network stays as it was"
+        ));
+        Ok(untrained)
     }
 
     /// The smallest network that is good enough on the validation images: from one that needs no training to smaller and

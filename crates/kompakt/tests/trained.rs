@@ -149,6 +149,9 @@ fn training_after_compression_gains_accuracy_and_keeps_the_size() {
     // So small that the record of training takes bytes that are missed.
     let [plain, tuned] = both("2000");
     assert!(tuned >= plain, "{plain} {tuned}");
+    // So small that the record does not fit at all.
+    let [plain, tuned] = both("1900");
+    assert!(tuned >= plain, "{plain} {tuned}");
     let output = kompakt(folder, &["compress", "dense.onnx", "--finetune", "1", "-o", "x.kompakt"]);
     assert_eq!(output.status.code(), Some(2));
     // A missed target: the closest result is written, and the exit code says so.
