@@ -5,9 +5,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use kompakt_kernels::{
-    Aligned, ColumnMatrix, ColumnScratch, ConvRows, ConvScratch, ConvShape, Convolution, Depthwise, Epilogue,
-    Grid, Int8Rows, Isa, PanelMatrix, PanelScratch, Planes, PlanesAt, SlicedMatrix, TapLayout, TapMatrix,
-    Window, WindowForm, WindowMatrix, columns, dense, grid,
+    Aligned, Codebook, ColumnMatrix, ColumnScratch, ConvRows, ConvScratch, ConvShape, Convolution, Depthwise,
+    Epilogue, Grid, Int8Rows, Isa, PanelMatrix, PanelScratch, Planes, PlanesAt, SlicedMatrix, TapLayout,
+    TapMatrix, Window, WindowForm, WindowMatrix, columns, dense, grid,
 };
 use kompakt_testing::matrix::SparseMatrix;
 use std::{hint::black_box, sync::Arc, time::Instant};
@@ -74,12 +74,20 @@ fn one_vector(isa: Isa) {
             (0..64).for_each(|r| y[r] = dense::dot_codes(isa, black_box(&codes), &book, black_box(&x)));
         })
     });
+    let in_steps =
+        |n_levels: u8| Codebook::new(&(0..n_levels).map(|i| f32::from(i) - 99.0).collect::<Vec<_>>());
+    let book = in_steps(200);
+    let book = book.in_steps().map_or(book, |in_steps| in_steps.book);
+    let dense_steps = cost(64 * N_COLS, || {
+        (0..64).for_each(|r| y[r] = dense::dot_codes(isa, black_box(&codes), &book, black_box(&x)));
+    });
     let values: Vec<f32> = (0..64 * N_COLS).map(|i| (i % 11) as f32).collect();
     let dense_values =
         cost(64 * N_COLS, || dense::dot_rows(isa, black_box(&values), black_box(&x), &mut y[..64]));
     println!("    sliced_codes: {:.0}.0,\n    sliced_values: {:.0}.0,", sliced[0], sliced[1]);
     println!("    column_weight: {scattered:.0}.0,\n    column_input: {looked:.0}.0,");
     println!("    dense_codes: {:?},", dense_codes.map(f64::round));
+    println!("    dense_steps: {dense_steps:.0}.0,");
     println!("    dense_values: {dense_values:.0}.0,");
 }
 
@@ -116,32 +124,34 @@ fn windows(isa: Isa, of_bytes: bool) {
     let mut memory = Aligned::default();
     let x = &*memory.room(32 * 20 * 48);
     let scratch = std::cell::RefCell::new(PanelScratch::default());
-    let run = |form: WindowForm, density: f32, n_levels: usize, scale: usize, window: Window| {
-        let layout = Arc::new(layout(window.x_stride / scale, window.rows));
-        let [n_rows, n_cols] = WINDOWED;
-        let (m, n_kept) = if of_bytes {
-            let rows = Int8Rows::new(
-                &SparseMatrix::random(1, [n_rows, 4 * n_cols], density, n_levels).on_grid(10),
-                1,
-            );
-            (WindowMatrix::of_bytes(form, &layout, &rows, isa), rows.n_kept())
-        } else {
-            let layer = SparseMatrix::random(1, WINDOWED, density, n_levels);
-            (WindowMatrix::build(form, &layout, &layer), layer.n_kept())
+    let run =
+        |form: WindowForm, density: f32, n_levels: usize, in_steps: bool, scale: usize, window: Window| {
+            let layout = Arc::new(layout(window.x_stride / scale, window.rows));
+            let [n_rows, n_cols] = WINDOWED;
+            let (m, n_kept) = if of_bytes {
+                let rows = Int8Rows::new(
+                    &SparseMatrix::random(1, [n_rows, 4 * n_cols], density, n_levels).on_grid(10),
+                    1,
+                );
+                (WindowMatrix::of_bytes(form, &layout, &rows, isa), rows.n_kept())
+            } else {
+                let layer = SparseMatrix::random(1, WINDOWED, density, n_levels);
+                let layer = if in_steps { layer.on_grid(64) } else { layer };
+                (WindowMatrix::build(form, &layout, &layer), layer.n_kept())
+            };
+            measure(
+                window,
+                &|window, y| {
+                    let (rows, plane) = (0..n_rows, window.rows * window.y_stride);
+                    let scratch = &mut scratch.borrow_mut();
+                    m.apply(isa, rows, x, scale, window, Epilogue::default(), y, plane, scratch);
+                },
+                if form == WindowForm::Taps { n_kept } else { n_rows * n_cols },
+            )
         };
-        measure(
-            window,
-            &|window, y| {
-                let (rows, plane) = (0..n_rows, window.rows * window.y_stride);
-                let scratch = &mut scratch.borrow_mut();
-                m.apply(isa, rows, x, scale, window, Epilogue::default(), y, plane, scratch);
-            },
-            if form == WindowForm::Taps { n_kept } else { n_rows * n_cols },
-        )
-    };
     let taps = |is_whole: bool, window: Window| {
         let density = if of_bytes { WINDOWED_DENSITY / 4.0 } else { WINDOWED_DENSITY };
-        run(WindowForm::Taps, density, 32, if is_whole { grid::LANES } else { 1 }, window)
+        run(WindowForm::Taps, density, 32, false, if is_whole { grid::LANES } else { 1 }, window)
     };
     let n = [2, 6];
     let [tap, tap_vector] = line(n.map(|n| 2 * n), n.map(|n| taps(true, whole(n))));
@@ -149,13 +159,17 @@ fn windows(isa: Isa, of_bytes: bool) {
     let n = [4, 16];
     let [_, plane_vector] = line(n.map(|n| 2 * n), n.map(|n| taps(false, planes(n))));
     println!("    plane_vector: {plane_vector:.0}.0,");
-    let panels = |n_levels: usize, window: Window| run(WindowForm::Panels, 0.8, n_levels, 1, window);
-    let panels = |n_levels: usize| line(n.map(|n| 2 * n), n.map(|n| panels(n_levels, planes(n))));
+    let panels = |n_levels: usize, in_steps: bool, window: Window| {
+        run(WindowForm::Panels, 0.8, n_levels, in_steps, 1, window)
+    };
+    let panels =
+        |(n_levels, in_steps)| line(n.map(|n| 2 * n), n.map(|n| panels(n_levels, in_steps, planes(n))));
     if of_bytes {
-        return println!("    panel_vector: {:.0}.0,", panels(31)[1]);
+        return println!("    panel_vector: {:.0}.0,", panels((31, false))[1]);
     }
-    let [few, many] = [31, 64].map(panels);
-    println!("    panel_codes: [{:.0}.0, {:.0}.0],\n    panel_vector: {:.0}.0,", few[0], many[0], few[1]);
+    let [few, many, steps] = [(31, false), (64, false), (64, true)].map(panels);
+    println!("    panel_codes: [{:.0}.0, {:.0}.0],\n    panel_steps: {:.0}.0,", few[0], many[0], steps[0]);
+    println!("    panel_vector: {:.0}.0,", few[1]);
 }
 
 /// The work around convolutions, and depthwise ones.

@@ -12,6 +12,26 @@
 
 use crate::{Isa, WindowForm, arch};
 
+/// The levels of a codebook, as far as costs depend on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Levels {
+    /// How many there are.
+    pub n: usize,
+    /// Whether they are [in whole steps](crate::Codebook::in_steps).
+    pub in_steps: Part,
+}
+
+/// Of some levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// None of them.
+    None,
+    /// All but a few.
+    Most,
+    /// All of them.
+    All,
+}
+
 /// Picoseconds per unit, for an instruction set.
 #[derive(Debug, Clone, Copy)]
 pub struct Costs {
@@ -25,6 +45,8 @@ pub struct Costs {
     pub(crate) column_input: f64,
     /// All weights, looked up: a weight, with up to 16, 32, 64, 128, 256 levels.
     pub(crate) dense_codes: [f64; 5],
+    /// All weights in whole steps: a weight.
+    pub(crate) dense_steps: f64,
     /// All weights as values: a weight.
     pub(crate) dense_values: f64,
     /// Floats of a vector for unaligned windows.
@@ -39,6 +61,8 @@ pub struct Costs {
     pub(crate) plane_vector: f64,
     /// Panels: looking up a weight, with fewer than 32 levels and with more.
     pub(crate) panel_codes: [f64; 2],
+    /// Converting a weight in whole steps, where there are more.
+    pub(crate) panel_steps: f64,
     /// A weight and sixteen positions.
     pub(crate) panel_vector: f64,
     /// Padding a plane: an element.
@@ -68,7 +92,7 @@ pub(crate) struct Work {
     pub(crate) n_kept: usize,
     pub(crate) n_weights: usize,
     /// `None` levels are values.
-    pub(crate) n_levels: Option<usize>,
+    pub(crate) levels: Option<Levels>,
     /// The number of windows.
     pub(crate) n_runs: usize,
     /// Their rows and columns.
@@ -84,6 +108,7 @@ pub(crate) static SCALAR: Costs = Costs {
     column_weight: 449.0,
     column_input: 78.0,
     dense_codes: [248.0, 247.0, 246.0, 247.0, 248.0],
+    dense_steps: 248.0,
     dense_values: 126.0,
     narrow: 1,
     wide: 1,
@@ -91,6 +116,7 @@ pub(crate) static SCALAR: Costs = Costs {
     tap_vector: 1906.0,
     plane_vector: 2070.0,
     panel_codes: [200.0; 2],
+    panel_steps: 200.0,
     panel_vector: 7889.0,
     plane_input: 135.0,
     grid_input: 382.0,
@@ -130,10 +156,24 @@ impl Costs {
         n_kept as f64 * self.kept_weight(n_levels) * 1e-3
     }
 
-    /// Nanoseconds of a run over all weights, with that many levels, including a zero for pruned weights.
-    pub fn dense_codes(&self, n_weights: usize, n_levels: usize) -> f64 {
-        let class = n_levels.next_power_of_two().clamp(16, 256).ilog2() - 4;
-        n_weights as f64 * self.dense_codes[class as usize] * 1e-3
+    /// Nanoseconds of a run over all weights, with those levels, including a zero for pruned weights.
+    pub fn dense_codes(&self, n_weights: usize, levels: Levels) -> f64 {
+        let class = levels.n.next_power_of_two().clamp(16, 256).ilog2() - 4;
+        let weight = match levels.in_steps {
+            Part::None => self.dense_codes[class as usize],
+            Part::Most | Part::All => self.dense_steps,
+        };
+        n_weights as f64 * weight * 1e-3
+    }
+
+    /// Picoseconds of looking a weight up for a panel.
+    pub(crate) fn look_up(&self, levels: Option<Levels>) -> f64 {
+        match levels {
+            None => 0.0,
+            Some(Levels { n: ..32, .. }) => self.panel_codes[0],
+            Some(Levels { in_steps: Part::All, .. }) => self.panel_steps,
+            Some(_) => self.panel_codes[1],
+        }
     }
 
     /// Nanoseconds of a run over all weights as values.
@@ -147,16 +187,16 @@ impl Costs {
         form: WindowForm,
         n_kept: usize,
         n_weights: usize,
-        n_levels: Option<usize>,
+        levels: Option<Levels>,
         n: usize,
     ) -> f64 {
         let is_whole = n.is_multiple_of(16);
-        self.window(form, Work { n_kept, n_weights, n_levels, n_runs: 1, window: [1, n], is_whole }) * 1e-3
+        self.window(form, Work { n_kept, n_weights, levels, n_runs: 1, window: [1, n], is_whole }) * 1e-3
     }
 
     /// Nanoseconds of a linear layer over `n` vectors that lie one after another, all weights side by side in lanes.
-    pub fn lanes(&self, n_weights: usize, n_levels: Option<usize>, n: usize) -> f64 {
-        let look_up = n_levels.map_or(0.0, |n| self.panel_codes[usize::from(n >= 32)]);
+    pub fn lanes(&self, n_weights: usize, levels: Option<Levels>, n: usize) -> f64 {
+        let look_up = self.look_up(levels);
         // Fewer vectors are limited by the loads of weights.
         let vectors = n.max(LANES_LOAD_BOUND) as f64 / 16.0;
         n_weights as f64 * (look_up + vectors * self.panel_vector) * 1e-3
@@ -169,7 +209,7 @@ impl Costs {
 
     /// Picoseconds of a matrix against windows.
     pub(crate) fn window(&self, form: WindowForm, work: Work) -> f64 {
-        let Work { n_kept, n_weights, n_levels, n_runs, window: [rows, cols], is_whole } = work;
+        let Work { n_kept, n_weights, levels, n_runs, window: [rows, cols], is_whole } = work;
         let vectors = |lanes: usize| rows as f64 * self.vectors(cols, lanes);
         let once = match form {
             WindowForm::Taps if is_whole => {
@@ -178,7 +218,7 @@ impl Costs {
             }
             WindowForm::Taps => n_kept as f64 * vectors(self.narrow) * self.plane_vector,
             WindowForm::Panels => {
-                let look_up = n_levels.map_or(0.0, |n| self.panel_codes[usize::from(n >= 32)]);
+                let look_up = self.look_up(levels);
                 n_weights as f64 * (look_up + vectors(self.wide) * self.panel_vector)
             }
         };
@@ -198,8 +238,8 @@ impl Costs {
     }
 
     /// The minimum density at which all weights of a pruned layer may be multiplied.
-    pub fn dense_from(&self, n_levels: usize) -> f64 {
-        let dense = self.dense_codes(1, (n_levels + 1).min(256));
-        dense / (Self::WORTH_BYTES * self.sliced(1, Some(n_levels)))
+    pub fn dense_from(&self, levels: Levels) -> f64 {
+        let dense = self.dense_codes(1, Levels { n: (levels.n + 1).min(256), ..levels });
+        dense / (Self::WORTH_BYTES * self.sliced(1, Some(levels.n)))
     }
 }

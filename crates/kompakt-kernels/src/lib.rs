@@ -45,6 +45,7 @@ mod ops;
 mod tile;
 
 pub use arch::HAS_INTEGERS;
+use arch::HAS_STEPS;
 pub use conv::{
     aligned::Aligned,
     convolution::Convolution,
@@ -56,7 +57,7 @@ pub use conv::{
     scratch::ConvScratch,
     shape::ConvShape,
 };
-pub use costs::Costs;
+pub use costs::{Costs, Levels, Part};
 pub use epilogue::Epilogue;
 pub use int8::{planes::BytePlanes, quantiser::Quantiser, rows::Int8Rows};
 pub use kompakt_isa::Isa;
@@ -66,7 +67,7 @@ pub use matrix::{
     lanes::LaneMatrix,
     layout::TapLayout,
     panels::{self, PanelMatrix, PanelScratch},
-    rows::{Codebook, RowSource, RowWeights},
+    rows::{Codebook, InSteps, RowSource, RowWeights},
     sliced::{self, SlicedMatrix},
     taps::{self, TapMatrix},
     window::Window,

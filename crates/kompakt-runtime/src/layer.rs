@@ -1,6 +1,7 @@
 //! One layer in its execution form: see the table in [`forms`](crate::schedule::forms).
 
 mod convolution;
+mod dense_codes;
 mod form;
 mod from_file;
 mod linear;

@@ -26,7 +26,7 @@ use crate::error::RuntimeError;
 use alloc::vec::Vec;
 use core::ops::Range;
 use kompakt_entropy::direct::TileRef;
-use kompakt_kernels::{Codebook, Isa};
+use kompakt_kernels::{Codebook, Isa, Levels, Part};
 use stream::StreamTiles;
 
 /// A weight, `[rows, cols]`: rows are output units, columns all else.
@@ -48,6 +48,8 @@ pub(crate) struct StoredWeights<'m> {
     /// Bytes of the file that hold its rows.
     pub(crate) file_bytes: usize,
     codebook: Codebook,
+    /// Whether its levels are whole numbers of a step.
+    in_steps: Part,
     is_coded: bool,
     source: Source<'m>,
     /// If kept weights were counted: how many there were before, about and at most.
@@ -95,11 +97,11 @@ impl<'m> StoredWeights<'m> {
     }
 
     /// Whether the number of kept weights must be exact; see [`open`](Self::open).
-    pub(crate) fn needs_count(&self, exact_from: &dyn Fn(usize) -> f64) -> bool {
+    pub(crate) fn needs_count(&self, exact_from: &dyn Fn(Levels) -> f64) -> bool {
         let all = (self.n_rows * self.n_cols) as f64;
         matches!(self.source, Source::Stream(_))
             && !self.is_full
-            && self.most_kept as f64 >= exact_from(self.codebook.n_levels()) * all
+            && self.levels().is_some_and(|levels| self.most_kept as f64 >= exact_from(levels) * all)
     }
 
     /// How many kept weights there were before they were counted, about and at most.
@@ -183,6 +185,11 @@ impl<'m> StoredWeights<'m> {
     /// Whether rows carry codes.
     pub(crate) fn is_coded(&self) -> bool {
         self.is_coded
+    }
+
+    /// What costs depend on of the codebook, if there is one.
+    pub(crate) fn levels(&self) -> Option<Levels> {
+        self.is_coded.then_some(Levels { n: self.codebook.n_levels(), in_steps: self.in_steps })
     }
 
     /// How many levels the codebook has, if there is one.

@@ -3,6 +3,7 @@
 
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Input, Node, Op, networks, table::OPERATORS};
+use kompakt_model::{Numbers, Parameter};
 use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
 use kompakt_testing::cases::cases;
 use kompakt_testing::models::{TIERS, checkpoint, expected, pack};
@@ -166,6 +167,56 @@ fn threads_do_not_change_a_bit() {
                 let mut session = Session::new(&opened, &options).unwrap();
                 let y = session.run(&x, 3).unwrap();
                 assert_eq!(first.get_or_insert_with(|| y.to_vec()), y, "{threads} threads");
+            }
+        }
+    }
+}
+
+/// Levels as `compress` makes them: numbers of a step, most of them near zero. Layers that keep most weights hold them in bytes.
+#[test]
+fn levels_in_whole_steps() {
+    let near = || (-40..=60).filter(|n| *n != 0);
+    for (far, density) in
+        [(vec![], 0.9), (vec![-300, -299, 250], 0.9), (vec![-4000, 4000], 1.0), (vec![], 0.3)]
+    {
+        let graph = networks::by_name("lenet-300-100", &[1, 7, 9], 10).unwrap().unwrap();
+        let mut steps: Vec<i16> = far.iter().copied().chain(near()).collect();
+        steps.sort_unstable();
+        let mut model = checkpoint(graph, 5, |_| (density, steps.len()));
+        for parameter in model.parameters.values_mut() {
+            if let Parameter::Shared { codebook, .. } = parameter {
+                // A step that is no sum of few powers of two.
+                *codebook = Numbers::F32(steps.iter().map(|&n| f32::from(n) * 0.003_71).collect());
+            }
+        }
+        let x = numbers(8, 63 * 3);
+        for isa in Isa::available() {
+            for max_batch in [1, 3] {
+                let mut bits: Option<Vec<f32>> = None;
+                for tier in TIERS {
+                    let bytes = pack(&model, tier);
+                    let expected = expected(&bytes, std::slice::from_ref(&x), 3);
+                    let opened = Model::from_bytes(&bytes).unwrap();
+                    for from_file in [false, true] {
+                        let mut options = options(isa, max_batch);
+                        (options.from_file, options.small_bytes) = (from_file, 0);
+                        let mut session = Session::new(&opened, &options).unwrap();
+                        let what = format!(
+                            "{tier:?} {isa} {far:?} {density} in batches of {max_batch}, {from_file}"
+                        );
+                        expected.assert_close(&what, 0, session.run(&x, 3).unwrap());
+                        let bits = bits.get_or_insert_with(|| session.output(0).to_vec());
+                        assert_eq!(bits, session.output(0), "{what}");
+                        let layer = &session.plan().layers[0];
+                        if max_batch == 1
+                            && isa.name().starts_with("avx")
+                            && density > 0.5
+                            && layer.form != "from the file"
+                        {
+                            assert_eq!(layer.form, "dense codes", "{what}");
+                        }
+                    }
+                }
             }
         }
     }

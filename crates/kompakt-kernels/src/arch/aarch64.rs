@@ -26,6 +26,7 @@ impl Arch for Neon {
         tap_vector: 828.0,
         plane_vector: 1000.0,
         panel_codes: [300.0, 400.0],
+        panel_steps: 400.0,
         panel_vector: 806.0,
         grid_input: 374.0,
         grid_output: 287.0,

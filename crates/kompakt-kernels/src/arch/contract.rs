@@ -3,7 +3,7 @@
 
 use super::Arch;
 use crate::{
-    Codebook,
+    Codebook, HAS_STEPS, InSteps,
     conv::grid::LANES,
     isa::{Isa, Job, Vector, run, run_integers},
     matrix::sliced::FILLER,
@@ -205,6 +205,24 @@ unsafe fn arch<A: Arch>() {
                 assert!((0..n).all(|i| values[i] == book.value(codes[i])), "{n_levels} levels, {n} codes");
                 let exact: f32 = (0..n).map(|i| book.value(codes[i]) * x[cols[i] as usize]).sum();
                 assert_eq!(A::dot_sparse(&cols[..n], &codes[..n], &book, &x), exact);
+            }
+        }
+        // As numbers of steps, levels and sums have the same bits.
+        let levels: [f32; 200] = core::array::from_fn(|i| 0.3 * (i as f32 - 39.0));
+        let book = Codebook::new(&levels);
+        if HAS_STEPS {
+            let InSteps { book: in_steps, codes: code, n_far: 0 } = book.in_steps().unwrap() else {
+                panic!("far levels")
+            };
+            for n in [0, 1, 7, 8, 16, 31, 64] {
+                let codes: [u8; 64] = core::array::from_fn(|i| (i * 37 % 200) as u8);
+                let steps = codes.map(|c| code[usize::from(c)].unwrap());
+                let [a, b] =
+                    [(&codes, &book), (&steps, &in_steps)].map(|(c, b)| A::dot_codes(&c[..n], b, &x[..n]));
+                assert_eq!(a.to_bits(), b.to_bits(), "{n} codes");
+                let mut values = [f32::NAN; 64];
+                A::look_up(&steps[..n], &in_steps, &mut values[..n]);
+                assert!((0..n).all(|i| values[i] == book.value(codes[i])), "{n} codes");
             }
         }
         let zeros: [f32; 50] = core::array::from_fn(|i| if i % 3 == 0 { 0.0 } else { x[i] });

@@ -28,6 +28,7 @@ impl Arch for Avx2 {
         column_weight: 446.0,
         column_input: 39.0,
         dense_codes: [233.0, 232.0, 232.0, 232.0, 232.0],
+        dense_steps: 56.0,
         dense_values: 79.0,
         narrow: 8,
         wide: 8,
@@ -35,6 +36,7 @@ impl Arch for Avx2 {
         tap_vector: 414.0,
         plane_vector: 655.0,
         panel_codes: [150.0, 200.0],
+        panel_steps: 60.0,
         panel_vector: 403.0,
         plane_input: 135.0,
         grid_input: 317.0,
@@ -75,6 +77,12 @@ impl Arch for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn look_up(codes: &[u8], book: &Codebook, to: &mut [f32]) {
+        // SAFETY: passed on.
+        unsafe { lookup_avx2::look_up(codes, book, to) }
+    }
+
+    #[inline(always)]
     unsafe fn nonzero(x: &[f32], active: &mut [u32]) -> usize {
         // SAFETY: passed on.
         unsafe { lookup_avx2::nonzero(x, active) }
@@ -90,6 +98,7 @@ impl Arch for Avx512 {
         column_weight: 443.0,
         column_input: 49.0,
         dense_codes: [42.0, 43.0, 70.0, 121.0, 205.0],
+        dense_steps: 46.0,
         dense_values: 68.0,
         narrow: 8,
         wide: 16,
@@ -97,6 +106,7 @@ impl Arch for Avx512 {
         tap_vector: 222.0,
         plane_vector: 637.0,
         panel_codes: [83.0, 175.0],
+        panel_steps: 45.0,
         panel_vector: 178.0,
         plane_input: 135.0,
         grid_input: 267.0,

@@ -1,7 +1,7 @@
 //! The cost of a convolution by the table of an instruction set.
 
 use super::convolution::{Convolution, Input};
-use crate::{Costs, Grid, Isa, WindowForm, costs::Work};
+use crate::{Costs, Grid, Isa, Levels, WindowForm, costs::Work};
 
 /// The slowdown of a strided copy, element by element.
 const STRIDED: f64 = 3.0;
@@ -10,8 +10,8 @@ impl Convolution {
     /// Nanoseconds of one image with weights of which `n_kept` are kept, in a form; `None` levels are values.
     ///
     /// Inputs and outputs are assumed to be in cache.
-    pub fn cost(&self, isa: Isa, form: WindowForm, n_kept: usize, n_levels: Option<usize>) -> f64 {
-        self.cost_by(Costs::of(isa), form, n_kept, n_levels)
+    pub fn cost(&self, isa: Isa, form: WindowForm, n_kept: usize, levels: Option<Levels>) -> f64 {
+        self.cost_by(Costs::of(isa), form, n_kept, levels)
     }
 
     /// The same by a table.
@@ -20,14 +20,14 @@ impl Convolution {
         costs: &Costs,
         form: WindowForm,
         n_kept: usize,
-        n_levels: Option<usize>,
+        levels: Option<Levels>,
     ) -> f64 {
         let shape = &self.shape;
         let n_weights = self.n_weights();
         let channels = (self.groups * shape.channels) as f64;
         let outputs = (self.groups * shape.outputs) as f64;
         let work = |n_runs: usize, window: [usize; 2], is_whole: bool| {
-            costs.window(form, Work { n_kept, n_weights, n_levels, n_runs, window, is_whole })
+            costs.window(form, Work { n_kept, n_weights, levels, n_runs, window, is_whole })
         };
         let [rows, cols] = shape.output;
         let picoseconds = match &self.input {
@@ -52,7 +52,7 @@ impl Convolution {
                 let transformed =
                     channels * tiles * costs.winograd_input + outputs * tiles * costs.winograd_output;
                 let kernels = outputs * shape.channels as f64;
-                let look_up = n_levels.map_or(0.0, |n| costs.panel_codes[usize::from(n >= 32)]);
+                let look_up = costs.look_up(levels);
                 let weights = kernels * (costs.winograd_kernel + 9.0 * look_up);
                 let vectors = 16.0 * costs.vectors(method.n_tiles(), costs.wide);
                 copied + transformed + weights + kernels * vectors * costs.panel_vector

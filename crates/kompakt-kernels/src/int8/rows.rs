@@ -49,7 +49,7 @@ impl Int8Rows {
             no_codebook: Codebook::new(&[]),
         };
         let book = source.codebook();
-        let step = source.is_coded().then(|| step_of(&book.table()[..book.n_levels()])).flatten();
+        let step = source.is_coded().then(|| step_of(&book.table()[..book.n_levels()], MOST)).flatten();
         let (mut error, mut energy) = (0.0, 0.0);
         source.visit(&mut |row, cols, weights| {
             let values = (0..cols.len()).map(|i| weights.value(book, i));
@@ -151,13 +151,13 @@ impl RowSource for Int8Rows {
     }
 }
 
-/// The step of which all levels are multiples, at most 127 of them.
-fn step_of(levels: &[f32]) -> Option<f32> {
-    let sizes = levels.iter().map(|level| level.abs());
+/// The step of which all levels are multiples, at most `limit` of them.
+pub(crate) fn step_of(levels: &[f32], limit: f32) -> Option<f32> {
+    let sizes = levels.iter().map(|level| level.abs()).filter(|size| *size != 0.0);
     let (least, most) = (sizes.clone().reduce(f32::min)?, sizes.clone().reduce(f32::max)?);
     let fits = |step: f32| {
         let on_grid = |level: f32| (level / step - libm::rintf(level / step)).abs() <= ON_GRID;
-        step.is_normal() && most / step <= MOST + ON_GRID && levels.iter().all(|&level| on_grid(level))
+        step.is_normal() && most / step <= limit + ON_GRID && levels.iter().all(|&level| on_grid(level))
     };
     (1..=MAX_LEAST).map(|n| least / n as f32).find(|&step| fits(step))
 }
@@ -168,10 +168,12 @@ mod tests {
 
     #[test]
     fn a_step_is_found_where_there_is_one() {
-        assert_eq!(step_of(&[-0.75, 0.5, 1.25]), Some(0.25));
-        assert_eq!(step_of(&[-0.5, 0.5]), Some(0.5));
-        assert_eq!(step_of(&[0.01, 1.28]), None);
-        assert_eq!(step_of(&[0.1, 0.2718]), None);
-        assert_eq!(step_of(&[]), None);
+        assert_eq!(step_of(&[-0.75, 0.5, 1.25], MOST), Some(0.25));
+        assert_eq!(step_of(&[-0.5, 0.5], MOST), Some(0.5));
+        assert_eq!(step_of(&[-0.5, 0.0, 0.25], MOST), Some(0.25));
+        assert_eq!(step_of(&[0.01, 1.28], MOST), None);
+        assert_eq!(step_of(&[0.1, 0.2718], MOST), None);
+        assert_eq!(step_of(&[], MOST), None);
+        assert_eq!(step_of(&[0.0], MOST), None);
     }
 }

@@ -11,6 +11,7 @@
 use crate::{
     Codebook, Epilogue, Isa, PanelScratch, RowSource, RowWeights,
     isa::run,
+    matrix::rows::StoredCodes,
     tile::{
         lanes::{GROUP, Lanes},
         panel::LookUp,
@@ -56,10 +57,10 @@ impl LaneMatrix {
     /// Panics: if the source breaks what [`RowSource::visit`] promises, or has levels that leave
     /// [no room](crate::PanelMatrix::can_hold) for a zero.
     pub fn build(source: &dyn RowSource) -> Self {
-        let book = source.is_coded().then(|| source.codebook().clone());
-        let mut this = Self::new(source.n_cols(), book);
+        let codes = StoredCodes::of(source);
+        let mut this = Self::new(source.n_cols(), codes.codebook());
         this.reserve(source.n_rows());
-        source.visit(&mut |row, cols, weights| {
+        codes.visit(source, &mut |row, cols, weights| {
             assert_eq!(row, this.n_rows, "rows in order");
             this.push_row(cols, weights);
         });
@@ -112,7 +113,7 @@ impl LaneMatrix {
         let from = self.start_row();
         match (&mut self.weights, weights) {
             (LaneWeights::Codes(all, book), RowWeights::Codes(codes)) => {
-                assert!(cols.len() == self.n_cols || book.n_levels() < 256, "no code for a zero");
+                assert!(cols.len() == self.n_cols || book.zero().is_some(), "no code for a zero");
                 let all = &mut all[from..];
                 cols.iter().zip(codes).for_each(|(&col, &code)| all[col as usize * GROUP] = code);
             }
@@ -130,8 +131,8 @@ impl LaneMatrix {
         let (lane, a_group) = (self.n_rows % GROUP, self.n_cols * GROUP);
         let end = (self.n_rows / GROUP + 1) * a_group;
         match &mut self.weights {
-            // A code past the levels is 0; where there is none, every row is whole, and rows past the last are not used.
-            LaneWeights::Codes(codes, book) if lane == 0 => codes.resize(end, book.n_levels().min(255) as u8),
+            // Where no code is 0, every row is whole, and rows past the last are not used.
+            LaneWeights::Codes(codes, book) if lane == 0 => codes.resize(end, book.zero().unwrap_or(0)),
             LaneWeights::Values(values) if lane == 0 => values.resize(end, 0.0),
             LaneWeights::Codes(..) | LaneWeights::Values(_) => {}
         }

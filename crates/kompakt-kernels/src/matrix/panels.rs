@@ -13,6 +13,7 @@
 use crate::{
     Aligned, Codebook, Epilogue, Isa, RowSource, RowWeights, TapLayout, Window,
     isa::{run, run_integers},
+    matrix::rows::StoredCodes,
     tile::panel::{AllColumns, GROUP, LookUp, Panels},
 };
 use alloc::vec::Vec;
@@ -70,11 +71,11 @@ impl PanelMatrix {
     /// Panics: if the source breaks what [`RowSource::visit`] promises, has other columns than the layout's, or levels
     /// that leave [no room](Self::can_hold) for a zero.
     pub fn build(layout: &TapLayout, source: &dyn RowSource) -> Self {
-        let book = source.is_coded().then(|| source.codebook().clone());
-        let mut this = Self::new(layout, book);
+        let codes = StoredCodes::of(source);
+        let mut this = Self::new(layout, codes.codebook());
         this.holds_bytes = source.holds_bytes();
         this.reserve(source.n_rows());
-        source.visit(&mut |row, cols, weights| {
+        codes.visit(source, &mut |row, cols, weights| {
             assert_eq!(row, this.n_rows, "rows in order");
             this.push_row(cols, weights);
         });
@@ -144,7 +145,7 @@ impl PanelMatrix {
         let (lane, place) = (self.start_row(), self.places());
         match (&mut self.weights, weights) {
             (PanelWeights::Codes(all, book), RowWeights::Codes(codes)) => {
-                assert!(cols.len() == n_cols || book.n_levels() < 256, "no code for a zero");
+                assert!(cols.len() == n_cols || book.zero().is_some(), "no code for a zero");
                 let from = all.len() - n_cols * GROUP + lane;
                 let all = &mut all[from..];
                 cols.iter().zip(codes).for_each(|(&col, &code)| all[place(col as usize) * GROUP] = code);
@@ -178,8 +179,10 @@ impl PanelMatrix {
         let (lane, more) = (self.n_rows % GROUP, self.offsets.len() * GROUP);
         if lane == 0 {
             match &mut self.weights {
-                // Entries past the levels are zero.
-                PanelWeights::Codes(codes, book) => codes.resize(codes.len() + more, book.n_levels() as u8),
+                // Where no code is zero, every row is whole.
+                PanelWeights::Codes(codes, book) => {
+                    codes.resize(codes.len() + more, book.zero().unwrap_or(0))
+                }
                 PanelWeights::Values(values) => values.resize(values.len() + more, 0.0),
             }
         }

@@ -1,6 +1,7 @@
 //! The source of weights for the forms: the kept weights of a matrix, row by row.
 
-use alloc::boxed::Box;
+use crate::{HAS_STEPS, Levels, Part, int8::rows::step_of};
+use alloc::{boxed::Box, vec::Vec};
 
 /// A row's products with one vector are added up in this many parts: product `i` goes to part `i % 4`, and
 /// the sum is `(part 0 + part 1) + (part 2 + part 3)`, in every form, so that they all have the same bits on
@@ -30,6 +31,45 @@ pub(crate) fn add_product(fused: bool, a: f32, b: f32, sum: f32) -> f32 {
 pub struct Codebook {
     table: Box<[f32; 256]>,
     n_levels: usize,
+    /// If codes are numbers of steps.
+    steps: Option<Steps>,
+}
+
+/// The most steps of a level from zero.
+const MOST_STEPS: f32 = 4096.0;
+/// The most levels that are not in steps.
+const MOST_FAR: usize = 64;
+/// The code in steps of a level that is too far from the others.
+const FAR: Option<u8> = None;
+
+/// The least of 256 numbers in a row, zero among them, that hold the most of these; as even on both sides of zero as possible.
+fn widest(numbers: &[i32]) -> i32 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    let first = |n: i32| sorted.partition_point(|&other| other < n);
+    let held = |least: i32| first(least + 256) - first(least);
+    let starts = sorted.iter().flat_map(|&n| [n, n - 255]).chain([-128]).filter(|n| (-255..=0).contains(n));
+    starts.max_by_key(|&least| (held(least), -(least + 128).abs())).unwrap_or(-128)
+}
+
+/// A codebook whose codes are numbers of steps, counted from the least level, which are converted where others are looked up.
+#[derive(Debug, Clone)]
+pub struct InSteps {
+    /// Its levels; [one](Codebook::zero) is zero.
+    pub book: Codebook,
+    /// The code in it of each code of the original; none for levels that are too far from the others, and of those that the
+    /// original does not have.
+    pub codes: [Option<u8>; 256],
+    /// Levels without a code.
+    pub n_far: usize,
+}
+
+/// Levels at even distances: code `c` stands for `c + least` steps.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Steps {
+    pub(crate) size: f32,
+    /// At most 0.
+    pub(crate) least: i32,
 }
 
 impl Codebook {
@@ -38,13 +78,13 @@ impl Codebook {
         let mut table = Box::new([0.0; 256]);
         let n_levels = levels.len().min(256);
         table[..n_levels].copy_from_slice(&levels[..n_levels]);
-        Self { table, n_levels }
+        Self { table, n_levels, steps: None }
     }
 
     /// Becomes a copy of another, in the same memory.
     pub fn copy_from(&mut self, other: &Self) {
         self.table.copy_from_slice(&other.table[..]);
-        self.n_levels = other.n_levels;
+        (self.n_levels, self.steps) = (other.n_levels, other.steps);
     }
 
     /// Entry `code`, zero past the last level.
@@ -61,6 +101,102 @@ impl Codebook {
     /// The number of levels given.
     pub fn n_levels(&self) -> usize {
         self.n_levels
+    }
+
+    /// The levels in whole steps, where they are such.
+    ///
+    /// `None` if they are no multiples of a step or too many are far from the others, and on machines on which looking them up is
+    /// as fast.
+    pub fn in_steps(&self) -> Option<InSteps> {
+        if !HAS_STEPS || self.steps.is_some() {
+            return None;
+        }
+        let levels = &self.table[..self.n_levels];
+        let about = step_of(levels, MOST_STEPS)?;
+        let n_steps = |level: f32| libm::rintf(level / about);
+        let size = [about, about.next_up(), about.next_down()]
+            .into_iter()
+            .find(|size| levels.iter().all(|&level| n_steps(level) * size == level))?;
+        let numbers: Vec<i32> = levels.iter().map(|&level| n_steps(level) as i32).collect();
+        let least = widest(&numbers);
+        let (mut codes, mut n_far) = ([FAR; 256], 0);
+        for (code, n) in codes.iter_mut().zip(numbers) {
+            *code = u8::try_from(n - least).ok();
+            n_far += usize::from(code.is_none());
+        }
+        let table = core::array::from_fn(|code| (code as i32 + least) as f32 * size);
+        let steps = Some(Steps { size, least });
+        let book = Self { table: Box::new(table), n_levels: self.n_levels, steps };
+        (n_far <= MOST_FAR).then_some(InSteps { book, codes, n_far })
+    }
+
+    /// What codes stand for, if they are numbers of steps.
+    #[inline]
+    pub(crate) fn steps(&self) -> Option<Steps> {
+        self.steps.filter(|_| HAS_STEPS)
+    }
+
+    /// A code that stands for zero, if there is one.
+    pub fn zero(&self) -> Option<u8> {
+        match self.steps() {
+            None => u8::try_from(self.n_levels).ok(),
+            Some(Steps { least, .. }) => u8::try_from(-least).ok(),
+        }
+    }
+
+    /// What costs depend on.
+    pub fn levels(&self) -> Levels {
+        let in_steps = match self.in_steps() {
+            _ if self.steps().is_some() => Part::All,
+            Some(InSteps { n_far: 0, .. }) => Part::All,
+            Some(_) => Part::Most,
+            None => Part::None,
+        };
+        Levels { n: self.n_levels, in_steps }
+    }
+}
+
+/// The codes of a source as panels hold them: in whole steps, if they are that, where levels are too many for a register.
+pub(crate) struct StoredCodes {
+    /// `None` where the source has values.
+    book: Option<Codebook>,
+    /// The code in the book of each code of the source, if it is another.
+    codes: Option<[u8; 256]>,
+}
+
+impl StoredCodes {
+    /// The fewest levels that are held in steps.
+    const FROM: usize = 32;
+
+    pub(crate) fn of(source: &dyn RowSource) -> Self {
+        if !source.is_coded() {
+            return Self { book: None, codes: None };
+        }
+        let book = source.codebook();
+        match if book.n_levels() >= Self::FROM { book.in_steps() } else { None } {
+            Some(InSteps { book, codes, n_far: 0 }) => {
+                Self { book: Some(book), codes: Some(codes.map(|code| code.unwrap_or(0))) }
+            }
+            _ => Self { book: Some(book.clone()), codes: None },
+        }
+    }
+
+    pub(crate) fn codebook(&self) -> Option<Codebook> {
+        self.book.clone()
+    }
+
+    /// As [`RowSource::visit`] of the source, with these codes.
+    pub(crate) fn visit(&self, source: &dyn RowSource, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>)) {
+        let Some(codes) = self.codes.filter(|_| HAS_STEPS) else { return source.visit(visit) };
+        let mut stored = Vec::new();
+        source.visit(&mut |row, cols, weights| match weights {
+            RowWeights::Codes(all) => {
+                stored.clear();
+                stored.extend(all.iter().map(|&code| codes[usize::from(code)]));
+                visit(row, cols, RowWeights::Codes(&stored));
+            }
+            RowWeights::Values(_) => visit(row, cols, weights),
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! The forms of a layer's weights, and the construction of those in memory.
 
-use super::{Target, from_file::FromFile};
+use super::{Target, dense_codes::DenseCodes, from_file::FromFile};
 use crate::{
     schedule::{
         LayerSpec,
@@ -10,9 +10,9 @@ use crate::{
     },
     weights::{CompressedRows, StoredWeights},
 };
-use alloc::{sync::Arc, vec, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use kompakt_kernels::{
-    Codebook, ColumnMatrix, Int8Rows, LaneMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix,
+    ColumnMatrix, Int8Rows, LaneMatrix, RowWeights, SlicedMatrix, WindowForm, WindowMatrix,
 };
 
 /// The weights of a layer in their execution form.
@@ -21,7 +21,7 @@ pub(crate) enum Form {
     Sliced(SlicedMatrix),
     /// With the fraction of nonzero inputs below which columns are faster.
     SlicedAndColumns(SlicedMatrix, ColumnMatrix, f32),
-    DenseCodes(Vec<u8>, Codebook, usize),
+    DenseCodes(DenseCodes),
     DenseValues(Vec<f32>, usize),
     /// Elements of four bytes, and how many a row has.
     Int8Rows(Vec<f32>, usize),
@@ -46,7 +46,7 @@ impl Form {
                 let below = costs.columns_below(weights.n_cols, weights.n_kept, weights.n_levels());
                 sliced().zip(ColumnMatrix::build(rows)).map(|(s, c)| Self::SlicedAndColumns(s, c, below))
             }
-            FormKind::DenseCodes => Some(dense_codes(rows, with_zero(weights))),
+            FormKind::DenseCodes => Some(Self::DenseCodes(DenseCodes::build(rows, weights))),
             FormKind::DenseValues => Some(dense_values(rows)),
             FormKind::Lanes => Some(Self::Lanes(LaneMatrix::build(rows))),
             FormKind::Taps
@@ -95,37 +95,13 @@ impl Form {
         match self {
             Self::Sliced(m) => m.n_bytes(),
             Self::SlicedAndColumns(m, c, _) => m.n_bytes() + c.n_bytes(),
-            Self::DenseCodes(codes, _, _) => codes.len() + 1024,
+            Self::DenseCodes(codes) => codes.n_bytes(),
             Self::DenseValues(values, _) | Self::Int8Rows(values, _) => values.len() * 4,
             Self::Windows(m) => m.n_bytes(),
             Self::Lanes(m) => m.n_bytes(),
             Self::FromFile(from_file) => from_file.n_bytes(),
         }
     }
-}
-
-/// The codebook with a zero after its levels, unless nothing is pruned.
-pub(super) fn with_zero(weights: &StoredWeights<'_>) -> Codebook {
-    let levels = weights.codebook();
-    let mut table = levels.table()[..levels.n_levels()].to_vec();
-    if !weights.is_full() {
-        table.push(0.0);
-    }
-    Codebook::new(&table)
-}
-
-/// One code per weight; where some are pruned, zero is the last level.
-fn dense_codes(rows: &CompressedRows, codebook: Codebook) -> Form {
-    let n_cols = rows.n_cols();
-    let mut codes = vec![(codebook.n_levels() - 1) as u8; rows.n_rows() * n_cols];
-    rows.for_each(&mut |row, cols, entries| {
-        if let RowWeights::Codes(kept) = entries {
-            for (&col, &code) in cols.iter().zip(kept) {
-                codes[row * n_cols + col as usize] = code;
-            }
-        }
-    });
-    Form::DenseCodes(codes, codebook, n_cols)
 }
 
 /// The values of a layer without a codebook and with nothing pruned.

@@ -1,6 +1,6 @@
 //! Layers that run from the file: rows are unpacked, multiplied and discarded.
 
-use super::{Scratch, Target, form::with_zero};
+use super::{Scratch, Target, dense_codes::DenseBook};
 use crate::{
     schedule::{
         LayerSpec,
@@ -10,9 +10,7 @@ use crate::{
 };
 use alloc::sync::Arc;
 use core::ops::Range;
-use kompakt_kernels::{
-    Codebook, Epilogue, Isa, LaneMatrix, RowWeights, TapLayout, WindowForm, WindowMatrix, dense,
-};
+use kompakt_kernels::{Epilogue, Isa, LaneMatrix, RowWeights, TapLayout, WindowForm, WindowMatrix, dense};
 
 /// How rows from the file are multiplied: as in the form that the layer has when memory allows, with the same
 /// bits.
@@ -20,8 +18,8 @@ use kompakt_kernels::{
 pub(crate) enum FromFile {
     /// Row by row as decoded: interleaving them costs more than multiplying them once.
     Rows,
-    /// Codes of all weights; the codebook has a zero for pruned ones.
-    Dense(Codebook),
+    /// Codes of all weights.
+    Dense(DenseBook),
     Windows(WindowForm, Arc<TapLayout>),
     /// For vectors one after another.
     Lanes,
@@ -31,7 +29,7 @@ impl FromFile {
     pub(super) fn new(spec: &LayerSpec, weights: &StoredWeights<'_>, target: &Target) -> Self {
         match target.fastest {
             FormKind::Sliced | FormKind::SlicedAndColumns => Self::Rows,
-            FormKind::DenseCodes => Self::Dense(with_zero(weights)),
+            FormKind::DenseCodes => Self::Dense(DenseBook::of(weights)),
             FormKind::Lanes => Self::Lanes,
             form @ (FormKind::DenseValues
             | FormKind::Taps
@@ -51,7 +49,7 @@ impl FromFile {
     pub(super) fn n_bytes(&self) -> usize {
         match self {
             Self::Windows(_, layout) => layout.n_bytes(),
-            Self::Dense(_) => 1024,
+            Self::Dense(book) => book.n_bytes(),
             Self::Rows | Self::Lanes => 0,
         }
     }
@@ -85,7 +83,7 @@ pub(super) fn sparse_rows(
 pub(super) fn dense_rows(
     isa: Isa,
     weights: &StoredWeights<'_>,
-    book: &Codebook,
+    book: &DenseBook,
     rows: Range<usize>,
     scratch: &mut Scratch,
     x: &[f32],
@@ -97,17 +95,7 @@ pub(super) fn dense_rows(
     all.resize(weights.n_cols.max(all.len()), 0);
     let all = &mut all[..weights.n_cols];
     weights.for_rows(rows, row, &mut |row, view| {
-        let sum = match view {
-            RowView::Dense(codes) => dense::dot_codes(isa, codes, book, x),
-            RowView::Sparse(cols, kept) => {
-                all.fill((book.n_levels() - 1) as u8);
-                if let RowWeights::Codes(kept) = kept {
-                    cols.iter().zip(kept).for_each(|(&col, &code)| all[col as usize] = code);
-                }
-                dense::dot_codes(isa, all, book, x)
-            }
-        };
-        y[row - first] = epilogue.apply(row - first, sum);
+        y[row - first] = epilogue.apply(row - first, book.dot(isa, view, all, x));
     });
 }
 

@@ -47,11 +47,10 @@ impl PreparedLayer<'_> {
                     }
                 });
             }
-            Form::DenseCodes(codes, book, n_cols) => {
+            Form::DenseCodes(codes) => {
                 threads.for_rows(y, &rows(16), scratch, |rows, mut y, _| {
                     for (row, y) in rows.zip(y.image(0)) {
-                        let codes = &codes[row * n_cols..(row + 1) * n_cols];
-                        *y = epilogue.apply(row, dense::dot_codes(isa, codes, book, &x[..*n_cols]));
+                        *y = epilogue.apply(row, codes.dot(isa, row, x));
                     }
                 });
             }

@@ -21,14 +21,15 @@ pub(crate) fn best(candidates: &[Candidate]) -> Option<Candidate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kompakt_kernels::Isa;
+    use kompakt_kernels::{Isa, Levels, Part};
 
     #[test]
     fn dense_pays_from_some_density_on() {
         for isa in Isa::available() {
             let costs = Costs::of(isa);
-            for n_levels in [8, 16, 31, 32, 63, 64, 200] {
-                let from = costs.dense_from(n_levels);
+            let n_levels = [8, 16, 31, 32, 63, 64, 200].into_iter();
+            for (n_levels, in_steps) in n_levels.flat_map(|n| [(n, Part::None), (n, Part::All)]) {
+                let from = costs.dense_from(Levels { n: n_levels, in_steps });
                 let n = 1 << 20;
                 let choose = |density: f64| {
                     let n_kept = (n as f64 * density) as usize;
@@ -38,7 +39,7 @@ mod tests {
                         Candidate {
                             form: FormKind::DenseCodes,
                             bytes: n,
-                            ns: costs.dense_codes(n, n_levels + 1),
+                            ns: costs.dense_codes(n, Levels { n: n_levels + 1, in_steps }),
                         },
                     ];
                     best(&forms).map(|c| c.form)

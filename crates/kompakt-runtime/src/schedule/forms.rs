@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `sliced` | memory | one image at a time |
 //! | `sliced+columns` | memory, twice | the same, small, and zeros are likely in the input: then they are skipped |
-//! | `dense codes`, `dense values` | memory | nothing (or little) is pruned, one image at a time |
+//! | `dense codes`, `dense values` | memory | nothing (or little) is pruned, one image at a time; levels in whole steps take a byte, and count from a quarter on |
 //! | `taps` | memory | convolutions; batches |
 //! | `lanes` | memory | most weights are kept, and vectors lie one after another: recurrent layers, features last |
 //! | `panels` | memory | the same where most weights are kept: skipping the others would be slower |
@@ -19,8 +19,8 @@ use super::{
 use crate::weights::StoredWeights;
 use alloc::{vec, vec::Vec};
 use kompakt_kernels::{
-    ColumnMatrix, Convolution, Isa, LaneMatrix, PanelMatrix, SlicedMatrix, TapLayout, TapMatrix, WindowForm,
-    columns,
+    ColumnMatrix, Convolution, Isa, LaneMatrix, Levels, PanelMatrix, Part, SlicedMatrix, TapLayout,
+    TapMatrix, WindowForm, columns,
 };
 
 /// The largest column form that is kept beside the row form.
@@ -139,7 +139,9 @@ pub(crate) fn from_file_bytes(
         }
         FormKind::Sliced | FormKind::SlicedAndColumns => FromFile { held: 0, scratch: row },
         FormKind::DenseCodes | FormKind::DenseValues => {
-            FromFile { held: 1024, scratch: row + weights.n_cols }
+            let far =
+                if weights.levels().is_some_and(|levels| levels.in_steps == Part::Most) { 1024 } else { 0 };
+            FromFile { held: 1024 + far, scratch: row + weights.n_cols }
         }
         FormKind::Lanes => {
             let (rows, n_cols, is_coded) = (weights.rows_at_once(), weights.n_cols, weights.is_coded());
@@ -240,25 +242,26 @@ fn fastest_once(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_bat
     if spec.conv.is_some() || max_batch > 1 {
         return for_windows(spec.conv, weights, isa, max_batch);
     }
-    let (costs, levels, total) = (Costs::of(isa), weights.n_levels(), n_rows * n_cols);
+    let (costs, n_levels, total) = (Costs::of(isa), weights.n_levels(), n_rows * n_cols);
     let mut candidates = Vec::new();
     if n_cols <= kompakt_kernels::sliced::MAX_COLS {
-        let sliced = SlicedMatrix::estimate_bytes(n_rows, n_kept, levels);
+        let sliced = SlicedMatrix::estimate_bytes(n_rows, n_kept, n_levels);
         let columns = ColumnMatrix::estimate_bytes(n_cols, n_kept);
         let has_columns = spec.input_has_zeros && columns <= MAX_COLUMNS_BYTES && n_rows <= columns::MAX_ROWS;
         let (form, bytes) = match has_columns {
             true => (FormKind::SlicedAndColumns, sliced + columns),
             false => (FormKind::Sliced, sliced),
         };
-        candidates.push(Candidate { form, bytes, ns: costs.sliced(n_kept, levels) });
+        candidates.push(Candidate { form, bytes, ns: costs.sliced(n_kept, n_levels) });
     }
     // Pruned weights need one more code.
-    let all_levels = levels.map(|n| n + usize::from(!weights.is_full()));
+    let one_more = usize::from(!weights.is_full());
+    let all_levels = weights.levels().map(|levels| Levels { n: levels.n + one_more, ..levels });
     match all_levels {
-        Some(n) if n <= 256 => candidates.push(Candidate {
+        Some(levels) if levels.n <= 256 => candidates.push(Candidate {
             form: FormKind::DenseCodes,
             bytes: total + 1024,
-            ns: costs.dense_codes(total, n),
+            ns: costs.dense_codes(total, levels),
         }),
         None if weights.is_full() && spec.by_vector => candidates.push(lanes(weights, isa, 1)),
         None if weights.is_full() => candidates.push(Candidate {
@@ -289,7 +292,7 @@ fn lanes(weights: &StoredWeights<'_>, isa: Isa, n: usize) -> Candidate {
     let (n_rows, n_cols) = (weights.n_rows, weights.n_cols);
     let bytes = LaneMatrix::estimate_bytes(n_rows, n_cols, weights.is_coded());
     let n_weights = n_rows.next_multiple_of(LaneMatrix::ROWS) * n_cols;
-    Candidate { form: FormKind::Lanes, bytes, ns: Costs::of(isa).lanes(n_weights, weights.n_levels(), n) }
+    Candidate { form: FormKind::Lanes, bytes, ns: Costs::of(isa).lanes(n_weights, weights.levels(), n) }
 }
 
 /// The fastest form for several vectors one after another.
@@ -360,8 +363,7 @@ fn window_candidate(
     isa: Isa,
     max_batch: usize,
 ) -> Candidate {
-    let (n_rows, n_cols, n_kept, n_levels) =
-        (weights.n_rows, weights.n_cols, weights.n_kept, weights.n_levels());
+    let (n_rows, n_cols, n_kept, levels) = (weights.n_rows, weights.n_cols, weights.n_kept, weights.levels());
     let bytes = match form {
         WindowForm::Taps => {
             let layout = layout_of(conv.as_ref(), weights, max_batch);
@@ -370,8 +372,8 @@ fn window_candidate(
         WindowForm::Panels => PanelMatrix::estimate_bytes(n_rows, n_cols, weights.is_coded()),
     };
     let ns = match conv {
-        Some(conv) => conv.cost(isa, form, n_kept, n_levels) * max_batch as f64,
-        None => Costs::of(isa).batch(form, n_kept, n_rows * n_cols, n_levels, max_batch),
+        Some(conv) => conv.cost(isa, form, n_kept, levels) * max_batch as f64,
+        None => Costs::of(isa).batch(form, n_kept, n_rows * n_cols, levels, max_batch),
     };
     Candidate { form: FormKind::of_windows(form), bytes, ns }
 }
@@ -383,23 +385,23 @@ pub(crate) fn more_at_once(spec: &LayerSpec) -> usize {
 }
 
 /// The density from which a layer's form depends on the number of kept weights.
-pub(crate) fn exact_from(spec: &LayerSpec, isa: Isa, max_batch: usize, n_levels: usize) -> f64 {
+pub(crate) fn exact_from(spec: &LayerSpec, isa: Isa, max_batch: usize, levels: Levels) -> f64 {
     let (costs, max_batch) = (Costs::of(isa), spec.max_vectors(max_batch));
     // The costs of taps with nothing kept, of taps with everything kept, and of panels.
     let [none, all, panels] = match spec.conv {
-        None if max_batch == 1 => return costs.dense_from(n_levels),
+        None if max_batch == 1 => return costs.dense_from(levels),
         None if spec.by_vector => {
             let taps =
-                |n_kept| costs.batch(WindowForm::Taps, n_kept, 1 << 20, Some(n_levels), n_columns(max_batch));
-            [taps(0), taps(1 << 20), costs.lanes(1 << 20, Some(n_levels), max_batch)]
+                |n_kept| costs.batch(WindowForm::Taps, n_kept, 1 << 20, Some(levels), n_columns(max_batch));
+            [taps(0), taps(1 << 20), costs.lanes(1 << 20, Some(levels), max_batch)]
         }
         None => {
-            let cost = |form, n_kept| costs.batch(form, n_kept, 1 << 20, Some(n_levels), max_batch);
+            let cost = |form, n_kept| costs.batch(form, n_kept, 1 << 20, Some(levels), max_batch);
             [cost(WindowForm::Taps, 0), cost(WindowForm::Taps, 1 << 20), cost(WindowForm::Panels, 0)]
         }
         Some(conv) if !conv.forms().contains(&WindowForm::Panels) => return f64::INFINITY,
         Some(conv) => {
-            let cost = |form, n_kept| conv.for_form(form, isa).cost(isa, form, n_kept, Some(n_levels));
+            let cost = |form, n_kept| conv.for_form(form, isa).cost(isa, form, n_kept, Some(levels));
             let total = conv.n_weights();
             [cost(WindowForm::Taps, 0), cost(WindowForm::Taps, total), cost(WindowForm::Panels, total)]
         }

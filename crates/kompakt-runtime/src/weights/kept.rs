@@ -20,7 +20,7 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use kompakt_kernels::{Isa, TapLayout};
+use kompakt_kernels::{Isa, Levels, TapLayout};
 
 /// A form of a weight: its kind, the layout of its columns if it has one, and the form, as long as a plan has it.
 type KeptForm = (FormKind, Option<TapLayout>, Weak<Form>);
@@ -89,7 +89,7 @@ impl<'k, 'm> Source<'k, 'm> {
     pub(crate) fn open(
         &mut self,
         weight: ParameterId,
-        exact_from: &dyn Fn(usize) -> f64,
+        exact_from: &dyn Fn(Levels) -> f64,
         keep_counted: bool,
     ) -> Result<StoredWeights<'m>, RuntimeError> {
         if let Some((located, counted)) = self.kept.weights.get(&weight) {

@@ -5,7 +5,7 @@ use crate::{error::RuntimeError, program::ParameterId};
 use alloc::{sync::Arc, vec::Vec};
 use kompakt_entropy::{direct::TileRef, stream::Tables};
 use kompakt_format::{Container, Numbers, Pool, SectionKind, Tile, rows_and_cols};
-use kompakt_kernels::{Codebook, Isa};
+use kompakt_kernels::{Codebook, Isa, Levels};
 
 impl<'m> StoredWeights<'m> {
     /// Locates parameter `index` in the file. Tiles stay in the file; anything else is decoded.
@@ -17,7 +17,7 @@ impl<'m> StoredWeights<'m> {
     pub(super) fn open(
         container: &Container<'m>,
         index: ParameterId,
-        exact_from: &dyn Fn(usize) -> f64,
+        exact_from: &dyn Fn(Levels) -> f64,
         keep_counted: bool,
         pool: &mut Pool,
         tables: &mut SharedTables,
@@ -31,6 +31,7 @@ impl<'m> StoredWeights<'m> {
             };
             return Ok(Self::of_decoded(CompressedRows::from_decoded(decoded, n_rows, n_cols)));
         };
+        let levels = Codebook::new(&codebook.to_f32());
         let mut this = Self {
             n_rows,
             n_cols,
@@ -41,7 +42,8 @@ impl<'m> StoredWeights<'m> {
             is_full: false,
             max_row_kept: 0,
             file_bytes: tiles.iter().map(|t| t.bytes.len()).sum(),
-            codebook: Codebook::new(&codebook.to_f32()),
+            in_steps: levels.levels().in_steps,
+            codebook: levels,
             is_coded: true,
             source: Source::Decoded,
             counted_from: None,
@@ -72,6 +74,7 @@ impl<'m> StoredWeights<'m> {
             max_row_kept: rows.max_row_kept(),
             file_bytes: 0,
             codebook: rows.codebook().clone(),
+            in_steps: rows.codebook().levels().in_steps,
             is_coded: rows.is_coded(),
             source: Source::Decoded,
             counted_from: None,

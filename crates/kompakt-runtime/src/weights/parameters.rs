@@ -8,7 +8,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use kompakt_format::{Container, Pool};
-use kompakt_kernels::Isa;
+use kompakt_kernels::{Isa, Levels};
 
 /// Reads the parameters of a model by their numbers in its [program](crate::program).
 ///
@@ -101,7 +101,7 @@ impl<'m> Parameters<'m> {
     pub(crate) fn open(
         &mut self,
         weight: ParameterId,
-        exact_from: &dyn Fn(usize) -> f64,
+        exact_from: &dyn Fn(Levels) -> f64,
         keep_counted: bool,
     ) -> Result<StoredWeights<'m>, RuntimeError> {
         StoredWeights::open(

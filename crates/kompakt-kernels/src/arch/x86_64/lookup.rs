@@ -17,6 +17,7 @@ pub(super) unsafe fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 
     // SAFETY: promised by the caller.
     unsafe {
         match book.n_levels() {
+            _ if book.steps().is_some() => dot::<0>(codes, book, x),
             0..=16 => dot::<1>(codes, book, x),
             17..=32 => dot::<2>(codes, book, x),
             33..=64 => dot::<4>(codes, book, x),
@@ -58,6 +59,7 @@ pub(super) unsafe fn look_up(codes: &[u8], book: &Codebook, to: &mut [f32]) {
     // SAFETY: promised by the caller. One more code stands for pruned weights.
     unsafe {
         match book.n_levels() {
+            _ if book.steps().is_some() => all::<0>(codes, book, to),
             0..=63 => all::<4>(codes, book, to),
             64..=127 => all::<8>(codes, book, to),
             _ => all::<16>(codes, book, to),
@@ -74,10 +76,9 @@ unsafe fn all<const T: usize>(codes: &[u8], book: &Codebook, to: &mut [f32]) {
     let ((codes, codes_rest), (to, to_rest)) = (codes.as_chunks::<16>(), to.as_chunks_mut::<16>());
     // SAFETY: sixteen of each.
     unsafe {
-        let table = levels::<T>(book);
+        let levels = Levels::<T>::of(book);
         for (codes, to) in codes.iter().zip(to) {
-            let code = _mm512_cvtepu8_epi32(_mm_loadu_si128(codes.as_ptr().cast()));
-            _mm512_storeu_ps(to.as_mut_ptr(), weights::<T>(&table, code));
+            _mm512_storeu_ps(to.as_mut_ptr(), levels.of_codes(_mm_loadu_si128(codes.as_ptr().cast())));
         }
     }
     to_rest.iter_mut().zip(codes_rest).for_each(|(to, &code)| *to = book.value(code));
@@ -111,23 +112,49 @@ pub(super) unsafe fn four(cols: *const u32, x: *const f32) -> __m128 {
     }
 }
 
-/// The first `16 T` levels, in registers.
-///
-/// # Safety
-/// AVX-512 F.
-#[inline(always)]
-unsafe fn levels<const T: usize>(book: &Codebook) -> [__m512; T] {
-    // SAFETY: the table has 256 entries.
-    unsafe {
-        let mut table = [_mm512_setzero_ps(); T];
-        for (i, part) in table.iter_mut().enumerate() {
-            *part = _mm512_loadu_ps(book.table().as_ptr().add(16 * i));
+/// The first `16 T` levels, in registers; with `T` = 0, the steps of which codes are numbers.
+struct Levels<const T: usize> {
+    table: [__m512; T],
+    size: __m512,
+    least: __m512i,
+}
+
+impl<const T: usize> Levels<T> {
+    /// # Safety
+    /// AVX-512 F.
+    #[inline(always)]
+    unsafe fn of(book: &Codebook) -> Self {
+        // SAFETY: the table has 256 entries.
+        unsafe {
+            let mut table = [_mm512_setzero_ps(); T];
+            for (i, part) in table.iter_mut().enumerate() {
+                *part = _mm512_loadu_ps(book.table().as_ptr().add(16 * i));
+            }
+            let (size, least) = book.steps().map_or((0.0, 0), |steps| (steps.size, steps.least));
+            Self { table, size: _mm512_set1_ps(size), least: _mm512_set1_epi32(least) }
         }
-        table
+    }
+
+    /// The levels of sixteen codes.
+    ///
+    /// # Safety
+    /// AVX-512 F.
+    #[inline(always)]
+    unsafe fn of_codes(&self, codes: __m128i) -> __m512 {
+        // SAFETY: passed on.
+        unsafe {
+            match T {
+                0 => {
+                    let steps = _mm512_add_epi32(_mm512_cvtepu8_epi32(codes), self.least);
+                    _mm512_mul_ps(_mm512_cvtepi32_ps(steps), self.size)
+                }
+                _ => weights(&self.table, _mm512_cvtepu8_epi32(codes)),
+            }
+        }
     }
 }
 
-/// The levels of sixteen codes.
+/// The levels of sixteen codes, from the table.
 ///
 /// # Safety
 /// AVX-512 F.
@@ -164,7 +191,7 @@ unsafe fn weights<const T: usize>(table: &[__m512; T], code: __m512i) -> __m512 
 unsafe fn gathered<const T: usize>(cols: &[u32], codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     // SAFETY: `i + 16` is at most the length, the rest is under a mask: column 0 is there if any is.
     unsafe {
-        let table = levels::<T>(book);
+        let Levels { table, .. } = Levels::<T>::of(book);
         let x = x.as_ptr();
         let mut parts = _mm_setzero_ps();
         let whole = cols.len() / 16 * 16;
@@ -202,22 +229,22 @@ unsafe fn gathered<const T: usize>(cols: &[u32], codes: &[u8], book: &Codebook, 
 unsafe fn dot<const T: usize>(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
     // SAFETY: the table has 256 entries; `i + 16` is at most the length, the rest is under a mask.
     unsafe {
-        let table = levels::<T>(book);
+        let levels = Levels::<T>::of(book);
         let mut acc = [_mm512_setzero_ps(); 4];
         let mut i = 0;
         while i + 64 <= codes.len() {
             for (u, acc) in acc.iter_mut().enumerate() {
                 let at = i + 16 * u;
-                let code = _mm512_cvtepu8_epi32(_mm_loadu_si128(codes.as_ptr().add(at).cast()));
-                *acc = _mm512_fmadd_ps(weights(&table, code), _mm512_loadu_ps(x.as_ptr().add(at)), *acc);
+                let weights = levels.of_codes(_mm_loadu_si128(codes.as_ptr().add(at).cast()));
+                *acc = _mm512_fmadd_ps(weights, _mm512_loadu_ps(x.as_ptr().add(at)), *acc);
             }
             i += 64;
         }
         while i < codes.len() {
             let mask: __mmask16 = 0xffff >> (16 - (codes.len() - i).min(16));
-            let code = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, codes.as_ptr().add(i).cast()));
+            let weights = levels.of_codes(_mm_maskz_loadu_epi8(mask, codes.as_ptr().add(i).cast()));
             let x = _mm512_maskz_loadu_ps(mask, x.as_ptr().add(i));
-            acc[0] = _mm512_mask3_fmadd_ps(weights(&table, code), x, acc[0], mask);
+            acc[0] = _mm512_mask3_fmadd_ps(weights, x, acc[0], mask);
             i += 16;
         }
         _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(acc[0], acc[1]), _mm512_add_ps(acc[2], acc[3])))

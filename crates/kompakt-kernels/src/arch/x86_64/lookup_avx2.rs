@@ -18,6 +18,7 @@ pub(super) unsafe fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 
     // SAFETY: promised by the caller.
     unsafe {
         match book.n_levels() {
+            _ if book.steps().is_some() => dot::<0>(codes, book, x),
             0..=16 => dot::<16>(codes, book, x),
             17..=32 => dot::<32>(codes, book, x),
             _ => dot::<256>(codes, book, x),
@@ -43,6 +44,24 @@ pub(super) unsafe fn dot_sparse(cols: &[u32], codes: &[u8], book: &Codebook, x: 
             _ => gathered::<256>(cols, codes, book, x),
         }
     }
+}
+
+/// As [`Arch::look_up`](crate::arch::Arch::look_up).
+///
+/// # Safety
+/// AVX2 and FMA; as many codes as elements.
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn look_up(codes: &[u8], book: &Codebook, to: &mut [f32]) {
+    let (eights, rest) = if book.steps().is_some() { codes.as_chunks::<8>() } else { (&[][..], codes) };
+    let (to, to_rest) = to.split_at_mut(8 * eights.len());
+    // SAFETY: eight of each.
+    unsafe {
+        let levels = Levels::of(book);
+        for (codes, to) in eights.iter().zip(to.as_chunks_mut::<8>().0) {
+            _mm256_storeu_ps(to.as_mut_ptr(), levels.eight::<0>(codes.as_ptr()));
+        }
+    }
+    to_rest.iter_mut().zip(rest).for_each(|(to, &code)| *to = book.value(code));
 }
 
 /// As [`Arch::nonzero`](crate::arch::Arch::nonzero), eight at a time.
@@ -109,11 +128,13 @@ fn largest(cols: &[u32]) -> u32 {
     lanes.iter().chain(rest).fold(0, |max, &col| max.max(col))
 }
 
-/// The first 32 levels, in registers, and all of them.
+/// The first 32 levels, in registers, and all of them; and the steps, where codes are numbers of them.
 #[derive(Clone, Copy)]
 struct Levels<'a> {
     first: [__m256; 4],
     all: &'a [f32; 256],
+    size: __m256,
+    least: __m256i,
 }
 
 impl<'a> Levels<'a> {
@@ -124,10 +145,13 @@ impl<'a> Levels<'a> {
         let all = book.table();
         // SAFETY: 32 floats are in the table.
         let first = [0, 1, 2, 3].map(|i| unsafe { _mm256_loadu_ps(all.as_ptr().add(8 * i)) });
-        Self { first, all }
+        let (size, least) = book.steps().map_or((0.0, 0), |steps| (steps.size, steps.least));
+        // SAFETY: promised by the caller.
+        let (size, least) = unsafe { (_mm256_set1_ps(size), _mm256_set1_epi32(least)) };
+        Self { first, all, size, least }
     }
 
-    /// The levels of eight codes, which are below `N`.
+    /// The levels of eight codes, which are below `N`; with `N` = 0, numbers of steps.
     ///
     /// # Safety
     /// Eight readable codes; AVX2.
@@ -136,6 +160,11 @@ impl<'a> Levels<'a> {
         // SAFETY: promised by the caller; a byte is an index of 256 levels.
         unsafe {
             match N {
+                0 => {
+                    let steps =
+                        _mm256_add_epi32(_mm256_cvtepu8_epi32(_mm_loadl_epi64(codes.cast())), self.least);
+                    _mm256_mul_ps(_mm256_cvtepi32_ps(steps), self.size)
+                }
                 16 => {
                     let code = _mm256_cvtepu8_epi32(_mm_loadl_epi64(codes.cast()));
                     let pick = |t| _mm256_permutevar8x32_ps(t, code);
