@@ -228,7 +228,7 @@ unsafe fn tile<
             runs::<L, W, R, V, MASKED>(taps, x, lie, &mut acc[0]);
             i = n;
         }
-        while i + U <= n {
+        while U > 1 && i + U <= n {
             for u in 0..U {
                 tap::<L, W, R, V, MASKED>(taps, i + u, x, lie, &mut acc[u]);
             }

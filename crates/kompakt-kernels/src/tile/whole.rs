@@ -1,8 +1,9 @@
 //! Windows of full vectors of sixteen positions, unmasked, with all accumulators in registers.
 //!
 //! The window is cut into tiles, and all rows are applied to one tile before the next: its part of `x` stays
-//! in cache, and dispatch on the tile's shape happens once. Where vectors are shorter than sixteen, each
-//! quarter or half of the full vectors is a separate window.
+//! in cache, and dispatch on the tile's shape happens once. Vectors of eight are two for a full one, side by side in a
+//! tile, so that all of a cache line is read at once; where vectors are shorter, each quarter of the full ones is a separate
+//! window.
 #![expect(
     unsafe_code,
     reason = "loads and stores without bounds checks: `apply` checked the reach of the window"
@@ -73,9 +74,24 @@ impl Shapes {
         }
     }
 
-    const fn has(self, down: usize, across: usize) -> bool {
+    const fn has<L: Vector>(self, down: usize, across: usize) -> bool {
+        if is_halved::<L>() && (down == 1 || across == 1) {
+            // One row is a line, whose vectors need no register for a stride. Tiles of several rows are cut from an even number of
+            // vectors, so that none is one wide.
+            return down == 1 && across <= self.single;
+        }
         across <= self.across && down <= self.down(across)
     }
+}
+
+/// Whether a full vector is two vectors of a tile.
+const fn is_halved<L: Vector>() -> bool {
+    2 * L::N == WHOLE
+}
+
+/// Floats from one vector of a tile to the next.
+const fn step<L: Vector>() -> usize {
+    if is_halved::<L>() { L::N } else { WHOLE }
 }
 
 /// Whether the window consists of full vectors of sixteen.
@@ -102,8 +118,8 @@ pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
     let Products { idx, weights, rows, part, y } = job;
     let job = Window16 { idx, weights, first: rows.start, end: rows.end, part, y: y.as_mut_ptr() };
     let mut found = [Row::NOTHING; FOUND];
-    for lane in (0..WHOLE).step_by(A::Wide::N) {
-        // SAFETY: passed on; a vector has sixteen floats.
+    for lane in (0..const { step::<A::Wide>() }).step_by(A::Wide::N) {
+        // SAFETY: passed on; so many floats are from one vector of a tile to the next.
         unsafe { window::<A, W>(job, lane, &mut found) }
     }
 }
@@ -115,15 +131,20 @@ pub(super) unsafe fn run<A: Arch, W: IndexedWeights>(job: Products<'_, W>) {
 #[inline(always)]
 unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize, found: &mut [Row; FOUND]) {
     let (window, shapes) = (&job.part.window, const { Shapes::of::<A, W>() });
+    let step = const { step::<A::Wide>() };
     if window.rows == 1 {
         // Contiguous rows are treated as a single line.
         let mut col = 0;
         while col < window.cols {
-            let [down, across] = piece(shapes, (window.cols - col) / WHOLE);
-            let strides = [across * WHOLE; 2];
+            let left = (window.cols - col) / step;
+            let [down, across] = match const { is_halved::<A::Wide>() } {
+                true => [1, left.div_ceil(left.div_ceil(shapes.single))],
+                false => piece(shapes, left),
+            };
+            let strides = [across * step; 2];
             // SAFETY: `down * across` vectors from `col` on lie in the window.
             unsafe { shape::<A, W>([down, across], job, [col + lane; 2], strides, found) };
-            col += down * across * WHOLE;
+            col += down * across * step;
         }
         return;
     }
@@ -131,7 +152,7 @@ unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize, 
     let mut col = 0;
     while col < window.cols {
         // As even as possible.
-        let left = (window.cols - col) / WHOLE;
+        let left = (window.cols - col) / step;
         let across = left.div_ceil(left.div_ceil(shapes.across));
         let fit = shapes.down(across);
         let mut row = 0;
@@ -143,7 +164,7 @@ unsafe fn window<A: Arch, W: IndexedWeights>(job: Window16<'_, W>, lane: usize, 
             unsafe { shape::<A, W>([down, across], job, at, strides, found) };
             row += down;
         }
-        col += across * WHOLE;
+        col += across * step;
     }
 }
 
@@ -186,7 +207,7 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
                 $($(
                     // The condition is `const`, so that no code is generated for tiles that these vectors do
                     // not have. SAFETY: passed on.
-                    [$r, $v] if const { Shapes::of::<A, W>().has($r, $v) } => unsafe {
+                    [$r, $v] if const { Shapes::of::<A, W>().has::<A::Wide>($r, $v) } => unsafe {
                         match const { $r * $v } {
                             1 => out_of_line::<A, _>(Rows::<W, $r, $v, 4>($tile)),
                             2 | 3 => out_of_line::<A, _>(Rows::<W, $r, $v, 2>($tile)),
@@ -217,6 +238,7 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
             (1 2 3 4 5 6 7 8 9 10 11 12 13 14) x 2
             (1 2 3 4 5 6 7 8 9) x 3
             (1 2 3 4 5 6 7) x 4
+            (1) x 5 (1) x 6 (1) x 7 (1) x 8 (1) x 9 (1) x 10 (1) x 11 (1) x 12
         );
         y = y.wrapping_add(FOUND * part.y_plane);
     }
@@ -245,7 +267,7 @@ impl<W: IndexedWeights, const R: usize, const V: usize, const U: usize> SubJob f
         let Self(Tile { idx, weights, scale, rows, x, y, strides: [x_stride, y_stride] }) = self;
         // SAFETY: the features are there.
         let last = unsafe { A::Wide::first(A::Wide::N) };
-        let lie = Lie { x_stride, y_stride, step: WHOLE, last };
+        let lie = Lie { x_stride, y_stride, step: const { step::<A::Wide>() }, last };
         for row in rows {
             let taps = row.taps(idx, weights, scale);
             // SAFETY: the tile lies in the window, which lies in `x` for every tap and in the plane of every row of `y`.
