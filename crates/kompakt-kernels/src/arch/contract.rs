@@ -140,6 +140,10 @@ unsafe fn vector<V: Vector>() {
         let [even, odd] = V::even_odd(V::load(x.as_ptr()), V::load(x.as_ptr().add(n)));
         each(even, &|i| x[2 * i]);
         each(odd, &|i| x[2 * i + 1]);
+        let parts = V::even_odd_by_parts(V::load(x.as_ptr()), V::load(x.as_ptr().add(n)));
+        let [first, second] = parts.map(|part| part.parts_in_order());
+        each(first, &|i| x[2 * i]);
+        each(second, &|i| x[2 * i + 1]);
         let [low, high] = V::interleave(even, odd);
         each(low, &|i| x[i]);
         each(high, &|i| x[n + i]);

@@ -65,6 +65,18 @@ impl Arch for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn spread(rows: &[f32], fours: [usize; LANES / 4], step: usize, n: usize, out: &mut [f32]) {
+        // SAFETY: passed on.
+        unsafe { spread::eights(rows, fours, step, n, out) }
+    }
+
+    #[inline(always)]
+    unsafe fn collect(sums: &[f32], n: usize, fours: [usize; LANES / 4], y: &mut [f32]) {
+        // SAFETY: passed on.
+        unsafe { spread::collect_eights(sums, n, fours, y) }
+    }
+
+    #[inline(always)]
     unsafe fn dot_codes(codes: &[u8], book: &Codebook, x: &[f32]) -> f32 {
         // SAFETY: passed on.
         unsafe { lookup_avx2::dot_codes(codes, book, x) }

@@ -158,6 +158,7 @@ unsafe fn tile<L: Vector, const K: usize, const S: usize, const R: usize>(
     let top = (row * S).wrapping_sub(shape.before[0]);
     // SAFETY: rows of the input are compared with the plane's, columns are left to the masks; stores as promised.
     unsafe {
+        // With a step of two, in the order of [`Vector::even_odd_by_parts`].
         let mut acc = [L::splat(0.0); R];
         macro_rules! input_rows {
             ($($i:literal)*) => {$(
@@ -173,7 +174,7 @@ unsafe fn tile<L: Vector, const K: usize, const S: usize, const R: usize>(
         input_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
         let epilogue = VectorEpilogue::<L>::new(channel.epilogue);
         for r in 0..R {
-            let out = epilogue.apply(acc[r]);
+            let out = epilogue.apply(if S == 1 { acc[r] } else { acc[r].parts_in_order() });
             out.store_masked(y.add((row + r) * shape.output[1] + strip.to), strip.store);
         }
     }
@@ -202,7 +203,7 @@ unsafe fn input_row<L: Vector, const K: usize, const S: usize, const R: usize, c
                 let (i, j) = (2 * pair, 2 * pair + 1);
                 let low = L::load_masked(x.wrapping_add(at::<L, S>(i)), strip.loads[i]);
                 let high = L::load_masked(x.wrapping_add(at::<L, S>(j)), strip.loads[j]);
-                let [even, odd] = L::even_odd(low, high);
+                let [even, odd] = L::even_odd_by_parts(low, high);
                 values[2 * pair] = even;
                 if 2 * pair + 1 < K {
                     values[2 * pair + 1] = odd;

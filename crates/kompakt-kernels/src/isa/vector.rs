@@ -38,6 +38,17 @@ pub(crate) trait Vector: Copy {
     /// `self * other + to`.
     unsafe fn mul_add(self, other: Self, to: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
+    /// Adds the products of `x` and a weight to sums.
+    #[inline(always)]
+    unsafe fn add_products<const V: usize>(sums: &mut [Self; V], x: [Self; V], weight: &f32) {
+        // SAFETY: passed on.
+        unsafe {
+            let weight = Self::splat(*weight);
+            for v in 0..V {
+                sums[v] = x[v].mul_add(weight, sums[v]);
+            }
+        }
+    }
     /// As [`mul_add`](Self::mul_add), from zero on and for the products of a run (`int8/runs.rs`): sums of bytes may be shorter
     /// than those of other products.
     #[inline(always)]
@@ -63,6 +74,17 @@ pub(crate) trait Vector: Copy {
     }
     /// The even and the odd of the elements of both, end to end.
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2];
+    /// The same, where that is cheaper in an order of the vector's own, which [`parts_in_order`](Self::parts_in_order) ends.
+    #[inline(always)]
+    unsafe fn even_odd_by_parts(low: Self, high: Self) -> [Self; 2] {
+        // SAFETY: passed on.
+        unsafe { Self::even_odd(low, high) }
+    }
+    /// Elements of [`even_odd_by_parts`](Self::even_odd_by_parts), or sums of them, in order.
+    #[inline(always)]
+    unsafe fn parts_in_order(self) -> Self {
+        self
+    }
     /// The elements of both in turns, end to end: what [`even_odd`](Self::even_odd) takes apart.
     unsafe fn interleave(even: Self, odd: Self) -> [Self; 2];
     /// `x` at the `N` columns at `idx`.

@@ -274,10 +274,7 @@ impl Columns for AllColumns<'_> {
                 for g in 0..G {
                     let weights = panels.get_unchecked(g * offsets.len() + column);
                     for r in 0..GROUP {
-                        let weight = L::splat(weights[r]);
-                        for v in 0..V {
-                            sums[g][r][v] = x[v].mul_add(weight, sums[g][r][v]);
-                        }
+                        L::add_products(&mut sums[g][r], x, &weights[r]);
                     }
                 }
             }

@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "vector loads and stores through pointers; the callers hold the bounds")]
 
 use crate::{isa::Vector, matrix::sliced::FILLER};
-use core::arch::x86_64::*;
+use core::arch::{asm, x86_64::*};
 
 /// Eight lanes, AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -67,6 +67,21 @@ impl Vector for Avx2x8 {
         Self(unsafe { _mm256_add_ps(self.0, other.0) })
     }
     #[inline(always)]
+    unsafe fn add_products<const V: usize>(sums: &mut [Self; V], x: [Self; V], weight: &f32) {
+        if V != 3 {
+            // SAFETY: as above the block.
+            let weight = unsafe { Self::splat(*weight) };
+            for v in 0..V {
+                // SAFETY: as above the block.
+                sums[v] = unsafe { x[v].mul_add(weight, sums[v]) };
+            }
+            return;
+        }
+        // SAFETY: as above the block.
+        let of_three = unsafe { add_three([0, 1, 2].map(|v| sums[v].0), [0, 1, 2].map(|v| x[v].0), weight) };
+        sums.iter_mut().zip(of_three).for_each(|(sum, new)| *sum = Self(new));
+    }
+    #[inline(always)]
     unsafe fn max_or_self(self, other: Self) -> Self {
         // SAFETY: as above the block. The instruction gives its second operand where either is NaN.
         Self(unsafe { _mm256_max_ps(other.0, self.0) })
@@ -88,14 +103,21 @@ impl Vector for Avx2x8 {
     }
     #[inline(always)]
     unsafe fn even_odd(low: Self, high: Self) -> [Self; 2] {
-        // SAFETY: as above the first block. Each half of a vector is taken apart; then halves change places.
+        // SAFETY: as above the first block.
+        unsafe { Self::even_odd_by_parts(low, high).map(|vector| vector.parts_in_order()) }
+    }
+    #[inline(always)]
+    unsafe fn even_odd_by_parts(low: Self, high: Self) -> [Self; 2] {
+        // SAFETY: as above the first block. Each half of a vector is taken apart.
         unsafe {
-            let even = _mm256_castps_pd(_mm256_shuffle_ps::<0x88>(low.0, high.0));
-            let odd = _mm256_castps_pd(_mm256_shuffle_ps::<0xdd>(low.0, high.0));
-            let even = _mm256_castpd_ps(_mm256_permute4x64_pd::<0xd8>(even));
-            let odd = _mm256_castpd_ps(_mm256_permute4x64_pd::<0xd8>(odd));
-            [Self(even), Self(odd)]
+            let even = _mm256_shuffle_ps::<0x88>(low.0, high.0);
+            [Self(even), Self(_mm256_shuffle_ps::<0xdd>(low.0, high.0))]
         }
+    }
+    #[inline(always)]
+    unsafe fn parts_in_order(self) -> Self {
+        // SAFETY: as above the first block. Halves change places.
+        Self(unsafe { _mm256_castpd_ps(_mm256_permute4x64_pd::<0xd8>(_mm256_castps_pd(self.0))) })
     }
     #[inline(always)]
     unsafe fn interleave(even: Self, odd: Self) -> [Self; 2] {
@@ -325,6 +347,34 @@ impl Vector for Avx512x16 {
             Self(_mm512_permutex2var_ps(levels[0], code, levels[1]))
         }
     }
+}
+
+/// Adds the products of three vectors and a weight to sums.
+///
+/// Four rows of them take all sixteen registers, with one weight at a time: the compiler would load the next one earlier, and
+/// keep a sum in memory, which then waits for itself.
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+fn add_three([mut a, mut b, mut c]: [__m256; 3], [x, y, z]: [__m256; 3], weight: &f32) -> [__m256; 3] {
+    // SAFETY: the instructions are there, and read the weight alone.
+    unsafe {
+        asm!(
+            "vbroadcastss {weight}, dword ptr [{at}]",
+            "vfmadd231ps {a}, {x}, {weight}",
+            "vfmadd231ps {b}, {y}, {weight}",
+            "vfmadd231ps {c}, {z}, {weight}",
+            weight = out(ymm_reg) _,
+            at = in(reg) weight,
+            a = inout(ymm_reg) a,
+            b = inout(ymm_reg) b,
+            c = inout(ymm_reg) c,
+            x = in(ymm_reg) x,
+            y = in(ymm_reg) y,
+            z = in(ymm_reg) z,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+    [a, b, c]
 }
 
 /// `x` at four columns. Gathering kernels are limited by loads: the columns are one load of eight bytes, and
