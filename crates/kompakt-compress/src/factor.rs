@@ -67,6 +67,11 @@ impl Factor {
         Self { n, columns, weights, left: [total, trace + n as f64 * extra] }
     }
 
+    /// The mean of `D`, which the weights are divided by.
+    pub(crate) fn mean(&self) -> f64 {
+        self.left[0] / self.n.max(1) as f64
+    }
+
     /// What the errors of the columns before `k` add to column `k`, for some rows: `errors` of each has at least `k` entries.
     #[inline(always)]
     pub(crate) fn feedback<const R: usize>(&self, k: usize, errors: &[Vec<f32>]) -> [f32; R] {

@@ -21,13 +21,14 @@ pub(crate) struct DenseLayer {
     groups: usize,
     /// The bias's name, if the layer has one, its own or in a scale after it.
     bias: Option<String>,
-    /// That scale.
-    scale: Option<Vec<f32>>,
+    /// That scale and its name.
+    scale: Option<(String, Vec<f32>)>,
 }
 
 impl DenseLayer {
     pub(crate) fn view(&self) -> WeightMatrix<'_> {
-        WeightMatrix { weights: &self.weights, shape: &self.shape, groups: self.groups }
+        let has_scale = self.scale.is_some();
+        WeightMatrix { weights: &self.weights, shape: &self.shape, groups: self.groups, has_scale }
     }
 }
 
@@ -47,8 +48,8 @@ pub(crate) fn layers(model: &Model) -> Result<Vec<DenseLayer>, CompressError> {
         let node = &graph.nodes()[param.node];
         let (groups, has_bias) = (node.op.groups(), node.op.has_bias());
         let after = if has_bias { None } else { rows::scale_after(graph, param.node) };
-        let scale =
-            after.and_then(|name| model.parameters.get(&format!("{name}.weight"))).map(Parameter::to_f32);
+        let scale = after.map(|name| format!("{name}.weight"));
+        let scale = scale.and_then(|name| model.parameters.get(&name).map(|p| (name, p.to_f32())));
         let own = has_bias.then_some(node.name.as_str());
         all.push(DenseLayer {
             name: param.name.clone(),
@@ -65,17 +66,23 @@ pub(crate) fn layers(model: &Model) -> Result<Vec<DenseLayer>, CompressError> {
     Ok(all)
 }
 
-/// Puts a layer's compressed form into a model, and corrects its bias.
+/// Puts a layer's compressed form into a model, and corrects its scale and its bias.
 pub(crate) fn replace(model: &mut Model, layer: &DenseLayer, made: Quantised) {
     model.parameters.insert(layer.name.clone(), made.weight);
     if let Some(bias) = &layer.bias
         && let Some(Parameter::Dense { values, .. }) = model.parameters.get_mut(bias)
         && !made.shift.is_empty()
     {
-        let scale = |row: usize| layer.scale.as_ref().map_or(1.0, |s| s[row]);
+        let scale = |row: usize| layer.scale.as_ref().map_or(1.0, |(_, s)| s[row]);
         let sums =
             values.to_f32().iter().zip(&made.shift).enumerate().map(|(i, (b, s))| b + s * scale(i)).collect();
         *values = Numbers::F32(sums);
+    }
+    if let Some((name, scales)) = &layer.scale
+        && let Some(Parameter::Dense { values, .. }) = model.parameters.get_mut(name)
+        && !made.gains.is_empty()
+    {
+        *values = Numbers::F32(scales.iter().zip(&made.gains).map(|(s, g)| s * g).collect());
     }
 }
 

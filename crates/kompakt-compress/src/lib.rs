@@ -20,8 +20,8 @@
 //!
 //! Second-order information is used too: with `H = X Xᵀ` of a layer's inputs, each column is quantised
 //! knowing the errors of those before it, which minimises the error of the layer's output; for tier `smallest` at the
-//! price that the coder will have learnt for rows and columns of that size (`lengths`). Biases are corrected by the mean error
-//! that is left.
+//! price that the coder will have learnt for rows and columns of that size (`lengths`). Outputs get the energy back that
+//! rounding takes from them (`gain`), and biases are corrected by the mean error that is left.
 //!
 //! Without images, synthetic inputs are generated (`inputs`, pictures by `synthetic`) of the kind that the network takes
 //! (`kinds`): they say nothing of what the network is for, but much of how its layers interact. The result is compared with
@@ -47,6 +47,7 @@ mod detected;
 mod error;
 mod evaluation;
 mod factor;
+mod gain;
 mod images;
 mod inputs;
 mod int8;

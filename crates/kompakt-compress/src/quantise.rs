@@ -4,6 +4,7 @@ use crate::{
     blocks,
     curve::Point,
     factor::Factor,
+    gain::{self, Energies},
     lengths::{Choices, Lengths},
     levels::{Chooser, Levels},
     moments::Moments,
@@ -20,12 +21,16 @@ pub(crate) struct WeightMatrix<'w> {
     pub(crate) weights: &'w [f32],
     pub(crate) shape: &'w [usize],
     pub(crate) groups: usize,
+    /// Whether a scale after the layer has a factor for each row.
+    pub(crate) has_scale: bool,
 }
 
-/// A quantised layer, and the correction of its bias.
+/// A quantised layer, and the corrections of its scale and its bias.
 #[derive(Debug, Clone)]
 pub(crate) struct Quantised {
     pub(crate) weight: Parameter,
+    /// What the scale after the layer is multiplied by, one per output unit; empty without such a scale or without calibration.
+    pub(crate) gains: Vec<f32>,
     /// One per output unit; empty without calibration.
     pub(crate) shift: Vec<f32>,
     /// Squared error of the weights relative to their energy.
@@ -49,6 +54,7 @@ pub(crate) fn quantise(
     let square: f64 = layer.weights.iter().map(|&w| f64::from(w).powi(2)).sum();
     let price = point.lambda * square / layer.weights.len().max(1) as f64;
     let mut chosen = vec![0u8; layer.weights.len()];
+    let mut energies = vec![Energies::default(); rows];
     let per_group = (rows / layer.groups.max(1)).max(1);
     let weight_of = |i: usize| match moments {
         None => 1.0,
@@ -71,16 +77,19 @@ pub(crate) fn quantise(
             };
             let mut choices = Choices::new(levels, lengths, price);
             let groups = layer.weights.chunks(each).zip(dropped.chunks(each)).zip(chosen.chunks_mut(each));
-            for (i, ((group, chosen), inputs)) in groups.zip(&moments.groups).enumerate() {
+            let groups = groups.zip(energies.chunks_mut(per_group)).zip(&moments.groups);
+            for (i, (((group, chosen), energies), inputs)) in groups.enumerate() {
                 for (first, factor) in &inputs.blocks {
                     let numbers: Vec<usize> = factor.weights.iter().map(|&w| choices.number(w)).collect();
                     let (first_row, first) = (i * per_group, *first);
                     let (weights, dropped) = group;
-                    let (chosen, choices, numbers) = (&mut *chosen, &choices, &numbers[..]);
+                    let (chosen, energies) = (&mut *chosen, &mut *energies);
+                    let (choices, numbers) = (&choices, &numbers[..]);
                     Feedback {
                         weights,
                         dropped,
                         chosen,
+                        energies,
                         first_row,
                         cols,
                         first,
@@ -94,7 +103,8 @@ pub(crate) fn quantise(
             }
         }
     }
-    finish(layer, levels, &chosen, cols, square, moments)
+    let gains = moments.map_or_else(Vec::new, |_| gain::gains(&energies, layer.has_scale));
+    finish(layer, levels, &chosen, cols, square, moments, gains)
 }
 
 /// Columns `first` to `first + n` of rows `first_row` and after, where `n` are factored together; some weights are dropped for
@@ -103,6 +113,8 @@ struct Feedback<'f> {
     weights: &'f [f32],
     dropped: &'f [bool],
     chosen: &'f mut [u8],
+    /// One per row.
+    energies: &'f mut [Energies],
     first_row: usize,
     cols: usize,
     first: usize,
@@ -135,11 +147,18 @@ impl NullaryFnOnce for Feedback<'_> {
         let values: Vec<f32> = levels.values.iter().map(|&v| v as f32).collect();
         let zero = levels.values.partition_point(|&v| v < 0.0);
         let mut errors = vec![vec![0f32; numbers.len()]; ROWS];
+        let mut originals = errors.clone();
+        let mean = factor.mean();
         let rows = self.weights.chunks(ROWS * cols).zip(self.dropped.chunks(ROWS * cols));
-        for (group, ((weights, dropped), chosen)) in rows.zip(self.chosen.chunks_mut(ROWS * cols)).enumerate()
-        {
+        let rows = rows.zip(self.chosen.chunks_mut(ROWS * cols)).zip(self.energies.chunks_mut(ROWS));
+        for (group, (((weights, dropped), chosen), energies)) in rows.enumerate() {
+            for (original, row) in originals.iter_mut().zip(weights.chunks(cols)) {
+                original.copy_from_slice(&row[first..first + numbers.len()]);
+            }
             for (k, &number) in numbers.iter().enumerate() {
                 let feedback: [f32; ROWS] = factor.feedback(k, &errors);
+                let carried: [f32; ROWS] = factor.feedback(k, &originals);
+                let count = mean * factor.weights[k];
                 for (r, (feedback, errors)) in feedback.iter().zip(&mut errors).enumerate() {
                     let at = r * cols + first + k;
                     let Some(&weight) = weights.get(at) else { break };
@@ -147,6 +166,7 @@ impl NullaryFnOnce for Feedback<'_> {
                     let level = if dropped[at] { zero } else { choose.level(f64::from(weight + feedback)) };
                     chosen[at] = level as u8;
                     errors[k] = weight - values[level];
+                    energies[r].add(count, weight + carried[r], errors[k] + feedback);
                 }
             }
         }
@@ -160,6 +180,7 @@ fn finish(
     cols: usize,
     square: f64,
     moments: Option<&Moments>,
+    mut gains: Vec<f32>,
 ) -> Quantised {
     let zero = levels.values.partition_point(|&v| v < 0.0);
     let mask: Vec<bool> = chosen.iter().map(|&l| usize::from(l) != zero).collect();
@@ -172,6 +193,9 @@ fn finish(
         let per_group = (rows / layer.groups.max(1)).max(1);
         let sum = |row: usize| {
             let mean = &moments.groups[(row / per_group).min(moments.groups.len() - 1)].mean;
+            let gain = f64::from(gains[row]);
+            let difference =
+                |i: usize| f64::from(layer.weights[i]) - gain * levels.values[usize::from(chosen[i])];
             (0..cols).map(|c| difference(row * cols + c) * f64::from(mean[c])).sum::<f64>() as f32
         };
         (0..rows).map(sum).collect()
@@ -182,8 +206,13 @@ fn finish(
     if codebook.is_empty() {
         codebook = Numbers::F32(vec![1.0]);
     }
+    if !layer.has_scale {
+        // All rows have the same.
+        gain::multiply(&mut codebook, gains.first().copied().unwrap_or(1.0));
+        gains.clear();
+    }
     let mask = mask.contains(&false).then_some(mask);
     let weight = Parameter::shared(layer.shape.to_vec(), &codebook, &codes, mask.as_deref());
     let error = if square > 0.0 { error / square } else { 0.0 };
-    Quantised { weight, shift: shift.unwrap_or_default(), error, n_kept }
+    Quantised { weight, gains, shift: shift.unwrap_or_default(), error, n_kept }
 }
