@@ -42,14 +42,17 @@ const MOST_FAR: usize = 64;
 /// The code in steps of a level that is too far from the others.
 const FAR: Option<u8> = None;
 
-/// The least of 256 numbers in a row, zero among them, that hold the most of these; as even on both sides of zero as possible.
+/// The least of 256 numbers in a row, zero among them, that hold the most of these.
 fn widest(numbers: &[i32]) -> i32 {
-    let mut sorted = numbers.to_vec();
-    sorted.sort_unstable();
-    let first = |n: i32| sorted.partition_point(|&other| other < n);
-    let held = |least: i32| first(least + 256) - first(least);
-    let starts = sorted.iter().flat_map(|&n| [n, n - 255]).chain([-128]).filter(|n| (-255..=0).contains(n));
-    starts.max_by_key(|&least| (held(least), -(least + 128).abs())).unwrap_or(-128)
+    let held = |least: i32| numbers.iter().filter(|&&n| (least..least + 256).contains(&n)).count();
+    let mut best = (0, held(0));
+    for &least in numbers.iter().filter(|n| (-255..0).contains(*n)) {
+        let n = held(least);
+        if n > best.1 {
+            best = (least, n);
+        }
+    }
+    best.0
 }
 
 /// A codebook whose codes are numbers of steps, counted from the least level, which are converted where others are looked up.
@@ -107,6 +110,7 @@ impl Codebook {
     ///
     /// `None` if they are no multiples of a step or too many are far from the others, and on machines on which looking them up is
     /// as fast.
+    #[inline(never)] // Not called often: one copy is enough.
     pub fn in_steps(&self) -> Option<InSteps> {
         if !HAS_STEPS || self.steps.is_some() {
             return None;
