@@ -34,7 +34,7 @@ pub(crate) use portable::{Four, Portable};
 pub const HAS_INTEGERS: bool = !cfg!(all(feature = "single", target_arch = "wasm32"));
 
 /// Whether levels are held [in whole steps](crate::Codebook::in_steps): where bytes are converted faster than levels looked up.
-pub(crate) const HAS_STEPS: bool = cfg!(target_arch = "x86_64");
+pub const HAS_STEPS: bool = cfg!(target_arch = "x86_64");
 
 /// Runs a job over integers on an instruction set: see [`Dots`](crate::isa::Dots).
 ///

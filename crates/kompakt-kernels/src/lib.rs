@@ -44,8 +44,7 @@ mod matrix;
 mod ops;
 mod tile;
 
-pub use arch::HAS_INTEGERS;
-use arch::HAS_STEPS;
+pub use arch::{HAS_INTEGERS, HAS_STEPS};
 pub use conv::{
     aligned::Aligned,
     convolution::Convolution,

@@ -110,11 +110,14 @@ impl Codebook {
     ///
     /// `None` if they are no multiples of a step or too many are far from the others, and on machines on which looking them up is
     /// as fast.
-    #[inline(never)] // Not called often: one copy is enough.
+    #[inline]
     pub fn in_steps(&self) -> Option<InSteps> {
-        if !HAS_STEPS || self.steps.is_some() {
-            return None;
-        }
+        if HAS_STEPS && self.steps.is_none() { self.find_steps() } else { None }
+    }
+
+    // Not called often: one copy is enough.
+    #[inline(never)]
+    fn find_steps(&self) -> Option<InSteps> {
         let levels = &self.table[..self.n_levels];
         let about = step_of(levels, MOST_STEPS)?;
         let n_steps = |level: f32| libm::rintf(level / about);

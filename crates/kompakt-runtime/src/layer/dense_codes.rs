@@ -10,7 +10,7 @@
 
 use crate::weights::{CompressedRows, RowView, StoredWeights};
 use alloc::{boxed::Box, vec, vec::Vec};
-use kompakt_kernels::{Codebook, InSteps, Isa, RowWeights, dense};
+use kompakt_kernels::{Codebook, HAS_STEPS, InSteps, Isa, RowWeights, dense};
 
 /// The levels of a layer, with one for zero.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl DenseBook {
     }
 
     fn add_far<'a>(&self, row: impl Iterator<Item = (u32, &'a u8)>, x: &[f32], mut sum: f32) -> f32 {
-        let Some(far) = &self.far else { return sum };
+        let Some(far) = self.far.as_ref().filter(|_| HAS_STEPS) else { return sum };
         for (col, &code) in row {
             let level = far[usize::from(code)];
             if level != 0.0 {
@@ -109,20 +109,26 @@ impl DenseCodes {
         };
         let mut this = Self { n_cols, book, codes: vec![zero; n_rows * n_cols], starts: vec![], far: vec![] };
         rows.for_each(&mut |row, cols, entries| {
-            this.starts.push(this.far.len() as u32);
+            if HAS_STEPS {
+                this.starts.push(this.far.len() as u32);
+            }
             let RowWeights::Codes(kept) = entries else { return };
             for (&col, &code) in cols.iter().zip(kept) {
                 match stored[usize::from(code)] {
-                    Some(code) => this.codes[row * n_cols + col as usize] = code,
-                    None => this.far.push((col, far.as_ref().map_or(0.0, |far| far[usize::from(code)]))),
+                    // Without steps there is a code for each level.
+                    None if HAS_STEPS => {
+                        this.far.push((col, far.as_ref().map_or(0.0, |far| far[usize::from(code)])))
+                    }
+                    stored => this.codes[row * n_cols + col as usize] = stored.unwrap_or(code),
                 }
             }
         });
-        this.starts.push(this.far.len() as u32);
         if this.far.is_empty() {
             this.starts = Vec::new();
+        } else {
+            this.starts.push(this.far.len() as u32);
+            this.far.shrink_to_fit();
         }
-        this.far.shrink_to_fit();
         this
     }
 
@@ -131,7 +137,7 @@ impl DenseCodes {
         let codes = &self.codes[row * self.n_cols..(row + 1) * self.n_cols];
         let sum = dense::dot_codes(isa, codes, &self.book, &x[..self.n_cols]);
         match self.starts.get(row..row + 2) {
-            Some(&[start, end]) => self.far[start as usize..end as usize]
+            Some(&[start, end]) if HAS_STEPS => self.far[start as usize..end as usize]
                 .iter()
                 .fold(sum, |sum, &(col, level)| sum + level * x[col as usize]),
             _ => sum,
