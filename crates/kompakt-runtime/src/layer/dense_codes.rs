@@ -8,7 +8,10 @@
 //! Few levels are far from the others, and few weights have them: those are kept apart, so that a byte is enough for the rest.
 //! Rows from the file are summed in the same order, and have the same bits.
 
-use crate::weights::{CompressedRows, RowView, StoredWeights};
+use crate::{
+    schedule::forms::MOST_FAR,
+    weights::{CompressedRows, RowView, StoredWeights},
+};
 use alloc::{boxed::Box, vec, vec::Vec};
 use kompakt_kernels::{Codebook, HAS_STEPS, InSteps, Isa, RowWeights, dense};
 
@@ -87,65 +90,99 @@ pub(crate) struct DenseCodes {
     book: Codebook,
     /// `[rows, columns]`.
     codes: Vec<u8>,
-    /// The start of each row's far weights, then the end of the last; empty where there are none.
-    starts: Vec<u32>,
-    /// Their columns and values.
-    far: Vec<(u32, f32)>,
+    far: Far,
+}
+
+/// The weights whose levels are far.
+#[derive(Debug)]
+enum Far {
+    None,
+    /// The start of each row's, then the end of the last; their columns and values.
+    Apart(Vec<u32>, Vec<(u32, f32)>),
+    /// More than one of [`MOST_FAR`] weights: codes are those of the file.
+    AsInFile(DenseBook),
 }
 
 impl DenseCodes {
     pub(super) fn build(rows: &CompressedRows, weights: &StoredWeights<'_>) -> Self {
-        let (n_rows, n_cols) = (rows.n_rows(), rows.n_cols());
-        let (DenseBook { levels, far }, in_steps) = DenseBook::and_in_steps(weights);
-        let (book, stored, zero) = match in_steps {
-            Some(InSteps { book, codes, .. }) => {
-                let zero = book.zero().unwrap_or(0);
-                (book, codes, zero)
-            }
-            None => {
-                let zero = (levels.n_levels() - 1) as u8;
-                (levels, core::array::from_fn(|code| Some(code as u8)), zero)
-            }
+        let (n_cols, total) = (rows.n_cols(), rows.n_rows() * rows.n_cols());
+        let (of_file, in_steps) = DenseBook::and_in_steps(weights);
+        let last = (of_file.levels.n_levels() - 1) as u8;
+        let as_in_file = |far| Self {
+            n_cols,
+            book: of_file.levels.clone(),
+            codes: all_codes(rows, last, &mut |_, _, code| Some(code)),
+            far,
         };
-        let mut this = Self { n_cols, book, codes: vec![zero; n_rows * n_cols], starts: vec![], far: vec![] };
-        rows.for_each(&mut |row, cols, entries| {
-            if HAS_STEPS {
-                this.starts.push(this.far.len() as u32);
-            }
-            let RowWeights::Codes(kept) = entries else { return };
-            for (&col, &code) in cols.iter().zip(kept) {
-                match stored[usize::from(code)] {
-                    // Without steps there is a code for each level.
-                    None if HAS_STEPS => {
-                        this.far.push((col, far.as_ref().map_or(0.0, |far| far[usize::from(code)])))
-                    }
-                    stored => this.codes[row * n_cols + col as usize] = stored.unwrap_or(code),
-                }
+        let Some(InSteps { book, codes, n_far }) = in_steps else { return as_in_file(Far::None) };
+        let zero = book.zero().unwrap_or(0);
+        let Some(levels) = of_file.far.as_ref().filter(|_| n_far > 0) else {
+            let codes = all_codes(rows, zero, &mut |_, _, code| codes[usize::from(code)]);
+            return Self { n_cols, book, codes, far: Far::None };
+        };
+        let mut n = 0;
+        let is_far = |code: &u8| codes[usize::from(*code)].is_none();
+        rows.for_each(&mut |_, _, kept| {
+            if let RowWeights::Codes(kept) = kept {
+                n += kept.iter().filter(|code| is_far(code)).count();
             }
         });
-        if this.far.is_empty() {
-            this.starts = Vec::new();
-        } else {
-            this.starts.push(this.far.len() as u32);
-            this.far.shrink_to_fit();
+        if n > total / MOST_FAR {
+            let this = as_in_file(Far::None);
+            return Self { far: Far::AsInFile(of_file), ..this };
         }
-        this
+        let (mut starts, mut apart) = (Vec::with_capacity(rows.n_rows() + 1), Vec::with_capacity(n));
+        let codes = all_codes(rows, zero, &mut |row, col, code| {
+            let stored = codes[usize::from(code)];
+            if stored.is_none() {
+                starts.resize(row + 1, apart.len() as u32);
+                apart.push((col, levels[usize::from(code)]));
+            }
+            stored
+        });
+        starts.resize(rows.n_rows() + 1, apart.len() as u32);
+        Self { n_cols, book, codes, far: Far::Apart(starts, apart) }
     }
 
     /// A row times a vector of at least so many columns.
     pub(super) fn dot(&self, isa: Isa, row: usize, x: &[f32]) -> f32 {
         let codes = &self.codes[row * self.n_cols..(row + 1) * self.n_cols];
         let sum = dense::dot_codes(isa, codes, &self.book, &x[..self.n_cols]);
-        match self.starts.get(row..row + 2) {
-            Some(&[start, end]) if HAS_STEPS => self.far[start as usize..end as usize]
+        match &self.far {
+            Far::Apart(starts, far) if HAS_STEPS => far[starts[row] as usize..starts[row + 1] as usize]
                 .iter()
                 .fold(sum, |sum, &(col, level)| sum + level * x[col as usize]),
+            Far::AsInFile(book) if HAS_STEPS => book.add_far((0..).zip(codes), x, sum),
             _ => sum,
         }
     }
 
     /// The bytes of memory that it holds.
     pub(super) fn n_bytes(&self) -> usize {
-        self.codes.len() + 1024 + 4 * self.starts.len() + 8 * self.far.len()
+        let far = match &self.far {
+            Far::None => 0,
+            Far::Apart(starts, far) => 4 * starts.len() + 8 * far.len(),
+            Far::AsInFile(book) => book.n_bytes(),
+        };
+        self.codes.len() + 1024 + far
     }
+}
+
+/// A code for each weight of all rows: `zero` where `stored` has none for a row, a column and a code.
+fn all_codes(
+    rows: &CompressedRows,
+    zero: u8,
+    stored: &mut dyn FnMut(usize, u32, u8) -> Option<u8>,
+) -> Vec<u8> {
+    let n_cols = rows.n_cols();
+    let mut codes = vec![zero; rows.n_rows() * n_cols];
+    rows.for_each(&mut |row, cols, entries| {
+        let RowWeights::Codes(kept) = entries else { return };
+        for (&col, &code) in cols.iter().zip(kept) {
+            if let Some(code) = stored(row, col, code) {
+                codes[row * n_cols + col as usize] = code;
+            }
+        }
+    });
+    codes
 }

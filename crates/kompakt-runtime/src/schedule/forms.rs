@@ -28,6 +28,9 @@ const MAX_COLUMNS_BYTES: usize = 1 << 19;
 /// Floats of `x` spanned by a block of columns of a batch: a part of an L2 cache that leaves room for the
 /// weights.
 pub(crate) const BATCH_BLOCK: usize = 1 << 15;
+/// Of so many weights as codes, one may be [far](crate::layer) from the others, and takes eight bytes more.
+pub(crate) const MOST_FAR: usize = 128;
+
 /// The name of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FormKind {
@@ -260,7 +263,7 @@ fn fastest_once(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_bat
     match all_levels {
         Some(levels) if levels.n <= 256 => candidates.push(Candidate {
             form: FormKind::DenseCodes,
-            bytes: total + 1024,
+            bytes: total + 1024 + far_bytes(levels, n_rows, total),
             ns: costs.dense_codes(total, levels),
         }),
         None if weights.is_full() && spec.by_vector => candidates.push(lanes(weights, isa, 1)),
@@ -285,6 +288,11 @@ fn fastest_once(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_bat
             Choice { form, bytes, ns, dense_ns, conv: None, costs: Vec::new() }
         }
     }
+}
+
+/// Bytes of weights whose levels are far from the others, and of where rows begin among them.
+fn far_bytes(levels: Levels, n_rows: usize, n_weights: usize) -> usize {
+    if levels.in_steps == Part::Most { 4 * (n_rows + 1) + 8 * (n_weights / MOST_FAR) + 2048 } else { 0 }
 }
 
 /// All weights of a layer in lanes.
