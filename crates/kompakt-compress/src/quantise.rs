@@ -33,7 +33,7 @@ pub(crate) struct Quantised {
     pub(crate) gains: Vec<f32>,
     /// One per output unit; empty without calibration.
     pub(crate) shift: Vec<f32>,
-    /// Squared error of the weights relative to their energy.
+    /// Squared error of the weights relative to their energy, before the gains.
     pub(crate) error: f64,
     /// Weights that are not zero.
     pub(crate) n_kept: usize,

@@ -7,7 +7,7 @@
 //!
 //! | group | x86-64, `portable` | `neon`, `simd128` |
 //! |---|---|---|
-//! | linear layers, one vector (`sliced` to `dense`) | AMD Zen 4; `portable` is an estimate | estimates |
+//! | linear layers, one vector (`sliced` to `dense`) | AMD Zen 4, weights in steps Intel Sapphire Rapids; `portable` is an estimate | estimates |
 //! | windows of positions, convolutions (`tap` to `depthwise`) | Intel Sapphire Rapids | derived: see there |
 
 use crate::{Isa, WindowForm, arch};

@@ -5,7 +5,7 @@ use kompakt_format::Tier;
 use kompakt_graph::{Graph, Op, networks};
 use kompakt_runtime::{Model, RuntimeError, Session, SessionOptions};
 use kompakt_testing::inverted_residuals::inverted_residuals;
-use kompakt_testing::models::{TIERS, checkpoint, pack};
+use kompakt_testing::models::{TIERS, checkpoint, in_steps, pack};
 use kompakt_testing::numbers;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -125,7 +125,15 @@ fn held(model: &Model<'_>, options: &SessionOptions) -> (usize, kompakt_runtime:
 #[test]
 fn the_plan_is_right_to_a_tenth() {
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
-    let models = [large(), inverted_residuals(96)].map(|graph| checkpoint(graph, 3, |_| (0.1, 16)));
+    let mut models =
+        Vec::from([large(), inverted_residuals(96)].map(|graph| checkpoint(graph, 3, |_| (0.1, 16))));
+    // Levels in whole steps, few weights far from the others, and many.
+    for far in [&[-300][..], &[-300, -299, 299, 300]] {
+        let near = if far.len() > 1 { -40..=60 } else { -100..=140 };
+        let mut steps: Vec<i16> = far.iter().copied().chain(near.filter(|n| *n != 0)).collect();
+        steps.sort_unstable();
+        models.push(in_steps(checkpoint(large(), 3, |_| (0.5, steps.len())), &steps));
+    }
     for (model, tier) in models.iter().flat_map(|model| TIERS.map(|tier| (model, tier))) {
         let bytes = pack(model, tier);
         let opened = Model::from_bytes(&bytes).unwrap();

@@ -3,10 +3,9 @@
 
 use kompakt_format::Tier;
 use kompakt_graph::{Graph, Input, Node, Op, networks, table::OPERATORS};
-use kompakt_model::{Numbers, Parameter};
 use kompakt_runtime::{Isa, Model, RuntimeError, Session, SessionOptions};
 use kompakt_testing::cases::cases;
-use kompakt_testing::models::{TIERS, checkpoint, expected, pack};
+use kompakt_testing::models::{TIERS, checkpoint, expected, in_steps, pack};
 use kompakt_testing::numbers;
 use kompakt_testing::random_network;
 
@@ -186,13 +185,7 @@ fn levels_in_whole_steps() {
         let graph = networks::by_name("lenet-300-100", &[1, 7, 9], 10).unwrap().unwrap();
         let mut steps: Vec<i16> = far.iter().copied().chain(near.filter(|n| *n != 0)).collect();
         steps.sort_unstable();
-        let mut model = checkpoint(graph, 5, |_| (density, steps.len()));
-        for parameter in model.parameters.values_mut() {
-            if let Parameter::Shared { codebook, .. } = parameter {
-                // A step that is no sum of few powers of two.
-                *codebook = Numbers::F32(steps.iter().map(|&n| f32::from(n) * 0.003_71).collect());
-            }
-        }
+        let model = in_steps(checkpoint(graph, 5, |_| (density, steps.len())), &steps);
         let x = numbers(8, 63 * 3);
         for isa in Isa::available() {
             for max_batch in [1, 3] {

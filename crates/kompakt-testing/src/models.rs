@@ -35,6 +35,17 @@ pub fn weight(seed: u64, shape: &[usize], density: f32, n_levels: usize) -> Para
     Parameter::Shared { shape: shape.to_vec(), codebook: Numbers::F32(codebook), codes, mask }
 }
 
+/// The same model, but that the levels of shared weights are these numbers of a step, as many as they have, ascending.
+pub fn in_steps(mut model: Checkpoint, steps: &[i16]) -> Checkpoint {
+    for parameter in model.parameters.values_mut() {
+        if let Parameter::Shared { codebook, .. } = parameter {
+            // A step that is no sum of few powers of two.
+            *codebook = Numbers::F32(steps.iter().map(|&n| f32::from(n) * 0.003_71).collect());
+        }
+    }
+    model
+}
+
 /// Parameters for a graph: `choose` gives density and levels for each weight.
 pub fn checkpoint(graph: Graph, seed: u64, mut choose: impl FnMut(&str) -> (f32, usize)) -> Checkpoint {
     let mut parameters = BTreeMap::new();

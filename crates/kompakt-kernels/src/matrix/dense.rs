@@ -4,7 +4,7 @@
 //! codes 3 0 0 2 ...   one register holds 16 levels: one permute turns 16 codes into 16 weights
 //! ```
 //!
-//! All levels stay in registers with AVX-512; otherwise they are looked up one by one.
+//! All levels stay in registers with AVX-512; otherwise they are looked up one by one. Codes that are numbers of steps are converted.
 
 #![expect(clippy::needless_range_loop, reason = "tiles of registers are indexed by what they are")]
 #![expect(unsafe_code, reason = "what an instruction set does better is behind its features")]

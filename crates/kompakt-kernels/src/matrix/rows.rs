@@ -26,7 +26,8 @@ pub(crate) fn add_product(fused: bool, a: f32, b: f32, sum: f32) -> f32 {
     return libm::fmaf(a, b, sum);
 }
 
-/// The values of codes: up to 256 of them, the rest zero, so that each byte is a valid code.
+/// The values of codes: up to 256 of them, the rest zero, so that each byte is a valid code. [In steps](Codebook::in_steps) all bytes
+/// have values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Codebook {
     table: Box<[f32; 256]>,
@@ -37,8 +38,8 @@ pub struct Codebook {
 
 /// The most steps of a level from zero.
 const MOST_STEPS: f32 = 4096.0;
-/// The most levels that are not in steps.
-const MOST_FAR: usize = 64;
+/// Of so many levels, one may be too far from the others for a byte.
+const LEVELS_PER_FAR: usize = 8;
 /// The code in steps of a level that is too far from the others.
 const FAR: Option<u8> = None;
 
@@ -133,8 +134,8 @@ impl Codebook {
         }
         let table = core::array::from_fn(|code| (code as i32 + least) as f32 * size);
         let steps = Some(Steps { size, least });
-        let book = Self { table: Box::new(table), n_levels: self.n_levels, steps };
-        (n_far <= MOST_FAR).then_some(InSteps { book, codes, n_far })
+        let book = Self { table: Box::new(table), n_levels: 256, steps };
+        (n_far * LEVELS_PER_FAR <= self.n_levels).then_some(InSteps { book, codes, n_far })
     }
 
     /// What codes stand for, if they are numbers of steps.

@@ -9,7 +9,7 @@
 //! Rows from the file are summed in the same order, and have the same bits.
 
 use crate::{
-    schedule::forms::MOST_FAR,
+    schedule::forms::WEIGHTS_PER_FAR,
     weights::{CompressedRows, RowView, StoredWeights},
 };
 use alloc::{boxed::Box, vec, vec::Vec};
@@ -22,35 +22,33 @@ pub(crate) struct DenseBook {
     levels: Codebook,
     /// Those that are far, by their codes, if there are any.
     far: Option<Box<[f32; 256]>>,
+    /// The levels in steps, for rows that are put together here.
+    in_steps: Option<Box<InSteps>>,
 }
 
 impl DenseBook {
     pub(super) fn of(weights: &StoredWeights<'_>) -> Self {
-        Self::and_in_steps(weights).0
-    }
-
-    /// The same, and the levels in steps.
-    fn and_in_steps(weights: &StoredWeights<'_>) -> (Self, Option<InSteps>) {
         let levels = weights.codebook();
         let mut table = levels.table()[..levels.n_levels()].to_vec();
         if !weights.is_full() {
             table.push(0.0);
         }
         let levels = Codebook::new(&table);
-        let in_steps = levels.in_steps();
-        let Some(InSteps { codes, n_far: 1.., .. }) = &in_steps else {
-            return (Self { levels, far: None }, in_steps);
+        let in_steps = levels.in_steps().map(Box::new);
+        let Some(InSteps { codes, n_far: 1.., .. }) = in_steps.as_deref() else {
+            return Self { levels, far: None, in_steps };
         };
         let mut far = Box::new([0.0; 256]);
         for (i, level) in table.iter_mut().enumerate().filter(|(i, _)| codes[*i].is_none()) {
             far[i] = core::mem::take(level);
         }
-        (Self { levels: Codebook::new(&table), far: Some(far) }, in_steps)
+        Self { levels: Codebook::new(&table), far: Some(far), in_steps }
     }
 
     /// The bytes of memory that it holds.
     pub(super) fn n_bytes(&self) -> usize {
-        1024 + self.far.as_ref().map_or(0, |_| 1024)
+        let in_steps = self.in_steps.as_ref().map_or(0, |_| 1024 + size_of::<InSteps>());
+        1024 + self.far.as_ref().map_or(0, |_| 1024) + in_steps
     }
 
     /// A row of the file times a vector; `all` is as long as that.
@@ -61,14 +59,32 @@ impl DenseBook {
                 self.add_far((0..).zip(codes), x, sum)
             }
             RowView::Sparse(cols, RowWeights::Codes(codes)) => {
-                all.fill((self.levels.n_levels() - 1) as u8);
-                cols.iter().zip(codes).for_each(|(&col, &code)| all[col as usize] = code);
-                let sum = dense::dot_codes(isa, all, &self.levels, x);
+                let book = match self.in_steps.as_ref().filter(|_| HAS_STEPS) {
+                    None => {
+                        all.fill(self.last());
+                        cols.iter().zip(codes).for_each(|(&col, &code)| all[col as usize] = code);
+                        &self.levels
+                    }
+                    Some(in_steps) => {
+                        let zero = in_steps.book.zero().unwrap_or(0);
+                        all.fill(zero);
+                        for (&col, &code) in cols.iter().zip(codes) {
+                            all[col as usize] = in_steps.codes[usize::from(code)].unwrap_or(zero);
+                        }
+                        &in_steps.book
+                    }
+                };
+                let sum = dense::dot_codes(isa, all, book, x);
                 self.add_far(cols.iter().copied().zip(codes), x, sum)
             }
             // A layer with values is not run from the file in this form.
             RowView::Sparse(_, RowWeights::Values(_)) => unreachable!("values for a codebook"),
         }
+    }
+
+    /// The last code: that of zero, where weights are pruned.
+    fn last(&self) -> u8 {
+        self.levels.n_levels().saturating_sub(1) as u8
     }
 
     fn add_far<'a>(&self, row: impl Iterator<Item = (u32, &'a u8)>, x: &[f32], mut sum: f32) -> f32 {
@@ -99,22 +115,23 @@ enum Far {
     None,
     /// The start of each row's, then the end of the last; their columns and values.
     Apart(Vec<u32>, Vec<(u32, f32)>),
-    /// More than one of [`MOST_FAR`] weights: codes are those of the file.
+    /// More than one of [`WEIGHTS_PER_FAR`] weights: codes are those of the file.
     AsInFile(DenseBook),
 }
 
 impl DenseCodes {
     pub(super) fn build(rows: &CompressedRows, weights: &StoredWeights<'_>) -> Self {
         let (n_cols, total) = (rows.n_cols(), rows.n_rows() * rows.n_cols());
-        let (of_file, in_steps) = DenseBook::and_in_steps(weights);
-        let last = (of_file.levels.n_levels() - 1) as u8;
+        let mut of_file = DenseBook::of(weights);
+        let (last, in_steps) = (of_file.last(), of_file.in_steps.take());
         let as_in_file = |far| Self {
             n_cols,
             book: of_file.levels.clone(),
             codes: all_codes(rows, last, &mut |_, _, code| Some(code)),
             far,
         };
-        let Some(InSteps { book, codes, n_far }) = in_steps else { return as_in_file(Far::None) };
+        let Some(in_steps) = in_steps else { return as_in_file(Far::None) };
+        let InSteps { book, codes, n_far } = *in_steps;
         let zero = book.zero().unwrap_or(0);
         let Some(levels) = of_file.far.as_ref().filter(|_| n_far > 0) else {
             let codes = all_codes(rows, zero, &mut |_, _, code| codes[usize::from(code)]);
@@ -127,7 +144,7 @@ impl DenseCodes {
                 n += kept.iter().filter(|code| is_far(code)).count();
             }
         });
-        if n > total / MOST_FAR {
+        if n > total / WEIGHTS_PER_FAR {
             let this = as_in_file(Far::None);
             return Self { far: Far::AsInFile(of_file), ..this };
         }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `sliced` | memory | one image at a time |
 //! | `sliced+columns` | memory, twice | the same, small, and zeros are likely in the input: then they are skipped |
-//! | `dense codes`, `dense values` | memory | nothing (or little) is pruned, one image at a time; levels in whole steps take a byte, and count from a quarter on |
+//! | `dense codes`, `dense values` | memory | nothing (or little) is pruned, one image at a time; where levels are [in whole steps](kompakt_kernels::Codebook::in_steps), from a density of about a quarter on |
 //! | `taps` | memory | convolutions; batches |
 //! | `lanes` | memory | most weights are kept, and vectors lie one after another: recurrent layers, features last |
 //! | `panels` | memory | the same where most weights are kept: skipping the others would be slower |
@@ -28,8 +28,8 @@ const MAX_COLUMNS_BYTES: usize = 1 << 19;
 /// Floats of `x` spanned by a block of columns of a batch: a part of an L2 cache that leaves room for the
 /// weights.
 pub(crate) const BATCH_BLOCK: usize = 1 << 15;
-/// Of so many weights as codes, one may be [far](crate::layer) from the others, and takes eight bytes more.
-pub(crate) const MOST_FAR: usize = 128;
+/// Of so many weights in whole steps, one may have a level that is too far from the others for a byte; it takes eight bytes more.
+pub(crate) const WEIGHTS_PER_FAR: usize = 512;
 
 /// The name of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,9 +142,12 @@ pub(crate) fn from_file_bytes(
         }
         FormKind::Sliced | FormKind::SlicedAndColumns => FromFile { held: 0, scratch: row },
         FormKind::DenseCodes | FormKind::DenseValues => {
-            let far =
-                if weights.levels().is_some_and(|levels| levels.in_steps == Part::Most) { 1024 } else { 0 };
-            FromFile { held: 1024 + far, scratch: row + weights.n_cols }
+            let books = match weights.levels().map_or(Part::None, |levels| levels.in_steps) {
+                Part::None => 1,
+                Part::All => 3,
+                Part::Most => 4,
+            };
+            FromFile { held: 1024 * books, scratch: row + weights.n_cols }
         }
         FormKind::Lanes => {
             let (rows, n_cols, is_coded) = (weights.rows_at_once(), weights.n_cols, weights.is_coded());
@@ -292,7 +295,11 @@ fn fastest_once(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_bat
 
 /// Bytes of weights whose levels are far from the others, and of where rows begin among them.
 fn far_bytes(levels: Levels, n_rows: usize, n_weights: usize) -> usize {
-    if levels.in_steps == Part::Most { 4 * (n_rows + 1) + 8 * (n_weights / MOST_FAR) + 2048 } else { 0 }
+    if levels.in_steps == Part::Most {
+        4 * (n_rows + 1) + 8 * (n_weights / WEIGHTS_PER_FAR) + 2048
+    } else {
+        0
+    }
 }
 
 /// All weights of a layer in lanes.
