@@ -41,7 +41,7 @@ pub(crate) const fn n_tiles([down, across]: [usize; 2]) -> usize {
 struct Shapes {
     /// Vectors of a tile.
     sums: usize,
-    /// Rows of a tile that is one vector wide.
+    /// Rows of a tile that is one vector wide, and vectors of a tile that is one row.
     single: usize,
     /// Vectors across.
     across: usize,
