@@ -64,11 +64,17 @@ impl From<RuntimeError> for Failure {
 
 /// Runs the body of an exported function: errors and panics become statuses.
 pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> KompaktStatus {
-    let Failure(status, text) = match caught(body) {
-        Ok(Ok(())) => return KompaktStatus::Ok,
-        Ok(Err(failure)) => failure,
-        Err(()) => Failure(KompaktStatus::Internal, "a bug in kompakt: please report it".to_string()),
-    };
+    match caught(body) {
+        Ok(Ok(())) => KompaktStatus::Ok,
+        Ok(Err(failure)) => said(failure),
+        Err(()) => said(Failure(KompaktStatus::Internal, "a bug in kompakt: please report it".to_string())),
+    }
+}
+
+/// Keeps the words for [`kompakt_last_error`].
+// Not inlined: each exported function would have a copy.
+#[inline(never)]
+fn said(Failure(status, text): Failure) -> KompaktStatus {
     let text: String = text.chars().filter(|c| *c != '\0').collect();
     LAST.with(|last| *last.borrow_mut() = CString::new(text).unwrap_or_default());
     status

@@ -103,7 +103,7 @@ fn has_avx2() -> bool {
 }
 
 impl Isa {
-    /// Plain Rust, on all machines.
+    /// Plain Rust, on all machines. Its level is that of `portable` where a build is without the feature `scalar`, but for WebAssembly.
     pub const SCALAR: Self = Self {
         level: Level::Scalar,
         #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
@@ -125,6 +125,11 @@ impl Isa {
     pub fn level(self) -> Level {
         #[cfg(all(feature = "single", target_arch = "wasm32"))]
         return ONLY;
+        // The compiler then finds that code for it is dead.
+        #[cfg(not(any(feature = "scalar", target_arch = "wasm32")))]
+        if self.level == Level::Scalar {
+            return Level::Portable;
+        }
         #[cfg(not(all(feature = "single", target_arch = "wasm32")))]
         self.level
     }

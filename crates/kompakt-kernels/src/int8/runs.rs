@@ -16,7 +16,6 @@
 //! smallest elements on; what is left over makes shorter ones, from the largest on, so that small ones fill them up.
 
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 
 /// A place and the four bytes of each of `R` rows, as bits of a float.
 pub(crate) type Element<const R: usize> = (u32, [f32; R]);
@@ -113,7 +112,7 @@ struct Run<const R: usize> {
 /// A head has the place of the element after it, and is the weight of the first row.
 pub(crate) fn append<const R: usize>(elements: &[Element<R>], list: &mut Vec<Element<R>>) {
     let mut pool: Vec<_> = elements.iter().flat_map(|&element| cut(element)).collect();
-    pool.sort_by_key(|(_, loads)| loads.largest());
+    sort_by_byte(&mut pool, |(_, loads)| loads.largest());
     for (per_run, fewest) in LENGTHS {
         if pool.is_empty() {
             return;
@@ -160,9 +159,28 @@ pub(crate) fn append<const R: usize>(elements: &[Element<R>], list: &mut Vec<Ele
             list.extend(stretch.iter().map(|(element, _)| *element));
         }
         pool = rest;
-        pool.sort_by_key(|(_, loads)| Reverse(loads.largest()));
+        sort_by_byte(&mut pool, |(_, loads)| !loads.largest());
     }
     debug_assert!(pool.is_empty(), "every element is a run by itself");
+}
+
+/// Sorts by a key of one byte; equal ones stay in order. The standard library's sort would be compiled for each key and each `R`,
+/// several kilobytes each time.
+fn sort_by_byte<T: Copy>(all: &mut Vec<T>, key: impl Fn(&T) -> u8) {
+    let mut ends = [0; 257];
+    for one in &*all {
+        ends[usize::from(key(one)) + 1] += 1;
+    }
+    for i in 1..ends.len() {
+        ends[i] += ends[i - 1];
+    }
+    let mut sorted = all.clone();
+    for one in &*all {
+        let at = &mut ends[usize::from(key(one))];
+        sorted[*at] = *one;
+        *at += 1;
+    }
+    *all = sorted;
 }
 
 /// An element whose products cannot be too large for 16 bits, or two that are the same together.

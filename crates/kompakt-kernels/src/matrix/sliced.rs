@@ -403,16 +403,18 @@ fn arrange(counts: &[usize]) -> (Vec<Slice>, Vec<usize>, usize) {
     let mut places = vec![0; counts.len()];
     let mut n_steps = 0;
     for (band, counts) in counts.chunks(BAND_ROWS).enumerate() {
-        let mut order: Vec<usize> = (0..counts.len()).collect();
-        order.sort_by_key(|&row| core::cmp::Reverse(counts[row]));
+        // The longest first; a number of a row of a band has 16 bits.
+        let mut order: Vec<u64> =
+            counts.iter().enumerate().map(|(row, &n)| !(n as u64) << 16 | row as u64).collect();
+        order.sort_unstable();
         for lanes in order.chunks(LANES) {
             let mut rows = [0; LANES];
             for (lane, &row) in lanes.iter().enumerate() {
                 rows[lane] = row as u16;
-                places[band * BAND_ROWS + row] = n_steps * LANES + lane;
+                places[band * BAND_ROWS + usize::from(rows[lane])] = n_steps * LANES + lane;
             }
-            let longest = counts[lanes[0]];
-            let full = if lanes.len() == LANES { counts[lanes[LANES - 1]] } else { 0 };
+            let longest = counts[usize::from(rows[0])];
+            let full = if lanes.len() == LANES { counts[usize::from(rows[LANES - 1])] } else { 0 };
             slices.push(Slice { steps: n_steps..n_steps + longest, full, rows, n_lanes: lanes.len() });
             n_steps += longest;
         }

@@ -209,9 +209,9 @@ unsafe fn shape<A: Arch, W: IndexedWeights>(
                     // not have. SAFETY: passed on.
                     [$r, $v] if const { Shapes::of::<A, W>().has::<A::Wide>($r, $v) } => unsafe {
                         match const { $r * $v } {
-                            1 => out_of_line::<A, _>(Rows::<W, $r, $v, 4>($tile)),
-                            2 | 3 => out_of_line::<A, _>(Rows::<W, $r, $v, 2>($tile)),
-                            _ => out_of_line::<A, _>(Rows::<W, $r, $v, 1>($tile)),
+                            1 => out_of_line::<A, _>(Rows::<W, $r, $v, 4>(&$tile)),
+                            2 | 3 => out_of_line::<A, _>(Rows::<W, $r, $v, 2>(&$tile)),
+                            _ => out_of_line::<A, _>(Rows::<W, $r, $v, 1>(&$tile)),
                         }
                     },
                 )*)*
@@ -259,12 +259,13 @@ struct Tile<'a, W> {
 }
 
 /// It has `R` rows of `V` vectors; `U` taps at a time.
-struct Rows<'a, W, const R: usize, const V: usize, const U: usize>(Tile<'a, W>);
+// By reference: each shape's call would copy it otherwise.
+struct Rows<'a, 't, W, const R: usize, const V: usize, const U: usize>(&'t Tile<'a, W>);
 
-impl<W: IndexedWeights, const R: usize, const V: usize, const U: usize> SubJob for Rows<'_, W, R, V, U> {
+impl<W: IndexedWeights, const R: usize, const V: usize, const U: usize> SubJob for Rows<'_, '_, W, R, V, U> {
     #[inline(always)]
     unsafe fn run<A: Arch>(self) {
-        let Self(Tile { idx, weights, scale, rows, x, y, strides: [x_stride, y_stride] }) = self;
+        let Self(&Tile { idx, weights, scale, rows, x, y, strides: [x_stride, y_stride] }) = self;
         // SAFETY: the features are there.
         let last = unsafe { A::Wide::first(A::Wide::N) };
         let lie = Lie { x_stride, y_stride, step: const { step::<A::Wide>() }, last };

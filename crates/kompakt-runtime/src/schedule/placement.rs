@@ -33,13 +33,15 @@ pub(crate) struct Places {
 impl Places {
     pub(crate) fn plan(buffers: &[Buffer], max_batch: usize) -> Self {
         let size = |b: &Buffer| b.floats(max_batch).next_multiple_of(ALIGN);
-        let mut order: Vec<usize> = (0..buffers.len()).collect();
-        order.sort_by_key(|&i| (core::cmp::Reverse(size(&buffers[i])), i));
+        // The largest first.
+        let mut order: Vec<(usize, usize)> =
+            buffers.iter().enumerate().map(|(i, buffer)| (!size(buffer), i)).collect();
+        order.sort_unstable();
         let mut offsets = vec![0; buffers.len()];
         // Buffers already placed, by offset.
         let mut placed: Vec<usize> = Vec::new();
         let mut len = 0;
-        for i in order {
+        for (_, i) in order {
             let buffer = &buffers[i];
             let mut at = 0;
             for &other in &placed {

@@ -145,12 +145,15 @@ impl Planner<'_> {
 
     /// Puts layers into memory as long as the budget holds, which it does before. Returns the bytes then taken.
     fn fill(&self, budget: usize, options: &[Options], from_file: &mut [bool]) -> usize {
-        let mut order: Vec<usize> = (0..options.len()).filter(|&i| from_file[i]).collect();
         // Unpacking costs the same for each kept weight, each time: the fewer bytes each takes in memory, the
         // better.
         let unpacked = |i: usize| options[i].n_kept.saturating_mul(options[i].n_runs).max(1);
-        order.sort_by_key(|&i| (options[i].fastest.bytes.saturating_mul(256) / unpacked(i), i));
-        for i in order {
+        let mut order: Vec<(usize, usize)> = (0..options.len())
+            .filter(|&i| from_file[i])
+            .map(|i| (options[i].fastest.bytes.saturating_mul(256) / unpacked(i), i))
+            .collect();
+        order.sort_unstable();
+        for (_, i) in order {
             from_file[i] = false;
             if self.total(options, from_file) > budget {
                 from_file[i] = true;
