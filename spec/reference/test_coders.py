@@ -56,7 +56,8 @@ def read_adaptive(case):
         n = part.get("count", len(part.get("numbers", [])))
         if kind == "weights":
             args = part["masked"], part["levels"], part["negative"], part.get("producer"), part.get("grid")
-            found.append(flat_weights(*decoder.weights(shape_of(part), *args)))
+            trellis = part.get("trellis", False)
+            found.append(flat_weights(*decoder.weights(shape_of(part), *args, trellis=trellis)))
         elif kind == "integers":
             found.append(decoder.numbers_int(n, ascending))
         else:
@@ -83,7 +84,7 @@ def read_as_written(names, case):
         n = part.get("count", len(part.get("numbers", [])))
         if kind == "weights":
             args = part["masked"], part["levels"], part["negative"], part.get("producer"), part.get("grid")
-            kept, codes = names[tensor](coder, models, *shape_of(part), *args).decode()
+            kept, codes = names[tensor](coder, models, *shape_of(part), *args, trellis=part.get("trellis", False)).decode()
             found.append(flat_weights(kept, codes))
         elif kind == "integers":
             found.append(names["integers"](coder, models.numbers[ascending][2], n, ascending))

@@ -96,6 +96,7 @@ impl Blocks {
             lengths: vec![f64::INFINITY],
             codebook: Numbers::F32(vec![]),
             flags: Some(flags),
+            trellis: false,
         }
     }
 
@@ -112,7 +113,13 @@ impl Blocks {
         values.insert(side.len(), 0.0);
         let codebook = Numbers::Scaled { scale: half, integers };
         self.counted(
-            Levels { lengths: even_lengths(&values), values, codebook, flags: Some(self.even_flags()) },
+            Levels {
+                lengths: even_lengths(&values),
+                values,
+                codebook,
+                flags: Some(self.even_flags()),
+                trellis: false,
+            },
             price,
         )
     }
@@ -124,8 +131,13 @@ impl Blocks {
     /// Levels improved from some values, and what they cost a weight.
     fn settled(&self, values: Vec<f64>, price: f64) -> (f64, Levels) {
         let codebook = Numbers::F32(vec![]);
-        let mut levels =
-            Levels { lengths: even_lengths(&values), values, codebook, flags: Some(self.even_flags()) };
+        let mut levels = Levels {
+            lengths: even_lengths(&values),
+            values,
+            codebook,
+            flags: Some(self.even_flags()),
+            trellis: false,
+        };
         for _ in 0..ROUNDS {
             levels = self.round(&levels, price, true);
         }
@@ -152,7 +164,8 @@ impl Blocks {
         let mut values: Vec<f64> = codebook.to_f32().iter().map(|&v| f64::from(v)).collect();
         let zero = values.partition_point(|&v| v < 0.0);
         values.insert(zero, 0.0);
-        self.counted(Levels { lengths: even_lengths(&values), values, codebook, flags: levels.flags }, price)
+        let lengths = even_lengths(&values);
+        self.counted(Levels { lengths, values, codebook, flags: levels.flags, trellis: false }, price)
     }
 
     /// With lengths that fit how often each level and flag comes.
@@ -184,6 +197,7 @@ impl Blocks {
             lengths: Vec::new(),
             codebook: levels.codebook.clone(),
             flags: Some(flags),
+            trellis: false,
         };
         for (&value, &(n, sum)) in levels.values.iter().zip(&sums) {
             if value == 0.0 || !moves || n > 0.0 {

@@ -16,6 +16,7 @@ use crate::{
 };
 use kompakt_model::Model;
 use kompakt_runtime::Activations;
+use std::sync::OnceLock;
 
 /// A compressed model.
 #[derive(Debug, Clone)]
@@ -108,6 +109,7 @@ pub fn compress(
             n_images,
             original: original.clone(),
             ranged: ranged.as_ref(),
+            orders: OnceLock::new(),
         };
         let candidate = search.run()?;
         let points = candidate.choice.iter().zip(&curves).zip(&all);

@@ -75,12 +75,24 @@ impl Factor {
     /// What the errors of the columns before `k` add to column `k`, for some rows: `errors` of each has at least `k` entries.
     #[inline(always)]
     pub(crate) fn feedback<const R: usize>(&self, k: usize, errors: &[Vec<f32>]) -> [f32; R] {
+        self.feedback_of(k, 0, k, std::array::from_fn(|r| &errors[r][..]))
+    }
+
+    /// The same of columns `from` to `to`, which are before `k`.
+    #[inline(always)]
+    pub(crate) fn feedback_of<const R: usize>(
+        &self,
+        k: usize,
+        from: usize,
+        to: usize,
+        errors: [&[f32]; R],
+    ) -> [f32; R] {
         if self.columns.is_empty() {
             return [0.0; R];
         }
-        let column = &self.columns[k * self.n..k * self.n + k];
+        let column = &self.columns[k * self.n + from..k * self.n + to];
         let (a, ra) = column.as_chunks::<8>();
-        let rows: [(&[[f32; 8]], &[f32]); R] = std::array::from_fn(|r| errors[r][..k].as_chunks::<8>());
+        let rows: [(&[[f32; 8]], &[f32]); R] = errors.map(|errors| errors[from..to].as_chunks::<8>());
         let mut sums = [[0f32; 8]; R];
         for (at, a) in a.iter().enumerate() {
             for (sums, (b, _)) in sums.iter_mut().zip(&rows) {

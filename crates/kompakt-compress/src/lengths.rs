@@ -11,7 +11,7 @@
 use crate::levels::{Chooser, Levels};
 
 /// Classes of size, half an octave apart.
-const N_CLASSES: usize = 12;
+pub(crate) const N_CLASSES: usize = 12;
 /// The class of a row and a column of the layer's mean size.
 const MIDDLE: f64 = 7.0;
 /// Classes in an octave.
@@ -25,10 +25,42 @@ const N_WEIGHTS: usize = 128;
 /// A class begins with this many weights of the layer's levels.
 const PRIOR: f64 = 64.0;
 
-/// The classes of a layer's weights, and the bits of its levels in each.
-pub(crate) struct Lengths {
+/// The classes of a layer's weights.
+pub(crate) struct Classes {
     rows: Vec<f32>,
     columns: Vec<f32>,
+}
+
+impl Classes {
+    /// Of `weights` `[rows, columns]`.
+    pub(crate) fn new(weights: &[f32], n_columns: usize) -> Self {
+        let n_rows = weights.len() / n_columns.max(1);
+        let (mut rows, mut columns) = (vec![0f64; n_rows], vec![0f64; n_columns]);
+        for (row, weights) in rows.iter_mut().zip(weights.chunks_exact(n_columns.max(1))) {
+            for (column, w) in columns.iter_mut().zip(weights) {
+                let size = f64::from(w.abs());
+                *row += size;
+                *column += size;
+            }
+        }
+        Self { rows: classes(&rows), columns: classes(&columns) }
+    }
+
+    /// All in one class, of a layer `[rows, columns]`.
+    pub(crate) fn same([rows, columns]: [usize; 2]) -> Self {
+        Self { rows: vec![0.0; rows], columns: vec![0.0; columns] }
+    }
+
+    /// The class of a weight, below [`N_CLASSES`].
+    #[inline(always)]
+    pub(crate) fn of(&self, row: usize, column: usize) -> usize {
+        (self.rows[row] + self.columns[column]).clamp(0.0, (N_CLASSES - 1) as f32) as usize
+    }
+}
+
+/// The classes of a layer's weights, and the bits of its levels in each.
+pub(crate) struct Lengths {
+    classes: Classes,
     by_class: Vec<Vec<f64>>,
 }
 
@@ -41,16 +73,7 @@ impl Lengths {
         levels: &Levels,
         price: f64,
     ) -> Self {
-        let n_rows = weights.len() / n_columns.max(1);
-        let (mut rows, mut columns) = (vec![0f64; n_rows], vec![0f64; n_columns]);
-        for (row, weights) in rows.iter_mut().zip(weights.chunks_exact(n_columns.max(1))) {
-            for (column, w) in columns.iter_mut().zip(weights) {
-                let size = f64::from(w.abs());
-                *row += size;
-                *column += size;
-            }
-        }
-        let mut this = Self { rows: classes(&rows), columns: classes(&columns), by_class: Vec::new() };
+        let mut this = Self { classes: Classes::new(weights, n_columns), by_class: Vec::new() };
         let choose = Chooser::new(&levels.values, &levels.lengths, price);
         let mut counts = vec![vec![0u32; levels.values.len()]; N_CLASSES];
         let rows = weights.chunks_exact(n_columns.max(1)).zip(dropped.chunks_exact(n_columns.max(1)));
@@ -81,13 +104,13 @@ impl Lengths {
     /// The same in all classes, of a layer `[rows, columns]`.
     pub(crate) fn same([rows, columns]: [usize; 2], levels: &Levels) -> Self {
         let by_class = vec![levels.lengths.clone(); N_CLASSES];
-        Self { rows: vec![0.0; rows], columns: vec![0.0; columns], by_class }
+        Self { classes: Classes::same([rows, columns]), by_class }
     }
 
     /// The class of a weight.
     #[inline(always)]
     fn class(&self, row: usize, column: usize) -> usize {
-        (self.rows[row] + self.columns[column]).clamp(0.0, (N_CLASSES - 1) as f32) as usize
+        self.classes.of(row, column)
     }
 }
 
@@ -152,6 +175,7 @@ mod tests {
             lengths: vec![3.0, 0.5, 3.0],
             codebook: Numbers::F32(vec![-0.6, 0.6]),
             flags: None,
+            trellis: false,
         };
         let lengths = Lengths::new(&weights, columns, &vec![false; weights.len()], &levels, 0.0);
         let zero = |r: usize, c: usize| lengths.by_class[lengths.class(r, c)][1];
@@ -171,6 +195,7 @@ mod tests {
             lengths: vec![0.0, 4.0],
             codebook: Numbers::F32(vec![1.0]),
             flags: None,
+            trellis: false,
         };
         let mut choices = Choices::new(&levels, Lengths::same([1, 1], &levels), 0.1);
         let [light, whole, heavy] = [0.0, 1.0, 1e9].map(|weight| choices.number(weight));

@@ -30,6 +30,8 @@ pub(crate) struct Levels {
     pub(crate) codebook: Numbers,
     /// Where weights are kept or dropped in blocks: then zero is what those of dropped ones are, and no other's level.
     pub(crate) flags: Option<Flags>,
+    /// Whether codes follow a trellis.
+    pub(crate) trellis: bool,
 }
 
 /// A sample of a layer's weights, with the number that each represents.
@@ -70,6 +72,7 @@ impl Levels {
                 lengths: vec![0.0],
                 codebook: Numbers::F32(vec![]),
                 flags: None,
+                trellis: false,
             };
         }
         if lambda < PLACED_FROM {
@@ -110,7 +113,13 @@ impl Levels {
         for _ in 0..3 {
             lengths = counted(sample, &values, &lengths, price).1;
         }
-        Self { values, lengths, codebook: Numbers::Scaled { scale: step, integers }, flags: None }
+        Self {
+            values,
+            lengths,
+            codebook: Numbers::Scaled { scale: step, integers },
+            flags: None,
+            trellis: false,
+        }
     }
 
     /// Rounds levels to a codebook whose rounding error is small against the quantisation error.
@@ -126,6 +135,7 @@ impl Levels {
                 lengths: vec![0.0],
                 codebook: Numbers::F32(vec![]),
                 flags: None,
+                trellis: false,
             };
         }
         let mut codebook = NumberFormat::Int(bits).round(&Numbers::F32(plain));
@@ -141,7 +151,7 @@ impl Levels {
         for _ in 0..3 {
             lengths = counted(sample, &values, &lengths, price).1;
         }
-        Self { values, lengths, codebook, flags: None }
+        Self { values, lengths, codebook, flags: None, trellis: false }
     }
 
     /// Bits per weight and squared error per weight on a sample.

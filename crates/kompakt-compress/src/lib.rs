@@ -73,6 +73,7 @@ mod search;
 mod sensitivity;
 mod synthetic;
 mod target;
+mod trellis;
 mod window;
 
 pub use blind::Blind;

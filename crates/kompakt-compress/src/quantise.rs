@@ -173,7 +173,8 @@ impl NullaryFnOnce for Feedback<'_> {
     }
 }
 
-fn finish(
+/// The codes of a layer whose weights have these levels.
+pub(crate) fn finish(
     layer: WeightMatrix<'_>,
     levels: &Levels,
     chosen: &[u8],
@@ -212,7 +213,12 @@ fn finish(
         gains.clear();
     }
     let mask = mask.contains(&false).then_some(mask);
-    let weight = Parameter::shared(layer.shape.to_vec(), &codebook, &codes, mask.as_deref());
+    let shape = layer.shape.to_vec();
+    // A trellis needs all levels, in use or not.
+    let weight = match levels.trellis {
+        true => Parameter::Shared { shape, codebook, codes, mask },
+        false => Parameter::shared(shape, &codebook, &codes, mask.as_deref()),
+    };
     let error = if square > 0.0 { error / square } else { 0.0 };
     Quantised { weight, gains, shift: shift.unwrap_or_default(), error, n_kept }
 }

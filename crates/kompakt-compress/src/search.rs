@@ -13,11 +13,13 @@ use crate::{
     network,
     quantise::{Quantised, quantise},
     target::{Options, Outcome, Target, record},
+    trellis,
 };
 use kompakt_format::Tier;
 use kompakt_model::Model;
+use kompakt_pack::Orders;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 /// Networks that are packed, or run, before the best is returned.
 const TRIALS: usize = 9;
@@ -54,6 +56,8 @@ pub(crate) struct Search<'s> {
     pub(crate) original: Option<Vec<f32>>,
     /// Inputs that ranges of values are taken from, if the file is to hold some.
     pub(crate) ranged: Option<&'s Images>,
+    /// The order of units in the file where codes follow a trellis, once a network has been quantised.
+    pub(crate) orders: OnceLock<Orders>,
 }
 
 /// A compressed network with the points at which it was quantised.
@@ -225,29 +229,56 @@ impl Search<'_> {
         let missing: Vec<usize> = (0..choice.len())
             .filter(|&i| made.get(&i).is_none_or(|(point, _)| *point != choice[i]))
             .collect();
-        let fresh: Vec<(usize, Quantised)> = missing
-            .into_par_iter()
-            .map(|i| {
-                let moments = Some(&self.moments[i]);
-                let learns = self.options.tier == Tier::Smallest;
-                (i, quantise(self.layers[i].view(), &self.curves[i].points[choice[i]], moments, learns))
-            })
-            .collect();
+        let learns = self.options.tier == Tier::Smallest;
+        let plain = |i: usize| {
+            quantise(self.layers[i].view(), &self.curves[i].points[choice[i]], Some(&self.moments[i]), learns)
+        };
+        let quantised = |i: usize| match self.options.trellis {
+            true => self.along_a_trellis(i, choice[i]).unwrap_or_else(|| plain(i)),
+            false => plain(i),
+        };
+        if self.options.trellis && self.orders.get().is_none() {
+            let all: Vec<Quantised> = (0..choice.len()).into_par_iter().map(plain).collect();
+            let orders = Orders::best(self.assembled(all.iter()));
+            self.orders.get_or_init(|| orders);
+        }
+        let fresh: Vec<(usize, Quantised)> = missing.into_par_iter().map(|i| (i, quantised(i))).collect();
         for (i, quantised) in fresh {
             made.insert(i, (choice[i], quantised));
         }
-        let mut model = without_weights(self.model);
-        let mut errors = Vec::new();
-        for (i, layer) in self.layers.iter().enumerate() {
-            if let Some((_, quantised)) = made.get(&i) {
-                errors.push(quantised.error);
-                replace(&mut model, layer, quantised.clone());
-            }
+        let layers = || made.values().map(|(_, quantised)| quantised);
+        let errors: Vec<f64> = layers().map(|quantised| quantised.error).collect();
+        let mut model = self.assembled(layers());
+        if let Some(orders) = self.orders.get() {
+            orders.apply(&mut model);
         }
-        round_vectors(&mut model);
         let noise = errors.iter().zip(self.weights).map(|(e, w)| e * w).sum();
         let outcome = Outcome { noise, ..Outcome::default() };
         Candidate { model, packed: Vec::new(), choice, outcome, errors }
+    }
+
+    /// The network with these layers.
+    fn assembled<'q>(&self, layers: impl Iterator<Item = &'q Quantised>) -> Model {
+        let mut model = without_weights(self.model);
+        for (layer, quantised) in self.layers.iter().zip(layers) {
+            replace(&mut model, layer, quantised.clone());
+        }
+        round_vectors(&mut model);
+        model
+    }
+
+    /// A layer with codes that follow a trellis in the order of the file, where that pays.
+    fn along_a_trellis(&self, layer: usize, point: usize) -> Option<Quantised> {
+        let view = self.layers[layer].view();
+        let point = &self.curves[layer].points[point];
+        if !trellis::pays(&view, point) {
+            return None;
+        }
+        let params = self.model.graph.params();
+        let index = params.iter().position(|param| param.name == self.layers[layer].name)?;
+        let order = self.orders.get().and_then(|orders| orders.rows(index));
+        let order = order.unwrap_or_else(|| (0..view.shape[0] as u32).collect());
+        Some(trellis::quantise(view, point, Some(&self.moments[layer]), &order))
     }
 
     /// Compares a network with the original where there are no images.

@@ -37,6 +37,8 @@ pub struct Options {
     pub activations: Activations,
     /// Weights that are kept or dropped together, in layers with more than one input channel.
     pub block: Block,
+    /// Whether codes may follow a [trellis](kompakt_entropy::trellis): fewer bytes in the tier `smallest`, more in others.
+    pub trellis: bool,
 }
 
 /// What was reached.
@@ -96,6 +98,7 @@ impl Options {
             metric: Metric::Top(1),
             activations: Activations::F32,
             block: Block::SINGLE,
+            trellis: false,
         }
     }
 
@@ -180,6 +183,7 @@ pub(crate) fn record(options: &Options, outcome: &Outcome, n_images: usize) -> S
         _ => record,
     };
     let record = if options.block.is_single() { record } else { record.option("block", options.block) };
+    let record = if options.trellis { record.option("trellis", true) } else { record };
     let record = record.option("calibration_images", n_images).measure("noise", outcome.noise);
     let record = match outcome.figure {
         Some(figure) => record.measure("figure", figure),

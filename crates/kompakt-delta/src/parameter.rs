@@ -56,7 +56,8 @@ pub(crate) fn parameter(
             let n_negative = codebook.n_negative();
             let mut weights =
                 MaskedCodesBuf::new(coder_shape(shape), descriptor.is_masked, n_levels, n_negative)?
-                    .with_block(descriptor.block);
+                    .with_block(descriptor.block)
+                    .with_trellis(descriptor.trellis);
             let wanted = given.1.as_ref();
             codes(stream, &mut weights, hints, old, (&levels, same.as_ref()), wanted)?;
             Ok(Decoded::Shared { codebook, weights })

@@ -22,7 +22,7 @@
 //! let mask = [false, true, false, false, true, false, false, true];
 //! let codes = [0, 3, 0, 0, 1, 0, 0, 2];
 //! let weights =
-//!     MaskedCodes { rows: 1, channels: 8, taps: 1, mask: Some(&mask), block: 1, codes: &codes, n_levels: 4, n_negative: 2 };
+//!     MaskedCodes { rows: 1, channels: 8, taps: 1, mask: Some(&mask), block: 1, trellis: false, codes: &codes, n_levels: 4, n_negative: 2 };
 //! let bytes = direct::encode_tile(&weights, direct::Choice::Only(direct::Layout::Gaps))?;
 //!
 //! let tile = direct::TileRef::parse(&bytes, direct::TileShape { rows: 1, cols: 8, n_levels: 4 })?;

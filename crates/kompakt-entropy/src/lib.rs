@@ -13,6 +13,7 @@ pub mod order;
 pub mod rans;
 pub mod smallest;
 pub mod stream;
+pub mod trellis;
 pub mod weights;
 pub mod zstd;
 

@@ -154,7 +154,17 @@ mod tests {
         static CODES: [u8; 64] = [0; 64];
         let channels = mask.len() / rows;
         let codes = &CODES[..mask.len()];
-        MaskedCodes { rows, channels, taps: 1, mask: Some(mask), block: 1, codes, n_levels: 1, n_negative: 0 }
+        MaskedCodes {
+            rows,
+            channels,
+            taps: 1,
+            mask: Some(mask),
+            block: 1,
+            trellis: false,
+            codes,
+            n_levels: 1,
+            n_negative: 0,
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod picture;
 mod primer;
 mod priors;
 mod processor;
+mod quantiser;
 mod quick;
 mod refined;
 mod sign;

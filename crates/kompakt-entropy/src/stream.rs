@@ -33,7 +33,7 @@
 //! let mask: Vec<bool> = (0..600).map(|i| i % 7 == 0 || i % 11 == 3).collect();
 //! let codes: Vec<u8> = (0..600).map(|i| if mask[i] { (i % 4) as u8 } else { 0 }).collect();
 //! let weights =
-//!     MaskedCodes { rows: 6, channels: 100, taps: 1, mask: Some(&mask), block: 1, codes: &codes, n_levels: 4, n_negative: 2 };
+//!     MaskedCodes { rows: 6, channels: 100, taps: 1, mask: Some(&mask), block: 1, trellis: false, codes: &codes, n_levels: 4, n_negative: 2 };
 //! let mut collector = Collector::new();
 //! let matrix = collector.add(&weights, suggested_rows(&weights))?;
 //! let plan = collector.finish();

@@ -12,7 +12,10 @@
 //! The codebook's values are not here: a coder only needs to know how many there are and how many of them
 //! are negative.
 
-use crate::EntropyError;
+use crate::{
+    EntropyError,
+    trellis::{self, State},
+};
 use alloc::{vec, vec::Vec};
 
 /// A borrowed view of one layer's mask and codes. See the [module page](self) for the layout.
@@ -28,6 +31,8 @@ pub struct MaskedCodes<'a> {
     pub mask: Option<&'a [bool]>,
     /// How many channels the mask keeps or removes together: 2, 4 or 8, or 1 for single weights, or where there is no mask.
     pub block: usize,
+    /// Whether the codes of each column follow the [trellis](crate::trellis) along the rows; not with blocks.
+    pub trellis: bool,
     /// Indices into an ascending codebook, `[rows, channels, taps]`; 0 and ignored where masked.
     pub codes: &'a [u8],
     /// How many entries the codebook has, 1 to 256.
@@ -56,6 +61,11 @@ impl MaskedCodes<'_> {
         if !self.has_whole_blocks() {
             return wrong("the mask parts a block");
         }
+        if self.trellis && (self.block > 1 || !self.has_sides()) {
+            return wrong(
+                "codes that follow a trellis have two levels on either side of zero, and no blocks",
+            );
+        }
         let in_range = match self.mask {
             None => self.codes.iter().all(|&c| usize::from(c) < self.n_levels),
             Some(mask) => self
@@ -65,6 +75,40 @@ impl MaskedCodes<'_> {
                 .all(|(&c, &kept)| usize::from(c) < self.n_levels && (kept || c == 0)),
         };
         if in_range { Ok(()) } else { wrong("a code is outside the codebook, or not 0 where masked") }
+    }
+
+    /// Whether there are two levels at least on either side of zero, which a trellis needs.
+    fn has_sides(&self) -> bool {
+        self.n_negative >= 2 && self.n_levels - self.n_negative >= 2
+    }
+
+    /// Whether the codes of every column are those of the quantisers that the [trellis](crate::trellis) tells.
+    pub fn follows_trellis(&self) -> bool {
+        if !self.has_sides() {
+            return false;
+        }
+        let mut states = vec![State::default(); self.row_len()];
+        for row in 0..self.rows {
+            for (column, state) in states.iter_mut().enumerate() {
+                let at = row * self.row_len() + column;
+                *state = if self.is_kept(at) {
+                    let m = self.magnitude(self.codes[at]);
+                    if trellis::quantiser(m) != state.quantiser() {
+                        return false;
+                    }
+                    state.after_kept(m)
+                } else {
+                    state.after_pruned()
+                };
+            }
+        }
+        true
+    }
+
+    /// How many levels lie between zero and that of a code.
+    fn magnitude(&self, code: u8) -> usize {
+        let code = usize::from(code);
+        code.checked_sub(self.n_negative).unwrap_or_else(|| self.n_negative - 1 - code)
     }
 
     /// Whether the mask keeps or removes every block whole.
@@ -118,6 +162,8 @@ pub struct MaskedCodesBuf {
     /// As in [`MaskedCodes`].
     pub block: usize,
     /// As in [`MaskedCodes`].
+    pub trellis: bool,
+    /// As in [`MaskedCodes`].
     pub codes: Vec<u8>,
     /// As in [`MaskedCodes`].
     pub n_levels: usize,
@@ -138,12 +184,18 @@ impl MaskedCodesBuf {
         let len = n_weights(rows, channels, taps)?;
         check_levels(n_levels, n_negative)?;
         let mask = has_mask.then(|| vec![false; len]);
-        Ok(Self { rows, channels, taps, mask, block: 1, codes: vec![0; len], n_levels, n_negative })
+        let codes = vec![0; len];
+        Ok(Self { rows, channels, taps, mask, block: 1, trellis: false, codes, n_levels, n_negative })
     }
 
     /// The same with a mask of blocks of so many channels.
     pub fn with_block(self, block: usize) -> Self {
         Self { block, ..self }
+    }
+
+    /// The same with codes that follow the [trellis](crate::trellis), or not.
+    pub fn with_trellis(self, trellis: bool) -> Self {
+        Self { trellis, ..self }
     }
 
     /// Sets all weights to code 0, masked out if there is a mask.
@@ -156,13 +208,14 @@ impl MaskedCodesBuf {
 
     /// A view of it.
     pub fn view(&self) -> MaskedCodes<'_> {
-        let Self { rows, channels, taps, block, n_levels, n_negative, .. } = *self;
+        let Self { rows, channels, taps, block, trellis, n_levels, n_negative, .. } = *self;
         MaskedCodes {
             rows,
             channels,
             taps,
             mask: self.mask.as_deref(),
             block,
+            trellis,
             codes: &self.codes,
             n_levels,
             n_negative,
@@ -191,7 +244,17 @@ mod tests {
     use super::*;
 
     fn view<'a>(codes: &'a [u8], mask: Option<&'a [bool]>) -> MaskedCodes<'a> {
-        MaskedCodes { rows: 2, channels: 2, taps: 1, mask, block: 1, codes, n_levels: 3, n_negative: 1 }
+        MaskedCodes {
+            rows: 2,
+            channels: 2,
+            taps: 1,
+            mask,
+            block: 1,
+            trellis: false,
+            codes,
+            n_levels: 3,
+            n_negative: 1,
+        }
     }
 
     #[test]

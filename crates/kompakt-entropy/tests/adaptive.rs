@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be read is a failed test")]
 
 use kompakt_entropy::smallest::{Hints, StreamDecoder, StreamEncoder};
+use kompakt_entropy::trellis::{self, State};
 use kompakt_entropy::{EntropyError, MaskedCodesBuf};
 use serde_json::{Value, json};
 use std::fs;
@@ -39,7 +40,8 @@ impl Tensor {
         let shape = ["rows", "channels", "taps"].map(|key| number(part, key));
         let is_masked = part["masked"].as_bool().unwrap();
         let weights =
-            MaskedCodesBuf::new(shape, is_masked, number(part, "levels"), number(part, "negative"))?;
+            MaskedCodesBuf::new(shape, is_masked, number(part, "levels"), number(part, "negative"))?
+                .with_trellis(part["trellis"].as_bool().unwrap_or(false));
         let producer = list("producer").map(|counts| counts.iter().map(|&n| n as u32).collect());
         let grid = list("grid").map(|grid| (grid[0] as usize, grid[1] as usize));
         Ok(Self { weights, producer, grid })

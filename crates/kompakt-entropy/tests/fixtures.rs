@@ -79,6 +79,7 @@ impl Matrix {
             taps: 1,
             mask: Some(&self.mask),
             block: 1,
+            trellis: false,
             codes: &self.codes,
             n_levels: self.levels,
             n_negative: self.negative,

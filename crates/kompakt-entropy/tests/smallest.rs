@@ -3,6 +3,7 @@
 use kompakt_entropy::{
     EntropyError, MaskedCodesBuf,
     smallest::{Hints, StreamDecoder, StreamEncoder},
+    trellis::{self, State},
 };
 
 /// Which models a stream's weights have.
@@ -32,7 +33,7 @@ fn decode(
     for tensor in like {
         let shape = [tensor.rows, tensor.channels, tensor.taps];
         let read = MaskedCodesBuf::new(shape, tensor.mask.is_some(), tensor.n_levels, tensor.n_negative)?;
-        let mut read = read.with_block(tensor.block);
+        let mut read = read.with_block(tensor.block).with_trellis(tensor.trellis);
         decoder.weights(&mut read, hints)?;
         tensors.push(read);
     }
@@ -98,7 +99,51 @@ fn random_tensor(u: &mut arbtest::arbitrary::Unstructured<'_>) -> arbtest::arbit
             tensor.codes[i] *= u8::from(mask[i]);
         }
     }
+    if tensor.block == 1 && n_negative.min(n_levels - n_negative) >= 2 && u.arbitrary()? {
+        follow_a_trellis(&mut tensor);
+    }
     Ok(tensor)
+}
+
+/// Changes codes of the quantiser that is not meant.
+fn follow_a_trellis(tensor: &mut MaskedCodesBuf) {
+    tensor.trellis = true;
+    let (row_len, negative) = (tensor.channels * tensor.taps, tensor.n_negative);
+    let mut states = vec![State::default(); row_len];
+    for i in 0..tensor.codes.len() {
+        let state = &mut states[i % row_len];
+        if !tensor.mask.as_ref().is_none_or(|mask| mask[i]) {
+            *state = state.after_pruned();
+            continue;
+        }
+        let code = usize::from(tensor.codes[i]);
+        let (mut m, side) = match code.checked_sub(negative) {
+            Some(m) => (m, tensor.n_levels - negative),
+            None => (negative - 1 - code, negative),
+        };
+        if trellis::quantiser(m) != state.quantiser() {
+            m = if m ^ 1 < side { m ^ 1 } else { m - 1 };
+        }
+        *state = state.after_kept(m);
+        tensor.codes[i] = (if code >= negative { negative + m } else { negative - 1 - m }) as u8;
+    }
+}
+
+#[test]
+fn codes_off_the_trellis_are_not_written() {
+    let mut tensor = MaskedCodesBuf::new([3, 2, 1], false, 4, 2).unwrap().with_trellis(true);
+    for (codes, fits) in [([0, 0, 0, 0, 0, 0], true), ([0, 1, 0, 0, 0, 0], false)] {
+        tensor.codes = codes.to_vec();
+        let fits = fits && tensor.view().follows_trellis();
+        for mut encoder in [StreamEncoder::new(), StreamEncoder::quick()] {
+            assert_eq!(encoder.weights(&tensor.view(), Hints::default()).is_ok(), fits);
+        }
+    }
+    follow_a_trellis(&mut tensor);
+    assert!(tensor.view().follows_trellis());
+    for wrong in [MaskedCodesBuf { n_negative: 1, ..tensor.clone() }, tensor.with_block(2)] {
+        assert!(StreamEncoder::new().weights(&wrong.view(), Hints::default()).is_err());
+    }
 }
 
 fn random_hints<'a>(

@@ -92,6 +92,6 @@ pub(crate) fn target(
         codebook.len(),
         codebook.n_negative(),
     )
-    .map(|weights| weights.with_block(descriptor.block))
+    .map(|weights| weights.with_block(descriptor.block).with_trellis(descriptor.trellis))
     .map_err(|e| FormatError::coded(e, at))
 }

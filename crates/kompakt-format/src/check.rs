@@ -1,4 +1,4 @@
-//! Constraints on decoded values and masks: rules F-23, F-24 and F-32.
+//! Constraints on decoded values and masks: rules F-23, F-24, F-32 and F-34.
 
 use crate::{
     decoded::Decoded,
@@ -6,13 +6,16 @@ use crate::{
 };
 use kompakt_numbers::Numbers;
 
-/// Checks that a mask removes something, of blocks all or nothing, and that values are finite.
+/// Checks that a mask removes something, of blocks all or nothing, that codes follow the trellis that they are said to follow, and that values are finite.
 pub(crate) fn check(decoded: &Decoded, at: usize) -> Result<(), FormatError> {
     if decoded.mask().is_some_and(|mask| mask.iter().all(|&kept| kept)) {
         return broken("F-24", at, "a mask that keeps everything is not stored");
     }
     if decoded.shared().is_some_and(|(_, weights)| !weights.has_whole_blocks()) {
         return broken("F-32", at, "a mask that parts a block");
+    }
+    if decoded.shared().is_some_and(|(_, weights)| weights.trellis && !weights.follows_trellis()) {
+        return broken("F-34", at, "codes that do not follow the trellis");
     }
     match decoded {
         Decoded::Dense { numbers, .. } if !is_finite(numbers) => {

@@ -4,7 +4,8 @@
 //! bits 0-1   number format: 0 f32, 1 f16, 2 integers times a scale
 //! bit  2     some weights are pruned: there is a mask
 //! bits 3-11  entries of the codebook, or 0: one value per weight
-//! bits 12-   with a codebook and a mask: the mask is of blocks of 2, 4 or 8 channels (1, 2, 3), or of single weights (0)
+//! bits 12-13 with a codebook and a mask: the mask is of blocks of 2, 4 or 8 channels (1, 2, 3), or of single weights (0)
+//! bit  14    with a codebook and without blocks: the codes of each column follow the trellis
 //! ```
 
 use crate::{
@@ -15,6 +16,8 @@ use kompakt_numbers::NumberFormat;
 
 /// Where the size of blocks begins.
 const BLOCK_SHIFT: u32 = 12;
+/// Whether codes follow a trellis.
+const TRELLIS_SHIFT: u32 = 14;
 
 /// How the weights of a parameter are represented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,9 @@ pub struct Descriptor {
     pub is_masked: bool,
     /// How many channels the mask keeps or removes together: 1, 2, 4 or 8. More than 1 only with codes and a mask.
     pub block: usize,
+    /// Whether the codes of each column follow the [trellis](kompakt_entropy::trellis) along the rows. Only with codes, and without
+    /// blocks.
+    pub trellis: bool,
 }
 
 impl Descriptor {
@@ -54,17 +60,21 @@ impl Descriptor {
     pub fn code(&self) -> u64 {
         let levels = self.n_levels().unwrap_or(0).min(MAX_LEVELS) as u64;
         let block = u64::from(self.block.max(1).ilog2());
-        block << BLOCK_SHIFT | levels << 3 | u64::from(self.is_masked) << 2 | self.format.code()
+        u64::from(self.trellis) << TRELLIS_SHIFT
+            | block << BLOCK_SHIFT
+            | levels << 3
+            | u64::from(self.is_masked) << 2
+            | self.format.code()
     }
 
     pub(crate) fn from_code(code: u64, offset: usize) -> Result<Self, FormatError> {
         let Some(format) = NumberFormat::from_code(code & 3) else {
             return broken("F-14", offset, "a number format that is unknown");
         };
-        let block = match code >> BLOCK_SHIFT {
-            exponent @ 0..=3 => 1 << exponent,
-            _ => return broken("F-14", offset, "a descriptor of more than 14 bits"),
-        };
+        if code >> TRELLIS_SHIFT > 1 {
+            return broken("F-14", offset, "a descriptor of more than 15 bits");
+        }
+        let (block, trellis) = (1 << (code >> BLOCK_SHIFT & 3), code >> TRELLIS_SHIFT == 1);
         let form = match usize::try_from(code >> 3 & ((1 << (BLOCK_SHIFT - 3)) - 1)) {
             Ok(0) => Form::Dense,
             Ok(n_levels) if n_levels <= MAX_LEVELS => Form::Shared { n_levels },
@@ -74,6 +84,9 @@ impl Descriptor {
         if block > 1 && (form == Form::Dense || !is_masked) {
             return broken("F-14", offset, "blocks of a parameter without codes, or without a mask");
         }
-        Ok(Self { form, format, is_masked, block })
+        if trellis && (form == Form::Dense || block > 1) {
+            return broken("F-14", offset, "a trellis of a parameter without codes, or with blocks");
+        }
+        Ok(Self { form, format, is_masked, block, trellis })
     }
 }

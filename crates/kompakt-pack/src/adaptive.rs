@@ -105,6 +105,7 @@ fn encode(
                     taps,
                     mask,
                     block: 1,
+                    trellis: false,
                     codes: &codes,
                     n_levels: 1,
                     n_negative: 0,

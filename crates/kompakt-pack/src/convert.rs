@@ -1,8 +1,11 @@
 //! Between the interchange's parameters and the container's.
 
-use kompakt_entropy::MaskedCodesBuf;
+use kompakt_entropy::{MaskedCodes, MaskedCodesBuf};
 use kompakt_format::{Decoded, Descriptor, Form, Numbers, coder_shape};
 use kompakt_model::{Block, Parameter};
+
+/// Kept weights of a layer of which it can be said that they follow a trellis.
+const FEWEST_KEPT: usize = 64;
 
 /// The container's form of a parameter. A mask that keeps everything is dropped; one that keeps and drops blocks of weights is
 /// said to.
@@ -22,7 +25,18 @@ pub(crate) fn to_container(parameter: Parameter) -> Decoded {
             let [rows, channels, taps] = coder_shape(&shape);
             let n_levels = codebook.len();
             let block = mask.as_ref().map_or(1, |mask| Block::of_mask(&shape, mask).n_inputs());
-            let weights = MaskedCodesBuf { rows, channels, taps, mask, block, codes, n_levels, n_negative };
+            let mut weights = MaskedCodesBuf {
+                rows,
+                channels,
+                taps,
+                mask,
+                block,
+                trellis: false,
+                codes,
+                n_levels,
+                n_negative,
+            };
+            weights.trellis = follows_trellis(&weights.view());
             Decoded::Shared { codebook, weights }
         }
     }
@@ -52,8 +66,14 @@ pub(crate) fn descriptor(decoded: &Decoded) -> Descriptor {
         Decoded::Dense { numbers, .. } => (Form::Dense, numbers.format()),
         Decoded::Shared { codebook, .. } => (Form::Shared { n_levels: codebook.len() }, codebook.format()),
     };
-    let block = decoded.shared().map_or(1, |(_, weights)| weights.block);
-    Descriptor { form, format, is_masked: decoded.mask().is_some(), block }
+    let (block, trellis) =
+        decoded.shared().map_or((1, false), |(_, weights)| (weights.block, weights.trellis));
+    Descriptor { form, format, is_masked: decoded.mask().is_some(), block, trellis }
+}
+
+/// Whether codes follow a trellis, and not by chance: fewer would in one layer of 2^64.
+pub(crate) fn follows_trellis(weights: &MaskedCodes<'_>) -> bool {
+    weights.block == 1 && weights.n_kept() >= FEWEST_KEPT && weights.follows_trellis()
 }
 
 /// Puts zeros where the mask has none.

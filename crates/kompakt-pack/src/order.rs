@@ -9,6 +9,7 @@
 //! The function of the network is unchanged. Where units meet other values (add, concat) or leave the network
 //! they stay. Units that are read in blocks stay in these.
 
+use crate::convert;
 use kompakt_entropy::{MaskedCodes, order::unit_order};
 use kompakt_format::coder_shape;
 use kompakt_graph::{Graph, Param, ParamRole, Passage};
@@ -30,32 +31,78 @@ pub fn hidden_units(graph: &Graph, index: usize) -> Option<Units> {
     if param.role == ParamRole::Weight { find_units(graph, index) } else { None }
 }
 
-/// Puts the hidden units of `model` into the order that codes best.
+/// The order of all hidden units of a network.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    graph: Graph,
+    /// Where some units are found, and for each place the unit that comes there.
+    all: Vec<(Units, Vec<u32>)>,
+}
+
+impl Orders {
+    /// The order that codes a model best.
+    pub fn best(mut model: Model) -> Self {
+        let graph = model.graph.clone();
+        let mut all = Vec::new();
+        for (index, param) in graph.params().iter().enumerate() {
+            if param.role != ParamRole::Weight {
+                continue;
+            }
+            let Some(units) = find_units(&graph, index) else { continue };
+            let Some(order) = best_order(&model, &graph, param, &units) else { continue };
+            reorder(&mut model, &graph, &units, &order);
+            all.push((units, order));
+        }
+        Self { graph, all }
+    }
+
+    /// Puts the units of a model of the same graph into this order.
+    pub fn apply(&self, model: &mut Model) {
+        self.all.iter().for_each(|(units, order)| reorder(model, &self.graph, units, order));
+    }
+
+    /// For each row of parameter `index`, the row that comes there; `None` where all stay.
+    pub fn rows(&self, index: usize) -> Option<Vec<u32>> {
+        let n_rows = *self.graph.params().get(index)?.shape.first()?;
+        let has = |(units, _): &&(Units, Vec<u32>)| units.own.iter().any(|&(own, _)| own == index);
+        let (_, order) = self.all.iter().find(has)?;
+        let span = (n_rows / order.len().max(1)) as u32;
+        Some(order.iter().flat_map(|&unit| unit * span..(unit + 1) * span).collect())
+    }
+}
+
+/// Puts the hidden units of `model` into the order that codes best. Where codes follow a trellis they stay: another order of
+/// rows would have other codes.
 pub fn order_units(model: &mut Model) {
-    let graph = model.graph.clone();
-    for (index, param) in graph.params().iter().enumerate() {
-        if param.role != ParamRole::Weight {
-            continue;
-        }
-        let Some(units) = find_units(&graph, index) else { continue };
-        let Some(order) = best_order(model, &graph, param, &units) else { continue };
-        let n = order.len();
-        for (parameter, span) in units.own {
-            let name = &graph.params()[parameter].name;
-            if let Some(parameter) = model.parameters.get_mut(name) {
-                let inner = parameter.len() / n;
-                debug_assert!(parameter.shape().len() > 1 || inner == span);
-                permute(parameter, 1, &order, inner);
-            }
-        }
-        for (parameter, _) in units.readers {
-            let param = &graph.params()[parameter];
-            if let Some(parameter) = model.parameters.get_mut(&param.name) {
-                let rows = param.shape[0];
-                permute(parameter, rows, &order, parameter.len() / rows / n);
-            }
+    if !model.parameters.values().any(follows_trellis) {
+        Orders::best(model.clone()).apply(model);
+    }
+}
+
+/// Puts units into this order wherever they are found.
+fn reorder(model: &mut Model, graph: &Graph, units: &Units, order: &[u32]) {
+    let n = order.len();
+    for &(parameter, span) in &units.own {
+        let name = &graph.params()[parameter].name;
+        if let Some(parameter) = model.parameters.get_mut(name) {
+            let inner = parameter.len() / n;
+            debug_assert!(parameter.shape().len() > 1 || inner == span);
+            permute(parameter, 1, order, inner);
         }
     }
+    for &(parameter, _) in &units.readers {
+        let param = &graph.params()[parameter];
+        if let Some(parameter) = model.parameters.get_mut(&param.name) {
+            let rows = param.shape[0];
+            permute(parameter, rows, order, parameter.len() / rows / n);
+        }
+    }
+}
+
+/// Whether a parameter's codes follow a trellis.
+fn follows_trellis(parameter: &Parameter) -> bool {
+    matches!(parameter, Parameter::Shared { .. })
+        && convert::follows_trellis(&view(parameter, &mut Vec::new()))
 }
 
 /// The units of weight `index`, or `None` where their order cannot be changed.
@@ -129,11 +176,31 @@ fn view<'a>(parameter: &'a Parameter, blank: &'a mut Vec<u8>) -> MaskedCodes<'a>
     match parameter {
         Parameter::Shared { codebook, codes, .. } => {
             let n_negative = codebook.to_f32().iter().filter(|v| **v < 0.0).count();
-            MaskedCodes { rows, channels, taps, mask, block: 1, codes, n_levels: codebook.len(), n_negative }
+            MaskedCodes {
+                rows,
+                channels,
+                taps,
+                mask,
+                block: 1,
+                trellis: false,
+                codes,
+                n_levels: codebook.len(),
+                n_negative,
+            }
         }
         Parameter::Dense { .. } => {
             blank.resize(parameter.len(), 0);
-            MaskedCodes { rows, channels, taps, mask, block: 1, codes: blank, n_levels: 1, n_negative: 0 }
+            MaskedCodes {
+                rows,
+                channels,
+                taps,
+                mask,
+                block: 1,
+                trellis: false,
+                codes: blank,
+                n_levels: 1,
+                n_negative: 0,
+            }
         }
     }
 }

@@ -64,7 +64,7 @@ struct Made {
     n_judged: usize,
 }
 
-/// The target: a loss (0 to 1), bytes, a ratio, a summed error, a metric and a figure of it, the numbers that layers read; checked
+/// The target: a loss (0 to 1), bytes, a ratio, a summed error, a metric and a figure of it, the numbers that layers read, how weights are coded; checked
 /// by the caller.
 #[derive(FromPyObject)]
 pub(crate) struct Wish {
@@ -76,6 +76,7 @@ pub(crate) struct Wish {
     reach: Option<f64>,
     activations: String,
     block: String,
+    trellis: bool,
 }
 
 /// Compresses a network.
@@ -187,7 +188,7 @@ fn work(
     let options =
         Options::new(wish.drop, wish.bytes.or(ratio), wish.noise, tier).judged_by(metric, wish.reach);
     let block: Block = wish.block.parse().map_err(refused)?;
-    let options = Options { activations, block, ..options };
+    let options = Options { activations, block, trellis: wish.trellis, ..options };
     let notes = std::cell::RefCell::new(Vec::new());
     let pictures = match data {
         None => None,

@@ -87,6 +87,10 @@ pub(crate) struct Arguments {
     /// place of the kernel (1x2, 1x4, 1x8). With --activations int8 such blocks are skipped
     #[arg(long, value_name = "1xN", default_value_t = Block::SINGLE)]
     block: Block,
+    /// Choose levels along a trellis: two quantisers that take turns (dependent quantisation). Fewer bytes in the tier smallest
+    /// for the same answers, more in the others, if it is repacked. Earlier loaders refuse such files
+    #[arg(long, conflicts_with_all = ["finetune", "block"])]
+    trellis: bool,
     /// How weights are coded; `kompakt repack` switches without loss
     #[arg(long, value_enum, default_value_t = TierName::Smallest)]
     tier: TierName,
@@ -290,9 +294,19 @@ fn options(arguments: &Arguments, dense_bytes: u64) -> Result<Options> {
         TierName::Stream => Tier::Stream,
         TierName::Direct => Tier::Direct,
     };
+    if arguments.trellis && tier != Tier::Smallest {
+        bail!(usage(
+            "--trellis makes files of the tier smallest smaller, and others larger: leave out --tier".into()
+        ));
+    }
     let (metric, reach) = judged_by(arguments)?;
     let options = Options::new(drop, bytes, arguments.noise, tier).judged_by(metric, reach);
-    Ok(Options { activations: arguments.activations, block: arguments.block, ..options })
+    Ok(Options {
+        activations: arguments.activations,
+        block: arguments.block,
+        trellis: arguments.trellis,
+        ..options
+    })
 }
 
 /// The scan in a file, or none where there is no file.

@@ -128,11 +128,13 @@ class Descriptor:
 
     def __init__(self, number, at):
         self.n_levels, masked, form = number >> 3 & 511, number >> 2 & 1, number & 3
-        need(number < 1 << 14, "F-14", at, "a descriptor of more than 14 bits")
-        self.block = 1 << (number >> 12)
+        need(number < 1 << 15, "F-14", at, "a descriptor of more than 15 bits")
+        self.block, self.trellis = 1 << (number >> 12 & 3), bool(number >> 14)
         need(form < 3, "F-14", at, "an unknown number format")
         need(self.n_levels <= MAX_LEVELS, "F-14", at, "a codebook of more than 256 entries")
         need(self.block == 1 or masked and self.n_levels, "F-14", at, "blocks without codes or without a mask")
+        fits = self.n_levels and self.block == 1
+        need(not self.trellis or fits, "F-14", at, "a trellis without codes or with blocks")
         self.form, self.is_masked = FORMATS[form], bool(masked)
 
 

@@ -6,6 +6,7 @@ from math import prod
 from . import direct, smallest, stream, zstd
 from .container import ADAPTIVE, RAW, STREAM_TABLES, STREAM_TILES, Decoded, Numbers, all_finite
 from .refused import Refused, need
+from .trellis import is_followed
 
 
 def decode(container):
@@ -88,7 +89,8 @@ def adaptive(decoder, parameter, descriptor, counts, grid, gaps_from=32):
         check_codebook(codebook, 0)
         negative = sum(v < 0 for v in codebook.values())
         masked, block = descriptor.is_masked, descriptor.block
-        mask, codes = decoder.weights(shape, masked, descriptor.n_levels, negative, counts, grid, block)
+        told = counts, grid, block, descriptor.trellis
+        mask, codes = decoder.weights(shape, masked, descriptor.n_levels, negative, *told)
         return Decoded(parameter, mask, None, codebook, codes)
     mask, n = None, parameter.rows * parameter.cols
     if descriptor.is_masked:
@@ -278,5 +280,12 @@ def check(decoded, descriptor, at):
         first = [column // taps % descriptor.block * taps for column in range(channels * taps)]
         whole = all(kept == decoded.mask[i - first[i % len(first)]] for i, kept in enumerate(decoded.mask))
         need(whole, "F-32", at, "a mask that parts a block")
+    if descriptor.trellis:
+        codes, cols = decoded.codes, decoded.parameter.cols
+        kept = [code if decoded.mask is None or decoded.mask[i] else None for i, code in enumerate(codes)]
+        negative = sum(v < 0 for v in decoded.codebook.values())
+        sides = min(negative, descriptor.n_levels - negative)
+        rows = [kept[i : i + cols] for i in range(0, len(kept), cols)]
+        need(sides >= 2 and is_followed(rows, negative), "F-34", at, "codes that do not follow the trellis")
     need(decoded.mask is None or not all(decoded.mask), "F-24", at, "a mask that removes nothing")
     need(decoded.numbers is None or all_finite(decoded.numbers.values()), "F-23", at, "a number that is not finite")

@@ -144,6 +144,7 @@ impl Kept {
             taps: 1,
             mask: mask.as_deref(),
             block: 1,
+            trellis: false,
             codes: &codes,
             ..*weights
         };

@@ -23,6 +23,7 @@ impl Sample {
             taps: 1,
             mask: self.mask.as_deref(),
             block: 1,
+            trellis: false,
             codes: &self.codes,
             n_levels: self.n_levels,
             n_negative: 0,

@@ -7,6 +7,7 @@ use super::{
     priors,
     tables::{coarse, ratio, squash},
 };
+use crate::trellis::State;
 use alloc::{vec, vec::Vec};
 
 /// One column.
@@ -22,6 +23,8 @@ pub(crate) struct Column {
     pub(crate) p: u32,
     /// `kept` as [`coarse`] has it.
     pub(crate) coarse_kept: u8,
+    /// Where codes follow a trellis: the state that the row at hand has.
+    pub(crate) state: State,
 }
 
 impl Column {

@@ -21,7 +21,7 @@ const N_SETS: usize = 32;
 pub(crate) const N_PLACES: usize = 4096;
 
 const SQUARE: usize = N_COARSE * N_COARSE;
-/// Where the counters of each context begin.
+/// Where the counters of each context begin. The last has those of both quantisers of a trellis.
 const FIRST: [usize; N_CONTEXTS] = {
     let sizes = [1 << 7, SQUARE, SQUARE, N_PLACES, SQUARE];
     let mut first = [0; N_CONTEXTS];
@@ -32,8 +32,11 @@ const FIRST: [usize; N_CONTEXTS] = {
     }
     first
 };
+const N_BEFORE: usize = 1 << 9;
+/// Where those of the second context begin for quantiser 1.
+const FIRST_OTHER: usize = FIRST[N_CONTEXTS - 1] + 2 * N_BEFORE;
 /// Counters of one kind of layer, filled up to a power of two so that masked indices need no check.
-const N_COUNTERS: usize = (FIRST[N_CONTEXTS - 1] + (1 << 9)).next_power_of_two();
+const N_COUNTERS: usize = (FIRST_OTHER + SQUARE).next_power_of_two();
 
 /// The neighbours that are inputs of their own, in the order of the inputs.
 const NEIGHBOURS: [u32; 12] = [
@@ -68,6 +71,10 @@ pub(crate) struct Place {
     pub(crate) kept: u32,
     /// The column's logit, the row's, and the probability of both together in 1/65536.
     pub(crate) column_logit: i32,
+    /// The column's logit as a probability in 1/65536.
+    pub(crate) column_p: u32,
+    /// Where codes follow a trellis: the quantiser that is meant.
+    pub(crate) quantiser: Option<usize>,
     pub(crate) row_logit: i32,
     pub(crate) p: u32,
     /// Kept against expected in the window, as a logarithm.
@@ -131,7 +138,7 @@ impl KeptModel {
             inputs[N_DIRECT + i] =
                 model.counters[counters[i] % N_COUNTERS].evidence(base, &priors::KEPT_TRUST);
         }
-        let sets = [at.row, N_COARSE + (at.kept >> near::UP & 7) as usize];
+        let sets = [at.quantiser.unwrap_or(at.row), N_COARSE + (at.kept >> near::UP & 7) as usize];
         Prediction { mix: model.mixer.mix(sets, inputs), counters }
     }
 
@@ -156,13 +163,14 @@ fn counters(at: &Place) -> [usize; N_CONTEXTS] {
     // LEFT, LEFT_2, UP, UP_RIGHT, UP_LEFT, PLANE and ABOVE.
     let around = at.kept & 127;
     // LEFT, UP and the rows before.
-    let before = at.kept >> near::UP & 511;
+    let before = (at.kept >> near::UP) as usize % N_BEFORE;
+    let quantiser = at.quantiser.unwrap_or(0);
     [
         FIRST[0] + around as usize,
-        FIRST[1] + at.row * N_COARSE + at.in_column,
+        [FIRST[1], FIRST_OTHER][quantiser % 2] + at.row * N_COARSE + at.in_column,
         FIRST[2] + at.producer * N_COARSE + at.in_column,
         FIRST[3] + at.place,
         FIRST[4] + at.in_row * N_COARSE + at.column,
-        FIRST[5] + before as usize,
+        FIRST[5] + quantiser * N_BEFORE + before,
     ]
 }

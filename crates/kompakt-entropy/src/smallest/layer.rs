@@ -8,7 +8,7 @@ use super::{
     stream::Hints,
     tables::{coarse, log},
 };
-use crate::MaskedCodes;
+use crate::{MaskedCodes, trellis::State};
 use alloc::vec::Vec;
 
 /// See the [module page](self).
@@ -18,6 +18,8 @@ pub(crate) struct LayerContext {
     pub(crate) has_mask: bool,
     /// Whether a mask keeps or removes blocks of weights.
     pub(crate) has_blocks: bool,
+    /// Whether the codes of columns follow a trellis.
+    pub(crate) trellis: bool,
     pub(crate) n_levels: usize,
     pub(crate) n_negative: usize,
     /// Sign and magnitude of every code.
@@ -64,6 +66,7 @@ impl LayerContext {
             row_len: shape.row_len(),
             has_mask: shape.mask.is_some(),
             has_blocks: shape.block > 1,
+            trellis: shape.trellis,
             n_levels,
             n_negative,
             parts: core::array::from_fn(part),
@@ -75,6 +78,18 @@ impl LayerContext {
     #[inline(always)]
     pub(crate) fn part(&self, code: u8) -> Part {
         self.parts[usize::from(code)]
+    }
+
+    /// Where codes follow a trellis: the state after a weight.
+    #[inline(never)]
+    pub(crate) fn next_state(&self, state: State, is_kept: bool, code: u8) -> State {
+        if !is_kept {
+            return state.after_pruned();
+        }
+        let code = usize::from(code);
+        let magnitude =
+            code.checked_sub(self.n_negative).unwrap_or_else(|| self.n_negative.wrapping_sub(1 + code));
+        state.after_kept(magnitude)
     }
 
     /// What is fixed for a column.

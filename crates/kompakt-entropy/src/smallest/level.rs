@@ -10,12 +10,16 @@ use super::{
     sign::{self, Balance, SignModel},
     walk::Progress,
 };
+use crate::trellis;
+use alloc::boxed::Box;
 
 /// The models of signs and magnitudes.
 #[derive(Debug, Clone)]
 pub(crate) struct LevelModel {
     sign: SignModel,
     magnitude: MagnitudeModel,
+    /// Of the levels of a trellis's quantiser 1, made when there are some.
+    other: Option<Box<MagnitudeModel>>,
 }
 
 /// Where a weight is.
@@ -60,7 +64,7 @@ const SIGNS: [u32; sign::N_NEAR] = [
 
 impl LevelModel {
     pub(crate) fn new() -> Self {
-        Self { sign: SignModel::new(), magnitude: MagnitudeModel::new() }
+        Self { sign: SignModel::new(), magnitude: MagnitudeModel::new(), other: None }
     }
 
     /// Codes the code of a kept weight.
@@ -90,37 +94,48 @@ impl LevelModel {
             if is_positive { wanted.wrapping_sub(n_negative) } else { n_negative.wrapping_sub(1 + wanted) };
         edition.start_magnitude(layer, at, is_positive);
         let known = magnitude::Known::new(&around.magnitudes(progress, spot));
-        let m = self.code_magnitude(coder, kind, &known, (side, is_positive, wanted), edition);
+        let (mut model, mut among) = (&mut self.magnitude, (side, is_positive, wanted));
+        let quantiser = progress.columns.all[spot.column].state.quantiser();
+        if layer.trellis {
+            among = (trellis::n_levels(side, quantiser), is_positive, wanted / 2);
+            if quantiser == 1 {
+                model = self.other.get_or_insert_with(|| Box::new(MagnitudeModel::new()));
+            }
+        }
+        let mut m = code_magnitude(model, coder, kind, &known, among, edition);
+        if layer.trellis {
+            m = trellis::magnitude(m, quantiser);
+        }
         edition.end_magnitude(m);
         progress.note_magnitude(spot.column, relative(m, side));
         (if is_positive { n_negative + m } else { n_negative - 1 - m }) as u8
     }
+}
 
-    #[inline(always)]
-    fn code_magnitude<C: Coder, E: Edition>(
-        &mut self,
-        coder: &mut C,
-        kind: Kind,
-        known: &magnitude::Known,
-        (side, is_positive, wanted): (usize, bool, usize),
-        edition: &mut E,
-    ) -> usize {
-        let (mut lo, mut hi, mut node) = (0, side, 1);
-        while hi - lo > 1 {
-            let middle = usize::midpoint(lo, hi);
-            let cut = Cut::new(side, !is_positive, node, [lo, middle, hi]);
-            let prediction = self.magnitude.predict(kind, known, cut);
-            let upper = edition.cut(coder, [lo, middle, hi], wanted >= middle, prediction.p());
-            self.magnitude.learn(kind, &prediction, upper);
-            if upper {
-                lo = middle
-            } else {
-                hi = middle
-            }
-            node = 2 * node + usize::from(upper);
+#[inline(always)]
+fn code_magnitude<C: Coder>(
+    model: &mut MagnitudeModel,
+    coder: &mut C,
+    kind: Kind,
+    known: &magnitude::Known,
+    (side, is_positive, wanted): (usize, bool, usize),
+    edition: &mut impl Edition,
+) -> usize {
+    let (mut lo, mut hi, mut node) = (0, side, 1);
+    while hi - lo > 1 {
+        let middle = usize::midpoint(lo, hi);
+        let cut = Cut::new(side, !is_positive, node, [lo, middle, hi]);
+        let prediction = model.predict(kind, known, cut);
+        let upper = edition.cut(coder, [lo, middle, hi], wanted >= middle, prediction.p());
+        model.learn(kind, &prediction, upper);
+        if upper {
+            lo = middle
+        } else {
+            hi = middle
         }
-        lo
+        node = 2 * node + usize::from(upper);
     }
+    lo
 }
 
 /// The weights around one.

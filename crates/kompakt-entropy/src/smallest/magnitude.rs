@@ -92,6 +92,7 @@ impl Prediction {
 }
 
 impl MagnitudeModel {
+    #[inline(never)]
     pub(crate) fn new() -> Self {
         let n_nodes = N_CLASSES * N_NODES;
         let mixer = |_| Mixer::new(&priors::MAGNITUDE_WEIGHTS, priors::MAGNITUDE_RATE);

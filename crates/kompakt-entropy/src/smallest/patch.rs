@@ -187,6 +187,19 @@ impl<'a> PatchStream<'a> {
         hints: Hints<'_>,
         expected: Option<Expected<'_>>,
     ) -> Result<(), EntropyError> {
+        // Beside an earlier edition a trellis says little: codes are told apart among all levels.
+        let trellis = core::mem::take(&mut weights.trellis);
+        let coded = self.codes(weights, hints, expected);
+        weights.trellis = trellis;
+        coded
+    }
+
+    fn codes(
+        &mut self,
+        weights: &mut MaskedCodesBuf,
+        hints: Hints<'_>,
+        expected: Option<Expected<'_>>,
+    ) -> Result<(), EntropyError> {
         if self.is_reader() {
             weights.clear();
         }

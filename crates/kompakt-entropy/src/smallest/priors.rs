@@ -54,5 +54,7 @@ pub(crate) const WINDOW_PRIOR: u64 = 23_593;
 pub(crate) const PRODUCER_PRIOR: u64 = 19_661;
 /// A tensor is taken to have begun with 64 weights of which so many (in 1/65536) were kept.
 pub(crate) const TENSOR_PRIOR: u64 = 209_715;
+/// What the weights of a trellis's quantiser begin with, half of them kept.
+pub(crate) const QUANTISER_PRIOR: u64 = 8;
 /// How much of the rows before the last stays in their sum, in 1/256.
 pub(crate) const ROW_MEMORY: u64 = 179;

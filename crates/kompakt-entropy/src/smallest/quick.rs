@@ -18,11 +18,11 @@ mod sums;
 
 use super::{
     binary::Coder, cells::Cells, counter::Counter, layer::LayerContext, picture::Kind, picture::Picture,
-    processor, stream::Hints,
+    processor, quantiser::Quantiser, stream::Hints,
 };
-use crate::{EntropyError, Isa};
+use crate::{EntropyError, Isa, trellis};
 use alloc::{boxed::Box, vec, vec::Vec};
-use columns::{Columns, Estimate};
+use columns::Columns;
 use flag::{Flag, KeptModel};
 use sums::{RowSums, TensorSums};
 
@@ -48,10 +48,10 @@ pub(crate) struct QuickModel {
     kept: KeptModel,
     /// By the signs on the left, above, in the row before and in the plane before.
     sign: Box<[Counter; 128]>,
-    /// By sign, node and class.
-    scaled: Box<[Counter; 2 * N_SCALED * N_SCALES]>,
-    /// By node and sign.
-    deep: Box<[Counter; 512]>,
+    /// By quantiser of a trellis, sign, node and class.
+    scaled: Box<[Counter; 4 * N_SCALED * N_SCALES]>,
+    /// By quantiser, node and sign.
+    deep: Box<[Counter; 1024]>,
 }
 
 impl QuickModel {
@@ -59,8 +59,8 @@ impl QuickModel {
         Self {
             kept: KeptModel::new(),
             sign: Box::new([Counter::NEW; 128]),
-            scaled: Box::new([Counter::NEW; 2 * N_SCALED * N_SCALES]),
-            deep: Box::new([Counter::NEW; 512]),
+            scaled: Box::new([Counter::NEW; 4 * N_SCALED * N_SCALES]),
+            deep: Box::new([Counter::NEW; 1024]),
         }
     }
 
@@ -92,6 +92,7 @@ impl QuickModel {
         &mut self,
         coder: &mut C,
         (side, is_positive, wanted): (usize, bool, usize),
+        quantiser: usize,
         scale: usize,
     ) -> usize {
         let (mut lo, mut hi, mut node) = (0, side, 1);
@@ -102,14 +103,14 @@ impl QuickModel {
             *hi = if upper { *hi } else { middle };
             *node = 2 * *node + usize::from(upper);
         };
-        let sign = usize::from(is_positive);
+        let sign = 2 * quantiser + usize::from(is_positive);
         while hi - lo > 1 && node < N_SCALED {
             let context = (sign * N_SCALED + node) * N_SCALES + scale;
-            cut(&mut lo, &mut hi, &mut node, &mut self.scaled[context % (2 * N_SCALED * N_SCALES)]);
+            cut(&mut lo, &mut hi, &mut node, &mut self.scaled[context % (4 * N_SCALED * N_SCALES)]);
         }
         while hi - lo > 1 {
-            let context = 2 * node + sign;
-            cut(&mut lo, &mut hi, &mut node, &mut self.deep[context % 512]);
+            let context = 512 * quantiser + 2 * node + usize::from(is_positive);
+            cut(&mut lo, &mut hi, &mut node, &mut self.deep[context % 1024]);
         }
         lo
     }
@@ -183,13 +184,16 @@ impl<C: Coder, D: Cells> processor::Job for Walk<'_, C, D> {
         let mut coder = core::mem::take(self.coder);
         let mut so_far = Ok(());
         for row in 0..n_rows {
+            if self.layer.trellis {
+                tensor.quantisers.iter_mut().for_each(Quantiser::estimate);
+            }
             if row < ROWS_A_SPAN || row % ROWS_A_SPAN == 0 {
                 columns.estimate(row, &tensor);
             }
             core::mem::swap(&mut rows.here, &mut rows.above);
             let mut sums = RowSums::new(&tensor);
             for from in (0..row_len).step_by(COLUMNS_A_SPAN) {
-                self.code_span(&mut coder, row, from, &mut columns, &mut rows, &mut sums);
+                self.code_span(&mut coder, row, from, &mut columns, &mut rows, (&mut sums, &mut tensor));
             }
             tensor.add(&sums);
             so_far = coder.check();
@@ -212,27 +216,33 @@ impl<C: Coder, D: Cells> Walk<'_, C, D> {
         from: usize,
         columns: &mut Columns,
         rows: &mut Rows,
-        sums: &mut RowSums,
+        (sums, tensor): (&mut RowSums, &mut TensorSums),
     ) {
         let row_len = self.layer.row_len;
         let (row_logit, row_scale) = sums.estimate();
-        let Columns { counts, estimates } = columns;
+        let Columns { counts, estimates, states } = columns;
         let to = (from + COLUMNS_A_SPAN).min(row_len);
         for (column, estimate) in (from..).zip(&estimates[from..to]) {
             let (at, near) = (row * row_len + column, rows.near(column));
-            sums.expect(estimate);
+            let (mut logit, mut p, mut quantiser) = (i32::from(estimate.logit), u32::from(estimate.p), 0);
+            if self.layer.trellis {
+                quantiser = states[column].quantiser();
+                (logit, p) = tensor.quantisers[quantiser].shifted(logit);
+            }
+            sums.expect(p);
             let back = self.layer.column(column).back as usize;
             let is_kept = if back > 0 {
                 self.cells.kept(at - back)
             } else if !self.layer.has_mask {
                 true
             } else {
-                let flag = Flag { column_logit: i32::from(estimate.logit), row_logit, near };
+                let flag = Flag { column_logit: logit, row_logit, near, quantiser };
                 self.models.kept.code(coder, &mut sums.recent, &flag, self.cells.kept(at))
             };
             let mut seen = PRUNED;
             if is_kept {
-                let code = self.code_level(coder, at, &near, estimate, row_scale);
+                let code =
+                    self.code_level(coder, at, &near, (i32::from(estimate.scale) + row_scale, quantiser));
                 let part = self.layer.part(code);
                 self.cells.keep(at, code);
                 sums.keep(part.magnitude);
@@ -240,33 +250,37 @@ impl<C: Coder, D: Cells> Walk<'_, C, D> {
                 seen = if part.is_positive { POSITIVE } else { NEGATIVE };
             }
             rows.here[rows.margin + column] = seen;
+            if self.layer.trellis {
+                tensor.quantisers[quantiser].count(is_kept, u32::from(estimate.p));
+                let state = &mut states[column];
+                *state = self.layer.next_state(*state, is_kept, self.cells.level(at));
+            }
         }
     }
 
     #[inline(always)]
-    fn code_level(
-        &mut self,
-        coder: &mut C,
-        at: usize,
-        near: &Near,
-        estimate: &Estimate,
-        row_scale: i32,
-    ) -> u8 {
+    fn code_level(&mut self, coder: &mut C, at: usize, near: &Near, (scale, quantiser): (i32, usize)) -> u8 {
         let (n_levels, n_negative) = (self.layer.n_levels, self.layer.n_negative);
         let wanted = usize::from(self.cells.level(at));
         let mut is_positive = n_negative == 0;
         if n_negative > 0 && n_negative < n_levels {
             is_positive = self.models.code_sign(coder, near, wanted >= n_negative);
         }
-        let scale =
-            ((i32::from(estimate.scale) + row_scale + 272) >> 5).clamp(0, N_SCALES as i32 - 1) as usize;
+        let scale = ((scale + 272) >> 5).clamp(0, N_SCALES as i32 - 1) as usize;
         // A reader's `wanted` means nothing.
         let (side, wanted) = if is_positive {
             (n_levels - n_negative, wanted.wrapping_sub(n_negative))
         } else {
             (n_negative, n_negative.wrapping_sub(1 + wanted))
         };
-        let m = self.models.code_magnitude(coder, (side, is_positive, wanted), scale);
+        let mut among = (side, is_positive, wanted);
+        if self.layer.trellis {
+            among = (trellis::n_levels(side, quantiser), is_positive, wanted / 2);
+        }
+        let mut m = self.models.code_magnitude(coder, among, quantiser, scale);
+        if self.layer.trellis {
+            m = trellis::magnitude(m, quantiser);
+        }
         (if is_positive { n_negative + m } else { n_negative - 1 - m }) as u8
     }
 }

@@ -126,6 +126,9 @@ impl StreamEncoder {
     /// Errors: [`EntropyError::Weights`] if weights or hints are not valid; nothing is written then.
     pub fn weights(&mut self, weights: &MaskedCodes<'_>, hints: Hints<'_>) -> Result<(), EntropyError> {
         weights.validate()?;
+        if weights.trellis && !weights.follows_trellis() {
+            return Err(EntropyError::weights("the codes do not follow the trellis"));
+        }
         hints.check(*weights)?;
         self.models.weights.code(Isa::best(), &mut self.coder, &mut Source(weights), hints)
     }

@@ -12,6 +12,7 @@ use super::{
     neighbours::Neighbours,
     picture::near,
     priors, processor,
+    quantiser::Quantiser,
     sign::Balance,
     stream::Hints,
     tables::{coarse, log},
@@ -37,6 +38,8 @@ pub(crate) struct Tensor {
     /// Kept and expected (1/65536) in the last row, and in all rows with those long ago fading out (both 1/65536).
     last: (u64, u64),
     faded: (u64, u64),
+    /// Where codes follow a trellis.
+    quantisers: [Quantiser; 2],
 }
 
 /// Statistics over the row so far.
@@ -165,7 +168,7 @@ impl<C: Coder, D: Cells, E: Edition> Walk<'_, C, D, E> {
         let (models, kind) = (&mut *self.models, self.layer.picture.kind);
         let at = progress.row.index * self.layer.row_len + spot.column;
         let place = progress.place(&self.layer, spot, self.cells);
-        progress.row.expected += u64::from(progress.columns.all[spot.column].p);
+        progress.row.expected += u64::from(place.column_p);
         let (mut is_kept, mut kept_logit) = (true, 0);
         let back = self.layer.column(spot.column).back as usize;
         if back > 0 {
@@ -187,6 +190,9 @@ impl<C: Coder, D: Cells, E: Edition> Walk<'_, C, D, E> {
             progress.columns.all[spot.column].count();
             progress.neighbours.keep(spot.column);
         }
+        if self.layer.trellis {
+            progress.note_state(&self.layer, spot.column, is_kept, self.cells.level(at));
+        }
         progress.window.push(spot.column, is_kept, place.p);
     }
 }
@@ -200,6 +206,17 @@ impl Progress {
         if index > 0 {
             self.neighbours.advance();
         }
+        if layer.trellis {
+            self.tensor.quantisers.iter_mut().for_each(Quantiser::estimate);
+        }
+    }
+
+    /// Moves the column's state on.
+    #[inline(always)]
+    fn note_state(&mut self, layer: &LayerContext, column: usize, is_kept: bool, code: u8) {
+        let column = &mut self.columns.all[column];
+        self.tensor.quantisers[column.state.quantiser()].count(is_kept, column.p);
+        column.state = layer.next_state(column.state, is_kept, code);
     }
 
     /// What is known before the weight at `spot` is coded.
@@ -212,7 +229,12 @@ impl Progress {
         let kept = self.neighbours.of(column) & present;
         let row_logit = self.row.logit();
         let so_far = &self.columns.all[column];
-        let column_logit = so_far.logit;
+        let (mut column_logit, mut column_p, mut quantiser) = (so_far.logit, so_far.p, None);
+        if layer.trellis {
+            let index = so_far.state.quantiser();
+            quantiser = Some(index);
+            (column_logit, column_p) = self.tensor.quantisers[index].shifted(column_logit);
+        }
         let left_magnitude = if kept >> near::LEFT & 1 == 1 {
             layer.part(cells.level(self.row.index * layer.row_len + column - 1)).magnitude
         } else {
@@ -228,6 +250,8 @@ impl Progress {
             present,
             kept,
             column_logit,
+            column_p,
+            quantiser,
             row_logit,
             p: kept::base(column_logit, row_logit),
             window: self.window.surprise(spot.x),

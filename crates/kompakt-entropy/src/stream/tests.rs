@@ -29,6 +29,7 @@ impl Matrix {
             taps: self.taps,
             mask: self.mask.as_deref(),
             block: self.block,
+            trellis: false,
             codes: &self.codes,
             n_levels: self.n_levels,
             n_negative: self.n_negative,

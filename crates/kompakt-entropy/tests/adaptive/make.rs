@@ -60,6 +60,32 @@ fn grown(size: [usize; 3], masked: bool, levels: usize, negative: usize, density
     part
 }
 
+/// The same weights with codes that follow the trellis: those of the other quantiser make room for their neighbours.
+fn along_a_trellis(part: Value) -> Value {
+    let tensor = Tensor::of(&part);
+    let (row_len, negative) = (tensor.weights.view().row_len(), tensor.weights.n_negative as i64);
+    let positive = tensor.weights.n_levels as i64 - negative;
+    let mut states = vec![State::default(); row_len];
+    let mut weights = tensor.list();
+    for (i, weight) in weights.iter_mut().enumerate() {
+        let state = &mut states[i % row_len];
+        if *weight < 0 {
+            *state = state.after_pruned();
+            continue;
+        }
+        let is_positive = *weight >= negative;
+        let (mut m, side) =
+            if is_positive { (*weight - negative, positive) } else { (negative - 1 - *weight, negative) };
+        if trellis::quantiser(m as usize) != state.quantiser() {
+            m = if m ^ 1 < side { m ^ 1 } else { m - 1 };
+        }
+        *state = state.after_kept(m as usize);
+        *weight = if is_positive { negative + m } else { negative - 1 - m };
+    }
+    let part = with(part, "weights", json!(weights));
+    with(part, "trellis", json!(true))
+}
+
 fn with(mut part: Value, key: &str, value: Value) -> Value {
     part[key] = value;
     part
@@ -123,6 +149,13 @@ fn write_weights() {
     let nothing = [grown([20, 50, 1], true, 2, 1, 0), grown([1, 1, 1], true, 1, 0, 100)];
     good("nothing", &nothing);
     quick("nothing", &nothing);
+    let image = with(grown([12, 35, 1], true, 9, 4, 50), "grid", json!([5, 7]));
+    let kernel = with(grown([20, 3, 9], true, 100, 47, 40), "grid", json!([3, 3]));
+    let line = grown([11, 5, 1], false, 6, 2, 0);
+    let after = grown([6, 7, 1], true, 5, 2, 60);
+    let trellises = [along_a_trellis(image), along_a_trellis(kernel), along_a_trellis(line), after];
+    good("trellises", &trellises);
+    quick("trellises", &trellises);
     // Beyond the spans of rows and columns, in a tensor of one column too.
     quick("spans", &[grown([40, 37, 1], true, 6, 3, 30), grown([30, 1, 1], true, 200, 90, 60)]);
 }
@@ -133,6 +166,7 @@ fn write_bad() {
     bad("levels", "A-1", &[with(fits.clone(), "levels", json!(257))], &bytes);
     bad("negative", "A-1", &[with(fits.clone(), "negative", json!(5))], &bytes);
     bad("producer", "A-1", &[with(fits.clone(), "producer", json!([1, 2]))], &bytes);
+    bad("trellis", "A-1", &[with(shape([2, 6, 1], true, 4, 1), "trellis", json!(true))], &bytes);
     bad("grid", "A-1", &[with(fits.clone(), "grid", json!([2, 2]))], &bytes);
     bad("empty-grid", "A-1", &[with(fits.clone(), "grid", json!([0, 1]))], &bytes);
     bad("grid-of-a-kernel", "A-1", &[with(shape([2, 2, 3], true, 4, 2), "grid", json!([1, 2]))], &bytes);

@@ -132,7 +132,9 @@ fn directory(bad: &mut Bad<'_>) {
     bad.tiny("F-14-257-levels", |e| e.set(6, array![257 * 8, 2, 22]));
     bad.tiny("F-14-blocks-without-a-mask", |e| e.set(6, array![18 + (2 << 12), 2, 22]));
     bad.tiny("F-14-blocks-without-codes", |e| e.set(6, array![22, 6 + (1 << 12), 22]));
-    bad.tiny("F-14-more-than-14-bits", |e| e.set(6, array![22 + (1 << 14), 2, 22]));
+    bad.tiny("F-14-more-than-15-bits", |e| e.set(6, array![22 + (1 << 15), 2, 22]));
+    bad.tiny("F-14-trellis-without-codes", |e| e.set(6, array![22, 6 + (1 << 14), 22]));
+    bad.tiny("F-14-trellis-with-blocks", |e| e.set(6, array![22 + (5 << 12), 2, 22]));
     bad.tiny("F-15-too-many-elements", |e| e.set(2, array![1 << 23]));
     bad.tiny("F-15-too-many-inputs", |e| e.set(2, Item::Array(vec![array![4]; 65])));
     bad.tiny("F-15-too-many-keys", |e| (9..300).fold(e, |e, key| e.set(-key, 0)));
@@ -371,6 +373,14 @@ fn payloads(bad: &mut Bad<'_>) {
                 e.keys.iter().find(|(k, _)| *k == 6).map(|(_, v)| v.clone()).unwrap_or_default();
             // The first descriptor is 18 nn: with blocks of 4 it is 19 20 nn.
             e.set(6, Item::Raw([&descriptors[..1], &[0x19, 0x20], &descriptors[2..]].concat()))
+        });
+    }
+    for tier in ["direct", "stream"] {
+        bad.changed(&format!("F-34-codes-off-the-trellis-{tier}"), &format!("perceptron-{tier}"), |e| {
+            let descriptors =
+                e.keys.iter().find(|(k, _)| *k == 6).map(|(_, v)| v.clone()).unwrap_or_default();
+            // The first descriptor is 18 nn: with a trellis it is 19 40 nn.
+            e.set(6, Item::Raw([&descriptors[..1], &[0x19, 0x40], &descriptors[2..]].concat()))
         });
     }
     bad.tiny("F-25-another-content-hash", |e| e.set(1, Item::Raw([&[0x48][..], &[7; 8]].concat())));

@@ -1,5 +1,6 @@
 //! Small containers that must decode, each with what it holds as JSON beside it.
 
+use kompakt_entropy::trellis::{self, State};
 use kompakt_format::{Container, Tier, ValueRange};
 use kompakt_graph::{
     BinaryFunction, Cell, Count, Graph, Op, Place, Reduction, Size, Sizes, Symbol, UnaryFunction, Update,
@@ -35,6 +36,7 @@ pub(crate) fn files() -> Result<Files> {
     extremes(&mut files)?;
     ranges(&mut files)?;
     blocks(&mut files)?;
+    trellises(&mut files)?;
     compact(&mut files)?;
     Ok(files)
 }
@@ -102,6 +104,56 @@ fn blocks(files: &mut Files) -> Result<()> {
     let layout = Layout { pool_elements: 0, own_from: 200, ..Layout::default() };
     let options = Options { layout, ..Options::new(Tier::Smallest).minimal() };
     add(files, "blocks-own-sections", &model, &options, 0)
+}
+
+/// Codes that follow the trellis: of a kernel, of a list, and in a section under quick models.
+fn trellises(files: &mut Files) -> Result<()> {
+    let graph = graph(json!({
+        "inputs": [{"name": "input", "shape": [3, 6, 6]}],
+        "nodes": [
+            {"op": "conv2d", "name": "conv", "out_channels": 12, "kernel": 3, "padding": 1},
+            {"op": "relu", "name": "active"},
+            {"op": "global_avg_pool", "name": "pool"},
+            {"op": "flatten", "name": "flat"},
+            {"op": "linear", "name": "hidden", "out_features": 20},
+            {"op": "relu", "name": "rectified"},
+            {"op": "linear", "name": "head", "out_features": 9},
+        ],
+    }))?;
+    let recipe = Recipe { density: 0.6, n_levels: 10, numbers: NumberChoice::Scaled, seed: 12 };
+    let mut model = synthetic::model(graph, recipe)?;
+    model.parameters.values_mut().for_each(follow_a_trellis);
+    for tier in TIERS {
+        add(files, &format!("trellises-{}", tier.name()), &model, &Options::new(tier).minimal(), 2)?;
+    }
+    let layout = Layout { pool_elements: 0, own_from: 200, ..Layout::default() };
+    let options = Options { layout, ..Options::new(Tier::Smallest).minimal() };
+    add(files, "trellises-own-sections", &model, &options, 0)
+}
+
+/// Changes codes that are not of the quantiser that is meant.
+fn follow_a_trellis(parameter: &mut Parameter) {
+    let Parameter::Shared { shape, codebook, codes, mask } = parameter else { return };
+    let negative = codebook.to_f32().iter().filter(|v| **v < 0.0).count();
+    let columns: usize = shape[1..].iter().product();
+    let mut states = vec![State::default(); columns];
+    for (i, code) in codes.iter_mut().enumerate() {
+        let state = &mut states[i % columns];
+        if !mask.as_ref().is_none_or(|mask| mask[i]) {
+            *state = state.after_pruned();
+            continue;
+        }
+        let (mut m, side) = match usize::from(*code).checked_sub(negative) {
+            Some(m) => (m, codebook.len() - negative),
+            None => (negative - 1 - usize::from(*code), negative),
+        };
+        let is_positive = usize::from(*code) >= negative;
+        if trellis::quantiser(m) != state.quantiser() {
+            m = if m ^ 1 < side { m ^ 1 } else { m - 1 };
+        }
+        *state = state.after_kept(m);
+        *code = (if is_positive { negative + m } else { negative - 1 - m }) as u8;
+    }
 }
 
 /// The example of the specification: as small as a network can be.

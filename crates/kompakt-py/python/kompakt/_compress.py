@@ -45,6 +45,7 @@ def compress(
     reach: float | None = None,
     activations: Literal["f32", "int8"] = "f32",
     block: tuple[int, int] = (1, 1),
+    trellis: bool = False,
     prep: str | None = None,
     n_judges: int = 2000,
     tier: Literal["smallest", "stream", "direct"] = "smallest",
@@ -102,6 +103,9 @@ def compress(
     block
         Keep or drop blocks of weights instead of single ones: ``(1, 4)`` is one output by four inputs, or four input channels at
         one place of the kernel. ``(1, 2)``, ``(1, 4)`` and ``(1, 8)`` are possible.
+    trellis
+        Choose levels along a trellis (two quantisers that take turns): fewer bytes in the tier ``"smallest"`` for the same answers,
+        more in the others. Earlier loaders refuse such files. Not with `block`.
     prep
         What is done to a raw image first, recorded in the file: a preset (``"imagenet"``, ``"normalize"``; see ``kompakt
         prep list``), words, or JSON. Default: what the model has recorded, else nothing.
@@ -136,7 +140,9 @@ def compress(
     wish = _wish(max_drop, target_size, target_ratio, noise, metric, reach)
     if tuple(block) not in _BLOCKS:
         raise ValueError(f"block {block!r}: there are {', '.join(map(str, _BLOCKS))}")
-    wish.activations, wish.block = activations, "x".join(map(str, block))
+    if trellis and tuple(block) != (1, 1):
+        raise ValueError("trellis and block exclude each other")
+    wish.activations, wish.block, wish.trellis = activations, "x".join(map(str, block)), trellis
     if (max_drop is not None or reach is not None) and data is None:
         raise ValueError(f"{'max_drop' if reach is None else 'reach'} needs data")
     by_label = wish.metric.startswith("top-") and metric != "agreement"

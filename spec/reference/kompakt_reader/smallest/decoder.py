@@ -15,7 +15,8 @@ class StreamDecoder:
 
     def __init__(self, data, quick=False):
         self.coder, self.quick = Decoder(data), QuickModels() if quick else None
-        self.kept, self.sign, self.magnitude = KeptModel(), SignModel(), MagnitudeModel()
+        # Magnitudes: the second of a trellis's quantiser 1.
+        self.kept, self.sign, self.magnitudes = KeptModel(), SignModel(), (MagnitudeModel(), MagnitudeModel())
         # Plain lists and ascending ones.
         self.f32, self.f16, self.integers = ((Fields(), Fields()) for _ in range(3))
 
@@ -44,10 +45,11 @@ class StreamDecoder:
             if is_last(directory[-1]):
                 return bytes(directory)
 
-    def weights(self, shape, is_masked, levels, negative, counts, grid, block=1):
-        """Mask (None without one) and codes, row-major; the code of a pruned weight is 0. The mask is of blocks of so many channels."""
+    def weights(self, shape, is_masked, levels, negative, counts, grid, block=1, trellis=False):
+        """Mask (None without one) and codes, row-major; the code of a pruned weight is 0. The mask is of
+        blocks of so many channels; columns may follow a trellis."""
         kind = QuickLayer if self.quick else Layer
-        layer = kind(self, self.coder, shape, is_masked, block, levels, negative, counts, grid)
+        layer = kind(self, self.coder, shape, is_masked, block, levels, negative, counts, grid, trellis)
         layer.decode()
         mask = [bool(kept) for row in layer.kept for kept in row] if is_masked else None
         return mask, [code for row in layer.codes for code in row]

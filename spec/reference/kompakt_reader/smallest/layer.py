@@ -1,5 +1,6 @@
 """A tensor of weights, row by row."""
 
+from ..trellis import after, distance_of
 from .coder import INPUT_MAX, clamp, log, ratio, require, squash
 from .constants import (
     COLUMN_PRIOR,
@@ -91,6 +92,24 @@ class Columns:
         return kept, count
 
 
+class Quantiser:
+    """The weights of one quantiser of a trellis so far."""
+
+    def __init__(self):
+        self.n, self.n_kept, self.expected, self.shift = 0, 0, 0, 0
+
+    def estimate(self):
+        def odds(ones):
+            return ratio(ones + (8 << 16), ((self.n + 8) << 16) - ones)
+
+        self.shift = odds(self.n_kept << 16) - odds(self.expected)
+
+    def count(self, is_kept, p):
+        self.n += 1
+        self.n_kept += is_kept
+        self.expected += p
+
+
 class Place:
     """What is known about a weight before it is read."""
 
@@ -102,7 +121,7 @@ class Around:
 class Layer:
     """One tensor being read."""
 
-    def __init__(self, models, coder, shape, is_masked, block, levels, negative, counts, grid):
+    def __init__(self, models, coder, shape, is_masked, block, levels, negative, counts, grid, trellis):
         self.models, self.coder = models, coder
         self.rows, channels, self.taps = shape
         self.cols = channels * self.taps
@@ -116,6 +135,9 @@ class Layer:
             area = grid[0] * grid[1]
             fits = area == self.taps if self.taps > 1 else area > 0 and channels % area == 0
             require(fits, "A-1", "the grid does not divide a row")
+        sides = min(negative, levels - negative)
+        require(not trellis or (block == 1 and sides >= 2), "A-1", "a trellis of so few levels, or of blocks")
+        self.trellis, self.states, self.quantisers = trellis, [0] * self.cols, [Quantiser(), Quantiser()]
         if counts is not None:
             require(len(counts) == channels, "A-1", "the producer's counts are not one a channel")
             mean = (sum(counts) << 16) // max(len(counts), 1)
@@ -130,6 +152,7 @@ class Layer:
         self.tensor, self.columns = Tensor(), Columns(self.cols)
         for index in range(self.rows):
             self.columns.estimate(self.picture, index, self.tensor.n_kept)
+            self.start_row()
             self.row = Row(index, self.tensor.row_prior())
             self.expected, self.flags = [0] * self.cols, [0] * self.cols
             for column in range(self.cols):
@@ -140,7 +163,7 @@ class Layer:
     def weight(self, column):
         kind, row = self.picture.kind, self.row
         place = self.place(column)
-        row.expected += self.columns.p[column]
+        row.expected += place.column_p
         self.expected[column] = place.p
         is_kept, kept_logit = 1, 0
         first = column - self.first[column]
@@ -152,6 +175,26 @@ class Layer:
         if is_kept:
             self.codes[row.index][column] = self.level(place, kept_logit)
             self.kept[row.index][column] = 1
+        self.move(row.index, column, self.columns.p[column])
+
+    def start_row(self):
+        for quantiser in self.quantisers if self.trellis else []:
+            quantiser.estimate()
+
+    def shifted(self, column, logit, p):
+        """Logit and probability of a column, by its quantiser."""
+        if not self.trellis:
+            return logit, p
+        logit = clamp(logit + self.quantisers[self.states[column] & 1].shift, -INPUT_MAX, INPUT_MAX)
+        return logit, squash(logit)
+
+    def move(self, row, column, p):
+        """On to the state of the next row."""
+        if self.trellis:
+            is_kept, state = self.kept[row][column], self.states[column]
+            self.quantisers[state & 1].count(is_kept, p)
+            distance = distance_of(self.codes[row][column], self.negative) if is_kept else None
+            self.states[column] = after(state, distance)
 
     def split(self, code):
         """Whether a code is positive, and its magnitude."""
@@ -179,7 +222,8 @@ class Layer:
                 at.kept[n] = self.kept[row.index - ROWS_BACK[n]][column + picture.offsets[n]]
         more = (row.n_kept << 16) + (ROW_PRIOR * row.prior >> 16)
         at.row_logit = clamp(ratio(more, row.expected + ROW_PRIOR), -INPUT_MAX, INPUT_MAX)
-        at.column_logit = columns.logit[column]
+        at.column_logit, at.column_p = self.shifted(column, columns.logit[column], columns.p[column])
+        at.quantiser = self.states[column] & 1 if self.trellis else None
         at.p = squash(at.column_logit + at.row_logit)
         n_kept, expected = 0, 0
         for _, _, other in self.window(at):
@@ -242,7 +286,13 @@ class Layer:
             around.magnitudes,
             in_column,
         )
-        m = self.models.magnitude.decode(self.coder, kind, means, side, not positive)
+        quantiser = self.states[column] & 1
+        if self.trellis:
+            own = (side + quantiser) // 2
+            m = self.models.magnitudes[quantiser].decode(self.coder, kind, means, own, not positive)
+            m = 2 * m + 1 - quantiser
+        else:
+            m = self.models.magnitudes[0].decode(self.coder, kind, means, side, not positive)
         magnitude = relative(m, side)
         tensor.magnitude += magnitude
         tensor.n_values += 1

@@ -44,11 +44,11 @@ class KeptModel:
         row, column = coarse(at.in_row), coarse(at.in_column)
         contexts = [
             tuple(kept[LEFT : UP_LEFT + 1] + [kept[PLANE], kept[ABOVE]]),
-            (coarse(at.row), column),
+            (coarse(at.row), column, at.quantiser or 0),
             (coarse(at.producer), column),
             (at.column if kind == LINE else at.place) % 4096,
             (row, coarse(at.column)),
-            tuple(kept[ABOVE : ABOVE_3 + 1] + [kept[LEFT], kept[UP]]),
+            tuple(kept[ABOVE : ABOVE_3 + 1] + [kept[LEFT], kept[UP], at.quantiser or 0]),
         ]
         used = [table[kind, context] for table, context in zip(self.contexts, contexts)]
         inputs = [at.column_logit, at.row_logit, 77, at.window, at.left_magnitude]
@@ -61,7 +61,7 @@ class KeptModel:
         base = at.column_logit + at.row_logit
         inputs += [counter.evidence(base, KEPT_DOUBT) for counter in used]
         nearest = (kept[LEFT], kept[UP], kept[ABOVE])
-        mix = self.mixers[kind].mix([coarse(at.row), nearest], inputs)
+        mix = self.mixers[kind].mix([coarse(at.row) if at.quantiser is None else at.quantiser, nearest], inputs)
         bit = coder.bit(mix.p)
         self.mixers[kind].learn(mix, bit)
         for counter in used:

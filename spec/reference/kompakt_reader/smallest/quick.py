@@ -61,6 +61,7 @@ class QuickLayer(Layer):
         self.ratios = Tensor()
         above = [0] * (self.cols + 1)
         for index in range(self.rows if self.cols else 0):
+            self.start_row()
             if index < 8 or index % 8 == 0:
                 self.estimates = [self.estimate(index, column) for column in self.sums]
             above = self.read_row(index, above)
@@ -77,44 +78,47 @@ class QuickLayer(Layer):
     def read_row(self, index, above):
         """What the next row has above it: 0 pruned, 1 negative, 2 positive."""
         row, sums, here, recent = Row(index, self.ratios.row_prior()), Sums(), [0] * (self.cols + 1), 0
-        for column, (logit, p, scale) in enumerate(self.estimates):
+        for column, (own_logit, own_p, scale) in enumerate(self.estimates):
+            logit, p = self.shifted(column, own_logit, own_p)
             if column % 16 == 0:
                 more = log((sums.n << 16) + (ROW_PRIOR * row.prior >> 16)) - log(row.expected + ROW_PRIOR)
                 row_logit, row_scale = clamp(more, -INPUT_MAX, INPUT_MAX), sums.scale(self.tensor, 3)
             row.expected += p
             near = [here[column - n] if column >= n else 0 for n in self.back] + above[column : column + 2]
             first = column - self.first[column]
+            is_kept, quantiser = 1, self.states[column] & 1
             if first < column:
-                if not self.kept[index][first]:
-                    continue
+                is_kept = self.kept[index][first]
             elif self.is_masked:
-                around = tuple(seen > 0 for seen in near)
+                around = tuple(seen > 0 for seen in near) + (quantiser,)
                 is_kept, chance = self.models.quick.flag(self.coder, logit, row_logit, around, recent)
                 recent += (is_kept << 16) - chance - recent >> 4
-                if not is_kept:
-                    continue
-            positive, code, magnitude = self.read_code(near, scale + row_scale)
-            here[column] = 1 + positive
-            self.kept[index][column], self.codes[index][column] = 1, code
-            sums.add(1, magnitude)
-            self.sums[column].add(1, magnitude)
+            if is_kept:
+                positive, code, magnitude = self.read_code(near, scale + row_scale, quantiser)
+                here[column] = 1 + positive
+                self.kept[index][column], self.codes[index][column] = 1, code
+                sums.add(1, magnitude)
+                self.sums[column].add(1, magnitude)
+            self.move(index, column, own_p)
         self.tensor.add(sums.n, sums.magnitude)
         row.n_kept = sums.n
         self.ratios.end_row(row)
         return here
 
-    def read_code(self, near, scale):
+    def read_code(self, near, scale, quantiser):
         models, negative = self.models.quick, self.negative
         positive = int(negative == 0)
         if 0 < negative < self.levels:
             positive = models.bit(self.coder, models.signs[tuple(near[:4])])
         side = self.levels - negative if positive else negative
         scale = clamp(scale + 272 >> 5, 0, 15)
-        low, high, node = 0, side, 1
+        low, high, node = 0, (side + quantiser) // 2 if self.trellis else side, 1
         while high - low > 1:
             middle = (low + high) // 2
-            counter = models.scaled[positive, node, scale] if node < 16 else models.deep[positive, node]
+            context = (quantiser, positive, node)
+            counter = models.scaled[context, scale] if node < 16 else models.deep[context]
             upper = models.bit(self.coder, counter)
             low, high = (middle, high) if upper else (low, middle)
             node = 2 * node + upper
+        low = 2 * low + 1 - quantiser if self.trellis else low
         return positive, negative + low if positive else negative - 1 - low, relative(low, side)

@@ -121,6 +121,7 @@ fn layer(seed: u64, (rows, channels, height, width, density, bits): Shape) -> We
         taps,
         mask: Some(mask),
         block: 1,
+        trellis: false,
         codes,
         n_levels: 2 * side,
         n_negative: side,

@@ -6,6 +6,7 @@ use crate::smallest::{
     priors,
     tables::{log, ratio, squash},
 };
+use crate::trellis::State;
 use alloc::{vec, vec::Vec};
 
 /// How many weights a column has kept, and the sum of their magnitudes.
@@ -29,6 +30,8 @@ pub(super) struct Estimate {
 pub(super) struct Columns {
     pub(super) counts: Vec<Counts>,
     pub(super) estimates: Vec<Estimate>,
+    /// Where codes follow a trellis: the states that the row at hand has.
+    pub(super) states: Vec<State>,
 }
 
 impl Counts {
@@ -41,7 +44,11 @@ impl Counts {
 
 impl Columns {
     pub(super) fn new(row_len: usize) -> Self {
-        Self { counts: vec![Counts::default(); row_len], estimates: vec![Estimate::default(); row_len] }
+        Self {
+            counts: vec![Counts::default(); row_len],
+            estimates: vec![Estimate::default(); row_len],
+            states: vec![State::default(); row_len],
+        }
     }
 
     /// From the `row` rows so far. A column begins with as much as three rows of the whole tensor, and four kept

@@ -18,15 +18,17 @@ const RATE: i32 = 24;
 /// Weights lie within plus and minus this.
 const WEIGHT_MAX: i32 = 1 << 18;
 
-/// Classes of the base prediction, each for 32 neighbourhoods.
+/// Classes of the base prediction, each for 32 neighbourhoods of both quantisers of a trellis.
 const N_CLASSES: usize = 16;
-const N_COUNTERS: usize = 32 * N_CLASSES;
+const N_COUNTERS: usize = 2 * 32 * N_CLASSES;
 
 /// What is known of a weight before its flag is coded.
 pub(super) struct Flag {
     pub(super) column_logit: i32,
     pub(super) row_logit: i32,
     pub(super) near: Near,
+    /// That of a trellis, or 0.
+    pub(super) quantiser: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -52,7 +54,8 @@ impl KeptModel {
             | bit(near.up, 1)
             | bit(near.plane, 2)
             | bit(near.above, 3)
-            | bit(near.above_right, 4);
+            | bit(near.above_right, 4)
+            | at.quantiser << 5;
         let counter = &mut self.counters[(near * N_CLASSES + class) % N_COUNTERS];
         let evidence = counter.evidence(base, &TRUST_8).clamp(-INPUT_MAX, INPUT_MAX);
         let inputs = [at.column_logit, at.row_logit, 77, evidence, *recent >> 8, 0, 0, 0];

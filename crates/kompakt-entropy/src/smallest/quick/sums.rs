@@ -1,7 +1,6 @@
 //! Kept weights of a row and of the rows so far, the expected numbers, and their magnitudes.
 
-use super::columns::Estimate;
-use crate::smallest::{mixer::INPUT_MAX, priors, tables::log};
+use crate::smallest::{mixer::INPUT_MAX, priors, quantiser::Quantiser, tables::log};
 
 /// Over the rows so far.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +10,8 @@ pub(super) struct TensorSums {
     /// Kept and expected (1/65536) in the last row, and in all rows with those long ago fading out (both 1/65536).
     last: (u64, u64),
     faded: (u64, u64),
+    /// Where codes follow a trellis.
+    pub(super) quantisers: [Quantiser; 2],
 }
 
 /// Over the row so far.
@@ -73,8 +74,8 @@ impl RowSums {
     }
 
     #[inline(always)]
-    pub(super) fn expect(&mut self, column: &Estimate) {
-        self.expected += u64::from(column.p);
+    pub(super) fn expect(&mut self, p: u32) {
+        self.expected += u64::from(p);
     }
 
     #[inline(always)]
