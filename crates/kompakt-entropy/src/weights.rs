@@ -31,7 +31,7 @@ pub struct MaskedCodes<'a> {
     pub mask: Option<&'a [bool]>,
     /// How many channels the mask keeps or removes together: 2, 4 or 8, or 1 for single weights, or where there is no mask.
     pub block: usize,
-    /// Whether the codes of each column follow the [trellis](crate::trellis) along the rows; not with blocks.
+    /// Whether the codes of each column follow the [trellis] along the rows; not with blocks.
     pub trellis: bool,
     /// Indices into an ascending codebook, `[rows, channels, taps]`; 0 and ignored where masked.
     pub codes: &'a [u8],
@@ -82,7 +82,7 @@ impl MaskedCodes<'_> {
         self.n_negative >= 2 && self.n_levels - self.n_negative >= 2
     }
 
-    /// Whether the codes of every column are those of the quantisers that the [trellis](crate::trellis) tells.
+    /// Whether the codes of every column are those of the quantisers that the [trellis] tells.
     pub fn follows_trellis(&self) -> bool {
         if !self.has_sides() {
             return false;
@@ -193,7 +193,7 @@ impl MaskedCodesBuf {
         Self { block, ..self }
     }
 
-    /// The same with codes that follow the [trellis](crate::trellis), or not.
+    /// The same with codes that follow the [trellis], or not.
     pub fn with_trellis(self, trellis: bool) -> Self {
         Self { trellis, ..self }
     }
