@@ -1,4 +1,4 @@
-//! Constraints on decoded values and masks: rules F-23, F-24, F-32 and F-34.
+//! Constraints on decoded values and masks: rules F-23, F-24, F-32 and F-33.
 
 use crate::{
     decoded::Decoded,
@@ -15,7 +15,7 @@ pub(crate) fn check(decoded: &Decoded, at: usize) -> Result<(), FormatError> {
         return broken("F-32", at, "a mask that parts a block");
     }
     if decoded.shared().is_some_and(|(_, weights)| weights.trellis && !weights.follows_trellis()) {
-        return broken("F-34", at, "codes that do not follow the trellis");
+        return broken("F-33", at, "codes that do not follow the trellis");
     }
     match decoded {
         Decoded::Dense { numbers, .. } if !is_finite(numbers) => {

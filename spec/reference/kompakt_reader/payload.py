@@ -286,6 +286,6 @@ def check(decoded, descriptor, at):
         negative = sum(v < 0 for v in decoded.codebook.values())
         sides = min(negative, descriptor.n_levels - negative)
         rows = [kept[i : i + cols] for i in range(0, len(kept), cols)]
-        need(sides >= 2 and is_followed(rows, negative), "F-34", at, "codes that do not follow the trellis")
+        need(sides >= 2 and is_followed(rows, negative), "F-33", at, "codes that do not follow the trellis")
     need(decoded.mask is None or not all(decoded.mask), "F-24", at, "a mask that removes nothing")
     need(decoded.numbers is None or all_finite(decoded.numbers.values()), "F-23", at, "a number that is not finite")

@@ -376,7 +376,7 @@ fn payloads(bad: &mut Bad<'_>) {
         });
     }
     for tier in ["direct", "stream"] {
-        bad.changed(&format!("F-34-codes-off-the-trellis-{tier}"), &format!("perceptron-{tier}"), |e| {
+        bad.changed(&format!("F-33-codes-off-the-trellis-{tier}"), &format!("perceptron-{tier}"), |e| {
             let descriptors =
                 e.keys.iter().find(|(k, _)| *k == 6).map(|(_, v)| v.clone()).unwrap_or_default();
             // The first descriptor is 18 nn: with a trellis it is 19 40 nn.
