@@ -113,11 +113,11 @@ fn convex(mut points: Vec<Point>) -> Vec<Point> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Weights as trained layers have them: a sharp peak and long tails.
-    fn peaked(n: usize) -> Vec<f32> {
+    pub(crate) fn peaked(n: usize) -> Vec<f32> {
         let mut state = 1u64;
         let mut uniform = || {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

@@ -460,22 +460,12 @@ impl NullaryFnOnce for Block<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::curve::Curve;
+    use crate::curve::{Curve, tests::peaked};
     use kompakt_entropy::{
         MaskedCodes,
         smallest::{Hints, StreamEncoder},
     };
     use kompakt_model::Parameter;
-
-    /// Weights as trained layers have them: a sharp peak and long tails.
-    fn peaked(n: usize) -> Vec<f32> {
-        let mut state = 1u64;
-        let mut uniform = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            ((state >> 40) as f32 + 0.5) / 16_777_216.0
-        };
-        (0..n).map(|_| -uniform().ln() * if uniform() < 0.5 { -0.02 } else { 0.02 }).collect()
-    }
 
     /// Rows in this order, with what they cost in the tier `smallest`, in bytes.
     fn bytes(made: &Quantised, order: &[u32], trellis: bool) -> usize {
