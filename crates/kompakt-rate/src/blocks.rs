@@ -114,7 +114,8 @@ mod tests {
     fn geometry(shape: &[usize]) -> Geometry {
         let cols: usize = shape[1..].iter().product();
         let tap = (0..cols as u32).collect();
-        Geometry { name: "layer".to_string(), shape: shape.to_vec(), tap, base: vec![0], grid: (1, 1) }
+        let (name, shape) = ("layer".to_string(), shape.to_vec());
+        Geometry { name, shape, tap, base: vec![0], grid: (1, 1), groups: 1, apart: 0 }
     }
 
     #[test]

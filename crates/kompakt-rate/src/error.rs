@@ -6,7 +6,7 @@
 pub enum RateError {
     /// The network is not one that this stage can train.
     #[error(
-        "node {node:?} ({op}): this stage trains linear, conv2d (no groups, dilation 1), relu, adds of a layer's result and \
+        "node {node:?} ({op}): this stage trains linear, conv2d (dilation 1), relu, adds of a layer's result and \
          another value, pools without padding, flatten and dropout; {problem}. Other networks become small by `kompakt prune`, \
          `cluster` and `finetune`, or by `kompakt compress`"
     )]

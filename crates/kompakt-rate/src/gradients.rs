@@ -69,9 +69,12 @@ impl Conv {
             return Readers::default();
         }
         let taps = self.kernel.0 * self.kernel.1;
-        let n_channels = geometry.cols() / taps;
+        let n_channels = geometry.channels() * geometry.groups;
+        let channels: Vec<usize> = (layer.row_of().iter().zip(&layer.column))
+            .map(|(&row, &column)| geometry.channel(row as usize, column as usize))
+            .collect();
         let mut starts = vec![0u32; n_channels + 1];
-        layer.column.iter().for_each(|&c| starts[c as usize / taps + 1] += 1);
+        channels.iter().for_each(|channel| starts[channel + 1] += 1);
         for c in 0..n_channels {
             starts[c + 1] += starts[c];
         }
@@ -79,7 +82,7 @@ impl Conv {
         let mut reads = vec![(0, 0); layer.len()];
         let back = self.padding + self.y.frame;
         for (i, (row, &column)) in layer.row_of().iter().zip(&layer.column).enumerate() {
-            let (channel, tap) = (column as usize / taps, column as usize % taps);
+            let (channel, tap) = (channels[i], column as usize % taps);
             let (r, c) = (tap / self.kernel.1, tap % self.kernel.1);
             let at = *row as usize * self.y.len() + (back - r) * self.y.pitch() + back - c;
             reads[next[channel] as usize] = (at as u32, i as u32);

@@ -23,6 +23,10 @@ pub(crate) struct Geometry {
     pub(crate) base: Vec<u32>,
     /// Height and width of the image that a row's columns form, channel by channel: `(1, 1)` for none.
     pub(crate) grid: (usize, usize),
+    /// Groups of rows, each of which reads channels of its own.
+    pub(crate) groups: usize,
+    /// Offset from what a group reads to what the next one reads.
+    pub(crate) apart: u32,
 }
 
 impl Geometry {
@@ -31,6 +35,25 @@ impl Geometry {
     }
     pub(crate) fn cols(&self) -> usize {
         self.tap.len()
+    }
+
+    /// Offset at which a connection reads, from a position's base.
+    pub(crate) fn read(&self, row: usize, column: usize) -> u32 {
+        self.tap[column] + self.group(row) as u32 * self.apart
+    }
+
+    /// The input channel that a connection reads.
+    pub(crate) fn channel(&self, row: usize, column: usize) -> usize {
+        self.group(row) * self.channels() + column / (self.grid.0 * self.grid.1)
+    }
+
+    /// Input channels of a group.
+    pub(crate) fn channels(&self) -> usize {
+        self.cols() / (self.grid.0 * self.grid.1)
+    }
+
+    fn group(&self, row: usize) -> usize {
+        row * self.groups / self.rows()
     }
 }
 
@@ -151,7 +174,8 @@ impl SparseLayer {
     pub(crate) fn refresh(&mut self, geometry: &Geometry, is_last: bool) {
         self.live =
             (0..self.rows() as u32).filter(|&r| is_last || !self.row(r as usize).is_empty()).collect();
-        self.reads = self.column.iter().map(|&c| geometry.tap[c as usize]).collect();
+        let connections = self.row_of().into_iter().zip(&self.column);
+        self.reads = connections.map(|(row, &c)| geometry.read(row as usize, c as usize)).collect();
         self.weight.gradient.resize(self.column.len(), 0.0);
         self.bias.gradient.resize(self.rows(), 0.0);
         self.level.gradient.resize(self.level.latent.len(), 0.0);
@@ -350,6 +374,8 @@ mod tests {
             tap: (0..4).collect(),
             base: vec![0],
             grid: (1, 1),
+            groups: 1,
+            apart: 0,
         };
         let weights = [0.5, -0.5, 0.5, 0.0, 0.5, 1.0, -0.5, 0.25];
         let mut layer = SparseLayer::new(&geometry, &weights, vec![0.0; 2]);

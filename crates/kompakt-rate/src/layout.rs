@@ -20,7 +20,7 @@ use kompakt_graph::{Graph, Node, Op, Padding, ValueId};
 pub(crate) fn is_framed(graph: &Graph) -> bool {
     graph.nodes().iter().any(|node| {
         matches!(node.op, Op::Add | Op::AvgPool { .. } | Op::GlobalAvgPool)
-            || matches!(node.op, Op::Conv2d { padding, .. } if padding != Padding::default())
+            || matches!(node.op, Op::Conv2d { padding, groups, .. } if padding != Padding::default() || groups != 1)
     })
 }
 
@@ -133,10 +133,17 @@ impl Layout<'_> {
                 let (x, channels) = self.buffers[from];
                 let conv = Conv::new(x, Plane::CELL, (x.height, x.width), (1, 1), 0);
                 let image = if x == Plane::CELL { (1, 1) } else { (x.height, x.width) };
-                self.weigh(node, from, conv, vec![*out_features, shape.iter().product()], (channels, image));
+                self.weigh(
+                    node,
+                    from,
+                    conv,
+                    vec![*out_features, shape.iter().product()],
+                    (channels, image),
+                    1,
+                );
                 Ok(self.push(Plane::CELL, *out_features))
             }
-            Op::Conv2d { kernel, stride, padding, dilation, groups: 1, bias: true, .. }
+            Op::Conv2d { kernel, stride, padding, dilation, groups, bias: true, .. }
                 if (dilation.h, dilation.w) == (1, 1) && padding.top == padding.left =>
             {
                 let from = whole()?;
@@ -145,8 +152,9 @@ impl Layout<'_> {
                     return Err(no("it pads a single cell"));
                 }
                 let conv = Conv::new(x, y, (kernel.h, kernel.w), (stride.h, stride.w), padding.top);
+                let channels = channels / groups;
                 let shape = vec![rows, channels, kernel.h, kernel.w];
-                self.weigh(node, from, conv, shape, (channels, (kernel.h, kernel.w)));
+                self.weigh(node, from, conv, shape, (channels, (kernel.h, kernel.w)), *groups);
                 Ok(self.push(y, rows))
             }
             Op::Add => self.add(node),
@@ -194,11 +202,13 @@ impl Layout<'_> {
         conv: Conv,
         shape: Vec<usize>,
         (channels, grid): (usize, (usize, usize)),
+        groups: usize,
     ) {
         let (plane, taps): (usize, Vec<usize>) = (conv.x.len(), conv.taps().collect());
         let tap = (0..channels).flat_map(|c| taps.iter().map(move |tap| (c * plane + tap) as u32)).collect();
         let name = node.name.clone();
-        self.geometry.push(Geometry { name, shape, tap, base: vec![0], grid });
+        let apart = (channels * plane) as u32;
+        self.geometry.push(Geometry { name, shape, tap, base: vec![0], grid, groups, apart });
         let job = Job::Weigh { layer: self.geometry.len() - 1, conv, plus: None, has_relu: false };
         self.stages.push(Stage { from, job, is_first: false, plus_is_first: false });
     }

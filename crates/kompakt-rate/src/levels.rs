@@ -172,6 +172,8 @@ mod tests {
             tap: (0..weights.len() as u32).collect(),
             base: vec![0],
             grid: (1, 1),
+            groups: 1,
+            apart: 0,
         };
         let mut layer = SparseLayer::new(&geometry, weights, vec![0.0]);
         layer.refresh(&geometry, true);

@@ -4,7 +4,7 @@
 //! input ──► weigh ──(relu)──► pool ──► weigh ──(relu)──► weigh ──► scores
 //! ```
 //!
-//! Networks with padding, adds or average pools run by [`Stages`] instead.
+//! Networks with padding, groups, adds or average pools run by [`Stages`] instead.
 
 use crate::{
     blocks::Blocks,
@@ -325,6 +325,8 @@ fn chain(graph: &Graph) -> Result<(Vec<Geometry>, Vec<Step>), RateError> {
                     tap: (0..before[0] as u32).collect(),
                     base: vec![0],
                     grid: graph.channel_source(index, index).image.unwrap_or((1, 1)),
+                    groups: 1,
+                    apart: 0,
                 });
                 Kind::Weigh(geometry.len() - 1)
             }
@@ -338,6 +340,8 @@ fn chain(graph: &Graph) -> Result<(Vec<Geometry>, Vec<Step>), RateError> {
                     tap: places(c, kernel.h, kernel.w, h * w, w, 1),
                     base: places(1, after[1], after[2], 0, stride.h * w, stride.w),
                     grid: (kernel.h, kernel.w),
+                    groups: 1,
+                    apart: 0,
                 });
                 Kind::Weigh(geometry.len() - 1)
             }

@@ -174,7 +174,7 @@ impl Stages {
     }
 
     /// Which rows of each layer are read by something that the scores depend on.
-    pub(crate) fn rows_read(&self, layers: &[SparseLayer]) -> Vec<Vec<bool>> {
+    pub(crate) fn rows_read(&self, geometry: &[Geometry], layers: &[SparseLayer]) -> Vec<Vec<bool>> {
         let mut is_read: Vec<Vec<bool>> = self.buffers.iter().map(|(_, n)| vec![false; *n]).collect();
         if let Some(last) = is_read.last_mut() {
             last.fill(true);
@@ -185,9 +185,10 @@ impl Stages {
             match &stage.job {
                 Job::Pool(_) => or(&mut is_read[stage.from], &mine),
                 Job::Weigh { layer: l, conv, plus, .. } => {
-                    let (layer, taps) = (&layers[*l], conv.kernel.0 * conv.kernel.1);
+                    let (layer, geometry) = (&layers[*l], &geometry[*l]);
                     for (row, &column) in layer.row_of().iter().zip(&layer.column) {
-                        is_read[stage.from][column as usize / taps] |= mine[*row as usize];
+                        let channel = geometry.channel(*row as usize, column as usize);
+                        is_read[stage.from][channel] |= mine[*row as usize];
                     }
                     match plus {
                         None => {}
@@ -257,7 +258,8 @@ fn probe<const T: usize>(
     let (rows, cols) = (geometry.rows(), geometry.cols());
     let starts: Vec<u32> = (0..=rows).map(|r| (r * cols) as u32).collect();
     sums.clear(rows * cols, rows);
-    let reads = geometry.tap.repeat(rows);
+    let places = (0..rows).flat_map(|row| (0..cols).map(move |column| (row, column)));
+    let reads: Vec<u32> = places.map(|(row, column)| geometry.read(row, column)).collect();
     conv.weight_gradient::<T>((&starts, &reads), x, dy, sums);
     found.gradient.iter_mut().zip(sums.of_weights()).for_each(|(to, gradient)| *to += gradient);
     for (to, dy) in found.of_row.iter_mut().zip(dy.chunks_exact(conv.y.len())) {
@@ -265,11 +267,11 @@ fn probe<const T: usize>(
         dy.iter().for_each(|dy| add_product(&mut acc, dy, dy));
         *to += sum(&acc);
     }
-    // A channel's, for all of its taps.
+    // A channel's, for all of its taps; the mean of all groups.
     let taps = conv.kernel.0 * conv.kernel.1;
     let whole = conv.x.height * conv.x.width == taps;
     for (channel, x) in x.chunks_exact(conv.x.len()).enumerate() {
-        let mine = &mut found.of_column[channel * taps..][..taps];
+        let mine = &mut found.of_column[channel % geometry.channels() * taps..][..taps];
         let mut acc = zero();
         if whole {
             for (to, at) in mine.iter_mut().zip(conv.x.inside()) {
@@ -280,7 +282,8 @@ fn probe<const T: usize>(
             continue;
         }
         x.iter().for_each(|x| add_product(&mut acc, x, x));
-        let share = (conv.y.height * conv.y.width) as f32 / (conv.x.height * conv.x.width) as f32;
+        let share =
+            (conv.y.height * conv.y.width) as f32 / (conv.x.height * conv.x.width * geometry.groups) as f32;
         mine.iter_mut().for_each(|to| *to += sum(&acc) * share);
     }
 }

@@ -14,13 +14,17 @@ use std::collections::BTreeMap;
 const LABELS: [u8; 8] = [0, 1, 2, 0, 1, 2, 0, 1];
 
 fn conv(out_channels: usize, kernel: usize, stride: usize, padding: usize) -> Op {
+    grouped(out_channels, kernel, stride, padding, 1)
+}
+
+fn grouped(out_channels: usize, kernel: usize, stride: usize, padding: usize, groups: usize) -> Op {
     Op::Conv2d {
         out_channels,
         kernel: Pair::square(kernel),
         stride: Pair::square(stride),
         padding: Padding::all(padding),
         dilation: Pair::square(1),
-        groups: 1,
+        groups,
         bias: true,
     }
 }
@@ -66,6 +70,28 @@ fn graph() -> Graph {
     let nodes = ops.into_iter().enumerate();
     let nodes = nodes.map(|(i, (op, inputs))| Node { name: format!("n{i}"), op, inputs }).collect();
     Graph::new(vec![Input { name: "input".to_string(), shape: vec![2, 10, 10] }], nodes, vec![21]).unwrap()
+}
+
+/// Groups of several channels, and one for each channel: with a step of one and of two, with more rows than channels.
+fn graph_of_groups() -> Graph {
+    let ops: Vec<(Op, usize)> = vec![
+        (conv(6, 3, 1, 1), 0),
+        (Op::Relu, 1),
+        (grouped(6, 3, 1, 1, 6), 2),
+        (Op::Relu, 3),
+        (grouped(9, 3, 2, 1, 3), 4),
+        (Op::Relu, 5),
+        (grouped(18, 3, 1, 1, 9), 6),
+        (Op::Relu, 7),
+        (conv(4, 1, 1, 0), 8),
+        (Op::GlobalAvgPool, 9),
+        (Op::Flatten, 10),
+        (Op::Linear { out_features: 3, bias: true }, 11),
+    ];
+    let nodes = ops.into_iter().enumerate();
+    let nodes =
+        nodes.map(|(i, (op, input))| Node { name: format!("n{i}"), op, inputs: vec![input] }).collect();
+    Graph::new(vec![Input { name: "input".to_string(), shape: vec![2, 10, 10] }], nodes, vec![12]).unwrap()
 }
 
 fn model() -> Model {
@@ -132,8 +158,13 @@ fn room(net: &Net) -> Room {
 
 #[test]
 fn scores_are_those_of_the_reference() {
-    let model = model();
-    let net = Net::of_model(&model).unwrap();
+    for model in [model(), of_graph(graph_of_groups(), 1)] {
+        has_the_scores_of_the_reference(&model);
+    }
+}
+
+fn has_the_scores_of_the_reference(model: &Model) {
+    let net = Net::of_model(model).unwrap();
     let mut room = room(&net);
     forward::<8>(&net, &mut room);
     let doubles = |values: Vec<f32>| values.into_iter().map(f64::from).collect::<Vec<f64>>();
@@ -151,7 +182,13 @@ fn scores_are_those_of_the_reference() {
 
 #[test]
 fn gradients_are_the_slopes_of_the_loss() {
-    let mut net = Net::of_model(&model()).unwrap();
+    for model in [model(), of_graph(graph_of_groups(), 1)] {
+        has_the_slopes_of_the_loss(&model);
+    }
+}
+
+fn has_the_slopes_of_the_loss(model: &Model) {
+    let mut net = Net::of_model(model).unwrap();
     let mut room = room(&net);
     let gradients = backward::<8>(&net, &mut room, None);
     let again = backward::<8>(&net, &mut room, None);
@@ -187,7 +224,13 @@ fn gradients_are_the_slopes_of_the_loss() {
 
 #[test]
 fn a_probe_agrees_with_the_gradients_of_what_is_connected() {
-    let net = Net::of_model(&model()).unwrap();
+    for model in [model(), of_graph(graph_of_groups(), 1)] {
+        has_a_probe_that_agrees(&model);
+    }
+}
+
+fn has_a_probe_that_agrees(model: &Model) {
+    let net = Net::of_model(model).unwrap();
     let mut room = room(&net);
     let mut probes: Vec<Probe> = net.geometry.iter().map(Probe::new).collect();
     let gradients = backward::<8>(&net, &mut room, Some(&mut probes));
@@ -228,7 +271,7 @@ fn all_vectors_give_the_same_bits() {
         Op::Linear { out_features: 3, bias: true },
     ];
     let wide = Graph::chain(&[2, 26, 26], ops).unwrap();
-    for model in [model(), of_graph(wide, 1)] {
+    for model in [model(), of_graph(wide, 1), of_graph(graph_of_groups(), 1)] {
         let net = Net::of_model(&model).unwrap();
         let mut found =
             Vectors::all().map(|vectors| (vectors, vectors.run_tiled(Pass(&net, &mut room(&net)))));
@@ -245,7 +288,7 @@ fn rows_that_nothing_reads_are_found_through_adds() {
     let mut net = Net::of_model(&model_with(3)).unwrap();
     let read = |net: &Net| -> Vec<Vec<bool>> {
         let stages: &Stages = net.stages.as_ref().unwrap();
-        stages.rows_read(&net.layers)
+        stages.rows_read(&net.geometry, &net.layers)
     };
     assert!(read(&net).concat().iter().all(|read| *read));
     // The last layer reads no more of channel 2; both layers whose sum it is lose it, and what they read stays.

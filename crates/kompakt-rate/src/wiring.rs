@@ -201,7 +201,7 @@ fn strengths(net: &Net, l: usize) -> Vec<f32> {
 /// biases after them.
 fn settle_units(net: &mut Net) {
     if let Some(stages) = &net.stages {
-        let rows = stages.rows_read(&net.layers);
+        let rows = stages.rows_read(&net.geometry, &net.layers);
         net.layers.iter_mut().zip(rows).for_each(|(layer, is_read)| silence(layer, &is_read));
         return;
     }
