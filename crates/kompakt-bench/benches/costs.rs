@@ -61,6 +61,9 @@ fn one_vector(isa: Isa) {
         cost(layer.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut y))
     });
     let layer = SparseMatrix::random(1, [N_ROWS, N_COLS], DENSITY, 32);
+    let in_pages = SlicedMatrix::build_for(isa, &layer).filter(|m| m.n_pages() > 0);
+    let page =
+        in_pages.map(|m| cost(m.n_pages(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut y)));
     let (m, mut scratch) = (ColumnMatrix::build(&layer).unwrap(), ColumnScratch::default());
     let scattered =
         cost(layer.n_kept(), || m.apply(isa, black_box(&x), Epilogue::default(), &mut scratch, &mut y));
@@ -85,6 +88,7 @@ fn one_vector(isa: Isa) {
     let dense_values =
         cost(64 * N_COLS, || dense::dot_rows(isa, black_box(&values), black_box(&x), &mut y[..64]));
     println!("    sliced_codes: {:.0}.0,\n    sliced_values: {:.0}.0,", sliced[0], sliced[1]);
+    println!("    page: {},", page.map_or("f64::INFINITY".to_string(), |page| format!("{page:.0}.0")));
     println!("    column_weight: {scattered:.0}.0,\n    column_input: {looked:.0}.0,");
     println!("    dense_codes: {:?},", dense_codes.map(f64::round));
     println!("    dense_steps: {dense_steps:.0}.0,");

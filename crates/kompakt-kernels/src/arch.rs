@@ -25,7 +25,7 @@ use crate::{
     Codebook, Costs,
     conv::{fill, grid},
     isa::{Isa, Job, Level, Vector},
-    matrix::{columns, dense},
+    matrix::{columns, dense, sliced::LANES},
 };
 
 pub(crate) use portable::{Four, Portable};
@@ -121,6 +121,9 @@ pub(crate) trait Arch: Sized {
     /// Whether kernels are compiled for fewer shapes of tiles: where code is downloaded, or seldom run.
     const IS_COMPACT: bool = cfg!(target_arch = "wasm32");
 
+    /// Whether [`pick`](Self::pick) is there.
+    const PICKS: bool = false;
+
     /// Runs a job compiled with the features: a function with `#[target_feature]` that calls [`Job::run`].
     ///
     /// # Safety
@@ -186,6 +189,21 @@ pub(crate) trait Arch: Sized {
     #[inline(always)]
     unsafe fn look_up(codes: &[u8], book: &Codebook, to: &mut [f32]) {
         to.iter_mut().zip(codes).for_each(|(to, &code)| *to = book.value(code));
+    }
+
+    /// The sums of sixteen rows in pages (`matrix/paged.rs`), where elements are picked from registers.
+    ///
+    /// # Safety
+    /// The features; 31 elements of `x` from each start on, as many words and bytes as starts.
+    #[inline(always)]
+    unsafe fn pick(
+        _starts: &[u16],
+        _words: &[[u32; LANES]],
+        _bytes: &[[u8; LANES]],
+        _book: &Codebook,
+        _x: &[f32],
+    ) -> [f32; LANES] {
+        unreachable!("elements are not picked from registers")
     }
 
     /// Writes the indices of the nonzero elements to the front of `active`, which holds 16 more than `x`, and

@@ -10,7 +10,7 @@
 //! | linear layers, one vector (`sliced` to `dense`) | AMD Zen 4, weights in steps Intel Sapphire Rapids; `portable` is an estimate | estimates |
 //! | windows of positions, convolutions (`tap` to `depthwise`) | Intel Sapphire Rapids | derived: see there |
 
-use crate::{Isa, WindowForm, arch};
+use crate::{Isa, WindowForm, arch, matrix::paged::Pages};
 
 /// The levels of a codebook, as far as costs depend on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Costs {
     pub(crate) sliced_codes: f64,
     /// The same as values: a kept weight.
     pub(crate) sliced_values: f64,
+    /// Side by side, inputs picked from registers: a page of sixteen rows; infinity where there is no such permutation.
+    pub(crate) page: f64,
     /// By columns: a kept weight of a column that is read.
     pub(crate) column_weight: f64,
     /// Finding the nonzero inputs: an input.
@@ -105,6 +107,7 @@ pub(crate) struct Work {
 pub(crate) static SCALAR: Costs = Costs {
     sliced_codes: 1142.0,
     sliced_values: 516.0,
+    page: f64::INFINITY,
     column_weight: 449.0,
     column_input: 78.0,
     dense_codes: [248.0, 247.0, 246.0, 247.0, 248.0],
@@ -151,9 +154,13 @@ impl Costs {
         if n_levels.is_some_and(|n| n <= 32) { self.sliced_codes } else { self.sliced_values }
     }
 
-    /// Nanoseconds of a run over kept weights; `None` levels are values.
-    pub fn sliced(&self, n_kept: usize, n_levels: Option<usize>) -> f64 {
-        n_kept as f64 * self.kept_weight(n_levels) * 1e-3
+    /// Nanoseconds of a run over kept weights of that many rows and columns; `None` levels are values.
+    pub fn sliced(&self, [n_rows, n_cols]: [usize; 2], n_kept: usize, n_levels: Option<usize>) -> f64 {
+        let ps = match Pages::pay(self, [n_rows, n_cols], n_kept, n_levels) {
+            true => Pages::ps(self, [n_rows, n_cols], n_kept),
+            false => n_kept as f64 * self.kept_weight(n_levels),
+        };
+        ps * 1e-3
     }
 
     /// Nanoseconds of a run over all weights, with those levels, including a zero for pruned weights.
@@ -231,15 +238,22 @@ impl Costs {
     }
 
     /// The fraction of nonzero inputs below which columns are faster.
-    pub fn columns_below(&self, n_cols: usize, n_kept: usize, n_levels: Option<usize>) -> f32 {
+    pub fn columns_below(&self, shape: [usize; 2], n_kept: usize, n_levels: Option<usize>) -> f32 {
         // Inputs are scanned twice: to decide, and to find the columns.
-        let rows = self.kept_weight(n_levels) * n_kept as f64 - 2.0 * self.column_input * n_cols as f64;
+        let rows = 1e3 * self.sliced(shape, n_kept, n_levels) - 2.0 * self.column_input * shape[1] as f64;
         (rows / (self.column_weight * n_kept.max(1) as f64)).clamp(0.0, 1.0) as f32
     }
 
-    /// The minimum density at which all weights of a pruned layer may be multiplied.
-    pub fn dense_from(&self, levels: Levels) -> f64 {
+    /// Whether kept weights of that many rows and columns are held in pages: those of one vector are then picked from registers.
+    pub fn has_pages(&self, shape: [usize; 2], n_kept: usize, n_levels: Option<usize>) -> bool {
+        Pages::pay(self, shape, n_kept, n_levels)
+    }
+
+    /// The minimum density at which all weights of a pruned layer of that many rows and columns may be multiplied.
+    pub fn dense_from(&self, shape: [usize; 2], levels: Levels) -> f64 {
         let dense = self.dense_codes(1, Levels { n: (levels.n + 1).min(256), ..levels });
-        dense / (Self::WORTH_BYTES * self.sliced(1, Some(levels.n)))
+        let worth = 1e3 * dense / Self::WORTH_BYTES;
+        let in_pages = if Pages::hold(levels.n) { Pages::density(self, shape[0], worth) } else { 0.0 };
+        in_pages.max(worth / self.kept_weight(Some(levels.n)))
     }
 }

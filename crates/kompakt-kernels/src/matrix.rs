@@ -4,6 +4,7 @@ pub mod columns;
 pub mod dense;
 pub(crate) mod lanes;
 pub(crate) mod layout;
+pub(crate) mod paged;
 pub mod panels;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod panels_in_runs;

@@ -60,9 +60,15 @@ fn one_vector() {
             Epilogue { scale: Some(&scale), bias: Some(&bias), relu, ceiling: relu.then_some(CEILING) };
         let sliced = SlicedMatrix::build(&m).unwrap();
         let columns = ColumnMatrix::build(&m).unwrap();
+        let for_each: Vec<SlicedMatrix> =
+            Isa::available().map(|isa| SlicedMatrix::build_for(isa, &m).unwrap()).collect();
         for isa in Isa::available() {
             let (mut y, mut z) = (vec![f32::NAN; n_rows], vec![f32::NAN; n_rows]);
             sliced.apply(isa, &x, epilogue, &mut y);
+            for built in &for_each {
+                built.apply(isa, &x, epilogue, &mut z);
+                assert_eq!(y, z, "built for another instruction set, the same bits on {isa}");
+            }
             columns.apply(isa, &x, epilogue, &mut ColumnScratch::default(), &mut z);
             assert_eq!(y, z, "columns and rows have the same bits on {isa}");
             for (r, row) in m.rows.iter().enumerate() {

@@ -29,6 +29,9 @@ use kompakt_entropy::direct::TileRef;
 use kompakt_kernels::{Codebook, Isa, Levels, Part};
 use stream::StreamTiles;
 
+/// The density from which the number of kept weights must be exact, given rows and columns and the levels.
+pub(crate) type ExactFrom<'a> = dyn Fn([usize; 2], Levels) -> f64 + 'a;
+
 /// A weight, `[rows, cols]`: rows are output units, columns all else.
 #[derive(Debug)]
 pub(crate) struct StoredWeights<'m> {
@@ -97,11 +100,11 @@ impl<'m> StoredWeights<'m> {
     }
 
     /// Whether the number of kept weights must be exact; see [`open`](Self::open).
-    pub(crate) fn needs_count(&self, exact_from: &dyn Fn(Levels) -> f64) -> bool {
-        let all = (self.n_rows * self.n_cols) as f64;
+    pub(crate) fn needs_count(&self, exact_from: &ExactFrom<'_>) -> bool {
+        let (shape, all) = ([self.n_rows, self.n_cols], (self.n_rows * self.n_cols) as f64);
         matches!(self.source, Source::Stream(_))
             && !self.is_full
-            && self.levels().is_some_and(|levels| self.most_kept as f64 >= exact_from(levels) * all)
+            && self.levels().is_some_and(|levels| self.most_kept as f64 >= exact_from(shape, levels) * all)
     }
 
     /// How many kept weights there were before they were counted, about and at most.

@@ -25,6 +25,7 @@ impl Arch for Portable {
     const COSTS: Costs = Costs {
         sliced_codes: 520.0,
         sliced_values: 400.0,
+        page: f64::INFINITY,
         column_weight: 449.0,
         column_input: 78.0,
         dense_codes: [248.0, 247.0, 246.0, 247.0, 248.0],

@@ -4,6 +4,7 @@
 mod integers;
 mod lookup;
 mod lookup_avx2;
+mod pick;
 mod spread;
 mod vectors;
 
@@ -25,6 +26,7 @@ impl Arch for Avx2 {
     const COSTS: Costs = Costs {
         sliced_codes: 277.0,
         sliced_values: 221.0,
+        page: f64::INFINITY,
         column_weight: 446.0,
         column_input: 39.0,
         dense_codes: [233.0, 232.0, 232.0, 232.0, 232.0],
@@ -104,9 +106,11 @@ impl Arch for Avx2 {
 impl Arch for Avx512 {
     type Narrow = vectors::Avx512x8;
     type Wide = vectors::Avx512x16;
+    const PICKS: bool = true;
     const COSTS: Costs = Costs {
         sliced_codes: 195.0,
         sliced_values: 188.0,
+        page: 2400.0,
         column_weight: 443.0,
         column_input: 49.0,
         dense_codes: [42.0, 43.0, 70.0, 121.0, 205.0],
@@ -180,6 +184,18 @@ impl Arch for Avx512 {
     unsafe fn nonzero(x: &[f32], active: &mut [u32]) -> usize {
         // SAFETY: passed on.
         unsafe { nonzero(x, active) }
+    }
+
+    #[inline(always)]
+    unsafe fn pick(
+        starts: &[u16],
+        words: &[[u32; LANES]],
+        bytes: &[[u8; LANES]],
+        book: &Codebook,
+        x: &[f32],
+    ) -> [f32; LANES] {
+        // SAFETY: passed on.
+        unsafe { pick::pick(starts, words, bytes, book, x) }
     }
 }
 

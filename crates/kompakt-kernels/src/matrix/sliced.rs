@@ -14,7 +14,8 @@
 //!
 //! The sixteen `x` of a step are loaded one by one and combined with inserts: on the machines measured that
 //! is nearly twice as fast as the gather instruction. A codebook of up to 32 entries stays in two registers,
-//! and a step takes 16 codes of one byte; a larger one is stored as values.
+//! and a step takes 16 codes of one byte; a larger one is stored as values. With AVX-512 a matrix with a small codebook is
+//! held in [pages](super::paged) where that is faster: sixteen `x` are then picked from registers.
 //!
 //! Source: Kreutzer 2014, "A unified sparse matrix data format", SELL-C-sigma.
 
@@ -26,8 +27,12 @@
 use crate::{
     Codebook, Epilogue, Isa, RowSource, RowWeights,
     arch::Arch,
+    costs::Costs,
     isa::{Job, Vector, run, run_integers},
-    matrix::rows::{PARTS, whole},
+    matrix::{
+        paged::Pages,
+        rows::{PARTS, whole},
+    },
 };
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
@@ -52,7 +57,7 @@ pub struct SlicedMatrix {
     /// Sixteen rows each, in the order of the bands.
     slices: Vec<Slice>,
     /// `[steps, LANES]`; each below `n_cols`, which is above 0 if there are any: kernels load `x` there
-    /// unchecked. Only `build` writes here, and checks it.
+    /// unchecked. Only `build` writes here, and checks it. Empty in pages.
     idx: Vec<u16>,
     weights: SlicedWeights,
     /// Whether values stand for four bytes each.
@@ -77,6 +82,8 @@ enum SlicedWeights {
     Codes(Vec<u8>, Codebook),
     /// `[steps, LANES]`; fillers are 0.
     Values(Vec<f32>),
+    /// With their columns.
+    Pages(Pages),
 }
 
 impl SlicedMatrix {
@@ -106,7 +113,9 @@ impl SlicedMatrix {
                 idx[at] = col as u16;
                 match (&mut weights, entries) {
                     (SlicedWeights::Codes(all, _), RowWeights::Codes(codes)) => all[at] = codes[i] & 31,
-                    (SlicedWeights::Codes(..), RowWeights::Values(_)) => panic!("row {row} has no codes"),
+                    (SlicedWeights::Codes(..) | SlicedWeights::Pages(_), _) => {
+                        panic!("row {row} has no codes")
+                    }
                     (SlicedWeights::Values(all), entries) => all[at] = entries.value(source.codebook(), i),
                 }
             }
@@ -124,8 +133,66 @@ impl SlicedMatrix {
         })
     }
 
-    /// The bytes that [`build`](Self::build) would take for rows of that many kept weights each, fillers aside.
-    pub fn estimate_bytes(n_rows: usize, n_kept: usize, n_levels: Option<usize>) -> usize {
+    /// As [`build`](Self::build), in [pages](super::paged) where they are faster on an instruction set.
+    pub fn build_for(isa: Isa, source: &dyn RowSource) -> Option<Self> {
+        let (n_rows, n_cols) = (source.n_rows(), source.n_cols());
+        let n_levels = source.is_coded().then(|| source.codebook().n_levels());
+        if n_cols > MAX_COLS || n_levels.is_none_or(|n| !Pages::hold(n)) {
+            return Self::build(source);
+        }
+        let mut counts = vec![0usize; n_rows];
+        source.visit(&mut |row, cols, _| counts[row] = cols.len());
+        let n_kept: usize = counts.iter().sum();
+        let costs = Costs::of(isa);
+        if Pages::pay(costs, [n_rows, n_cols], n_kept, n_levels) {
+            let built = Self::in_pages(source, &counts);
+            // There may be more than expected, where the rows of a slice differ much.
+            if built.n_pages() as f64 * costs.page < n_kept as f64 * costs.sliced_codes {
+                return Some(built);
+            }
+        }
+        Self::build(source)
+    }
+
+    /// In pages; `counts` are the kept weights of each row.
+    pub(crate) fn in_pages(source: &dyn RowSource, counts: &[usize]) -> Self {
+        let (n_rows, n_cols, n_kept) = (source.n_rows(), source.n_cols(), counts.iter().sum());
+        let (slices, ..) = arrange(counts);
+        let mut pages = Pages::new(source.codebook().clone());
+        // The columns and codes of the rows of a band, and where each row's begin.
+        let (mut cols, mut codes, mut starts) = (Vec::<u16>::new(), Vec::<u8>::new(), Vec::<usize>::new());
+        source.visit(&mut |row, row_cols, entries| {
+            assert!(row_cols.len() == counts[row] && entries.len() == row_cols.len(), "row {row} changed");
+            let last = row_cols.last().map_or(0, |&col| col as usize);
+            assert!(last < n_cols && row_cols.is_sorted(), "row {row} has column {last} of {n_cols}");
+            let RowWeights::Codes(row_codes) = entries else { panic!("row {row} has no codes") };
+            starts.push(cols.len());
+            cols.extend(row_cols.iter().map(|&col| col as u16));
+            codes.extend(row_codes);
+            if (row + 1).is_multiple_of(BAND_ROWS) || row + 1 == n_rows {
+                starts.push(cols.len());
+                let first = row / BAND_ROWS * (BAND_ROWS / LANES);
+                for slice in &slices[first..(first + BAND_ROWS / LANES).min(slices.len())] {
+                    let rows = slice.rows[..slice.n_lanes].iter().map(|&row| {
+                        let span = starts[usize::from(row)]..starts[usize::from(row) + 1];
+                        (&cols[span.clone()], &codes[span])
+                    });
+                    pages.push(n_cols, &rows.collect::<Vec<_>>());
+                }
+                (cols.clear(), codes.clear(), starts.clear());
+            }
+        });
+        pages.shrink();
+        let weights = SlicedWeights::Pages(pages);
+        Self { n_rows, n_cols, n_kept, slices, idx: Vec::new(), weights, holds_bytes: false }
+    }
+
+    /// The bytes that [`build_for`](Self::build_for) would take for rows of about the same number of kept weights, fillers aside.
+    pub fn estimate_bytes(isa: Isa, shape: [usize; 2], n_kept: usize, n_levels: Option<usize>) -> usize {
+        if Pages::pay(Costs::of(isa), shape, n_kept, n_levels) {
+            return Pages::estimate_bytes(shape, n_kept) + shape[0].div_ceil(LANES) * size_of::<Slice>();
+        }
+        let n_rows = shape[0];
         let weight = if n_levels.is_some_and(|n| n <= MAX_LEVELS) { 1 } else { 4 };
         n_kept * (2 + weight) + n_rows.div_ceil(LANES) * size_of::<Slice>()
     }
@@ -135,6 +202,7 @@ impl SlicedMatrix {
         let weights = match &self.weights {
             SlicedWeights::Codes(codes, _) => codes.len() + 1024,
             SlicedWeights::Values(values) => values.len() * 4,
+            SlicedWeights::Pages(pages) => pages.n_bytes(),
         };
         self.idx.len() * 2 + weights + self.slices.len() * size_of::<Slice>()
     }
@@ -142,6 +210,11 @@ impl SlicedMatrix {
     /// Kept weights.
     pub fn n_kept(&self) -> usize {
         self.n_kept
+    }
+
+    /// Pages of sixteen rows, if it is held in such.
+    pub fn n_pages(&self) -> usize {
+        if let SlicedWeights::Pages(pages) = &self.weights { pages.len() } else { 0 }
     }
 
     /// The number of bands, the unit of work distribution.
@@ -172,16 +245,20 @@ impl SlicedMatrix {
         epilogue.check(self.n_rows);
         let per_band = BAND_ROWS / LANES;
         let last = ((band + 1) * per_band).min(self.slices.len());
-        for slice in &self.slices[band * per_band..last] {
+        for (number, slice) in self.slices.iter().enumerate().take(last).skip(band * per_band) {
+            // Of columns and weights; pages have their own.
             let at = slice.steps.start * LANES..slice.steps.end * LANES;
-            let weights = match &self.weights {
-                SlicedWeights::Codes(codes, book) => {
-                    Lanes::Codes { codes: &codes[at.clone()], full: slice.full, book }
-                }
-                SlicedWeights::Values(values) => Lanes::Values(&values[at.clone()]),
+            let sums = |weights| {
+                let job = Sums { idx: &self.idx[at.clone()], weights, x };
+                if self.holds_bytes { run_integers(isa, job).map(of_integer) } else { run(isa, job) }
             };
-            let job = Sums { idx: &self.idx[at], weights, x };
-            let sums = if self.holds_bytes { run_integers(isa, job).map(of_integer) } else { run(isa, job) };
+            let sums = match &self.weights {
+                SlicedWeights::Codes(codes, book) => {
+                    sums(Lanes::Codes { codes: &codes[at.clone()], full: slice.full, book })
+                }
+                SlicedWeights::Values(values) => sums(Lanes::Values(&values[at.clone()])),
+                SlicedWeights::Pages(pages) => pages.sums(isa, number, x),
+            };
             for (&row, sum) in slice.rows[..slice.n_lanes].iter().zip(sums) {
                 y[usize::from(row)] = epilogue.row(rows.start + usize::from(row)).apply(sum);
             }

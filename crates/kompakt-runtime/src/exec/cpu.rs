@@ -92,7 +92,7 @@ impl<'m> Cpu<'m> {
         let keep_counted = options.ram_budget.is_none() && !options.from_file;
         let mut weights = Vec::new();
         for spec in &schedule.layers {
-            let exact_from = |levels| forms::exact_from(spec, options.isa, max_batch, levels);
+            let exact_from = |shape, levels| forms::exact_from(spec, options.isa, max_batch, shape, levels);
             weights.push(source.open(spec.weight, &exact_from, keep_counted)?);
         }
         let fastest = |(spec, weights)| forms::fastest(spec, weights, options.isa, max_batch);

@@ -38,12 +38,13 @@ impl Form {
         rows: &CompressedRows,
         target: &Target,
     ) -> Self {
-        let sliced = || SlicedMatrix::build(rows);
+        let sliced = || SlicedMatrix::build_for(target.isa, rows);
         let form = match target.form {
             FormKind::Sliced => sliced().map(Self::Sliced),
             FormKind::SlicedAndColumns => {
                 let costs = Costs::of(target.isa);
-                let below = costs.columns_below(weights.n_cols, weights.n_kept, weights.n_levels());
+                let below =
+                    costs.columns_below([weights.n_rows, weights.n_cols], weights.n_kept, weights.n_levels());
                 sliced().zip(ColumnMatrix::build(rows)).map(|(s, c)| Self::SlicedAndColumns(s, c, below))
             }
             FormKind::DenseCodes => Some(Self::DenseCodes(DenseCodes::build(rows, weights))),

@@ -29,11 +29,11 @@ mod tests {
             let costs = Costs::of(isa);
             let n_levels = [8, 16, 31, 32, 63, 64, 200].into_iter();
             for (n_levels, in_steps) in n_levels.flat_map(|n| [(n, Part::None), (n, Part::All)]) {
-                let from = costs.dense_from(Levels { n: n_levels, in_steps });
+                let from = costs.dense_from([1 << 10, 1 << 10], Levels { n: n_levels, in_steps });
                 let n = 1 << 20;
                 let choose = |density: f64| {
                     let n_kept = (n as f64 * density) as usize;
-                    let sliced = costs.sliced(n_kept, Some(n_levels));
+                    let sliced = costs.sliced([1 << 10, 1 << 10], n_kept, Some(n_levels));
                     let forms = [
                         Candidate { form: FormKind::Sliced, bytes: 3 * n_kept, ns: sliced },
                         Candidate {
@@ -55,7 +55,7 @@ mod tests {
     #[test]
     fn columns_pay_where_few_inputs_are_left() {
         for isa in Isa::available() {
-            let below = Costs::of(isa).columns_below(784, 18_816, Some(64));
+            let below = Costs::of(isa).columns_below([300, 784], 18_816, Some(64));
             assert!((0.1..=1.0).contains(&below), "{isa}: {below}");
         }
     }

@@ -3,7 +3,7 @@
 //! | form | where the weights are | when |
 //! |---|---|---|
 //! | `sliced` | memory | one image at a time |
-//! | `sliced+columns` | memory, twice | the same, small, and zeros are likely in the input: then they are skipped |
+//! | `sliced+columns` | memory, twice | the same, small, not [in pages](Costs::has_pages), and zeros are likely in the input: then they are skipped |
 //! | `dense codes`, `dense values` | memory | nothing (or little) is pruned, one image at a time; where levels are [in whole steps](kompakt_kernels::Codebook::in_steps), from a density of about a quarter on |
 //! | `taps` | memory | convolutions; batches |
 //! | `lanes` | memory | most weights are kept, and vectors lie one after another: recurrent layers, features last |
@@ -251,14 +251,17 @@ fn fastest_once(spec: &LayerSpec, weights: &StoredWeights<'_>, isa: Isa, max_bat
     let (costs, n_levels, total) = (Costs::of(isa), weights.n_levels(), n_rows * n_cols);
     let mut candidates = Vec::new();
     if n_cols <= kompakt_kernels::sliced::MAX_COLS {
-        let sliced = SlicedMatrix::estimate_bytes(n_rows, n_kept, n_levels);
+        let sliced = SlicedMatrix::estimate_bytes(isa, [n_rows, n_cols], n_kept, n_levels);
         let columns = ColumnMatrix::estimate_bytes(n_cols, n_kept);
-        let has_columns = spec.input_has_zeros && columns <= MAX_COLUMNS_BYTES && n_rows <= columns::MAX_ROWS;
+        let has_columns = spec.input_has_zeros
+            && !costs.has_pages([n_rows, n_cols], n_kept, n_levels)
+            && columns <= MAX_COLUMNS_BYTES
+            && n_rows <= columns::MAX_ROWS;
         let (form, bytes) = match has_columns {
             true => (FormKind::SlicedAndColumns, sliced + columns),
             false => (FormKind::Sliced, sliced),
         };
-        candidates.push(Candidate { form, bytes, ns: costs.sliced(n_kept, n_levels) });
+        candidates.push(Candidate { form, bytes, ns: costs.sliced([n_rows, n_cols], n_kept, n_levels) });
     }
     // Pruned weights need one more code.
     let one_more = usize::from(!weights.is_full());
@@ -400,11 +403,17 @@ pub(crate) fn more_at_once(spec: &LayerSpec) -> usize {
 }
 
 /// The density from which a layer's form depends on the number of kept weights.
-pub(crate) fn exact_from(spec: &LayerSpec, isa: Isa, max_batch: usize, levels: Levels) -> f64 {
+pub(crate) fn exact_from(
+    spec: &LayerSpec,
+    isa: Isa,
+    max_batch: usize,
+    shape: [usize; 2],
+    levels: Levels,
+) -> f64 {
     let (costs, max_batch) = (Costs::of(isa), spec.max_vectors(max_batch));
     // The costs of taps with nothing kept, of taps with everything kept, and of panels.
     let [none, all, panels] = match spec.conv {
-        None if max_batch == 1 => return costs.dense_from(levels),
+        None if max_batch == 1 => return costs.dense_from(shape, levels),
         None if spec.by_vector => {
             let taps =
                 |n_kept| costs.batch(WindowForm::Taps, n_kept, 1 << 20, Some(levels), n_columns(max_batch));

@@ -148,11 +148,11 @@ fn candidates(spec: &LayerSpec, rows: &Int8Rows, isa: Isa, n: usize) -> Vec<Cand
             conv: None,
         }];
         if n_cols <= kompakt_kernels::sliced::MAX_COLS {
-            let bytes = SlicedMatrix::estimate_bytes(n_rows, n_kept, None);
+            let bytes = SlicedMatrix::estimate_bytes(isa, [n_rows, n_cols], n_kept, None);
             all.push(Candidate {
                 form: FormKind::Int8Sliced,
                 bytes,
-                ns: costs.sliced(n_kept, None),
+                ns: costs.sliced([n_rows, n_cols], n_kept, None),
                 conv: None,
             });
         }

@@ -3,7 +3,7 @@
 //! Memory is owned by the plans: when the last plan with a form is dropped, so is the form. Only descriptions of weights, and scales
 //! and biases of layers, stay.
 
-use super::{CompressedRows, Parameters, StoredWeights, Table};
+use super::{CompressedRows, ExactFrom, Parameters, StoredWeights, Table};
 use crate::{
     error::RuntimeError,
     exec::{ChannelNumbers, Threads},
@@ -20,7 +20,7 @@ use alloc::{
     sync::{Arc, Weak},
     vec::Vec,
 };
-use kompakt_kernels::{Isa, Levels, TapLayout};
+use kompakt_kernels::{Isa, TapLayout};
 
 /// A form of a weight: its kind, the layout of its columns if it has one, and the form, as long as a plan has it.
 type KeptForm = (FormKind, Option<TapLayout>, Weak<Form>);
@@ -89,7 +89,7 @@ impl<'k, 'm> Source<'k, 'm> {
     pub(crate) fn open(
         &mut self,
         weight: ParameterId,
-        exact_from: &dyn Fn(Levels) -> f64,
+        exact_from: &ExactFrom<'_>,
         keep_counted: bool,
     ) -> Result<StoredWeights<'m>, RuntimeError> {
         if let Some((located, counted)) = self.kept.weights.get(&weight) {
@@ -156,7 +156,7 @@ impl<'k, 'm> Source<'k, 'm> {
         if let Some(table) = self.kept.tables.get(&weight).and_then(Weak::upgrade) {
             return Ok(table);
         }
-        let weights = self.parameters()?.open(weight, &|_| f64::INFINITY, false)?;
+        let weights = self.parameters()?.open(weight, &|_, _| f64::INFINITY, false)?;
         let table = Arc::new(Table::new(weights)?);
         if self.kept.is_on {
             self.kept.tables.insert(weight, Arc::downgrade(&table));

@@ -1,23 +1,23 @@
 //! Locates the weights of a layer in the file, and collects the properties that planning needs.
 
-use super::{CompressedRows, RowView, SharedTables, Source, StoredWeights, stream::StreamTiles};
+use super::{CompressedRows, ExactFrom, RowView, SharedTables, Source, StoredWeights, stream::StreamTiles};
 use crate::{error::RuntimeError, program::ParameterId};
 use alloc::{sync::Arc, vec::Vec};
 use kompakt_entropy::{direct::TileRef, stream::Tables};
 use kompakt_format::{Container, Numbers, Pool, SectionKind, Tile, rows_and_cols};
-use kompakt_kernels::{Codebook, Isa, Levels};
+use kompakt_kernels::{Codebook, Isa};
 
 impl<'m> StoredWeights<'m> {
     /// Locates parameter `index` in the file. Tiles stay in the file; anything else is decoded.
     ///
-    /// `exact_from`: the density from which the number of kept weights must be exact, given the number of
+    /// `exact_from`: the density from which the number of kept weights must be exact, given rows, columns and
     /// levels; where that requires decoding, the rows are kept if `keep_counted`.
     ///
     /// Errors: its sections are broken.
     pub(super) fn open(
         container: &Container<'m>,
         index: ParameterId,
-        exact_from: &dyn Fn(Levels) -> f64,
+        exact_from: &ExactFrom<'_>,
         keep_counted: bool,
         pool: &mut Pool,
         tables: &mut SharedTables,

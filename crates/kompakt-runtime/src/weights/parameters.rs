@@ -1,6 +1,6 @@
 //! The parameters of a file, for executors: one layer at a time, decoded or as stored.
 
-use super::{CompressedRows, SharedTables, StoredWeights};
+use super::{CompressedRows, ExactFrom, SharedTables, StoredWeights};
 use crate::{
     error::RuntimeError,
     model::Model,
@@ -8,7 +8,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use kompakt_format::{Container, Pool};
-use kompakt_kernels::{Isa, Levels};
+use kompakt_kernels::Isa;
 
 /// Reads the parameters of a model by their numbers in its [program](crate::program).
 ///
@@ -42,7 +42,7 @@ impl<'m> Parameters<'m> {
     ///
     /// Errors: sections that are broken.
     pub fn rows(&mut self, weight: ParameterId) -> Result<CompressedRows, RuntimeError> {
-        self.open(weight, &|_| f64::INFINITY, false)?.take_rows()
+        self.open(weight, &|_, _| f64::INFINITY, false)?.take_rows()
     }
 
     /// The codebook of a parameter whose codes are stored in tiles; `None` where it has no tiles.
@@ -101,7 +101,7 @@ impl<'m> Parameters<'m> {
     pub(crate) fn open(
         &mut self,
         weight: ParameterId,
-        exact_from: &dyn Fn(Levels) -> f64,
+        exact_from: &ExactFrom<'_>,
         keep_counted: bool,
     ) -> Result<StoredWeights<'m>, RuntimeError> {
         StoredWeights::open(

@@ -1,0 +1,318 @@
+//! Sixteen rows of a sparse matrix against one vector, whose elements are picked from registers.
+//!
+//! ```text
+//! columns        0 ··· 17 | 18 ··· 43 | 60 ··· 90 | ···       pages: at most 31 columns, in which no row keeps more than four weights
+//! a row's word   place, place, place, place, code, code       places in the page and levels, five bits each; the last
+//!     and byte   code, code                                   two codes are in the byte, and in bits 30 and 31 of the word
+//! ```
+//!
+//! A page of `x` fits two registers, and a permutation picks sixteen elements of it, one for each row, where loading them one by one takes
+//! sixteen loads. Place 31 is a zero, which fills what is left of the four. Weight `i` of a row is in slot `i % 4`, the part of the sum that
+//! it belongs to, so that sums have the same bits as in the other forms.
+//!
+//! Instruction sets without such permutations have the definition alone, and [`Pages::pay`] says so.
+
+#![expect(
+    unsafe_code,
+    reason = "loads of pages without bounds checks: they were checked when the form was built"
+)]
+
+use crate::{
+    Codebook, Costs, Isa,
+    arch::Arch,
+    isa::{Job, Vector, run},
+    matrix::{
+        rows::{PARTS, add_product, whole},
+        sliced::LANES,
+    },
+};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// The most columns of a page.
+const COLUMNS: usize = 31;
+/// The place of the zero.
+const ZERO: u32 = 31;
+/// The largest codebook.
+const MAX_LEVELS: usize = 32;
+/// A word and a byte of a row that keeps nothing.
+const EMPTY: (u32, u8) = (ZERO | ZERO << 5 | ZERO << 10 | ZERO << 15, 0);
+/// Kept weights of a row and page, about, where the width of pages follows from the fullest of sixteen rows.
+const MEAN_KEPT: f64 = 1.86;
+
+/// The pages of slices of sixteen rows each.
+#[derive(Debug, Clone)]
+pub(crate) struct Pages {
+    /// Those of each slice.
+    spans: Vec<Range<u32>>,
+    /// The first column of each page, at least [`COLUMNS`] before the end: kernels load `x` from there on unchecked. Only
+    /// `push` writes here.
+    starts: Vec<u16>,
+    /// `[pages, LANES]`.
+    words: Vec<[u32; LANES]>,
+    /// `[pages, LANES]`.
+    bytes: Vec<[u8; LANES]>,
+    book: Codebook,
+}
+
+/// How many pages a matrix has, about.
+fn estimate([n_rows, n_cols]: [usize; 2], n_kept: usize) -> f64 {
+    let density = n_kept as f64 / (n_rows * n_cols).max(1) as f64;
+    let width = (MEAN_KEPT / density.max(1e-9)).clamp(PARTS as f64, COLUMNS as f64);
+    n_rows.div_ceil(LANES) as f64 * n_cols as f64 / width
+}
+
+impl Pages {
+    /// Whether codes of that many levels fit.
+    pub(crate) fn hold(n_levels: usize) -> bool {
+        n_levels <= MAX_LEVELS
+    }
+
+    /// Whether a matrix with that many levels, `None` for values, is faster in pages than by single loads.
+    pub(crate) fn pay(costs: &Costs, shape: [usize; 2], n_kept: usize, n_levels: Option<usize>) -> bool {
+        n_levels.is_some_and(Self::hold)
+            && shape[1] >= COLUMNS
+            && Self::ps(costs, shape, n_kept) < n_kept as f64 * costs.sliced_codes
+    }
+
+    /// Picoseconds of a run.
+    pub(crate) fn ps(costs: &Costs, shape: [usize; 2], n_kept: usize) -> f64 {
+        estimate(shape, n_kept) * costs.page
+    }
+
+    /// The density at which a weight of so many rows, kept or not, takes that many picoseconds: infinity if it never does.
+    pub(crate) fn density(costs: &Costs, n_rows: usize, ps: f64) -> f64 {
+        let width = costs.page * n_rows.div_ceil(LANES) as f64 / (n_rows.max(1) as f64 * ps);
+        if width < PARTS as f64 { f64::INFINITY } else { MEAN_KEPT / width }
+    }
+
+    /// The bytes that a matrix takes, about.
+    pub(crate) fn estimate_bytes(shape: [usize; 2], n_kept: usize) -> usize {
+        estimate(shape, n_kept) as usize * Self::BYTES
+            + shape[0].div_ceil(LANES) * size_of::<Range<u32>>()
+            + 1024
+    }
+
+    /// Of a page.
+    const BYTES: usize = LANES * 5 + 2;
+
+    /// No slices yet.
+    pub(crate) fn new(book: Codebook) -> Self {
+        Self { spans: Vec::new(), starts: Vec::new(), words: Vec::new(), bytes: Vec::new(), book }
+    }
+
+    /// The number of pages.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The bytes it holds.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.starts.len() * Self::BYTES + self.spans.len() * size_of::<Range<u32>>() + 1024
+    }
+
+    /// Adds a slice: the columns of up to sixteen rows, ascending and below `n_cols`, and the codes of their weights, below 32.
+    pub(crate) fn push(&mut self, n_cols: usize, rows: &[(&[u16], &[u8])]) {
+        assert!(rows.len() <= LANES && n_cols >= COLUMNS, "{} rows, {n_cols} columns", rows.len());
+        assert!(rows.iter().all(|(cols, codes)| cols.len() == codes.len()), "as many codes as columns");
+        let first = self.starts.len() as u32;
+        let mut next = [0; LANES];
+        loop {
+            let least = rows.iter().zip(next).filter_map(|((cols, _), at)| cols.get(at)).min();
+            let Some(&least) = least else { break };
+            let start = usize::from(least).min(n_cols - COLUMNS);
+            // Where some row would keep a fifth.
+            let fifths = rows.iter().zip(next).filter_map(|((cols, _), at)| cols.get(at + PARTS));
+            let end = fifths.map(|&col| usize::from(col)).min().unwrap_or(n_cols).min(start + COLUMNS);
+            let (mut words, mut bytes) = ([EMPTY.0; LANES], [EMPTY.1; LANES]);
+            for (lane, (cols, codes)) in rows.iter().enumerate() {
+                let at = &mut next[lane];
+                while let Some(&col) = cols.get(*at).filter(|col| usize::from(**col) < end) {
+                    let place = (usize::from(col) - start) as u32;
+                    put(&mut words[lane], &mut bytes[lane], *at % PARTS, place, codes[*at]);
+                    *at += 1;
+                }
+            }
+            self.starts.push(start as u16);
+            self.words.push(words);
+            self.bytes.push(bytes);
+        }
+        self.spans.push(first..self.starts.len() as u32);
+    }
+
+    /// Gives back what was set aside for more.
+    pub(crate) fn shrink(&mut self) {
+        self.starts.shrink_to_fit();
+        self.words.shrink_to_fit();
+        self.bytes.shrink_to_fit();
+    }
+
+    /// The sums of the rows of a slice; `x` has all of the columns that slices were added with.
+    pub(crate) fn sums(&self, isa: Isa, slice: usize, x: &[f32]) -> [f32; LANES] {
+        let span = &self.spans[slice];
+        let span = span.start as usize..span.end as usize;
+        let (words, bytes) = (&self.words[span.clone()], &self.bytes[span.clone()]);
+        run(isa, Sums { starts: &self.starts[span], words, bytes, book: &self.book, x })
+    }
+}
+
+/// Puts a weight in a slot that is empty.
+fn put(word: &mut u32, byte: &mut u8, slot: usize, place: u32, code: u8) {
+    let shift = 5 * slot;
+    *word = *word & !(ZERO << shift) | place << shift;
+    let code = code & 31;
+    match slot {
+        0 => *word |= u32::from(code) << 20,
+        1 => *word |= u32::from(code) << 25,
+        2 => *byte |= code,
+        _ => {
+            *byte |= code << 5;
+            *word |= u32::from(code >> 3) << 30;
+        }
+    }
+}
+
+/// The place and the code of a slot.
+fn entry(word: u32, byte: u8, slot: usize) -> (usize, u8) {
+    let code = match slot {
+        0 => (word >> 20) as u8 & 31,
+        1 => (word >> 25) as u8 & 31,
+        2 => byte & 31,
+        _ => byte >> 5 | (word >> 27) as u8 & 0x18,
+    };
+    ((word >> (5 * slot) & 31) as usize, code)
+}
+
+/// Sixteen sums.
+struct Sums<'a> {
+    starts: &'a [u16],
+    words: &'a [[u32; LANES]],
+    bytes: &'a [[u8; LANES]],
+    book: &'a Codebook,
+    x: &'a [f32],
+}
+
+impl Job for Sums<'_> {
+    type Output = [f32; LANES];
+
+    fn define(self) -> [f32; LANES] {
+        self.one_by_one(false)
+    }
+
+    #[inline(always)]
+    unsafe fn run<A: Arch>(self) -> [f32; LANES] {
+        if !A::PICKS {
+            return self.one_by_one(A::Wide::FUSED);
+        }
+        let Self { starts, words, bytes, book, x } = self;
+        debug_assert!(starts.iter().all(|&start| usize::from(start) + COLUMNS <= x.len()));
+        assert!(words.len() == starts.len() && bytes.len() == starts.len());
+        // SAFETY: the features are there; pages are within `x`, with a word and a byte for each row.
+        unsafe { A::pick(starts, words, bytes, book, x) }
+    }
+}
+
+impl Sums<'_> {
+    /// Lane by lane, page by page.
+    fn one_by_one(self, fused: bool) -> [f32; LANES] {
+        let mut parts = [[0.0; PARTS]; LANES];
+        for ((&start, words), bytes) in self.starts.iter().zip(self.words).zip(self.bytes) {
+            let page = &self.x[usize::from(start)..][..COLUMNS];
+            for ((parts, &word), &byte) in parts.iter_mut().zip(words).zip(bytes) {
+                for (slot, part) in parts.iter_mut().enumerate() {
+                    let (place, code) = entry(word, byte, slot);
+                    if let Some(&x) = page.get(place) {
+                        *part = add_product(fused, x, self.book.value(code), *part);
+                    }
+                }
+            }
+        }
+        parts.map(whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Epilogue, RowSource, RowWeights, SlicedMatrix};
+    use alloc::vec;
+
+    /// Rows with the columns that a rule keeps.
+    struct Rows {
+        rows: Vec<(Vec<u32>, Vec<u8>)>,
+        n_cols: usize,
+        book: Codebook,
+    }
+
+    impl Rows {
+        fn kept(n_rows: usize, n_cols: usize, keeps: impl Fn(usize, usize) -> bool) -> Self {
+            let row = |row| {
+                let cols: Vec<u32> =
+                    (0..n_cols).filter(|&col| keeps(row, col)).map(|col| col as u32).collect();
+                let codes = cols.iter().map(|&col| ((row * 7 + col as usize * 5) % 32) as u8).collect();
+                (cols, codes)
+            };
+            let levels: Vec<f32> = (0..32).map(|i| (i as f32 - 13.7) * 0.37).collect();
+            Self { rows: (0..n_rows).map(row).collect(), n_cols, book: Codebook::new(&levels) }
+        }
+    }
+
+    impl RowSource for Rows {
+        fn n_rows(&self) -> usize {
+            self.rows.len()
+        }
+        fn n_cols(&self) -> usize {
+            self.n_cols
+        }
+        fn codebook(&self) -> &Codebook {
+            &self.book
+        }
+        fn is_coded(&self) -> bool {
+            true
+        }
+        fn visit(&self, visit: &mut dyn FnMut(usize, &[u32], RowWeights<'_>)) {
+            self.rows
+                .iter()
+                .enumerate()
+                .for_each(|(r, (cols, codes))| visit(r, cols, RowWeights::Codes(codes)));
+        }
+    }
+
+    #[test]
+    fn slots_are_read_as_they_were_put() {
+        for codes in [[0, 31, 7, 24], [31, 1, 31, 31], [16, 8, 4, 3]] {
+            let (mut word, mut byte) = EMPTY;
+            for slot in [2, 0, 3, 1] {
+                assert_eq!(entry(word, byte, slot), (ZERO as usize, 0));
+                put(&mut word, &mut byte, slot, slot as u32 * 9 + 1, codes[slot]);
+            }
+            (0..4).for_each(|slot| assert_eq!(entry(word, byte, slot), (slot * 9 + 1, codes[slot])));
+        }
+    }
+
+    #[test]
+    fn pages_have_the_bits_of_single_loads() {
+        let hash = |row: usize, col: usize| (row * 2_654_435_761 + col * 40_503 + 77) >> 7;
+        let sources = [
+            Rows::kept(16, 31, |_, _| true),
+            Rows::kept(5, 32, |row, col| row != 3 && col == 31),
+            Rows::kept(300, 500, |row, col| hash(row, col).is_multiple_of(11)),
+            Rows::kept(33, 1000, |row, col| col > 400 && col < 431 || row == 20 || col == 999),
+            Rows::kept(20, 64, |_, _| false),
+        ];
+        for source in sources {
+            let x: Vec<f32> = (0..source.n_cols).map(|i| (hash(i, 3) % 1000) as f32 / 500.0 - 1.0).collect();
+            let n_rows = source.n_rows();
+            // Where pages do not pay, in this order all the same.
+            let single = SlicedMatrix::build(&source).unwrap();
+            let in_pages =
+                SlicedMatrix::in_pages(&source, &source.rows.iter().map(|r| r.0.len()).collect::<Vec<_>>());
+            for isa in Isa::available() {
+                let (mut y, mut z) = (vec![f32::NAN; n_rows], vec![f32::NAN; n_rows]);
+                single.apply(isa, &x, Epilogue::default(), &mut y);
+                in_pages.apply(isa, &x, Epilogue::default(), &mut z);
+                assert_eq!(y, z, "{n_rows} x {} on {isa}", source.n_cols);
+            }
+        }
+    }
+}
