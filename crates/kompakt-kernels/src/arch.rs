@@ -36,6 +36,9 @@ pub const HAS_INTEGERS: bool = !cfg!(all(feature = "single", target_arch = "wasm
 /// Whether levels are held [in whole steps](crate::Codebook::in_steps): where bytes are converted faster than levels looked up.
 pub const HAS_STEPS: bool = cfg!(target_arch = "x86_64");
 
+/// Whether some instruction set [picks](Arch::pick) elements from registers: elsewhere no matrix is held in pages.
+pub(crate) const HAS_PAGES: bool = cfg!(target_arch = "x86_64");
+
 /// Runs a job over integers on an instruction set: see [`Dots`](crate::isa::Dots).
 ///
 /// Panics: unless [`HAS_INTEGERS`].

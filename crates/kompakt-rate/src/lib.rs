@@ -9,7 +9,7 @@
 //!
 //! The accuracy of small networks depends on the number of steps, and a step of a network with a thousand
 //! connections is short if only those are computed. So this stage has a trainer of its own, for chains of
-//! linear layers, convolutions and max pools, and for residual networks: connections as lists, examples side by side,
+//! linear layers, convolutions and max pools, and for residual networks and convolutions with groups: connections as lists, examples side by side,
 //! augmentation and teachers computed beforehand. Everything else in the workspace trains with `kompakt-engine`.
 //!
 //! The result depends on model, data, options and seed alone, on one type of machine; not on threads.

@@ -19,7 +19,7 @@
 
 use crate::{
     Codebook, Costs, Isa,
-    arch::Arch,
+    arch::{Arch, HAS_PAGES},
     isa::{Job, Vector, run},
     matrix::{
         rows::{PARTS, add_product, whole},
@@ -65,7 +65,7 @@ fn estimate([n_rows, n_cols]: [usize; 2], n_kept: usize) -> f64 {
 impl Pages {
     /// Whether codes of that many levels fit.
     pub(crate) fn hold(n_levels: usize) -> bool {
-        n_levels <= MAX_LEVELS
+        HAS_PAGES && n_levels <= MAX_LEVELS
     }
 
     /// Whether a matrix with that many levels, `None` for values, is faster in pages than by single loads.

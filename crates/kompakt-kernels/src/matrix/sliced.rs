@@ -26,7 +26,7 @@
 
 use crate::{
     Codebook, Epilogue, Isa, RowSource, RowWeights,
-    arch::Arch,
+    arch::{Arch, HAS_PAGES},
     costs::Costs,
     isa::{Job, Vector, run, run_integers},
     matrix::{
@@ -257,7 +257,8 @@ impl SlicedMatrix {
                     sums(Lanes::Codes { codes: &codes[at.clone()], full: slice.full, book })
                 }
                 SlicedWeights::Values(values) => sums(Lanes::Values(&values[at.clone()])),
-                SlicedWeights::Pages(pages) => pages.sums(isa, number, x),
+                SlicedWeights::Pages(pages) if HAS_PAGES => pages.sums(isa, number, x),
+                SlicedWeights::Pages(_) => unreachable!("pages on a processor that has none"),
             };
             for (&row, sum) in slice.rows[..slice.n_lanes].iter().zip(sums) {
                 y[usize::from(row)] = epilogue.row(rows.start + usize::from(row)).apply(sum);
