@@ -15,7 +15,7 @@
 //! The sixteen `x` of a step are loaded one by one and combined with inserts: on the machines measured that
 //! is nearly twice as fast as the gather instruction. A codebook of up to 32 entries stays in two registers,
 //! and a step takes 16 codes of one byte; a larger one is stored as values. With AVX-512 a matrix with a small codebook is
-//! held in [pages](super::paged) where that is faster: sixteen `x` are then picked from registers.
+//! held in pages (`paged.rs`) where that is faster: sixteen `x` are then picked from registers.
 //!
 //! Source: Kreutzer 2014, "A unified sparse matrix data format", SELL-C-sigma.
 
@@ -133,7 +133,7 @@ impl SlicedMatrix {
         })
     }
 
-    /// As [`build`](Self::build), in [pages](super::paged) where they are faster on an instruction set.
+    /// As [`build`](Self::build), in pages, whose inputs are picked from registers, where they are faster on an instruction set.
     pub fn build_for(isa: Isa, source: &dyn RowSource) -> Option<Self> {
         let (n_rows, n_cols) = (source.n_rows(), source.n_cols());
         let n_levels = source.is_coded().then(|| source.codebook().n_levels());
@@ -179,7 +179,9 @@ impl SlicedMatrix {
                     });
                     pages.push(n_cols, &rows.collect::<Vec<_>>());
                 }
-                (cols.clear(), codes.clear(), starts.clear());
+                cols.clear();
+                codes.clear();
+                starts.clear();
             }
         });
         pages.shrink();
