@@ -27,7 +27,6 @@ use crate::{
     },
 };
 use alloc::vec::Vec;
-use core::ops::Range;
 
 /// The most columns of a page.
 const COLUMNS: usize = 31;
@@ -37,29 +36,53 @@ const ZERO: u32 = 31;
 const MAX_LEVELS: usize = 32;
 /// A word and a byte of a row that keeps nothing.
 const EMPTY: (u32, u8) = (ZERO | ZERO << 5 | ZERO << 10 | ZERO << 15, 0);
-/// Kept weights of a row and page, about, where the width of pages follows from the fullest of sixteen rows.
-const MEAN_KEPT: f64 = 1.86;
 
-/// The pages of slices of sixteen rows each.
+/// The pages of a matrix.
 #[derive(Debug, Clone)]
 pub(crate) struct Pages {
-    /// Those of each slice.
-    spans: Vec<Range<u32>>,
+    slices: Vec<PagesOfSlice>,
+    book: Codebook,
+    /// While slices are added: room for the pages of one.
+    room: PagesOfSlice,
+}
+
+/// The pages of sixteen rows.
+#[derive(Debug, Clone, Default)]
+struct PagesOfSlice {
     /// The first column of each page, at least [`COLUMNS`] before the end: kernels load `x` from there on unchecked. Only
-    /// `push` writes here.
+    /// [`Pages::push`] writes here.
     starts: Vec<u16>,
     /// `[pages, LANES]`.
     words: Vec<[u32; LANES]>,
     /// `[pages, LANES]`.
     bytes: Vec<[u8; LANES]>,
-    book: Codebook,
+}
+
+/// The mean number of columns of a page of so many rows, and of empty ones before it, where each weight is kept with that probability on its own.
+fn mean_width(n_rows: usize, density: f64) -> f64 {
+    let all = |row: f64| (0..n_rows.clamp(1, LANES)).fold(1.0, |all, _| all * row);
+    // The chances that a row keeps 0 to 4 weights of so many columns.
+    let mut chances = [1.0, 0.0, 0.0, 0.0, 0.0];
+    let mut width = 0.0;
+    for _ in 0..COLUMNS {
+        for n in (0..chances.len()).rev() {
+            let one_more = if n > 0 { chances[n - 1] * density } else { 0.0 };
+            chances[n] = chances[n] * (1.0 - density) + one_more;
+        }
+        // That no row keeps a fifth.
+        let row: f64 = chances.iter().sum();
+        width += all(row);
+    }
+    // A page begins where some row keeps a weight.
+    let empty = all(1.0 - density);
+    width + empty / (1.0 - empty).max(1e-9)
 }
 
 /// How many pages a matrix has, about.
 fn estimate([n_rows, n_cols]: [usize; 2], n_kept: usize) -> f64 {
     let density = n_kept as f64 / (n_rows * n_cols).max(1) as f64;
-    let width = (MEAN_KEPT / density.max(1e-9)).clamp(PARTS as f64, COLUMNS as f64);
-    n_rows.div_ceil(LANES) as f64 * n_cols as f64 / width
+    // The last page of sixteen rows ends anywhere.
+    n_rows.div_ceil(LANES) as f64 * (n_cols as f64 / mean_width(n_rows, density) + 0.5)
 }
 
 impl Pages {
@@ -83,13 +106,21 @@ impl Pages {
     /// The density at which a weight of so many rows, kept or not, takes that many picoseconds: infinity if it never does.
     pub(crate) fn density(costs: &Costs, n_rows: usize, ps: f64) -> f64 {
         let width = costs.page * n_rows.div_ceil(LANES) as f64 / (n_rows.max(1) as f64 * ps);
-        if width < PARTS as f64 { f64::INFINITY } else { MEAN_KEPT / width }
+        let (mut low, mut high) = (0.0, 1.0);
+        if width < mean_width(n_rows, high) {
+            return f64::INFINITY;
+        }
+        for _ in 0..40 {
+            let middle = 0.5 * (low + high);
+            if mean_width(n_rows, middle) > width { low = middle } else { high = middle }
+        }
+        low
     }
 
     /// The bytes that a matrix takes, about.
     pub(crate) fn estimate_bytes(shape: [usize; 2], n_kept: usize) -> usize {
         estimate(shape, n_kept) as usize * Self::BYTES
-            + shape[0].div_ceil(LANES) * size_of::<Range<u32>>()
+            + shape[0].div_ceil(LANES) * size_of::<PagesOfSlice>()
             + 1024
     }
 
@@ -98,24 +129,24 @@ impl Pages {
 
     /// No slices yet.
     pub(crate) fn new(book: Codebook) -> Self {
-        Self { spans: Vec::new(), starts: Vec::new(), words: Vec::new(), bytes: Vec::new(), book }
+        Self { slices: Vec::new(), book, room: PagesOfSlice::default() }
     }
 
     /// The number of pages.
     pub(crate) fn len(&self) -> usize {
-        self.starts.len()
+        self.slices.iter().map(|slice| slice.starts.len()).sum()
     }
 
     /// The bytes it holds.
     pub(crate) fn n_bytes(&self) -> usize {
-        self.starts.len() * Self::BYTES + self.spans.len() * size_of::<Range<u32>>() + 1024
+        self.len() * Self::BYTES + self.slices.len() * size_of::<PagesOfSlice>() + 1024
     }
 
     /// Adds a slice: the columns of up to sixteen rows, ascending and below `n_cols`, and the codes of their weights, below 32.
     pub(crate) fn push(&mut self, n_cols: usize, rows: &[(&[u16], &[u8])]) {
         assert!(rows.len() <= LANES && n_cols >= COLUMNS, "{} rows, {n_cols} columns", rows.len());
         assert!(rows.iter().all(|(cols, codes)| cols.len() == codes.len()), "as many codes as columns");
-        let first = self.starts.len() as u32;
+        let PagesOfSlice { starts, words: all_words, bytes: all_bytes } = &mut self.room;
         let mut next = [0; LANES];
         loop {
             let least = rows.iter().zip(next).filter_map(|((cols, _), at)| cols.get(at)).min();
@@ -133,26 +164,26 @@ impl Pages {
                     *at += 1;
                 }
             }
-            self.starts.push(start as u16);
-            self.words.push(words);
-            self.bytes.push(bytes);
+            starts.push(start as u16);
+            all_words.push(words);
+            all_bytes.push(bytes);
         }
-        self.spans.push(first..self.starts.len() as u32);
+        // As long as they are, and no longer.
+        self.slices.push(self.room.clone());
+        self.room.starts.clear();
+        self.room.words.clear();
+        self.room.bytes.clear();
     }
 
-    /// Gives back what was set aside for more.
-    pub(crate) fn shrink(&mut self) {
-        self.starts.shrink_to_fit();
-        self.words.shrink_to_fit();
-        self.bytes.shrink_to_fit();
+    /// Gives back the room for more.
+    pub(crate) fn finish(&mut self) {
+        self.room = PagesOfSlice::default();
     }
 
     /// The sums of the rows of a slice; `x` has all of the columns that slices were added with.
     pub(crate) fn sums(&self, isa: Isa, slice: usize, x: &[f32]) -> [f32; LANES] {
-        let span = &self.spans[slice];
-        let span = span.start as usize..span.end as usize;
-        let (words, bytes) = (&self.words[span.clone()], &self.bytes[span.clone()]);
-        run(isa, Sums { starts: &self.starts[span], words, bytes, book: &self.book, x })
+        let PagesOfSlice { starts, words, bytes } = &self.slices[slice];
+        run(isa, Sums { starts, words, bytes, book: &self.book, x })
     }
 }
 
@@ -287,6 +318,31 @@ mod tests {
                 put(&mut word, &mut byte, slot, slot as u32 * 9 + 1, codes[slot]);
             }
             (0..4).for_each(|slot| assert_eq!(entry(word, byte, slot), (slot * 9 + 1, codes[slot])));
+        }
+    }
+
+    #[test]
+    fn there_are_as_many_pages_as_expected() {
+        let mut seed = 1u64;
+        let mut dice = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (seed >> 40) as f64 / (1u64 << 24) as f64
+        };
+        for density in [0.02, 0.05, 0.1, 0.2, 0.5, 0.9, 1.0] {
+            let kept: Vec<bool> = (0..256 * 700).map(|_| dice() < density).collect();
+            let source = Rows::kept(256, 700, |row, col| kept[row * 700 + col]);
+            let counts: Vec<usize> = source.rows.iter().map(|r| r.0.len()).collect();
+            let found = SlicedMatrix::in_pages(&source, &counts).n_pages() as f64;
+            let expected = estimate([256, 700], counts.iter().sum());
+            assert!((found / expected - 1.0).abs() < 0.05, "{found} pages at {density}, {expected} expected");
+        }
+        // The inverse, where pages are not as wide as can be.
+        let costs = Costs { page: 2400.0, ..crate::costs::SCALAR };
+        for density in [0.1, 0.3, 0.7] {
+            let ps = Pages::ps(&costs, [64, 1000], (64_000.0 * density) as usize) / 64_000.0;
+            assert!((Pages::density(&costs, 64, ps) / density - 1.0).abs() < 0.02);
         }
     }
 

@@ -184,7 +184,7 @@ impl SlicedMatrix {
                 starts.clear();
             }
         });
-        pages.shrink();
+        pages.finish();
         let weights = SlicedWeights::Pages(pages);
         Self { n_rows, n_cols, n_kept, slices, idx: Vec::new(), weights, holds_bytes: false }
     }
