@@ -32,6 +32,10 @@ use alloc::vec::Vec;
 const COLUMNS: usize = 31;
 /// The place of the zero.
 const ZERO: u32 = 31;
+/// No column.
+const END: u16 = u16::MAX;
+/// What the columns of a row end with.
+pub(crate) const ENDS: [u16; PARTS + 1] = [END; PARTS + 1];
 /// The largest codebook.
 const MAX_LEVELS: usize = 32;
 /// A word and a byte of a row that keeps nothing.
@@ -94,7 +98,7 @@ impl Pages {
     /// Whether a matrix with that many levels, `None` for values, is faster in pages than by single loads.
     pub(crate) fn pay(costs: &Costs, shape: [usize; 2], n_kept: usize, n_levels: Option<usize>) -> bool {
         n_levels.is_some_and(Self::hold)
-            && shape[1] >= COLUMNS
+            && (COLUMNS..=usize::from(END)).contains(&shape[1])
             && Self::ps(costs, shape, n_kept) < n_kept as f64 * costs.sliced_codes
     }
 
@@ -142,27 +146,38 @@ impl Pages {
         self.len() * Self::BYTES + self.slices.len() * size_of::<PagesOfSlice>() + 1024
     }
 
-    /// Adds a slice: the columns of up to sixteen rows, ascending and below `n_cols`, and the codes of their weights, below 32.
-    pub(crate) fn push(&mut self, n_cols: usize, rows: &[(&[u16], &[u8])]) {
-        assert!(rows.len() <= LANES && n_cols >= COLUMNS, "{} rows, {n_cols} columns", rows.len());
-        assert!(rows.iter().all(|(cols, codes)| cols.len() == codes.len()), "as many codes as columns");
+    /// Adds a slice of up to sixteen rows. The columns of each, ascending and below `n_cols`, lie in `cols` from a place in `begins` on,
+    /// and end with [`ENDS`]; the codes of their weights, below 32, lie at the same places of `codes`.
+    pub(crate) fn push(&mut self, n_cols: usize, cols: &[u16], codes: &[u8], begins: &[usize]) {
+        assert!(begins.len() <= LANES && n_cols >= COLUMNS, "{} rows, {n_cols} columns", begins.len());
         let PagesOfSlice { starts, words: all_words, bytes: all_bytes } = &mut self.room;
         let mut next = [0; LANES];
+        let next = &mut next[..begins.len()];
+        next.copy_from_slice(begins);
+        // What is read of a row for a page: four columns that it may keep there, and the fifth, where the page ends.
+        let of = |at: usize| (&cols[at..at + PARTS + 1], &codes[at..at + PARTS]);
         loop {
-            let least = rows.iter().zip(next).filter_map(|((cols, _), at)| cols.get(at)).min();
-            let Some(&least) = least else { break };
+            let ends = next.iter().map(|&at| (of(at).0[0], of(at).0[PARTS]));
+            let (least, fifth) = ends.fold((END, END), |(a, b), (c, d)| (a.min(c), b.min(d)));
+            if least == END {
+                break;
+            }
             let start = usize::from(least).min(n_cols - COLUMNS);
-            // Where some row would keep a fifth.
-            let fifths = rows.iter().zip(next).filter_map(|((cols, _), at)| cols.get(at + PARTS));
-            let end = fifths.map(|&col| usize::from(col)).min().unwrap_or(n_cols).min(start + COLUMNS);
+            let end = usize::from(fifth).min(start + COLUMNS);
             let (mut words, mut bytes) = ([EMPTY.0; LANES], [EMPTY.1; LANES]);
-            for (lane, (cols, codes)) in rows.iter().enumerate() {
-                let at = &mut next[lane];
-                while let Some(&col) = cols.get(*at).filter(|col| usize::from(**col) < end) {
-                    let place = (usize::from(col) - start) as u32;
-                    put(&mut words[lane], &mut bytes[lane], *at % PARTS, place, codes[*at]);
+            for (lane, (at, begin)) in next.iter_mut().zip(begins).enumerate() {
+                let ((cols, codes), slot) = (of(*at), *at - begin);
+                let (mut places, mut levels) = (EMPTY.0, 0);
+                for (i, (&col, &code)) in cols.iter().zip(codes).enumerate() {
+                    if usize::from(col) >= end {
+                        break;
+                    }
+                    let shift = 5 * ((slot + i) % PARTS);
+                    places ^= (ZERO ^ (usize::from(col) - start) as u32) << shift;
+                    levels |= u32::from(code & 31) << shift;
                     *at += 1;
                 }
+                (words[lane], bytes[lane]) = packed(places, levels);
             }
             starts.push(start as u16);
             all_words.push(words);
@@ -187,20 +202,9 @@ impl Pages {
     }
 }
 
-/// Puts a weight in a slot that is empty.
-fn put(word: &mut u32, byte: &mut u8, slot: usize, place: u32, code: u8) {
-    let shift = 5 * slot;
-    *word = *word & !(ZERO << shift) | place << shift;
-    let code = code & 31;
-    match slot {
-        0 => *word |= u32::from(code) << 20,
-        1 => *word |= u32::from(code) << 25,
-        2 => *byte |= code,
-        _ => {
-            *byte |= code << 5;
-            *word |= u32::from(code >> 3) << 30;
-        }
-    }
+/// The word and the byte of four places and four codes of five bits each.
+fn packed(places: u32, codes: u32) -> (u32, u8) {
+    (places | (codes & 0x3ff) << 20 | codes >> 18 << 30, (codes >> 10) as u8)
 }
 
 /// The place and the code of a slot.
@@ -310,15 +314,13 @@ mod tests {
     }
 
     #[test]
-    fn slots_are_read_as_they_were_put() {
+    fn slots_are_read_as_they_were_packed() {
         for codes in [[0, 31, 7, 24], [31, 1, 31, 31], [16, 8, 4, 3]] {
-            let (mut word, mut byte) = EMPTY;
-            for slot in [2, 0, 3, 1] {
-                assert_eq!(entry(word, byte, slot), (ZERO as usize, 0));
-                put(&mut word, &mut byte, slot, slot as u32 * 9 + 1, codes[slot]);
-            }
+            let all = |five: &dyn Fn(usize) -> u32| (0..4).map(|slot| five(slot) << (5 * slot)).sum();
+            let (word, byte) = packed(all(&|slot| slot as u32 * 9 + 1), all(&|slot| u32::from(codes[slot])));
             (0..4).for_each(|slot| assert_eq!(entry(word, byte, slot), (slot * 9 + 1, codes[slot])));
         }
+        (0..4).for_each(|slot| assert_eq!(entry(EMPTY.0, EMPTY.1, slot), (ZERO as usize, 0)));
     }
 
     #[test]

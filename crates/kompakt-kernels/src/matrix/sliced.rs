@@ -30,7 +30,7 @@ use crate::{
     costs::Costs,
     isa::{Job, Vector, run, run_integers},
     matrix::{
-        paged::Pages,
+        paged::{self, Pages},
         rows::{PARTS, whole},
     },
 };
@@ -160,28 +160,27 @@ impl SlicedMatrix {
         let (slices, ..) = arrange(counts);
         let mut pages = Pages::new(source.codebook().clone());
         // The columns and codes of the rows of a band, and where each row's begin.
-        let (mut cols, mut codes, mut starts) = (Vec::<u16>::new(), Vec::<u8>::new(), Vec::<usize>::new());
+        let (mut cols, mut codes, mut begins) = (Vec::<u16>::new(), Vec::<u8>::new(), Vec::<usize>::new());
         source.visit(&mut |row, row_cols, entries| {
             assert!(row_cols.len() == counts[row] && entries.len() == row_cols.len(), "row {row} changed");
             let last = row_cols.last().map_or(0, |&col| col as usize);
             assert!(last < n_cols && row_cols.is_sorted(), "row {row} has column {last} of {n_cols}");
             let RowWeights::Codes(row_codes) = entries else { panic!("row {row} has no codes") };
-            starts.push(cols.len());
+            begins.push(cols.len());
             cols.extend(row_cols.iter().map(|&col| col as u16));
             codes.extend(row_codes);
+            cols.extend(paged::ENDS);
+            codes.resize(cols.len(), 0);
             if (row + 1).is_multiple_of(BAND_ROWS) || row + 1 == n_rows {
-                starts.push(cols.len());
                 let first = row / BAND_ROWS * (BAND_ROWS / LANES);
                 for slice in &slices[first..(first + BAND_ROWS / LANES).min(slices.len())] {
-                    let rows = slice.rows[..slice.n_lanes].iter().map(|&row| {
-                        let span = starts[usize::from(row)]..starts[usize::from(row) + 1];
-                        (&cols[span.clone()], &codes[span])
-                    });
-                    pages.push(n_cols, &rows.collect::<Vec<_>>());
+                    let rows = &slice.rows[..slice.n_lanes];
+                    let begins: Vec<usize> = rows.iter().map(|&row| begins[usize::from(row)]).collect();
+                    pages.push(n_cols, &cols, &codes, &begins);
                 }
                 cols.clear();
                 codes.clear();
-                starts.clear();
+                begins.clear();
             }
         });
         pages.finish();

@@ -8,6 +8,7 @@ of every other photograph, and is then judged on those of the rest, once for eit
 
 import contextlib
 import glob
+import itertools
 import os
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 from PIL import Image
-from rivals import STRENGTHS, answers, by_kompakt, difference, nncodec_rows
+from rivals import STRENGTHS, VARIANTS, answers, by_kompakt, difference, nncodec_rows
 
 KOMPAKT, FOLDER = sys.argv[1:3]
 RATIOS = (5.5, 6, 7, 8, 9)
@@ -98,21 +99,21 @@ def main():
         return figures_of(answers(model, images, 20))
 
     rows += nncodec_rows("lite0", STEPS, base, tensors, figures)
-    for ratio in RATIOS:
-        made = by_kompakt(KOMPAKT, ["lite0.onnx"], ratio)
+    for (ours, variant), ratio in itertools.product(VARIANTS, RATIOS):
+        made = by_kompakt(KOMPAKT, ["lite0.onnx"], ratio, variant)
         if made:
-            rows.append((f"kompakt, no data, ratio {ratio}", made[0], *figures(made[1])))
+            rows.append((f"{ours}, no data, ratio {ratio}", made[0], *figures(made[1])))
     # Images of photographs with an even number, then of those with an odd one.
     has_even = np.arange(CROPS) % len(photos) % 2 == 0
     options = [calibration(photos, half) for half in (0, 1)]
-    for ratio in RATIOS_WITH_DATA:
-        made = [by_kompakt(KOMPAKT, ["lite0.onnx"], ratio, more) for more in options]
+    for (ours, variant), ratio in itertools.product(VARIANTS, RATIOS_WITH_DATA):
+        made = [by_kompakt(KOMPAKT, ["lite0.onnx"], ratio, more + variant) for more in options]
         if all(made):
             found = np.empty_like(true)
             for (_, model), judged in zip(made, (~has_even, has_even)):
                 found[judged] = answers(model, images[judged], 20)
             size = sum(size for size, _ in made) // 2
-            rows.append((f"kompakt, other photographs, ratio {ratio}", size, *figures_of(found)))
+            rows.append((f"{ours}, other photographs, ratio {ratio}", size, *figures_of(found)))
 
     dense = sum(t.size for t in tensors.values()) * 4
     print(f"Original: {dense} bytes; {CROPS} crops of {len(photos)} photographs.\n")
@@ -129,12 +130,15 @@ def main():
         return None
 
     for what in ("no data", "other photographs"):
-        print(f"\n| squared difference of logits | nncodec | kompakt, {what} | part |\n|---|---|---|---|")
+        ours = [f"{ours}, {what}" for ours, _ in VARIANTS]
+        heads = "".join(f" {ours} | part |" for ours in ours)
+        print(f"\n| squared difference of logits | nncodec |{heads}\n|---|---|{'---|---|' * len(ours)}")
         for level in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2):
             theirs = [bytes_at(f"nncodec{strength}, qp", level) for strength, _ in STRENGTHS]
-            theirs, ours = min(filter(None, theirs), default=None), bytes_at(f"kompakt, {what}", level)
-            if theirs and ours:
-                print(f"| {level} | {theirs:.0f} | {ours:.0f} | {ours / theirs:.2f} |")
+            theirs, sizes = min(filter(None, theirs), default=None), [bytes_at(start, level) for start in ours]
+            if theirs and all(sizes):
+                parts = "".join(f" {size:.0f} | {size / theirs:.2f} |" for size in sizes)
+                print(f"| {level} | {theirs:.0f} |{parts}")
 
 
 main()

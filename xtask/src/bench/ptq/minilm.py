@@ -6,6 +6,7 @@ and zstd packs the result; NNCodec and kompakt get no data.
 
 import contextlib
 import glob
+import itertools
 import logging
 import os
 import subprocess
@@ -16,7 +17,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import numpy_helper
-from rivals import nncodec_rows
+from rivals import VARIANTS, nncodec_rows
 
 KOMPAKT, FOLDER = sys.argv[1:3]
 NOISES = (0.005, 0.03, 0.1, 0.2)
@@ -82,9 +83,9 @@ def by_nncodec(true):
     return nncodec_rows("minilm", STEPS, base, tensors, figures)
 
 
-def by_kompakt(noise):
+def by_kompakt(noise, variant):
     shapes = [word for name in ("input_ids", "attention_mask") for word in ("--input-shape", f"{name}={TOKENS}")]
-    command = [KOMPAKT, "compress", "minilm.onnx", "-q", "-o", "minilm.kompakt", "--noise", str(noise), *shapes]
+    command = [KOMPAKT, "compress", "minilm.onnx", "-q", "-o", "minilm.kompakt", "--noise", str(noise), *shapes, *variant]
     if subprocess.run(command).returncode not in (0, 5):
         return None
     subprocess.run([KOMPAKT, "export", "minilm.kompakt", "-o", "again.onnx"], check=True)
@@ -104,10 +105,10 @@ def main():
     print("| compressor | bytes | cosine, mean | cosine, least | part of int8 + zstd |\n|---|---|---|---|---|")
     size, path = by_integers()
     found = [("int8 + zstd -19", size, cosines(sentences(path), true))]
-    for noise in NOISES:
-        made = by_kompakt(noise)
+    for (ours, variant), noise in itertools.product(VARIANTS, NOISES):
+        made = by_kompakt(noise, variant)
         if made:
-            found.append((f"kompakt, no data, noise {noise}", made[0], cosines(sentences(made[1]), true)))
+            found.append((f"{ours}, no data, noise {noise}", made[0], cosines(sentences(made[1]), true)))
     rows = [(who, bytes, angles.mean(), angles.min()) for who, bytes, angles in found]
     rows += [(who, bytes, mean, least) for who, bytes, _, mean, least in by_nncodec(true)]
     for who, bytes, mean, least in rows:

@@ -6,6 +6,7 @@ both results are run by ONNX Runtime on MNIST's test images (in the folder MNIST
 
 import glob
 import gzip
+import itertools
 import json
 import os
 import struct
@@ -15,7 +16,7 @@ import zipfile
 
 import numpy as np
 import onnx
-from rivals import answers, by_kompakt, difference, nncodec_rows
+from rivals import VARIANTS, answers, by_kompakt, difference, nncodec_rows
 
 KOMPAKT, TOOLS, FOLDER, MNIST = sys.argv[1:5]
 RATIOS = (16, 20, 25, 30, 37, 45, 52, 62, 74)
@@ -77,10 +78,10 @@ def main():
     tensors = weights("digit.safetensors")
     rows += nncodec_rows("digit", STEPS, base, tensors, figures)
     for what, more in (("512 images", ["--data", "mnist", "--prep", "normalize", "--scan", "scan.json"]), ("no data", [])):
-        for ratio in RATIOS:
-            made = by_kompakt(KOMPAKT, source, ratio, more)
+        for (ours, options), ratio in itertools.product(VARIANTS, RATIOS):
+            made = by_kompakt(KOMPAKT, source, ratio, more + options)
             if made:
-                rows.append((f"kompakt, {what}, ratio {ratio}", made[0], *figures(made[1])))
+                rows.append((f"{ours}, {what}, ratio {ratio}", made[0], *figures(made[1])))
 
     error = (original.argmax(1) != labels).mean()
     dense = sum(t.size for t in tensors.values()) * 4
@@ -89,14 +90,17 @@ def main():
     for who, size, error, agreement, away in rows:
         print(f"| {who} | {size} | {100 * error:.2f} % | {100 * agreement:.2f} % | {away:.4f} |")
     for what in ("512 images", "no data"):
-        print(f"\n| same answers as the original | nncodec | kompakt, {what} | part |\n|---|---|---|---|")
+        ours = [f"{ours}, {what}" for ours, _ in VARIANTS]
+        heads = "".join(f" {ours} | part |" for ours in ours)
+        print(f"\n| same answers as the original | nncodec |{heads}\n|---|---|{'---|---|' * len(ours)}")
         for level in (0.9985, 0.998, 0.9965, 0.995, 0.99):
             least = [
                 min((size for who, size, _, agreement, _ in rows if who.startswith(start) and agreement >= level), default=None)
-                for start in ("nncodec", f"kompakt, {what}")
+                for start in ("nncodec", *ours)
             ]
             if all(least):
-                print(f"| at least {100 * level:.2f} % | {least[0]} | {least[1]} | {least[1] / least[0]:.2f} |")
+                parts = "".join(f" {size} | {size / least[0]:.2f} |" for size in least[1:])
+                print(f"| at least {100 * level:.2f} % | {least[0]} |{parts}")
 
 
 main()

@@ -14,6 +14,10 @@ import onnxruntime
 from onnx import numpy_helper
 
 
+# What rows of kompakt begin with, and the options.
+VARIANTS = (("kompakt", []), ("kompakt --trellis", ["--trellis"]))
+
+
 def answers(model, images, at_once):
     """The logits of an ONNX model, `at_once` images per run."""
     options = onnxruntime.SessionOptions()
