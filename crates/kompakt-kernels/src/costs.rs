@@ -249,11 +249,11 @@ impl Costs {
         Pages::pay(self, shape, n_kept, n_levels)
     }
 
-    /// The minimum density at which all weights of a pruned layer of that many rows and columns may be multiplied.
+    /// The minimum density at which all weights of a pruned layer of that many rows and columns may be multiplied; infinity if that never pays.
     pub fn dense_from(&self, shape: [usize; 2], levels: Levels) -> f64 {
         let dense = self.dense_codes(1, Levels { n: (levels.n + 1).min(256), ..levels });
         let worth = 1e3 * dense / Self::WORTH_BYTES;
-        let in_pages = if Pages::hold(levels.n) { Pages::density(self, shape[0], worth) } else { 0.0 };
+        let in_pages = if Pages::hold(levels.n) { Pages::density(self, shape, worth) } else { 0.0 };
         in_pages.max(worth / self.kept_weight(Some(levels.n)))
     }
 }

@@ -32,6 +32,8 @@ use alloc::vec::Vec;
 const COLUMNS: usize = 31;
 /// The place of the zero.
 const ZERO: u32 = 31;
+/// What the last page of sixteen rows adds to their number, which ends anywhere.
+const LAST_PAGE: f64 = 0.5;
 /// No column.
 const END: u16 = u16::MAX;
 /// What the columns of a row end with.
@@ -85,8 +87,7 @@ fn mean_width(n_rows: usize, density: f64) -> f64 {
 /// How many pages a matrix has, about.
 fn estimate([n_rows, n_cols]: [usize; 2], n_kept: usize) -> f64 {
     let density = n_kept as f64 / (n_rows * n_cols).max(1) as f64;
-    // The last page of sixteen rows ends anywhere.
-    n_rows.div_ceil(LANES) as f64 * (n_cols as f64 / mean_width(n_rows, density) + 0.5)
+    n_rows.div_ceil(LANES) as f64 * (n_cols as f64 / mean_width(n_rows, density) + LAST_PAGE)
 }
 
 impl Pages {
@@ -107,9 +108,10 @@ impl Pages {
         estimate(shape, n_kept) * costs.page
     }
 
-    /// The density at which a weight of so many rows, kept or not, takes that many picoseconds: infinity if it never does.
-    pub(crate) fn density(costs: &Costs, n_rows: usize, ps: f64) -> f64 {
-        let width = costs.page * n_rows.div_ceil(LANES) as f64 / (n_rows.max(1) as f64 * ps);
+    /// The density at which a weight, kept or not, takes that many picoseconds: infinity if it never does.
+    pub(crate) fn density(costs: &Costs, [n_rows, n_cols]: [usize; 2], ps: f64) -> f64 {
+        let n_pages = ps * (n_rows * n_cols) as f64 / (costs.page * n_rows.div_ceil(LANES).max(1) as f64);
+        let width = n_cols as f64 / (n_pages - LAST_PAGE).max(f64::MIN_POSITIVE);
         let (mut low, mut high) = (0.0, 1.0);
         if width < mean_width(n_rows, high) {
             return f64::INFINITY;
@@ -344,7 +346,7 @@ mod tests {
         let costs = Costs { page: 2400.0, ..crate::costs::SCALAR };
         for density in [0.1, 0.3, 0.7] {
             let ps = Pages::ps(&costs, [64, 1000], (64_000.0 * density) as usize) / 64_000.0;
-            assert!((Pages::density(&costs, 64, ps) / density - 1.0).abs() < 0.02);
+            assert!((Pages::density(&costs, [64, 1000], ps) / density - 1.0).abs() < 0.02);
         }
     }
 
