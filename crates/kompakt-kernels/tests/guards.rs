@@ -47,8 +47,13 @@ fn one_vector() {
         let x = from.copy(&numbers(1, n_cols));
         let (sliced, by_column) =
             guarded(|| (SlicedMatrix::build(&m).unwrap(), ColumnMatrix::build(&m).unwrap()));
+        let for_isa = |isa| guarded(|| SlicedMatrix::build_for(isa, &m).unwrap());
+        let for_each: Vec<SlicedMatrix> = Isa::available().map(for_isa).collect();
         for isa in Isa::available() {
             sliced.apply(isa, x, Epilogue::default(), to.floats(n_rows));
+            for built in &for_each {
+                built.apply(isa, x, Epilogue::default(), to.floats(n_rows));
+            }
             let mut scratch = guarded(ColumnScratch::default);
             guarded(|| by_column.apply(isa, x, Epilogue::default(), &mut scratch, to.floats(n_rows)));
             columns::count_nonzero(isa, x);
