@@ -2,7 +2,7 @@
 
     python3 tools/frontier.py
 
-Error against bytes, both logarithmic: published points are hollow, ours are filled.
+Error against bytes, both logarithmic: published points are hollow, ours are filled, those named that no other file of ours beats.
 """
 
 import csv
@@ -96,7 +96,8 @@ def plot(name, rows):
         fill, stroke = ("#06c", "#06c") if is_ours else ("white", "#c30")
         out.append(f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="4" fill="{fill}" stroke="{stroke}" stroke-width="1.5">')
         out.append(f"<title>{escape(row['label'])}: {plain(row['bytes'])} B, {row['error']:.2f} %</title></circle>")
-        names.append((at, row["label"].split(",")[0], stroke))
+        if not is_ours or row in best:
+            names.append((at, row["label"].split(",")[0], stroke))
     for left, top, anchor, colour, text in labels(names):
         out.append(f'<text x="{left:.1f}" y="{top:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(text)}</text>')
     for at, fill, colour, text in ((0, "#06c", "#06c", "kompakt, whole files"), (150, "white", "#c30", "published")):
