@@ -367,7 +367,8 @@ mod tests {
             let single = SlicedMatrix::build(&source).unwrap();
             let in_pages =
                 SlicedMatrix::in_pages(&source, &source.rows.iter().map(|r| r.0.len()).collect::<Vec<_>>());
-            for isa in Isa::available() {
+            // Elsewhere none are built but here.
+            for isa in Isa::available().filter(|_| HAS_PAGES) {
                 let (mut y, mut z) = (vec![f32::NAN; n_rows], vec![f32::NAN; n_rows]);
                 single.apply(isa, &x, Epilogue::default(), &mut y);
                 in_pages.apply(isa, &x, Epilogue::default(), &mut z);
