@@ -2,7 +2,7 @@
 
     python3 tools/frontier.py
 
-Error against bytes, both logarithmic: published points are hollow, ours are filled, those named that no other file of ours beats.
+Error against bytes, both logarithmic: published points are hollow, ours are filled; of ours, those are named that no other beats.
 """
 
 import csv

@@ -37,7 +37,9 @@ impl Kept {
 impl Blocks {
     pub(crate) fn of(block: Block, geometry: &Geometry) -> Self {
         let taps = geometry.shape.iter().skip(2).product::<usize>().max(1);
-        Self { n_inputs: block.n_inputs(), channels: geometry.cols() / taps, taps }
+        let channels = geometry.cols() / taps;
+        // A depthwise convolution has one channel: its blocks are single weights.
+        Self { n_inputs: block.n_inputs().min(channels.max(1)), channels, taps }
     }
 
     pub(crate) fn are_single(self) -> bool {
@@ -120,7 +122,13 @@ mod tests {
 
     #[test]
     fn blocks_are_those_of_masks() {
-        for (shape, n) in [(vec![3, 10], 4), (vec![2, 6, 3, 3], 4), (vec![2, 3, 1, 2], 2), (vec![4, 7], 1)] {
+        for (shape, n) in [
+            (vec![3, 10], 4),
+            (vec![2, 6, 3, 3], 4),
+            (vec![2, 3, 1, 2], 2),
+            (vec![4, 7], 1),
+            (vec![12, 1, 3, 3], 4),
+        ] {
             let (block, geometry) = (Block::of_inputs(n).unwrap(), geometry(&shape));
             let blocks = Blocks::of(block, &geometry);
             let cols = geometry.cols();
@@ -133,6 +141,15 @@ mod tests {
                 assert!(firsts[0] && !firsts[1..].contains(&true));
             }
         }
+    }
+
+    #[test]
+    fn depthwise_layers_keep_as_many_weights() {
+        let geometry = geometry(&[12, 1, 3, 3]);
+        let weights: Vec<f32> = (1..=108).map(|i| i as f32).collect();
+        let mut layer = SparseLayer::new(&geometry, &weights, vec![0.0; 12]);
+        Blocks::of(Block::of_inputs(4).unwrap(), &geometry).keep_largest(&mut layer, 54);
+        assert_eq!(layer.len(), 54);
     }
 
     #[test]

@@ -277,7 +277,7 @@ fn probe<const T: usize>(
             for (to, at) in mine.iter_mut().zip(conv.x.inside()) {
                 let mut acc = zero();
                 add_product(&mut acc, &x[at], &x[at]);
-                *to += sum(&acc);
+                *to += sum(&acc) / geometry.groups as f32;
             }
             continue;
         }

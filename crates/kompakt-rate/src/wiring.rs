@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The curvature of a connection is the mean square of its gradient (the empirical Fisher information); of a
-//! missing one, the product of the mean squares of its input and of its output's gradient. Rows that read
-//! nothing become part of the biases after them; rows that nothing reads are removed.
+//! missing one, the product of the mean squares of its input (in a convolution with groups, of all groups) and of its output's gradient. In a
+//! chain of layers, rows that read nothing become part of the biases after them; rows that nothing reads are removed.
 //!
 //! Where connections live and die in [`Blocks`], the worth of a block is that of all of its connections, and so are its bits: one
 //! flag, and a level each.

@@ -8,7 +8,7 @@
 //!
 //! A page of `x` fits two registers, and a permutation picks sixteen elements of it, one for each row, where loading them one by one takes
 //! sixteen loads. Place 31 is a zero, which fills what is left of the four. Weight `i` of a row is in slot `i % 4`, the part of the sum that
-//! it belongs to, so that sums have the same bits as in the other forms.
+//! it belongs to, so that sums have the same bits as in the other forms, of finite inputs.
 //!
 //! Instruction sets without such permutations have the definition alone, and [`Pages::pay`] says so.
 
@@ -32,7 +32,7 @@ use alloc::vec::Vec;
 const COLUMNS: usize = 31;
 /// The place of the zero.
 const ZERO: u32 = 31;
-/// What the last page of sixteen rows adds to their number, which ends anywhere.
+/// What the last page of sixteen rows, half empty on average, adds to their number.
 const LAST_PAGE: f64 = 0.5;
 /// No column.
 const END: u16 = u16::MAX;
@@ -101,6 +101,14 @@ impl Pages {
         n_levels.is_some_and(Self::hold)
             && (COLUMNS..=usize::from(END)).contains(&shape[1])
             && Self::ps(costs, shape, n_kept) < n_kept as f64 * costs.sliced_codes
+            && Self::are_small(Self::estimate_bytes(shape, n_kept), shape, n_kept)
+    }
+
+    /// Whether so many bytes of pages are hardly more than a column and a code for each kept weight: weights of large layers come
+    /// from outside the caches, where bytes are time.
+    pub(crate) fn are_small(n_bytes: usize, shape: [usize; 2], n_kept: usize) -> bool {
+        let fixed = shape[0].div_ceil(LANES) * 128 + 2048;
+        n_bytes <= 3 * n_kept + n_kept / 3 + fixed
     }
 
     /// Picoseconds of a run.
@@ -323,6 +331,14 @@ mod tests {
             (0..4).for_each(|slot| assert_eq!(entry(word, byte, slot), (slot * 9 + 1, codes[slot])));
         }
         (0..4).for_each(|slot| assert_eq!(entry(EMPTY.0, EMPTY.1, slot), (ZERO as usize, 0)));
+    }
+
+    #[test]
+    #[should_panic(expected = "row 0 has column")]
+    fn columns_that_do_not_ascend_are_refused() {
+        let mut source = Rows::kept(1, 40, |_, col| col < 6);
+        source.rows[0].0.fill(7);
+        SlicedMatrix::in_pages(&source, &[6]);
     }
 
     #[test]

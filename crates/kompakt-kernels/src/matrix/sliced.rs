@@ -137,17 +137,18 @@ impl SlicedMatrix {
     pub fn build_for(isa: Isa, source: &dyn RowSource) -> Option<Self> {
         let (n_rows, n_cols) = (source.n_rows(), source.n_cols());
         let n_levels = source.is_coded().then(|| source.codebook().n_levels());
-        if n_cols > MAX_COLS || n_levels.is_none_or(|n| !Pages::hold(n)) {
+        let costs = Costs::of(isa);
+        if !costs.page.is_finite() || n_cols > MAX_COLS || n_levels.is_none_or(|n| !Pages::hold(n)) {
             return Self::build(source);
         }
         let mut counts = vec![0usize; n_rows];
         source.visit(&mut |row, cols, _| counts[row] = cols.len());
         let n_kept: usize = counts.iter().sum();
-        let costs = Costs::of(isa);
         if Pages::pay(costs, [n_rows, n_cols], n_kept, n_levels) {
             let built = Self::in_pages(source, &counts);
-            // There may be more than expected, where the rows of a slice differ much.
-            if built.n_pages() as f64 * costs.page < n_kept as f64 * costs.sliced_codes {
+            // There may be more pages than expected, where the rows of a slice differ much.
+            let is_fast = built.n_pages() as f64 * costs.page < n_kept as f64 * costs.sliced_codes;
+            if is_fast && Pages::are_small(built.n_bytes(), [n_rows, n_cols], n_kept) {
                 return Some(built);
             }
         }
@@ -164,7 +165,8 @@ impl SlicedMatrix {
         source.visit(&mut |row, row_cols, entries| {
             assert!(row_cols.len() == counts[row] && entries.len() == row_cols.len(), "row {row} changed");
             let last = row_cols.last().map_or(0, |&col| col as usize);
-            assert!(last < n_cols && row_cols.is_sorted(), "row {row} has column {last} of {n_cols}");
+            let ascends = row_cols.is_sorted_by(|a, b| a < b);
+            assert!(last < n_cols && ascends, "row {row} has column {last} of {n_cols}");
             let RowWeights::Codes(row_codes) = entries else { panic!("row {row} has no codes") };
             begins.push(cols.len());
             cols.extend(row_cols.iter().map(|&col| col as u16));
