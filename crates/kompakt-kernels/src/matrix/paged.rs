@@ -96,7 +96,7 @@ impl Pages {
         HAS_PAGES && n_levels <= MAX_LEVELS
     }
 
-    /// Whether a matrix with that many levels, `None` for values, is faster in pages than by single loads.
+    /// Whether a matrix with that many levels, `None` for values, is faster in pages than by single loads, and hardly larger.
     pub(crate) fn pay(costs: &Costs, shape: [usize; 2], n_kept: usize, n_levels: Option<usize>) -> bool {
         n_levels.is_some_and(Self::hold)
             && (COLUMNS..=usize::from(END)).contains(&shape[1])
@@ -282,7 +282,7 @@ mod tests {
     use crate::{Epilogue, RowSource, RowWeights, SlicedMatrix};
     use alloc::vec;
 
-    /// Rows with the columns that a rule keeps.
+    /// Rows with the columns that a rule keeps. (`kompakt-testing` is built from another copy of this crate.)
     struct Rows {
         rows: Vec<(Vec<u32>, Vec<u8>)>,
         n_cols: usize,
@@ -379,11 +379,10 @@ mod tests {
         for source in sources {
             let x: Vec<f32> = (0..source.n_cols).map(|i| (hash(i, 3) % 1000) as f32 / 500.0 - 1.0).collect();
             let n_rows = source.n_rows();
-            // Where pages do not pay, in this order all the same.
             let single = SlicedMatrix::build(&source).unwrap();
             let in_pages =
                 SlicedMatrix::in_pages(&source, &source.rows.iter().map(|r| r.0.len()).collect::<Vec<_>>());
-            // Elsewhere none are built but here.
+            // Other processors refuse to run pages.
             for isa in Isa::available().filter(|_| HAS_PAGES) {
                 let (mut y, mut z) = (vec![f32::NAN; n_rows], vec![f32::NAN; n_rows]);
                 single.apply(isa, &x, Epilogue::default(), &mut y);
