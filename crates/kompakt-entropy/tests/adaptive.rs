@@ -8,7 +8,6 @@
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be read is a failed test")]
 
 use kompakt_entropy::smallest::{Hints, StreamDecoder, StreamEncoder};
-use kompakt_entropy::trellis::{self, State};
 use kompakt_entropy::{EntropyError, MaskedCodesBuf};
 use serde_json::{Value, json};
 use std::fs;

@@ -3,8 +3,8 @@
 use kompakt_entropy::{
     EntropyError, MaskedCodesBuf,
     smallest::{Hints, StreamDecoder, StreamEncoder},
-    trellis::{self, State},
 };
+use kompakt_testing::trellis::follow;
 
 /// Which models a stream's weights have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,28 +105,10 @@ fn random_tensor(u: &mut arbtest::arbitrary::Unstructured<'_>) -> arbtest::arbit
     Ok(tensor)
 }
 
-/// Changes codes of the quantiser that is not meant.
 fn follow_a_trellis(tensor: &mut MaskedCodesBuf) {
+    let row_len = tensor.channels * tensor.taps;
+    follow(&mut tensor.codes, tensor.mask.as_deref(), row_len, tensor.n_levels, tensor.n_negative);
     tensor.trellis = true;
-    let (row_len, negative) = (tensor.channels * tensor.taps, tensor.n_negative);
-    let mut states = vec![State::default(); row_len];
-    for i in 0..tensor.codes.len() {
-        let state = &mut states[i % row_len];
-        if !tensor.mask.as_ref().is_none_or(|mask| mask[i]) {
-            *state = state.after_pruned();
-            continue;
-        }
-        let code = usize::from(tensor.codes[i]);
-        let (mut m, side) = match code.checked_sub(negative) {
-            Some(m) => (m, tensor.n_levels - negative),
-            None => (negative - 1 - code, negative),
-        };
-        if trellis::quantiser(m) != state.quantiser() {
-            m = if m ^ 1 < side { m ^ 1 } else { m - 1 };
-        }
-        *state = state.after_kept(m);
-        tensor.codes[i] = (if code >= negative { negative + m } else { negative - 1 - m }) as u8;
-    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Makes `fixtures/coders/adaptive-*` and `bad-adaptive-*`.
 
 use super::*;
+use kompakt_testing::trellis::follow;
 
 fn good(name: &str, parts: &[Value]) {
     let case = json!({"parts": parts, "bytes": hex(&write(Models::Rich, parts))});
@@ -60,29 +61,13 @@ fn grown(size: [usize; 3], masked: bool, levels: usize, negative: usize, density
     part
 }
 
-/// The same weights with codes that follow the trellis: those of the other quantiser make room for their neighbours.
+/// The same weights with codes that follow the trellis.
 fn along_a_trellis(part: Value) -> Value {
-    let tensor = Tensor::of(&part);
-    let (row_len, negative) = (tensor.weights.view().row_len(), tensor.weights.n_negative as i64);
-    let positive = tensor.weights.n_levels as i64 - negative;
-    let mut states = vec![State::default(); row_len];
-    let mut weights = tensor.list();
-    for (i, weight) in weights.iter_mut().enumerate() {
-        let state = &mut states[i % row_len];
-        if *weight < 0 {
-            *state = state.after_pruned();
-            continue;
-        }
-        let is_positive = *weight >= negative;
-        let (mut m, side) =
-            if is_positive { (*weight - negative, positive) } else { (negative - 1 - *weight, negative) };
-        if trellis::quantiser(m as usize) != state.quantiser() {
-            m = if m ^ 1 < side { m ^ 1 } else { m - 1 };
-        }
-        *state = state.after_kept(m as usize);
-        *weight = if is_positive { negative + m } else { negative - 1 - m };
-    }
-    let part = with(part, "weights", json!(weights));
+    let mut tensor = Tensor::of(&part);
+    let weights = &mut tensor.weights;
+    let row_len = weights.view().row_len();
+    follow(&mut weights.codes, weights.mask.as_deref(), row_len, weights.n_levels, weights.n_negative);
+    let part = with(part, "weights", json!(tensor.list()));
     with(part, "trellis", json!(true))
 }
 

@@ -1,6 +1,5 @@
 //! Small containers that must decode, each with what it holds as JSON beside it.
 
-use kompakt_entropy::trellis::{self, State};
 use kompakt_format::{Container, Tier, ValueRange};
 use kompakt_graph::{
     BinaryFunction, Cell, Count, Graph, Op, Place, Reduction, Size, Sizes, Symbol, UnaryFunction, Update,
@@ -11,6 +10,7 @@ use kompakt_pack::{
     synthetic::{self, NumberChoice, Recipe},
     write, write_to,
 };
+use kompakt_testing::trellis;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -131,29 +131,10 @@ fn trellises(files: &mut Files) -> Result<()> {
     add(files, "trellises-own-sections", &model, &options, 0)
 }
 
-/// Changes codes that are not of the quantiser that is meant.
 fn follow_a_trellis(parameter: &mut Parameter) {
     let Parameter::Shared { shape, codebook, codes, mask } = parameter else { return };
-    let negative = codebook.to_f32().iter().filter(|v| **v < 0.0).count();
-    let columns: usize = shape[1..].iter().product();
-    let mut states = vec![State::default(); columns];
-    for (i, code) in codes.iter_mut().enumerate() {
-        let state = &mut states[i % columns];
-        if !mask.as_ref().is_none_or(|mask| mask[i]) {
-            *state = state.after_pruned();
-            continue;
-        }
-        let (mut m, side) = match usize::from(*code).checked_sub(negative) {
-            Some(m) => (m, codebook.len() - negative),
-            None => (negative - 1 - usize::from(*code), negative),
-        };
-        let is_positive = usize::from(*code) >= negative;
-        if trellis::quantiser(m) != state.quantiser() {
-            m = if m ^ 1 < side { m ^ 1 } else { m - 1 };
-        }
-        *state = state.after_kept(m);
-        *code = (if is_positive { negative + m } else { negative - 1 - m }) as u8;
-    }
+    let n_negative = codebook.to_f32().iter().filter(|v| **v < 0.0).count();
+    trellis::follow(codes, mask.as_deref(), shape[1..].iter().product(), codebook.len(), n_negative);
 }
 
 /// The example of the specification: as small as a network can be.
