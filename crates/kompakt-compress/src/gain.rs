@@ -63,42 +63,4 @@ pub(crate) fn multiply(levels: &mut Numbers, gain: f32) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn energies(pairs: &[(f64, f32, f32)]) -> Energies {
-        let mut energies = Energies::default();
-        pairs.iter().for_each(|&(weight, w, v)| energies.add(weight, w, w - v));
-        energies
-    }
-
-    /// Outputs of a row times its factor have the energy that they had.
-    #[test]
-    fn energy_is_what_it_was() {
-        let row = [(1.0, 0.5, 0.4), (3.0, -1.2, -1.0), (0.25, 0.1, 0.0), (2.0, 0.7, 0.8)];
-        let energy =
-            |of: fn(&(f64, f32, f32)) -> f32| row.iter().map(|p| p.0 * f64::from(of(p)).powi(2)).sum::<f64>();
-        let gain = f64::from(energies(&row).gain());
-        let (before, after) = (energy(|p| p.1), energy(|p| p.2) * gain * gain);
-        assert!(gain > 1.0 && (before / after - 1.0).abs() < 1e-5, "{gain}: {before} {after}");
-    }
-
-    /// A row of which nothing is left, or that was nothing, stays as it is; the factor of all rows lies between those of each.
-    #[test]
-    fn rows_without_anything_stay() {
-        let rows = [energies(&[(1.0, 1.0, 0.0)]), energies(&[(1.0, 0.0, 0.0)]), energies(&[(1.0, 2.0, 1.6)])];
-        assert_eq!(gains(&rows, true), [1.0, 1.0, 1.25]);
-        let one = gains(&rows, false);
-        assert!(one.len() == 3 && one[0] > 1.25 && one.iter().all(|g| *g == one[0]), "{one:?}");
-    }
-
-    #[test]
-    fn a_codebook_is_multiplied_whatever_its_numbers_are() {
-        let mut levels = Numbers::Scaled { scale: 0.5, integers: vec![-3, 2] };
-        multiply(&mut levels, 1.5);
-        assert_eq!(levels.to_f32(), [-2.25, 1.5]);
-        let mut levels = Numbers::F32(vec![1.0, -2.0]);
-        multiply(&mut levels, 1.5);
-        assert_eq!(levels.to_f32(), [1.5, -3.0]);
-    }
-}
+mod tests;
