@@ -39,7 +39,7 @@ mod report;
 
 pub use budget::levels_within;
 pub use cluster::{Options, cluster};
-pub use codebook::{Settled, settle};
+pub use codebook::{Settled, settle, settle_in_order};
 pub use distribution::Distribution;
 pub use entropy_constrained::{Levels, entropy_constrained};
 pub use error::ClusterError;

@@ -40,7 +40,7 @@ pub use kompakt_reference as reference;
 
 pub use content::{About, InMemory, Packed, Source, Streamed};
 pub use error::PackError;
-pub use order::{Orders, Units, hidden_units, order_units};
+pub use order::{Orders, Units, follows_trellis, hidden_units, order_units};
 pub use parts::Checking;
 pub use rebuild::{head, rebuild};
 pub use table::table;

@@ -99,8 +99,8 @@ fn reorder(model: &mut Model, graph: &Graph, units: &Units, order: &[u32]) {
     }
 }
 
-/// Whether a parameter's codes follow a trellis.
-fn follows_trellis(parameter: &Parameter) -> bool {
+/// Whether a parameter has codes that follow a [trellis](kompakt_entropy::trellis), row after row in the order that it has, and not by chance.
+pub fn follows_trellis(parameter: &Parameter) -> bool {
     matches!(parameter, Parameter::Shared { .. })
         && convert::follows_trellis(&view(parameter, &mut Vec::new()))
 }

@@ -208,6 +208,62 @@ fn centroids_that_cross_or_meet_come_out_in_order() {
     assert_eq!(result.parameters["fc2.weight"].mask(), None);
 }
 
+/// A model with a layer of 6 levels whose codes follow a trellis, and one without.
+fn along_a_trellis() -> Model {
+    let graph = networks::mlp(&[6], &[32], 3).unwrap();
+    let mask: Vec<bool> = (0..192).map(|i| i % 5 != 1).collect();
+    let mut codes: Vec<u8> =
+        mask.iter().enumerate().map(|(i, &kept)| u8::from(kept) * (i * 7 % 11 % 6) as u8).collect();
+    kompakt_testing::trellis::follow(&mut codes, Some(&mask), 6, 6, 3);
+    let codebook = Numbers::Scaled { scale: 0.125, integers: vec![-3, -2, -1, 1, 2, 3] };
+    let weight = Parameter::Shared { shape: vec![32, 6], codebook, codes, mask: Some(mask) };
+    let head: Vec<u8> = (0..96).map(|i| (i * 7 % 11 % 2) as u8).collect();
+    let codebook = Numbers::F32(vec![-0.3, 0.2]);
+    let parameters = BTreeMap::from([
+        ("fc1.weight".to_string(), weight),
+        ("fc1.bias".to_string(), Parameter::dense(vec![32], vec![0.0; 32])),
+        (
+            "fc2.weight".to_string(),
+            Parameter::Shared { shape: vec![3, 32], codebook, codes: head, mask: None },
+        ),
+        ("fc2.bias".to_string(), Parameter::dense(vec![3], vec![0.0, 0.1, -0.1])),
+    ]);
+    Model::new(graph, parameters).unwrap()
+}
+
+#[test]
+fn codes_follow_a_trellis_after_training_too() {
+    let before = along_a_trellis();
+    let parts = |model: &Model| match &model.parameters["fc1.weight"] {
+        Parameter::Shared { codebook, codes, mask, .. } => (codebook.clone(), codes.clone(), mask.clone()),
+        dense => panic!("{dense:?}"),
+    };
+    let (_, codes, mask) = parts(&before);
+    assert!(kompakt_pack::follows_trellis(&before.parameters["fc1.weight"]));
+    // Steps so large that centroids cross each other and zero.
+    for learning_rate in [0.3, 30.0] {
+        let mut options = options(4, learning_rate);
+        options.train.clip_norm = Some(1.0);
+        let mut after = before.clone();
+        run(&mut after, &options);
+        let (codebook, new_codes, new_mask) = parts(&after);
+        assert_eq!((&new_codes, &new_mask), (&codes, &mask));
+        let levels = codebook.to_f32();
+        assert!(levels.is_sorted_by(|a, b| a < b) && levels[2] < 0.0 && levels[3] > 0.0, "{levels:?}");
+        assert_ne!(levels, parts(&before).0.to_f32());
+        assert!(kompakt_pack::follows_trellis(&after.parameters["fc1.weight"]));
+    }
+    // What is in order stays where training has put it.
+    let mut network = Network::from_model(&before).unwrap();
+    let centroids = [-0.41, -0.2, -0.13, 0.11, 0.29, 0.36];
+    if let Trainable::Shared { codebook, .. } = &mut network.parameter_mut("fc1.weight").unwrap().weights {
+        *codebook = centroids.to_vec();
+    }
+    let (codebook, ..) = parts(&settled(&before, &network).unwrap());
+    let rounded = codebook.to_f32();
+    assert!(rounded.iter().zip(centroids).all(|(r, c)| (r - c).abs() < 0.11 * 0.125), "{rounded:?}");
+}
+
 #[test]
 fn a_model_without_shared_weights_is_refused() {
     let graph = networks::mlp(&[6], &[5], 3).unwrap();

@@ -89,7 +89,7 @@ pub(crate) struct Arguments {
     block: Block,
     /// Choose levels along a trellis: two quantisers that take turns (dependent quantisation). Fewer bytes in the tier smallest
     /// for the same answers, more in the others, if it is repacked. Earlier loaders refuse such files
-    #[arg(long, conflicts_with_all = ["finetune", "block"])]
+    #[arg(long, conflicts_with = "block")]
     trellis: bool,
     /// How weights are coded; `kompakt repack` switches without loss
     #[arg(long, value_enum, default_value_t = TierName::Smallest)]

@@ -152,6 +152,18 @@ fn training_after_compression_gains_accuracy_and_keeps_the_size() {
     // So small that the record does not fit at all.
     let [plain, tuned] = both("1900");
     assert!(tuned >= plain, "{plain} {tuned}");
+    // Along a trellis, too: codes still follow it after training.
+    let common =
+        ["compress", "dense.onnx", "--data", "digits", "--target-size", "6000", "--trellis", "-q", "-o"];
+    let along = |name: &str, more: &[&str]| {
+        done(folder, &[&common[..], &[name], more].concat());
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let file = kompakt_format::Container::parse(&bytes).unwrap();
+        assert!(bytes.len() <= 6000 && file.descriptors().iter().any(|layer| layer.trellis));
+        right(name)
+    };
+    let (plain, tuned) = (along("plain.kompakt", &[]), along("tuned.kompakt", &["--finetune", "20"]));
+    assert!(tuned > plain, "{plain} {tuned}");
     let output = kompakt(folder, &["compress", "dense.onnx", "--finetune", "1", "-o", "x.kompakt"]);
     assert_eq!(output.status.code(), Some(2));
     // A missed target: the closest result is written, and the exit code says so.
