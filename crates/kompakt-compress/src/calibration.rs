@@ -6,6 +6,7 @@ use crate::{
     error::CompressError,
     images::Images,
     inputs::Synthetic,
+    kinds::{self, Kind},
     moments::{self, Moments},
     ranges, sensitivity,
 };
@@ -17,8 +18,10 @@ const SYNTHETIC_DAMPING: f64 = 0.3;
 /// Inputs for which gradients are computed: images, and synthetic ones.
 const GRADIENTS: usize = 128;
 const SYNTHETIC_GRADIENTS: usize = 32;
-/// Number of synthetic inputs.
+/// Number of synthetic inputs; and of small pictures, which show a layer less each, as many as have so many numbers together, up to a limit.
 const SYNTHETIC: usize = 64;
+const NUMBERS: usize = 1 << 20;
+const MOST_SYNTHETIC: usize = 1024;
 
 /// See the [module page](self).
 pub(crate) enum Calibration {
@@ -38,7 +41,7 @@ impl Calibration {
         if let Some(images) = images {
             return Ok(Self::Images(images.clone()));
         }
-        let Synthetic { images, is_open, unknown } = Synthetic::new(model, SYNTHETIC, 0);
+        let Synthetic { images, is_open, unknown } = Synthetic::new(model, n_synthetic(model), 0);
         let range = if is_open { ranges::suit(model, &images)? } else { [1.0, 0.0] };
         Ok(Self::Synthetic { images: images.moved(range[0], range[1]), range, unknown })
     }
@@ -48,7 +51,8 @@ impl Calibration {
     /// Errors: a model that cannot be run.
     pub(crate) fn judge(&self, original: &Model) -> Result<Option<Judge>, CompressError> {
         let Self::Synthetic { range, unknown, .. } = self else { return Ok(None) };
-        let inputs = Synthetic::new(original, blind::n_inputs(&original.graph), SYNTHETIC as u64).images;
+        let first = n_synthetic(original) as u64;
+        let inputs = Synthetic::new(original, blind::n_inputs(&original.graph), first).images;
         Judge::new(original, inputs.moved(range[0], range[1]), unknown.clone()).map(Some)
     }
 
@@ -89,5 +93,38 @@ impl Calibration {
         let mut moments = moments::moments(model, images, SYNTHETIC_DAMPING, progress)?;
         moments.iter_mut().flat_map(|m| &mut m.groups).for_each(|g| g.mean.clear());
         Ok(moments)
+    }
+}
+
+/// How many synthetic inputs a network is calibrated with.
+fn n_synthetic(model: &Model) -> usize {
+    match model.graph.inputs() {
+        [input] if kinds::kind(model, 0) == Kind::Picture => {
+            let len: usize = input.shape.iter().product();
+            (NUMBERS / len.max(1)).clamp(SYNTHETIC, MOST_SYNTHETIC)
+        }
+        _ => SYNTHETIC,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kompakt_graph::{Graph, networks};
+    use kompakt_model::Parameter;
+
+    #[test]
+    fn small_pictures_are_many() {
+        let n_of = |graph: Graph| {
+            let zeros = |param: &kompakt_graph::Param| {
+                (param.name.clone(), Parameter::dense(param.shape.clone(), vec![0.0; param.len()]))
+            };
+            let parameters = graph.params().iter().map(zeros).collect();
+            n_synthetic(&Model::new(graph, parameters).unwrap_or_else(|error| panic!("{error}")))
+        };
+        let lenet =
+            |shape: &[usize]| n_of(networks::lenet5(shape, 10).unwrap_or_else(|error| panic!("{error}")));
+        assert_eq!([lenet(&[1, 28, 28]), lenet(&[3, 32, 32]), lenet(&[3, 160, 160])], [1024, 341, 64]);
+        assert_eq!(n_of(networks::mlp(&[20], &[8], 3).unwrap_or_else(|error| panic!("{error}"))), 64);
     }
 }

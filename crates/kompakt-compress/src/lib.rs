@@ -44,6 +44,7 @@ mod calibration;
 mod compress;
 mod curve;
 mod detected;
+mod drawing;
 mod error;
 mod evaluation;
 mod factor;

@@ -5,13 +5,15 @@
 //! spectrum as photographs do and noise does not: the activations that they cause are much nearer to those
 //! that photographs cause.
 //!
+//! Of one channel, half of the images are [drawings](crate::drawing).
+//!
 //! Nothing is taken from any image, and the same values result on every machine: sums, products and roots
 //! alone.
 //!
 //! Source: Lee, Mumford, Huang 2001, "Occlusion models for natural images"; Baradad et al. 2021, "Learning to see by looking
 //! at noise".
 
-use crate::{images::Images, kinds::MOST_CHANNELS, random::Random};
+use crate::{drawing, images::Images, kinds::MOST_CHANNELS, random::Random};
 
 /// Large shapes drawn first, so that no part stays bare.
 const GROUND: usize = 16;
@@ -32,14 +34,22 @@ pub(crate) fn images(shape: &[usize], n: usize, seed: u64) -> Images {
         let mut random = Random::new(seed + i as u64 + 1);
         match *shape {
             [h, w, c] if c <= MOST_CHANNELS && h > c && w > c => {
-                let planes = picture(c, h, w, &mut random);
+                let planes = one(c, h, w, i, &mut random);
                 values.extend((0..len).map(|i| planes[i % c * h * w + i / c]));
             }
-            [c, h, w] if h > 1 && w > 1 => values.extend(picture(c, h, w, &mut random)),
+            [c, h, w] if h > 1 && w > 1 => values.extend(one(c, h, w, i, &mut random)),
             _ => values.extend(line(len, &mut random)),
         }
     }
     Images::from_values(values, n, Vec::new())
+}
+
+/// Number `i`: of one channel every other one is a drawing.
+fn one(channels: usize, height: usize, width: usize, i: usize, random: &mut Random) -> Vec<f32> {
+    match channels {
+        1 if i.is_multiple_of(2) => drawing::picture(height, width, random),
+        _ => picture(channels, height, width, random),
+    }
 }
 
 fn line(len: usize, random: &mut Random) -> Vec<f32> {
@@ -200,5 +210,24 @@ mod tests {
         assert_eq!(pixels(images(&[20], 3, 0)).len(), 60);
         let last = pixels(images(&[h, w, 3], 1, 0));
         assert_eq!((last[0], last[4]), (values[0], values[h * w + 1]));
+    }
+
+    /// Of one channel every other image is a drawing, with ground on half of it at least; of three none is.
+    #[test]
+    fn half_of_one_channel_are_drawings() {
+        for (channels, wanted) in [(1, [true, false]), (3, [false, false])] {
+            let (n, len) = (16, channels * 28 * 28);
+            let mut values = vec![0.0; n * len];
+            images(&[channels, 28, 28], n, 5).read(0, &mut values);
+            for (i, image) in values.chunks_exact(len).enumerate() {
+                let mut sorted = image.to_vec();
+                sorted.sort_unstable_by(f32::total_cmp);
+                let spread = |part: &[f32]| part[part.len() - 1] - part[0];
+                let least = sorted.windows(len / 2).map(spread).fold(f32::INFINITY, f32::min);
+                let is_drawing = drawing::picture(28, 28, &mut Random::new(5 + i as u64 + 1)) == image;
+                assert_eq!(is_drawing, wanted[i % 2], "{i}");
+                assert!(!is_drawing || least < 0.3, "{least}");
+            }
+        }
     }
 }
