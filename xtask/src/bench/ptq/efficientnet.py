@@ -19,10 +19,10 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 from PIL import Image
-from rivals import STRENGTHS, VARIANTS, answers, by_kompakt, difference, nncodec_rows
+from rivals import STRENGTHS, VARIANTS, answers, by_kompakt, bytes_at, difference, nncodec_rows, size_and_part
 
 KOMPAKT, FOLDER = sys.argv[1:3]
-RATIOS = (5.5, 6, 7, 8, 9)
+RATIOS = (5.5, 6, 7, 8, 9, 10)
 RATIOS_WITH_DATA = (6, 7, 8, 9, 10.5, 12.5)
 STEPS = (-48, -44, -40, -38, -36, -34, -32, -30, -28, -26, -24)
 CROPS = 300
@@ -121,24 +121,16 @@ def main():
     for who, size, _, agreement, away in rows:
         print(f"| {who} | {size} | {100 * agreement:.1f} % | {away:.4f} |")
 
-    def bytes_at(start, level):
-        """Linear interpolation of the logarithms between two measured points."""
-        points = sorted((d, s) for who, s, _, _, d in rows if who.startswith(start))
-        for (d0, s0), (d1, s1) in zip(points, points[1:]):
-            if d0 <= level <= d1:
-                return np.exp(np.interp(np.log(level), np.log([d0, d1]), np.log([s0, s1])))
-        return None
-
+    errors = [(who, size, away) for who, size, _, _, away in rows]
     for what in ("no data", "other photographs"):
         ours = [f"{ours}, {what}" for ours, _ in VARIANTS]
         heads = "".join(f" {ours} | part |" for ours in ours)
         print(f"\n| squared difference of logits | nncodec |{heads}\n|---|---|{'---|---|' * len(ours)}")
         for level in (0.01, 0.02, 0.03, 0.05, 0.1, 0.2):
-            theirs = [bytes_at(f"nncodec{strength}, qp", level) for strength, _ in STRENGTHS]
-            theirs, sizes = min(filter(None, theirs), default=None), [bytes_at(start, level) for start in ours]
-            if theirs and all(sizes):
-                parts = "".join(f" {size:.0f} | {size / theirs:.2f} |" for size in sizes)
-                print(f"| {level} | {theirs:.0f} |{parts}")
+            theirs = [bytes_at(errors, f"nncodec{strength}, qp", level) for strength, _ in STRENGTHS]
+            theirs, sizes = min(filter(None, theirs), default=None), [bytes_at(errors, start, level) for start in ours]
+            if theirs and any(sizes):
+                print(f"| {level} | {theirs:.0f} |" + "".join(size_and_part(size, theirs) for size in sizes))
 
 
 main()

@@ -17,12 +17,13 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import numpy_helper
-from rivals import VARIANTS, nncodec_rows
+from rivals import STRENGTHS, VARIANTS, bytes_at, nncodec_rows, size_and_part
 
 KOMPAKT, FOLDER = sys.argv[1:3]
-NOISES = (0.005, 0.03, 0.1, 0.2)
+NOISES = (0.005, 0.03, 0.1, 0.14, 0.2, 0.3)
 STEPS = (-40, -36, -32, -28)
 TOKENS = 32
+COSINES = (0.998, 0.995, 0.99, 0.98)
 
 
 def inputs(seed, n):
@@ -113,6 +114,15 @@ def main():
     rows += [(who, bytes, mean, least) for who, bytes, _, mean, least in by_nncodec(true)]
     for who, bytes, mean, least in rows:
         print(f"| {who} | {bytes} | {mean:.4f} | {least:.4f} | {bytes / size:.2f} |")
+
+    errors = [(who, bytes, 1 - mean) for who, bytes, mean, _ in rows]
+    ours = [f"{ours}, no data" for ours, _ in VARIANTS]
+    heads = "".join(f" {who} | part of int8 + zstd |" for who in ["nncodec", *ours])
+    print(f"\n| cosine, mean |{heads}\n|---|{'---|---|' * (1 + len(ours))}")
+    for cosine in COSINES:
+        theirs = [bytes_at(errors, f"nncodec{strength}, qp", 1 - cosine) for strength, _ in STRENGTHS]
+        sizes = [min(filter(None, theirs), default=None)] + [bytes_at(errors, start, 1 - cosine) for start in ours]
+        print(f"| {cosine} |" + "".join(size_and_part(bytes, size) for bytes in sizes))
 
 
 main()

@@ -16,7 +16,7 @@ import zipfile
 
 import numpy as np
 import onnx
-from rivals import VARIANTS, answers, by_kompakt, difference, nncodec_rows
+from rivals import VARIANTS, answers, by_kompakt, difference, nncodec_rows, size_and_part
 
 KOMPAKT, TOOLS, FOLDER, MNIST = sys.argv[1:5]
 RATIOS = (16, 20, 25, 30, 37, 45, 52, 62, 74)
@@ -98,8 +98,8 @@ def main():
                 min((size for who, size, _, agreement, _ in rows if who.startswith(start) and agreement >= level), default=None)
                 for start in ("nncodec", *ours)
             ]
-            if all(least):
-                parts = "".join(f" {size} | {size / least[0]:.2f} |" for size in least[1:])
+            if least[0] and any(least[1:]):
+                parts = "".join(size_and_part(size, least[0]) for size in least[1:])
                 print(f"| at least {100 * level:.2f} % | {least[0]} |{parts}")
 
 

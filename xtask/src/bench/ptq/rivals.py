@@ -33,6 +33,22 @@ def difference(found, true):
     return ((found - true) ** 2).sum() / ((true - true.mean(0)) ** 2).sum()
 
 
+def bytes_at(rows, start, level):
+    """Bytes at an error of `level` of the rows whose names begin with `start`: linear interpolation of the logarithms between two
+    measured points, None outside of all. `rows` are names, bytes and errors.
+    """
+    points = sorted((error, size) for who, size, error in rows if who.startswith(start))
+    for (e0, s0), (e1, s1) in zip(points, points[1:]):
+        if e0 <= level <= e1:
+            return np.exp(np.interp(np.log(level), np.log([e0, e1]), np.log([s0, s1])))
+    return None
+
+
+def size_and_part(size, whole):
+    """Two cells: bytes, and the part of `whole` that they are; dashes where there are none."""
+    return f" {size:.0f} | {size / whole:.2f} |" if size else " – | – |"
+
+
 # NNCodec as it is, and with a step size for each tensor by its size and spread. Folding of batch norms has nothing to do in networks
 # whose batch norms are folded, and local scaling does nothing without training on data.
 STRENGTHS = (("", {}), (", opt_qp", {"opt_qp": True}))
