@@ -35,28 +35,31 @@ impl Grid {
         let [top, left] = self.corner(tile);
         let [n_rows, width] = self.reach();
         let len = width + SLACK;
-        let phases_x = s.phases(1);
-        // Without padding and stride, rows are used in place.
-        let inside = |i: usize, n: usize| {
-            let start = [top, left][i].checked_sub(s.before[i]).filter(|_| s.stride[i] == 1)?;
-            (start + n <= s.size[i]).then_some(start)
-        };
-        let plain = inside(0, n_rows).zip(inside(1, width)).map(|(y, x)| y * w + x);
+        let [phases_y, phases_x] = [s.phases(0), s.phases(1)];
+        let padded = Lines::new(self, n_rows, phases_x * len, len);
+        // Without a stride, rows are used in place; what is read of other rows and channels there is padding.
+        let rim = Rim::new(self, [top, left]);
+        let (in_place, reach) = (Lines::new(self, n_rows, w, 0), (n_rows - 1) * w + len);
+        let before = s.before[0] * w + s.before[1];
+        let channel_len = self.channel_len();
         for channel in 0..s.channels {
-            let out = &mut out[channel * self.channel_len()..][..self.channel_len() + SLACK * LANES];
-            let in_place = plain.map(|at| &x[channel * h * w + at..]);
-            if let Some(rows) = in_place.filter(|rows| (n_rows - 1) * w + len <= rows.len()) {
+            let out = &mut out[channel * channel_len..][..channel_len + SLACK * LANES];
+            if let Some(rim) = &rim
+                && let Some(from) = ((channel * h + top) * w + left).checked_sub(before)
+                && let Some(rows) = x.get(from..from + reach)
+            {
                 // SAFETY: passed on.
-                unsafe { self.spread_channel::<A>(rows, w, n_rows, 0, out) };
+                unsafe { in_place.spread::<A>(rows, out) };
+                rim.clear(out);
                 continue;
             }
             let plane = &x[channel * h * w..(channel + 1) * h * w];
             let mut lines = pad.chunks_exact_mut(phases_x * len);
-            for phase_y in 0..s.phases(0) {
+            for phase_y in 0..phases_y {
                 for (row, lines) in (0..n_rows).zip(&mut lines) {
                     let y = ((top + row) * s.stride[0] + phase_y).wrapping_sub(s.before[0]);
                     if y >= h {
-                        lines.fill(0.0);
+                        // Zeros, as in all channels.
                         continue;
                     }
                     for (phase, line) in lines.chunks_exact_mut(len).enumerate() {
@@ -65,68 +68,36 @@ impl Grid {
                 }
             }
             // SAFETY: passed on.
-            unsafe { self.spread_channel::<A>(pad, phases_x * len, n_rows, len, out) };
+            unsafe { padded.spread::<A>(pad, out) };
         }
     }
 
-    /// Rows that begin `stride` apart, phase by phase `n_rows` of them, the phases of a row `len` apart, to the lanes of
-    /// a channel.
-    ///
-    /// # Safety
-    /// The features of `A`.
-    #[inline(always)]
-    unsafe fn spread_channel<A: Arch>(
-        &self,
-        rows: &[f32],
-        stride: usize,
-        n_rows: usize,
-        len: usize,
-        out: &mut [f32],
-    ) {
-        let [down, across] = self.phase();
-        // The offset of the first of each four lanes.
-        let mut fours = [0; LANES / 4];
-        for (four, from) in fours.iter_mut().enumerate() {
-            let (part, lane) = (four * 4 / self.lanes[1], four * 4 % self.lanes[1]);
-            *from = part * self.block[0] * stride + lane * self.block[1];
-        }
-        let mut at = 0;
-        for phase_y in 0..self.shape.phases(0) {
-            for row in 0..down {
-                for phase_x in 0..self.shape.phases(1) {
-                    let from = (phase_y * n_rows + row) * stride + phase_x * len;
-                    // SAFETY: passed on.
-                    unsafe { A::spread(&rows[from..], fours, self.block[1], across, &mut out[at..]) };
-                    at += across * LANES;
-                }
-            }
-        }
-    }
-
-    /// One phase of a row of the input from output column `left` on, padded.
+    /// One phase of a row of the input from output column `left` on, into a line whose padding is zeros already.
     #[inline(always)]
     fn take(&self, row: &[f32], left: usize, phase: usize, line: &mut [f32]) {
         let (step, before) = (self.shape.stride[1], self.shape.before[1]);
-        // Element t is `row[(left + t) * step + phase - before]`. Avoids divisions by one.
-        let divided = |n: usize| if step == 1 { n } else { n.div_ceil(step) };
+        // Element t is `row[(left + t) * step + phase - before]`. Avoids divisions by a variable.
+        let divided = |n: usize| match step {
+            1 => n,
+            2 => n.div_ceil(2),
+            _ => n.div_ceil(step),
+        };
         let first = left * step + phase;
         let skip = divided(before.saturating_sub(first)).min(line.len());
         let from = (first + skip * step).saturating_sub(before).min(row.len());
         let n = divided(row.len() - from).min(line.len() - skip);
-        zeros(&mut line[..skip]);
-        let (to, rest) = line[skip..].split_at_mut(n);
+        let to = &mut line[skip..skip + n];
         match step {
             1 => copy(&row[from..from + n], to),
             2 => every::<2>(&row[from..], to),
             4 => every::<4>(&row[from..], to),
             _ => to.iter_mut().zip(row[from..].iter().step_by(step)).for_each(|(to, &x)| *to = x),
         }
-        zeros(rest);
     }
 
-    /// Writes one channel of a tile to its position in the plane.
+    /// Writes channels of a tile to their positions in their planes.
     ///
-    /// Shapes: `sums` the tile and four vectors more, `y` `[oh, ow]`. Panics: if they are shorter.
+    /// Shapes: `sums` `[n, tile]` and four vectors more, `y` `[n, oh, ow]`. Panics: if `sums` is shorter.
     pub fn store(&self, isa: Isa, sums: &[f32], tile: usize, y: &mut [f32]) {
         run(isa, Store { grid: self, sums, tile, y });
     }
@@ -140,49 +111,176 @@ impl Grid {
         let ([down, across], [parts, lanes]) = (self.block, self.lanes);
         let part_len = lanes * across;
         let n = part_len.min(ow.saturating_sub(left));
+        // Where the first of each four lanes is in the plane, and in a line.
+        let (mut places, mut fours) = ([0; LANES / 4], [0; LANES / 4]);
+        for (four, (place, in_line)) in places.iter_mut().zip(&mut fours).enumerate() {
+            *place = (top + four * 4 / lanes * down) * ow + left + four * 4 % lanes * across;
+            *in_line = four * 4 * across;
+        }
         let mut line = [0.0; MAX_ACROSS * LANES + SLACK];
-        for row in 0..down {
-            let sums = &sums[row * across * LANES..];
-            let first = top + row;
-            if n == part_len && across >= 4 && first + (parts - 1) * down < oh {
-                // No line ends early, and nothing is written past one.
-                let place =
-                    |four: usize| (first + four * 4 / lanes * down) * ow + left + four * 4 % lanes * across;
-                // SAFETY: passed on.
-                unsafe { A::collect(sums, across, [0, 1, 2, 3].map(place), y) };
-                continue;
-            }
-            // SAFETY: passed on.
-            unsafe { A::collect(sums, across, [0, 4, 8, 12].map(|lane| lane * across), &mut line) };
-            for (part, line) in line.chunks_exact(part_len).take(parts).enumerate() {
-                let at = first + part * down;
-                if at < oh {
-                    copy(&line[..n], &mut y[at * ow + left..][..n]);
+        for (channel, y) in y.chunks_exact_mut((oh * ow).max(1)).enumerate() {
+            let sums = &sums[channel * self.tile_len()..];
+            for row in 0..down {
+                let sums = &sums[row * across * LANES..];
+                let first = top + row;
+                if n == part_len && across >= 4 && first + (parts - 1) * down < oh {
+                    // No line ends early, and nothing is written past one.
+                    // SAFETY: passed on.
+                    unsafe { A::collect(sums, across, places, y.get_mut(row * ow..).unwrap_or(&mut [])) };
+                    continue;
+                }
+                match across {
+                    1 => line[..LANES].copy_from_slice(&sums[..LANES]),
+                    2 => interleave(&sums[..2 * LANES], &mut line[..2 * LANES]),
+                    // SAFETY: passed on.
+                    _ => unsafe { A::collect(sums, across, fours, &mut line) },
+                }
+                for (part, line) in line.chunks_exact(part_len).take(parts).enumerate() {
+                    let at = first + part * down;
+                    if at < oh {
+                        copy(&line[..n], &mut y[at * ow + left..][..n]);
+                    }
                 }
             }
         }
     }
 }
 
-/// Writes zeros, mostly few: a call would cost more than they do.
-#[inline(always)]
-fn zeros(line: &mut [f32]) {
-    match line {
-        [] => {}
-        [a] => *a = 0.0,
-        [a, b] => (*a, *b) = (0.0, 0.0),
-        [a, b, c] => (*a, *b, *c) = (0.0, 0.0, 0.0),
-        more => more.fill(0.0),
+/// The rows of a channel of a tile, phase by phase, and how they go to lanes.
+struct Lines {
+    /// Rows of a phase.
+    n_rows: usize,
+    /// From one row to the next, and from one phase of a row to the next.
+    stride: usize,
+    len: usize,
+    phases: [usize; 2],
+    /// Rows and columns of vectors of a phase.
+    down: usize,
+    across: usize,
+    /// Where the first of each four lanes begins, and how far the lanes of four are apart.
+    fours: [usize; LANES / 4],
+    step: usize,
+}
+
+impl Lines {
+    fn new(grid: &Grid, n_rows: usize, stride: usize, len: usize) -> Self {
+        let ([down, across], phases) = (grid.phase(), [grid.shape.phases(0), grid.shape.phases(1)]);
+        let mut fours = [0; LANES / 4];
+        for (four, from) in fours.iter_mut().enumerate() {
+            let (part, lane) = (four * 4 / grid.lanes[1], four * 4 % grid.lanes[1]);
+            *from = part * grid.block[0] * stride + lane * grid.block[1];
+        }
+        Self { n_rows, stride, len, phases, down, across, fours, step: grid.block[1] }
+    }
+
+    /// The rows to the lanes of a channel.
+    ///
+    /// # Safety
+    /// The features of `A`.
+    #[inline(always)]
+    unsafe fn spread<A: Arch>(&self, rows: &[f32], out: &mut [f32]) {
+        let mut at = 0;
+        for phase_y in 0..self.phases[0] {
+            for row in 0..self.down {
+                for phase_x in 0..self.phases[1] {
+                    let from = (phase_y * self.n_rows + row) * self.stride + phase_x * self.len;
+                    // SAFETY: passed on.
+                    unsafe { A::spread(&rows[from..], self.fours, self.step, self.across, &mut out[at..]) };
+                    at += self.across * LANES;
+                }
+            }
+        }
     }
 }
 
-/// Every `N`th element.
+/// The vectors of a channel of a tile in which some lanes are padding, for a convolution without a stride.
+struct Rim {
+    /// For each row and for each column of vectors, the lanes inside the plane as all bits.
+    rows: [[u32; LANES]; RIM],
+    cols: [[u32; LANES]; RIM],
+    /// The rows and columns of vectors that have lanes outside.
+    are_partial: [[bool; RIM]; 2],
+    /// Rows and columns of vectors.
+    n: [usize; 2],
+}
+
+/// The maximum number of rows or columns of vectors of a [`Rim`].
+const RIM: usize = 24;
+/// Channels from which a [`Rim`] pays.
+const RIM_CHANNELS: usize = 4;
+
+impl Rim {
+    /// That of the tile whose first output is at `corner`; `None` with a stride, for larger tiles, and for few channels.
+    fn new(grid: &Grid, corner: [usize; 2]) -> Option<Self> {
+        let (s, n) = (&grid.shape, grid.phase());
+        if s.stride != [1; 2] || n[0].max(n[1]) > RIM || s.channels < RIM_CHANNELS {
+            return None;
+        }
+        let mut rim =
+            Self { rows: [[0; LANES]; RIM], cols: [[0; LANES]; RIM], are_partial: [[false; RIM]; 2], n };
+        let across = grid.lanes[1];
+        for (axis, masks) in [&mut rim.rows, &mut rim.cols].into_iter().enumerate() {
+            for (at, mask) in masks.iter_mut().enumerate().take(n[axis]) {
+                for (lane, mask) in mask.iter_mut().enumerate() {
+                    let part = if axis == 0 { lane / across } else { lane % across };
+                    let place = (corner[axis] + part * grid.block[axis] + at).wrapping_sub(s.before[axis]);
+                    *mask = if place < s.size[axis] { u32::MAX } else { 0 };
+                }
+                rim.are_partial[axis][at] = mask.contains(&0);
+            }
+        }
+        Some(rim)
+    }
+
+    /// Makes padding zeros.
+    #[inline(always)]
+    fn clear(&self, out: &mut [f32]) {
+        let [down, across] = self.n;
+        let [partial_rows, partial_cols] = &self.are_partial;
+        for (y, vectors) in out.as_chunks_mut::<LANES>().0.chunks_exact_mut(across).take(down).enumerate() {
+            for (x, vector) in vectors.iter_mut().enumerate() {
+                if partial_rows[y] || partial_cols[x] {
+                    let (row, col) = (&self.rows[y], &self.cols[x]);
+                    for lane in 0..LANES {
+                        vector[lane] = f32::from_bits(vector[lane].to_bits() & row[lane] & col[lane]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Two vectors, element by element in turns.
+#[inline(always)]
+fn interleave(vectors: &[f32], line: &mut [f32]) {
+    let (a, b) = vectors.split_at(LANES);
+    for (pair, (&a, &b)) in line.as_chunks_mut::<2>().0.iter_mut().zip(a.iter().zip(b)) {
+        *pair = [a, b];
+    }
+}
+
+/// Every `N`th element: eight at a time, the last ones overlapping those before them.
 #[inline(always)]
 pub(crate) fn every<const N: usize>(x: &[f32], to: &mut [f32]) {
-    let (whole, rest) = x.as_chunks::<N>();
+    const TOGETHER: usize = 8;
+    let whole = x.as_chunks::<N>().0;
     let n = whole.len().min(to.len());
-    to.iter_mut().zip(whole).for_each(|(to, x)| *to = x[0]);
-    if let (Some(to), Some(&x)) = (to.get_mut(n), rest.first()) {
+    if n >= TOGETHER {
+        let mut at = 0;
+        loop {
+            let (x, to) = (&whole[at..at + TOGETHER], &mut to[at..at + TOGETHER]);
+            for i in 0..TOGETHER {
+                to[i] = x[i][0];
+            }
+            if at + TOGETHER >= n {
+                break;
+            }
+            at = (at + TOGETHER).min(n - TOGETHER);
+        }
+    } else {
+        to.iter_mut().zip(whole).for_each(|(to, x)| *to = x[0]);
+    }
+    if let (Some(to), Some(&x)) = (to.get_mut(n), x.get(n * N)) {
         *to = x;
     }
 }
@@ -209,7 +307,7 @@ impl Job for Fill<'_> {
     }
 }
 
-/// Writing a channel of a tile back.
+/// Writing channels of a tile back.
 struct Store<'a> {
     grid: &'a Grid,
     sums: &'a [f32],

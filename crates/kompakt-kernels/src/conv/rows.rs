@@ -154,10 +154,8 @@ impl ConvRows<'_> {
                 for start in rows.clone().step_by(at_once) {
                     let rows = start..rows.end.min(start + at_once);
                     self.multiply(rows.clone(), input, LANES, window, sums, len, panels);
-                    for row in rows {
-                        let y = &mut y[(row - self.rows.start) * plane..][..plane];
-                        grid.store(self.isa, &sums[(row - start) * len..], tile, y);
-                    }
+                    let y = &mut y[(start - self.rows.start) * plane..][..rows.len() * plane];
+                    grid.store(self.isa, sums, tile, y);
                 }
             }
         }
