@@ -53,7 +53,8 @@ impl Taught {
                     &format!("{theirs}; the network is {input:?} to {classes} classes"),
                 ));
             }
-            if model.preprocessing.as_ref() != steps {
+            // A network from another framework records none: it takes the learner's.
+            if model.preprocessing.is_some() && model.preprocessing.as_ref() != steps {
                 return Err(option("teacher", "its preprocessing is another than the network's"));
             }
             if graph.nodes().last().is_some_and(|node| matches!(node.op, Op::Softmax | Op::LogSoftmax)) {
