@@ -8,7 +8,7 @@
 //! | group | x86-64, `portable` | `neon`, `simd128` |
 //! |---|---|---|
 //! | linear layers, one vector (`sliced` to `dense`) | AMD Zen 4, weights in steps Intel Sapphire Rapids, pages AMD Zen 5 (1.67 ns, where a kept weight takes 157 ps: in proportion 2.07, rounded up by a sixth); `portable` is an estimate | estimates |
-//! | windows of positions, convolutions (`tap` to `depthwise`) | Intel Sapphire Rapids | derived: see there |
+//! | windows of positions, convolutions (`tap` to `depthwise`) | Intel Sapphire Rapids; AVX-512 the geometric mean of it and AMD Zen 5, whose whole vectors gain more in panels than in taps | derived: see there |
 
 use crate::{Isa, WindowForm, arch, matrix::paged::Pages};
 

@@ -219,7 +219,7 @@ fn convolutions_by_winograd() {
     .budget_ms(4000);
 }
 
-/// Inputs that are run in bands (up to 64 channels), and channels that are run in blocks.
+/// Inputs that are run in bands whose kernels stay in cache (up to 64 channels), and channels that are run in blocks.
 #[test]
 fn large_convolutions_by_winograd() {
     arbtest::arbtest(|u| {
@@ -228,6 +228,17 @@ fn large_convolutions_by_winograd() {
         by_winograd(u, [1, channels, out], 12..=34)
     })
     .budget_ms(4000);
+}
+
+/// Inputs that are run in bands for each of which kernels are transformed again.
+#[test]
+fn convolutions_by_winograd_in_bands() {
+    arbtest::arbtest(|u| {
+        let channels = *u.choose(&[72, 90, 132])?;
+        let out = u.int_in_range(1..=9)?;
+        by_winograd(u, [1, channels, out], 62..=75)
+    })
+    .budget_ms(3000);
 }
 
 fn by_winograd(

@@ -53,7 +53,8 @@ impl Convolution {
                     channels * tiles * costs.winograd_input + outputs * tiles * costs.winograd_output;
                 let kernels = outputs * shape.channels as f64;
                 let look_up = costs.look_up(levels);
-                let weights = kernels * (costs.winograd_kernel + 9.0 * look_up);
+                let passes = method.n_passes() as f64;
+                let weights = passes * kernels * (costs.winograd_kernel + 9.0 * look_up);
                 let vectors = 16.0 * costs.vectors(method.n_tiles(), costs.wide);
                 copied + transformed + weights + kernels * vectors * costs.panel_vector
             }

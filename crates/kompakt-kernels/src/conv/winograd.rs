@@ -14,8 +14,9 @@
 //! has one column of neighbouring tiles; where a row of tiles is no multiple of a vector, the last one starts earlier, and some tiles are
 //! computed twice. Kernels of four rows and four channels are transformed together.
 //!
-//! What is multiplied stays in cache: some rows with some channels at a time, whose sums so far are in `M`; and where kernels
-//! are few, all of them with a band of tiles at a time, so that `V` is never larger than a band.
+//! What is multiplied stays in cache: some rows with some channels at a time, whose sums so far are in `M`; and a band of tiles at
+//! a time, so that `V` is never larger than a band. Where kernels are few, all of them stay in cache over all bands; others are
+//! transformed again for each, and bands are as large as the L3 cache allows.
 //!
 //!  Sums differ from those of the direct method, and their error is a few times larger: about
 //! `2^-22` of the sum of absolute products. A non-finite input affects all four outputs of its tiles.
@@ -54,8 +55,8 @@ const BLOCK_FLOATS: usize = 1 << 12;
 const BLOCK_POSITIONS: usize = 64;
 /// Floats of all transformed kernels where they stay in an L2 cache, beside a band of the input.
 const KERNEL_FLOATS: usize = 1 << 17;
-/// The maximum size of a transformed input, in floats.
-const MAX_INPUT: usize = 1 << 20;
+/// Floats of the transformed input of a band whose kernels do not stay in cache: a part of an L3 cache.
+const BAND_FLOATS: usize = 1 << 20;
 
 /// See the [module page](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub(crate) struct Winograd {
     tiles: [usize; 2],
     /// Rows of tiles that are run together.
     band: usize,
+    /// Whether all transformed kernels stay in cache over all bands.
+    keeps_kernels: bool,
 }
 
 /// Scratch memory of a run.
@@ -85,8 +88,7 @@ pub(super) struct Memory<'a> {
 }
 
 impl Winograd {
-    /// The method for a convolution, if its kernel is 3 x 3 without stride and dilation and its transformed input is not too
-    /// large.
+    /// The method for a convolution, if its kernel is 3 x 3 without stride and dilation and a band of it is not too large.
     pub(super) fn new(shape: &ConvShape, groups: usize) -> Option<Self> {
         let ConvShape { channels, size, output, kernel, before, stride, dilation, .. } = *shape;
         if kernel != [3; 2] || stride != [1; 2] || dilation != [1; 2] {
@@ -96,24 +98,33 @@ impl Winograd {
         let after = [0, 1].map(|i| (2 * tiles[i] + 2).saturating_sub(size[i] + before[i]));
         let planes =
             Planes { channels: groups * channels, size, before, after, stride: [1; 2], row_align: 1 };
-        let whole = Self { planes, channels, output, tiles, band: tiles[0] };
+        let whole = Self { planes, channels, output, tiles, band: tiles[0], keeps_kernels: false };
         let n_floats = whole.input_floats();
         let has_few_kernels =
             channels * BLOCK_POSITIONS <= BLOCK_FLOATS && NUMBERS * channels * shape.outputs <= KERNEL_FLOATS;
-        let band = if has_few_kernels && n_floats > NEAR_FLOATS {
-            let most = FAR_FLOATS / NUMBERS / (channels + shape.outputs) / tiles[1];
-            let most = most.clamp(1, tiles[0]);
-            // Of whole vectors, if there is such a band.
-            (most / 2 + 1..=most).rev().find(|rows| (rows * tiles[1]).is_multiple_of(LANES)).unwrap_or(most)
+        let keeps_kernels = has_few_kernels && n_floats > NEAR_FLOATS;
+        let most = if keeps_kernels {
+            FAR_FLOATS / NUMBERS / (channels + shape.outputs) / tiles[1].max(1)
         } else {
-            tiles[0]
+            // In bands as even as possible.
+            tiles[0].div_ceil(n_floats.div_ceil(BAND_FLOATS).max(1))
         };
-        (n_floats <= MAX_INPUT).then_some(Self { band, ..whole })
+        let most = most.clamp(1, tiles[0].max(1));
+        // Of whole vectors, if there is such a band.
+        let is_whole = |rows: &usize| (rows * tiles[1]).is_multiple_of(LANES);
+        let band = if most < tiles[0] { (most / 2 + 1..=most).rev().find(is_whole) } else { None };
+        let method = Self { band: band.unwrap_or(most), keeps_kernels, ..whole };
+        (method.input_floats() <= 2 * BAND_FLOATS).then_some(method)
     }
 
     /// Whether the tiles are run in several bands.
     pub(super) fn has_bands(&self) -> bool {
         self.band < self.tiles[0]
+    }
+
+    /// How often each kernel is transformed.
+    pub(super) fn n_passes(&self) -> usize {
+        if self.keeps_kernels { 1 } else { self.tiles[0].div_ceil(self.band) }
     }
 
     /// Tiles.
@@ -171,7 +182,7 @@ impl Winograd {
     fn rows_at_most(&self, n_rows: usize) -> usize {
         let (channels, pitch) = (self.channels_at_once(), self.pitch());
         let most = match self.input_floats() {
-            _ if self.has_bands() => n_rows.next_multiple_of(GROUP),
+            _ if self.keeps_kernels => n_rows.next_multiple_of(GROUP),
             ..=NEAR_FLOATS => PART_FLOATS / NUMBERS / channels.max(pitch).max(1),
             _ => FAR_FLOATS / NUMBERS / (channels + pitch),
         };
@@ -205,24 +216,27 @@ impl Winograd {
         let (at_once, block) = (self.rows_at_once(rows.len()), self.channels_at_once());
         let Memory { v, mut is_transformed, channel: padded, part, panels } = memory;
         let all = output.start / 2..output.end.div_ceil(2);
-        let mut first = rows.start;
-        while first < rows.end {
-            // From the group of the first row on.
-            let start = first / GROUP * GROUP;
-            let end = rows.end.min(start + at_once);
-            let groups = start / GROUP..end.div_ceil(GROUP);
-            let u_apart = odd_lines(groups.len() * GROUP * block);
-            let (u, products) = part.split_at_mut(NUMBERS * u_apart);
-            for top in all.clone().step_by(self.band) {
-                let tile_rows = top..all.end.min(top + self.band);
-                if !is_transformed {
-                    run(isa, Transform { method: self, tile_rows: tile_rows.clone(), x, padded, v });
-                    is_transformed = !self.has_bands();
-                }
+        // Kernels that are kept are one part, with all channels in one block.
+        let keeps_kernels =
+            self.keeps_kernels && rows.start / GROUP * GROUP + at_once >= rows.end && block == self.channels;
+        for top in all.clone().step_by(self.band) {
+            let tile_rows = top..all.end.min(top + self.band);
+            if !is_transformed {
+                run(isa, Transform { method: self, tile_rows: tile_rows.clone(), x, padded, v });
+                is_transformed = !self.has_bands();
+            }
+            let mut first = rows.start;
+            while first < rows.end {
+                // From the group of the first row on.
+                let start = first / GROUP * GROUP;
+                let end = rows.end.min(start + at_once);
+                let groups = start / GROUP..end.div_ceil(GROUP);
+                let u_apart = odd_lines(groups.len() * GROUP * block);
+                let (u, products) = part.split_at_mut(NUMBERS * u_apart);
+                let has_kernels = keeps_kernels && top > all.start;
                 for channel in (0..self.channels).step_by(block) {
                     let channels = channel..self.channels.min(channel + block);
-                    // All channels of a part are one block where there are several bands.
-                    if top == all.start {
+                    if !has_kernels {
                         self.kernels(isa, m, groups.clone(), channels.clone(), panels, u_apart, u);
                     }
                     let (u, rows) = ((&*u, u_apart), first - start..end - start);
@@ -237,8 +251,8 @@ impl Winograd {
                     let tile_rows = tile_rows.clone();
                     run(isa, Finish { method: self, tile_rows, products: from, apart, epilogue, y });
                 }
+                first = end;
             }
-            first = end;
         }
     }
 
