@@ -25,7 +25,8 @@ pub struct Taught {
 
 impl Taught {
     /// The loss for a network with inputs of shape `input`, `classes` classes, and the preprocessing `steps` (as the
-    /// interchange writes it), together with what goes into its record.
+    /// interchange writes it), together with what goes into its record. A teacher that another
+    /// framework trained, and that records no preprocessing, takes the learner's.
     ///
     /// Errors: a teacher with other inputs, classes or preprocessing, or one whose output is no scores; a share or a
     /// temperature out of range.
@@ -53,8 +54,9 @@ impl Taught {
                     &format!("{theirs}; the network is {input:?} to {classes} classes"),
                 ));
             }
-            // A network from another framework records none: it takes the learner's.
-            if model.preprocessing.is_some() && model.preprocessing.as_ref() != steps {
+            // What another framework trained does not record any.
+            let is_told = model.provenance.iter().any(|record| record.program == "kompakt-train");
+            if (is_told || model.preprocessing.is_some()) && model.preprocessing.as_ref() != steps {
                 return Err(option("teacher", "its preprocessing is another than the network's"));
             }
             if graph.nodes().last().is_some_and(|node| matches!(node.op, Op::Softmax | Op::LogSoftmax)) {

@@ -194,4 +194,10 @@ fn a_network_learns_from_teachers() {
     assert!(refused(format!("{student} --distill 0.5")).contains("--teacher"));
     assert!(refused(format!("{student} --prep deskew {taught}")).contains("preprocessing"));
     assert!(refused(format!("{student} --distill 2 --teacher {}", teachers[0])).contains("distill"));
+
+    // What came from elsewhere does not say how its images are prepared.
+    let mut foreign = model(&std::fs::read(&teachers[0]).unwrap());
+    foreign.provenance.clear();
+    foreign.write(std::path::Path::new(&teachers[0])).unwrap();
+    trained(&format!("{student} --prep deskew --teacher {}", teachers[0]));
 }

@@ -36,20 +36,23 @@ impl Grid {
         let [n_rows, width] = self.reach();
         let len = width + SLACK;
         let [phases_y, phases_x] = [s.phases(0), s.phases(1)];
-        let padded = Lines::new(self, n_rows, phases_x * len, len);
-        // Without a stride, rows are used in place; what is read of other rows and channels there is padding.
-        let rim = Rim::new(self, [top, left]);
-        let (in_place, reach) = (Lines::new(self, n_rows, w, 0), (n_rows - 1) * w + len);
+        let padded = Lines::padded(self, n_rows, phases_x * len, len);
+        // Rows are used in place; what is read of other rows and channels there is padding.
+        let rim = if const { A::IS_COMPACT } { None } else { Rim::new(self, [top, left]) };
+        let in_place = Lines::in_place(self);
+        let reach = ((n_rows - 1) * s.stride[0] + phases_y - 1) * w + width * s.stride[1] + SLACK;
         let before = s.before[0] * w + s.before[1];
         let channel_len = self.channel_len();
+        let mut both = [0.0; _];
         for channel in 0..s.channels {
             let out = &mut out[channel * channel_len..][..channel_len + SLACK * LANES];
             if let Some(rim) = &rim
-                && let Some(from) = ((channel * h + top) * w + left).checked_sub(before)
+                && let Some(from) =
+                    ((channel * h + top * s.stride[0]) * w + left * s.stride[1]).checked_sub(before)
                 && let Some(rows) = x.get(from..from + reach)
             {
                 // SAFETY: passed on.
-                unsafe { in_place.spread::<A>(rows, out) };
+                unsafe { in_place.spread::<A>(rows, &mut both, out) };
                 rim.clear(out);
                 continue;
             }
@@ -68,7 +71,7 @@ impl Grid {
                 }
             }
             // SAFETY: passed on.
-            unsafe { padded.spread::<A>(pad, out) };
+            unsafe { padded.spread::<A>(pad, &mut both, out) };
         }
     }
 
@@ -90,7 +93,7 @@ impl Grid {
         match step {
             1 => copy(&row[from..from + n], to),
             2 => every::<2>(&row[from..], to),
-            4 => every::<4>(&row[from..], to),
+            4 if cfg!(not(target_arch = "wasm32")) => every::<4>(&row[from..], to),
             _ => to.iter_mut().zip(row[from..].iter().step_by(step)).for_each(|(to, &x)| *to = x),
         }
     }
@@ -126,12 +129,12 @@ impl Grid {
                 if n == part_len && across >= 4 && first + (parts - 1) * down < oh {
                     // No line ends early, and nothing is written past one.
                     // SAFETY: passed on.
-                    unsafe { A::collect(sums, across, places, y.get_mut(row * ow..).unwrap_or(&mut [])) };
+                    unsafe { A::collect(sums, across, places, &mut y[row * ow..]) };
                     continue;
                 }
                 match across {
-                    1 => line[..LANES].copy_from_slice(&sums[..LANES]),
-                    2 => interleave(&sums[..2 * LANES], &mut line[..2 * LANES]),
+                    1 if const { !A::IS_COMPACT } => line[..LANES].copy_from_slice(&sums[..LANES]),
+                    2 if const { !A::IS_COMPACT } => interleave(&sums[..2 * LANES], &mut line[..2 * LANES]),
                     // SAFETY: passed on.
                     _ => unsafe { A::collect(sums, across, fours, &mut line) },
                 }
@@ -148,12 +151,13 @@ impl Grid {
 
 /// The rows of a channel of a tile, phase by phase, and how they go to lanes.
 struct Lines {
-    /// Rows of a phase.
-    n_rows: usize,
-    /// From one row to the next, and from one phase of a row to the next.
-    stride: usize,
-    len: usize,
+    /// From a row of a phase to its next, from one phase to the same row of the next, and from one phase of a row to the next.
+    row: usize,
+    phase: usize,
+    part: usize,
     phases: [usize; 2],
+    /// Whether the two phases of a row alternate, element by element.
+    alternate: bool,
     /// Rows and columns of vectors of a phase.
     down: usize,
     across: usize,
@@ -162,45 +166,76 @@ struct Lines {
     step: usize,
 }
 
+/// The maximum number of vectors of a phase that alternate with those of another.
+const MAX_ALTERNATE: usize = 16;
+
+/// The vectors of two phases that alternate.
+type Both = [f32; (2 * MAX_ALTERNATE + SLACK) * LANES];
+
 impl Lines {
-    fn new(grid: &Grid, n_rows: usize, stride: usize, len: usize) -> Self {
+    /// `n_rows` rows of each phase that begin `stride` apart, their phases `len` apart.
+    fn padded(grid: &Grid, n_rows: usize, stride: usize, len: usize) -> Self {
+        Self::new(grid, [stride, n_rows * stride, len], false)
+    }
+
+    /// Rows of the input.
+    fn in_place(grid: &Grid) -> Self {
+        let ([sh, sw], w) = (grid.shape.stride, grid.shape.size[1]);
+        Self::new(grid, [sh * w, w, 0], sw > 1)
+    }
+
+    fn new(grid: &Grid, [row, phase, part]: [usize; 3], alternate: bool) -> Self {
         let ([down, across], phases) = (grid.phase(), [grid.shape.phases(0), grid.shape.phases(1)]);
+        let step = grid.block[1] * if alternate { 2 } else { 1 };
         let mut fours = [0; LANES / 4];
         for (four, from) in fours.iter_mut().enumerate() {
             let (part, lane) = (four * 4 / grid.lanes[1], four * 4 % grid.lanes[1]);
-            *from = part * grid.block[0] * stride + lane * grid.block[1];
+            *from = part * grid.block[0] * row + lane * step;
         }
-        Self { n_rows, stride, len, phases, down, across, fours, step: grid.block[1] }
+        Self { row, phase, part, phases, alternate, down, across, fours, step }
     }
 
-    /// The rows to the lanes of a channel.
+    /// The rows to the lanes of a channel; `both` is scratch memory.
     ///
     /// # Safety
     /// The features of `A`.
     #[inline(always)]
-    unsafe fn spread<A: Arch>(&self, rows: &[f32], out: &mut [f32]) {
+    unsafe fn spread<A: Arch>(&self, rows: &[f32], both: &mut Both, out: &mut [f32]) {
+        let &Self { across, fours, step, .. } = self;
         let mut at = 0;
         for phase_y in 0..self.phases[0] {
             for row in 0..self.down {
-                for phase_x in 0..self.phases[1] {
-                    let from = (phase_y * self.n_rows + row) * self.stride + phase_x * self.len;
+                let rows = &rows[phase_y * self.phase + row * self.row..];
+                if const { !A::IS_COMPACT } && self.alternate {
                     // SAFETY: passed on.
-                    unsafe { A::spread(&rows[from..], self.fours, self.step, self.across, &mut out[at..]) };
-                    at += self.across * LANES;
+                    unsafe { A::spread(rows, fours, step, 2 * across, both) };
+                    let (first, second) = out[at..][..2 * across * LANES].split_at_mut(across * LANES);
+                    for t in 0..across {
+                        let (to, from) = (t * LANES..(t + 1) * LANES, 2 * t * LANES);
+                        first[to.clone()].copy_from_slice(&both[from..from + LANES]);
+                        second[to].copy_from_slice(&both[from + LANES..from + 2 * LANES]);
+                    }
+                    at += 2 * across * LANES;
+                    continue;
+                }
+                for phase_x in 0..self.phases[1] {
+                    // SAFETY: passed on.
+                    unsafe { A::spread(&rows[phase_x * self.part..], fours, step, across, &mut out[at..]) };
+                    at += across * LANES;
                 }
             }
         }
     }
 }
 
-/// The vectors of a channel of a tile in which some lanes are padding, for a convolution without a stride.
+/// The vectors of a channel of a tile in which some lanes are padding.
 struct Rim {
-    /// For each row and for each column of vectors, the lanes inside the plane as all bits.
+    /// For each row and for each column of vectors, of all phases, the lanes inside the plane as all bits.
     rows: [[u32; LANES]; RIM],
     cols: [[u32; LANES]; RIM],
     /// The rows and columns of vectors that have lanes outside.
     are_partial: [[bool; RIM]; 2],
-    /// Rows and columns of vectors.
+    /// Rows and columns of vectors, of all phases.
     n: [usize; 2],
 }
 
@@ -210,10 +245,14 @@ const RIM: usize = 24;
 const RIM_CHANNELS: usize = 4;
 
 impl Rim {
-    /// That of the tile whose first output is at `corner`; `None` with a stride, for larger tiles, and for few channels.
+    /// That of the tile whose first output is at `corner`; `None` for larger tiles, for few channels, and where rows are not used
+    /// [in place](Lines::in_place): with long steps, and with some of whose elements nothing is done.
     fn new(grid: &Grid, corner: [usize; 2]) -> Option<Self> {
-        let (s, n) = (&grid.shape, grid.phase());
-        if s.stride != [1; 2] || n[0].max(n[1]) > RIM || s.channels < RIM_CHANNELS {
+        let (s, of_phase) = (&grid.shape, grid.phase());
+        let phases = [s.phases(0), s.phases(1)];
+        let n = [phases[0] * of_phase[0], phases[1] * of_phase[1]];
+        let is_in_place = s.stride[1] <= 2 && phases[1] == s.stride[1] && of_phase[1] <= MAX_ALTERNATE;
+        if !is_in_place || n[0].max(n[1]) > RIM || s.channels < RIM_CHANNELS {
             return None;
         }
         let mut rim =
@@ -221,10 +260,11 @@ impl Rim {
         let across = grid.lanes[1];
         for (axis, masks) in [&mut rim.rows, &mut rim.cols].into_iter().enumerate() {
             for (at, mask) in masks.iter_mut().enumerate().take(n[axis]) {
+                let (phase, at_phase) = (at / of_phase[axis], at % of_phase[axis]);
                 for (lane, mask) in mask.iter_mut().enumerate() {
                     let part = if axis == 0 { lane / across } else { lane % across };
-                    let place = (corner[axis] + part * grid.block[axis] + at).wrapping_sub(s.before[axis]);
-                    *mask = if place < s.size[axis] { u32::MAX } else { 0 };
+                    let at = (corner[axis] + part * grid.block[axis] + at_phase) * s.stride[axis] + phase;
+                    *mask = if at.wrapping_sub(s.before[axis]) < s.size[axis] { u32::MAX } else { 0 };
                 }
                 rim.are_partial[axis][at] = mask.contains(&0);
             }
@@ -265,7 +305,8 @@ pub(crate) fn every<const N: usize>(x: &[f32], to: &mut [f32]) {
     const TOGETHER: usize = 8;
     let whole = x.as_chunks::<N>().0;
     let n = whole.len().min(to.len());
-    if n >= TOGETHER {
+    // Where code is downloaded, there is less of it.
+    if n >= TOGETHER && cfg!(not(target_arch = "wasm32")) {
         let mut at = 0;
         loop {
             let (x, to) = (&whole[at..at + TOGETHER], &mut to[at..at + TOGETHER]);
