@@ -33,18 +33,24 @@ pub fn settle(centroids: &[f32], format: NumberFormat) -> Settled {
 /// Shapes: `counts` has the length of `centroids`, all finite, 1 to 256. Panics: `n_negative` is larger than that.
 pub fn settle_in_order(centroids: &[f32], counts: &[usize], n_negative: usize, bits: u32) -> Numbers {
     let largest = centroids.iter().fold(0f32, |m, v| m.max(v.abs()));
-    let scale = (largest / ((1i32 << (bits.clamp(2, 24) - 1)) - 1) as f32).max(f32::MIN_POSITIVE);
-    let side = |sign: f64, indices: &mut dyn Iterator<Item = usize>| -> Vec<i32> {
+    let most = (1i32 << (bits.clamp(2, 24) - 1)) - 1;
+    let scale = (largest / most as f32).max(f32::MIN_POSITIVE);
+    let side = |sign: f64, n: usize, indices: &mut dyn Iterator<Item = usize>| -> Vec<i32> {
+        // Room for those further out, if there is any.
+        let room = if n as i32 <= most { most + 1 - n as i32 } else { i32::MAX - 256 };
         // From zero outwards: what each is above the least that it can be.
         let above = indices.enumerate().map(|(k, i)| {
             let steps = sign * f64::from(centroids[i]) / f64::from(scale);
             (steps - (k + 1) as f64, counts[i].max(1) as f64)
         });
-        let least = |(k, excess): (usize, f64)| (k + 1) as i32 + excess.max(0.0).round() as i32;
+        let least = |(k, excess): (usize, f64)| {
+            let least = (k + 1) as i32 + excess.max(0.0).round() as i32;
+            least.min(room + k as i32)
+        };
         ascending_means(above).into_iter().enumerate().map(least).collect()
     };
-    let (below, above) =
-        (side(-1.0, &mut (0..n_negative).rev()), side(1.0, &mut (n_negative..centroids.len())));
+    let below = side(-1.0, n_negative, &mut (0..n_negative).rev());
+    let above = side(1.0, centroids.len() - n_negative, &mut (n_negative..centroids.len()));
     Numbers::Scaled { scale, integers: below.iter().rev().map(|m| -m).chain(above).collect() }
 }
 
@@ -69,6 +75,18 @@ fn ascending_means(values: impl Iterator<Item = (f64, f64)>) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_that_meet_at_the_largest_take_no_more_bits() {
+        for (n, bits) in [(2, 8), (3, 16), (127, 8), (5, 24)] {
+            let Numbers::Scaled { integers, .. } = settle_in_order(&vec![1.0; n], &vec![1; n], 0, bits)
+            else {
+                panic!("integers")
+            };
+            assert!(integers.is_sorted_by(|a, b| a < b), "{integers:?}");
+            assert_eq!(integers.last(), Some(&((1 << (bits - 1)) - 1)));
+        }
+    }
 
     #[test]
     fn centroids_in_order_stay_where_they_are() {

@@ -88,7 +88,8 @@ impl Character {
 
     /// `at` is its corner, `size` height and width, `thick` half of the strokes' width relative to the height.
     fn draw(&self, at: [f64; 2], size: [f64; 2], thick: f64, ink: &mut Ink) {
-        let steps = (2.0 * size[0]).max(2.0) as usize;
+        // Dots two to a pixel, or a small part of their radius apart.
+        let steps = (2.0 * size[0]).clamp(2.0, 128.0) as usize;
         for stroke in &self.0 {
             for i in 0..=steps {
                 let t = i as f64 / steps as f64;

@@ -54,8 +54,10 @@ impl Taught {
                     &format!("{theirs}; the network is {input:?} to {classes} classes"),
                 ));
             }
-            // What another framework trained does not record any.
-            let is_told = model.provenance.iter().any(|record| record.program == "kompakt-train");
+            // What another framework trained does not record any; these see images.
+            let is_told = model.provenance.iter().any(|record| {
+                matches!(&record.program[..], "kompakt-train" | "kompakt-rate" | "kompakt-finetune")
+            });
             if (is_told || model.preprocessing.is_some()) && model.preprocessing.as_ref() != steps {
                 return Err(option("teacher", "its preprocessing is another than the network's"));
             }

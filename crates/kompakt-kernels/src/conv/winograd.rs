@@ -57,6 +57,8 @@ const BLOCK_POSITIONS: usize = 64;
 const KERNEL_FLOATS: usize = 1 << 17;
 /// Floats of the transformed input of a band whose kernels do not stay in cache: a part of an L3 cache.
 const BAND_FLOATS: usize = 1 << 20;
+/// The most floats of the transformed input of a band, and of the kernels and products of rows that are run together.
+const MAX_FLOATS: usize = 1 << 21;
 
 /// See the [module page](self).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +90,7 @@ pub(super) struct Memory<'a> {
 }
 
 impl Winograd {
-    /// The method for a convolution, if its kernel is 3 x 3 without stride and dilation and a band of it is not too large.
+    /// The method for a convolution, if its kernel is 3 x 3 without stride and dilation and it is not too wide for its channels.
     pub(super) fn new(shape: &ConvShape, groups: usize) -> Option<Self> {
         let ConvShape { channels, size, output, kernel, before, stride, dilation, .. } = *shape;
         if kernel != [3; 2] || stride != [1; 2] || dilation != [1; 2] {
@@ -102,19 +104,26 @@ impl Winograd {
         let n_floats = whole.input_floats();
         let has_few_kernels =
             channels * BLOCK_POSITIONS <= BLOCK_FLOATS && NUMBERS * channels * shape.outputs <= KERNEL_FLOATS;
-        let keeps_kernels = has_few_kernels && n_floats > NEAR_FLOATS;
+        // Rows of tiles whose input and products stay in cache beside all kernels.
+        let near = FAR_FLOATS / NUMBERS / (channels + shape.outputs) / tiles[1].max(1);
+        let keeps_kernels = has_few_kernels && n_floats > NEAR_FLOATS && near > 0;
         let most = if keeps_kernels {
-            FAR_FLOATS / NUMBERS / (channels + shape.outputs) / tiles[1].max(1)
+            near
         } else {
             // In bands as even as possible.
             tiles[0].div_ceil(n_floats.div_ceil(BAND_FLOATS).max(1))
         };
         let most = most.clamp(1, tiles[0].max(1));
-        // Of whole vectors, if there is such a band.
-        let is_whole = |rows: &usize| (rows * tiles[1]).is_multiple_of(LANES);
-        let band = if most < tiles[0] { (most / 2 + 1..=most).rev().find(is_whole) } else { None };
+        // Of whole vectors, if there is such a band and it does not transform kernels more often.
+        let is_better = |rows: &usize| {
+            (rows * tiles[1]).is_multiple_of(LANES)
+                && (keeps_kernels || tiles[0].div_ceil(*rows) == tiles[0].div_ceil(most))
+        };
+        let band = if most < tiles[0] { (most / 2 + 1..=most).rev().find(is_better) } else { None };
         let method = Self { band: band.unwrap_or(most), keeps_kernels, ..whole };
-        (method.input_floats() <= 2 * BAND_FLOATS).then_some(method)
+        // One row of tiles may be more than a band should have.
+        let most_floats = method.input_floats().max(method.part_floats(shape.outputs));
+        (most_floats <= MAX_FLOATS).then_some(method)
     }
 
     /// Whether the tiles are run in several bands.
