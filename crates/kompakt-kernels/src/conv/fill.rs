@@ -151,9 +151,11 @@ impl Grid {
 
 /// The rows of a channel of a tile, phase by phase, and how they go to lanes.
 struct Lines {
-    /// From a row of a phase to its next, from one phase to the same row of the next, and from one phase of a row to the next.
+    /// Floats from a row of a phase to its next.
     row: usize,
+    /// From a vertical phase to the next.
     phase: usize,
+    /// From a horizontal phase of a row to the next.
     part: usize,
     phases: [usize; 2],
     /// Whether the two phases of a row alternate, element by element.
@@ -246,7 +248,7 @@ const RIM_CHANNELS: usize = 4;
 
 impl Rim {
     /// That of the tile whose first output is at `corner`; `None` for larger tiles, for few channels, and where rows are not used
-    /// [in place](Lines::in_place): with long steps, and with some of whose elements nothing is done.
+    /// [in place](Lines::in_place): with horizontal steps of more than two, and where the kernel skips phases of the step.
     fn new(grid: &Grid, corner: [usize; 2]) -> Option<Self> {
         let (s, of_phase) = (&grid.shape, grid.phase());
         let phases = [s.phases(0), s.phases(1)];
