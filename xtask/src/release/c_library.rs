@@ -10,7 +10,7 @@ use std::{
 };
 
 /// What the shared library may have, stripped.
-const MOST_BYTES: u64 = 2_730_000;
+const MOST_BYTES: u64 = 2_740_000;
 
 /// What a static link needs beside the library, on Linux.
 const SYSTEM: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
